@@ -1,0 +1,1 @@
+//! JIDs and localparts: parsing, normalising, and whose they are.

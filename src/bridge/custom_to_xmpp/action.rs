@@ -1,0 +1,1 @@
+//! A frame as a command for the desk.

@@ -1,0 +1,4 @@
+//! From the customer towards the agent: JSON frame to command, effect to stanza.
+
+pub mod action;
+pub mod stanza;

@@ -1,0 +1,10 @@
+//! The converters between Couplet's JSON and XMPP, by way of the core's words.
+//!
+//! Invariants: pure; everything a customer or an agent wrote is cleaned here, on its way in, and
+//! rendered here, on its way out. Nothing that fails to convert can panic or close a stream.
+
+pub mod address;
+pub mod agent_command;
+pub mod clean;
+pub mod custom_to_xmpp;
+pub mod xmpp_to_custom;

@@ -1,0 +1,1 @@
+//! What a customer is told, as a frame.

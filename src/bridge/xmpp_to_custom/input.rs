@@ -1,0 +1,1 @@
+//! A stanza as an event for the desk.

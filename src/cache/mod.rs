@@ -1,0 +1,1 @@
+//! Cache and bus: in this process, or through Redis.

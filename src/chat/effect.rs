@@ -1,0 +1,342 @@
+//! What a desk wants done.
+//!
+//! Invariant: effects are carried out in their order. The desk lets nothing out that rests on a
+//! row before it has heard that the row is stored.
+
+use std::sync::Arc;
+
+use super::event::{Peer, SocketAddress};
+use super::ids::{
+    AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, SessionId,
+    TenantKey, Timestamp,
+};
+use super::model::{Acked, Append, CloseReason, Customer, Role, Row};
+
+/// One thing to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Store this; [`Event::Stored`](super::event::Event::Stored) answers.
+    Append(Append),
+    /// Tell every socket of a customer.
+    Notify {
+        /// Whose customer.
+        tenant: TenantKey,
+        /// Whom.
+        customer: CustomerId,
+        /// What.
+        notice: CustomerNotice,
+    },
+    /// Answer one socket.
+    Answer {
+        /// Which.
+        to: SocketAddress,
+        /// The session it is of.
+        session: SessionId,
+        /// What.
+        answer: Answer,
+    },
+    /// Send one stanza to an agent.
+    Send(ToAgent),
+    /// Send an agent the rows of a conversation, each under the id it always has.
+    Backlog(Backlog),
+    /// Put a customer into an agent's contact list, or bring his line there up to date.
+    Contact {
+        /// In whose list.
+        agent: AgentJid,
+        /// Who.
+        contact: Contact,
+    },
+}
+
+/// What a customer's sockets are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CustomerNotice {
+    /// A durable line of his conversation. For the socket that waits for its `id` it is the ack.
+    Entry(Arc<Row>),
+    /// Where the conversation stands.
+    State(CustomerState),
+    /// How far the agent's client has confirmed.
+    Receipt {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// Received up to here.
+        delivered: Seq,
+        /// Shown up to here.
+        read: Seq,
+    },
+    /// The agent types, or stopped.
+    Typing {
+        /// Which.
+        on: bool,
+        /// The agent's name.
+        name: Arc<str>,
+    },
+}
+
+/// Where a conversation stands, as its customer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerState {
+    /// Which conversation.
+    pub conversation: ConversationId,
+    /// Its queue.
+    pub queue: QueueKey,
+    /// Where it stands.
+    pub phase: Phase,
+}
+
+/// Where a conversation stands, as its customer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// In line; also while agents are being asked.
+    Waiting {
+        /// From 1.
+        position: u32,
+        /// An estimate, in seconds, where there is ground for one.
+        eta_s: Option<u32>,
+    },
+    /// Served.
+    Active {
+        /// The agent's name.
+        agent: Arc<str>,
+    },
+    /// Ended.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// An answer to one command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is stored.
+    Ack {
+        /// The command.
+        id: CommandId,
+        /// Where it stands.
+        acked: Acked,
+    },
+    /// It cannot be done.
+    Refused {
+        /// The command.
+        id: Option<CommandId>,
+        /// Why.
+        error: CommandError,
+    },
+}
+
+/// Why a customer's command cannot be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandError {
+    /// The queue does not exist.
+    UnknownQueue,
+    /// No conversation is open.
+    NotOpen,
+    /// The tenant is not served on this link (any more).
+    UnknownTenant,
+    /// More waits than this desk takes on; the customer's client tries again later.
+    Overloaded,
+}
+
+/// One stanza to an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToAgent {
+    /// To whom.
+    pub agent: AgentJid,
+    /// To which of his clients; to the bare JID where none is named.
+    pub resource: Option<Arc<str>>,
+    /// From whom.
+    pub from: Peer,
+    /// The conversation it belongs to, as the thread (XEP-0201).
+    pub conversation: Option<ConversationId>,
+    /// What.
+    pub content: ToAgentContent,
+}
+
+/// What a stanza to an agent says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToAgentContent {
+    /// A row of the log, under the stanza id that belongs to its `pos`.
+    Row {
+        /// The row.
+        row: Arc<Row>,
+        /// The customer's name, where he has one.
+        name: Option<Arc<str>>,
+    },
+    /// A line of the desk's own.
+    Line(Line),
+    /// The customer types, or stopped.
+    Typing {
+        /// Which.
+        on: bool,
+    },
+    /// The message with this stanza id is stored (XEP-0184).
+    Received {
+        /// The id.
+        stanza: Arc<str>,
+    },
+    /// The message with this stanza id was shown in the widget (XEP-0333).
+    Displayed {
+        /// The id.
+        stanza: Arc<str>,
+    },
+    /// The stanza with this id is refused.
+    Refused {
+        /// The id.
+        stanza: Option<Arc<str>>,
+        /// Why.
+        refusal: AgentRefusal,
+    },
+}
+
+/// Why an agent's stanza is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentRefusal {
+    /// One answer for all who have no business here: `item-not-found`.
+    NotFound,
+    /// Another agent holds the conversation: `conflict`.
+    Taken {
+        /// His name.
+        by: Arc<str>,
+    },
+    /// The conversation is closed: `conflict`, naming `!reopen`.
+    Closed,
+    /// Over 8,000 scalars: `policy-violation`.
+    TooLong,
+    /// End-to-end encrypted: `not-acceptable`.
+    Encrypted,
+    /// No such command: `item-not-found` with a text that names it.
+    UnknownCommand {
+        /// The word.
+        word: Arc<str>,
+    },
+    /// The store is behind: `resource-constraint`, to be sent again.
+    Overloaded,
+}
+
+/// A line the desk writes to an agent; `bridge` words it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// A customer waits: the head of an offer.
+    Waiting {
+        /// The row of the offer, which gives the line its stanza id.
+        pos: Pos,
+        /// When the offer was made.
+        at: Timestamp,
+        /// The customer's name.
+        name: Option<Arc<str>>,
+        /// The queue's name.
+        queue: Arc<str>,
+        /// For how long, in milliseconds.
+        waited_ms: i64,
+        /// The page he is on.
+        page: Option<Arc<str>>,
+        /// How many conversations he has had, this one included.
+        conversations: u32,
+        /// What it is about.
+        subject: Option<Arc<str>>,
+    },
+    /// Another agent took the conversation.
+    TakenBy {
+        /// His name.
+        name: Arc<str>,
+    },
+    /// The offer passed on to others.
+    PassedOn,
+    /// The conversation was taken back.
+    TakenBack,
+    /// The conversation ended.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The conversation began anew, by `!reopen`.
+    Reopened,
+    /// The commands, in a customer's chat (`in_chat`) or with the desk.
+    Help {
+        /// Which.
+        in_chat: bool,
+    },
+    /// Who the customer is.
+    Who {
+        /// His name.
+        name: Option<Arc<str>>,
+        /// The queue's name.
+        queue: Arc<str>,
+        /// Whether a socket of his is open.
+        online: bool,
+        /// The page he is on.
+        page: Option<Arc<str>>,
+        /// Conversations so far.
+        conversations: u32,
+        /// When this one began.
+        opened_at: Timestamp,
+        /// What he filled in before.
+        answers: Vec<(Arc<str>, Arc<str>)>,
+    },
+    /// How the tenant's queues stand.
+    Status {
+        /// Each queue with how many wait, and since when the first does, in milliseconds.
+        queues: Vec<(Arc<str>, u32, i64)>,
+        /// Each agent with his availability in a word, conversations held, and capacity.
+        agents: Vec<(Arc<str>, &'static str, u32, u32)>,
+    },
+}
+
+/// Rows to be read from the store and sent to an agent, before anything that follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// To whom.
+    pub agent: AgentJid,
+    /// The customer's address.
+    pub from: Localpart,
+    /// His name.
+    pub name: Option<Arc<str>>,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Rows above this one ...
+    pub after: Pos,
+    /// ... up to this one.
+    pub upto: Pos,
+    /// Only what the customer said and the agent's client has not confirmed; else all words of both sides.
+    pub unconfirmed_above: Option<Seq>,
+}
+
+/// A customer as a line of an agent's contact list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contact {
+    /// Is there, and looks like this.
+    Shown {
+        /// Who.
+        customer: Customer,
+        /// The tenant's name: the group.
+        group: Arc<str>,
+        /// How it stands with him.
+        presence: ContactPresence,
+    },
+    /// Is no longer there.
+    Removed {
+        /// Who.
+        localpart: Localpart,
+    },
+    /// The tenant's desk itself, for an agent who serves it.
+    Desk {
+        /// Which.
+        tenant: TenantKey,
+        /// Its name.
+        name: Arc<str>,
+        /// The agent's role.
+        role: Role,
+    },
+}
+
+/// A customer's presence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContactPresence {
+    /// A socket is open; he is on this page.
+    Online(Option<Arc<str>>),
+    /// The conversation is open, no socket is.
+    Away,
+    /// The conversation is closed.
+    Offline,
+}

@@ -1,0 +1,282 @@
+//! What happens to a desk.
+//!
+//! Invariant: an event carries all that the desk needs of the outside world (identifiers made
+//! at random among it), so that the same events always have the same effects.
+
+use std::sync::Arc;
+
+use super::ids::{
+    AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
+    SessionId, TenantKey,
+};
+use super::model::{Acked, CommandKey, Customer, TenantSettings};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A customer did something at the widget.
+    Customer(Box<CustomerCommand>),
+    /// An edge says which of a customer's sockets are open.
+    Connected(CustomerConnection),
+    /// An agent's client said something.
+    Agent(Box<AgentInput>),
+    /// An agent's availability changed.
+    Presence {
+        /// Who.
+        agent: AgentJid,
+        /// Which of his clients.
+        resource: Arc<str>,
+        /// What it says.
+        availability: Availability,
+    },
+    /// The server gave a message to an agent back.
+    Bounced {
+        /// The agent it was for.
+        agent: AgentJid,
+        /// From which customer.
+        customer: Localpart,
+        /// The row it was made of.
+        pos: Pos,
+    },
+    /// The link has a stream; presences of agents are unknown until they come again.
+    LinkUp,
+    /// The link has lost its stream.
+    LinkDown,
+    /// All rows up to this one are in the database.
+    Stored {
+        /// The last of them.
+        upto: Pos,
+    },
+    /// What the desk asked for with [`Need`](super::desk::Need) was read from the store.
+    Loaded(Loaded),
+    /// The settings of the link's tenants as they are now.
+    Settings(Vec<TenantSettings>),
+    /// Time went on.
+    Tick,
+}
+
+/// A command of a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerCommand {
+    /// Who.
+    pub customer: Customer,
+    /// In which session.
+    pub session: SessionId,
+    /// The socket that an answer goes to.
+    pub socket: SocketAddress,
+    /// What.
+    pub action: CustomerAction,
+}
+
+/// What a customer did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CustomerAction {
+    /// Opens a conversation, or joins the open one. Durable.
+    Start {
+        /// The command's id.
+        id: CommandId,
+        /// The id of the conversation, should one begin.
+        fresh: ConversationId,
+        /// The queue asked for.
+        queue: Option<QueueKey>,
+        /// What it is about.
+        subject: Option<Arc<str>>,
+        /// The form filled in before.
+        answers: Vec<(Arc<str>, Arc<str>)>,
+    },
+    /// Says something; opens a conversation where none is open. Durable.
+    Message {
+        /// The command's id.
+        id: CommandId,
+        /// The id of the conversation, should one begin.
+        fresh: ConversationId,
+        /// The words, cleaned.
+        text: Arc<str>,
+        /// The entry it answers.
+        reply_to: Option<Seq>,
+    },
+    /// Ends the conversation. Durable.
+    End {
+        /// The command's id.
+        id: CommandId,
+    },
+    /// Types, or stopped.
+    Typing {
+        /// Which.
+        on: bool,
+    },
+    /// Has been shown everything up to here.
+    Read {
+        /// The last entry shown.
+        seq: Seq,
+    },
+}
+
+/// The customer's sockets on one node: soft state that the edge repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerConnection {
+    /// Who.
+    pub customer: Customer,
+    /// Through which node.
+    pub node: NodeId,
+    /// Whether a socket is open there.
+    pub online: bool,
+    /// The page the customer is on: origin and path only.
+    pub page: Option<Arc<str>>,
+}
+
+/// Where a command came in, so that its answer goes there and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SocketAddress {
+    /// The node that holds the socket.
+    pub node: NodeId,
+    /// Its number there.
+    pub socket: u64,
+}
+
+/// To whom an agent spoke.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// A customer's address.
+    Customer(Localpart),
+    /// The bot contact of a tenant.
+    Desk(TenantKey),
+}
+
+/// A stanza of an agent, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentInput {
+    /// His bare JID.
+    pub agent: AgentJid,
+    /// Which of his clients; empty where the stanza came from the bare JID.
+    pub resource: Arc<str>,
+    /// To whom.
+    pub to: Peer,
+    /// The stanza's id.
+    pub stanza: Option<Arc<str>>,
+    /// What.
+    pub content: AgentContent,
+}
+
+/// What an agent's client said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentContent {
+    /// Words for the customer.
+    Text {
+        /// The text, cleaned.
+        text: Arc<str>,
+        /// Whether the client asked for a receipt (XEP-0184).
+        wants_receipt: bool,
+        /// The id of the conversation, should one begin (`!reopen`).
+        fresh: ConversationId,
+    },
+    /// A command.
+    Command {
+        /// Which.
+        command: AgentCommand,
+        /// See [`AgentContent::Text`].
+        fresh: ConversationId,
+    },
+    /// Types, or stopped (XEP-0085).
+    Typing {
+        /// Which.
+        on: bool,
+    },
+    /// Has received the message made of this row (XEP-0184).
+    Received {
+        /// The row.
+        pos: Pos,
+    },
+    /// Has shown everything up to the message made of this row (XEP-0333).
+    Displayed {
+        /// The row.
+        pos: Pos,
+    },
+    /// Cannot be passed on.
+    Refused {
+        /// Why.
+        reason: Refusal,
+    },
+}
+
+/// Why a stanza of an agent is refused before its meaning counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Over 8,000 scalars.
+    TooLong,
+    /// End-to-end encrypted: the bridge cannot read it.
+    Encrypted,
+}
+
+/// A command of an agent; however it came in (`!word`, the word to the desk, XEP-0050), it is one of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentCommand {
+    /// What commands there are.
+    Help,
+    /// Ends the conversation.
+    Close,
+    /// Who the customer is.
+    Who,
+    /// Opens a new conversation with the customer of a closed one.
+    Reopen,
+    /// Who waits, who serves.
+    Status,
+    /// No such command.
+    Unknown {
+        /// The word, cut to 32 characters.
+        word: Arc<str>,
+    },
+}
+
+/// What a presence says of an agent (RFC 6121 §4.7.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Availability {
+    /// `unavailable`: gone.
+    Gone,
+    /// `xa`, `dnd`: online, takes nothing.
+    Busy,
+    /// `away`: keeps what he has, gets nothing new.
+    Away,
+    /// `available`, `chat`: takes conversations.
+    Free,
+}
+
+/// What was read from the store at the desk's wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loaded {
+    /// The commands a session has given so far.
+    Session {
+        /// Which.
+        session: SessionId,
+        /// Its commands.
+        commands: Vec<(CommandKey, Acked)>,
+    },
+    /// The customer at an address, with his last conversation; none where there is no such customer.
+    Customer {
+        /// The address.
+        localpart: Localpart,
+        /// Who.
+        customer: Option<Customer>,
+        /// Who served him last.
+        last_agent: Option<AgentJid>,
+    },
+}
+
+impl CustomerCommand {
+    /// The key by which a repeat is found; none for what is not durable.
+    pub fn key(&self) -> Option<CommandKey> {
+        match &self.action {
+            CustomerAction::Start { id, .. }
+            | CustomerAction::Message { id, .. }
+            | CustomerAction::End { id } => {
+                Some(CommandKey { session: self.session, id: id.clone() })
+            }
+            CustomerAction::Typing { .. } | CustomerAction::Read { .. } => None,
+        }
+    }
+
+    /// Who.
+    pub fn customer_id(&self) -> CustomerId {
+        self.customer.id
+    }
+}

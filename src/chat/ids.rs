@@ -1,0 +1,232 @@
+//! The names by which the core knows things.
+//!
+//! Invariants: a value of these types is well-formed; what comes from outside becomes one
+//! only through a constructor that checks it. Nothing depends on the order of identifiers.
+
+use std::fmt;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+/// Why a name was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {rule}")]
+pub struct BadName {
+    /// What was to be named.
+    pub what: &'static str,
+    /// The rule it broke.
+    pub rule: &'static str,
+}
+
+macro_rules! shared_text {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The text itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), self.0)
+            }
+        }
+    };
+}
+
+macro_rules! slug {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        shared_text!($(#[$doc])* $name);
+
+        impl $name {
+            /// Accepts 1 to 32 characters of `[a-z0-9-]`, not beginning with a hyphen.
+            pub fn new(text: &str) -> Result<Self, BadName> {
+                let well_formed = (1..=32).contains(&text.len())
+                    && !text.starts_with('-')
+                    && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+                if well_formed {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(BadName {
+                        what: $what,
+                        rule: "takes 1 to 32 of a-z, 0-9 and -, and does not begin with -",
+                    })
+                }
+            }
+        }
+    };
+}
+
+slug!(
+    /// One business.
+    TenantKey,
+    "a tenant's key"
+);
+slug!(
+    /// A queue of one tenant.
+    QueueKey,
+    "a queue's key"
+);
+
+impl QueueKey {
+    /// The queue that every tenant has.
+    pub fn default_queue() -> Self {
+        Self("default".into())
+    }
+}
+
+shared_text!(
+    /// The bare JID of an agent, normalised (RFC 7622) by whoever parsed it.
+    AgentJid
+);
+
+impl AgentJid {
+    /// Wraps a bare JID that is already normalised; `bridge::address` parses and normalises.
+    pub fn normalised(jid: &str) -> Self {
+        Self(jid.into())
+    }
+}
+
+shared_text!(
+    /// The localpart of a customer's address, unique on its link and without meaning.
+    Localpart
+);
+
+impl Localpart {
+    /// Accepts 1 to 32 characters of `[a-z0-9-]`.
+    pub fn new(text: &str) -> Result<Self, BadName> {
+        TenantKey::new(text)
+            .map(|checked| Self(checked.0))
+            .map_err(|bad| BadName { what: "a localpart", ..bad })
+    }
+}
+
+shared_text!(
+    /// A component domain: one link.
+    LinkDomain
+);
+
+impl LinkDomain {
+    /// Accepts a lower-case domain of 1 to 253 bytes.
+    pub fn new(text: &str) -> Result<Self, BadName> {
+        let well_formed = (1..=253).contains(&text.len())
+            && text.split('.').all(|label| {
+                (1..=63).contains(&label.len())
+                    && label.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            });
+        if well_formed {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadName {
+                what: "a link's domain",
+                rule: "takes lower-case labels of a-z, 0-9 and -",
+            })
+        }
+    }
+}
+
+shared_text!(
+    /// The id a customer's client gave to a durable command; unique in its session.
+    CommandId
+);
+
+impl CommandId {
+    /// Accepts 1 to 64 characters of `[A-Za-z0-9_-]`.
+    pub fn new(text: &str) -> Result<Self, BadName> {
+        let well_formed = (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if well_formed {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadName { what: "an id", rule: "takes 1 to 64 of A-Z, a-z, 0-9, _ and -" })
+        }
+    }
+}
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.simple().fmt(f)
+            }
+        }
+    };
+}
+
+uuid_id!(
+    /// One person at a widget.
+    CustomerId
+);
+uuid_id!(
+    /// One resumable identity of a customer: a browser.
+    SessionId
+);
+uuid_id!(
+    /// One case, from start to close.
+    ConversationId
+);
+uuid_id!(
+    /// One gateway process, from start to stop.
+    NodeId
+);
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+        pub struct $name(pub u64);
+
+        impl $name {
+            /// The one after this.
+            #[must_use]
+            pub fn next(self) -> Self {
+                Self(self.0 + 1)
+            }
+        }
+    };
+}
+
+number!(
+    /// The place of a row in its link's log: dense from 1; 0 stands before the first.
+    Pos
+);
+number!(
+    /// The place of an entry in its conversation: dense from 1; 0 stands before the first.
+    Seq
+);
+number!(
+    /// The term of a link's owner; each takeover raises it.
+    Epoch
+);
+
+/// A moment, in milliseconds since 1970-01-01 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The moment `millis` later.
+    #[must_use]
+    pub fn plus(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` to this; 0 where the clock stepped back.
+    pub fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0).max(0)
+    }
+}

@@ -1,0 +1,9 @@
+//! The core: conversations, queues and routing as pure state machines.
+//!
+//! Invariants: nothing here waits, reads a clock, draws at random, or knows of XML, JSON or SQL.
+//! What happens comes in as [`event`]s, what is to be done goes out as [`effect`]s.
+
+pub mod effect;
+pub mod event;
+pub mod ids;
+pub mod model;

@@ -1,0 +1,318 @@
+//! What the core knows: settings of tenants, customers, conversations, and the rows of the log.
+//!
+//! Invariants: these are values without behaviour. A [`Row`] never changes once it is stored;
+//! a [`Conversation`] is a view of the rows and can be made from them again.
+
+use std::sync::Arc;
+
+use super::ids::{
+    AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, SessionId,
+    TenantKey, Timestamp,
+};
+
+/// The settings of a tenant that the desk acts on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantSettings {
+    /// Its key.
+    pub key: TenantKey,
+    /// Its name, as people read it.
+    pub name: Arc<str>,
+    /// A conversation without a message for so many milliseconds is closed.
+    pub idle_close_ms: i64,
+    /// Its queues; one is `default`.
+    pub queues: Vec<QueueSettings>,
+    /// Its agents.
+    pub agents: Vec<AgentSettings>,
+}
+
+/// How a queue serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// Its key.
+    pub key: QueueKey,
+    /// Its name, as people read it.
+    pub name: Arc<str>,
+    /// How an agent is chosen.
+    pub strategy: Strategy,
+    /// How long an offer stands before another agent is asked, in milliseconds.
+    pub offer_ms: i64,
+}
+
+/// How a queue chooses the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// The agent with the smallest share of his capacity taken; among equals, the one idle longest.
+    LeastLoaded,
+    /// The agent who was offered a conversation longest ago.
+    RoundRobin,
+    /// Every free agent at once; the first answer wins.
+    RingAll,
+}
+
+/// An agent of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// His bare JID.
+    pub jid: AgentJid,
+    /// His name, as customers read it.
+    pub name: Arc<str>,
+    /// How many conversations he holds at once, offered ones counted.
+    pub capacity: u32,
+    /// What he may do.
+    pub role: Role,
+    /// The queues he serves.
+    pub queues: Vec<QueueKey>,
+}
+
+/// What an agent may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Serves customers.
+    Agent,
+    /// Serves customers, sees and enters any conversation of the tenant.
+    Supervisor,
+}
+
+/// What is known of a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Customer {
+    /// Who.
+    pub id: CustomerId,
+    /// Whose customer.
+    pub tenant: TenantKey,
+    /// The localpart of his address on the link.
+    pub localpart: Localpart,
+    /// His name, where he gave one. At most 64 characters, NFC, no bidi controls.
+    pub name: Option<Arc<str>>,
+    /// Conversations so far, the open one included.
+    pub conversations: u32,
+}
+
+/// Where a conversation stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// In its queue; nobody is asked.
+    Waiting,
+    /// Proposed to these agents; after `until` others are asked.
+    Offered {
+        /// Who is asked, never empty.
+        agents: Vec<AgentJid>,
+        /// When the offer passes on.
+        until: Timestamp,
+    },
+    /// Held by an agent.
+    Active {
+        /// The one owner.
+        agent: AgentJid,
+    },
+    /// Ended; a closed conversation never changes again.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+}
+
+/// Why a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The customer ended it.
+    Customer,
+    /// The agent ended it.
+    Agent,
+    /// Nobody wrote for the tenant's idle time.
+    Idle,
+}
+
+/// A conversation: the view of its rows that is kept in a table of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// Its id, and the thread id towards agents (XEP-0201).
+    pub id: ConversationId,
+    /// Whose.
+    pub tenant: TenantKey,
+    /// With whom.
+    pub customer: CustomerId,
+    /// The queue it is served by.
+    pub queue: QueueKey,
+    /// What it is about, where the customer said so.
+    pub subject: Option<Arc<str>>,
+    /// Where it stands.
+    pub state: State,
+    /// When it began.
+    pub opened_at: Timestamp,
+    /// Since when it waits; a requeued one keeps its first time.
+    pub waiting_since: Timestamp,
+    /// Higher is served first.
+    pub priority: i32,
+    /// The last word of either side.
+    pub active_at: Timestamp,
+    /// The last `seq` given.
+    pub head: Seq,
+    /// The agent's client has confirmed every customer message up to here (XEP-0184).
+    pub delivered: Seq,
+    /// The agent's client has shown every customer message up to here (XEP-0333).
+    pub read: Seq,
+    /// The widget has shown every entry up to here.
+    pub seen: Seq,
+    /// The agents who let an offer pass since it last waited; the last one is passed over.
+    pub passed: Vec<AgentJid>,
+}
+
+impl Conversation {
+    /// Whether it still goes on.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, State::Closed { .. })
+    }
+
+    /// The agent who holds it.
+    pub fn agent(&self) -> Option<&AgentJid> {
+        match &self.state {
+            State::Active { agent } => Some(agent),
+            _ => None,
+        }
+    }
+}
+
+/// One row of a link's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its place in the link's log.
+    pub pos: Pos,
+    /// Whose.
+    pub tenant: TenantKey,
+    /// The conversation it belongs to.
+    pub conversation: ConversationId,
+    /// With whom.
+    pub customer: CustomerId,
+    /// Its place in what the customer may see; none where only agents or the desk see it.
+    pub seq: Option<Seq>,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub author: Author,
+    /// The durable command that made it. Unique over the whole store: what is repeated is found by it.
+    pub key: Option<CommandKey>,
+    /// The id the agent's client gave the stanza that made it, with which a receipt answers.
+    pub stanza: Option<Arc<str>>,
+    /// What.
+    pub kind: RowKind,
+    /// The agents it must reach.
+    pub recipients: Vec<AgentJid>,
+}
+
+/// A durable command of a customer: it exists once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CommandKey {
+    /// The session that gave it.
+    pub session: SessionId,
+    /// Its id in the session.
+    pub id: CommandId,
+}
+
+/// Who made a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Author {
+    /// The customer.
+    Customer,
+    /// An agent, with the name customers read.
+    Agent {
+        /// Who, for agents and transcripts; never shown to customers.
+        jid: AgentJid,
+        /// The name at that moment.
+        name: Arc<str>,
+    },
+    /// The desk.
+    System,
+}
+
+/// What a row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowKind {
+    /// The conversation began. No `seq`.
+    Opened {
+        /// What the customer filled in before, in its order.
+        answers: Vec<(Arc<str>, Arc<str>)>,
+    },
+    /// Words.
+    Message {
+        /// The text, cleaned of what XML 1.0 forbids; at most 8,000 scalars.
+        text: Arc<str>,
+        /// The entry it answers.
+        reply_to: Option<Seq>,
+    },
+    /// An agent came in (the author). Has a `seq`.
+    Joined,
+    /// An agent went out (the author). Has a `seq`.
+    Left,
+    /// The end. Has a `seq`.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Proposed to the recipients, who get the conversation so far. No `seq`.
+    Offered,
+    /// Back in the queue, from this agent. No `seq`.
+    Requeued {
+        /// Whom it was taken from.
+        agent: AgentJid,
+        /// Why.
+        reason: RequeueReason,
+    },
+    /// The marks moved. No `seq`.
+    Marked {
+        /// See [`Conversation::delivered`].
+        delivered: Seq,
+        /// See [`Conversation::read`].
+        read: Seq,
+        /// See [`Conversation::seen`].
+        seen: Seq,
+    },
+}
+
+/// Why a conversation went back to its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequeueReason {
+    /// The offer ran out.
+    Silent,
+    /// The agent went offline.
+    Gone,
+    /// The server returned the message as undeliverable.
+    Bounced,
+    /// The agent no longer serves the tenant.
+    Removed,
+}
+
+/// One durable change: a row, and the conversation as it is after it where more than its head changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Append {
+    /// The row.
+    pub row: Arc<Row>,
+    /// The view to be written in the same transaction.
+    pub view: Option<Arc<Conversation>>,
+}
+
+/// Where a repeated command already stands: what its acknowledgement says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acked {
+    /// The conversation it went into.
+    pub conversation: ConversationId,
+    /// Its place there, where it has one.
+    pub seq: Option<Seq>,
+    /// When it was stored.
+    pub at: Timestamp,
+}
+
+/// What a desk is restored from: everything that is open on its link.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The last `pos` given on this link.
+    pub head: Pos,
+    /// The settings of the tenants on this link.
+    pub tenants: Vec<TenantSettings>,
+    /// The open conversations, each with its customer.
+    pub conversations: Vec<(Conversation, Customer)>,
+    /// Customer messages above `delivered` of the open conversations, in `pos` order.
+    pub unconfirmed: Vec<(ConversationId, Pos, Seq)>,
+    /// Agent messages of the last 15 minutes that had a stanza id, for finding repeats.
+    pub agent_messages: Vec<Arc<Row>>,
+}

@@ -1,0 +1,1 @@
+//! Configuration: one validated section a file.

@@ -1,0 +1,3 @@
+//! Arguments and exit codes.
+
+fn main() {}

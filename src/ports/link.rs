@@ -1,0 +1,69 @@
+//! One component stream, as the runtime sees it.
+
+use tokio::sync::mpsc;
+
+use crate::chat::effect::{Contact, ToAgent};
+use crate::chat::event::Event;
+use crate::chat::ids::{AgentJid, Epoch, LinkDomain, Pos, TenantKey};
+
+/// What the runtime tells a link.
+#[derive(Debug, Clone)]
+pub enum ToLink {
+    /// Write a stanza. Where it is made of a row, `pos` moves the cursor once the server has accepted it.
+    Send(Box<ToAgent>),
+    /// Rows up to `pos` need nothing more to be sent: the cursor may move once all before is accepted.
+    Passed {
+        /// The row.
+        pos: Pos,
+    },
+    /// Put a customer (or the desk) into an agent's contact list, or bring it up to date.
+    Contact {
+        /// Whose list.
+        agent: AgentJid,
+        /// What.
+        contact: Box<Contact>,
+    },
+    /// Who are the agents now, of which tenants: all others are strangers. Their presences are asked for.
+    Agents(Vec<(TenantKey, AgentJid)>),
+    /// The stream may be opened, under this term.
+    Open {
+        /// The owner's term; every barrier carries it.
+        epoch: Epoch,
+    },
+    /// Write what waits, wait for its barrier, close the stream.
+    Close,
+}
+
+/// What a link tells the runtime.
+#[derive(Debug)]
+pub enum FromLink {
+    /// Something for the desk: an agent's words, a presence, a bounce.
+    Event(Event),
+    /// The stream stands.
+    Up,
+    /// The stream is gone; it is being opened again unless the runtime closed it.
+    Down {
+        /// Why, for the operator.
+        reason: String,
+        /// The server says another stream has our domain: the lease is to be checked first.
+        conflict: bool,
+    },
+    /// The server has taken everything up to this row (barrier).
+    Accepted {
+        /// The row.
+        pos: Pos,
+    },
+    /// The stream is closed for good.
+    Closed,
+}
+
+/// Both ends of a link's supervisor.
+#[derive(Debug)]
+pub struct LinkHandle {
+    /// Which link.
+    pub domain: LinkDomain,
+    /// To it. Bounded: waiting here is the back-pressure of a slow server.
+    pub to: mpsc::Sender<ToLink>,
+    /// From it. Bounded: a stream whose reader waits here is not read on.
+    pub from: mpsc::Receiver<FromLink>,
+}

@@ -1,0 +1,256 @@
+//! The database: the truth.
+//!
+//! Invariants: what a method returned `Ok` for is committed. Every write of a link's owner
+//! compares the link's epoch under a lock held to the commit, and fails with
+//! [`StoreError::Fenced`] where the owner has changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use crate::chat::ids::{
+    AgentJid, ConversationId, CustomerId, Epoch, LinkDomain, Localpart, NodeId, Pos, QueueKey, Seq,
+    SessionId, TenantKey, Timestamp,
+};
+use crate::chat::model::{
+    Acked, AgentSettings, Append, CommandKey, Conversation, Customer, QueueSettings, Row, Snapshot,
+    TenantSettings,
+};
+
+/// Why the store did not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, is full, or is too slow. Nothing is known of the outcome; worth another try.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// Another node owns the link now.
+    #[error("the link has another owner")]
+    Fenced,
+    /// A row of somebody else's stands under our number: we are not the owner.
+    #[error("another row stands at position {}", .0.0)]
+    Foreign(Pos),
+    /// Something with this key is there already.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// Nothing with this key is there.
+    #[error("{0} does not exist")]
+    Missing(String),
+    /// What is stored cannot be understood: another version wrote it, or it was tampered with.
+    #[error("the database holds something this version cannot read: {0}")]
+    Corrupt(String),
+}
+
+/// What came of asking for a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lease {
+    /// It is ours, under this term.
+    Granted(Epoch),
+    /// Another node's, for this long yet.
+    Held {
+        /// Whose.
+        by: NodeId,
+        /// The rest of its time.
+        remaining: Duration,
+    },
+}
+
+/// A link's ownership, on the database's clock.
+#[async_trait]
+pub trait Leases: Send + Sync + 'static {
+    /// Takes the link where it is free or its lease has run out; raises the epoch. Creates the link's row.
+    async fn acquire(
+        &self,
+        link: &LinkDomain,
+        node: NodeId,
+        ttl: Duration,
+    ) -> Result<Lease, StoreError>;
+    /// Holds the lease for another `ttl`.
+    async fn renew(&self, link: &LinkDomain, epoch: Epoch, ttl: Duration)
+    -> Result<(), StoreError>;
+    /// Gives it up.
+    async fn release(&self, link: &LinkDomain, epoch: Epoch) -> Result<(), StoreError>;
+    /// Who owns the link now, where anyone does.
+    async fn owner(&self, link: &LinkDomain) -> Result<Option<NodeId>, StoreError>;
+}
+
+/// The log of a link and the views of it.
+#[async_trait]
+pub trait Log: Send + Sync + 'static {
+    /// Writes rows and views in one transaction. The rows are dense and in order of `pos`.
+    /// May be repeated with the same rows after any error but `Fenced` and `Foreign`:
+    /// what already stands is left as it is.
+    async fn append(
+        &self,
+        link: &LinkDomain,
+        epoch: Epoch,
+        appends: &[Append],
+    ) -> Result<(), StoreError>;
+    /// Moves the cursor of what the server has accepted; never backwards.
+    async fn move_cursor(
+        &self,
+        link: &LinkDomain,
+        epoch: Epoch,
+        cursor: Pos,
+    ) -> Result<(), StoreError>;
+    /// The cursor.
+    async fn cursor(&self, link: &LinkDomain) -> Result<Pos, StoreError>;
+    /// All that a desk is restored from. `now` bounds how far back agents' repeats are looked for.
+    async fn snapshot(&self, link: &LinkDomain, now: Timestamp) -> Result<Snapshot, StoreError>;
+    /// The commands that these sessions have given.
+    async fn commands(
+        &self,
+        sessions: &[SessionId],
+    ) -> Result<Vec<(CommandKey, Acked)>, StoreError>;
+    /// Rows of a conversation with `after < pos <= upto`, in order, at most `limit`.
+    async fn rows(
+        &self,
+        conversation: ConversationId,
+        after: Pos,
+        upto: Pos,
+        limit: u32,
+    ) -> Result<Vec<Arc<Row>>, StoreError>;
+}
+
+/// What customers' sockets read.
+#[async_trait]
+pub trait Transcripts: Send + Sync + 'static {
+    /// Entries (rows with a `seq`) with `after < seq`, in order, at most `limit`.
+    async fn entries_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<Arc<Row>>, StoreError>;
+    /// The last entries with `seq < before` (all where none), in order of `seq`, at most `limit`.
+    async fn entries_before(
+        &self,
+        conversation: ConversationId,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Row>>, StoreError>;
+    /// The customer's open conversation, else the last closed one.
+    async fn latest(&self, customer: CustomerId) -> Result<Option<Conversation>, StoreError>;
+    /// One conversation.
+    async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
+    /// A tenant's conversations in the order they were opened, after the given one, at most `limit`.
+    async fn conversations(
+        &self,
+        tenant: &TenantKey,
+        after: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<Vec<(Conversation, Customer)>, StoreError>;
+    /// The display names of agents who spoke or joined last in it: the one who serves it.
+    async fn serving(&self, conversation: &Conversation) -> Result<Option<Arc<str>>, StoreError>;
+}
+
+/// A session as it is stored. Only hashes of tokens are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose.
+    pub customer: Customer,
+    /// SHA-256 of its token.
+    pub token: [u8; 32],
+    /// SHA-256 of the token before, good until then (for ever where the new one was not used yet).
+    pub previous: Option<([u8; 32], Option<Timestamp>)>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whom a signed identity named it (the `sub` of the JWT).
+    pub subject: Option<Arc<str>>,
+}
+
+/// Sessions and customers.
+#[async_trait]
+pub trait Sessions: Send + Sync + 'static {
+    /// The session with this token (the present or the one before), whatever its times say.
+    async fn session(
+        &self,
+        tenant: &TenantKey,
+        token: &[u8; 32],
+    ) -> Result<Option<Session>, StoreError>;
+    /// Puts a new session, and its customer where he is new.
+    async fn create_session(&self, session: &Session, now: Timestamp) -> Result<(), StoreError>;
+    /// Writes a session's tokens, times and subject anew.
+    async fn update_session(&self, session: &Session) -> Result<(), StoreError>;
+    /// The customer a subject is bound to.
+    async fn customer_of(
+        &self,
+        tenant: &TenantKey,
+        subject: &str,
+    ) -> Result<Option<Customer>, StoreError>;
+    /// Writes a customer's name and, where he has none yet, his subject.
+    /// `Exists` where another customer of the tenant has the subject.
+    async fn update_customer(
+        &self,
+        customer: &Customer,
+        subject: Option<&str>,
+    ) -> Result<(), StoreError>;
+    /// The customer at an address of a link, with the agent who served him last.
+    async fn customer_at(
+        &self,
+        link: &LinkDomain,
+        localpart: &Localpart,
+    ) -> Result<Option<(Customer, Option<AgentJid>)>, StoreError>;
+}
+
+/// A tenant as it is administered.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    /// Its key.
+    pub key: TenantKey,
+    /// Its name, as people read it.
+    pub name: Arc<str>,
+    /// The link it is served on.
+    pub link: LinkDomain,
+    /// The origins whose pages may embed it (`https://www.acme.example`); empty: none may.
+    pub origins: Vec<String>,
+    /// Whether a client without an `Origin` is refused too.
+    pub origin_required: bool,
+    /// The colour its widget shows (`#rrggbb`).
+    pub color: Option<String>,
+    /// The language its widget speaks where the page names none (BCP 47).
+    pub locale: Option<String>,
+    /// The key its identity tokens are signed with (HS256).
+    pub identity_secret: Option<SecretString>,
+    /// See [`TenantSettings::idle_close_ms`].
+    pub idle_close_ms: i64,
+}
+
+/// Tenants, their queues and agents. Every change raises the revision of the tenant's link.
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    /// All tenants, by key.
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError>;
+    /// One tenant.
+    async fn tenant(&self, key: &TenantKey) -> Result<Option<Tenant>, StoreError>;
+    /// Adds a tenant and its queue `default`.
+    async fn add_tenant(&self, tenant: &Tenant) -> Result<(), StoreError>;
+    /// Removes a tenant without open conversations, with everything of it.
+    async fn remove_tenant(&self, key: &TenantKey) -> Result<(), StoreError>;
+    /// A tenant's queues, by key.
+    async fn queues(&self, tenant: &TenantKey) -> Result<Vec<QueueSettings>, StoreError>;
+    /// Adds a queue, or writes it anew.
+    async fn put_queue(&self, tenant: &TenantKey, queue: &QueueSettings) -> Result<(), StoreError>;
+    /// Removes a queue; never `default`.
+    async fn remove_queue(&self, tenant: &TenantKey, queue: &QueueKey) -> Result<(), StoreError>;
+    /// A tenant's agents, by JID.
+    async fn agents(&self, tenant: &TenantKey) -> Result<Vec<AgentSettings>, StoreError>;
+    /// Adds an agent, or writes him anew.
+    async fn put_agent(&self, tenant: &TenantKey, agent: &AgentSettings) -> Result<(), StoreError>;
+    /// Removes an agent.
+    async fn remove_agent(&self, tenant: &TenantKey, agent: &AgentJid) -> Result<(), StoreError>;
+    /// What the desk of a link acts on.
+    async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError>;
+    /// Rises with each change to a tenant of the link; cheap to ask.
+    async fn revision(&self, link: &LinkDomain) -> Result<u64, StoreError>;
+    /// Whether the database answers and its schema is this version's.
+    async fn ready(&self) -> Result<(), StoreError>;
+}
+
+/// All of the database.
+pub trait Store: Leases + Log + Transcripts + Sessions + Directory {}
+
+impl<T: Leases + Log + Transcripts + Sessions + Directory> Store for T {}

@@ -1,0 +1,23 @@
+//! The JSON frames of the customer's socket (`couplet.v1`) and their limits.
+//!
+//! Invariants: these types are the protocol and nothing else; they know nothing of the core. What
+//! a client sends beyond them is ignored, never an error. All times are integer epoch
+//! milliseconds. The JSON Schema in `docs/` is made from these types.
+
+mod client;
+mod server;
+
+pub use client::{ClientFrame, Decoded, Hello, History, Message, Page, Refused, Start, decode};
+pub use server::{
+    Ack, Agent, Bye, ConversationInfo, Entries, Entry, EntryKind, ErrorCode, ErrorFrame, File,
+    From, FromKind, Limits, Phase, Pong, Receipt, ServerFrame, SessionInfo, State, Typing, Welcome,
+};
+
+/// The subprotocol that a client must name.
+pub const SUBPROTOCOL: &str = "couplet.v1";
+/// The longest frame, in bytes.
+pub const FRAME_BYTES: usize = 64 * 1024;
+/// The longest text, in Unicode scalars.
+pub const TEXT_CHARS: usize = 8_000;
+/// The most entries in one frame.
+pub const ENTRIES: usize = 100;

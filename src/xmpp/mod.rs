@@ -1,0 +1,1 @@
+//! The component stream towards the server that agents use (XEP-0114).

@@ -1,0 +1,49 @@
+//! Where the servers of this run are.
+#![allow(dead_code)]
+
+use serde::Deserialize;
+
+/// An XMPP server.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Xmpp {
+    /// Where clients log in, on loopback.
+    pub c2s: u16,
+    /// Where components connect.
+    pub component: u16,
+    /// HTTP, with `/xmpp-websocket`.
+    pub http: u16,
+    /// The host of the agents' accounts.
+    pub host: String,
+    /// The secret of every component domain.
+    pub secret: String,
+}
+
+/// A database or cache.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Url {
+    /// Where it is.
+    pub url: String,
+}
+
+/// All servers of this run.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Servers {
+    /// Prosody: `c000.localhost`… are privileged (XEP-0356), `u000.localhost`… are not.
+    pub prosody: Xmpp,
+    /// ejabberd, with the same domains.
+    pub ejabberd: Xmpp,
+    /// MariaDB, as an administrator who may create databases.
+    pub mysql: Url,
+    /// Redis.
+    pub redis: Url,
+}
+
+/// The servers of this run.
+#[allow(clippy::disallowed_methods, reason = "the test run says where its servers are")]
+pub fn servers() -> Servers {
+    let path = std::env::var("COUPLET_TEST_SERVERS").expect(
+        "COUPLET_TEST_SERVERS names servers.json: run ./tests/run.sh, or tests/servers.sh start",
+    );
+    let text = std::fs::read_to_string(&path).expect("servers.json can be read");
+    serde_json::from_str(&text).expect("servers.json is as tests/servers.sh writes it")
+}
