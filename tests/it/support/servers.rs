@@ -1,5 +1,5 @@
 //! Where the servers of this run are.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use serde::Deserialize;
 
