@@ -4,7 +4,7 @@
 //! asks again until it comes.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use tokio::sync::mpsc;
 
@@ -69,6 +69,3 @@ impl Switchboard {
         self.staffed.read().unwrap_or_else(PoisonError::into_inner).contains(tenant)
     }
 }
-
-/// A switchboard that the parts of a node share.
-pub(crate) type Shared = Arc<Switchboard>;

@@ -231,7 +231,7 @@ impl Desk {
     }
 
     fn answer(&mut self, by: &Commander, answer: Answer) {
-        self.gate.emit(Effect::Answer { to: by.socket, session: by.session, answer });
+        self.gate.emit(Effect::Answer { to: by.socket, customer: by.customer, answer });
     }
 
     fn refuse(&mut self, by: &Commander, id: &CommandId, error: CommandError) {

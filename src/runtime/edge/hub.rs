@@ -87,10 +87,10 @@ impl Hub {
 
     /// Puts a letter into the mailbox of one socket.
     pub(crate) fn tell_socket(&self, customer: CustomerId, number: u64, letter: Letter) {
-        if let Some(here) = self.lock().get(&customer) {
-            if let Some((_, mailbox)) = here.sockets.iter().find(|(other, _)| *other == number) {
-                mailbox.put(letter, self.limit);
-            }
+        if let Some(here) = self.lock().get(&customer)
+            && let Some((_, mailbox)) = here.sockets.iter().find(|(other, _)| *other == number)
+        {
+            mailbox.put(letter, self.limit);
         }
     }
 

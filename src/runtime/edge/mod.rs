@@ -216,7 +216,7 @@ struct Shared {
     admission: Arc<Admission>,
     switchboard: Arc<Switchboard>,
     hub: Arc<Hub>,
-    tenants: Mutex<HashMap<TenantKey, (Instant, Option<Arc<TenantView>>)>>,
+    tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
 }
 
 impl std::fmt::Debug for Edge {
@@ -249,24 +249,24 @@ impl Edge {
     /// Where the store does not answer and the tenant was not asked for lately.
     pub async fn tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
         if let Some(view) = self.remembered(key, TENANT_TTL) {
-            return Ok(view);
+            return Ok(Some(view));
         }
         match self.read_tenant(key).await {
             Ok(view) => {
                 let mut tenants = self.0.tenants.lock().unwrap_or_else(PoisonError::into_inner);
                 // Names of tenants that do not exist are not kept: anyone can make them up.
                 match &view {
-                    Some(_) => tenants.insert(key.clone(), (Instant::now(), view.clone())),
+                    Some(view) => tenants.insert(key.clone(), (Instant::now(), view.clone())),
                     None => tenants.remove(key),
                 };
                 Ok(view)
             }
             // What was known is better than a closed door while the database is away.
-            Err(error) => self.remembered(key, Duration::MAX).ok_or(error),
+            Err(error) => self.remembered(key, Duration::MAX).map(Some).ok_or(error),
         }
     }
 
-    fn remembered(&self, key: &TenantKey, ttl: Duration) -> Option<Option<Arc<TenantView>>> {
+    fn remembered(&self, key: &TenantKey, ttl: Duration) -> Option<Arc<TenantView>> {
         let tenants = self.0.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, view) = tenants.get(key)?;
         (at.elapsed() < ttl).then(|| view.clone())

@@ -18,7 +18,7 @@ use crate::chat::ids::{CustomerId, Localpart, SessionId, TenantKey, Timestamp};
 use crate::chat::model::Customer;
 use crate::ports::store::{Session, Store, StoreError};
 use crate::ports::world::World;
-use crate::runtime::admission::Admission;
+use crate::runtime::admission::{Admission, TooMany};
 
 /// How long a token is good, in milliseconds.
 const LIFETIME_MS: i64 = 30 * 24 * 60 * 60_000;
@@ -67,7 +67,7 @@ pub(super) async fn admit(
     if let Some(address) = opening.address {
         admission
             .session(address)
-            .map_err(|retry_after_ms| OpenError::RateLimited { retry_after_ms })?;
+            .map_err(|TooMany { retry_after_ms }| OpenError::RateLimited { retry_after_ms })?;
     }
     let (session, token) = create(store, world, &tenant.tenant.key, claims).await?;
     Ok(Admitted { session, token, refused })

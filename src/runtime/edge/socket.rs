@@ -20,6 +20,7 @@ use crate::chat::event::{CustomerAction, CustomerCommand, CustomerConnection, So
 use crate::chat::ids::{CommandId, ConversationId, LinkDomain, Seq, SessionId};
 use crate::chat::model::{Acked, Conversation, Customer, Row, RowKind, State};
 use crate::ports::store::StoreError;
+use crate::runtime::admission::TooMany;
 use crate::runtime::switchboard::ToOwner;
 
 /// Entries read at once.
@@ -288,9 +289,9 @@ impl CustomerSocket {
     }
 
     async fn ack(&mut self, id: CommandId, acked: Acked) -> Result<(), StoreError> {
-        let ahead = self
-            .cursor
-            .is_some_and(|(conversation, at)| conversation == acked.conversation && acked.seq > Some(at));
+        let ahead = self.cursor.is_some_and(|(conversation, at)| {
+            conversation == acked.conversation && acked.seq > Some(at)
+        });
         if ahead {
             // Its entry was lost on the way: what lies between comes first, and the ack with it.
             self.fill(acked.conversation).await?;
@@ -332,10 +333,9 @@ impl CustomerSocket {
             }
             if let (true, false, false, Some(address)) = (begins, self.open, repeated, self.address)
             {
-                self.shared
-                    .admission
-                    .conversation(address)
-                    .map_err(|retry_after_ms| SubmitError::RateLimited { retry_after_ms })?;
+                self.shared.admission.conversation(address).map_err(
+                    |TooMany { retry_after_ms }| SubmitError::RateLimited { retry_after_ms },
+                )?;
             }
         }
         let command = CustomerCommand {
