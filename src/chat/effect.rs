@@ -298,7 +298,7 @@ pub struct Backlog {
     pub after: Pos,
     /// ... up to this one.
     pub upto: Pos,
-    /// Only what the customer said and the agent's client has not confirmed; else all words of both sides.
+    /// Only what the customer said after this entry; else the words of both sides.
     pub unconfirmed_above: Option<Seq>,
 }
 
