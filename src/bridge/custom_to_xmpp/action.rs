@@ -38,6 +38,9 @@ pub enum Request {
     },
 }
 
+/// A form, filled in: each question with its answer.
+type Answers = Vec<(Arc<str>, Arc<str>)>;
+
 /// What a `hello` says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Greeting {
@@ -116,7 +119,7 @@ fn start(frame: Start, fresh: impl FnOnce() -> ConversationId) -> Result<Custome
 fn answers(
     given: BTreeMap<String, String>,
     about: Option<&CommandId>,
-) -> Result<Vec<(Arc<str>, Arc<str>)>, Refused> {
+) -> Result<Answers, Refused> {
     if given.len() > wire::ANSWERS {
         return Err(refuse(ErrorCode::TooLarge, "too many answers", about));
     }
