@@ -9,6 +9,8 @@ pub mod address;
 pub mod problem;
 mod routes;
 mod server;
+#[cfg(test)]
+mod tests;
 mod widget;
 
 use std::fmt;
