@@ -37,9 +37,6 @@ const ANSWERS: usize = 4 * WAITING;
 /// No stanza is longer, as its text and attributes count; servers take 256 KiB.
 const STANZA_BYTES: usize = 128 * 1024;
 
-/// So many streams lost in a row, without one row accepted, are blamed on what we wrote.
-const DEATHS: u32 = 3;
-
 /// A stanza to be written.
 #[derive(Debug)]
 pub(super) struct Item {
@@ -91,7 +88,6 @@ pub(super) struct Outbox {
     moved: bool,
     /// One stanza at a time: one of them ends streams.
     careful: bool,
-    deaths: u32,
 }
 
 impl Outbox {
@@ -194,7 +190,6 @@ impl Outbox {
             Some(0) => {
                 let Some(barrier) = self.barriers.pop_front() else { return Returned::Nothing };
                 self.flight.drain(..barrier.covers.min(self.flight.len()));
-                self.deaths = 0;
                 self.careful &= self
                     .waiting
                     .iter()
@@ -223,8 +218,6 @@ impl Outbox {
         if self.flight.is_empty() {
             return;
         }
-        self.deaths += 1;
-        let blamed = blamed || self.deaths >= DEATHS;
         let alone = self.flight.len() == 1;
         self.careful |= blamed;
         // What was on its way counts anew; only after it does the mark stand where it stood.
