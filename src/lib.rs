@@ -11,4 +11,5 @@ pub mod store;
 pub mod web;
 pub mod websocket;
 pub mod wire;
+pub mod world;
 pub mod xmpp;

@@ -1,1 +1,20 @@
-//! Schema.
+//! Couplet's database schema, step by step.
+//!
+//! Invariants: a step, once released, never changes; steps only go forward, and each leaves a
+//! database on which the version before it still works (add, fill, and only later take away).
+//! A step may be run again after it broke off half-way: MySQL commits each table by itself.
+
+pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+mod m20260101_000001_first;
+mod shape;
+
+/// All steps, in their order.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20260101_000001_first::Step)]
+    }
+}

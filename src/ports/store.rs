@@ -37,6 +37,9 @@ pub enum StoreError {
     /// Nothing with this key is there.
     #[error("{0} does not exist")]
     Missing(String),
+    /// What was asked cannot be done, now or later: too long a value, a tenant with open conversations.
+    #[error("{0}")]
+    Refused(String),
     /// What is stored cannot be understood: another version wrote it, or it was tampered with.
     #[error("the database holds something this version cannot read: {0}")]
     Corrupt(String),

@@ -3,3 +3,106 @@
 
 pub mod admission;
 pub mod edge;
+mod owner;
+pub mod status;
+mod switchboard;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::admission::Admission;
+use self::edge::hub::Hub;
+use self::edge::{ByeReason, Edge};
+use self::owner::Owner;
+use self::status::Status;
+use self::switchboard::Switchboard;
+use crate::chat::desk::DeskLimits;
+use crate::chat::ids::NodeId;
+use crate::ports::link::LinkHandle;
+use crate::ports::store::Store;
+use crate::ports::world::World;
+
+/// Customers told to go at a stop come back spread over so many milliseconds.
+const SPREAD_MS: u32 = 3_000;
+
+/// What a node is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// Clock and chance.
+    pub world: Arc<dyn World>,
+    /// Who may open what.
+    pub admission: Arc<Admission>,
+    /// What each desk takes on.
+    pub desk: DeskLimits,
+    /// Frames that may wait for one socket.
+    pub outbound_frames: usize,
+    /// The links, each with its supervisor.
+    pub links: Vec<LinkHandle>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("links", &self.links.len()).finish_non_exhaustive()
+    }
+}
+
+/// A node at work.
+#[derive(Debug)]
+pub struct Node {
+    edge: Edge,
+    hub: Arc<Hub>,
+    status: Arc<Status>,
+    stop: CancellationToken,
+    owners: TaskTracker,
+}
+
+impl Node {
+    /// Starts owners and edge.
+    pub fn start(parts: Parts) -> Self {
+        let node = NodeId(parts.world.uuid());
+        let switchboard = Arc::new(Switchboard::default());
+        let hub = Arc::new(Hub::new(parts.outbound_frames));
+        let status = Arc::new(Status::default());
+        let stop = CancellationToken::new();
+        let owners = TaskTracker::new();
+        for handle in parts.links {
+            status.link_down(&handle.domain, "not connected yet");
+            let owner = Owner {
+                link: handle.domain.clone(),
+                node,
+                limits: parts.desk,
+                store: parts.store.clone(),
+                world: parts.world.clone(),
+                switchboard: switchboard.clone(),
+                hub: hub.clone(),
+                status: status.clone(),
+            };
+            owners.spawn(owner.run(handle, stop.clone()));
+        }
+        owners.close();
+        let edge =
+            Edge::new(node, parts.store, parts.world, parts.admission, switchboard, hub.clone());
+        Self { edge, hub, status, stop, owners }
+    }
+
+    /// The customers' side.
+    pub fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// How it does.
+    pub fn status(&self) -> &Arc<Status> {
+        &self.status
+    }
+
+    /// Stops in order: customers are told when to come back, what was taken is stored and sent,
+    /// the links are given up. At most about ten seconds.
+    pub async fn stop(self) {
+        self.hub.dismiss(ByeReason::Restart, SPREAD_MS);
+        self.stop.cancel();
+        self.owners.wait().await;
+    }
+}

@@ -1,1 +1,87 @@
-//! The database through sea-orm.
+//! The database through sea-orm: MySQL, MariaDB, SQLite.
+//!
+//! Invariants: `Ok` means committed. Every write of a link's owner locks the link's row and
+//! compares its epoch before anything else. No query walks a table; each has an index.
+//! No error text holds a part of the database's URL.
+//!
+//! Two things are kept less often than they change, and completed by whoever reads:
+//! a conversation's `head` and `active_at` are stored with its views and brought up to date
+//! from the log ([`transcripts`]), so that a message costs one row and nothing else.
+//!
+//! What is deliberately absent: foreign keys from the log and the conversations. An append never
+//! fails because a tenant was removed a moment ago.
+
+mod connect;
+mod convert;
+mod directory;
+mod entity;
+mod error;
+mod lease;
+mod log;
+mod schema;
+mod sessions;
+mod snapshot;
+mod sql;
+mod tenants;
+mod transcripts;
+mod views;
+
+use std::time::Duration;
+
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+
+use crate::ports::store::StoreError;
+
+pub use connect::Options;
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct SqlStore {
+    /// Answers reads.
+    read: DatabaseConnection,
+    /// Takes writes of anybody.
+    write: DatabaseConnection,
+    /// Takes what owners of links write, which never stands in line behind customers' reads ...
+    owner: DatabaseConnection,
+    /// ... and answers what they read.
+    desk: DatabaseConnection,
+    options: Options,
+    url: connect::Url,
+}
+
+impl SqlStore {
+    /// Bounds the time anything may take.
+    async fn within<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        tokio::time::timeout(self.options.patience, work).await.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(format!(
+                "it did not answer within {}",
+                seconds(self.options.patience)
+            )))
+        })
+    }
+}
+
+/// Begins a transaction that writes: SQLite takes its one write lock at once, so that it never
+/// finds out half-way that it cannot have it.
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    connection.begin_with_options(options).await.map_err(error::unavailable)
+}
+
+/// Commits.
+async fn commit(transaction: DatabaseTransaction) -> Result<(), StoreError> {
+    transaction.commit().await.map_err(error::unavailable)
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f32())
+}

@@ -1,0 +1,292 @@
+//! How conversations begin, go back to their queue, and end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::timer::Timer;
+use super::{Desk, NewRow};
+use crate::chat::conversation::Case;
+use crate::chat::effect::{CustomerNotice, CustomerState, Line, Phase, ToAgentContent};
+use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
+use crate::chat::model::{
+    Author, CloseReason, CommandKey, Conversation, RequeueReason, Row, RowKind, State,
+};
+
+/// What a new conversation begins with.
+pub(super) struct Beginning {
+    pub(super) id: ConversationId,
+    pub(super) tenant: TenantKey,
+    pub(super) customer: CustomerId,
+    pub(super) queue: QueueKey,
+    pub(super) subject: Option<Arc<str>>,
+    pub(super) answers: Vec<(Arc<str>, Arc<str>)>,
+    /// The command that began it, where that is all it did.
+    pub(super) key: Option<CommandKey>,
+    /// Who began it.
+    pub(super) author: Author,
+}
+
+impl Desk {
+    /// Begins a conversation, in line.
+    pub(super) fn begin(&mut self, now: Timestamp, beginning: Beginning) {
+        let Beginning { id, tenant, customer, queue, subject, answers, key, author } = beginning;
+        let view = Conversation {
+            id,
+            tenant: tenant.clone(),
+            customer,
+            queue: queue.clone(),
+            subject,
+            state: State::Waiting,
+            opened_at: now,
+            waiting_since: now,
+            priority: 0,
+            active_at: now,
+            head: Seq(0),
+            delivered: Seq(0),
+            read: Seq(0),
+            confirmed: Seq(0),
+            passed: Vec::new(),
+        };
+        self.arm_idle(&view);
+        if let Some(line) = self.line(&tenant, &queue) {
+            line.enter(&view);
+        }
+        let mut case = Case::new(view);
+        case.answers.clone_from(&answers);
+        self.cases.insert(id, case);
+        if let Some(visitor) = self.visitors.get_mut(&customer) {
+            visitor.open = Some(id);
+            visitor.leaves_at = None;
+            visitor.customer.conversations += 1;
+        }
+        let row = NewRow::hidden(author, RowKind::Opened { answers });
+        self.append(now, id, NewRow { key, ..row.with_view() });
+        self.stirred.insert((tenant, queue));
+    }
+
+    /// An agent takes a conversation that waits or was offered.
+    pub(super) fn assign(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
+        let asked = case.audience().to_vec();
+        let was_alone = asked.as_slice() == std::slice::from_ref(agent);
+        let was_asked = asked.contains(agent);
+        let before = case.view.clone();
+        case.view.state = State::Active { agent: agent.clone() };
+        if !was_alone {
+            case.begin_assignment();
+        }
+        let losers: Vec<AgentJid> = asked.into_iter().filter(|a| a != agent).collect();
+        for loser in &losers {
+            remember(&mut case.view.passed, loser);
+        }
+        if let Some(line) = self.line(&tenant, &queue) {
+            line.leave(&before);
+            line.served(now);
+        }
+        let author = self.author(&tenant, agent);
+        let joined = self.append(now, id, NewRow::seen(author, RowKind::Joined).with_view());
+        self.work.entry((tenant.clone(), agent.clone())).or_default().held.insert(id);
+        let name = self.agent_name(&tenant, agent);
+        for loser in &losers {
+            self.say(id, loser, Line::TakenBy { name: name.clone() });
+            self.release(&tenant, loser, id);
+        }
+        if let Some(visitor) = self.visitors.get_mut(&before.customer) {
+            visitor.last_agent = Some(agent.clone());
+        }
+        if !was_asked {
+            self.add_contact(before.customer, agent);
+            self.catch_up(id, agent);
+        }
+        if let Some(row) = joined {
+            self.notify(&tenant, before.customer, CustomerNotice::Entry(row));
+        }
+        self.tell_state(id);
+        self.positions_changed(now, &tenant, &queue);
+    }
+
+    /// Takes a conversation from whoever is asked or holds it, and puts it back where it stood in line.
+    pub(super) fn requeue(&mut self, now: Timestamp, id: ConversationId, reason: RequeueReason) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
+        let audience = case.audience().to_vec();
+        let held_by = case.view.agent().cloned();
+        case.view.state = State::Waiting;
+        for agent in &audience {
+            remember(&mut case.view.passed, agent);
+        }
+        case.begin_assignment();
+        let view = case.view.clone();
+        if let Some(agent) = &held_by {
+            let row = NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view();
+            if let Some(row) = self.append(now, id, row) {
+                self.notify(&tenant, view.customer, CustomerNotice::Entry(row));
+            }
+        }
+        for agent in &audience {
+            let kind = RowKind::Requeued { agent: agent.clone(), reason };
+            self.append(now, id, NewRow::hidden(Author::System, kind).with_view());
+            let line = if held_by.is_some() { Line::TakenBack } else { Line::PassedOn };
+            self.say(id, agent, line);
+            self.release(&tenant, agent, id);
+        }
+        if let Some(line) = self.line(&tenant, &queue) {
+            line.enter(&view);
+        }
+        let again = now.plus(self.offer_ms(&tenant, &queue));
+        self.timers.arm(again, Timer::AskAgain(id));
+        self.stirred.insert((tenant.clone(), queue.clone()));
+        if held_by.is_some() {
+            self.tell_state(id);
+        }
+        self.positions_changed(now, &tenant, &queue);
+    }
+
+    /// Ends a conversation.
+    pub(super) fn close(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        author: Author,
+        reason: CloseReason,
+        key: Option<CommandKey>,
+    ) -> Option<Arc<Row>> {
+        let case = self.cases.get_mut(&id)?;
+        let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
+        let audience = case.audience().to_vec();
+        let before = case.view.clone();
+        case.view.state = State::Closed { reason };
+        if let Some(line) = self.line(&tenant, &queue) {
+            line.leave(&before);
+        }
+        let row = NewRow {
+            key,
+            recipients: audience.clone(),
+            ..NewRow::seen(author, RowKind::Closed { reason }).with_view()
+        };
+        let row = self.append(now, id, row)?;
+        self.notify(&tenant, before.customer, CustomerNotice::Entry(row.clone()));
+        self.tell_state(id);
+        for agent in &audience {
+            self.send(id, agent, ToAgentContent::Row { row: row.clone(), name: None });
+        }
+        for agent in &audience {
+            self.release(&tenant, agent, id);
+        }
+        if let Some(visitor) = self.visitors.get_mut(&before.customer) {
+            visitor.open = None;
+        }
+        self.show_contact(before.customer);
+        self.part(now, before.customer);
+        self.cases.remove(&id);
+        self.positions_changed(now, &tenant, &queue);
+        Some(row)
+    }
+
+    /// The agent has nothing more to do with the conversation.
+    fn release(&mut self, tenant: &TenantKey, agent: &AgentJid, id: ConversationId) {
+        if let Some(work) = self.work.get_mut(&(tenant.clone(), agent.clone())) {
+            work.held.remove(&id);
+        }
+        if let Some(case) = self.cases.get(&id) {
+            let customer = case.view.customer;
+            if case.view.is_open() {
+                self.remove_contact(customer, agent);
+            }
+        }
+        self.stir_queues_of(tenant, agent);
+    }
+
+    /// Tells the customer where his conversation stands.
+    pub(super) fn tell_state(&mut self, id: ConversationId) {
+        let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
+        let phase = match &view.state {
+            State::Waiting | State::Offered { .. } => {
+                let line = self.tenants.get(&view.tenant).and_then(|t| t.lines.get(&view.queue));
+                let position = line.map_or(1, |line| line.position(view));
+                return self.tell_place(id, position);
+            }
+            State::Active { agent } => {
+                Phase::Active { agent: self.agent_name(&view.tenant, agent) }
+            }
+            State::Closed { reason } => Phase::Closed { reason: *reason },
+        };
+        self.tell_phase(id, phase);
+    }
+
+    /// Tells the customer his place in line.
+    pub(super) fn tell_place(&mut self, id: ConversationId, position: u32) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        case.told = Some(position);
+        let line = self.tenants.get(&case.view.tenant).and_then(|t| t.lines.get(&case.view.queue));
+        let eta_s = line.and_then(|line| line.estimate(position));
+        self.tell_phase(id, Phase::Waiting { position, eta_s });
+    }
+
+    fn tell_phase(&mut self, id: ConversationId, phase: Phase) {
+        let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
+        let (tenant, customer) = (view.tenant.clone(), view.customer);
+        let state = CustomerState { conversation: id, queue: view.queue.clone(), phase };
+        self.notify(&tenant, customer, CustomerNotice::State(state));
+    }
+
+    pub(super) fn arm_idle(&mut self, view: &Conversation) {
+        if let Some(settings) = self.settings(&view.tenant) {
+            self.timers.arm(view.active_at.plus(settings.idle_close_ms), Timer::Idle(view.id));
+        }
+    }
+
+    /// Closes a conversation in which nobody has spoken; one who waits in front of his screen is left in line.
+    fn close_if_idle(&mut self, now: Timestamp, id: ConversationId) {
+        let Some(view) = self.cases.get(&id).map(|case| case.view.clone()) else { return };
+        let Some(settings) = self.settings(&view.tenant) else { return };
+        let due = view.active_at.plus(settings.idle_close_ms);
+        let patient = view.agent().is_none() && self.online(view.customer);
+        if due > now {
+            self.timers.arm(due, Timer::Idle(id));
+        } else if patient {
+            self.timers.arm(now.plus(settings.idle_close_ms), Timer::Idle(id));
+        } else {
+            self.close(now, id, Author::System, CloseReason::Idle, None);
+        }
+    }
+
+    pub(super) fn run_timers(&mut self, now: Timestamp) {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Offer(id) => self.offer_ran_out(now, id),
+                Timer::AskAgain(id) => self.ask_again(id),
+                Timer::Idle(id) => self.close_if_idle(now, id),
+                Timer::Gone(agent) => self.take_back_if_gone(now, &agent),
+                Timer::Away(customer) => self.show_contact(customer),
+                Timer::Leave(customer) => self.leave(now, customer),
+                Timer::Positions(tenant, queue) => self.tell_positions(&tenant, &queue),
+            }
+        }
+    }
+
+    /// Agents whom the settings no longer name lose what they held.
+    pub(super) fn take_back_from_former_agents(&mut self, now: Timestamp) {
+        let former: Vec<(TenantKey, AgentJid)> = self
+            .work
+            .keys()
+            .filter(|(tenant, agent)| self.agent_of(tenant, agent).is_none())
+            .cloned()
+            .collect();
+        for key in former {
+            let held: BTreeSet<_> =
+                self.work.get(&key).map(|work| work.held.clone()).unwrap_or_default();
+            for id in held {
+                self.requeue(now, id, RequeueReason::Removed);
+            }
+            self.work.remove(&key);
+        }
+    }
+}
+
+/// Puts an agent last among those who were asked.
+fn remember(passed: &mut Vec<AgentJid>, agent: &AgentJid) {
+    passed.retain(|other| other != agent);
+    passed.push(agent.clone());
+}

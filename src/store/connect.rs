@@ -1,0 +1,192 @@
+//! How the database is reached.
+//!
+//! Invariants: the pools are made here and not by sea-orm, whose trace spans would hold the URL.
+//! A SQLite file has one connection that writes, so its writers stand in a fair line and never
+//! wait for one another's locks; another process's lock is waited for.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sea_orm::DatabaseConnection;
+use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sea_orm::sqlx::pool::PoolOptions;
+use sea_orm::sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sea_orm::sqlx::{ConnectOptions, Connection, Database, Executor};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{SqlStore, error, seconds};
+use crate::ports::store::StoreError;
+
+/// How much of the database is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Connections that answer reads. Writes and owners' work have a few of their own.
+    pub connections: u32,
+    /// How long anything may take before it counts as unavailable.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connections: 8, patience: Duration::from_secs(10) }
+    }
+}
+
+/// Connections of owners of links on MySQL: renewing a lease never waits for an append.
+const OWNERS: u32 = 4;
+
+/// A connection idle for so long is tried before it is used.
+const STALE: Duration = Duration::from_secs(5);
+
+/// Where the database is. It holds the password, so it does not show itself.
+#[derive(Clone)]
+pub(super) enum Url {
+    MySql(Box<MySqlConnectOptions>),
+    Sqlite(Box<SqliteConnectOptions>),
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MySql(_) => "MySql",
+            Self::Sqlite(_) => "Sqlite",
+        })
+    }
+}
+
+impl Url {
+    fn parse(url: &SecretString) -> Result<Self, StoreError> {
+        let url = url.expose_secret();
+        if url.starts_with("mysql://") || url.starts_with("mariadb://") {
+            let options = MySqlConnectOptions::from_str(url).map_err(|_| {
+                StoreError::Unavailable(
+                    "[database] url is not understood: it is mysql://user:password@host/database, \
+                     characters like @ : / in a password written %40 %3A %2F"
+                        .to_owned(),
+                )
+            })?;
+            if options.get_database().is_none_or(str::is_empty) {
+                return Err(StoreError::Unavailable(
+                    "[database] url names no database: mysql://user:password@host/database"
+                        .to_owned(),
+                ));
+            }
+            Ok(Self::MySql(Box::new(options.charset("utf8mb4").disable_statement_logging())))
+        } else if url.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(url).map_err(|_| {
+                StoreError::Unavailable(
+                    "[database] url is not understood: it is sqlite://couplet.db?mode=rwc"
+                        .to_owned(),
+                )
+            })?;
+            Ok(Self::Sqlite(Box::new(
+                options
+                    .journal_mode(SqliteJournalMode::Wal)
+                    // With less, a commit may be lost when the machine loses its power.
+                    .synchronous(SqliteSynchronous::Full)
+                    .foreign_keys(true)
+                    .busy_timeout(Duration::from_secs(5))
+                    .disable_statement_logging(),
+            )))
+        } else {
+            Err(StoreError::Unavailable(
+                "[database] url begins with neither mysql:// nor sqlite://".to_owned(),
+            ))
+        }
+    }
+
+    /// A pool of its own.
+    pub(super) fn pool(&self, connections: u32, patience: Duration) -> DatabaseConnection {
+        match self {
+            Self::MySql(options) => MySqlPoolOptions::from(sized(connections, patience))
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        // Without strictness the server would cut what is too long; without the
+                        // other a forgotten lock would be waited for 50 s.
+                        connection
+                            .execute(
+                                "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
+                                 SESSION innodb_lock_wait_timeout = 5",
+                            )
+                            .await
+                            .map(drop)
+                    })
+                })
+                .test_before_acquire(false)
+                .before_acquire(|connection, about| {
+                    Box::pin(async move {
+                        if about.idle_for >= STALE {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
+                .connect_lazy_with(options.as_ref().clone())
+                .into(),
+            Self::Sqlite(options) => SqlitePoolOptions::from(sized(connections, patience))
+                .test_before_acquire(false)
+                .max_lifetime(None)
+                .idle_timeout(None)
+                .connect_lazy_with(options.as_ref().clone())
+                .into(),
+        }
+    }
+
+    /// Connects once, for the reason why it cannot be done: a pool would only say that it waited.
+    async fn probe(&self) -> Result<(), StoreError> {
+        let closed = match self {
+            Self::MySql(options) => match options.connect().await {
+                Ok(connection) => connection.close().await,
+                Err(cause) => Err(cause),
+            },
+            Self::Sqlite(options) => match options.connect().await {
+                Ok(connection) => connection.close().await,
+                Err(cause) => Err(cause),
+            },
+        };
+        closed.map_err(|cause| error::driver(&cause))
+    }
+}
+
+fn sized<D: Database>(connections: u32, patience: Duration) -> PoolOptions<D> {
+    PoolOptions::new().max_connections(connections).acquire_timeout(patience)
+}
+
+impl SqlStore {
+    /// Connects to `mysql://user:password@host/database` or `sqlite://file?mode=rwc`. Fails at
+    /// once, saying why, where the database cannot be reached; one that goes away later is
+    /// connected to again by itself.
+    pub async fn connect(url: &SecretString, options: Options) -> Result<Self, StoreError> {
+        let url = Url::parse(url)?;
+        tokio::time::timeout(options.patience, url.probe()).await.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(format!(
+                "the server of [database] url did not answer within {}",
+                seconds(options.patience)
+            )))
+        })?;
+        let (read, write, owner, desk) = match &url {
+            Url::MySql(_) => {
+                let all = url.pool(options.connections, options.patience);
+                let owner = url.pool(OWNERS, options.patience);
+                (all.clone(), all, owner.clone(), owner)
+            }
+            Url::Sqlite(_) => {
+                let writer = url.pool(1, options.patience);
+                let read = url.pool(options.connections.min(4), options.patience);
+                (read.clone(), writer.clone(), writer, read)
+            }
+        };
+        Ok(Self { read, write, owner, desk, options, url })
+    }
+
+    /// Closes every connection; what comes after fails.
+    pub async fn close(&self) {
+        for connection in [&self.read, &self.write, &self.owner, &self.desk] {
+            // Closing twice is no error, and there is nobody left to tell of another.
+            let _ = connection.close_by_ref().await;
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Rows of tables to words of the core and back.
+//!
+//! Invariant: what is read back equals what was written; a word that this version does not know
+//! is refused as corrupt, never guessed.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::entity::{agent, customer, log, queue};
+use super::error::corrupt;
+use crate::chat::ids::{
+    AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, SessionId,
+    TenantKey, Timestamp,
+};
+use crate::chat::model::{
+    AgentSettings, Author, CloseReason, CommandKey, Customer, QueueSettings, RequeueReason, Role,
+    Row, RowKind, Strategy,
+};
+use crate::ports::store::StoreError;
+
+/// A number as the database holds it.
+pub(super) fn int(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError::Refused("a number is too large".to_owned()))
+}
+
+/// A number of the database that is never negative.
+pub(super) fn nat(number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| corrupt("the number", number))
+}
+
+pub(super) fn tenant_key(text: &str) -> Result<TenantKey, StoreError> {
+    TenantKey::new(text).map_err(|_| corrupt("the tenant's key", text))
+}
+
+pub(super) fn queue_key(text: &str) -> Result<QueueKey, StoreError> {
+    QueueKey::new(text).map_err(|_| corrupt("the queue's key", text))
+}
+
+/// JSON out of a column.
+pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|cause| corrupt("JSON:", cause))
+}
+
+/// JSON for a column.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value)
+        .map_err(|cause| StoreError::Refused(format!("what cannot be written as JSON: {cause}")))
+}
+
+/// A list of agents for a column; null where there is none.
+pub(super) fn jids(list: &[AgentJid]) -> Result<Option<String>, StoreError> {
+    if list.is_empty() {
+        return Ok(None);
+    }
+    json(&list.iter().map(AgentJid::as_str).collect::<Vec<_>>()).map(Some)
+}
+
+/// A list of agents out of a column.
+pub(super) fn parse_jids(text: Option<&str>) -> Result<Vec<AgentJid>, StoreError> {
+    let list: Vec<String> = text.map(parse).transpose()?.unwrap_or_default();
+    Ok(list.iter().map(|jid| AgentJid::normalised(jid)).collect())
+}
+
+macro_rules! words {
+    ($to:ident, $from:ident, $type:ident, $what:literal, { $($variant:ident = $word:literal),* $(,)? }) => {
+        pub(super) fn $to(value: $type) -> &'static str {
+            match value { $($type::$variant => $word),* }
+        }
+
+        pub(super) fn $from(word: &str) -> Result<$type, StoreError> {
+            match word {
+                $($word => Ok($type::$variant),)*
+                _ => Err(corrupt($what, word)),
+            }
+        }
+    };
+}
+
+words!(close_word, parse_close, CloseReason, "the reason", {
+    Customer = "customer", Agent = "agent", Idle = "idle",
+});
+words!(requeue_word, parse_requeue, RequeueReason, "the reason", {
+    Silent = "silent", Gone = "gone", Bounced = "bounced", Removed = "removed",
+});
+words!(strategy_word, parse_strategy, Strategy, "the strategy", {
+    LeastLoaded = "least-loaded", RoundRobin = "round-robin", RingAll = "ring-all",
+});
+words!(role_word, parse_role, Role, "the role", {
+    Agent = "agent", Supervisor = "supervisor",
+});
+
+/// What belongs to one kind of row only.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Details {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answers: Option<Vec<(Arc<str>, Arc<str>)>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reply_to: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    marks: Option<[u64; 2]>,
+}
+
+/// A row of the log for its table.
+pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
+    let mut text = None;
+    let mut details = None;
+    let kind = match &row.kind {
+        RowKind::Opened { answers } => {
+            if !answers.is_empty() {
+                details = Some(Details { answers: Some(answers.clone()), ..Details::default() });
+            }
+            "opened"
+        }
+        RowKind::Message { text: words, reply_to } => {
+            text = Some(words.to_string());
+            if let Some(seq) = reply_to {
+                details = Some(Details { reply_to: Some(seq.0), ..Details::default() });
+            }
+            MESSAGE
+        }
+        RowKind::Joined => "joined",
+        RowKind::Left => "left",
+        RowKind::Closed { reason } => {
+            let reason = Some(close_word(*reason).to_owned());
+            details = Some(Details { reason, ..Details::default() });
+            "closed"
+        }
+        RowKind::Offered => "offered",
+        RowKind::Requeued { agent, reason } => {
+            details = Some(Details {
+                agent: Some(agent.to_string()),
+                reason: Some(requeue_word(*reason).to_owned()),
+                ..Details::default()
+            });
+            "requeued"
+        }
+        RowKind::Marked { delivered, read } => {
+            let marks = Some([delivered.0, read.0]);
+            details = Some(Details { marks, ..Details::default() });
+            "marked"
+        }
+    };
+    let (author, author_jid, author_name) = match &row.author {
+        Author::Customer => (CUSTOMER, None, None),
+        Author::Agent { jid, name } => (AGENT, Some(jid.to_string()), Some(name.to_string())),
+        Author::System => ("system", None, None),
+    };
+    Ok(log::Model {
+        link,
+        pos: int(row.pos.0)?,
+        conversation: row.conversation.0,
+        tenant: row.tenant.to_string(),
+        customer: row.customer.0,
+        seq: row.seq.map(|seq| int(seq.0)).transpose()?,
+        at: row.at.0,
+        kind: kind.to_owned(),
+        author: author.to_owned(),
+        author_jid,
+        author_name,
+        session: row.key.as_ref().map(|key| key.session.0),
+        command: row.key.as_ref().map(|key| key.id.to_string()),
+        stanza: row.stanza.as_deref().map(str::to_owned),
+        text,
+        details: details.as_ref().map(json).transpose()?,
+        recipients: jids(&row.recipients)?,
+    })
+}
+
+/// The kind of a row with words.
+pub(super) const MESSAGE: &str = "message";
+/// The author of a customer's row.
+pub(super) const CUSTOMER: &str = "customer";
+/// The author of an agent's row.
+pub(super) const AGENT: &str = "agent";
+
+/// A row of the log out of its table.
+pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
+    let details: Details = model.details.as_deref().map(parse).transpose()?.unwrap_or_default();
+    let at = |what: &str| corrupt(what, format!("at position {}", model.pos));
+    let kind = match model.kind.as_str() {
+        "opened" => RowKind::Opened { answers: details.answers.unwrap_or_default() },
+        MESSAGE => RowKind::Message {
+            text: model.text.as_deref().ok_or_else(|| at("a message without text"))?.into(),
+            reply_to: details.reply_to.map(Seq),
+        },
+        "joined" => RowKind::Joined,
+        "left" => RowKind::Left,
+        "closed" => RowKind::Closed {
+            reason: parse_close(&details.reason.ok_or_else(|| at("an end without reason"))?)?,
+        },
+        "offered" => RowKind::Offered,
+        "requeued" => RowKind::Requeued {
+            agent: AgentJid::normalised(
+                &details.agent.ok_or_else(|| at("a return without agent"))?,
+            ),
+            reason: parse_requeue(&details.reason.ok_or_else(|| at("a return without reason"))?)?,
+        },
+        "marked" => {
+            let [delivered, read] = details.marks.ok_or_else(|| at("no marks"))?;
+            RowKind::Marked { delivered: Seq(delivered), read: Seq(read) }
+        }
+        other => return Err(corrupt("the kind of row", other)),
+    };
+    let author = match (model.author.as_str(), &model.author_jid, &model.author_name) {
+        (CUSTOMER, None, None) => Author::Customer,
+        (AGENT, Some(jid), Some(name)) => {
+            Author::Agent { jid: AgentJid::normalised(jid), name: name.as_str().into() }
+        }
+        ("system", None, None) => Author::System,
+        (other, ..) => return Err(corrupt("the author", other)),
+    };
+    let key = match (model.session, model.command.as_deref()) {
+        (Some(session), Some(id)) => Some(command_key(session, id)?),
+        (None, None) => None,
+        _ => return Err(at("half a command")),
+    };
+    Ok(Row {
+        pos: Pos(nat(model.pos)?),
+        tenant: tenant_key(&model.tenant)?,
+        conversation: ConversationId(model.conversation),
+        customer: CustomerId(model.customer),
+        seq: model.seq.map(nat).transpose()?.map(Seq),
+        at: Timestamp(model.at),
+        author,
+        key,
+        stanza: model.stanza.map(Into::into),
+        kind,
+        recipients: parse_jids(model.recipients.as_deref())?,
+    })
+}
+
+/// Rows of the log out of their table.
+pub(super) fn rows_from(models: Vec<log::Model>) -> Result<Vec<Arc<Row>>, StoreError> {
+    models.into_iter().map(|model| row_from(model).map(Arc::new)).collect()
+}
+
+/// The key of a command out of its columns.
+pub(super) fn command_key(session: uuid::Uuid, id: &str) -> Result<CommandKey, StoreError> {
+    let id = CommandId::new(id).map_err(|_| corrupt("the command's id", id))?;
+    Ok(CommandKey { session: SessionId(session), id })
+}
+
+/// A customer out of his table.
+pub(super) fn customer_from(model: customer::Model) -> Result<Customer, StoreError> {
+    Ok(Customer {
+        id: CustomerId(model.id),
+        tenant: tenant_key(&model.tenant)?,
+        localpart: Localpart::new(&model.localpart)
+            .map_err(|_| corrupt("the localpart", &model.localpart))?,
+        name: model.name.map(Into::into),
+        conversations: u32::try_from(model.conversations)
+            .map_err(|_| corrupt("the count", model.conversations))?,
+    })
+}
+
+/// A queue out of its table.
+pub(super) fn queue_from(model: queue::Model) -> Result<QueueSettings, StoreError> {
+    Ok(QueueSettings {
+        key: queue_key(&model.slug)?,
+        name: model.name.into(),
+        strategy: parse_strategy(&model.strategy)?,
+        offer_ms: model.offer_ms,
+    })
+}
+
+/// An agent out of his table, with his queues.
+pub(super) fn agent_from(
+    model: agent::Model,
+    queues: Vec<QueueKey>,
+) -> Result<AgentSettings, StoreError> {
+    Ok(AgentSettings {
+        jid: AgentJid::normalised(&model.jid),
+        name: model.name.into(),
+        capacity: u32::try_from(model.capacity)
+            .map_err(|_| corrupt("the capacity", model.capacity))?,
+        role: parse_role(&model.role)?,
+        queues,
+    })
+}

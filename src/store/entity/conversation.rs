@@ -1,0 +1,40 @@
+//! A conversation, as its last view left it: `head` and `active_at` are completed from the log.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "conversations")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub link: i32,
+    pub tenant: String,
+    pub customer: Uuid,
+    pub queue: String,
+    pub subject: Option<String>,
+    pub state: String,
+    pub open: bool,
+    pub reason: Option<String>,
+    /// Who holds it.
+    pub agent: Option<String>,
+    /// Who is asked: a JSON array.
+    pub asked: Option<String>,
+    pub asked_until: Option<i64>,
+    /// Who let it pass: a JSON array.
+    pub passed: Option<String>,
+    /// Who held it last; stays when it is closed or goes back to its queue.
+    pub served_by: Option<String>,
+    pub opened_at: i64,
+    pub waiting_since: i64,
+    pub priority: i32,
+    pub active_at: i64,
+    pub head: i64,
+    pub delivered: i64,
+    pub read_upto: i64,
+    pub confirmed: i64,
+    #[sea_orm(belongs_to, from = "customer", to = "id")]
+    pub with: BelongsTo<super::customer::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

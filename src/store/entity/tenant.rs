@@ -1,0 +1,22 @@
+//! A tenant.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "tenants")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub slug: String,
+    pub name: String,
+    pub link: i32,
+    /// A JSON array.
+    pub origins: String,
+    pub origin_required: bool,
+    pub color: Option<String>,
+    pub locale: Option<String>,
+    pub identity_secret: Option<String>,
+    pub idle_close_ms: i64,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

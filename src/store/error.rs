@@ -1,0 +1,129 @@
+//! What the database's errors mean to an operator.
+//!
+//! Invariant: the texts say what is wrong and what to do; none holds a URL, a user's name or a
+//! password.
+
+use std::io::ErrorKind;
+
+use sea_orm::sqlx;
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+use crate::ports::store::StoreError;
+
+/// The error of a statement.
+pub(super) fn unavailable(error: DbErr) -> StoreError {
+    match &error {
+        DbErr::Conn(RuntimeErr::SqlxError(cause))
+        | DbErr::Exec(RuntimeErr::SqlxError(cause))
+        | DbErr::Query(RuntimeErr::SqlxError(cause)) => driver(cause),
+        DbErr::ConnectionAcquire(_) => driver(&sqlx::Error::PoolTimedOut),
+        DbErr::Type(text) | DbErr::Json(text) => StoreError::Corrupt(text.clone()),
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}
+
+/// The error of the driver.
+pub(super) fn driver(error: &sqlx::Error) -> StoreError {
+    let text = match error {
+        sqlx::Error::Io(cause) => match cause.kind() {
+            ErrorKind::ConnectionRefused => "nothing listens at the address of [database] url: \
+                 is the server running, are host and port right?"
+                .to_owned(),
+            ErrorKind::NotFound => {
+                "the socket or file that [database] url names does not exist".to_owned()
+            }
+            ErrorKind::PermissionDenied => {
+                "this user may not open what [database] url names".to_owned()
+            }
+            ErrorKind::UnexpectedEof
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe => "the server closed the connection".to_owned(),
+            _ => format!("the server of [database] url cannot be reached: {cause}"),
+        },
+        sqlx::Error::Tls(cause) => format!("TLS with the server failed: {cause}"),
+        sqlx::Error::PoolTimedOut => {
+            "no connection came free in time: the server is down, or has too much to do".to_owned()
+        }
+        sqlx::Error::PoolClosed => "the connections are closed: the gateway is stopping".to_owned(),
+        sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::Decode(_) => return StoreError::Corrupt(error.to_string()),
+        sqlx::Error::Database(cause) => return from_database(cause.as_ref()),
+        sqlx::Error::Protocol(text) => format!("the server said what is not understood: {text}"),
+        // What a configuration error quotes may be a part of the URL.
+        sqlx::Error::Configuration(_) => "[database] url is not understood".to_owned(),
+        other => other.to_string(),
+    };
+    StoreError::Unavailable(text)
+}
+
+fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
+    let text = if let Some(mysql) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        match mysql.number() {
+            1040 | 1203 | 1226 => "the server has no connection left: raise its max_connections",
+            1044 | 1142 | 1143 | 1227 => {
+                "the user of [database] url may not do this: grant it all on the database"
+            }
+            1045 | 1698 => {
+                "the server refuses user and password: mend them in [database] url \
+                 (characters like @ : / in a password are written %40 %3A %2F)"
+            }
+            1049 => "the server has no such database: create it, then run `couplet migrate`",
+            1054 | 1146 => MISSING_SCHEMA,
+            1153 => "the server takes no packet of this size: raise its max_allowed_packet",
+            1205 => "another transaction held the rows for too long",
+            1213 => "another transaction wanted the same rows; this one gave way",
+            1021 | 1114 => "the server's disk is full",
+            1290 | 1792 | 1836 => "the server only reads now: is it a replica?",
+            1264 | 1406 => {
+                return StoreError::Refused("a value is too long or too large".to_owned());
+            }
+            number => {
+                return StoreError::Unavailable(format!("error {number}: {}", mysql.message()));
+            }
+        }
+    } else {
+        match error.code().as_deref().and_then(|code| code.parse::<u32>().ok()) {
+            // The low byte is the kind, the rest the details.
+            Some(code) => match code & 0xff {
+                5 | 6 => "another process held the file for too long",
+                8 => "the file cannot be written: who owns it, is the disk mounted for reading?",
+                10 => "the disk fails",
+                11 | 26 => "the file is no SQLite database, or is damaged",
+                13 => "the disk is full",
+                14 => {
+                    "the file cannot be opened: does its folder exist, may this user write \
+                     there, does [database] url end with ?mode=rwc?"
+                }
+                18 => return StoreError::Refused("a value is too long".to_owned()),
+                1 if error.message().starts_with("no such ") => MISSING_SCHEMA,
+                _ => {
+                    return StoreError::Unavailable(format!("error {code}: {}", error.message()));
+                }
+            },
+            None => return StoreError::Unavailable(error.message().to_owned()),
+        }
+    };
+    StoreError::Unavailable(text.to_owned())
+}
+
+/// What is said where tables or columns are missing.
+pub(super) const MISSING_SCHEMA: &str =
+    "the schema is not there, or is of an older version: run `couplet migrate`";
+
+/// The index that a unique violation names (on SQLite: its columns); none for other errors.
+pub(super) fn violated(error: &DbErr) -> Option<String> {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(text)) => Some(
+            // MySQL quotes the value first, which may say anything.
+            text.rsplit_once(" for key ").map_or(text.clone(), |(_, key)| key.to_owned()),
+        ),
+        _ => None,
+    }
+}
+
+/// Something is stored that this version cannot read.
+pub(super) fn corrupt(what: &str, value: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("{what} {value}"))
+}

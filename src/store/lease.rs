@@ -1,0 +1,181 @@
+//! Who owns a link.
+//!
+//! Invariants: time is the database's alone. The epoch rises with each grant and each release,
+//! so what an owner of before still has under way fails.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
+    QuerySelect, QueryTrait,
+};
+
+use super::convert::{int, nat};
+use super::entity::link::{ActiveModel, Column, Entity, Model};
+use super::error::unavailable;
+use super::{SqlStore, begin, commit, sql};
+use crate::chat::ids::{Epoch, LinkDomain, NodeId};
+use crate::ports::store::{Lease, Leases, StoreError};
+
+/// The row of a link; none where it was never asked for.
+pub(super) async fn find(
+    connection: &impl ConnectionTrait,
+    domain: &LinkDomain,
+) -> Result<Option<Model>, StoreError> {
+    Entity::find()
+        .filter(Column::Domain.eq(domain.as_str()))
+        .one(connection)
+        .await
+        .map_err(unavailable)
+}
+
+/// The row of a link, locked to the end of the transaction.
+pub(super) async fn lock(
+    transaction: &impl ConnectionTrait,
+    domain: &LinkDomain,
+) -> Result<Option<Model>, StoreError> {
+    Entity::find()
+        .filter(Column::Domain.eq(domain.as_str()))
+        .lock(LockType::Update)
+        .one(transaction)
+        .await
+        .map_err(unavailable)
+}
+
+/// The row of a link, locked to the end of the transaction, where this is its epoch.
+pub(super) async fn fence(
+    transaction: &impl ConnectionTrait,
+    domain: &LinkDomain,
+    epoch: Epoch,
+) -> Result<Model, StoreError> {
+    let link = lock(transaction, domain).await?.ok_or(StoreError::Fenced)?;
+    if nat(link.epoch)? == epoch.0 { Ok(link) } else { Err(StoreError::Fenced) }
+}
+
+/// The row of a link, made where there is none.
+pub(super) async fn ensure(
+    connection: &impl ConnectionTrait,
+    domain: &LinkDomain,
+) -> Result<Model, StoreError> {
+    if let Some(link) = find(connection, domain).await? {
+        return Ok(link);
+    }
+    let fresh = ActiveModel {
+        domain: Set(domain.to_string()),
+        node: Set(None),
+        epoch: Set(0),
+        lease_until: Set(0),
+        cursor_pos: Set(0),
+        floor_pos: Set(0),
+        revision: Set(0),
+        ..ActiveModel::default()
+    };
+    // Another node may do the same at this moment: then its row stays.
+    Entity::insert(fresh)
+        .on_conflict(OnConflict::column(Column::Domain).update_column(Column::Domain).to_owned())
+        .exec_without_returning(connection)
+        .await
+        .map_err(unavailable)?;
+    find(connection, domain).await?.ok_or_else(|| StoreError::Missing(format!("the link {domain}")))
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
+}
+
+#[async_trait]
+impl Leases for SqlStore {
+    async fn acquire(
+        &self,
+        link: &LinkDomain,
+        node: NodeId,
+        ttl: Duration,
+    ) -> Result<Lease, StoreError> {
+        self.within(async {
+            // Not inside the transaction: a lock on a row that is not there yet keeps two nodes
+            // from making it.
+            ensure(&self.owner, link).await?;
+            let transaction = begin(&self.owner).await?;
+            let mut query = Entity::find()
+                .filter(Column::Domain.eq(link.as_str()))
+                .lock(LockType::Update)
+                .into_query();
+            query.expr_as(sql::now(&transaction), "now");
+            let row = transaction
+                .query_one(&query)
+                .await
+                .map_err(unavailable)?
+                .ok_or_else(|| StoreError::Missing(format!("the link {link}")))?;
+            let now: i64 = row.try_get("", "now").map_err(unavailable)?;
+            let held = Model::from_query_result(&row, "").map_err(unavailable)?;
+            if let Some(by) = held.node.filter(|by| *by != node.0 && held.lease_until > now) {
+                let remaining = Duration::from_millis(nat(held.lease_until - now)?);
+                return Ok(Lease::Held { by: NodeId(by), remaining });
+            }
+            let epoch = held.epoch.saturating_add(1);
+            Entity::update_many()
+                .col_expr(Column::Node, Expr::value(Some(node.0)))
+                .col_expr(Column::Epoch, Expr::value(epoch))
+                .col_expr(Column::LeaseUntil, sql::now(&transaction).add(millis(ttl)))
+                .filter(Column::Id.eq(held.id))
+                .exec(&transaction)
+                .await
+                .map_err(unavailable)?;
+            commit(transaction).await?;
+            Ok(Lease::Granted(Epoch(nat(epoch)?)))
+        })
+        .await
+    }
+
+    async fn renew(
+        &self,
+        link: &LinkDomain,
+        epoch: Epoch,
+        ttl: Duration,
+    ) -> Result<(), StoreError> {
+        self.within(async {
+            let renewed = Entity::update_many()
+                .col_expr(Column::LeaseUntil, sql::now(&self.owner).add(millis(ttl)))
+                .filter(Column::Domain.eq(link.as_str()))
+                .filter(Column::Epoch.eq(int(epoch.0)?))
+                .filter(Column::Node.is_not_null())
+                .exec(&self.owner)
+                .await
+                .map_err(unavailable)?;
+            if renewed.rows_affected == 0 { Err(StoreError::Fenced) } else { Ok(()) }
+        })
+        .await
+    }
+
+    async fn release(&self, link: &LinkDomain, epoch: Epoch) -> Result<(), StoreError> {
+        self.within(async {
+            let released = Entity::update_many()
+                .col_expr(Column::Node, Expr::value(Option::<uuid::Uuid>::None))
+                .col_expr(Column::Epoch, Expr::col(Column::Epoch).add(1))
+                .col_expr(Column::LeaseUntil, Expr::value(0_i64))
+                .filter(Column::Domain.eq(link.as_str()))
+                .filter(Column::Epoch.eq(int(epoch.0)?))
+                .exec(&self.owner)
+                .await
+                .map_err(unavailable)?;
+            if released.rows_affected == 0 { Err(StoreError::Fenced) } else { Ok(()) }
+        })
+        .await
+    }
+
+    async fn owner(&self, link: &LinkDomain) -> Result<Option<NodeId>, StoreError> {
+        self.within(async {
+            let query = Entity::find()
+                .select_only()
+                .column(Column::Node)
+                .filter(Column::Domain.eq(link.as_str()))
+                .filter(Expr::col(Column::LeaseUntil).gt(sql::now(&self.read)));
+            let node: Option<Option<uuid::Uuid>> =
+                query.into_tuple().one(&self.read).await.map_err(unavailable)?;
+            Ok(node.flatten().map(NodeId))
+        })
+        .await
+    }
+}

@@ -1,0 +1,95 @@
+//! The schema: bringing it up to this version, and whether it is.
+//!
+//! Invariant: however many nodes begin at once, one migrates and the others wait for it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use couplet_migrations::{Migrator, MigratorTrait};
+use sea_orm::sea_query::Query;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
+
+use super::connect::Url;
+use super::{SqlStore, begin, commit, error};
+use crate::ports::store::StoreError;
+
+/// How long a migration by another node is waited for, in seconds.
+const TURN: u32 = 600;
+
+impl SqlStore {
+    /// Brings the schema up to this version. A newer one is left as it is: the version before
+    /// works on it.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        // One connection of its own: it holds the lock, and the lock goes with it.
+        let connection = self.url.pool(1, self.options.patience);
+        let done = match &self.url {
+            Url::MySql(_) => migrate_mysql(&connection).await,
+            Url::Sqlite(_) => migrate_sqlite(&connection).await,
+        };
+        let _ = connection.close().await;
+        done
+    }
+
+    /// Whether the database answers and has every step of this version.
+    pub(super) async fn check_schema(&self) -> Result<(), StoreError> {
+        if pending(&self.read).await?.is_empty() {
+            Ok(())
+        } else {
+            Err(StoreError::Unavailable(error::MISSING_SCHEMA.to_owned()))
+        }
+    }
+}
+
+async fn migrate_mysql(connection: &DatabaseConnection) -> Result<(), StoreError> {
+    // Named after the database, for the lock is the server's. No query builder knows these.
+    let backend = connection.get_database_backend();
+    let lock = Statement::from_string(
+        backend,
+        format!("SELECT GET_LOCK(CONCAT('couplet ', SHA1(DATABASE())), {TURN}) AS got"),
+    );
+    let got: Option<i64> = connection
+        .query_one_raw(lock)
+        .await
+        .and_then(|row| row.map(|row| row.try_get("", "got")).transpose())
+        .map_err(error::unavailable)?
+        .flatten();
+    if got != Some(1) {
+        return Err(StoreError::Unavailable(format!(
+            "another node has been migrating the schema for {}",
+            super::seconds(Duration::from_secs(TURN.into()))
+        )));
+    }
+    if pending(connection).await?.is_empty() {
+        return Ok(());
+    }
+    Migrator::up(connection, None).await.map_err(error::unavailable)
+}
+
+async fn migrate_sqlite(connection: &DatabaseConnection) -> Result<(), StoreError> {
+    let transaction = begin(connection).await?;
+    if !pending(&transaction).await?.is_empty() {
+        Migrator::up(&transaction, None).await.map_err(error::unavailable)?;
+    }
+    commit(transaction).await
+}
+
+/// The steps of this version that the database has not seen.
+async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, StoreError> {
+    let query = Query::select().column("version").from("seaql_migrations").take();
+    let seen: BTreeSet<String> = match connection.query_all(&query).await {
+        Ok(rows) => rows
+            .iter()
+            .map(|row| row.try_get("", "version"))
+            .collect::<Result<_, DbErr>>()
+            .map_err(error::unavailable)?,
+        Err(cause) => match error::unavailable(cause) {
+            StoreError::Unavailable(text) if text == error::MISSING_SCHEMA => BTreeSet::new(),
+            other => return Err(other),
+        },
+    };
+    Ok(Migrator::migrations()
+        .iter()
+        .map(|step| step.name().to_owned())
+        .filter(|name| !seen.contains(name))
+        .collect())
+}

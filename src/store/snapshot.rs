@@ -1,0 +1,105 @@
+//! All that a desk is restored from, in as many questions however much is open.
+
+use std::cmp::max;
+
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    TransactionTrait,
+};
+
+use super::convert::{AGENT, CUSTOMER, MESSAGE, nat, rows_from};
+use super::entity::{conversation, log};
+use super::error::unavailable;
+use super::{SqlStore, directory, lease, transcripts};
+use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
+use crate::chat::model::Snapshot;
+use crate::ports::store::StoreError;
+
+/// How far back an agent's repeat is looked for, in milliseconds.
+const REPEATS: i64 = 15 * 60 * 1000;
+
+impl SqlStore {
+    /// See [`Log::snapshot`](crate::ports::store::Log::snapshot).
+    pub(super) async fn take_snapshot(
+        &self,
+        domain: &LinkDomain,
+        now: Timestamp,
+    ) -> Result<Snapshot, StoreError> {
+        // One transaction: all questions see the same moment.
+        let moment = self.desk.begin().await.map_err(unavailable)?;
+        let Some(link) = lease::find(&moment, domain).await? else {
+            return Ok(Snapshot::default());
+        };
+        Ok(Snapshot {
+            head: head(&moment, &link).await?,
+            tenants: directory::settings(&moment, link.id).await?,
+            conversations: transcripts::open_with_customers(&moment, link.id).await?,
+            messages: messages(&moment, link.id).await?,
+            agent_messages: rows_from(
+                log::Entity::find()
+                    .filter(log::Column::Link.eq(link.id))
+                    .filter(log::Column::At.gte(now.0.saturating_sub(REPEATS)))
+                    .filter(log::Column::Author.eq(AGENT))
+                    .filter(log::Column::Kind.eq(MESSAGE))
+                    .filter(log::Column::Stanza.is_not_null())
+                    .order_by_asc(log::Column::Pos)
+                    .all(&moment)
+                    .await
+                    .map_err(unavailable)?,
+            )?,
+        })
+    }
+}
+
+/// The last position given on a link.
+pub(super) async fn head(
+    connection: &impl ConnectionTrait,
+    link: &super::entity::link::Model,
+) -> Result<Pos, StoreError> {
+    let last: Option<i64> = log::Entity::find()
+        .select_only()
+        .column(log::Column::Pos)
+        .filter(log::Column::Link.eq(link.id))
+        .order_by_desc(log::Column::Pos)
+        .limit(1)
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(unavailable)?;
+    nat(max(max(last.unwrap_or_default(), link.floor_pos), link.cursor_pos)).map(Pos)
+}
+
+/// Every customer message of the open conversations, in order of `pos`.
+async fn messages(
+    connection: &impl ConnectionTrait,
+    link: i32,
+) -> Result<Vec<(ConversationId, Pos, Seq)>, StoreError> {
+    let (row, view) = (log::Entity, conversation::Entity);
+    let query = Query::select()
+        .columns([
+            (row, log::Column::Conversation),
+            (row, log::Column::Pos),
+            (row, log::Column::Seq),
+        ])
+        .from(view)
+        .inner_join(
+            row,
+            Expr::col((row, log::Column::Conversation)).equals((view, conversation::Column::Id)),
+        )
+        .and_where(Expr::col((view, conversation::Column::Link)).eq(link))
+        .and_where(Expr::col((view, conversation::Column::Open)).eq(true))
+        .and_where(Expr::col((row, log::Column::Author)).eq(CUSTOMER))
+        .and_where(Expr::col((row, log::Column::Kind)).eq(MESSAGE))
+        .order_by((row, log::Column::Pos), sea_orm::sea_query::Order::Asc)
+        .take();
+    let rows = connection.query_all(&query).await.map_err(unavailable)?;
+    rows.iter()
+        .map(|row| {
+            let conversation = row.try_get("", "conversation").map_err(unavailable)?;
+            let pos = nat(row.try_get("", "pos").map_err(unavailable)?)?;
+            let seq = nat(row.try_get("", "seq").map_err(unavailable)?)?;
+            Ok((ConversationId(conversation), Pos(pos), Seq(seq)))
+        })
+        .collect()
+}

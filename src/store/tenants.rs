@@ -1,0 +1,245 @@
+//! Tenants: adding one, and removing one with everything of it.
+
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
+
+use super::convert::{json, parse, strategy_word, tenant_key};
+use super::entity::{conversation, customer, link, log, queue, session, tenant};
+use super::error::{corrupt, unavailable, violated};
+use super::{SqlStore, begin, commit, lease, snapshot};
+use crate::chat::ids::{LinkDomain, Pos, QueueKey, TenantKey};
+use crate::chat::model::Strategy;
+use crate::ports::store::{StoreError, Tenant};
+
+/// Conversations, customers or sessions removed in one transaction.
+const TOGETHER: u64 = 200;
+
+/// How long an offer of a tenant's first queue stands, in milliseconds.
+const OFFER_MS: i64 = 30_000;
+
+/// That there is no such tenant.
+pub(super) fn missing(key: &TenantKey) -> StoreError {
+    StoreError::Missing(format!("the tenant {key}"))
+}
+
+/// Tenants, all or one, by key.
+pub(super) async fn find(
+    connection: &impl ConnectionTrait,
+    key: Option<&TenantKey>,
+) -> Result<Vec<Tenant>, StoreError> {
+    let mut query = tenant::Entity::find().order_by_asc(tenant::Column::Slug);
+    if let Some(key) = key {
+        query = query.filter(tenant::Column::Slug.eq(key.as_str()));
+    }
+    let found = query.all(connection).await.map_err(unavailable)?;
+    let links = link::Entity::find().all(connection).await.map_err(unavailable)?;
+    found
+        .into_iter()
+        .map(|model| {
+            let on = links.iter().find(|link| link.id == model.link);
+            let domain = on.map(|link| link.domain.as_str()).unwrap_or_default();
+            Ok(Tenant {
+                key: tenant_key(&model.slug)?,
+                name: model.name.into(),
+                link: LinkDomain::new(domain).map_err(|_| corrupt("the link", domain))?,
+                origins: parse(&model.origins)?,
+                origin_required: model.origin_required,
+                color: model.color,
+                locale: model.locale,
+                identity_secret: model.identity_secret.map(SecretString::from),
+                idle_close_ms: model.idle_close_ms,
+            })
+        })
+        .collect()
+}
+
+/// Raises the revision of a link.
+pub(super) async fn touch(transaction: &impl ConnectionTrait, link: i32) -> Result<(), StoreError> {
+    link::Entity::update_many()
+        .col_expr(link::Column::Revision, Expr::col(link::Column::Revision).add(1))
+        .filter(link::Column::Id.eq(link))
+        .exec(transaction)
+        .await
+        .map_err(unavailable)
+        .map(drop)
+}
+
+/// The link of a tenant. The tenant's row is locked, so that of two changes one comes after the other.
+pub(super) async fn link_of(
+    transaction: &impl ConnectionTrait,
+    key: &TenantKey,
+) -> Result<i32, StoreError> {
+    let found = tenant::Entity::find_by_id(key.as_str())
+        .lock_exclusive()
+        .one(transaction)
+        .await
+        .map_err(unavailable)?;
+    found.map(|tenant| tenant.link).ok_or_else(|| missing(key))
+}
+
+impl SqlStore {
+    /// See [`Directory::add_tenant`](crate::ports::store::Directory::add_tenant).
+    pub(super) async fn insert_tenant(&self, fresh: &Tenant) -> Result<(), StoreError> {
+        let link = lease::ensure(&self.write, &fresh.link).await?.id;
+        let transaction = begin(&self.write).await?;
+        let row = tenant::ActiveModel {
+            slug: Set(fresh.key.to_string()),
+            name: Set(fresh.name.to_string()),
+            link: Set(link),
+            origins: Set(json(&fresh.origins)?),
+            origin_required: Set(fresh.origin_required),
+            color: Set(fresh.color.clone()),
+            locale: Set(fresh.locale.clone()),
+            identity_secret: Set(fresh
+                .identity_secret
+                .as_ref()
+                .map(|secret| secret.expose_secret().to_owned())),
+            idle_close_ms: Set(fresh.idle_close_ms),
+        };
+        match tenant::Entity::insert(row).exec_without_returning(&transaction).await {
+            Err(cause) if violated(&cause).is_some() => {
+                return Err(StoreError::Exists(format!("the tenant {}", fresh.key)));
+            }
+            other => other.map_err(unavailable)?,
+        };
+        if leftovers(&transaction, &fresh.key).await? {
+            return Err(StoreError::Refused(format!(
+                "a tenant {} was removed, but not all of it yet: remove it once more",
+                fresh.key
+            )));
+        }
+        let first = queue::ActiveModel {
+            tenant: Set(fresh.key.to_string()),
+            slug: Set(QueueKey::default_queue().to_string()),
+            name: Set(fresh.name.to_string()),
+            strategy: Set(strategy_word(Strategy::LeastLoaded).to_owned()),
+            offer_ms: Set(OFFER_MS),
+        };
+        queue::Entity::insert(first)
+            .exec_without_returning(&transaction)
+            .await
+            .map_err(unavailable)?;
+        touch(&transaction, link).await?;
+        commit(transaction).await
+    }
+
+    /// First everything by which it acts, in one transaction; then what it leaves behind, a
+    /// little at a time, so that the link's owner is not held up. What a broken-off removal has
+    /// left is taken by the next.
+    pub(super) async fn delete_tenant(&self, key: &TenantKey) -> Result<(), StoreError> {
+        let known = self.within(self.close_tenant(key)).await?;
+        let mut left = false;
+        while self.within(self.sweep(key)).await? {
+            left = true;
+        }
+        if known || left { Ok(()) } else { Err(missing(key)) }
+    }
+
+    /// Whether the tenant was there.
+    async fn close_tenant(&self, key: &TenantKey) -> Result<bool, StoreError> {
+        let Some(found) = find(&self.write, Some(key)).await?.pop() else { return Ok(false) };
+        let transaction = begin(&self.write).await?;
+        // The owner's lock: nothing is opened while this looks.
+        let link = lease::lock(&transaction, &found.link).await?.ok_or_else(|| missing(key))?;
+        if conversation::Entity::find()
+            .select_only()
+            .column(conversation::Column::Id)
+            .filter(conversation::Column::Tenant.eq(key.as_str()))
+            .filter(conversation::Column::Open.eq(true))
+            .limit(1)
+            .into_tuple::<Uuid>()
+            .one(&transaction)
+            .await
+            .map_err(unavailable)?
+            .is_some()
+        {
+            return Err(StoreError::Refused(format!(
+                "the tenant {key} has open conversations: end them first"
+            )));
+        }
+        // Its rows will go, their positions stay taken.
+        let Pos(head) = snapshot::head(&transaction, &link).await?;
+        link::Entity::update_many()
+            .col_expr(link::Column::FloorPos, Expr::value(super::convert::int(head)?))
+            .filter(link::Column::Id.eq(link.id))
+            .exec(&transaction)
+            .await
+            .map_err(unavailable)?;
+        // Queues and agents fall with it.
+        tenant::Entity::delete_by_id(key.as_str()).exec(&transaction).await.map_err(unavailable)?;
+        touch(&transaction, link.id).await?;
+        commit(transaction).await?;
+        Ok(true)
+    }
+
+    /// Removes a little of what a removed tenant has left; `false` when there was nothing.
+    async fn sweep(&self, key: &TenantKey) -> Result<bool, StoreError> {
+        let transaction = begin(&self.write).await?;
+        let conversations: Vec<Uuid> = conversation::Entity::find()
+            .select_only()
+            .column(conversation::Column::Id)
+            .filter(conversation::Column::Tenant.eq(key.as_str()))
+            .limit(TOGETHER)
+            .into_tuple()
+            .all(&transaction)
+            .await
+            .map_err(unavailable)?;
+        let mut some = !conversations.is_empty();
+        if some {
+            log::Entity::delete_many()
+                .filter(log::Column::Conversation.is_in(conversations.iter().copied()))
+                .exec(&transaction)
+                .await
+                .map_err(unavailable)?;
+            conversation::Entity::delete_many()
+                .filter(conversation::Column::Id.is_in(conversations))
+                .exec(&transaction)
+                .await
+                .map_err(unavailable)?;
+        } else {
+            let customers: Vec<Uuid> = customer::Entity::find()
+                .select_only()
+                .column(customer::Column::Id)
+                .filter(customer::Column::Tenant.eq(key.as_str()))
+                .limit(TOGETHER)
+                .into_tuple()
+                .all(&transaction)
+                .await
+                .map_err(unavailable)?;
+            some = !customers.is_empty();
+            if some {
+                session::Entity::delete_many()
+                    .filter(session::Column::Customer.is_in(customers.iter().copied()))
+                    .exec(&transaction)
+                    .await
+                    .map_err(unavailable)?;
+                customer::Entity::delete_many()
+                    .filter(customer::Column::Id.is_in(customers))
+                    .exec(&transaction)
+                    .await
+                    .map_err(unavailable)?;
+            }
+        }
+        commit(transaction).await?;
+        Ok(some)
+    }
+}
+
+/// Whether something of a removed tenant is still there.
+async fn leftovers(connection: &impl ConnectionTrait, key: &TenantKey) -> Result<bool, StoreError> {
+    for (table, column) in [("conversations", "tenant"), ("customers", "tenant")] {
+        let query = Query::select()
+            .expr_as(Expr::value(1), "one")
+            .from(table)
+            .and_where(Expr::col(column).eq(key.as_str()))
+            .limit(1)
+            .take();
+        if connection.query_one(&query).await.map_err(unavailable)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,216 @@
+//! What customers' sockets read.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait, Select,
+};
+
+use super::convert::{AGENT, MESSAGE, customer_from, int, rows_from};
+use super::entity::conversation::{Column, Entity, Model};
+use super::entity::log::{Column as Entry, Entity as Log};
+use super::entity::{agent, customer};
+use super::error::unavailable;
+use super::{SqlStore, views};
+use crate::chat::ids::{ConversationId, CustomerId, Seq, TenantKey};
+use crate::chat::model::{Conversation, Customer, Row, State};
+use crate::ports::store::{StoreError, Transcripts};
+
+#[async_trait]
+impl Transcripts for SqlStore {
+    async fn entries_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Vec<Arc<Row>>, StoreError> {
+        self.within(async {
+            let rows = Log::find()
+                .filter(Entry::Conversation.eq(conversation.0))
+                // No entry is above what the database can hold.
+                .filter(Entry::Seq.gt(int(after.0).unwrap_or(i64::MAX)))
+                .order_by_asc(Entry::Seq)
+                .limit(u64::from(limit))
+                .all(&self.read)
+                .await
+                .map_err(unavailable)?;
+            rows_from(rows)
+        })
+        .await
+    }
+
+    async fn entries_before(
+        &self,
+        conversation: ConversationId,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Vec<Arc<Row>>, StoreError> {
+        self.within(async {
+            let before = before.and_then(|seq| int(seq.0).ok()).unwrap_or(i64::MAX);
+            let mut rows = Log::find()
+                .filter(Entry::Conversation.eq(conversation.0))
+                .filter(Entry::Seq.lt(before))
+                .order_by_desc(Entry::Seq)
+                .limit(u64::from(limit))
+                .all(&self.read)
+                .await
+                .map_err(unavailable)?;
+            rows.reverse();
+            rows_from(rows)
+        })
+        .await
+    }
+
+    async fn latest(&self, customer: CustomerId) -> Result<Option<Conversation>, StoreError> {
+        self.within(async {
+            let query = Entity::find()
+                .filter(Column::Customer.eq(customer.0))
+                .order_by_desc(Column::Open)
+                .order_by_desc(Column::OpenedAt)
+                .limit(1);
+            one(&self.read, query).await
+        })
+        .await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
+        self.within(one(&self.read, Entity::find().filter(Column::Id.eq(id.0)))).await
+    }
+
+    async fn conversations(
+        &self,
+        tenant: &TenantKey,
+        after: Option<ConversationId>,
+        limit: u32,
+    ) -> Result<Vec<(Conversation, Customer)>, StoreError> {
+        self.within(async {
+            let mut query = Entity::find()
+                .filter(Column::Tenant.eq(tenant.as_str()))
+                .order_by_asc(Column::OpenedAt)
+                .order_by_asc(Column::Id)
+                .limit(u64::from(limit));
+            if let Some(id) = after {
+                let opened: Option<i64> = Entity::find()
+                    .select_only()
+                    .column(Column::OpenedAt)
+                    .filter(Column::Id.eq(id.0))
+                    .filter(Column::Tenant.eq(tenant.as_str()))
+                    .into_tuple()
+                    .one(&self.read)
+                    .await
+                    .map_err(unavailable)?;
+                let opened =
+                    opened.ok_or_else(|| StoreError::Missing(format!("the conversation {id}")))?;
+                // The first part is implied by the second: it lets the index begin there.
+                query = query.filter(Column::OpenedAt.gte(opened)).filter(
+                    Condition::any().add(Column::OpenedAt.gt(opened)).add(Column::Id.gt(id.0)),
+                );
+            }
+            with_customers(&self.read, query).await
+        })
+        .await
+    }
+
+    async fn serving(&self, conversation: &Conversation) -> Result<Option<Arc<str>>, StoreError> {
+        let holder = match &conversation.state {
+            State::Active { agent } => Some(agent),
+            State::Closed { .. } => None,
+            State::Waiting | State::Offered { .. } => return Ok(None),
+        };
+        self.within(async {
+            let mut spoke = Log::find()
+                .select_only()
+                .column(Entry::AuthorName)
+                .filter(Entry::Conversation.eq(conversation.id.0))
+                .filter(Entry::Seq.is_not_null())
+                .filter(Entry::Author.eq(AGENT))
+                .order_by_desc(Entry::Seq)
+                .limit(1);
+            if let Some(jid) = holder {
+                spoke = spoke.filter(Entry::AuthorJid.eq(jid.as_str()));
+            }
+            let name: Option<Option<String>> =
+                spoke.into_tuple().one(&self.read).await.map_err(unavailable)?;
+            if let (None, Some(jid)) = (&name, holder) {
+                // He has neither spoken nor been announced: what the tenant calls him.
+                let agent =
+                    agent::Entity::find_by_id((conversation.tenant.to_string(), jid.to_string()));
+                let agent = agent.one(&self.read).await.map_err(unavailable)?;
+                return Ok(agent.map(|agent| agent.name.into()));
+            }
+            Ok(name.flatten().map(Into::into))
+        })
+        .await
+    }
+}
+
+/// The open conversations of a link, in the order they were opened.
+pub(super) async fn open_with_customers(
+    connection: &impl ConnectionTrait,
+    link: i32,
+) -> Result<Vec<(Conversation, Customer)>, StoreError> {
+    let query = Entity::find()
+        .filter(Column::Link.eq(link))
+        .filter(Column::Open.eq(true))
+        .order_by_asc(Column::OpenedAt)
+        .order_by_asc(Column::Id);
+    with_customers(connection, query).await
+}
+
+async fn one(
+    connection: &impl ConnectionTrait,
+    query: Select<Entity>,
+) -> Result<Option<Conversation>, StoreError> {
+    let query = completed(query.into_query());
+    let row = connection.query_one(&query).await.map_err(unavailable)?;
+    row.map(|row| complete(&row, "")).transpose()
+}
+
+/// Conversations with their customers; one whose customer was removed is left out.
+async fn with_customers(
+    connection: &impl ConnectionTrait,
+    query: Select<Entity>,
+) -> Result<Vec<(Conversation, Customer)>, StoreError> {
+    let query = completed(query.find_also_related(customer::Entity).into_query());
+    let rows = connection.query_all(&query).await.map_err(unavailable)?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let with = customer::Model::from_query_result_optional(row, "B_").map_err(unavailable)?;
+        if let Some(with) = with {
+            found.push((complete(row, "A_")?, customer_from(with)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Asks for what the view does not hold: the last entry, and the moment of the last word.
+fn completed(mut query: SelectStatement) -> SelectStatement {
+    let of_this = || Expr::col((Log, Entry::Conversation)).equals((Entity, Column::Id));
+    let last_seq = Query::select()
+        .expr(Expr::col((Log, Entry::Seq)).max())
+        .from(Log)
+        .and_where(of_this())
+        .take();
+    let last_word = Query::select()
+        .column((Log, Entry::At))
+        .from(Log)
+        .and_where(of_this())
+        .and_where(Expr::col((Log, Entry::Seq)).is_not_null())
+        .and_where(Expr::col((Log, Entry::Kind)).eq(MESSAGE))
+        .order_by((Log, Entry::Seq), Order::Desc)
+        .limit(1)
+        .take();
+    query.expr_as(Expr::SubQuery(None, Box::new(last_seq.into())), "last_seq");
+    query.expr_as(Expr::SubQuery(None, Box::new(last_word.into())), "last_word");
+    query
+}
+
+fn complete(row: &QueryResult, prefix: &str) -> Result<Conversation, StoreError> {
+    let model = Model::from_query_result(row, prefix).map_err(unavailable)?;
+    let last_seq = row.try_get("", "last_seq").map_err(unavailable)?;
+    let last_word = row.try_get("", "last_word").map_err(unavailable)?;
+    views::from(model, last_seq, last_word)
+}
