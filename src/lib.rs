@@ -1,5 +1,6 @@
 //! Couplet: customer-service chat that agents answer from any XMPP client.
 
+pub mod app;
 pub mod bridge;
 pub mod cache;
 pub mod chat;
@@ -11,4 +12,5 @@ pub mod store;
 pub mod web;
 pub mod websocket;
 pub mod wire;
+pub mod world;
 pub mod xmpp;

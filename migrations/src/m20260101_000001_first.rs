@@ -194,7 +194,7 @@ async fn conversations(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), 
         .col(shape.number("delivered").not_null())
         // `read` is a word of MySQL's own.
         .col(shape.number("read_upto").not_null())
-        .col(shape.number("seen").not_null())
+        .col(shape.number("confirmed").not_null())
         .take();
     let indices = vec![
         index("ix_conversations_open", &["link", "open"]),

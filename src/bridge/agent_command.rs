@@ -1,1 +1,142 @@
 //! The words agents command with.
+//!
+//! Invariant: one table; every front end (`!word` in a customer's chat, the plain word with the
+//! desk, ad-hoc commands) speaks the same words and makes the same [`AgentCommand`].
+
+use std::borrow::Cow;
+
+use crate::chat::event::AgentCommand;
+
+/// How much of an unknown word is repeated to its author, in characters.
+const WORD_CHARS: usize = 32;
+
+/// A command as agents know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word {
+    /// The word itself.
+    pub word: &'static str,
+    /// What it does, in a few words.
+    pub does: &'static str,
+    /// Whether it has a meaning in a customer's chat.
+    pub in_chat: bool,
+    /// Whether it has a meaning with the desk.
+    pub with_desk: bool,
+}
+
+/// Every command there is.
+pub const WORDS: [Word; 5] = [
+    Word { word: "help", does: "lists the commands", in_chat: true, with_desk: true },
+    Word { word: "who", does: "tells who the customer is", in_chat: true, with_desk: false },
+    Word { word: "close", does: "ends the conversation", in_chat: true, with_desk: false },
+    Word {
+        word: "reopen",
+        does: "begins a new one with this customer",
+        in_chat: true,
+        with_desk: false,
+    },
+    Word { word: "status", does: "tells who waits and who serves", in_chat: true, with_desk: true },
+];
+
+/// What an agent's line in a customer's chat is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said<'a> {
+    /// Words for the customer.
+    Text(Cow<'a, str>),
+    /// A command to us; nobody else reads it.
+    Command(AgentCommand),
+}
+
+/// Reads a line in a customer's chat: `!word` is a command, `!!word` the text `!word`.
+pub fn in_chat(line: &str) -> Said<'_> {
+    let begins_word = |rest: &str| rest.starts_with(char::is_alphabetic);
+    match line.trim_start().strip_prefix('!') {
+        Some(rest) if begins_word(rest) => Said::Command(command(rest)),
+        Some(rest) if rest.strip_prefix('!').is_some_and(begins_word) => {
+            Said::Text(Cow::Borrowed(rest))
+        }
+        _ => Said::Text(Cow::Borrowed(line)),
+    }
+}
+
+/// Reads a line to the desk: a plain word, which may also come as `!word`.
+pub fn with_desk(line: &str) -> AgentCommand {
+    let line = line.trim();
+    command(line.strip_prefix('!').unwrap_or(line))
+}
+
+/// The command a line begins with.
+fn command(line: &str) -> AgentCommand {
+    let word = line.split_whitespace().next().unwrap_or_default();
+    match word.to_lowercase().as_str() {
+        "help" => AgentCommand::Help,
+        "who" => AgentCommand::Who,
+        "close" => AgentCommand::Close,
+        "reopen" => AgentCommand::Reopen,
+        "status" => AgentCommand::Status,
+        _ => {
+            AgentCommand::Unknown { word: word.chars().take(WORD_CHARS).collect::<String>().into() }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unknown(word: &str) -> AgentCommand {
+        AgentCommand::Unknown { word: word.into() }
+    }
+
+    #[test]
+    fn every_word_is_understood() {
+        for word in WORDS {
+            assert!(!matches!(command(word.word), AgentCommand::Unknown { .. }), "{}", word.word);
+        }
+    }
+
+    #[test]
+    fn lines_in_a_chat() {
+        let text = |text| Said::Text(Cow::Borrowed(text));
+        let table = [
+            ("hello", text("hello")),
+            ("!close", Said::Command(AgentCommand::Close)),
+            ("!Close", Said::Command(AgentCommand::Close)),
+            (" !who ", Said::Command(AgentCommand::Who)),
+            ("!close thanks", Said::Command(AgentCommand::Close)),
+            ("!reopen\n", Said::Command(AgentCommand::Reopen)),
+            ("!frobnicate now", Said::Command(unknown("frobnicate"))),
+            ("!Übergabe", Said::Command(unknown("Übergabe"))),
+            ("!!close", text("!close")),
+            ("!!important is a CSS word", text("!important is a CSS word")),
+            ("!", text("!")),
+            ("!!", text("!!")),
+            ("!!!", text("!!!")),
+            ("! really", text("! really")),
+            ("!1", text("!1")),
+            ("close", text("close")),
+            ("wait!", text("wait!")),
+            ("/close", text("/close")),
+            ("a\n!close", text("a\n!close")),
+        ];
+        for (line, said) in table {
+            assert_eq!(in_chat(line), said, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn lines_to_the_desk() {
+        let table = [
+            ("help", AgentCommand::Help),
+            ("  Status\n", AgentCommand::Status),
+            ("!status", AgentCommand::Status),
+            ("good morning", unknown("good")),
+            ("!!help", unknown("!help")),
+            ("", unknown("")),
+        ];
+        for (line, command) in table {
+            assert_eq!(with_desk(line), command, "{line:?}");
+        }
+        let long = "ä".repeat(100);
+        assert_eq!(with_desk(&long), unknown(&"ä".repeat(32)));
+    }
+}

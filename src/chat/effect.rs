@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::event::{Peer, SocketAddress};
 use super::ids::{
-    AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, SessionId,
-    TenantKey, Timestamp,
+    AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, TenantKey,
+    Timestamp,
 };
 use super::model::{Acked, Append, CloseReason, Customer, Role, Row};
 
@@ -30,8 +30,8 @@ pub enum Effect {
     Answer {
         /// Which.
         to: SocketAddress,
-        /// The session it is of.
-        session: SessionId,
+        /// Whose it is.
+        customer: CustomerId,
         /// What.
         answer: Answer,
     },
@@ -298,7 +298,7 @@ pub struct Backlog {
     pub after: Pos,
     /// ... up to this one.
     pub upto: Pos,
-    /// Only what the customer said and the agent's client has not confirmed; else all words of both sides.
+    /// Only what the customer said after this entry; else the words of both sides.
     pub unconfirmed_above: Option<Seq>,
 }
 

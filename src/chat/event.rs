@@ -121,6 +121,8 @@ pub struct CustomerConnection {
     pub node: NodeId,
     /// Whether a socket is open there.
     pub online: bool,
+    /// Whether one was opened just now, which is to be told where the conversation stands.
+    pub opened: bool,
     /// The page the customer is on: origin and path only.
     pub page: Option<Arc<str>>,
 }

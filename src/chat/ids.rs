@@ -104,6 +104,11 @@ shared_text!(
 );
 
 impl Localpart {
+    /// Wraps what was drawn from an alphabet of `[a-z0-9]`.
+    pub fn drawn(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// Accepts 1 to 32 characters of `[a-z0-9-]`.
     pub fn new(text: &str) -> Result<Self, BadName> {
         TenantKey::new(text)

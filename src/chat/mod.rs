@@ -3,7 +3,14 @@
 //! Invariants: nothing here waits, reads a clock, draws at random, or knows of XML, JSON or SQL.
 //! What happens comes in as [`event`]s, what is to be done goes out as [`effect`]s.
 
+mod conversation;
+pub mod desk;
 pub mod effect;
 pub mod event;
+mod gate;
 pub mod ids;
 pub mod model;
+mod presence;
+mod queue;
+mod repeats;
+mod routing;

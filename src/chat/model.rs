@@ -152,9 +152,10 @@ pub struct Conversation {
     pub delivered: Seq,
     /// The agent's client has shown every customer message up to here (XEP-0333).
     pub read: Seq,
-    /// The widget has shown every entry up to here.
-    pub seen: Seq,
-    /// The agents who let an offer pass since it last waited; the last one is passed over.
+    /// The client of the agent who has it now has confirmed every customer message up to here;
+    /// begins anew with each offer. What stands above it is sent again after a fault.
+    pub confirmed: Seq,
+    /// The agents who were asked before; the last of them is passed over.
     pub passed: Vec<AgentJid>,
 }
 
@@ -228,7 +229,7 @@ pub enum Author {
 /// What a row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowKind {
-    /// The conversation began. No `seq`.
+    /// The conversation began, or was joined by another `start`. No `seq`.
     Opened {
         /// What the customer filled in before, in its order.
         answers: Vec<(Arc<str>, Arc<str>)>,
@@ -264,8 +265,6 @@ pub enum RowKind {
         delivered: Seq,
         /// See [`Conversation::read`].
         read: Seq,
-        /// See [`Conversation::seen`].
-        seen: Seq,
     },
 }
 
@@ -311,8 +310,8 @@ pub struct Snapshot {
     pub tenants: Vec<TenantSettings>,
     /// The open conversations, each with its customer.
     pub conversations: Vec<(Conversation, Customer)>,
-    /// Customer messages above `delivered` of the open conversations, in `pos` order.
-    pub unconfirmed: Vec<(ConversationId, Pos, Seq)>,
+    /// Every customer message of the open conversations, in `pos` order.
+    pub messages: Vec<(ConversationId, Pos, Seq)>,
     /// Agent messages of the last 15 minutes that had a stanza id, for finding repeats.
     pub agent_messages: Vec<Arc<Row>>,
 }

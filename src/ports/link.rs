@@ -25,7 +25,8 @@ pub enum ToLink {
     },
     /// Who are the agents now, of which tenants: all others are strangers. Their presences are asked for.
     Agents(Vec<(TenantKey, AgentJid)>),
-    /// The stream may be opened, under this term.
+    /// The stream may be opened, under this term. Said again after a [`FromLink::Down`] with
+    /// `conflict`: until then none is opened.
     Open {
         /// The owner's term; every barrier carries it.
         epoch: Epoch,
@@ -62,7 +63,8 @@ pub enum FromLink {
 pub struct LinkHandle {
     /// Which link.
     pub domain: LinkDomain,
-    /// To it. Bounded: waiting here is the back-pressure of a slow server.
+    /// To it. Bounded: waiting here is the back-pressure of a slow server. Whoever waits here must
+    /// go on taking from `from`, or the two wait for each other.
     pub to: mpsc::Sender<ToLink>,
     /// From it. Bounded: a stream whose reader waits here is not read on.
     pub from: mpsc::Receiver<FromLink>,

@@ -3,3 +3,154 @@
 
 pub mod admission;
 pub mod edge;
+mod owner;
+mod post;
+pub mod status;
+mod switchboard;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::admission::Admission;
+use self::edge::hub::Hub;
+use self::edge::{ByeReason, Edge, Shared};
+use self::owner::Owner;
+use self::post::Post;
+use self::status::Status;
+use self::switchboard::Switchboard;
+use crate::chat::desk::DeskLimits;
+use crate::chat::ids::NodeId;
+use crate::ports::bus::Bus;
+use crate::ports::cache::Cache;
+use crate::ports::link::LinkHandle;
+use crate::ports::store::Store;
+use crate::ports::world::World;
+
+/// Customers told to go at a stop come back spread over so many milliseconds.
+const SPREAD_MS: u32 = 3_000;
+
+/// What a node is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// What nodes share and may forget.
+    pub cache: Arc<dyn Cache>,
+    /// What nodes tell one another.
+    pub bus: Arc<dyn Bus>,
+    /// Clock and chance.
+    pub world: Arc<dyn World>,
+    /// Who may open what.
+    pub admission: Arc<Admission>,
+    /// What each desk takes on.
+    pub desk: DeskLimits,
+    /// Frames that may wait for one socket.
+    pub outbound_frames: usize,
+    /// The links, each with its supervisor.
+    pub links: Vec<LinkHandle>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("links", &self.links.len()).finish_non_exhaustive()
+    }
+}
+
+/// A node at work.
+#[derive(Debug)]
+pub struct Node {
+    edge: Edge,
+    hub: Arc<Hub>,
+    status: Arc<Status>,
+    stop: CancellationToken,
+    owners: TaskTracker,
+}
+
+impl Node {
+    /// Starts owners and edge.
+    pub fn start(parts: Parts) -> Self {
+        let node = NodeId(parts.world.uuid());
+        let postbox = post::spawn(parts.bus.clone());
+        let switchboard = Arc::new(Switchboard::new(postbox.clone()));
+        let hub = Arc::new(Hub::new(parts.outbound_frames));
+        let status = Arc::new(Status::default());
+        let stop = CancellationToken::new();
+        let owners = TaskTracker::new();
+        for handle in parts.links {
+            status.link_down(&handle.domain, "not connected yet");
+            let owner = Owner {
+                link: handle.domain.clone(),
+                node,
+                limits: parts.desk,
+                store: parts.store.clone(),
+                world: parts.world.clone(),
+                switchboard: switchboard.clone(),
+                hub: hub.clone(),
+                cache: parts.cache.clone(),
+                postbox: postbox.clone(),
+                status: status.clone(),
+            };
+            owners.spawn(owner.run(handle, stop.clone()));
+        }
+        owners.close();
+        tokio::spawn(receive(parts.bus, node, switchboard.clone(), hub.clone()));
+        let edge = Edge::new(Shared {
+            node,
+            store: parts.store,
+            cache: parts.cache,
+            world: parts.world,
+            admission: parts.admission,
+            switchboard,
+            hub: hub.clone(),
+            tenants: std::sync::Mutex::default(),
+        });
+        Self { edge, hub, status, stop, owners }
+    }
+
+    /// The customers' side.
+    pub fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// How it does.
+    pub fn status(&self) -> &Arc<Status> {
+        &self.status
+    }
+
+    /// Tells every customer when to come back.
+    pub fn dismiss(&self) {
+        self.hub.dismiss(ByeReason::Restart, SPREAD_MS);
+    }
+
+    /// Stops in order: what was taken is stored and sent, the links are given up. At most about
+    /// ten seconds.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.owners.wait().await;
+    }
+}
+
+/// Hands what other nodes say to the owners and sockets here.
+async fn receive(bus: Arc<dyn Bus>, node: NodeId, switchboard: Arc<Switchboard>, hub: Arc<Hub>) {
+    let mut messages = loop {
+        match bus.subscribe(&post::topic(node)).await {
+            Ok(messages) => break messages,
+            Err(error) => {
+                tracing::warn!(%error, "other nodes cannot be heard; trying again");
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+        }
+    };
+    while let Some(message) = messages.recv().await {
+        for post in post::open(&message) {
+            match post {
+                Post::ToOwner(link, what) => switchboard.hand_here(&link, what),
+                Post::ToEdge { customer, socket: None, letter } => hub.tell(customer, letter),
+                Post::ToEdge { customer, socket: Some(socket), letter } => {
+                    hub.tell_socket(customer, socket, letter);
+                }
+            }
+        }
+    }
+}

@@ -104,7 +104,7 @@ struct Details {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    marks: Option<[u64; 3]>,
+    marks: Option<[u64; 2]>,
 }
 
 /// A row of the log for its table.
@@ -141,8 +141,8 @@ pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
             });
             "requeued"
         }
-        RowKind::Marked { delivered, read, seen } => {
-            let marks = Some([delivered.0, read.0, seen.0]);
+        RowKind::Marked { delivered, read } => {
+            let marks = Some([delivered.0, read.0]);
             details = Some(Details { marks, ..Details::default() });
             "marked"
         }
@@ -203,8 +203,8 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
             reason: parse_requeue(&details.reason.ok_or_else(|| at("a return without reason"))?)?,
         },
         "marked" => {
-            let [delivered, read, seen] = details.marks.ok_or_else(|| at("no marks"))?;
-            RowKind::Marked { delivered: Seq(delivered), read: Seq(read), seen: Seq(seen) }
+            let [delivered, read] = details.marks.ok_or_else(|| at("no marks"))?;
+            RowKind::Marked { delivered: Seq(delivered), read: Seq(read) }
         }
         other => return Err(corrupt("the kind of row", other)),
     };

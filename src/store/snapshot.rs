@@ -35,7 +35,7 @@ impl SqlStore {
             head: head(&moment, &link).await?,
             tenants: directory::settings(&moment, link.id).await?,
             conversations: transcripts::open_with_customers(&moment, link.id).await?,
-            unconfirmed: unconfirmed(&moment, link.id).await?,
+            messages: messages(&moment, link.id).await?,
             agent_messages: rows_from(
                 log::Entity::find()
                     .filter(log::Column::Link.eq(link.id))
@@ -70,8 +70,8 @@ pub(super) async fn head(
     nat(max(max(last.unwrap_or_default(), link.floor_pos), link.cursor_pos)).map(Pos)
 }
 
-/// Customer messages above `delivered` of the open conversations, in order of `pos`.
-async fn unconfirmed(
+/// Every customer message of the open conversations, in order of `pos`.
+async fn messages(
     connection: &impl ConnectionTrait,
     link: i32,
 ) -> Result<Vec<(ConversationId, Pos, Seq)>, StoreError> {
@@ -89,10 +89,6 @@ async fn unconfirmed(
         )
         .and_where(Expr::col((view, conversation::Column::Link)).eq(link))
         .and_where(Expr::col((view, conversation::Column::Open)).eq(true))
-        .and_where(
-            Expr::col((row, log::Column::Seq))
-                .gt(Expr::col((view, conversation::Column::Delivered))),
-        )
         .and_where(Expr::col((row, log::Column::Author)).eq(CUSTOMER))
         .and_where(Expr::col((row, log::Column::Kind)).eq(MESSAGE))
         .order_by((row, log::Column::Pos), sea_orm::sea_query::Order::Asc)

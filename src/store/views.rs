@@ -55,7 +55,7 @@ pub(super) async fn write(
                 Column::Head,
                 Column::Delivered,
                 Column::ReadUpto,
-                Column::Seen,
+                Column::Confirmed,
             ])
             .value(Column::ServedBy, sql::new_or_present(transaction, "conversations", "served_by"))
             .to_owned();
@@ -120,7 +120,7 @@ fn into(link: i32, view: &Conversation, served_by: Option<&AgentJid>) -> Result<
         head: int(view.head.0)?,
         delivered: int(view.delivered.0)?,
         read_upto: int(view.read.0)?,
-        seen: int(view.seen.0)?,
+        confirmed: int(view.confirmed.0)?,
     };
     let state = match &view.state {
         State::Waiting => "waiting",
@@ -181,7 +181,7 @@ pub(super) fn from(
         head: Seq(nat(max(model.head, last_seq.unwrap_or_default()))?),
         delivered: Seq(nat(model.delivered)?),
         read: Seq(nat(model.read_upto)?),
-        seen: Seq(nat(model.seen)?),
+        confirmed: Seq(nat(model.confirmed)?),
         passed: parse_jids(model.passed.as_deref())?,
     })
 }

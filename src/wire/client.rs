@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ErrorCode;
+use super::{ErrorCode, ID_CHARS};
 
 /// A frame from a customer's client.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -126,41 +126,99 @@ pub struct Refused {
 /// What became of a text frame.
 pub type Decoded = Result<ClientFrame, Refused>;
 
+/// The types of frames, for telling one that is unknown from one that is broken.
+const TYPES: [&str; 9] =
+    ["hello", "start", "message", "end", "typing", "read", "page", "history", "ping"];
+
 /// Reads one text frame. Linear in its length; the caller has bounded that to [`FRAME_BYTES`](super::FRAME_BYTES).
 ///
 /// # Errors
 /// Where it is not a JSON object, its `type` is unknown, or a field is missing or of a wrong type.
 pub fn decode(text: &str) -> Decoded {
-    const TYPES: [&str; 9] =
-        ["hello", "start", "message", "end", "typing", "read", "page", "history", "ping"];
-    #[derive(Deserialize)]
+    serde_json::from_str::<ClientFrame>(text).map_err(|broken| refuse(text, &broken))
+}
+
+/// What is wrong with a frame, in words that hold none of the client's.
+fn refuse(text: &str, broken: &serde_json::Error) -> Refused {
+    #[derive(Default, Deserialize)]
     struct Head {
         #[serde(rename = "type")]
         kind: Option<serde_json::Value>,
         id: Option<serde_json::Value>,
     }
-    let broken = match serde_json::from_str::<ClientFrame>(text) {
-        Ok(frame) => return Ok(frame),
-        Err(broken) => broken,
+    let head = serde_json::from_str::<Head>(text).unwrap_or_default();
+    let id = match head.id {
+        Some(serde_json::Value::String(id)) if id.len() <= ID_CHARS => Some(id),
+        _ => None,
     };
-    let head = serde_json::from_str::<Head>(text).ok();
-    let (kind, id) = head.map_or((None, None), |head| (head.kind, head.id));
-    let id = id.and_then(|id| id.as_str().map(str::to_owned));
-    match kind.as_ref().and_then(serde_json::Value::as_str) {
-        Some(kind) if !TYPES.contains(&kind) => Err(Refused {
-            code: ErrorCode::UnknownType,
-            message: "this gateway knows no frame of that type".to_owned(),
-            id,
-        }),
-        // serde_json's text may quote the offending value: only its place is passed on.
-        _ => Err(Refused {
-            code: ErrorCode::BadFrame,
-            message: format!(
-                "not a valid frame (line {}, column {})",
-                broken.line(),
-                broken.column()
-            ),
-            id,
-        }),
+    let (code, message) = match head.kind.as_ref().and_then(serde_json::Value::as_str) {
+        Some(kind) if !TYPES.contains(&kind) => {
+            (ErrorCode::UnknownType, "this gateway knows no frame of that type".to_owned())
+        }
+        _ => (ErrorCode::BadFrame, describe(broken)),
+    };
+    Refused { code, message, id }
+}
+
+/// serde_json's own text may quote the offending value: only the place, or the name of a field
+/// that is missing, is passed on.
+fn describe(broken: &serde_json::Error) -> String {
+    if !broken.is_data() {
+        return format!("not JSON (line {}, column {})", broken.line(), broken.column());
+    }
+    let text = broken.to_string();
+    match text.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
+        Some((field, _)) => format!("the field `{field}` is missing"),
+        None => "not an object, or a field of it is of a wrong type".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> Refused {
+        decode(text).unwrap_err()
+    }
+
+    #[test]
+    fn the_words_of_a_client_do_not_come_back() {
+        for text in [
+            r#"{"type":"SECRET","id":"a"}"#,
+            r#"{"type":"read","seq":"SECRET"}"#,
+            r#"{"type":"typing","on":{"SECRET":1}}"#,
+            r#"["SECRET"]"#,
+            r#""SECRET"#,
+        ] {
+            let refused = refused(text);
+            assert!(!refused.message.contains("SECRET"), "{text}: {}", refused.message);
+        }
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        assert_eq!(refused(r#"{"type":"end"}"#).message, "the field `id` is missing");
+        assert_eq!(refused(r#"{"id":"x"}"#).message, "the field `type` is missing");
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        for depth in [127, 128, 1_000, 30_000] {
+            let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+            let frame = format!(r#"{{"type":"ping","n":{nested}}}"#);
+            assert_eq!(refused(&frame).code, ErrorCode::BadFrame, "{depth}");
+            assert_eq!(refused(&nested).code, ErrorCode::BadFrame, "{depth}");
+        }
+        // Nobody reads this field, so how deep it is is no matter until the limit is met.
+        let ignored = format!(r#"{{"type":"ping","x":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
+        assert!(decode(&ignored).is_ok());
+    }
+
+    #[test]
+    fn an_id_too_long_for_one_is_not_sent_back() {
+        let frame = format!(r#"{{"type":"end","id":"{}","id":1}}"#, "a".repeat(65));
+        assert_eq!(refused(&frame).id, None);
+        let frame = format!(r#"{{"type":"message","text":1,"id":"{}"}}"#, "a".repeat(64));
+        assert_eq!(refused(&frame).id.map(|id| id.len()), Some(64));
     }
 }

@@ -5,12 +5,15 @@
 //! milliseconds. The JSON Schema in `docs/` is made from these types.
 
 mod client;
+mod schema;
 mod server;
 
 pub use client::{ClientFrame, Decoded, Hello, History, Message, Page, Refused, Start, decode};
+pub use schema::schema;
 pub use server::{
     Ack, Agent, Bye, ConversationInfo, Entries, Entry, EntryKind, ErrorCode, ErrorFrame, File,
     From, FromKind, Limits, Phase, Pong, Receipt, ServerFrame, SessionInfo, State, Typing, Welcome,
+    encode,
 };
 
 /// The subprotocol that a client must name.
@@ -21,3 +24,15 @@ pub const FRAME_BYTES: usize = 64 * 1024;
 pub const TEXT_CHARS: usize = 8_000;
 /// The most entries in one frame.
 pub const ENTRIES: usize = 100;
+/// The longest id of a command, in characters.
+pub const ID_CHARS: usize = 64;
+/// The longest subject, in Unicode scalars.
+pub const SUBJECT_CHARS: usize = 200;
+/// The most answers of a form.
+pub const ANSWERS: usize = 32;
+/// The longest name of an answer, in Unicode scalars.
+pub const ANSWER_NAME_CHARS: usize = 64;
+/// The longest answer, in Unicode scalars.
+pub const ANSWER_CHARS: usize = 1_000;
+/// The entries of a `history` that names no `limit`.
+pub const HISTORY: u32 = 50;

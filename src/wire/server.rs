@@ -328,3 +328,11 @@ pub struct Bye {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reconnect_after_ms: Option<u32>,
 }
+
+/// Writes one text frame, `type` first.
+///
+/// # Errors
+/// Never, for what these types can hold; serde has no way to say so.
+pub fn encode(frame: &ServerFrame) -> Result<String, serde_json::Error> {
+    serde_json::to_string(frame)
+}

@@ -1,1 +1,38 @@
 //! The component stream towards the server that agents use (XEP-0114).
+//!
+//! One supervisor a link: it logs in, keeps the stream alive, opens it again when it is lost, and
+//! passes stanzas through the converters of [`crate::bridge`]. What it must know to do so (who the
+//! agents are, which customers stand in their contact lists, what the server has not taken yet)
+//! lives here and is bounded; the truth lives elsewhere.
+//!
+//! Invariants: a domain has one stream of ours; what an agent sends cannot end it, and what we
+//! send has been looked at once more before it leaves.
+
+mod answers;
+mod outbox;
+mod retry;
+mod roster;
+mod sieve;
+mod stream;
+mod supervisor;
+
+use secrecy::SecretString;
+
+pub use self::stream::LoginError as ProbeError;
+pub use self::supervisor::{LinkSettings, spawn};
+use crate::chat::ids::LinkDomain;
+
+/// Tries to log in and leaves again, for `couplet check`.
+///
+/// Prosody answers [`ProbeError::Conflict`] where a gateway is at work. ejabberd lets both in and
+/// for this moment may send an agent's stanza here, where it is lost: do not probe a link whose
+/// lease is held.
+pub async fn probe(
+    domain: &LinkDomain,
+    server: &str,
+    secret: &SecretString,
+) -> Result<(), ProbeError> {
+    let stream = stream::login(domain.as_str(), server, secret).await?;
+    stream.close(std::time::Duration::from_secs(1)).await;
+    Ok(())
+}

@@ -1,6 +1,14 @@
 //! Every test that needs real servers, in one binary. `tests/run.sh` starts the servers and says
 //! where they are in `COUPLET_TEST_SERVERS`; a missing server fails a test, it never skips it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests: a failure is a panic"
+)]
+
 mod cache;
 mod link;
 mod store;

@@ -1,1 +1,320 @@
 //! A frame as a command for the desk.
+//!
+//! Invariants: a [`Request`] is well-formed through and through, so nobody after this checks a
+//! customer's words again; a refusal says what is wrong and holds none of those words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::bridge::clean;
+use crate::chat::event::CustomerAction;
+use crate::chat::ids::{CommandId, ConversationId, QueueKey, Seq};
+use crate::wire::{self, ClientFrame, ErrorCode, Hello, History, Message, Page, Refused, Start};
+
+/// What a customer's client wants, once it has been greeted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Something for the desk.
+    Act(CustomerAction),
+    /// He went to another page.
+    Page(Option<Arc<str>>),
+    /// Earlier entries.
+    History {
+        /// Comes back as `for`.
+        id: CommandId,
+        /// Of which conversation; the open or last one where none is named.
+        conversation: Option<ConversationId>,
+        /// Only entries before this one.
+        before: Option<Seq>,
+        /// At most so many: 1 to 100.
+        limit: u32,
+    },
+    /// A sign of life.
+    Ping {
+        /// Goes back.
+        n: Option<u64>,
+    },
+}
+
+/// A form, filled in: each question with its answer.
+type Answers = Vec<(Arc<str>, Arc<str>)>;
+
+/// What a `hello` says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Greeting {
+    /// The token of a session to go on with.
+    pub token: Option<String>,
+    /// A JWT that says who the customer is.
+    pub identity: Option<String>,
+    /// Everything of this conversation up to here was seen.
+    pub resume: Option<(ConversationId, Seq)>,
+    /// The page: origin and path only.
+    pub page: Option<Arc<str>>,
+}
+
+/// Reads the first frame.
+///
+/// # Errors
+/// Where what it resumes cannot be a conversation of ours.
+pub fn greeting(hello: Hello) -> Result<Greeting, Refused> {
+    let resume = match (hello.conversation, hello.last_seq) {
+        (None, None) => None,
+        (Some(id), Some(last)) => Some((conversation(&id, None)?, seq(last, None)?)),
+        _ => return Err(bad("`conversation` and `last_seq` come together", None)),
+    };
+    Ok(Greeting {
+        token: hello.session,
+        identity: hello.identity,
+        resume,
+        page: hello.page.and_then(page),
+    })
+}
+
+/// Reads any further frame. `fresh` makes the id of a conversation that a command may begin.
+///
+/// # Errors
+/// Where the frame can mean nothing: see the refusals in `tests/tables/client_frames.txt`.
+pub fn request(
+    frame: ClientFrame,
+    fresh: impl FnOnce() -> ConversationId,
+) -> Result<Request, Refused> {
+    match frame {
+        ClientFrame::Hello(_) => Err(bad("`hello` comes once", None)),
+        ClientFrame::Start(frame) => start(frame, fresh).map(Request::Act),
+        ClientFrame::Message(frame) => message(frame, fresh).map(Request::Act),
+        ClientFrame::End { id } => Ok(Request::Act(CustomerAction::End { id: command(&id)? })),
+        ClientFrame::Typing { on } => Ok(Request::Act(CustomerAction::Typing { on })),
+        ClientFrame::Read { seq: shown } => {
+            Ok(Request::Act(CustomerAction::Read { seq: seq(shown, None)? }))
+        }
+        ClientFrame::Page(frame) => Ok(Request::Page(page(frame))),
+        ClientFrame::History(frame) => history(&frame),
+        ClientFrame::Ping { n } => Ok(Request::Ping { n }),
+    }
+}
+
+fn start(frame: Start, fresh: impl FnOnce() -> ConversationId) -> Result<CustomerAction, Refused> {
+    let id = command(&frame.id)?;
+    let about = Some(&id);
+    let queue =
+        frame.queue.as_deref().map(QueueKey::new).transpose().map_err(|_| {
+            refuse(ErrorCode::UnknownQueue, "no queue has a key of that form", about)
+        })?;
+    let subject = frame.subject.as_deref().map(str::trim).filter(|subject| !subject.is_empty());
+    if subject.is_some_and(|subject| !clean::scalars_at_most(subject, wire::SUBJECT_CHARS)) {
+        return Err(refuse(ErrorCode::TooLarge, "the subject is too long", about));
+    }
+    Ok(CustomerAction::Start {
+        queue,
+        subject: subject.map(|subject| clean::text(subject).into()),
+        answers: answers(frame.answers, about)?,
+        fresh: fresh(),
+        id,
+    })
+}
+
+/// The form as it was filled in; what was left empty is left out. The name is made fit to be shown.
+fn answers(given: BTreeMap<String, String>, about: Option<&CommandId>) -> Result<Answers, Refused> {
+    if given.len() > wire::ANSWERS {
+        return Err(refuse(ErrorCode::TooLarge, "too many answers", about));
+    }
+    let mut answers = Vec::with_capacity(given.len());
+    for (name, answer) in &given {
+        let (name, answer) = (name.trim(), answer.trim());
+        if name.is_empty() {
+            return Err(bad("an answer has no name", about));
+        }
+        if !clean::scalars_at_most(name, wire::ANSWER_NAME_CHARS)
+            || !clean::scalars_at_most(answer, wire::ANSWER_CHARS)
+        {
+            return Err(refuse(ErrorCode::TooLarge, "an answer is too long", about));
+        }
+        let answer = match name {
+            "name" => clean::name(answer).unwrap_or_default().into(),
+            _ => Arc::<str>::from(clean::text(answer)),
+        };
+        if !answer.is_empty() {
+            answers.push((clean::text(name).into(), answer));
+        }
+    }
+    Ok(answers)
+}
+
+fn message(
+    frame: Message,
+    fresh: impl FnOnce() -> ConversationId,
+) -> Result<CustomerAction, Refused> {
+    let id = command(&frame.id)?;
+    let about = Some(&id);
+    if !frame.files.is_empty() {
+        return Err(refuse(ErrorCode::Forbidden, "this gateway takes no files", about));
+    }
+    let text = frame.text.unwrap_or_default();
+    if text.trim().is_empty() {
+        return Err(bad("a message says something", about));
+    }
+    if !clean::scalars_at_most(&text, wire::TEXT_CHARS) {
+        return Err(refuse(ErrorCode::TooLarge, "the text is too long", about));
+    }
+    let reply_to = match frame.reply_to {
+        Some(0) => return Err(bad("entries are numbered from 1", about)),
+        other => other.map(|replied| seq(replied, about)).transpose()?,
+    };
+    Ok(CustomerAction::Message { text: clean::text(&text).into(), reply_to, fresh: fresh(), id })
+}
+
+fn history(frame: &History) -> Result<Request, Refused> {
+    let id = command(&frame.id)?;
+    let about = Some(&id);
+    let most = u32::try_from(wire::ENTRIES).unwrap_or(u32::MAX);
+    Ok(Request::History {
+        conversation: frame
+            .conversation
+            .as_deref()
+            .map(|named| conversation(named, about))
+            .transpose()?,
+        before: frame.before.map(|before| seq(before, about)).transpose()?,
+        limit: frame.limit.unwrap_or(wire::HISTORY).clamp(1, most),
+        id,
+    })
+}
+
+fn page(page: Page) -> Option<Arc<str>> {
+    page.url.as_deref().and_then(clean::page).map(Arc::from)
+}
+
+fn command(id: &str) -> Result<CommandId, Refused> {
+    // An id that is not one is not sent back either: the client could not find it again.
+    CommandId::new(id).map_err(|broken| bad(&broken.to_string(), None))
+}
+
+fn conversation(id: &str, about: Option<&CommandId>) -> Result<ConversationId, Refused> {
+    Uuid::try_parse(id)
+        .map(ConversationId)
+        .map_err(|_| bad("no conversation has an id of that form", about))
+}
+
+/// Numbers go into a store that has a sign.
+fn seq(number: u64, about: Option<&CommandId>) -> Result<Seq, Refused> {
+    match i64::try_from(number) {
+        Ok(_) => Ok(Seq(number)),
+        Err(_) => Err(bad("a `seq` beyond all that can be", about)),
+    }
+}
+
+fn bad(message: &str, about: Option<&CommandId>) -> Refused {
+    refuse(ErrorCode::BadFrame, message, about)
+}
+
+fn refuse(code: ErrorCode, message: &str, about: Option<&CommandId>) -> Refused {
+    Refused { code, message: message.to_owned(), id: about.map(|id| id.as_str().to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::decode;
+
+    const FRESH: ConversationId = ConversationId(Uuid::nil());
+
+    /// `‹x*8000›` in the table stands for so many of a character.
+    fn expand(line: &str) -> String {
+        let mut expanded = String::new();
+        for (number, part) in line.split(['‹', '›']).enumerate() {
+            match part.rsplit_once('*').filter(|_| number % 2 == 1) {
+                Some((what, times)) => expanded += &what.repeat(times.parse().unwrap()),
+                None => expanded += part,
+            }
+        }
+        expanded
+    }
+
+    fn show(outcome: &Result<Outcome, Refused>) -> String {
+        match outcome {
+            Err(refused) => {
+                let code = serde_json::to_value(refused.code).unwrap();
+                let about = refused.id.as_ref().map(|id| format!(" for {id}")).unwrap_or_default();
+                format!("! {}{about}", code.as_str().unwrap())
+            }
+            Ok(Outcome::Greeting(hello)) => format!(
+                "hello token={:?} identity={:?} resume={:?} page={:?}",
+                hello.token, hello.identity, hello.resume, hello.page
+            ),
+            Ok(Outcome::Request(Request::Act(action))) => match action {
+                CustomerAction::Start { id, queue, subject, answers, .. } => {
+                    format!("start {id} {queue:?} {subject:?} {answers:?}")
+                }
+                CustomerAction::Message { id, text, reply_to, .. } => {
+                    let reply = reply_to.map(|to| format!(" re {}", to.0)).unwrap_or_default();
+                    format!("message {id} {text:?}{reply}")
+                }
+                CustomerAction::End { id } => format!("end {id}"),
+                CustomerAction::Typing { on } => format!("typing {on}"),
+                CustomerAction::Read { seq } => format!("read {}", seq.0),
+            },
+            Ok(Outcome::Request(Request::Page(page))) => format!("page {page:?}"),
+            Ok(Outcome::Request(Request::History { id, conversation, before, limit })) => {
+                format!("history {id} {conversation:?} {before:?} {limit}")
+            }
+            Ok(Outcome::Request(Request::Ping { n })) => format!("ping {n:?}"),
+        }
+    }
+
+    #[derive(Debug)]
+    enum Outcome {
+        Greeting(Greeting),
+        Request(Request),
+    }
+
+    fn read(json: &str) -> Result<Outcome, Refused> {
+        match decode(json)? {
+            ClientFrame::Hello(hello) => greeting(hello).map(Outcome::Greeting),
+            frame => request(frame, || FRESH).map(Outcome::Request),
+        }
+    }
+
+    #[test]
+    fn frames_mean_what_the_table_says() {
+        let table = include_str!("../../../tests/tables/client_frames.txt");
+        let mut wrong = Vec::new();
+        let mut names = std::collections::BTreeSet::new();
+        for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (name, rest) = line.split_once(" | ").unwrap();
+            let (json, expected) = rest.rsplit_once(" | ").unwrap();
+            assert!(names.insert(name), "{name} stands there twice");
+            let outcome = show(&read(&expand(json)));
+            if outcome != expand(expected) {
+                wrong.push(format!("{name}\n  expected {expected}\n  but got  {outcome:.300}"));
+            }
+        }
+        assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+        assert!(names.len() > 60);
+    }
+
+    #[test]
+    fn a_second_hello_is_a_bad_frame() {
+        let refused = request(ClientFrame::Hello(Hello::default()), || FRESH).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::BadFrame);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_comes_in_panics(text: String) {
+            let _ = read(&text);
+        }
+
+        #[test]
+        fn nothing_like_a_frame_panics(
+            kind in "hello|start|message|end|typing|read|page|history|ping",
+            field in "id|text|seq|url|limit|conversation|answers",
+            value: String,
+            number: u64,
+        ) {
+            for value in [serde_json::json!(value), serde_json::json!(number)] {
+                let _ = read(&serde_json::json!({"type": kind, "id": "a", field.clone(): value}).to_string());
+            }
+        }
+    }
+}

@@ -1,4 +1,5 @@
 //! From the customer towards the agent: JSON frame to command, effect to stanza.
 
 pub mod action;
+pub mod line;
 pub mod stanza;

@@ -1,1 +1,210 @@
 //! An effect as a stanza.
+//!
+//! Invariants: stanzas are built of typed elements; nothing a person wrote stands in an attribute
+//! but a cleaned name; no stanza is longer than a quarter of what servers take (256 KiB). Where
+//! nothing is to be said, there is no stanza.
+
+use xmpp_parsers::chatstates::ChatState;
+use xmpp_parsers::date::DateTime;
+use xmpp_parsers::delay::Delay;
+use xmpp_parsers::displayed_markers::{Displayed, Markable};
+use xmpp_parsers::iq::Iq;
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::message::{Id, Lang, Message, MessageType, Thread};
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::nick::Nick;
+use xmpp_parsers::receipts::{Received, Request};
+use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
+use xmpp_parsers::stanza_id::OriginId;
+
+use super::line;
+use crate::bridge::address;
+use crate::bridge::clean;
+use crate::chat::effect::{AgentRefusal, Line, ToAgent, ToAgentContent};
+use crate::chat::event::Peer;
+use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
+use crate::chat::model::{Author, Row, RowKind};
+
+/// XEP-0334.
+const HINTS: &str = "urn:xmpp:hints";
+
+/// A row older than this says when it was made.
+const DELAYED_MS: i64 = 5_000;
+
+/// The longest body, in bytes: what is longer can only be a line of the desk, and is cut.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// The stanza for an effect; none where there is nothing to say.
+pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<Element> {
+    let from = address::speaker(domain, &to_agent.from)?;
+    let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
+    let thread = to_agent.conversation;
+    let built = match &to_agent.content {
+        ToAgentContent::Row { row, name } => {
+            let body = line::row(row)?;
+            let mut words = spoken(from, to, body, thread);
+            identified(&mut words, row.pos);
+            if is_customers(row) {
+                words.payloads.push(Request.into());
+                words.payloads.push(Markable.into());
+                words.payloads.push(ChatState::Active.into());
+                let name = line::customer_name(name.as_deref(), &to_agent.from);
+                words.payloads.push(nick(&name));
+            }
+            words.payloads.extend(delay(domain, row.at, now));
+            words
+        }
+        ToAgentContent::Line(said) => {
+            let mut words = spoken(from, to, line::line(said, &to_agent.from, now), thread);
+            if let Line::Waiting { pos, at, name, .. } = said {
+                identified(&mut words, *pos);
+                words.payloads.extend(delay(domain, *at, now));
+                if let Peer::Customer(_) = to_agent.from {
+                    let name = line::customer_name(name.as_deref(), &to_agent.from);
+                    words.payloads.push(nick(&name));
+                }
+            }
+            words
+        }
+        ToAgentContent::Typing { on } => {
+            let state = if *on { ChatState::Composing } else { ChatState::Paused };
+            let mut silent = bare(from, to, MessageType::Chat);
+            silent.thread = thread.map(thread_of);
+            silent.payloads.push(state.into());
+            silent.payloads.push(Element::bare("no-store", HINTS));
+            silent
+        }
+        ToAgentContent::Received { stanza } => {
+            let mut receipt = bare(from, to, MessageType::Chat);
+            receipt.payloads.push(Received { id: clean::text(stanza).into_owned() }.into());
+            receipt
+        }
+        ToAgentContent::Displayed { stanza } => {
+            let mut marker = bare(from, to, MessageType::Chat);
+            marker.payloads.push(Displayed { id: Id(clean::text(stanza).into_owned()) }.into());
+            marker
+        }
+        ToAgentContent::Refused { stanza, refusal } => {
+            let id = stanza.as_deref().map(|id| clean::text(id).into_owned());
+            return Some(message_error(from, to, id, refused(refusal)));
+        }
+    };
+    Some(built.into())
+}
+
+/// The row whose acceptance by the server moves the link's cursor when this effect is sent.
+pub fn cursor(to_agent: &ToAgent) -> Option<Pos> {
+    match &to_agent.content {
+        ToAgentContent::Row { row, .. } => Some(row.pos),
+        ToAgentContent::Line(Line::Waiting { pos, .. }) => Some(*pos),
+        _ => None,
+    }
+}
+
+/// The one answer to all who have no business here.
+pub fn not_found() -> StanzaError {
+    refused(&AgentRefusal::NotFound)
+}
+
+/// An error in answer to a message.
+pub fn message_error(from: Jid, to: Jid, id: Option<String>, error: StanzaError) -> Element {
+    let mut message = bare(from, to, MessageType::Error);
+    message.id = id.map(Id);
+    message.payloads.push(error.into());
+    message.into()
+}
+
+/// An error in answer to a query.
+pub fn iq_error(from: Jid, to: Jid, id: String, error: StanzaError) -> Element {
+    Iq::from_error(id, error).with_from(from).with_to(to).into()
+}
+
+/// A stanza error with an English text.
+pub fn error(type_: ErrorType, condition: DefinedCondition, text: &str) -> StanzaError {
+    StanzaError::new(type_, condition, "en", clean::text(text).into_owned())
+}
+
+/// A name to be shown (XEP-0172).
+pub fn nick(name: &str) -> Element {
+    Nick(clean::text(name).into_owned()).into()
+}
+
+fn refused(refusal: &AgentRefusal) -> StanzaError {
+    use DefinedCondition as Condition;
+    let (type_, condition, text) = match refusal {
+        AgentRefusal::NotFound => {
+            (ErrorType::Cancel, Condition::ItemNotFound, "There is nobody here.".to_owned())
+        }
+        AgentRefusal::Taken { by } => {
+            (ErrorType::Cancel, Condition::Conflict, format!("{by} has this conversation."))
+        }
+        AgentRefusal::Closed => (
+            ErrorType::Cancel,
+            Condition::Conflict,
+            "This conversation is closed. !reopen begins a new one.".to_owned(),
+        ),
+        AgentRefusal::TooLong => (
+            ErrorType::Modify,
+            Condition::PolicyViolation,
+            "Over 8,000 characters: not sent. Send it in parts.".to_owned(),
+        ),
+        AgentRefusal::Encrypted => (
+            ErrorType::Modify,
+            Condition::NotAcceptable,
+            "Customers cannot read end-to-end encryption: not sent. Switch it off for this chat."
+                .to_owned(),
+        ),
+        AgentRefusal::UnknownCommand { word } => (
+            ErrorType::Cancel,
+            Condition::ItemNotFound,
+            format!("There is no command “{word}”; it went to nobody. Help lists the commands."),
+        ),
+        AgentRefusal::Overloaded => (
+            ErrorType::Wait,
+            Condition::ResourceConstraint,
+            "Not stored. Send it again in a moment.".to_owned(),
+        ),
+    };
+    error(type_, condition, &text)
+}
+
+fn bare(from: Jid, to: Jid, type_: MessageType) -> Message {
+    let mut message = Message::new_with_type(type_, to);
+    message.from = Some(from);
+    message
+}
+
+fn spoken(from: Jid, to: Jid, body: String, thread: Option<ConversationId>) -> Message {
+    let mut message = bare(from, to, MessageType::Chat);
+    let fit = clean::text(&body);
+    let end = fit.floor_char_boundary(BODY_BYTES);
+    message.bodies.insert(Lang::new(), fit.get(..end).unwrap_or_default().to_owned());
+    message.thread = thread.map(thread_of);
+    message
+}
+
+fn thread_of(conversation: ConversationId) -> Thread {
+    Thread { parent: None, id: conversation.to_string() }
+}
+
+fn identified(message: &mut Message, pos: Pos) {
+    let id = address::row_id(pos);
+    message.payloads.push(OriginId { id: id.clone() }.into());
+    message.id = Some(Id(id));
+}
+
+fn is_customers(row: &Row) -> bool {
+    matches!((&row.author, &row.kind), (Author::Customer, RowKind::Message { .. }))
+}
+
+fn delay(domain: &LinkDomain, at: Timestamp, now: Timestamp) -> Option<Element> {
+    if now.since(at) <= DELAYED_MS {
+        return None;
+    }
+    let stamp = chrono::DateTime::from_timestamp_millis(at.0)?.fixed_offset();
+    let from = Jid::new(domain.as_str()).ok();
+    Some(Delay { from, stamp: DateTime(stamp), data: None }.into())
+}
+
+#[cfg(test)]
+mod tests;

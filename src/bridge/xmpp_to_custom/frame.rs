@@ -1,1 +1,395 @@
 //! What a customer is told, as a frame.
+//!
+//! Invariants: no agent's JID passes here, nor anything that only agents see; and no frame is
+//! longer than [`FRAME_BYTES`], however long the entries it is to hold.
+
+use crate::chat::effect::{CommandError, CustomerState, Phase};
+use crate::chat::ids::{CommandId, ConversationId, Seq};
+use crate::chat::model::{Acked, Author, CloseReason, Row, RowKind};
+use crate::wire::{self, Entry, EntryKind, ErrorCode, ErrorFrame, FRAME_BYTES, FromKind};
+
+/// After so long a command that met an overloaded desk is worth another try.
+const OVERLOAD_MS: u32 = 2_000;
+
+/// What stands around the words of an entry, at the most: its fields' names, its ids, its author.
+const ENTRY_BYTES: usize = 512;
+
+/// What stands around the entries of a frame, at the most: a welcome, with its token.
+const AROUND_BYTES: usize = 4 * 1024;
+
+/// A row as the customer sees it; none where it is not for him.
+pub fn entry(row: &Row) -> Option<Entry> {
+    let (kind, text, reply_to) = match &row.kind {
+        RowKind::Message { text, reply_to } => {
+            (EntryKind::Message, Some(text.as_ref().to_owned()), reply_to.map(|seq| seq.0))
+        }
+        RowKind::Joined => (EntryKind::Joined, None, None),
+        RowKind::Left => (EntryKind::Left, None, None),
+        RowKind::Closed { .. } => (EntryKind::Closed, None, None),
+        RowKind::Opened { .. }
+        | RowKind::Offered
+        | RowKind::Requeued { .. }
+        | RowKind::Marked { .. } => return None,
+    };
+    let id = match row.author {
+        Author::Customer => row.key.as_ref().map(|key| key.id.as_str().to_owned()),
+        Author::Agent { .. } | Author::System => None,
+    };
+    Some(Entry {
+        conversation: row.conversation.to_string(),
+        seq: row.seq?.0,
+        at: row.at.0,
+        kind,
+        from: author(&row.author),
+        id,
+        text,
+        files: Vec::new(),
+        reply_to,
+    })
+}
+
+fn author(author: &Author) -> wire::From {
+    let (kind, name) = match author {
+        Author::Customer => (FromKind::Customer, None),
+        Author::Agent { jid: _, name } => (FromKind::Agent, Some(name.as_ref().to_owned())),
+        Author::System => (FromKind::System, None),
+    };
+    wire::From { kind, name, avatar: None }
+}
+
+/// The frame of an acknowledgement.
+pub fn ack(id: &CommandId, acked: Acked) -> wire::Ack {
+    wire::Ack {
+        id: id.to_string(),
+        conversation: acked.conversation.to_string(),
+        seq: acked.seq.map(|seq| seq.0),
+        at: acked.at.0,
+    }
+}
+
+/// The frame of a command that cannot be done.
+pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
+    let (code, message, retry_after_ms) = match error {
+        CommandError::UnknownQueue => (ErrorCode::UnknownQueue, "there is no such queue", None),
+        CommandError::NotOpen => (ErrorCode::NotOpen, "no conversation is open", None),
+        CommandError::UnknownTenant => {
+            (ErrorCode::UnknownTenant, "this business is not served here", None)
+        }
+        CommandError::Overloaded => {
+            (ErrorCode::Unavailable, "too much waits to be done", Some(OVERLOAD_MS))
+        }
+    };
+    ErrorFrame {
+        code,
+        message: message.to_owned(),
+        about: id.map(ToString::to_string),
+        retry_after_ms,
+    }
+}
+
+/// The frame of where a conversation stands.
+pub fn state(told: &CustomerState) -> wire::State {
+    let mut frame = wire::State {
+        conversation: told.conversation.to_string(),
+        state: phase(&told.phase),
+        position: None,
+        eta_s: None,
+        agent: None,
+        reason: None,
+    };
+    match &told.phase {
+        Phase::Waiting { position, eta_s } => {
+            (frame.position, frame.eta_s) = (Some(*position), *eta_s);
+        }
+        Phase::Active { agent } => frame.agent = Some(shown(agent)),
+        Phase::Closed { reason } => frame.reason = Some(why(*reason).to_owned()),
+    }
+    frame
+}
+
+/// The conversation in hand, as a welcome tells of it.
+pub fn conversation(told: &CustomerState, head: Seq) -> wire::ConversationInfo {
+    wire::ConversationInfo {
+        id: told.conversation.to_string(),
+        state: phase(&told.phase),
+        queue: told.queue.to_string(),
+        agent: match &told.phase {
+            Phase::Active { agent } => Some(shown(agent)),
+            Phase::Waiting { .. } | Phase::Closed { .. } => None,
+        },
+        seq: head.0,
+    }
+}
+
+/// The frame of how far the agent's client has confirmed.
+pub fn receipt(conversation: ConversationId, delivered: Seq, read: Seq) -> wire::Receipt {
+    let mark = |seq: Seq| (seq > Seq(0)).then_some(seq.0);
+    wire::Receipt {
+        conversation: conversation.to_string(),
+        delivered: mark(delivered),
+        read: mark(read),
+    }
+}
+
+fn phase(phase: &Phase) -> wire::Phase {
+    match phase {
+        Phase::Waiting { .. } => wire::Phase::Waiting,
+        Phase::Active { .. } => wire::Phase::Active,
+        Phase::Closed { .. } => wire::Phase::Closed,
+    }
+}
+
+fn shown(agent: &str) -> wire::Agent {
+    wire::Agent { name: agent.to_owned(), avatar: None }
+}
+
+fn why(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Customer => "customer",
+        CloseReason::Agent => "agent",
+        CloseReason::Idle => "idle",
+    }
+}
+
+/// Entries in as many parts as there must be frames, none of them empty.
+pub fn parts(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut parts: Vec<Vec<Entry>> = Vec::new();
+    let mut room = 0;
+    for entry in entries {
+        let size = bytes(&entry);
+        match parts.last_mut() {
+            Some(part) if size <= room => part.push(entry),
+            _ => {
+                room = FRAME_BYTES - AROUND_BYTES;
+                parts.push(vec![entry]);
+            }
+        }
+        room = room.saturating_sub(size);
+    }
+    parts
+}
+
+/// The last of the entries, as many as one frame holds, and whether earlier ones were left out.
+pub fn last_part(entries: Vec<Entry>) -> (Vec<Entry>, bool) {
+    let mut room = FRAME_BYTES - AROUND_BYTES;
+    let kept = entries
+        .iter()
+        .rev()
+        .take_while(|entry| {
+            let size = bytes(entry);
+            let fits = size <= room;
+            room = room.saturating_sub(size);
+            fits
+        })
+        .count();
+    let left_out = entries.len() - kept;
+    (entries.into_iter().skip(left_out).collect(), left_out > 0)
+}
+
+/// How long an entry is in JSON, at the most.
+fn bytes(entry: &Entry) -> usize {
+    let escaped = |text: &str| -> usize {
+        text.bytes()
+            .map(|byte| match byte {
+                b'"' | b'\\' | b'\n' | b'\t' => 2,
+                0..=0x1f => 6,
+                _ => 1,
+            })
+            .sum()
+    };
+    let words = entry.text.as_deref().map_or(0, escaped);
+    let name = entry.from.name.as_deref().map_or(0, escaped);
+    ENTRY_BYTES + words + name
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::chat::ids::{AgentJid, CustomerId, Pos, QueueKey, SessionId, TenantKey, Timestamp};
+    use crate::chat::model::{CommandKey, RequeueReason};
+    use crate::wire::{Entries, Pong, ServerFrame, Typing, encode};
+
+    const CONVERSATION: ConversationId = ConversationId(Uuid::from_u128(0xc0));
+
+    fn row(seq: Option<u64>, author: Author, kind: RowKind) -> Row {
+        let key = CommandKey {
+            session: SessionId(Uuid::from_u128(0x5e)),
+            id: CommandId::new("m1").unwrap(),
+        };
+        Row {
+            pos: Pos(900),
+            tenant: TenantKey::new("acme").unwrap(),
+            conversation: CONVERSATION,
+            customer: CustomerId(Uuid::from_u128(0xcc)),
+            seq: seq.map(Seq),
+            at: Timestamp(1_700_000_000_000),
+            author,
+            key: Some(key),
+            stanza: Some("stanza-id".into()),
+            kind,
+            recipients: vec![AgentJid::normalised("bob@jabber.example")],
+        }
+    }
+
+    fn agent() -> Author {
+        let jid = AgentJid::normalised("alice@jabber.example");
+        Author::Agent { jid, name: "Alice".into() }
+    }
+
+    fn said(text: &str) -> RowKind {
+        RowKind::Message { text: text.into(), reply_to: None }
+    }
+
+    fn told(phase: Phase) -> CustomerState {
+        let queue = QueueKey::new("sales").unwrap();
+        CustomerState { conversation: CONVERSATION, queue, phase }
+    }
+
+    /// The frames that `tests/tables/server_frames.txt` names.
+    fn named(name: &str) -> ServerFrame {
+        let shown = |row: Row| ServerFrame::Entry(Box::new(entry(&row).unwrap()));
+        let m1 = CommandId::new("m1").unwrap();
+        let acked = |seq: Option<u64>| Acked {
+            conversation: CONVERSATION,
+            seq: seq.map(Seq),
+            at: Timestamp(5),
+        };
+        let error = |error| ServerFrame::Error(refused(Some(&m1), error));
+        match name {
+            "own words" => shown(row(Some(1), Author::Customer, said("a \"b\"\n<c>"))),
+            "agent's words" => shown(row(Some(2), agent(), said("hello"))),
+            "agent's reply" => shown(row(
+                Some(3),
+                agent(),
+                RowKind::Message { text: "yes".into(), reply_to: Some(Seq(1)) },
+            )),
+            "joined" => shown(row(Some(4), agent(), RowKind::Joined)),
+            "left" => shown(row(Some(5), agent(), RowKind::Left)),
+            "closed" => {
+                shown(row(Some(6), Author::System, RowKind::Closed { reason: CloseReason::Idle }))
+            }
+            "ack" => ServerFrame::Ack(ack(&m1, acked(Some(7)))),
+            "ack without a seq" => ServerFrame::Ack(ack(&m1, acked(None))),
+            "waiting" => {
+                ServerFrame::State(state(&told(Phase::Waiting { position: 3, eta_s: Some(90) })))
+            }
+            "waiting, no estimate" => {
+                ServerFrame::State(state(&told(Phase::Waiting { position: 1, eta_s: None })))
+            }
+            "active" => ServerFrame::State(state(&told(Phase::Active { agent: "Alice".into() }))),
+            "ended" => {
+                ServerFrame::State(state(&told(Phase::Closed { reason: CloseReason::Agent })))
+            }
+            "receipt" => ServerFrame::Receipt(receipt(CONVERSATION, Seq(4), Seq(2))),
+            "receipt, nothing read" => ServerFrame::Receipt(receipt(CONVERSATION, Seq(4), Seq(0))),
+            "no such queue" => error(CommandError::UnknownQueue),
+            "not open" => error(CommandError::NotOpen),
+            "no such tenant" => error(CommandError::UnknownTenant),
+            "overloaded" => error(CommandError::Overloaded),
+            "error about nothing" => ServerFrame::Error(refused(None, CommandError::NotOpen)),
+            "typing" => ServerFrame::Typing(Typing { on: true, name: "Alice".into() }),
+            "pong" => ServerFrame::Pong(Pong { n: Some(4) }),
+            "bare pong" => ServerFrame::Pong(Pong { n: None }),
+            "history" => ServerFrame::Entries(Entries {
+                conversation: CONVERSATION.to_string(),
+                entries: vec![entry(&row(Some(2), agent(), said("hello"))).unwrap()],
+                more: true,
+                answers: Some("h1".to_owned()),
+            }),
+            other => panic!("nothing is named {other}"),
+        }
+    }
+
+    #[test]
+    fn frames_read_as_the_table_says() {
+        let table = include_str!("../../../tests/tables/server_frames.txt");
+        for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (name, expected) = line.split_once(" | ").unwrap();
+            let written = encode(&named(name)).unwrap();
+            assert!(written.starts_with("{\"type\":\""), "{name}: {written}");
+            assert!(!written.contains("jabber.example"), "{name}: {written}");
+            let expected: Value = serde_json::from_str(expected).unwrap();
+            let written: Value = serde_json::from_str(&written).unwrap();
+            assert_eq!(written, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_for_customers_has_no_entry() {
+        let alice = AgentJid::normalised("alice@jabber.example");
+        let marks = RowKind::Marked { delivered: Seq(1), read: Seq(1), seen: Seq(1) };
+        for kind in [
+            RowKind::Opened { answers: vec![("name".into(), "Ann".into())] },
+            RowKind::Offered,
+            RowKind::Requeued { agent: alice, reason: RequeueReason::Silent },
+            marks,
+        ] {
+            assert_eq!(entry(&row(Some(1), Author::System, kind.clone())), None, "{kind:?}");
+        }
+        assert_eq!(entry(&row(None, agent(), said("a note"))), None);
+    }
+
+    #[test]
+    fn a_conversation_in_hand_names_who_serves() {
+        let info = conversation(&told(Phase::Active { agent: "Alice".into() }), Seq(9));
+        let written = serde_json::to_value(&info).unwrap();
+        let expected = json!({
+            "id": CONVERSATION.to_string(), "state": "active", "queue": "sales",
+            "agent": {"name": "Alice"}, "seq": 9,
+        });
+        assert_eq!(written, expected);
+    }
+
+    fn entries(texts: &[String]) -> Vec<Entry> {
+        let numbered = texts.iter().zip(1..);
+        numbered.filter_map(|(text, seq)| entry(&row(Some(seq), agent(), said(text)))).collect()
+    }
+
+    #[test]
+    fn no_frame_is_too_long() {
+        for worst in ["😀", "\"", "\n", "a", "\u{85}"] {
+            let texts = vec![worst.repeat(wire::TEXT_CHARS); 20];
+            let all = entries(&texts);
+            let parts = parts(all.clone());
+            for part in &parts {
+                let frame = Entries {
+                    conversation: CONVERSATION.to_string(),
+                    entries: part.clone(),
+                    more: true,
+                    answers: Some("h".repeat(64)),
+                };
+                let long = encode(&ServerFrame::Entries(frame)).unwrap().len();
+                assert!(long <= FRAME_BYTES, "{worst:?}: {long}");
+            }
+            assert_eq!(parts.concat(), all, "{worst:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_entry_is_never_longer_than_thought(text: String, name: String) {
+            let mut row = row(Some(u64::MAX), agent(), said(&text));
+            row.author = Author::Agent { jid: AgentJid::normalised("a@b"), name: Arc::from(name) };
+            row.key = None;
+            let entry = entry(&row).unwrap();
+            proptest::prop_assert!(serde_json::to_string(&entry).unwrap().len() <= bytes(&entry));
+        }
+
+        #[test]
+        fn parts_are_the_whole_in_order(lengths in proptest::collection::vec(0usize..9_000, 0..60)) {
+            let all = entries(&lengths.iter().map(|n| "x".repeat(*n)).collect::<Vec<_>>());
+            let parts = parts(all.clone());
+            proptest::prop_assert!(parts.iter().all(|part| !part.is_empty()));
+            proptest::prop_assert_eq!(parts.concat(), all.clone());
+            let (kept, more) = last_part(all.clone());
+            proptest::prop_assert!(all.ends_with(&kept));
+            proptest::prop_assert_eq!(more, kept.len() < all.len());
+            proptest::prop_assert_eq!(kept.is_empty(), all.is_empty());
+        }
+    }
+}

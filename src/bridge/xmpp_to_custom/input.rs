@@ -1,1 +1,386 @@
 //! A stanza as an event for the desk.
+//!
+//! Invariants: nothing counts but what an agent of this link said; everyone else hears the same
+//! `item-not-found`, and to presence nothing. Unknown elements are passed over, never refused.
+//! What is forwarded inside a message (carbons, archives) is not said by its sender.
+
+use std::sync::Arc;
+
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::ns;
+
+use crate::bridge::address::{self, Book, Target};
+use crate::bridge::agent_command::{self, Said};
+use crate::bridge::clean;
+use crate::bridge::custom_to_xmpp::stanza;
+use crate::chat::event::{AgentContent, AgentInput, Availability, Event, Peer, Refusal};
+use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, Localpart, Pos};
+
+/// The longest text of an agent, in Unicode scalars.
+const TEXT_CHARS: usize = 8_000;
+
+/// The longest stanza id that is kept, in bytes; a longer one is as none.
+const ID_BYTES: usize = 256;
+
+/// XEP-0356, both versions in use.
+const PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"];
+
+/// What carries end-to-end encrypted words.
+const ENCRYPTED: [(&str, &str); 6] = [
+    ("encrypted", ns::LEGACY_OMEMO),
+    ("encrypted", "urn:xmpp:omemo:1"),
+    ("encrypted", "urn:xmpp:omemo:2"),
+    ("openpgp", ns::OX),
+    ("x", "jabber:x:encrypted"),
+    ("encryption", ns::EME),
+];
+
+/// What carries another's words, or takes words back: its fallback text is not the sender's.
+const NOT_SAID: [(&str, &str); 10] = [
+    ("forwarded", ns::FORWARD),
+    ("sent", ns::CARBONS),
+    ("received", ns::CARBONS),
+    ("result", ns::MAM),
+    ("result", "urn:xmpp:mam:1"),
+    ("retract", "urn:xmpp:message-retract:0"),
+    ("retract", "urn:xmpp:message-retract:1"),
+    ("apply-to", "urn:xmpp:fasten:0"),
+    ("reactions", ns::REACTIONS),
+    ("event", ns::PUBSUB_EVENT),
+];
+
+/// What must be known to read a stanza.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The component's domain.
+    pub domain: &'a LinkDomain,
+    /// Who its agents are.
+    pub book: &'a Book,
+    /// Makes the id that a conversation gets, should one begin.
+    pub fresh: &'a dyn Fn() -> ConversationId,
+}
+
+/// What a stanza comes to.
+#[derive(Debug, PartialEq)]
+pub enum Decoded {
+    /// Something for the desk.
+    Event(Event),
+    /// An answer to be sent at once.
+    Reply(Element),
+    /// A query of an agent, to be answered.
+    Query {
+        /// Who asks.
+        agent: AgentJid,
+        /// Whom.
+        target: Target,
+        /// The whole stanza.
+        iq: Element,
+    },
+    /// A query of our own was answered.
+    Answered {
+        /// Its id.
+        id: String,
+        /// Whether it was refused.
+        refused: bool,
+    },
+    /// One of our barriers came back.
+    Barrier {
+        /// Its id.
+        id: String,
+    },
+    /// An agent, or his server in his name, speaks of subscriptions.
+    Subscription {
+        /// Who.
+        agent: AgentJid,
+        /// To whom.
+        target: Target,
+        /// What.
+        kind: Subscription,
+    },
+    /// The server says what we may do in the name of its users (XEP-0356).
+    Privilege {
+        /// The server.
+        host: String,
+        /// Whether rosters may be written.
+        roster: bool,
+    },
+    /// A message was given back for the moment: it may be sent again, later.
+    Again {
+        /// The agent it was for.
+        agent: AgentJid,
+        /// From which customer.
+        customer: Localpart,
+        /// The row it was made of.
+        pos: Pos,
+    },
+    /// Nothing.
+    Nothing,
+}
+
+/// What a presence says of subscriptions (RFC 6121 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subscription {
+    /// Wants to see us.
+    Wanted,
+    /// Lets us see him.
+    Given,
+    /// Lets us see him no more, or not at all.
+    Refused,
+    /// No longer sees us.
+    Ended,
+    /// His server asks how we are.
+    Probe,
+}
+
+/// Reads a stanza.
+pub fn decode(element: Element, context: Context<'_>) -> Decoded {
+    let address = |name| Jid::new(element.attr(name)?).ok();
+    let (Some(from), Some(to)) = (address("from"), address("to")) else { return Decoded::Nothing };
+    if from.as_str() == context.domain.as_str() {
+        return own(&element);
+    }
+    let type_ = element.attr("type").map(str::to_owned);
+    match (element.name(), type_.as_deref()) {
+        ("message", type_) => message(&element, type_.unwrap_or("normal"), from, to, context),
+        ("presence", type_) => presence(&element, type_, &from, &to, context),
+        ("iq", Some("get" | "set")) => query(element, from, to, context),
+        ("iq", Some(type_ @ ("result" | "error"))) => {
+            answered(&element, type_ == "error", &from, context)
+        }
+        _ => Decoded::Nothing,
+    }
+}
+
+/// What came from our own domain to our own domain: only what we sent ourselves can.
+fn own(element: &Element) -> Decoded {
+    match (element.name(), element.attr("type"), element.attr("id")) {
+        ("iq", Some("get"), Some(id)) => Decoded::Barrier { id: id.to_owned() },
+        _ => Decoded::Nothing,
+    }
+}
+
+fn query(iq: Element, from: Jid, to: Jid, context: Context<'_>) -> Decoded {
+    let agent = context.book.agent(&from).cloned();
+    let target = agent.as_ref().and_then(|agent| context.book.target(agent, &to, context.domain));
+    match (agent, target) {
+        (Some(agent), Some(target)) => Decoded::Query { agent, target, iq },
+        _ => {
+            let id = iq.attr("id").unwrap_or_default().to_owned();
+            Decoded::Reply(stanza::iq_error(to, from, id, stanza::not_found()))
+        }
+    }
+}
+
+/// An answer counts only from where our questions go: agents and their servers.
+fn answered(iq: &Element, refused: bool, from: &Jid, context: Context<'_>) -> Decoded {
+    match (iq.attr("id"), context.book.agent(from)) {
+        (Some(id), Some(_)) => Decoded::Answered { id: id.to_owned(), refused },
+        _ => Decoded::Nothing,
+    }
+}
+
+fn presence(
+    element: &Element,
+    type_: Option<&str>,
+    from: &Jid,
+    to: &Jid,
+    context: Context<'_>,
+) -> Decoded {
+    let Some(agent) = context.book.agent(from).cloned() else { return Decoded::Nothing };
+    let Some(target) = context.book.target(&agent, to, context.domain) else {
+        return Decoded::Nothing;
+    };
+    let kind = match type_ {
+        None | Some("unavailable") => {
+            // A customer taken off a contact list gets `unavailable` too: that says nothing of the agent.
+            if matches!(target, Target::Peer(Peer::Customer(_))) {
+                return Decoded::Nothing;
+            }
+            let resource = from.resource().map_or("", |resource| resource.as_str()).into();
+            let availability = availability(element, type_.is_some());
+            return Decoded::Event(Event::Presence { agent, resource, availability });
+        }
+        Some("subscribe") => Subscription::Wanted,
+        Some("subscribed") => Subscription::Given,
+        Some("unsubscribed") => Subscription::Refused,
+        Some("unsubscribe") => Subscription::Ended,
+        Some("probe") => Subscription::Probe,
+        Some(_) => return Decoded::Nothing,
+    };
+    Decoded::Subscription { agent, target, kind }
+}
+
+/// A client of negative priority gets nothing that is sent to the bare JID: it serves nobody.
+fn availability(element: &Element, unavailable: bool) -> Availability {
+    let child = |name| element.get_child(name, ns::DEFAULT_NS).map(|child| child.text());
+    let negative = child("priority").is_some_and(|priority| priority.trim().starts_with('-'));
+    if unavailable || negative {
+        return Availability::Gone;
+    }
+    match child("show").as_deref().map(str::trim) {
+        Some("away") => Availability::Away,
+        Some("xa" | "dnd") => Availability::Busy,
+        _ => Availability::Free,
+    }
+}
+
+fn message(element: &Element, type_: &str, from: Jid, to: Jid, context: Context<'_>) -> Decoded {
+    if matches!(type_, "groupchat" | "headline") {
+        return Decoded::Nothing;
+    }
+    if let Some(granted) = privilege(element, &from) {
+        return granted;
+    }
+    let id = element.attr("id").filter(|id| !id.is_empty() && id.len() <= ID_BYTES);
+    let Some(agent) = context.book.agent(&from).cloned() else {
+        return stranger(type_, from, to, id);
+    };
+    let Some(target) = context.book.target(&agent, &to, context.domain) else {
+        return stranger(type_, from, to, id);
+    };
+    let peer = match target {
+        Target::Peer(peer) => peer,
+        Target::Domain => return stranger(type_, from, to, id),
+    };
+    if type_ == "error" {
+        return bounced(element, agent, peer, id);
+    }
+    let Some(content) = content(element, &peer, id.is_some(), context) else {
+        return Decoded::Nothing;
+    };
+    Decoded::Event(Event::Agent(Box::new(AgentInput {
+        agent,
+        resource: from.resource().map_or("", |resource| resource.as_str()).into(),
+        to: peer,
+        stanza: id.map(Arc::from),
+        content,
+    })))
+}
+
+/// The one answer to all strangers; to an error none, lest two errors answer each other for ever.
+fn stranger(type_: &str, from: Jid, to: Jid, id: Option<&str>) -> Decoded {
+    if type_ == "error" {
+        return Decoded::Nothing;
+    }
+    Decoded::Reply(stanza::message_error(to, from, id.map(str::to_owned), stanza::not_found()))
+}
+
+/// What a server grants; a server speaks as itself, without a localpart or resource.
+fn privilege(element: &Element, from: &Jid) -> Option<Decoded> {
+    let granted = PRIVILEGE.iter().find_map(|ns| element.get_child("privilege", *ns))?;
+    if from.node().is_some() || from.resource().is_some() {
+        return Some(Decoded::Nothing);
+    }
+    let roster = granted.children().any(|perm| {
+        perm.name() == "perm"
+            && perm.attr("access") == Some("roster")
+            && matches!(perm.attr("type"), Some("both" | "set"))
+    });
+    Some(Decoded::Privilege { host: from.domain().as_str().to_owned(), roster })
+}
+
+/// A message of ours that came back. Only those made of rows matter, and whoever sends this must
+/// be the agent it went to, so nobody can push another's conversations around.
+fn bounced(element: &Element, agent: AgentJid, peer: Peer, id: Option<&str>) -> Decoded {
+    let (Some(pos), Peer::Customer(customer)) = (id.and_then(address::row_of), peer) else {
+        return Decoded::Nothing;
+    };
+    let Some(error) = element.children().find(|child| child.name() == "error") else {
+        return Decoded::Event(Event::Bounced { agent, customer, pos });
+    };
+    let condition = |name: &str| error.has_child(name, ns::XMPP_STANZAS);
+    // `wait` for a while is worth another try, unless it is the agent who is not there.
+    let later = error.attr("type") == Some("wait") && !condition("recipient-unavailable");
+    // `modify` blames the stanza, not the agent: the next agent's server would say the same.
+    let ours = error.attr("type") == Some("modify");
+    if later || ours {
+        Decoded::Again { agent, customer, pos }
+    } else {
+        Decoded::Event(Event::Bounced { agent, customer, pos })
+    }
+}
+
+fn content(
+    element: &Element,
+    peer: &Peer,
+    identified: bool,
+    context: Context<'_>,
+) -> Option<AgentContent> {
+    let has = |&(name, ns): &(&str, &str)| element.has_child(name, ns);
+    if NOT_SAID.iter().any(has) {
+        return None;
+    }
+    let body = element.get_child("body", ns::DEFAULT_NS).map(|body| body.text());
+    let body = body.filter(|body| !body.trim().is_empty());
+    if ENCRYPTED.iter().any(has) || body.as_deref().is_some_and(is_encrypted_file) {
+        // Keys without words are exchanged behind the agent's back: he need not hear of it.
+        let words = body.is_some()
+            || element.children().any(|child| child.has_child("payload", child.ns().as_str()));
+        return words.then_some(AgentContent::Refused { reason: Refusal::Encrypted });
+    }
+    if let Some(body) = body {
+        return Some(spoken(element, peer, &body, identified, context));
+    }
+    if matches!(peer, Peer::Desk(_)) {
+        return None;
+    }
+    confirmed(element).or_else(|| typing(element))
+}
+
+fn spoken(
+    element: &Element,
+    peer: &Peer,
+    body: &str,
+    identified: bool,
+    context: Context<'_>,
+) -> AgentContent {
+    if !clean::scalars_at_most(body, TEXT_CHARS) {
+        return AgentContent::Refused { reason: Refusal::TooLong };
+    }
+    let said = match peer {
+        Peer::Customer(_) => agent_command::in_chat(body),
+        Peer::Desk(_) => Said::Command(agent_command::with_desk(body)),
+    };
+    let fresh = (context.fresh)();
+    match said {
+        Said::Command(command) => AgentContent::Command { command, fresh },
+        Said::Text(text) => AgentContent::Text {
+            text: clean::text(&text).into(),
+            wants_receipt: identified && element.has_child("request", ns::RECEIPTS),
+            fresh,
+        },
+    }
+}
+
+/// Confirmations count only for ids that stand for rows.
+fn confirmed(element: &Element) -> Option<AgentContent> {
+    let row = |name, ns| {
+        let marker = element.get_child(name, ns)?;
+        address::row_of(marker.attr("id")?)
+    };
+    let displayed = row("displayed", ns::DISPLAYED_MARKERS)
+        .or_else(|| row("acknowledged", ns::DISPLAYED_MARKERS));
+    let received =
+        || row("received", ns::RECEIPTS).or_else(|| row("received", ns::DISPLAYED_MARKERS));
+    displayed
+        .map(|pos| AgentContent::Displayed { pos })
+        .or_else(|| received().map(|pos| AgentContent::Received { pos }))
+}
+
+fn typing(element: &Element) -> Option<AgentContent> {
+    let state = element.children().find(|child| child.has_ns(ns::CHATSTATES))?;
+    match state.name() {
+        "composing" => Some(AgentContent::Typing { on: true }),
+        "active" | "paused" | "inactive" | "gone" => Some(AgentContent::Typing { on: false }),
+        _ => None,
+    }
+}
+
+fn is_encrypted_file(body: &str) -> bool {
+    let body = body.trim_start();
+    body.starts_with("aesgcm:") || body.starts_with("?OTR")
+}
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ pub struct Model {
     pub head: i64,
     pub delivered: i64,
     pub read_upto: i64,
-    pub seen: i64,
+    pub confirmed: i64,
     #[sea_orm(belongs_to, from = "customer", to = "id")]
     pub with: BelongsTo<super::customer::Entity>,
 }

@@ -4,16 +4,31 @@
 //! Invariants: acks and entries of a conversation leave in `seq` order, each once; a notice is
 //! only a hint, what is missing is read from the store.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+pub(crate) mod hub;
+pub(crate) mod mailbox;
+mod sessions;
+mod socket;
 
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use self::hub::Hub;
+use super::admission::Admission;
+use super::switchboard::Switchboard;
 use crate::chat::effect::{CommandError, CustomerState};
-use crate::chat::event::CustomerAction;
 use crate::chat::ids::{
-    CommandId, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp,
+    CommandId, ConversationId, CustomerId, LinkDomain, NodeId, QueueKey, Seq, TenantKey, Timestamp,
 };
 use crate::chat::model::{Acked, Row};
-use crate::ports::store::{StoreError, Tenant};
+use crate::ports::cache::Cache;
+use crate::ports::store::{Store, StoreError, Tenant};
+use crate::ports::world::World;
+
+pub use self::socket::CustomerSocket;
 
 /// A tenant as the edges know it; at most 2 s old.
 #[derive(Debug)]
@@ -185,60 +200,112 @@ pub struct HistoryPage {
     pub more: bool,
 }
 
+/// Come back after so long where the owner or the store does not answer, in milliseconds.
+pub(crate) const RETRY_MS: u32 = 1_000;
+/// How long a tenant's settings are believed.
+const TENANT_TTL: Duration = Duration::from_secs(2);
+
+/// Where the cache holds whether an agent of a tenant is in.
+pub(super) fn staffed_key(tenant: &TenantKey) -> String {
+    format!("staffed:{tenant}")
+}
+
 /// The customers' side of this node.
-#[derive(Debug, Clone)]
-pub struct Edge;
+#[derive(Clone)]
+pub struct Edge(Arc<Shared>);
 
-/// One customer's socket. Dropping it closes the customer's presence through it.
-#[derive(Debug)]
-pub struct CustomerSocket;
+/// What all sockets of a node share.
+pub(super) struct Shared {
+    pub(super) node: NodeId,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) cache: Arc<dyn Cache>,
+    pub(super) world: Arc<dyn World>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) switchboard: Arc<Switchboard>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
+}
 
-#[allow(clippy::todo, clippy::unused_async, unused_variables)]
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Edge").field(&self.0.node).finish()
+    }
+}
+
 impl Edge {
+    pub(super) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// Who may open what.
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.0.admission
+    }
+
     /// A tenant; none where there is none with that key.
+    ///
+    /// # Errors
+    /// Where the store does not answer and the tenant was not asked for lately.
     pub async fn tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
-        todo!()
+        if let Some(view) = self.remembered(key, TENANT_TTL) {
+            return Ok(Some(view));
+        }
+        match self.read_tenant(key).await {
+            Ok(view) => {
+                let mut tenants = self.0.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+                // Names of tenants that do not exist are not kept: anyone can make them up.
+                match &view {
+                    Some(view) => tenants.insert(key.clone(), (Instant::now(), view.clone())),
+                    None => tenants.remove(key),
+                };
+                Ok(view)
+            }
+            // What was known is better than a closed door while the database is away.
+            Err(error) => self.remembered(key, Duration::MAX).map(Some).ok_or(error),
+        }
+    }
+
+    fn remembered(&self, key: &TenantKey, ttl: Duration) -> Option<Arc<TenantView>> {
+        let tenants = self.0.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, view) = tenants.get(key)?;
+        (at.elapsed() < ttl).then(|| view.clone())
+    }
+
+    async fn read_tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
+        let Some(tenant) = self.0.store.tenant(key).await? else { return Ok(None) };
+        let queues = self.0.store.queues(key).await?;
+        let online = self.is_staffed(&tenant.link, key).await;
+        let queues = queues.into_iter().map(|queue| (queue.key, queue.name)).collect();
+        Ok(Some(Arc::new(TenantView { tenant, queues, online })))
+    }
+
+    /// Whether an agent is in: known here where the link is owned here, else through the cache.
+    async fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> bool {
+        match self.0.switchboard.is_staffed(link, tenant) {
+            Some(staffed) => staffed,
+            None => {
+                let word = self.0.cache.get(&staffed_key(tenant)).await;
+                word.ok().flatten().is_some_and(|word| *word == *b"1")
+            }
+        }
     }
 
     /// Opens or resumes a session.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
     pub async fn open(
         &self,
         tenant: &Arc<TenantView>,
         opening: Opening,
     ) -> Result<(Welcome, CustomerSocket), OpenError> {
-        todo!()
-    }
-}
-
-#[allow(clippy::todo, clippy::unused_async, unused_variables)]
-impl CustomerSocket {
-    /// What the socket is to be told next. Safe to cancel.
-    pub async fn next(&mut self) -> Outbound {
-        todo!()
-    }
-
-    /// An id for a conversation that a command may begin.
-    pub fn fresh(&self) -> ConversationId {
-        todo!()
-    }
-
-    /// Passes a command to the link's owner. The answer comes through [`next`](Self::next).
-    pub async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {
-        todo!()
-    }
-
-    /// The customer went to another page (origin and path only).
-    pub fn page(&mut self, page: Option<Arc<str>>) {
-        todo!()
-    }
-
-    /// Earlier entries. A conversation of somebody else is as one that does not exist: `None`.
-    pub async fn history(
-        &mut self,
-        conversation: Option<ConversationId>,
-        before: Option<Seq>,
-        limit: u32,
-    ) -> Result<Option<HistoryPage>, StoreError> {
-        todo!()
+        let shared = &self.0;
+        let admitted =
+            sessions::admit(&*shared.store, &*shared.world, &shared.admission, tenant, &opening)
+                .await?;
+        CustomerSocket::open(shared.clone(), tenant, opening, admitted).await.map_err(|error| {
+            tracing::warn!(%error, "a socket could not be opened");
+            OpenError::Unavailable { retry_after_ms: RETRY_MS }
+        })
     }
 }

@@ -1,0 +1,258 @@
+//! How the desk speaks to agents.
+//!
+//! Invariants: every line begins with `⚙ `, nobody else's words do; what a person wrote stands in
+//! a line only as one line, cut to a length. One line where one will do, 80 columns where it fits.
+
+use std::sync::Arc;
+
+use crate::bridge::agent_command::WORDS;
+use crate::bridge::clean;
+use crate::chat::effect::Line;
+use crate::chat::event::Peer;
+use crate::chat::ids::Timestamp;
+use crate::chat::model::{Author, CloseReason, Row, RowKind};
+
+/// How wide a terminal is taken to be.
+const COLUMNS: usize = 80;
+
+/// The longest piece of a person's words in a line of the desk, in characters.
+const PIECE_CHARS: usize = 200;
+
+/// How many things a customer filled in are shown.
+const ANSWERS: usize = 20;
+
+/// A text mirrored to another agent repeats its author's name on at most so many lines.
+const NAMED_LINES: usize = 50;
+
+/// The name of a customer, as agents read it: his own, or one made of his address.
+pub fn customer_name(name: Option<&str>, peer: &Peer) -> String {
+    match (name, peer) {
+        (Some(name), _) => name.to_owned(),
+        (None, Peer::Customer(localpart)) => {
+            let short = localpart.as_str().chars().take(4).collect::<String>();
+            format!("Visitor {short}")
+        }
+        (None, Peer::Desk(_)) => "Visitor".to_owned(),
+    }
+}
+
+/// Words a line of the desk.
+pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
+    match line {
+        Line::Waiting { name, queue, waited_ms, page, conversations, subject, .. } => {
+            let who = customer_name(name.as_deref(), peer);
+            let mut parts = vec![format!("{who} is waiting ({})", place(queue, *waited_ms))];
+            parts.extend(subject.as_deref().map(|subject| format!("“{}”", piece(subject))));
+            joined(parts, page.as_deref(), visit(*conversations))
+        }
+        Line::TakenBy { name } => marked(&format!("{name} took this conversation")),
+        Line::PassedOn => marked("Passed on to others"),
+        Line::TakenBack => marked("Taken back; what you write no longer reaches the customer"),
+        Line::Closed { reason } => marked(closed(*reason)),
+        Line::Reopened => marked("A new conversation; the customer reads what you write"),
+        Line::Help { in_chat } => help(*in_chat),
+        Line::Who { name, queue, online, page, conversations, opened_at, answers } => {
+            let who = customer_name(name.as_deref(), peer);
+            let state = if *online { "online" } else { "not online" };
+            let since = span(now.since(*opened_at));
+            let parts = vec![who, state.to_owned(), format!("{}, for {since}", piece(queue))];
+            let head = joined(parts, page.as_deref(), visit(*conversations));
+            [head].into_iter().chain(answered(answers)).collect::<Vec<_>>().join("\n")
+        }
+        Line::Status { queues, agents } => {
+            let waiting = queues.iter().map(|(name, count, first_ms)| match count {
+                0 => marked(&format!("{}: nobody waits", piece(name))),
+                1 => marked(&format!("{}: 1 waits, for {}", piece(name), span(*first_ms))),
+                _ => marked(&format!(
+                    "{}: {count} wait, the first for {}",
+                    piece(name),
+                    span(*first_ms)
+                )),
+            });
+            let serving = agents.iter().map(|(name, availability, held, capacity)| {
+                marked(&format!("{}: {availability}, {held} of {capacity}", piece(name)))
+            });
+            waiting.chain(serving).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+/// A row of the log as one agent reads it; none for rows that say nothing to agents.
+pub fn row(row: &Row) -> Option<String> {
+    match (&row.kind, &row.author) {
+        (RowKind::Message { text, .. }, Author::Customer) => {
+            Some(clean::for_agent(text).into_owned())
+        }
+        (RowKind::Message { text, .. }, Author::Agent { name, .. }) => Some(mirrored(name, text)),
+        (RowKind::Message { text, .. }, Author::System) => Some(marked(&piece(text))),
+        (RowKind::Joined, Author::Agent { name, .. }) => Some(marked(&format!("{name} joined"))),
+        (RowKind::Left, Author::Agent { name, .. }) => Some(marked(&format!("{name} left"))),
+        (RowKind::Closed { reason }, _) => Some(marked(closed(*reason))),
+        (RowKind::Opened { answers }, _) if !answers.is_empty() => {
+            Some(answered(answers).collect::<Vec<_>>().join("\n"))
+        }
+        _ => None,
+    }
+}
+
+/// Another's words: every line under his name, so that nobody poses as another.
+fn mirrored(name: &str, text: &str) -> String {
+    let lines = text.split('\n');
+    let named = text.split('\n').nth(NAMED_LINES).is_none();
+    let prefixed = lines.enumerate().map(|(number, line)| match number {
+        0 => format!("{name}: {line}"),
+        _ if named => format!("{name}: {line}"),
+        _ => format!("> {line}"),
+    });
+    prefixed.collect::<Vec<_>>().join("\n")
+}
+
+fn marked(words: &str) -> String {
+    format!("{} {words}", clean::DESK_MARK)
+}
+
+fn closed(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Customer => "The customer ended the conversation",
+        CloseReason::Agent => "The conversation is closed",
+        CloseReason::Idle => "Closed: nobody wrote for a while",
+    }
+}
+
+fn help(in_chat: bool) -> String {
+    let (sign, head) = if in_chat {
+        ("!", "What you write goes to the customer, but for these:")
+    } else {
+        ("", "Words this desk understands:")
+    };
+    let words = WORDS.iter().filter(|word| if in_chat { word.in_chat } else { word.with_desk });
+    let lines = words.map(|word| marked(&format!("{sign}{} {}", word.word, word.does)));
+    let tail = if in_chat {
+        "!!word sends !word to the customer"
+    } else {
+        "In a customer's chat they begin with !, and !help lists more"
+    };
+    let head = [marked(head)].into_iter();
+    head.chain(lines).chain([marked(tail)]).collect::<Vec<_>>().join("\n")
+}
+
+fn answered(answers: &[(Arc<str>, Arc<str>)]) -> impl Iterator<Item = String> {
+    answers
+        .iter()
+        .take(ANSWERS)
+        .map(|(question, answer)| marked(&format!("{}: {}", piece(question), piece(answer))))
+}
+
+/// Parts on one line, with the page cut to what is left of it.
+fn joined(mut parts: Vec<String>, page: Option<&str>, visit: Option<String>) -> String {
+    if let Some(page) = page {
+        let taken = parts.iter().chain(&visit).map(|part| part.chars().count() + 3).sum::<usize>();
+        let room = COLUMNS.saturating_sub(taken + 2).max(20);
+        parts.push(cut(&short_page(page), room));
+    }
+    parts.extend(visit);
+    marked(&parts.join(" · "))
+}
+
+/// A page without what every page has.
+fn short_page(page: &str) -> String {
+    let page = page.split_once("://").map_or(page, |(_, rest)| rest);
+    page.trim_end_matches('/').to_owned()
+}
+
+/// The queue's name and, once it is worth a word, how long.
+fn place(queue: &str, waited_ms: i64) -> String {
+    if waited_ms < 10_000 { piece(queue) } else { format!("{}, {}", piece(queue), span(waited_ms)) }
+}
+
+/// Which visit it is; none for the first.
+fn visit(conversations: u32) -> Option<String> {
+    const WORDS: [&str; 9] =
+        ["second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
+    let past_first = conversations.checked_sub(2)?;
+    let word = WORDS.get(usize::try_from(past_first).ok()?).copied();
+    let ordinal =
+        word.map_or_else(|| format!("{conversations}{}", suffix(conversations)), str::to_owned);
+    Some(format!("{ordinal} visit"))
+}
+
+fn suffix(number: u32) -> &'static str {
+    match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    }
+}
+
+/// A span of time as people say it.
+fn span(ms: i64) -> String {
+    let (seconds, minutes, hours) = (ms / 1_000, ms / 60_000, ms / 3_600_000);
+    match (hours, minutes) {
+        (0, 0) => format!("{} s", seconds.max(1)),
+        (0, _) => format!("{minutes} min"),
+        (1..48, _) if minutes % 60 == 0 => format!("{hours} h"),
+        (1..48, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{} days", hours / 24),
+    }
+}
+
+/// A person's words as part of a line: one line, cut.
+fn piece(words: &str) -> String {
+    cut(&words.split_whitespace().collect::<Vec<_>>().join(" "), PIECE_CHARS)
+}
+
+fn cut(words: &str, chars: usize) -> String {
+    if clean::scalars_at_most(words, chars) {
+        words.to_owned()
+    } else {
+        words.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_said_plainly() {
+        let table = [
+            (0, "1 s"),
+            (59_999, "59 s"),
+            (60_000, "1 min"),
+            (3_599_999, "59 min"),
+            (3_600_000, "1 h"),
+            (3_900_000, "1 h 5 min"),
+            (200_000_000, "2 days"),
+        ];
+        for (ms, said) in table {
+            assert_eq!(span(ms), said, "{ms}");
+        }
+    }
+
+    #[test]
+    fn visits_are_counted_from_the_second() {
+        let table = [
+            (0, None),
+            (1, None),
+            (2, Some("second visit")),
+            (3, Some("third visit")),
+            (10, Some("tenth visit")),
+            (11, Some("11th visit")),
+            (22, Some("22nd visit")),
+            (111, Some("111th visit")),
+        ];
+        for (count, said) in table {
+            assert_eq!(visit(count).as_deref(), said, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_mirrored_text_cannot_pose_as_another() {
+        assert_eq!(mirrored("Alice", "/me waves\n⚙ x"), "Alice: /me waves\nAlice: ⚙ x");
+        let long = mirrored("Alice", &"\n".repeat(7_999));
+        assert!(long.len() < 32_000);
+        assert!(long.lines().skip(1).all(|line| line.starts_with("> ")));
+    }
+}

@@ -1,0 +1,92 @@
+//! The bus: what is published goes over one held connection, what is heard comes over another.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{RedisResult, cmd};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ports::bus::{Bus, BusError};
+
+use super::listener::{Listener, Subscribe};
+use super::{PATIENCE, Server, patient};
+
+/// Subscriptions that may wait for the connection at once.
+const WAITING: usize = 256;
+
+/// A bus between nodes.
+pub(in crate::cache) struct Wire {
+    server: Server,
+    held: Mutex<Option<MultiplexedConnection>>,
+    /// Only one at a time opens a connection.
+    opening: tokio::sync::Mutex<()>,
+    subscribe: mpsc::Sender<Subscribe>,
+}
+
+impl Wire {
+    pub(in crate::cache) fn new(server: Server) -> Self {
+        let (subscribe, subscriptions) = mpsc::channel(WAITING);
+        tokio::spawn(Listener::new(server.clone(), subscriptions).run());
+        Self { server, held: Mutex::default(), opening: tokio::sync::Mutex::default(), subscribe }
+    }
+
+    fn held(&self) -> Option<MultiplexedConnection> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn hold(&self, connection: Option<MultiplexedConnection>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = connection;
+    }
+
+    async fn connection(&self) -> RedisResult<MultiplexedConnection> {
+        if let Some(held) = self.held() {
+            return Ok(held);
+        }
+        let _turn = self.opening.lock().await;
+        if let Some(held) = self.held() {
+            return Ok(held);
+        }
+        let opened =
+            self.server.client.get_multiplexed_async_connection_with_config(&patient()).await?;
+        self.hold(Some(opened.clone()));
+        Ok(opened)
+    }
+
+    async fn send(&self, channel: &str, message: &[u8]) -> Result<(), String> {
+        let call = async {
+            let mut connection = self.connection().await?;
+            cmd("PUBLISH").arg(channel).arg(message).query_async(&mut connection).await
+        };
+        self.server.bounded(call).await.inspect_err(|_| self.hold(None))
+    }
+}
+
+#[async_trait]
+impl Bus for Wire {
+    async fn publish(&self, topic: &str, message: Bytes) -> Result<(), BusError> {
+        let channel = self.server.channel(topic);
+        let was_held = self.held().is_some();
+        let sent = match self.send(&channel, &message).await {
+            // The server may have closed it long ago; a new one tells.
+            Err(_) if was_held => self.send(&channel, &message).await,
+            sent => sent,
+        };
+        sent.map_err(BusError)
+    }
+
+    async fn subscribe(&self, topic: &str) -> Result<mpsc::Receiver<Bytes>, BusError> {
+        let (answer, answered) = oneshot::channel();
+        let call = async {
+            let wish = Subscribe { topic: topic.to_owned(), answer };
+            self.subscribe.send(wish).await.map_err(|_| "the listener has ended".to_owned())?;
+            answered.await.map_err(|_| "the listener has ended".to_owned())?
+        };
+        // Where the connection is being opened again, that takes its pause and its attempt.
+        match tokio::time::timeout(2 * PATIENCE, call).await {
+            Ok(answer) => answer.map_err(BusError),
+            Err(_) => Err(BusError(format!("Redis at {} is away", self.server.location))),
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The one connection over which this node hears: all its subscriptions, resumed after a loss.
+//!
+//! Invariants: a subscription is answered only once the server has confirmed it, so that whatever
+//! is published after the answer is heard. A connection that has gone silent is found out and
+//! replaced. The task ends with the bus, and with it every receiver.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use deadpool_redis::redis::aio::{PubSubSink, PubSubStream};
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::cache::topics::Topics;
+
+use super::Server;
+
+/// How often the server is asked whether it is still there.
+const PING_EVERY: Duration = Duration::from_secs(5);
+/// The pause before the first new attempt; it doubles up to the longest.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A connection that stood so long was a good one: the next pause is the first again.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// A wish to listen on a topic.
+pub(super) struct Subscribe {
+    pub(super) topic: String,
+    pub(super) answer: oneshot::Sender<Result<mpsc::Receiver<Bytes>, String>>,
+}
+
+/// The task that holds the connection.
+pub(super) struct Listener {
+    server: Server,
+    prefix: String,
+    wishes: mpsc::Receiver<Subscribe>,
+    topics: Topics,
+    /// One for each listener; ends with its topic when the listener is gone.
+    gone: FuturesUnordered<BoxFuture<'static, String>>,
+}
+
+impl Listener {
+    pub(super) fn new(server: Server, wishes: mpsc::Receiver<Subscribe>) -> Self {
+        let prefix = server.channel_prefix();
+        Self { server, prefix, wishes, topics: Topics::default(), gone: FuturesUnordered::new() }
+    }
+
+    /// Runs until the bus is dropped. Connects only when somebody wishes to listen.
+    pub(super) async fn run(mut self) {
+        let mut pause = PAUSE;
+        loop {
+            let first = if self.topics.len() == 0 {
+                match self.wishes.recv().await {
+                    Some(wish) => Some(wish),
+                    None => return,
+                }
+            } else {
+                None
+            };
+            let began = Instant::now();
+            let Err(reason) = self.connection(first).await else { return };
+            tracing::warn!(%reason, "the bus is cut off; what is published meanwhile is not heard");
+            while let Ok(wish) = self.wishes.try_recv() {
+                let _ = wish.answer.send(Err(reason.clone()));
+            }
+            self.topics.forget_all();
+            pause = if began.elapsed() >= STEADY { PAUSE } else { LONGEST_PAUSE.min(2 * pause) };
+            tokio::time::sleep(jittered(pause)).await;
+        }
+    }
+
+    /// One connection, from its opening to its loss; `Ok` once the bus is dropped.
+    async fn connection(&mut self, first: Option<Subscribe>) -> Result<(), String> {
+        let (mut sink, mut stream) = match self.open().await {
+            Ok(opened) => opened,
+            Err(reason) => {
+                if let Some(wish) = first {
+                    let _ = wish.answer.send(Err(reason.clone()));
+                }
+                return Err(reason);
+            }
+        };
+        if let Some(wish) = first {
+            self.listen(&mut sink, wish).await?;
+        }
+        let mut ping = tokio::time::interval(PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                message = stream.next() => {
+                    let message =
+                        message.ok_or_else(|| "the server closed the connection".to_owned())?;
+                    if let Some(topic) = message.get_channel_name().strip_prefix(&self.prefix) {
+                        let bytes = Bytes::copy_from_slice(message.get_payload_bytes());
+                        self.topics.deliver(topic, &bytes);
+                    }
+                }
+                wish = self.wishes.recv() => match wish {
+                    Some(wish) => self.listen(&mut sink, wish).await?,
+                    None => return Ok(()),
+                },
+                Some(topic) = self.gone.next() => {
+                    if self.topics.forget(&topic) {
+                        let channel = self.server.channel(&topic);
+                        self.server.bounded(sink.unsubscribe(channel)).await?;
+                    }
+                }
+                _ = ping.tick() => {
+                    self.server.bounded(sink.ping::<deadpool_redis::redis::Value>()).await?;
+                }
+            }
+        }
+    }
+
+    /// Opens a connection and takes up every subscription there is.
+    async fn open(&mut self) -> Result<(PubSubSink, PubSubStream), String> {
+        let opened = self.server.bounded(self.server.client.get_async_pubsub()).await?;
+        let (mut sink, stream) = opened.split();
+        let channels: Vec<String> =
+            self.topics.names().map(|topic| self.server.channel(topic)).collect();
+        if !channels.is_empty() {
+            self.server.bounded(sink.subscribe(channels)).await?;
+        }
+        Ok((sink, stream))
+    }
+
+    async fn listen(&mut self, sink: &mut PubSubSink, wish: Subscribe) -> Result<(), String> {
+        let Subscribe { topic, answer } = wish;
+        if answer.is_closed() {
+            return Ok(());
+        }
+        if !self.topics.contains(&topic) {
+            let channel = self.server.channel(&topic);
+            if let Err(reason) = self.server.bounded(sink.subscribe(channel)).await {
+                let _ = answer.send(Err(reason.clone()));
+                return Err(reason);
+            }
+        }
+        let (sender, receiver) = self.topics.listen(&topic);
+        self.gone.push(Box::pin(async move {
+            sender.closed().await;
+            topic
+        }));
+        // Where nobody waits for the answer any more, the receiver drops here and is found gone.
+        let _ = answer.send(Ok(receiver));
+        Ok(())
+    }
+}
+
+/// Between half the pause and all of it, so that the nodes do not come back all at once.
+#[allow(clippy::disallowed_methods, reason = "an adapter: this chance decides nothing")]
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())
+}

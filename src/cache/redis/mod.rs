@@ -1,0 +1,74 @@
+//! Cache and bus through Redis, or a server that speaks like it.
+//!
+//! Invariants: no call waits longer than [`PATIENCE`] for the server, twice where it is worth
+//! another try. A fault names the server and never its password.
+
+mod bus;
+mod cache;
+mod listener;
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use deadpool_redis::redis::{AsyncConnectionConfig, Client};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::ports::cache::CacheError;
+
+pub(super) use bus::Wire;
+pub(super) use cache::Shared;
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the server is, and how to speak to it.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    client: Client,
+    /// Host, port and number of the database.
+    location: String,
+    database: i64,
+}
+
+impl Server {
+    pub(super) fn new(url: &SecretString) -> Result<Self, CacheError> {
+        let client = Client::open(url.expose_secret())
+            .map_err(|error| CacheError(format!("its address is not sound: {error}")))?;
+        let info = client.get_connection_info();
+        let database = info.redis_settings().db();
+        let location = format!("{}/{database}", info.addr());
+        Ok(Self { client, location, database })
+    }
+
+    /// The channel of a topic. Redis has one space of channels for all its databases.
+    fn channel(&self, topic: &str) -> String {
+        format!("{}{topic}", self.channel_prefix())
+    }
+
+    fn channel_prefix(&self) -> String {
+        format!("couplet:{}:", self.database)
+    }
+
+    /// What a call comes to, within [`PATIENCE`].
+    async fn bounded<T, E: Display>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, String> {
+        match tokio::time::timeout(PATIENCE, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(format!("Redis at {}: {error}", self.location)),
+            Err(_) => Err(format!(
+                "Redis at {} does not answer within {} s",
+                self.location,
+                PATIENCE.as_secs()
+            )),
+        }
+    }
+}
+
+/// The crate's own times are shorter than a slow server deserves; ours hold over them.
+fn patient() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(PATIENCE))
+}

@@ -1,0 +1,173 @@
+//! One open conversation, with what the desk must know of it besides its view.
+//!
+//! Invariants: `messages` holds every customer message of the conversation in order; the marks of
+//! the view only ever cover a prefix of it, so a tick says that *all* before it arrived.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::ids::{AgentJid, Pos, Seq, Timestamp};
+use super::model::{Conversation, State};
+
+/// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
+const SPOKEN_KEPT: usize = 64;
+
+/// An open conversation.
+#[derive(Debug)]
+pub(super) struct Case {
+    /// The view.
+    pub(super) view: Conversation,
+    /// Every customer message.
+    messages: Vec<(Pos, Seq)>,
+    /// Confirmed ones that have an unconfirmed one before them.
+    scattered: BTreeSet<Pos>,
+    /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
+    spoken: VecDeque<(Seq, Arc<str>)>,
+    /// The client that the agent last spoke from: typing goes there.
+    pub(super) resource: Option<Arc<str>>,
+    /// What the customer filled in before.
+    pub(super) answers: Vec<(Arc<str>, Arc<str>)>,
+    /// The place in line that the customer was last told.
+    pub(super) told: Option<u32>,
+    /// Those who failed it last; they are passed over ...
+    pub(super) shunned: Vec<AgentJid>,
+    /// ... until then, or until they come back.
+    pub(super) shunned_until: Timestamp,
+}
+
+/// What a confirmation of the agent's client moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moved {
+    /// Nothing.
+    Nothing,
+    /// What a fault would send again, but nothing the customer sees.
+    Inward,
+    /// The customer's ticks.
+    Ticks,
+}
+
+impl Case {
+    /// A conversation as its view says, without messages yet.
+    pub(super) fn new(view: Conversation) -> Self {
+        let shunned = view.passed.last().cloned().into_iter().collect();
+        Self {
+            view,
+            messages: Vec::new(),
+            scattered: BTreeSet::new(),
+            spoken: VecDeque::new(),
+            resource: None,
+            answers: Vec::new(),
+            told: None,
+            shunned,
+            shunned_until: Timestamp::default(),
+        }
+    }
+
+    /// The customer said something.
+    pub(super) fn customer_spoke(&mut self, pos: Pos, seq: Seq) {
+        self.messages.push((pos, seq));
+    }
+
+    /// The agent said something in a stanza with this id.
+    pub(super) fn agent_spoke(&mut self, seq: Seq, stanza: Arc<str>) {
+        if self.spoken.len() == SPOKEN_KEPT {
+            self.spoken.pop_front();
+        }
+        self.spoken.push_back((seq, stanza));
+    }
+
+    /// The widget has shown everything up to here: the id of the last message of the agent this covers.
+    pub(super) fn shown(&mut self, upto: Seq) -> Option<Arc<str>> {
+        let mut last = None;
+        while let Some((_, stanza)) = self.spoken.pop_front_if(|(seq, _)| *seq <= upto) {
+            last = Some(stanza);
+        }
+        last
+    }
+
+    /// The agent's client has received this message.
+    pub(super) fn received(&mut self, pos: Pos) -> Moved {
+        let Ok(found) = self.messages.binary_search_by_key(&pos, |(pos, _)| *pos) else {
+            return Moved::Nothing;
+        };
+        if self.messages.get(found).is_some_and(|(_, seq)| *seq <= self.view.confirmed) {
+            return Moved::Nothing;
+        }
+        self.scattered.insert(pos);
+        if self.advance() { self.ticks(Moved::Inward) } else { Moved::Nothing }
+    }
+
+    /// Takes in those scattered ones that follow the prefix now; says whether there were any.
+    fn advance(&mut self) -> bool {
+        let before = self.view.confirmed;
+        let first = self.messages.partition_point(|(_, seq)| *seq <= before);
+        for (pos, seq) in self.messages.iter().skip(first) {
+            if !self.scattered.remove(pos) {
+                break;
+            }
+            self.view.confirmed = *seq;
+        }
+        self.view.confirmed > before
+    }
+
+    /// Whether this is a message that the agent's client has confirmed.
+    pub(super) fn is_confirmed(&self, pos: Pos) -> bool {
+        let message = self.messages.binary_search_by_key(&pos, |(pos, _)| *pos);
+        message.is_ok_and(|found| {
+            self.scattered.contains(&pos)
+                || self.messages.get(found).is_some_and(|(_, seq)| *seq <= self.view.confirmed)
+        })
+    }
+
+    /// The agent's client has shown everything up to this message, so it has received it too.
+    pub(super) fn displayed(&mut self, pos: Pos) -> Moved {
+        let upto = self.messages.partition_point(|(at, _)| *at <= pos);
+        let Some((_, seq)) = upto.checked_sub(1).and_then(|last| self.messages.get(last)).copied()
+        else {
+            return Moved::Nothing;
+        };
+        let mut moved = Moved::Nothing;
+        if seq > self.view.confirmed {
+            self.view.confirmed = seq;
+            self.scattered.retain(|at| *at > pos);
+            self.advance();
+            moved = Moved::Inward;
+        }
+        if seq > self.view.read {
+            self.view.read = seq;
+            moved = Moved::Ticks;
+        }
+        self.ticks(moved)
+    }
+
+    fn ticks(&mut self, moved: Moved) -> Moved {
+        let delivered = self.view.delivered.max(self.view.confirmed).max(self.view.read);
+        if delivered > self.view.delivered {
+            self.view.delivered = delivered;
+            return Moved::Ticks;
+        }
+        moved
+    }
+
+    /// Others have it now: nothing is confirmed by them yet. The customer's ticks stay.
+    pub(super) fn begin_assignment(&mut self) {
+        self.view.confirmed = Seq(0);
+        self.scattered.clear();
+        self.spoken.clear();
+        self.resource = None;
+    }
+
+    /// Whether the customer's messages go to this agent now.
+    pub(super) fn reaches(&self, agent: &AgentJid) -> bool {
+        self.audience().contains(agent)
+    }
+
+    /// The agents that the customer's messages go to now.
+    pub(super) fn audience(&self) -> &[AgentJid] {
+        match &self.view.state {
+            State::Offered { agents, .. } => agents,
+            State::Active { agent } => std::slice::from_ref(agent),
+            State::Waiting | State::Closed { .. } => &[],
+        }
+    }
+}

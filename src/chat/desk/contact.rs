@@ -1,0 +1,124 @@
+//! Customers in the contact lists of agents.
+//!
+//! Invariants: a customer stands only in the lists of agents who serve him or are asked about
+//! him, and leaves them a day after the close.
+
+use super::timer::Timer;
+use super::{Desk, Visitor};
+use crate::chat::effect::{Contact, ContactPresence, Effect};
+use crate::chat::ids::{AgentJid, CustomerId, TenantKey, Timestamp};
+use crate::chat::model::Role;
+
+/// How long a customer without a socket still counts as there: a page is being loaded. Milliseconds.
+const RELOAD_MS: i64 = 5_000;
+/// How long a customer stays in the contact lists after the close, in milliseconds.
+const STAYS_MS: i64 = 24 * 60 * 60_000;
+/// How long a customer in no contact list stays in memory, in milliseconds.
+const FORGOTTEN_MS: i64 = 60_000;
+
+impl Desk {
+    /// Makes the desk known to its agents.
+    pub(super) fn greet_agents(&mut self) {
+        let greetings: Vec<(AgentJid, Role, TenantKey, std::sync::Arc<str>)> = self
+            .tenants
+            .values()
+            .flat_map(|desk| {
+                let settings = &desk.settings;
+                settings.agents.iter().map(|agent| {
+                    let (tenant, name) = (settings.key.clone(), settings.name.clone());
+                    (agent.jid.clone(), agent.role, tenant, name)
+                })
+            })
+            .collect();
+        for (agent, role, tenant, name) in greetings {
+            let contact = Contact::Desk { tenant, name, role };
+            self.gate.emit(Effect::Contact { agent, contact });
+        }
+    }
+
+    pub(super) fn add_contact(&mut self, customer: CustomerId, agent: &AgentJid) {
+        let Some(visitor) = self.visitors.get_mut(&customer) else { return };
+        visitor.contacts.insert(agent.clone());
+        if let Some(contact) = self.shown(customer) {
+            self.gate.emit(Effect::Contact { agent: agent.clone(), contact });
+        }
+    }
+
+    pub(super) fn remove_contact(&mut self, customer: CustomerId, agent: &AgentJid) {
+        let Some(visitor) = self.visitors.get_mut(&customer) else { return };
+        if visitor.contacts.remove(agent) {
+            let localpart = visitor.customer.localpart.clone();
+            let contact = Contact::Removed { localpart };
+            self.gate.emit(Effect::Contact { agent: agent.clone(), contact });
+        }
+    }
+
+    /// Brings the customer's line up to date wherever he stands.
+    pub(super) fn show_contact(&mut self, customer: CustomerId) {
+        let Some(contact) = self.shown(customer) else { return };
+        let agents: Vec<AgentJid> = self
+            .visitors
+            .get(&customer)
+            .map(|visitor| visitor.contacts.iter().cloned().collect())
+            .unwrap_or_default();
+        for agent in agents {
+            self.gate.emit(Effect::Contact { agent, contact: contact.clone() });
+        }
+    }
+
+    fn shown(&self, customer: CustomerId) -> Option<Contact> {
+        let visitor = self.visitors.get(&customer)?;
+        let group = self.settings(&visitor.customer.tenant)?.name.clone();
+        let still_open =
+            visitor.open.and_then(|id| self.cases.get(&id)).is_some_and(|case| case.view.is_open());
+        let presence = match (still_open, visitor.nodes.is_empty()) {
+            (false, _) => ContactPresence::Offline,
+            (true, true) => ContactPresence::Away,
+            (true, false) => ContactPresence::Online(visitor.page.clone()),
+        };
+        Some(Contact::Shown { customer: visitor.customer.clone(), group, presence })
+    }
+
+    /// The customer may have gone: look again in a while, so that a reload is not a departure.
+    pub(super) fn part(&mut self, now: Timestamp, customer: CustomerId) {
+        let Some(visitor) = self.visitors.get_mut(&customer) else { return };
+        if visitor.nodes.is_empty() && visitor.open.is_some() {
+            self.timers.arm(now.plus(RELOAD_MS), Timer::Away(customer));
+        }
+        if visitor.open.is_none() {
+            // In the lists he stays until a day after the close, however often he looks in.
+            let at = match visitor.leaves_at {
+                _ if visitor.contacts.is_empty() => now.plus(FORGOTTEN_MS),
+                Some(since_the_close) => since_the_close,
+                None => now.plus(STAYS_MS),
+            };
+            visitor.leaves_at = Some(at);
+            self.timers.arm(at, Timer::Leave(customer));
+        }
+    }
+
+    /// The customer leaves the contact lists and, where no socket of his is open, the memory.
+    pub(super) fn leave(&mut self, now: Timestamp, customer: CustomerId) {
+        let Some(visitor) = self.visitors.get(&customer) else { return };
+        if visitor.open.is_some() || visitor.leaves_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let contacts: Vec<AgentJid> = visitor.contacts.iter().cloned().collect();
+        for agent in contacts {
+            self.remove_contact(customer, &agent);
+        }
+        if self.online(customer) {
+            return;
+        }
+        // What the session commanded can be read from the store again only once it is there.
+        if !self.gate.is_settled() {
+            return self.timers.arm(now.plus(FORGOTTEN_MS), Timer::Leave(customer));
+        }
+        if let Some(Visitor { customer, sessions, .. }) = self.visitors.remove(&customer) {
+            self.addresses.remove(&customer.localpart);
+            for session in sessions {
+                self.commands.forget(session);
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What customers command.
+
+use std::sync::Arc;
+
+use super::lifecycle::Beginning;
+use super::{Desk, NewRow};
+use crate::chat::effect::{Answer, CommandError, CustomerNotice, Effect, ToAgentContent};
+use crate::chat::event::{CustomerAction, CustomerCommand, SocketAddress};
+use crate::chat::ids::{
+    CommandId, ConversationId, CustomerId, QueueKey, Seq, SessionId, TenantKey, Timestamp,
+};
+use crate::chat::model::{Acked, Author, CloseReason, CommandKey, RowKind};
+
+/// Who commanded, and where the answer goes.
+struct Commander {
+    tenant: TenantKey,
+    customer: CustomerId,
+    session: SessionId,
+    socket: SocketAddress,
+}
+
+impl Desk {
+    pub(super) fn customer_command(&mut self, now: Timestamp, command: CustomerCommand) {
+        let key = command.key();
+        let by = Commander {
+            tenant: command.customer.tenant.clone(),
+            customer: command.customer.id,
+            session: command.session,
+            socket: command.socket,
+        };
+        let visitor = self.visitor(command.customer);
+        visitor.sessions.insert(by.session);
+        // Whoever commands is here, even if the edge's word of it is still under way.
+        let was_away = visitor.nodes.is_empty();
+        visitor.nodes.insert(by.socket.node);
+        let open = visitor.open;
+        if was_away {
+            self.show_contact(by.customer);
+        }
+        if let Some(key) = &key {
+            if let Some(acked) = self.commands.find(key) {
+                return self.answer(&by, Answer::Ack { id: key.id.clone(), acked });
+            }
+            if !self.tenants.contains_key(&by.tenant) {
+                return self.refuse(&by, &key.id, CommandError::UnknownTenant);
+            }
+        }
+        match command.action {
+            CustomerAction::Start { id, fresh, queue, subject, answers } => {
+                let key = CommandKey { session: by.session, id };
+                match open {
+                    Some(case) => self.join(now, &by, case, key, answers),
+                    None => {
+                        let queue = queue.unwrap_or_else(QueueKey::default_queue);
+                        self.start(now, &by, fresh, queue, subject, answers, Some(key));
+                    }
+                }
+            }
+            CustomerAction::Message { id, fresh, text, reply_to } => {
+                let case = open.unwrap_or(fresh);
+                if open.is_none() {
+                    let queue = QueueKey::default_queue();
+                    let no_answers = Vec::new();
+                    if !self.admits(&by, &id, &queue) {
+                        return;
+                    }
+                    self.start(now, &by, fresh, queue, None, no_answers, None);
+                }
+                let key = CommandKey { session: by.session, id };
+                self.customer_message(now, case, key, text, reply_to);
+                if open.is_none() {
+                    self.tell_state(case);
+                }
+            }
+            CustomerAction::End { id } => match open {
+                Some(case) => {
+                    let key = CommandKey { session: by.session, id };
+                    let ended = Some(key.clone());
+                    let row = self.close(now, case, Author::Customer, CloseReason::Customer, ended);
+                    if let Some(row) = row {
+                        self.commanded(key, case, row.seq, now);
+                    }
+                }
+                None => self.refuse(&by, &id, CommandError::NotOpen),
+            },
+            CustomerAction::Typing { on } => {
+                if let Some(case) = open {
+                    self.customer_typing(case, on);
+                }
+            }
+            CustomerAction::Read { seq } => {
+                if let Some(case) = open {
+                    self.customer_read(case, seq);
+                }
+            }
+        }
+    }
+
+    /// Whether another conversation can begin in this queue; says so to the customer where not.
+    fn admits(&mut self, by: &Commander, id: &CommandId, queue: &QueueKey) -> bool {
+        let error = match self.tenants.get(&by.tenant) {
+            None => Some(CommandError::UnknownTenant),
+            Some(desk) if !desk.settings.queues.iter().any(|q| q.key == *queue) => {
+                Some(CommandError::UnknownQueue)
+            }
+            Some(desk) => {
+                let waiting: usize = desk.lines.values().map(super::Line::len).sum();
+                (waiting >= self.limits.waiting).then_some(CommandError::Overloaded)
+            }
+        };
+        if let Some(error) = error {
+            self.refuse(by, id, error);
+        }
+        error.is_none()
+    }
+
+    /// Begins a conversation; `key` where a `start` command did it.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the fields of one command, each named at the call"
+    )]
+    fn start(
+        &mut self,
+        now: Timestamp,
+        by: &Commander,
+        id: ConversationId,
+        queue: QueueKey,
+        subject: Option<Arc<str>>,
+        answers: Vec<(Arc<str>, Arc<str>)>,
+        key: Option<CommandKey>,
+    ) {
+        if let Some(key) = &key
+            && !self.admits(by, &key.id, &queue)
+        {
+            return;
+        }
+        self.begin(
+            now,
+            Beginning {
+                id,
+                tenant: by.tenant.clone(),
+                customer: by.customer,
+                queue,
+                subject,
+                answers,
+                key: key.clone(),
+                author: Author::Customer,
+            },
+        );
+        if let Some(key) = key {
+            self.started(now, by, id, key);
+            self.tell_state(id);
+        }
+    }
+
+    /// A `start` into a conversation that is open already.
+    fn join(
+        &mut self,
+        now: Timestamp,
+        by: &Commander,
+        case: ConversationId,
+        key: CommandKey,
+        answers: Vec<(Arc<str>, Arc<str>)>,
+    ) {
+        let row = NewRow::hidden(Author::Customer, RowKind::Opened { answers });
+        self.append(now, case, NewRow { key: Some(key.clone()), ..row });
+        self.started(now, by, case, key);
+        self.tell_state(case);
+    }
+
+    fn started(&mut self, now: Timestamp, by: &Commander, case: ConversationId, key: CommandKey) {
+        let acked = self.commanded(key.clone(), case, None, now);
+        self.answer(by, Answer::Ack { id: key.id, acked });
+    }
+
+    fn customer_message(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        key: CommandKey,
+        text: Arc<str>,
+        reply_to: Option<Seq>,
+    ) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        case.view.active_at = now;
+        let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
+        let audience = case.audience().to_vec();
+        let row = NewRow {
+            key: Some(key.clone()),
+            recipients: audience.clone(),
+            ..NewRow::seen(Author::Customer, RowKind::Message { text, reply_to })
+        };
+        let Some(row) = self.append(now, id, row) else { return };
+        if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
+            case.customer_spoke(row.pos, seq);
+        }
+        self.commanded(key, id, row.seq, now);
+        self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));
+        let name = self.visitors.get(&customer).and_then(|v| v.customer.name.clone());
+        for agent in &audience {
+            let content = ToAgentContent::Row { row: row.clone(), name: name.clone() };
+            self.send(id, agent, content);
+        }
+    }
+
+    fn commanded(
+        &mut self,
+        key: CommandKey,
+        conversation: ConversationId,
+        seq: Option<Seq>,
+        at: Timestamp,
+    ) -> Acked {
+        let acked = Acked { conversation, seq, at };
+        self.commands.insert(key, acked);
+        acked
+    }
+
+    fn customer_typing(&mut self, id: ConversationId, on: bool) {
+        let Some(case) = self.cases.get(&id) else { return };
+        let (Some(agent), Some(resource)) = (case.view.agent().cloned(), case.resource.clone())
+        else {
+            return;
+        };
+        if self.clients.get(&agent).is_some_and(|clients| clients.has(&resource)) {
+            self.send_to_client(id, &agent, Some(resource), ToAgentContent::Typing { on });
+        }
+    }
+
+    fn customer_read(&mut self, id: ConversationId, seq: Seq) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let shown = case.shown(seq.min(case.view.head));
+        if let (Some(stanza), Some(agent)) = (shown, case.view.agent().cloned()) {
+            self.send(id, &agent, ToAgentContent::Displayed { stanza });
+        }
+    }
+
+    fn answer(&mut self, by: &Commander, answer: Answer) {
+        self.gate.emit(Effect::Answer { to: by.socket, customer: by.customer, answer });
+    }
+
+    fn refuse(&mut self, by: &Commander, id: &CommandId, error: CommandError) {
+        self.answer(by, Answer::Refused { id: Some(id.clone()), error });
+    }
+}

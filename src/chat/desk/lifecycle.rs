@@ -1,0 +1,389 @@
+//! How conversations begin, go back to their queue, and end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::timer::Timer;
+use super::{Desk, NewRow, Visitor};
+use crate::chat::conversation::Case;
+use crate::chat::effect::{CustomerNotice, CustomerState, Line, Phase, ToAgentContent};
+use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
+use crate::chat::model::{
+    Author, CloseReason, CommandKey, Conversation, RequeueReason, Row, RowKind, State,
+    TenantSettings,
+};
+
+/// No conversation is closed for a shorter silence, in milliseconds, whatever the settings say.
+pub(super) const LEAST_IDLE_MS: i64 = 60_000;
+
+/// What a new conversation begins with.
+pub(super) struct Beginning {
+    pub(super) id: ConversationId,
+    pub(super) tenant: TenantKey,
+    pub(super) customer: CustomerId,
+    pub(super) queue: QueueKey,
+    pub(super) subject: Option<Arc<str>>,
+    pub(super) answers: Vec<(Arc<str>, Arc<str>)>,
+    /// The command that began it, where that is all it did.
+    pub(super) key: Option<CommandKey>,
+    /// Who began it.
+    pub(super) author: Author,
+}
+
+impl Desk {
+    /// Begins a conversation, in line.
+    pub(super) fn begin(&mut self, now: Timestamp, beginning: Beginning) {
+        let Beginning { id, tenant, customer, queue, subject, answers, key, author } = beginning;
+        let view = Conversation {
+            id,
+            tenant: tenant.clone(),
+            customer,
+            queue: queue.clone(),
+            subject,
+            state: State::Waiting,
+            opened_at: now,
+            waiting_since: now,
+            priority: 0,
+            active_at: now,
+            head: Seq(0),
+            delivered: Seq(0),
+            read: Seq(0),
+            confirmed: Seq(0),
+            passed: Vec::new(),
+        };
+        self.arm_idle(now, &view);
+        if let Some(line) = self.line(&tenant, &queue) {
+            line.enter(&view);
+        }
+        let mut case = Case::new(view);
+        case.answers.clone_from(&answers);
+        self.cases.insert(id, case);
+        if let Some(visitor) = self.visitors.get_mut(&customer) {
+            visitor.open = Some(id);
+            visitor.leaves_at = None;
+            visitor.customer.conversations += 1;
+        }
+        let row = NewRow::hidden(author, RowKind::Opened { answers });
+        self.append(now, id, NewRow { key, ..row.with_view() });
+        self.stirred.insert((tenant, queue));
+    }
+
+    /// An agent takes a conversation that waits or was offered.
+    pub(super) fn assign(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
+        let asked = case.audience().to_vec();
+        let was_alone = asked.as_slice() == std::slice::from_ref(agent);
+        let was_asked = asked.contains(agent);
+        let before = case.view.clone();
+        case.view.state = State::Active { agent: agent.clone() };
+        case.shunned.clear();
+        if !was_alone {
+            case.begin_assignment();
+        }
+        let losers: Vec<AgentJid> = asked.into_iter().filter(|a| a != agent).collect();
+        for loser in &losers {
+            remember(&mut case.view.passed, loser);
+        }
+        if let Some(line) = self.line(&tenant, &queue) {
+            line.leave(&before);
+            line.served(now);
+        }
+        let author = self.author(&tenant, agent);
+        let joined = self.append(now, id, NewRow::seen(author, RowKind::Joined).with_view());
+        self.work.entry((tenant.clone(), agent.clone())).or_default().held.insert(id);
+        let name = self.agent_name(&tenant, agent);
+        for loser in &losers {
+            self.say(id, loser, Line::TakenBy { name: name.clone() });
+            self.release(&tenant, loser, id);
+        }
+        if let Some(visitor) = self.visitors.get_mut(&before.customer) {
+            visitor.last_agent = Some(agent.clone());
+        }
+        if !was_asked {
+            self.add_contact(before.customer, agent);
+            self.catch_up(id, agent);
+        }
+        if let Some(row) = joined {
+            self.notify(&tenant, before.customer, CustomerNotice::Entry(row));
+        }
+        self.tell_state(id);
+        self.positions_changed(now, &tenant, &queue);
+    }
+
+    /// Takes a conversation from whoever is asked or holds it, and puts it back where it stood in line.
+    pub(super) fn requeue(&mut self, now: Timestamp, id: ConversationId, reason: RequeueReason) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
+        let audience = case.audience().to_vec();
+        let held_by = case.view.agent().cloned();
+        case.view.state = State::Waiting;
+        for agent in &audience {
+            remember(&mut case.view.passed, agent);
+            remember(&mut case.shunned, agent);
+        }
+        case.begin_assignment();
+        let view = case.view.clone();
+        if let Some(agent) = &held_by {
+            let row = NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view();
+            if let Some(row) = self.append(now, id, row) {
+                self.notify(&tenant, view.customer, CustomerNotice::Entry(row));
+            }
+        }
+        for agent in &audience {
+            let line = if held_by.is_some() { Line::TakenBack } else { Line::PassedOn };
+            self.let_go(now, id, &tenant, agent, reason, line);
+        }
+        if let Some(line) = self.line(&tenant, &queue) {
+            line.enter(&view);
+        }
+        self.ask_again_later(now, id);
+        self.stirred.insert((tenant.clone(), queue.clone()));
+        if held_by.is_some() {
+            self.tell_state(id);
+        }
+        self.positions_changed(now, &tenant, &queue);
+    }
+
+    /// Takes a conversation from one agent; where others are asked too, they may still answer.
+    pub(super) fn withdraw(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        agent: &AgentJid,
+        reason: RequeueReason,
+    ) {
+        let Some(case) = self.cases.get_mut(&id).filter(|case| case.reaches(agent)) else { return };
+        match &mut case.view.state {
+            State::Offered { agents, .. } if agents.len() > 1 => agents.retain(|a| a != agent),
+            _ => return self.requeue(now, id, reason),
+        }
+        remember(&mut case.view.passed, agent);
+        remember(&mut case.shunned, agent);
+        // What his client confirmed is not confirmed by the others'.
+        case.begin_assignment();
+        let tenant = case.view.tenant.clone();
+        self.let_go(now, id, &tenant, agent, reason, Line::PassedOn);
+    }
+
+    /// Writes down that an agent does not have the conversation any more, and tells him.
+    fn let_go(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        tenant: &TenantKey,
+        agent: &AgentJid,
+        reason: RequeueReason,
+        line: Line,
+    ) {
+        let kind = RowKind::Requeued { agent: agent.clone(), reason };
+        self.append(now, id, NewRow::hidden(Author::System, kind).with_view());
+        self.say(id, agent, line);
+        self.release(tenant, agent, id);
+    }
+
+    /// Whoever failed it is passed over for as long as an offer stands.
+    pub(super) fn ask_again_later(&mut self, now: Timestamp, id: ConversationId) {
+        let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
+        let again = now.plus(self.offer_ms(&view.tenant, &view.queue));
+        if let Some(case) = self.cases.get_mut(&id) {
+            case.shunned_until = again;
+        }
+        self.timers.arm(again, Timer::AskAgain(id));
+    }
+
+    /// Ends a conversation.
+    pub(super) fn close(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        author: Author,
+        reason: CloseReason,
+        key: Option<CommandKey>,
+    ) -> Option<Arc<Row>> {
+        let case = self.cases.get_mut(&id)?;
+        let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
+        let audience = case.audience().to_vec();
+        let before = case.view.clone();
+        case.view.state = State::Closed { reason };
+        if let Some(line) = self.line(&tenant, &queue) {
+            line.leave(&before);
+        }
+        let row = NewRow {
+            key,
+            recipients: audience.clone(),
+            ..NewRow::seen(author, RowKind::Closed { reason }).with_view()
+        };
+        let row = self.append(now, id, row)?;
+        self.notify(&tenant, before.customer, CustomerNotice::Entry(row.clone()));
+        self.tell_state(id);
+        for agent in &audience {
+            self.send(id, agent, ToAgentContent::Row { row: row.clone(), name: None });
+        }
+        for agent in &audience {
+            self.release(&tenant, agent, id);
+        }
+        if let Some(visitor) = self.visitors.get_mut(&before.customer) {
+            visitor.open = None;
+        }
+        self.show_contact(before.customer);
+        self.part(now, before.customer);
+        self.cases.remove(&id);
+        self.positions_changed(now, &tenant, &queue);
+        Some(row)
+    }
+
+    /// The agent has nothing more to do with the conversation.
+    fn release(&mut self, tenant: &TenantKey, agent: &AgentJid, id: ConversationId) {
+        if let Some(work) = self.work.get_mut(&(tenant.clone(), agent.clone())) {
+            work.held.remove(&id);
+        }
+        if let Some(case) = self.cases.get(&id) {
+            let customer = case.view.customer;
+            if case.view.is_open() {
+                self.remove_contact(customer, agent);
+            }
+        }
+        self.stir_queues_of(tenant, agent);
+    }
+
+    /// Tells the customer where his conversation stands.
+    pub(super) fn tell_state(&mut self, id: ConversationId) {
+        let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
+        let phase = match &view.state {
+            State::Waiting | State::Offered { .. } => {
+                let line = self.tenants.get(&view.tenant).and_then(|t| t.lines.get(&view.queue));
+                let position = line.map_or(1, |line| line.position(view));
+                return self.tell_place(id, position);
+            }
+            State::Active { agent } => {
+                Phase::Active { agent: self.agent_name(&view.tenant, agent) }
+            }
+            State::Closed { reason } => Phase::Closed { reason: *reason },
+        };
+        self.tell_phase(id, phase);
+    }
+
+    /// Tells the customer his place in line.
+    pub(super) fn tell_place(&mut self, id: ConversationId, position: u32) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        case.told = Some(position);
+        let line = self.tenants.get(&case.view.tenant).and_then(|t| t.lines.get(&case.view.queue));
+        let eta_s = line.and_then(|line| line.estimate(position));
+        self.tell_phase(id, Phase::Waiting { position, eta_s });
+    }
+
+    fn tell_phase(&mut self, id: ConversationId, phase: Phase) {
+        let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
+        let (tenant, customer) = (view.tenant.clone(), view.customer);
+        let state = CustomerState { conversation: id, queue: view.queue.clone(), phase };
+        self.notify(&tenant, customer, CustomerNotice::State(state));
+    }
+
+    /// When nobody has spoken for too long; none where the tenant is not served here.
+    fn idle_at(&self, view: &Conversation) -> Option<Timestamp> {
+        let settings = self.settings(&view.tenant)?;
+        Some(view.active_at.plus(settings.idle_close_ms.max(LEAST_IDLE_MS)))
+    }
+
+    /// Looks for silence then, but not before the edges had time to say who is here.
+    pub(super) fn arm_idle(&mut self, not_before: Timestamp, view: &Conversation) {
+        if let Some(at) = self.idle_at(view) {
+            self.timers.arm(at.max(not_before), Timer::Idle(view.id));
+        }
+    }
+
+    /// Closes a conversation in which nobody has spoken; one who waits in front of his screen is left in line.
+    fn close_if_idle(&mut self, now: Timestamp, id: ConversationId) {
+        let Some(view) = self.cases.get(&id).map(|case| case.view.clone()) else { return };
+        let Some(due) = self.idle_at(&view) else { return };
+        let patient = view.agent().is_none() && self.online(view.customer);
+        if due > now {
+            self.timers.arm(due, Timer::Idle(id));
+        } else if patient {
+            let silence = due.since(view.active_at);
+            self.timers.arm(now.plus(silence), Timer::Idle(id));
+        } else {
+            self.close(now, id, Author::System, CloseReason::Idle, None);
+        }
+    }
+
+    pub(super) fn run_timers(&mut self, now: Timestamp) {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Offer(id) => self.offer_ran_out(now, id),
+                Timer::AskAgain(id) => self.ask_again(now, id),
+                Timer::Idle(id) => self.close_if_idle(now, id),
+                Timer::Gone(agent) => self.take_back_if_gone(now, &agent),
+                Timer::Away(customer) => self.show_contact(customer),
+                Timer::Leave(customer) => self.leave(now, customer),
+                Timer::Positions(tenant, queue) => self.tell_positions(&tenant, &queue),
+            }
+        }
+    }
+
+    /// Agents whom the new settings no longer name lose what they held, and the customers in their
+    /// contact lists. The old settings are still in force: they know their names.
+    pub(super) fn dismiss_former_agents(&mut self, now: Timestamp, tenants: &[TenantSettings]) {
+        let stays = |(tenant, agent): &(TenantKey, AgentJid)| {
+            let settings = tenants.iter().find(|settings| settings.key == *tenant);
+            settings.is_some_and(|s| s.agents.iter().any(|other| other.jid == *agent))
+        };
+        let former: BTreeSet<(TenantKey, AgentJid)> =
+            self.agents().chain(self.work.keys().cloned()).filter(|key| !stays(key)).collect();
+        for (tenant, agent) in former {
+            for id in self.held_by(&tenant, &agent) {
+                self.withdraw(now, id, &agent, RequeueReason::Removed);
+            }
+            let known_to = |visitor: &&Visitor| {
+                visitor.customer.tenant == tenant && visitor.contacts.contains(&agent)
+            };
+            let customers: BTreeSet<CustomerId> = self
+                .visitors
+                .values()
+                .filter(known_to)
+                .map(|visitor| visitor.customer.id)
+                .collect();
+            for customer in customers {
+                self.remove_contact(customer, &agent);
+            }
+            self.work.remove(&(tenant, agent));
+        }
+    }
+
+    /// Puts everyone who waits into the line of his queue, as the settings are now.
+    pub(super) fn line_up(&mut self, now: Timestamp) {
+        let mut open: Vec<ConversationId> = self.cases.keys().copied().collect();
+        open.sort_unstable();
+        for id in open {
+            let Some(mut view) = self.cases.get(&id).map(|case| case.view.clone()) else {
+                continue;
+            };
+            self.house(&mut view);
+            self.arm_idle(now.plus(LEAST_IDLE_MS), &view);
+            if view.agent().is_none()
+                && let Some(line) = self.line(&view.tenant, &view.queue)
+            {
+                line.enter(&view);
+                self.positions_changed(now, &view.tenant, &view.queue);
+            }
+            if let Some(case) = self.cases.get_mut(&id) {
+                case.view.queue = view.queue;
+            }
+        }
+    }
+
+    /// A conversation whose queue is no more is served by the default one.
+    pub(super) fn house(&self, view: &mut Conversation) {
+        let served = |s: &TenantSettings| s.queues.iter().any(|queue| queue.key == view.queue);
+        if !self.settings(&view.tenant).is_some_and(|settings| served(&settings)) {
+            view.queue = QueueKey::default_queue();
+        }
+    }
+}
+
+/// Puts an agent last among those who were asked.
+fn remember(passed: &mut Vec<AgentJid>, agent: &AgentJid) {
+    passed.retain(|other| other != agent);
+    passed.push(agent.clone());
+}

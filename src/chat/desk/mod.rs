@@ -1,0 +1,491 @@
+//! The desk: the state machine of every tenant on a link.
+//!
+//! Invariants, held over random histories by `tests/random.rs`: a conversation has one owner at a
+//! time; nobody is asked beyond his capacity (he may go beyond it of his own accord: by a late
+//! answer, by `!reopen`, as a supervisor); customers are asked about in the order (priority,
+//! waiting since), and whoever failed a customer last is passed over; a command exists once;
+//! nothing is delivered after the close; a desk restored from the store goes on as if nothing had
+//! happened.
+
+mod agent;
+mod contact;
+mod customer;
+mod lifecycle;
+mod offer;
+mod timer;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::conversation::Case;
+use super::effect::{CustomerNotice, Effect, Line as SystemLine, ToAgent, ToAgentContent};
+use super::event::{CustomerConnection, Event, Loaded, Peer};
+use super::gate::Gate;
+use super::ids::{
+    AgentJid, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq, SessionId,
+    TenantKey, Timestamp,
+};
+use super::model::{
+    AgentSettings, Author, CommandKey, Conversation, Customer, Role, Row, RowKind, Snapshot, State,
+    TenantSettings,
+};
+use super::presence::Clients;
+use super::queue::Line;
+use super::repeats::{Commands, Stanzas};
+use timer::{Timer, Timers};
+
+/// What the desk must know before it can take an event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// All that a session commanded so far.
+    Session(SessionId),
+    /// Whose address this is.
+    Customer(Localpart),
+}
+
+/// What a desk takes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeskLimits {
+    /// Customers in line, of one tenant; who comes then is told to try later.
+    pub waiting: usize,
+}
+
+/// A tenant at work.
+#[derive(Debug)]
+struct TenantDesk {
+    settings: Arc<TenantSettings>,
+    lines: BTreeMap<QueueKey, Line>,
+}
+
+/// What an agent has to do with a tenant.
+#[derive(Debug, Default)]
+struct Work {
+    /// Conversations he holds or is asked about.
+    held: BTreeSet<ConversationId>,
+    /// When he was last asked.
+    asked_at: Timestamp,
+}
+
+/// A customer at work: one with an open conversation, an open socket, or in a contact list.
+#[derive(Debug)]
+struct Visitor {
+    customer: Customer,
+    /// The nodes on which a socket of his is open.
+    nodes: BTreeSet<NodeId>,
+    page: Option<Arc<str>>,
+    open: Option<ConversationId>,
+    /// The agents in whose contact list he is.
+    contacts: BTreeSet<AgentJid>,
+    /// Who served him last.
+    last_agent: Option<AgentJid>,
+    sessions: BTreeSet<SessionId>,
+    /// Until when he is remembered, once he is away and nothing is open.
+    leaves_at: Option<Timestamp>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Desk {
+    limits: DeskLimits,
+    gate: Gate,
+    timers: Timers,
+    tenants: BTreeMap<TenantKey, TenantDesk>,
+    clients: HashMap<AgentJid, Clients>,
+    work: HashMap<(TenantKey, AgentJid), Work>,
+    visitors: HashMap<CustomerId, Visitor>,
+    addresses: HashMap<Localpart, CustomerId>,
+    cases: HashMap<ConversationId, Case>,
+    commands: Commands,
+    stanzas: Stanzas,
+    /// Addresses of which the store knew nothing, until whoever spoke to them is answered.
+    nobody: BTreeSet<Localpart>,
+    /// Queues in which something may have to be offered.
+    stirred: BTreeSet<(TenantKey, QueueKey)>,
+}
+
+impl Desk {
+    /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too;
+    /// [`Event::LinkUp`] says when there is a stream on which agents can be heard.
+    pub fn restore(limits: DeskLimits, now: Timestamp, snapshot: Snapshot) -> Self {
+        let mut desk = Self {
+            limits,
+            gate: Gate::after(snapshot.head),
+            timers: Timers::default(),
+            tenants: BTreeMap::new(),
+            clients: HashMap::new(),
+            work: HashMap::new(),
+            visitors: HashMap::new(),
+            addresses: HashMap::new(),
+            cases: HashMap::new(),
+            commands: Commands::default(),
+            stanzas: Stanzas::default(),
+            nobody: BTreeSet::new(),
+            stirred: BTreeSet::new(),
+        };
+        desk.put_settings(snapshot.tenants);
+        for (view, customer) in snapshot.conversations {
+            desk.readmit(now, view, customer);
+        }
+        for (conversation, pos, seq) in snapshot.messages {
+            if let Some(case) = desk.cases.get_mut(&conversation) {
+                case.customer_spoke(pos, seq);
+            }
+        }
+        for row in snapshot.agent_messages {
+            if let (Author::Agent { jid, .. }, Some(stanza), RowKind::Message { text, .. }) =
+                (&row.author, &row.stanza, &row.kind)
+            {
+                desk.stanzas.insert(row.at, jid, row.customer, stanza, text);
+                if let (Some(case), Some(seq)) = (desk.cases.get_mut(&row.conversation), row.seq)
+                    && case.view.agent() == Some(jid)
+                {
+                    case.agent_spoke(seq, stanza.clone());
+                }
+            }
+        }
+        for (tenant, agent) in desk.work.keys() {
+            // The settings changed while nobody had the link.
+            if desk.agent_of(tenant, agent).is_none() {
+                desk.timers.arm(now, Timer::Gone(agent.clone()));
+            }
+        }
+        desk
+    }
+
+    fn readmit(&mut self, now: Timestamp, mut view: Conversation, customer: Customer) {
+        let id = view.id;
+        self.house(&mut view);
+        self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
+        let case = Case::new(view);
+        for agent in case.audience() {
+            let key = (case.view.tenant.clone(), agent.clone());
+            self.work.entry(key).or_default().held.insert(id);
+        }
+        let visitor = self.visitor(customer);
+        visitor.open = Some(id);
+        visitor.contacts.extend(case.audience().iter().cloned());
+        visitor.last_agent = case.view.agent().cloned();
+        if let State::Offered { until, .. } = case.view.state {
+            self.timers.arm(until.max(now), Timer::Offer(id));
+        }
+        if case.view.agent().is_none() {
+            let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
+            if let Some(line) = self.line(&tenant, &queue) {
+                line.enter(&case.view);
+            }
+            self.stirred.insert((tenant, queue));
+        }
+        let failed = case.view.state == State::Waiting && !case.shunned.is_empty();
+        self.cases.insert(id, case);
+        if failed {
+            self.ask_again_later(now, id);
+        }
+    }
+
+    /// What must be [`Loaded`] before this event can be taken.
+    pub fn needs(&self, event: &Event) -> Option<Need> {
+        match event {
+            Event::Customer(command) if !self.commands.knows(command.session) => {
+                command.key().map(|key| Need::Session(key.session))
+            }
+            Event::Agent(input) => match &input.to {
+                Peer::Customer(localpart)
+                    if !self.addresses.contains_key(localpart)
+                        && !self.nobody.contains(localpart)
+                        && self.tenants_of(&input.agent).next().is_some() =>
+                {
+                    Some(Need::Customer(localpart.clone()))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Takes one event; what is to be done about it is added to `effects`.
+    pub fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Customer(command) => self.customer_command(now, *command),
+            Event::Connected(connection) => self.connection(now, connection),
+            Event::Agent(input) => self.agent_input(now, *input),
+            Event::Presence { agent, resource, availability } => {
+                self.presence(now, &agent, &resource, availability);
+            }
+            Event::Bounced { agent, customer, pos } => {
+                self.bounced(now, &agent, &customer, pos);
+            }
+            Event::LinkUp => self.link_up(now),
+            Event::LinkDown => {
+                self.clients.values_mut().for_each(Clients::forget);
+            }
+            Event::Stored { upto } => self.gate.stored(upto),
+            Event::Loaded(Loaded::Session { session, commands }) => {
+                self.commands.load(session, commands);
+            }
+            Event::Loaded(Loaded::Customer { localpart, customer, last_agent }) => match customer {
+                Some(customer) => {
+                    let id = customer.id;
+                    let visitor = self.visitor(customer);
+                    visitor.last_agent = visitor.last_agent.take().or(last_agent);
+                    self.part(now, id);
+                }
+                None => {
+                    self.nobody.insert(localpart);
+                }
+            },
+            Event::Settings(tenants) => {
+                self.dismiss_former_agents(now, &tenants);
+                self.put_settings(tenants);
+                self.line_up(now);
+                self.greet_agents();
+            }
+            Event::Tick => {}
+        }
+        self.run_timers(now);
+        self.offer_stirred(now);
+        self.gate.drain_into(effects);
+    }
+
+    /// When the desk wants a [`Event::Tick`], if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// The last row numbered.
+    pub fn head(&self) -> Pos {
+        self.gate.head()
+    }
+
+    /// The open conversations of a customer who is known to be here, with their heads: what a
+    /// lost notice is found by.
+    pub fn heads(&self) -> impl Iterator<Item = (CustomerId, ConversationId, Seq)> + '_ {
+        self.cases
+            .values()
+            .filter(|case| self.online(case.view.customer))
+            .map(|case| (case.view.customer, case.view.id, case.view.head))
+    }
+
+    /// Whether an agent of the tenant is there to take conversations.
+    pub fn anyone_in(&self, tenant: &TenantKey) -> bool {
+        self.tenants
+            .get(tenant)
+            .is_some_and(|desk| desk.settings.agents.iter().any(|agent| self.is_free(&agent.jid)))
+    }
+
+    /// The agents, with their tenants.
+    pub fn agents(&self) -> impl Iterator<Item = (TenantKey, AgentJid)> + '_ {
+        self.tenants.values().flat_map(|desk| {
+            let key = &desk.settings.key;
+            desk.settings.agents.iter().map(|agent| (key.clone(), agent.jid.clone()))
+        })
+    }
+
+    /// The tenants, in the order of their keys.
+    pub fn tenants(&self) -> impl Iterator<Item = &TenantKey> + '_ {
+        self.tenants.keys()
+    }
+
+    fn put_settings(&mut self, tenants: Vec<TenantSettings>) {
+        let mut former = std::mem::take(&mut self.tenants);
+        for settings in tenants {
+            let mut lines = former.remove(&settings.key).map(|desk| desk.lines).unwrap_or_default();
+            lines.retain(|key, _| settings.queues.iter().any(|queue| queue.key == *key));
+            for queue in &settings.queues {
+                lines.entry(queue.key.clone()).or_default();
+                self.stirred.insert((settings.key.clone(), queue.key.clone()));
+            }
+            for agent in &settings.agents {
+                self.clients.entry(agent.jid.clone()).or_default();
+            }
+            let desk = TenantDesk { settings: Arc::new(settings), lines };
+            self.tenants.insert(desk.settings.key.clone(), desk);
+        }
+        self.clients.retain(|jid, _| {
+            self.tenants.values().any(|desk| desk.settings.agents.iter().any(|a| a.jid == *jid))
+        });
+    }
+
+    // ---- what everything below asks ----
+
+    fn line(&mut self, tenant: &TenantKey, queue: &QueueKey) -> Option<&mut Line> {
+        self.tenants.get_mut(tenant)?.lines.get_mut(queue)
+    }
+
+    fn settings(&self, tenant: &TenantKey) -> Option<Arc<TenantSettings>> {
+        self.tenants.get(tenant).map(|desk| desk.settings.clone())
+    }
+
+    fn agent_of(&self, tenant: &TenantKey, jid: &AgentJid) -> Option<&AgentSettings> {
+        self.tenants.get(tenant)?.settings.agents.iter().find(|agent| agent.jid == *jid)
+    }
+
+    fn tenants_of<'a>(&'a self, jid: &'a AgentJid) -> impl Iterator<Item = &'a TenantKey> + 'a {
+        self.tenants.keys().filter(move |tenant| self.agent_of(tenant, jid).is_some())
+    }
+
+    fn is_supervisor(&self, tenant: &TenantKey, jid: &AgentJid) -> bool {
+        self.agent_of(tenant, jid).is_some_and(|agent| agent.role == Role::Supervisor)
+    }
+
+    fn agent_name(&self, tenant: &TenantKey, jid: &AgentJid) -> Arc<str> {
+        self.agent_of(tenant, jid).map_or_else(|| "".into(), |agent| agent.name.clone())
+    }
+
+    fn queue_name(&self, tenant: &TenantKey, queue: &QueueKey) -> Arc<str> {
+        self.tenants
+            .get(tenant)
+            .and_then(|desk| desk.settings.queues.iter().find(|q| q.key == *queue))
+            .map_or_else(|| queue.as_str().into(), |queue| queue.name.clone())
+    }
+
+    fn author(&self, tenant: &TenantKey, jid: &AgentJid) -> Author {
+        Author::Agent { jid: jid.clone(), name: self.agent_name(tenant, jid) }
+    }
+
+    fn online(&self, customer: CustomerId) -> bool {
+        self.visitors.get(&customer).is_some_and(|visitor| !visitor.nodes.is_empty())
+    }
+
+    /// The customer at work, admitted where he is new.
+    fn visitor(&mut self, customer: Customer) -> &mut Visitor {
+        self.addresses.insert(customer.localpart.clone(), customer.id);
+        let visitor = self.visitors.entry(customer.id).or_insert_with(|| Visitor {
+            customer: customer.clone(),
+            nodes: BTreeSet::new(),
+            page: None,
+            open: None,
+            contacts: BTreeSet::new(),
+            last_agent: None,
+            sessions: BTreeSet::new(),
+            leaves_at: None,
+        });
+        // An edge's copy may be older than what the desk itself counted.
+        let conversations = visitor.customer.conversations.max(customer.conversations);
+        visitor.customer = Customer { conversations, ..customer };
+        visitor
+    }
+
+    // ---- how anything leaves ----
+
+    /// Appends a row to a conversation and gives it back; `seen` rows are entries for the customer.
+    fn append(&mut self, now: Timestamp, case: ConversationId, entry: NewRow) -> Option<Arc<Row>> {
+        let case = self.cases.get_mut(&case)?;
+        let view = &mut case.view;
+        let seq = entry.seen.then(|| {
+            view.head = view.head.next();
+            view.head
+        });
+        let row = Arc::new(Row {
+            pos: self.gate.next(),
+            tenant: view.tenant.clone(),
+            conversation: view.id,
+            customer: view.customer,
+            seq,
+            at: now,
+            author: entry.author,
+            key: entry.key,
+            stanza: entry.stanza,
+            recipients: entry.recipients,
+            kind: entry.kind,
+        });
+        let changed = entry.changed.then(|| Arc::new(view.clone()));
+        self.gate.append(row.clone(), changed);
+        Some(row)
+    }
+
+    fn notify(&mut self, tenant: &TenantKey, customer: CustomerId, notice: CustomerNotice) {
+        self.gate.emit(Effect::Notify { tenant: tenant.clone(), customer, notice });
+    }
+
+    /// Sends a stanza from a customer's address.
+    fn send(&mut self, case: ConversationId, agent: &AgentJid, content: ToAgentContent) {
+        self.send_to_client(case, agent, None, content);
+    }
+
+    fn send_to_client(
+        &mut self,
+        case: ConversationId,
+        agent: &AgentJid,
+        resource: Option<Arc<str>>,
+        content: ToAgentContent,
+    ) {
+        let Some(visitor) =
+            self.cases.get(&case).and_then(|case| self.visitors.get(&case.view.customer))
+        else {
+            return;
+        };
+        self.gate.emit(Effect::Send(ToAgent {
+            agent: agent.clone(),
+            resource,
+            from: Peer::Customer(visitor.customer.localpart.clone()),
+            conversation: Some(case),
+            content,
+        }));
+    }
+
+    fn say(&mut self, case: ConversationId, agent: &AgentJid, line: SystemLine) {
+        self.send(case, agent, ToAgentContent::Line(line));
+    }
+
+    fn connection(&mut self, now: Timestamp, connection: CustomerConnection) {
+        let CustomerConnection { customer, node, online, opened, page } = connection;
+        let id = customer.id;
+        let visitor = self.visitor(customer);
+        let (was_online, old_page) = (!visitor.nodes.is_empty(), visitor.page.clone());
+        if online {
+            visitor.nodes.insert(node);
+            if page.is_some() {
+                visitor.page = page;
+            }
+        } else {
+            visitor.nodes.remove(&node);
+        }
+        let changed = !was_online || visitor.page != old_page;
+        if online && changed {
+            self.show_contact(id);
+        } else if !online {
+            self.part(now, id);
+        }
+        if let (true, Some(case)) = (opened, self.visitors.get(&id).and_then(|v| v.open)) {
+            self.tell_state(case);
+        }
+    }
+}
+
+/// What is to be appended.
+struct NewRow {
+    author: Author,
+    kind: RowKind,
+    /// Whether the customer sees it.
+    seen: bool,
+    /// Whether the view changed in more than its head.
+    changed: bool,
+    key: Option<CommandKey>,
+    stanza: Option<Arc<str>>,
+    recipients: Vec<AgentJid>,
+}
+
+impl NewRow {
+    /// A row that the customer sees.
+    fn seen(author: Author, kind: RowKind) -> Self {
+        Self { seen: true, ..Self::hidden(author, kind) }
+    }
+
+    /// A row that the customer does not see.
+    fn hidden(author: Author, kind: RowKind) -> Self {
+        Self {
+            author,
+            kind,
+            seen: false,
+            changed: false,
+            key: None,
+            stanza: None,
+            recipients: Vec::new(),
+        }
+    }
+
+    /// The view goes with it.
+    fn with_view(self) -> Self {
+        Self { changed: true, ..self }
+    }
+}

@@ -1,0 +1,73 @@
+//! Which agents are there.
+//!
+//! Invariants: an agent is as available as his most available client. After the stream was lost
+//! nothing is known of him until his presence comes again. Only after the grace he counts as gone,
+//! and the grace does not run while there is no stream on which he could be heard.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::event::Availability;
+use super::ids::Timestamp;
+
+/// How long an agent may be silent or offline before his conversations are taken back, in milliseconds.
+pub(super) const GRACE_MS: i64 = 30_000;
+
+/// One agent's clients.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    known: HashMap<Arc<str>, Availability>,
+    /// Since when none of his clients is known to be there.
+    absent_since: Option<Timestamp>,
+    /// Whether a presence has come since the stream stands.
+    heard: bool,
+}
+
+impl Clients {
+    /// The stream was lost: nothing is known any more, and nothing can be.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The stream stands: he has the grace from `now` on to be heard.
+    pub(super) fn expect(&mut self, now: Timestamp) {
+        *self = Self { absent_since: Some(now), ..Self::default() };
+    }
+
+    /// A presence came. `Gone` from no client in particular means all of them.
+    pub(super) fn hear(&mut self, now: Timestamp, resource: &Arc<str>, availability: Availability) {
+        self.heard = true;
+        match availability {
+            Availability::Gone if resource.is_empty() => self.known.clear(),
+            Availability::Gone => {
+                self.known.remove(resource);
+            }
+            _ => {
+                self.known.insert(resource.clone(), availability);
+            }
+        }
+        if self.known.is_empty() {
+            self.absent_since.get_or_insert(now);
+        } else {
+            self.absent_since = None;
+        }
+    }
+
+    /// How available he is; none while it is not known.
+    pub(super) fn availability(&self) -> Option<Availability> {
+        match self.known.values().max() {
+            Some(best) => Some(*best),
+            None => self.heard.then_some(Availability::Gone),
+        }
+    }
+
+    /// When he counts as gone, where none of his clients is there.
+    pub(super) fn gone_at(&self) -> Option<Timestamp> {
+        self.absent_since.map(|since| since.plus(GRACE_MS))
+    }
+
+    /// Whether this client of his is there.
+    pub(super) fn has(&self, resource: &str) -> bool {
+        self.known.contains_key(resource)
+    }
+}

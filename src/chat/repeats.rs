@@ -1,0 +1,96 @@
+//! What was said already.
+//!
+//! Invariants: a customer's command that is in here is never carried out again. An agent's stanza
+//! counts as a repeat for 15 minutes, which covers the resumption of his client's stream
+//! (XEP-0198), whatever became of the conversation since; one without an id is never a repeat.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use super::ids::{AgentJid, CommandId, CustomerId, SessionId, Timestamp};
+use super::model::{Acked, CommandKey};
+
+/// How long an agent's stanza is remembered, in milliseconds.
+pub(super) const STANZA_MS: i64 = 15 * 60_000;
+
+/// The commands of the sessions that are at work.
+#[derive(Debug, Default)]
+pub(super) struct Commands {
+    sessions: HashMap<SessionId, HashMap<CommandId, Acked>>,
+}
+
+impl Commands {
+    /// Whether all that the session ever commanded is known.
+    pub(super) fn knows(&self, session: SessionId) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
+    /// All that a session commanded so far.
+    pub(super) fn load(&mut self, session: SessionId, commands: Vec<(CommandKey, Acked)>) {
+        let known = self.sessions.entry(session).or_default();
+        known.extend(commands.into_iter().map(|(key, acked)| (key.id, acked)));
+    }
+
+    /// Where a command stands already.
+    pub(super) fn find(&self, key: &CommandKey) -> Option<Acked> {
+        self.sessions.get(&key.session)?.get(&key.id).copied()
+    }
+
+    /// A command was carried out.
+    pub(super) fn insert(&mut self, key: CommandKey, acked: Acked) {
+        self.sessions.entry(key.session).or_default().insert(key.id, acked);
+    }
+
+    /// The session is not at work any more; what it commanded is read again when it returns.
+    pub(super) fn forget(&mut self, session: SessionId) {
+        self.sessions.remove(&session);
+    }
+}
+
+type StanzaKey = (AgentJid, CustomerId, Arc<str>, u64);
+
+/// The stanzas of agents.
+#[derive(Debug, Default)]
+pub(super) struct Stanzas {
+    known: HashSet<StanzaKey>,
+    order: VecDeque<(Timestamp, StanzaKey)>,
+}
+
+impl Stanzas {
+    /// Whether the agent said this to the customer before.
+    pub(super) fn knows(
+        &mut self,
+        now: Timestamp,
+        agent: &AgentJid,
+        customer: CustomerId,
+        stanza: &Arc<str>,
+        text: &str,
+    ) -> bool {
+        while let Some((_, key)) = self.order.pop_front_if(|(at, _)| now.since(*at) > STANZA_MS) {
+            self.known.remove(&key);
+        }
+        self.known.contains(&stanza_key(agent, customer, stanza, text))
+    }
+
+    /// The agent said this to the customer.
+    pub(super) fn insert(
+        &mut self,
+        at: Timestamp,
+        agent: &AgentJid,
+        customer: CustomerId,
+        stanza: &Arc<str>,
+        text: &str,
+    ) {
+        let key = stanza_key(agent, customer, stanza, text);
+        if self.known.insert(key.clone()) {
+            self.order.push_back((at, key));
+        }
+    }
+}
+
+fn stanza_key(agent: &AgentJid, customer: CustomerId, stanza: &Arc<str>, text: &str) -> StanzaKey {
+    let mut hash = DefaultHasher::new();
+    text.hash(&mut hash);
+    (agent.clone(), customer, stanza.clone(), hash.finish())
+}

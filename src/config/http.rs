@@ -1,0 +1,64 @@
+//! `[http]`: the listener that customers reach.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use url::Url;
+
+use super::section::{Refusal, Section};
+
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+/// `[http]`.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How customers' browsers reach it, where a proxy stands before it: `https://chat.example.com`.
+    pub public_url: Option<Url>,
+    /// The proxies whose `Forwarded` and `X-Forwarded-For` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// A folder whose files are served at `/`, as the demo does.
+    pub site: Option<PathBuf>,
+}
+
+impl Http {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let read = Self {
+            listen: section.parsed("listen", address).unwrap_or(LISTEN),
+            public_url: section.parsed("public_url", public_url),
+            trusted_proxies: section.list("trusted_proxies", network).unwrap_or_default(),
+            site: section.parsed("site", folder),
+        };
+        section.close();
+        read
+    }
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, Refusal> {
+    text.parse().map_err(|_| "is not an address; write IP:port, e.g. 127.0.0.1:8080".to_owned())
+}
+
+fn public_url(text: &str) -> Result<Url, Refusal> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .filter(|url| url.query().is_none() && url.fragment().is_none())
+        .filter(|url| url.username().is_empty() && url.password().is_none())
+        .ok_or_else(|| "is not a web address; write e.g. https://chat.example.com".to_owned())
+}
+
+fn network(text: &str) -> Result<IpNet, Refusal> {
+    text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse()).map_err(|_| {
+        "is not a network; write an address or ADDRESS/BITS, e.g. 10.0.0.0/8".to_owned()
+    })
+}
+
+fn folder(text: &str) -> Result<PathBuf, Refusal> {
+    if Path::new(text).is_dir() {
+        Ok(text.into())
+    } else {
+        Err("is not a folder here; create it, or take the key away".to_owned())
+    }
+}

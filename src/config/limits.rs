@@ -1,0 +1,50 @@
+//! `[limits]`: what is taken of one customer, one address and one tenant.
+
+use super::section::Section;
+
+/// `[limits]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Durable commands a session may give a second, over time. Default 5.
+    pub messages_per_second: u32,
+    /// Durable commands a session may give at once. Default 20.
+    pub message_burst: u32,
+    /// Sockets open at once from one address; offices share one. Default 100.
+    pub sockets_per_address: u32,
+    /// New sessions a minute from one address. Default 60.
+    pub sessions_per_minute_per_address: u32,
+    /// New conversations an hour from one address. Default 60.
+    pub conversations_per_hour_per_address: u32,
+    /// Customers who may wait at once in one tenant. Default 10,000.
+    pub queue_length: u32,
+    /// A conversation without a message for so long is closed, where its tenant says nothing. Default 30.
+    pub idle_close_minutes: u32,
+    /// Frames that may wait for one socket before it is dropped, to resume later. Default 256.
+    pub outbound_frames: u32,
+}
+
+impl Limits {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let mut number = |key, default, range| section.number(key, default, range);
+        let read = Self {
+            messages_per_second: number("messages_per_second", 5, 1..=1_000),
+            message_burst: number("message_burst", 20, 1..=10_000),
+            sockets_per_address: number("sockets_per_address", 100, 1..=1_000_000),
+            sessions_per_minute_per_address: number(
+                "sessions_per_minute_per_address",
+                60,
+                1..=1_000_000,
+            ),
+            conversations_per_hour_per_address: number(
+                "conversations_per_hour_per_address",
+                60,
+                1..=1_000_000,
+            ),
+            queue_length: number("queue_length", 10_000, 1..=1_000_000),
+            idle_close_minutes: number("idle_close_minutes", 30, 1..=10_080),
+            outbound_frames: number("outbound_frames", 256, 16..=65_536),
+        };
+        section.close();
+        read
+    }
+}

@@ -1,0 +1,114 @@
+//! What waits for one customer's socket.
+//!
+//! Invariants: bounded; an idle mailbox owns no buffer. Whoever does not read loses the newest and
+//! is told to go, once; nothing durable is lost by it, since sockets deliver by cursor.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::ByeReason;
+use crate::chat::effect::{Answer, CustomerNotice};
+use crate::chat::ids::{ConversationId, Seq};
+
+/// One thing for a socket.
+#[derive(Debug, Clone)]
+pub(crate) enum Letter {
+    /// The desk tells the customer something.
+    Notice(CustomerNotice),
+    /// The desk answers this socket.
+    Answer(Answer),
+    /// The last entry of the open conversation: by it a lost notice is found.
+    Head {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// Its last entry.
+        seq: Seq,
+    },
+    /// The socket is to be closed.
+    Bye {
+        /// Why.
+        reason: ByeReason,
+        /// Come back after so long.
+        reconnect_after_ms: u32,
+    },
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    state: Mutex<State>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    letters: VecDeque<Letter>,
+    overflowed: bool,
+}
+
+impl Mailbox {
+    /// Puts a letter in; at most `limit` wait.
+    pub(crate) fn put(&self, letter: Letter, limit: usize) {
+        let mut state = self.lock();
+        if state.overflowed {
+            return;
+        }
+        if state.letters.len() < limit {
+            state.letters.push_back(letter);
+        } else {
+            state.overflowed = true;
+            state.letters.clear();
+            state.letters.push_back(Letter::Bye { reason: ByeReason::Slow, reconnect_after_ms: 0 });
+        }
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    /// The next letter. Safe to cancel: a letter is taken only when it is returned.
+    pub(crate) async fn take(&self) -> Letter {
+        loop {
+            let letter = {
+                let mut state = self.lock();
+                let letter = state.letters.pop_front();
+                if state.letters.is_empty() {
+                    state.letters = VecDeque::new();
+                }
+                letter
+            };
+            match letter {
+                Some(letter) => return letter,
+                None => self.arrived.notified().await,
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(seq: u64) -> Letter {
+        Letter::Head { conversation: ConversationId(uuid::Uuid::nil()), seq: Seq(seq) }
+    }
+
+    #[tokio::test]
+    async fn letters_come_in_order_and_who_does_not_read_is_told_to_go_once() {
+        let mailbox = Mailbox::default();
+        mailbox.put(head(1), 2);
+        mailbox.put(head(2), 2);
+        assert!(matches!(mailbox.take().await, Letter::Head { seq: Seq(1), .. }));
+        mailbox.put(head(3), 2);
+        mailbox.put(head(4), 2);
+        mailbox.put(head(5), 2);
+        let bye = mailbox.take().await;
+        assert!(matches!(bye, Letter::Bye { reason: ByeReason::Slow, .. }), "{bye:?}");
+        let more = tokio::time::timeout(std::time::Duration::ZERO, mailbox.take()).await;
+        assert!(more.is_err(), "nothing follows a bye");
+    }
+}

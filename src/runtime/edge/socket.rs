@@ -1,0 +1,437 @@
+//! One customer's socket, without the wire: what goes out, in which order.
+//!
+//! Invariants: `cursor` is the last entry of the conversation in hand that this socket was given;
+//! an entry leaves exactly when it is the next one, and as an ack where the socket waits for it.
+//! What a notice says is missing is read from the store. [`CustomerSocket::next`] loses nothing
+//! when it is cancelled: what is being worked on stays in the socket.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::mailbox::{Letter, Mailbox};
+use super::sessions::Admitted;
+use super::{
+    CurrentConversation, HistoryPage, Opening, Outbound, RETRY_MS, Shared, SubmitError, TenantView,
+    Welcome,
+};
+use crate::bridge::clean;
+use crate::chat::effect::{Answer, CustomerNotice, CustomerState, Phase};
+use crate::chat::event::{CustomerAction, CustomerCommand, CustomerConnection, SocketAddress};
+use crate::chat::ids::{CommandId, ConversationId, LinkDomain, Seq, SessionId};
+use crate::chat::model::{Acked, Conversation, Customer, Row, RowKind, State};
+use crate::ports::store::StoreError;
+use crate::runtime::admission::TooMany;
+use crate::runtime::switchboard::ToOwner;
+
+/// Entries read at once.
+const PAGE: u32 = 100;
+/// Commands that may wait for their ack; whoever has more is told to wait.
+const PENDING: usize = 256;
+
+/// One customer's socket. Dropping it closes the customer's presence through it.
+pub struct CustomerSocket {
+    shared: Arc<Shared>,
+    customer: Customer,
+    session: SessionId,
+    link: LinkDomain,
+    address: Option<std::net::IpAddr>,
+    number: u64,
+    mailbox: Arc<Mailbox>,
+    /// The conversation in hand, and its last entry that was given.
+    cursor: Option<(ConversationId, Seq)>,
+    /// The conversation before: late word of it is worth nothing.
+    past: Option<ConversationId>,
+    /// Whether the conversation in hand is open.
+    open: bool,
+    /// Durable commands of this socket without an ack.
+    pending: HashSet<CommandId>,
+    /// What is still owed of the welcome: whole conversations, after these entries.
+    owed: VecDeque<(ConversationId, Seq)>,
+    /// The letter being worked on.
+    letter: Option<Letter>,
+    ready: VecDeque<Outbound>,
+}
+
+impl std::fmt::Debug for CustomerSocket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CustomerSocket").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl CustomerSocket {
+    pub(super) async fn open(
+        shared: Arc<Shared>,
+        tenant: &TenantView,
+        opening: Opening,
+        admitted: Admitted,
+    ) -> Result<(Welcome, Self), StoreError> {
+        let Admitted { session, token, refused } = admitted;
+        let resume = opening.resume;
+        let link = tenant.tenant.link.clone();
+        let customer = session.customer;
+        // Into the hub first: what happens while the store is read waits in the mailbox.
+        let (number, mailbox) = shared.hub.enter(&customer, &link, opening.page.clone());
+        let mut socket = Self {
+            shared,
+            customer,
+            session: session.id,
+            link,
+            address: opening.address,
+            number,
+            mailbox,
+            cursor: None,
+            past: None,
+            open: false,
+            pending: HashSet::new(),
+            owed: VecDeque::new(),
+            letter: None,
+            ready: VecDeque::new(),
+        };
+        socket.connected(true, true, opening.page);
+        let (conversation, entries) = socket.catch_up(resume).await?;
+        let welcome = Welcome {
+            token,
+            customer: socket.customer.id,
+            expires_at: session.expires_at,
+            token_refused: refused,
+            conversation,
+            entries,
+            more: !socket.owed.is_empty(),
+            now: socket.shared.world.now(),
+        };
+        Ok((welcome, socket))
+    }
+
+    /// Finds the conversation in hand and the first entries that are owed.
+    async fn catch_up(
+        &mut self,
+        resume: Option<(ConversationId, Seq)>,
+    ) -> Result<(Option<CurrentConversation>, Vec<Arc<Row>>), StoreError> {
+        let latest = self.shared.store.latest(self.customer.id).await?;
+        let open = latest.filter(Conversation::is_open);
+        let resumed = match resume {
+            Some((id, _)) if open.as_ref().is_some_and(|open| open.id == id) => None,
+            Some((id, _)) => self.own_conversation(id).await?,
+            None => None,
+        };
+        if let (Some(resumed), Some((_, seen))) = (&resumed, resume) {
+            self.owed.push_back((resumed.id, seen));
+        }
+        if let Some(open) = &open {
+            let seen = resume.filter(|(id, _)| *id == open.id).map_or(Seq(0), |(_, seen)| seen);
+            self.owed.push_back((open.id, seen));
+        }
+        self.open = open.is_some();
+        let Some(in_hand) = open.or(resumed) else { return Ok((None, Vec::new())) };
+        let mut entries = Vec::new();
+        while let Some((conversation, after)) = self.owed.pop_front() {
+            let room = PAGE - u32::try_from(entries.len()).unwrap_or(PAGE);
+            let rows = self.shared.store.entries_after(conversation, after, room).await?;
+            let full = rows.len() == room as usize;
+            let last = rows.last().and_then(|row| row.seq).unwrap_or(after);
+            entries.extend(rows);
+            self.cursor = Some((conversation, last));
+            if full {
+                self.owed.push_front((conversation, last));
+                break;
+            }
+        }
+        let head = in_hand.head.max(self.seen_of(in_hand.id));
+        let current = CurrentConversation {
+            state: self.state_of(&in_hand).await?,
+            head,
+            delivered: in_hand.delivered,
+            read: in_hand.read,
+        };
+        Ok((Some(current), entries))
+    }
+
+    fn seen_of(&self, conversation: ConversationId) -> Seq {
+        self.cursor.filter(|(id, _)| *id == conversation).map(|(_, seq)| seq).unwrap_or_default()
+    }
+
+    /// A conversation of this customer; another's is as one that does not exist.
+    async fn own_conversation(
+        &self,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>, StoreError> {
+        let found = self.shared.store.conversation(id).await?;
+        Ok(found.filter(|conversation| conversation.customer == self.customer.id))
+    }
+
+    async fn state_of(&self, conversation: &Conversation) -> Result<CustomerState, StoreError> {
+        let phase = match conversation.state {
+            // The place in line is the owner's to say; it does so as soon as it hears of the socket.
+            State::Waiting | State::Offered { .. } => Phase::Waiting { position: 1, eta_s: None },
+            State::Active { .. } => {
+                let agent = self.shared.store.serving(conversation).await?;
+                Phase::Active { agent: agent.unwrap_or_else(|| "".into()) }
+            }
+            State::Closed { reason } => Phase::Closed { reason },
+        };
+        let (conversation, queue) = (conversation.id, conversation.queue.clone());
+        Ok(CustomerState { conversation, queue, phase })
+    }
+
+    /// What the socket is to be told next. Safe to cancel.
+    pub async fn next(&mut self) -> Outbound {
+        loop {
+            if let Some(outbound) = self.ready.pop_front() {
+                return outbound;
+            }
+            let worked = if self.owed.is_empty() {
+                if self.letter.is_none() {
+                    self.letter = Some(self.mailbox.take().await);
+                }
+                let worked = self.work().await;
+                if worked.is_ok() {
+                    self.letter = None;
+                }
+                worked
+            } else {
+                self.pay().await
+            };
+            if let Err(error) = worked {
+                tracing::warn!(%error, "entries could not be read; trying again");
+                tokio::time::sleep(std::time::Duration::from_millis(u64::from(RETRY_MS))).await;
+            }
+        }
+    }
+
+    /// Reads the next page of what is owed of the welcome.
+    async fn pay(&mut self) -> Result<(), StoreError> {
+        let Some((conversation, after)) = self.owed.front().copied() else { return Ok(()) };
+        let rows = self.shared.store.entries_after(conversation, after, PAGE).await?;
+        let full = rows.len() == PAGE as usize;
+        let last = rows.last().and_then(|row| row.seq).unwrap_or(after);
+        self.owed.pop_front();
+        if full {
+            self.owed.push_front((conversation, last));
+        }
+        self.cursor = Some((conversation, last));
+        let more = !self.owed.is_empty();
+        self.ready.push_back(Outbound::Entries { conversation, rows, more });
+        Ok(())
+    }
+
+    async fn work(&mut self) -> Result<(), StoreError> {
+        let Some(letter) = self.letter.clone() else { return Ok(()) };
+        match letter {
+            Letter::Notice(CustomerNotice::Entry(row)) => self.entry(row).await?,
+            Letter::Notice(CustomerNotice::State(state)) => {
+                self.open = !matches!(state.phase, Phase::Closed { .. });
+                self.ready.push_back(Outbound::State(state));
+            }
+            Letter::Notice(CustomerNotice::Receipt { conversation, delivered, read }) => {
+                self.ready.push_back(Outbound::Receipt { conversation, delivered, read });
+            }
+            Letter::Notice(CustomerNotice::Typing { on, name }) => {
+                self.ready.push_back(Outbound::Typing { on, name });
+            }
+            Letter::Answer(Answer::Ack { id, acked }) => self.ack(id, acked).await?,
+            Letter::Answer(Answer::Refused { id, error }) => {
+                if let Some(id) = &id {
+                    self.pending.remove(id);
+                }
+                self.ready.push_back(Outbound::Refused { id, error });
+            }
+            Letter::Head { conversation, seq } => {
+                if self.cursor.is_none_or(|(id, at)| id != conversation || at < seq) {
+                    self.turn_to(conversation).await?;
+                    self.fill(conversation).await?;
+                }
+            }
+            Letter::Bye { reason, reconnect_after_ms } => {
+                self.ready.push_back(Outbound::Bye { reason, reconnect_after_ms });
+            }
+        }
+        Ok(())
+    }
+
+    async fn entry(&mut self, row: Arc<Row>) -> Result<(), StoreError> {
+        let Some(seq) = row.seq else { return Ok(()) };
+        self.turn_to(row.conversation).await?;
+        if self.past == Some(row.conversation) {
+            return Ok(());
+        }
+        let at = self.seen_of(row.conversation);
+        if seq == at.next() {
+            self.give(row);
+        } else if seq > at {
+            self.fill(row.conversation).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes up the conversation that there is word of, once the one before is given to its end.
+    async fn turn_to(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
+        match self.cursor {
+            Some((id, _)) if id != conversation && self.past != Some(conversation) => {
+                if self.open {
+                    self.fill(id).await?;
+                }
+                self.past = Some(id);
+                self.cursor = Some((conversation, Seq(0)));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Gives all that is stored of a conversation beyond the cursor.
+    async fn fill(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
+        if self.past == Some(conversation) {
+            return Ok(());
+        }
+        loop {
+            let after = self.seen_of(conversation);
+            let rows = self.shared.store.entries_after(conversation, after, PAGE).await?;
+            let full = rows.len() == PAGE as usize;
+            for row in rows {
+                self.give(row);
+            }
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives the next entry: as its ack, where this socket waits for it.
+    fn give(&mut self, row: Arc<Row>) {
+        let Some(seq) = row.seq else { return };
+        self.cursor = Some((row.conversation, seq));
+        if let RowKind::Closed { .. } = row.kind {
+            self.open = false;
+        }
+        let own = row.key.as_ref().filter(|key| key.session == self.session);
+        if let Some(key) = own.filter(|key| self.pending.contains(&key.id)) {
+            let acked = Acked { conversation: row.conversation, seq: row.seq, at: row.at };
+            self.pending.remove(&key.id);
+            self.ready.push_back(Outbound::Ack { id: key.id.clone(), acked });
+        } else {
+            self.ready.push_back(Outbound::Entry(row));
+        }
+    }
+
+    async fn ack(&mut self, id: CommandId, acked: Acked) -> Result<(), StoreError> {
+        let ahead = self.cursor.is_some_and(|(conversation, at)| {
+            conversation == acked.conversation && acked.seq > Some(at)
+        });
+        if ahead {
+            // Its entry was lost on the way: what lies between comes first, and the ack with it.
+            self.fill(acked.conversation).await?;
+            if !self.pending.contains(&id) {
+                return Ok(());
+            }
+        }
+        self.pending.remove(&id);
+        self.ready.push_back(Outbound::Ack { id, acked });
+        Ok(())
+    }
+
+    /// An id for a conversation that a command may begin.
+    pub fn fresh(&self) -> ConversationId {
+        ConversationId(self.shared.world.uuid())
+    }
+
+    /// Passes a command to the link's owner. The answer comes through [`next`](Self::next).
+    ///
+    /// # Errors
+    /// Where nobody can take it now; nothing was done, and the client says it again.
+    pub async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {
+        let unavailable = SubmitError::Unavailable { retry_after_ms: RETRY_MS };
+        let id = match &action {
+            CustomerAction::Start { id, .. }
+            | CustomerAction::Message { id, .. }
+            | CustomerAction::End { id } => Some(id.clone()),
+            CustomerAction::Typing { .. } | CustomerAction::Read { .. } => None,
+        };
+        if let CustomerAction::Start { answers, .. } = &action {
+            self.learn_name(answers).await.map_err(|_| unavailable)?;
+        }
+        let begins =
+            matches!(action, CustomerAction::Start { .. } | CustomerAction::Message { .. });
+        if let Some(id) = &id {
+            let repeated = self.pending.contains(id);
+            if !repeated && self.pending.len() >= PENDING {
+                return Err(unavailable);
+            }
+            if let (true, false, false, Some(address)) = (begins, self.open, repeated, self.address)
+            {
+                self.shared.admission.conversation(address).map_err(
+                    |TooMany { retry_after_ms }| SubmitError::RateLimited { retry_after_ms },
+                )?;
+            }
+        }
+        let command = CustomerCommand {
+            customer: self.customer.clone(),
+            session: self.session,
+            socket: SocketAddress { node: self.shared.node, socket: self.number },
+            action,
+        };
+        self.shared
+            .switchboard
+            .hand(&self.link, ToOwner::Command(Box::new(command)))
+            .map_err(|_| unavailable)?;
+        self.pending.extend(id);
+        Ok(())
+    }
+
+    /// Takes the name that the customer gave in the form before the chat.
+    async fn learn_name(&mut self, answers: &[(Arc<str>, Arc<str>)]) -> Result<(), StoreError> {
+        let given = answers.iter().find(|(field, _)| **field == *"name");
+        let name = given.and_then(|(_, value)| clean::name(value));
+        if let (None, Some(name)) = (&self.customer.name, name) {
+            self.customer.name = Some(name.into());
+            self.shared.store.update_customer(&self.customer, None).await?;
+        }
+        Ok(())
+    }
+
+    /// The customer went to another page (origin and path only).
+    pub fn page(&mut self, page: Option<Arc<str>>) {
+        self.shared.hub.turn(self.customer.id, page.clone());
+        self.connected(true, false, page);
+    }
+
+    /// Earlier entries. A conversation of somebody else is as one that does not exist: `None`.
+    ///
+    /// # Errors
+    /// Where the store does not answer.
+    pub async fn history(
+        &mut self,
+        conversation: Option<ConversationId>,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Option<HistoryPage>, StoreError> {
+        let found = match conversation {
+            Some(id) => self.own_conversation(id).await?,
+            None => self.shared.store.latest(self.customer.id).await?,
+        };
+        let Some(found) = found else { return Ok(None) };
+        let limit = limit.clamp(1, PAGE);
+        let rows = self.shared.store.entries_before(found.id, before, limit).await?;
+        let more = rows.first().and_then(|row| row.seq).is_some_and(|first| first > Seq(1));
+        Ok(Some(HistoryPage { conversation: found.id, rows, more }))
+    }
+
+    fn connected(&self, online: bool, opened: bool, page: Option<Arc<str>>) {
+        let connection = CustomerConnection {
+            customer: self.customer.clone(),
+            node: self.shared.node,
+            online,
+            opened,
+            page,
+        };
+        // Soft state: where nobody takes it now, the next refresh says it again.
+        let _ = self.shared.switchboard.hand(&self.link, ToOwner::Connected(connection));
+    }
+}
+
+impl Drop for CustomerSocket {
+    fn drop(&mut self) {
+        if self.shared.hub.leave(self.customer.id, self.number) {
+            self.connected(false, false, None);
+        }
+    }
+}

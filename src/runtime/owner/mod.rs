@@ -1,0 +1,118 @@
+//! One link on this node: waits for its lease, and holds it as long as it can.
+//!
+//! Invariants: a desk lives only under a lease; the stream is open only while the lease is ours
+//! beyond doubt, and is closed before the lease can be another's.
+
+mod elsewhere;
+mod outbox;
+mod term;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::edge::hub::Hub;
+use super::post::{Post, Postbox};
+use super::switchboard::{Switchboard, ToOwner};
+use crate::chat::desk::DeskLimits;
+use crate::chat::event::CustomerConnection;
+use crate::chat::ids::{LinkDomain, NodeId};
+use crate::ports::cache::Cache;
+use crate::ports::link::LinkHandle;
+use crate::ports::store::{Lease, Store};
+use crate::ports::world::World;
+use term::{End, Term};
+
+/// How long a lease holds without being renewed.
+pub(super) const LEASE: Duration = Duration::from_secs(8);
+/// How often it is renewed.
+pub(super) const RENEWAL: Duration = Duration::from_secs(2);
+/// How often an owner elsewhere is told which customers are here.
+const REFRESH: Duration = Duration::from_secs(10);
+/// How often a link that another owns, or a database that is away, is asked for again.
+const KNOCK: Duration = Duration::from_millis(500);
+
+/// What an owner works with.
+pub(super) struct Owner {
+    pub(super) link: LinkDomain,
+    pub(super) node: NodeId,
+    pub(super) limits: DeskLimits,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) world: Arc<dyn World>,
+    pub(super) switchboard: Arc<Switchboard>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) cache: Arc<dyn Cache>,
+    pub(super) postbox: Postbox,
+    pub(super) status: Arc<super::Status>,
+}
+
+impl Owner {
+    /// Owns the link whenever it can, until `stop`; then commits, closes the stream and gives the lease up.
+    pub(super) async fn run(self, mut handle: LinkHandle, stop: CancellationToken) {
+        let mut said = None;
+        let mut refreshed = Instant::now();
+        loop {
+            let lease = tokio::select! {
+                lease = self.store.acquire(&self.link, self.node, LEASE) => lease,
+                () = stop.cancelled() => return,
+            };
+            let wait = match &lease {
+                Ok(Lease::Granted(epoch)) => {
+                    tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
+                    said = None;
+                    match Term::begin(&self, *epoch, &mut handle).await {
+                        Ok(term) => match term.serve(&stop).await {
+                            End::Stopped => return,
+                            End::Lost(reason) => {
+                                tracing::warn!(link = %self.link, reason, "the link is not ours any more");
+                            }
+                        },
+                        Err(error) => {
+                            tracing::warn!(link = %self.link, %error, "the desk could not be restored");
+                        }
+                    }
+                    KNOCK
+                }
+                Ok(Lease::Held { by, remaining }) => {
+                    if self.switchboard.there(&self.link, *by) {
+                        tracing::info!(link = %self.link, node = %by, "another node owns the link");
+                        self.status.link_up(&self.link);
+                        said = None;
+                        self.announce_customers(*by);
+                    }
+                    (*remaining).clamp(Duration::from_millis(50), KNOCK)
+                }
+                Err(error) => {
+                    let news = error.to_string();
+                    if said.as_ref() != Some(&news) {
+                        tracing::warn!(link = %self.link, %error, "the link cannot be asked for; trying again");
+                        said = Some(news);
+                    }
+                    KNOCK
+                }
+            };
+            if refreshed.elapsed() >= REFRESH {
+                refreshed = Instant::now();
+                if let Ok(Lease::Held { by, .. }) = lease {
+                    self.announce_customers(by);
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Tells the owner elsewhere which of its customers are here.
+    fn announce_customers(&self, owner: NodeId) {
+        for (customer, page) in self.hub.on_link(&self.link) {
+            let node = self.node;
+            let here = CustomerConnection { customer, node, online: true, opened: false, page };
+            self.postbox.put(owner, Post::ToOwner(self.link.clone(), ToOwner::Connected(here)));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Where the owner of each link is, seen from this node.
+//!
+//! Invariant: what is handed over here is a hint or an idempotent command; whoever needs an answer
+//! asks again until it comes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{PoisonError, RwLock};
+
+use tokio::sync::mpsc;
+
+use super::post::{Post, Postbox};
+use crate::chat::event::{CustomerCommand, CustomerConnection};
+use crate::chat::ids::{LinkDomain, NodeId, TenantKey};
+
+/// What an edge tells the owner of a link.
+#[derive(Debug, Clone)]
+pub(crate) enum ToOwner {
+    /// A customer commands something.
+    Command(Box<CustomerCommand>),
+    /// Which of a customer's sockets are open.
+    Connected(CustomerConnection),
+}
+
+/// Nobody can take it now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoOwner;
+
+/// Where a link is owned.
+#[derive(Debug, Clone)]
+enum Place {
+    Here(mpsc::Sender<ToOwner>),
+    There(NodeId),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Switchboard {
+    owners: RwLock<HashMap<LinkDomain, Place>>,
+    postbox: Postbox,
+    /// Tenants of links owned here of whom an agent is in.
+    staffed: RwLock<HashSet<TenantKey>>,
+}
+
+impl Switchboard {
+    pub(super) fn new(postbox: Postbox) -> Self {
+        Self { owners: RwLock::default(), postbox, staffed: RwLock::default() }
+    }
+
+    /// This node owns the link from now on.
+    pub(super) fn here(&self, link: &LinkDomain, owner: mpsc::Sender<ToOwner>) {
+        self.place(link, Some(Place::Here(owner)));
+    }
+
+    /// Another node owns the link; says whether that is news.
+    pub(super) fn there(&self, link: &LinkDomain, node: NodeId) -> bool {
+        let known = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let is_news = !matches!(known.get(link), Some(Place::There(other)) if *other == node);
+        drop(known);
+        if is_news {
+            self.place(link, Some(Place::There(node)));
+        }
+        is_news
+    }
+
+    /// It is not known who owns the link.
+    pub(super) fn nowhere(&self, link: &LinkDomain) {
+        self.place(link, None);
+    }
+
+    fn place(&self, link: &LinkDomain, place: Option<Place>) {
+        let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
+        match place {
+            Some(place) => owners.insert(link.clone(), place),
+            None => owners.remove(link),
+        };
+    }
+
+    /// Hands something to the link's owner, unless it cannot be reached or has too much to do.
+    pub(crate) fn hand(&self, link: &LinkDomain, what: ToOwner) -> Result<(), NoOwner> {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let taken = match owners.get(link) {
+            Some(Place::Here(owner)) => owner.try_send(what).is_ok(),
+            Some(Place::There(node)) => self.postbox.put(*node, Post::ToOwner(link.clone(), what)),
+            None => false,
+        };
+        taken.then_some(()).ok_or(NoOwner)
+    }
+
+    /// Hands over what came from another node for a link owned here.
+    pub(super) fn hand_here(&self, link: &LinkDomain, what: ToOwner) {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Place::Here(owner)) = owners.get(link) {
+            // Too much to do: the customer's client says it again.
+            let _ = owner.try_send(what);
+        }
+    }
+
+    /// Which tenants have an agent in, of those named.
+    pub(super) fn put_staffed<'a>(&self, tenants: impl Iterator<Item = (&'a TenantKey, bool)>) {
+        let mut staffed = self.staffed.write().unwrap_or_else(PoisonError::into_inner);
+        for (tenant, in_now) in tenants {
+            if in_now {
+                staffed.insert(tenant.clone());
+            } else {
+                staffed.remove(tenant);
+            }
+        }
+    }
+
+    /// Whether an agent of a tenant whose link is owned here is in; none where it is owned elsewhere.
+    pub(crate) fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> Option<bool> {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        matches!(owners.get(link), Some(Place::Here(_)))
+            .then(|| self.staffed.read().unwrap_or_else(PoisonError::into_inner).contains(tenant))
+    }
+}

@@ -1,0 +1,427 @@
+//! Contact lists and presence, both ways of them.
+//!
+//! Where the server lets us write rosters (XEP-0356), the desk and every customer an agent serves
+//! are put there ready-made. Elsewhere the desk alone asks each agent once for a subscription, and
+//! customers just send directed presence; a client may show them as strangers, but they work.
+//!
+//! Invariants: no customer ever asks for a subscription; nobody is probed whose subscription is
+//! not certain (Prosody answers such a probe by dropping the request); only agents of the book are
+//! written to; what is remembered is bounded.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use xmpp_parsers::caps::Caps;
+use xmpp_parsers::hashes::{Algo, Hash};
+use xmpp_parsers::iq::Iq;
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::presence::{Presence, Show, Type};
+use xmpp_parsers::roster::{Group, Item, Roster as Query, Subscription as Stands};
+use xmpp_parsers::vcard_update::{Photo, VCardUpdate};
+
+use super::answers;
+use crate::bridge::address::{self, Book, Target};
+use crate::bridge::clean;
+use crate::bridge::custom_to_xmpp::{line, stanza};
+use crate::bridge::xmpp_to_custom::input::Subscription;
+use crate::chat::effect::{Contact, ContactPresence};
+use crate::chat::event::Peer;
+use crate::chat::ids::{AgentJid, LinkDomain, Localpart, TenantKey};
+use crate::chat::model::Customer;
+
+/// How many customers in contact lists are remembered over all agents.
+const CONTACTS: usize = 100_000;
+
+/// How the desk stands with an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nothing is known: asking again does no harm, servers answer for those who said yes before.
+    Unknown,
+    /// Asked, not answered yet.
+    Asked,
+    /// The agent's presence may be asked for.
+    Given,
+    /// Said no. Not asked again before he is added anew.
+    Refused,
+}
+
+#[derive(Debug)]
+struct Desk {
+    name: Arc<str>,
+    standing: Standing,
+}
+
+#[derive(Debug)]
+struct Shown {
+    name: Option<Arc<str>>,
+    group: Arc<str>,
+    presence: ContactPresence,
+}
+
+/// A roster being written, until the server has answered.
+#[derive(Debug)]
+struct Writing {
+    agent: AgentJid,
+    desk: Option<TenantKey>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Roster {
+    domain: LinkDomain,
+    /// The servers that let us write rosters, on this stream.
+    privileged: HashSet<String>,
+    desks: HashMap<(TenantKey, AgentJid), Desk>,
+    contacts: HashMap<AgentJid, HashMap<Localpart, Shown>>,
+    remembered: usize,
+    /// Lines to be taken out once the server can be told.
+    leaving: Vec<(AgentJid, Localpart)>,
+    writing: HashMap<String, Writing>,
+    numbered: u64,
+    /// Whether the stream stands and the server has had time to say what it lets us do.
+    settled: bool,
+}
+
+impl Roster {
+    pub(super) fn new(domain: LinkDomain) -> Self {
+        Self {
+            domain,
+            privileged: HashSet::new(),
+            desks: HashMap::new(),
+            contacts: HashMap::new(),
+            remembered: 0,
+            leaving: Vec::new(),
+            writing: HashMap::new(),
+            numbered: 0,
+            settled: false,
+        }
+    }
+
+    /// The name of a customer whom an agent has in his list.
+    pub(super) fn name_of(&self, agent: &AgentJid, customer: &Localpart) -> Option<&str> {
+        self.contacts.get(agent)?.get(customer)?.name.as_deref()
+    }
+
+    /// The name of a tenant's desk.
+    pub(super) fn desk_name(&self, agent: &AgentJid, tenant: &TenantKey) -> Option<&str> {
+        self.desks.get(&(tenant.clone(), agent.clone())).map(|desk| &*desk.name)
+    }
+
+    /// The stream is gone, and with it what the server granted.
+    pub(super) fn lost(&mut self) {
+        self.settled = false;
+        self.privileged.clear();
+        self.writing.clear();
+    }
+
+    /// The server lets us write the rosters of its users.
+    pub(super) fn granted(&mut self, host: String, out: &mut Vec<Element>) {
+        self.privileged.insert(host);
+        self.settle(out);
+    }
+
+    /// What the server grants is known, or it has been silent for long enough.
+    pub(super) fn settle(&mut self, out: &mut Vec<Element>) {
+        if self.settled {
+            return;
+        }
+        self.settled = true;
+        let desks = self.desks.keys().cloned().collect::<Vec<_>>();
+        for (tenant, agent) in desks {
+            self.meet(&tenant, &agent, out);
+        }
+        let agents = self.contacts.keys().cloned().collect::<Vec<_>>();
+        for agent in agents {
+            self.show_all(&agent, out);
+        }
+        for (agent, localpart) in std::mem::take(&mut self.leaving) {
+            self.take_out(&agent, localpart, out);
+        }
+    }
+
+    /// Who the agents are now. Whose presence may be asked for is asked.
+    pub(super) fn agents(&mut self, book: &Book, out: &mut Vec<Element>) {
+        self.desks.retain(|(tenant, agent), _| book.serves(agent, tenant));
+        self.contacts.retain(|agent, _| book.knows(agent));
+        self.remembered = self.contacts.values().map(HashMap::len).sum();
+        for (tenant, agent) in book.pairs() {
+            let key = (tenant.clone(), agent.clone());
+            let known = self.desks.get(&key).map(|desk| desk.standing);
+            if known.is_none() {
+                let name = tenant.as_str().into();
+                self.desks.insert(key, Desk { name, standing: Standing::Unknown });
+            }
+            match known {
+                _ if !self.settled => {}
+                None => self.meet(tenant, agent, out),
+                Some(standing) => {
+                    if standing == Standing::Given || self.is_privileged(agent) {
+                        let desk = Peer::Desk(tenant.clone());
+                        out.extend(self.presence(agent, &desk, Type::Probe));
+                    }
+                }
+            }
+        }
+    }
+
+    /// A line of an agent's list is as it says here.
+    pub(super) fn contact(&mut self, agent: &AgentJid, contact: Contact, out: &mut Vec<Element>) {
+        match contact {
+            Contact::Desk { tenant, name, .. } => {
+                let name: Arc<str> = clean::name(&name).map_or(tenant.as_str().into(), Arc::from);
+                let key = (tenant.clone(), agent.clone());
+                let standing = match self.desks.get(&key).map(|desk| desk.standing) {
+                    None | Some(Standing::Refused) => Standing::Unknown,
+                    Some(standing) => standing,
+                };
+                self.desks.insert(key, Desk { name, standing });
+                if self.settled {
+                    self.meet(&tenant, agent, out);
+                }
+            }
+            Contact::Shown { customer, group, presence } => {
+                self.remember(agent, &customer, group, presence);
+                if self.settled {
+                    self.show(agent, &customer.localpart, out);
+                }
+            }
+            Contact::Removed { localpart } => {
+                let known = self.contacts.get_mut(agent).and_then(|all| all.remove(&localpart));
+                self.remembered -= usize::from(known.is_some());
+                if self.settled {
+                    self.take_out(agent, localpart, out);
+                } else if self.leaving.len() < CONTACTS {
+                    self.leaving.push((agent.clone(), localpart));
+                }
+            }
+        }
+    }
+
+    /// An agent's client came in: who does not live in his roster shows up again.
+    pub(super) fn came(&mut self, agent: &AgentJid, out: &mut Vec<Element>) {
+        if self.settled && !self.is_privileged(agent) {
+            let desks = self.desks.keys().filter(|(_, whose)| whose == agent);
+            let desks = desks.map(|(tenant, _)| Peer::Desk(tenant.clone()));
+            out.extend(desks.filter_map(|desk| self.desk_presence(agent, &desk)));
+            self.show_all(agent, out);
+        }
+    }
+
+    /// An agent, or his server for him, speaks of subscriptions.
+    pub(super) fn subscription(
+        &mut self,
+        agent: &AgentJid,
+        target: &Target,
+        kind: Subscription,
+        out: &mut Vec<Element>,
+    ) {
+        let Target::Peer(peer) = target else { return };
+        match kind {
+            Subscription::Wanted => {
+                out.extend(self.presence(agent, peer, Type::Subscribed));
+                out.extend(self.current(agent, peer));
+            }
+            Subscription::Probe => out.extend(self.current(agent, peer)),
+            Subscription::Ended => out.extend(self.presence(agent, peer, Type::Unsubscribed)),
+            Subscription::Given | Subscription::Refused => {
+                let Peer::Desk(tenant) = peer else { return };
+                let Some(desk) = self.desks.get_mut(&(tenant.clone(), agent.clone())) else {
+                    return;
+                };
+                if kind == Subscription::Given {
+                    desk.standing = Standing::Given;
+                    out.extend(self.presence(agent, peer, Type::Probe));
+                } else {
+                    desk.standing = Standing::Refused;
+                }
+            }
+        }
+    }
+
+    /// A query of ours was answered.
+    pub(super) fn answered(&mut self, id: &str, refused: bool, out: &mut Vec<Element>) {
+        let Some(written) = self.writing.remove(id) else { return };
+        if !refused {
+            if let Some(tenant) = written.desk {
+                out.extend(self.presence(&written.agent, &Peer::Desk(tenant), Type::Probe));
+            }
+            return;
+        }
+        let host = address::host(&written.agent).to_owned();
+        if !self.privileged.remove(&host) {
+            return;
+        }
+        tracing::warn!(%host, "the server refuses to let us write rosters, agents are asked instead");
+        let met = self.desks.keys().filter(|(_, agent)| address::host(agent) == host);
+        for (tenant, agent) in met.cloned().collect::<Vec<_>>() {
+            self.meet(&tenant, &agent, out);
+            self.show_all(&agent, out);
+        }
+    }
+
+    fn is_privileged(&self, agent: &AgentJid) -> bool {
+        self.privileged.contains(address::host(agent))
+    }
+
+    /// Makes a desk known to an agent, and asks how the agent is.
+    fn meet(&mut self, tenant: &TenantKey, agent: &AgentJid, out: &mut Vec<Element>) {
+        let privileged = self.is_privileged(agent);
+        let peer = Peer::Desk(tenant.clone());
+        let Some(desk) = self.desks.get_mut(&(tenant.clone(), agent.clone())) else { return };
+        let name = desk.name.clone();
+        if privileged {
+            out.extend(self.write(agent, &peer, Some(&name), Some(&name)));
+        } else {
+            match desk.standing {
+                Standing::Unknown | Standing::Asked => {
+                    desk.standing = Standing::Asked;
+                    out.extend(self.presence(agent, &peer, Type::Subscribe));
+                }
+                Standing::Given => out.extend(self.presence(agent, &peer, Type::Probe)),
+                Standing::Refused => {}
+            }
+        }
+        out.extend(self.desk_presence(agent, &peer));
+    }
+
+    fn take_out(&mut self, agent: &AgentJid, localpart: Localpart, out: &mut Vec<Element>) {
+        let peer = Peer::Customer(localpart);
+        out.extend(self.presence(agent, &peer, Type::Unavailable));
+        if self.is_privileged(agent) {
+            out.extend(self.write(agent, &peer, None, None));
+        }
+    }
+
+    fn remember(
+        &mut self,
+        agent: &AgentJid,
+        customer: &Customer,
+        group: Arc<str>,
+        presence: ContactPresence,
+    ) {
+        let list = self.contacts.entry(agent.clone()).or_default();
+        let known = list.contains_key(&customer.localpart);
+        if known || self.remembered < CONTACTS {
+            let name = customer.name.clone();
+            list.insert(customer.localpart.clone(), Shown { name, group, presence });
+            self.remembered += usize::from(!known);
+        }
+    }
+
+    fn show_all(&mut self, agent: &AgentJid, out: &mut Vec<Element>) {
+        for localpart in self.localparts(agent) {
+            self.show(agent, &localpart, out);
+        }
+    }
+
+    fn localparts(&self, agent: &AgentJid) -> Vec<Localpart> {
+        self.contacts.get(agent).map(|list| list.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    fn show(&mut self, agent: &AgentJid, localpart: &Localpart, out: &mut Vec<Element>) {
+        let peer = Peer::Customer(localpart.clone());
+        let shown = self.contacts.get(agent).and_then(|list| list.get(localpart));
+        let lines = shown.map(|shown| (display_name(shown, &peer), shown.group.clone()));
+        if let Some((name, group)) = lines
+            && self.is_privileged(agent)
+        {
+            out.extend(self.write(agent, &peer, Some(&name), Some(&group)));
+        }
+        out.extend(self.current(agent, &peer));
+    }
+
+    /// The presence of a customer or a desk as it is now.
+    fn current(&self, agent: &AgentJid, peer: &Peer) -> Option<Element> {
+        let Peer::Customer(localpart) = peer else { return self.desk_presence(agent, peer) };
+        let shown = self.contacts.get(agent).and_then(|list| list.get(localpart));
+        let Some(shown) = shown else { return self.presence(agent, peer, Type::Unavailable) };
+        let (show, page) = match &shown.presence {
+            ContactPresence::Online(page) => (None, page.as_deref()),
+            ContactPresence::Away => (Some(Show::Away), None),
+            ContactPresence::Offline => return self.presence(agent, peer, Type::Unavailable),
+        };
+        self.available(agent, peer, &display_name(shown, peer), show, page)
+    }
+
+    fn desk_presence(&self, agent: &AgentJid, peer: &Peer) -> Option<Element> {
+        let Peer::Desk(tenant) = peer else { return None };
+        let name = self.desk_name(agent, tenant)?;
+        self.available(agent, peer, name, None, None)
+    }
+
+    fn available(
+        &self,
+        agent: &AgentJid,
+        peer: &Peer,
+        name: &str,
+        show: Option<Show>,
+        page: Option<&str>,
+    ) -> Option<Element> {
+        let mut presence = Presence::available();
+        presence.from = Some(address::speaker(&self.domain, peer)?);
+        presence.to = Some(address::client(agent, None)?);
+        presence.show = show;
+        if let Some(page) = page {
+            presence.set_status("", clean::text(page));
+        }
+        presence.payloads.push(stanza::nick(name));
+        let photo = Some(Photo { data: None });
+        presence.payloads.push(VCardUpdate { photo }.into());
+        presence.payloads.extend(caps(peer));
+        Some(presence.into())
+    }
+
+    /// A presence that says nothing more; of subscriptions it is the bare JID that speaks.
+    fn presence(&self, agent: &AgentJid, peer: &Peer, type_: Type) -> Option<Element> {
+        let mut presence = Presence::new(type_.clone());
+        presence.from = Some(match type_ {
+            Type::Unavailable => address::speaker(&self.domain, peer)?,
+            _ => address::bare(&self.domain, peer)?.into(),
+        });
+        presence.to = Some(address::client(agent, None)?);
+        if let (Type::Subscribe, Peer::Desk(tenant)) = (type_, peer) {
+            presence.payloads.extend(self.desk_name(agent, tenant).map(stanza::nick));
+        }
+        Some(presence.into())
+    }
+
+    /// Writes a line into an agent's roster; without a name it is taken out.
+    fn write(
+        &mut self,
+        agent: &AgentJid,
+        peer: &Peer,
+        name: Option<&str>,
+        group: Option<&str>,
+    ) -> Option<Element> {
+        let item = Item {
+            jid: address::bare(&self.domain, peer)?,
+            name: name.map(|name| clean::text(name).into_owned()),
+            subscription: if name.is_some() { Stands::Both } else { Stands::Remove },
+            ask: Default::default(),
+            groups: group.map(|group| Group(clean::text(group).into_owned())).into_iter().collect(),
+            approved: None,
+        };
+        self.numbered += 1;
+        let id = format!("r{}", self.numbered);
+        let desk = match (peer, name) {
+            (Peer::Desk(tenant), Some(_)) => Some(tenant.clone()),
+            _ => None,
+        };
+        self.writing.insert(id.clone(), Writing { agent: agent.clone(), desk });
+        let query = Query { ver: None, items: vec![item] };
+        let from = Jid::new(self.domain.as_str()).ok()?;
+        let to = address::client(agent, None)?;
+        Some(Iq::from_set(id, query).with_from(from).with_to(to).into())
+    }
+}
+
+fn display_name(shown: &Shown, peer: &Peer) -> String {
+    line::customer_name(shown.name.as_deref(), peer)
+}
+
+/// What the client behind an address can do (XEP-0115).
+fn caps(peer: &Peer) -> Option<Element> {
+    let hash = Hash::new(Algo::Sha_1, answers::verification(peer)?);
+    Some(Caps::new(answers::NODE, hash).into())
+}
