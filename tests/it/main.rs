@@ -11,5 +11,6 @@
 
 mod cache;
 mod link;
+mod road;
 mod store;
 mod support;

@@ -1,4 +1,7 @@
 //! What the tests stand on.
 
+pub(crate) mod agent;
+pub(crate) mod customer;
 pub(crate) mod db;
+pub(crate) mod gateway;
 pub(crate) mod servers;
