@@ -2,15 +2,12 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context as _;
-use async_trait::async_trait;
 use clap::Parser as _;
-use couplet::cli::{self, Backends, Cli, CliError, Command, Failure};
-use couplet::config::{Config, Format, Link, Log};
-use couplet::ports::cache::Cache;
-use couplet::ports::store::Store;
+use couplet::app::App;
+use couplet::cli::{self, Cli, CliError, Command};
+use couplet::config::{Config, Format, Log};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -35,7 +32,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         .context("the threads cannot be started")?;
     runtime.block_on(async {
         let mut out = io::BufWriter::new(io::stdout());
-        let done = cli::run(cli, &config, &Unassembled, &mut out).await;
+        let done = cli::run(cli, &config, &App::new(config.clone()), &mut out).await;
         out.flush().map_err(CliError::Output).and(done).map_err(Into::into)
     })
 }
@@ -59,32 +56,4 @@ fn log(log: &Log, serving: bool) -> anyhow::Result<()> {
 fn nobody_reads(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(CliError::Output(cause))
         if cause.kind() == io::ErrorKind::BrokenPipe)
-}
-
-/// Stands where the composition root will: it opens nothing.
-struct Unassembled;
-
-impl Unassembled {
-    fn failure<T>() -> Result<T, Failure> {
-        Err("this build has no backends yet".into())
-    }
-}
-
-#[async_trait]
-impl Backends for Unassembled {
-    async fn store(&self) -> Result<Arc<dyn Store>, Failure> {
-        Self::failure()
-    }
-    async fn cache(&self) -> Result<Arc<dyn Cache>, Failure> {
-        Self::failure()
-    }
-    async fn migrate(&self) -> Result<(), Failure> {
-        Self::failure()
-    }
-    async fn probe(&self, _: &Link) -> Result<(), Failure> {
-        Self::failure()
-    }
-    async fn serve(&self) -> Result<(), Failure> {
-        Self::failure()
-    }
 }
