@@ -10,6 +10,7 @@
 )]
 
 mod cache;
+mod cli;
 mod link;
 mod road;
 mod store;
