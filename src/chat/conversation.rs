@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::ids::{AgentJid, Pos, Seq};
+use super::ids::{AgentJid, Pos, Seq, Timestamp};
 use super::model::{Conversation, State};
 
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
@@ -29,6 +29,10 @@ pub(super) struct Case {
     pub(super) answers: Vec<(Arc<str>, Arc<str>)>,
     /// The place in line that the customer was last told.
     pub(super) told: Option<u32>,
+    /// Those who failed it last; they are passed over ...
+    pub(super) shunned: Vec<AgentJid>,
+    /// ... until then, or until they come back.
+    pub(super) shunned_until: Timestamp,
 }
 
 /// What a confirmation of the agent's client moved.
@@ -45,6 +49,7 @@ pub(super) enum Moved {
 impl Case {
     /// A conversation as its view says, without messages yet.
     pub(super) fn new(view: Conversation) -> Self {
+        let shunned = view.passed.last().cloned().into_iter().collect();
         Self {
             view,
             messages: Vec::new(),
@@ -53,6 +58,8 @@ impl Case {
             resource: None,
             answers: Vec::new(),
             told: None,
+            shunned,
+            shunned_until: Timestamp::default(),
         }
     }
 
@@ -87,32 +94,47 @@ impl Case {
             return Moved::Nothing;
         }
         self.scattered.insert(pos);
-        let first = self.messages.partition_point(|(_, seq)| *seq <= self.view.confirmed);
-        let mut moved = Moved::Nothing;
+        if self.advance() { self.ticks(Moved::Inward) } else { Moved::Nothing }
+    }
+
+    /// Takes in those scattered ones that follow the prefix now; says whether there were any.
+    fn advance(&mut self) -> bool {
+        let before = self.view.confirmed;
+        let first = self.messages.partition_point(|(_, seq)| *seq <= before);
         for (pos, seq) in self.messages.iter().skip(first) {
             if !self.scattered.remove(pos) {
                 break;
             }
             self.view.confirmed = *seq;
-            moved = Moved::Inward;
         }
-        self.ticks(moved)
+        self.view.confirmed > before
+    }
+
+    /// Whether this is a message that the agent's client has confirmed.
+    pub(super) fn is_confirmed(&self, pos: Pos) -> bool {
+        let message = self.messages.binary_search_by_key(&pos, |(pos, _)| *pos);
+        message.is_ok_and(|found| {
+            self.scattered.contains(&pos)
+                || self.messages.get(found).is_some_and(|(_, seq)| *seq <= self.view.confirmed)
+        })
     }
 
     /// The agent's client has shown everything up to this message, so it has received it too.
     pub(super) fn displayed(&mut self, pos: Pos) -> Moved {
         let upto = self.messages.partition_point(|(at, _)| *at <= pos);
-        let Some((_, seq)) = upto.checked_sub(1).and_then(|last| self.messages.get(last)) else {
+        let Some((_, seq)) = upto.checked_sub(1).and_then(|last| self.messages.get(last)).copied()
+        else {
             return Moved::Nothing;
         };
         let mut moved = Moved::Nothing;
-        if *seq > self.view.confirmed {
-            self.view.confirmed = *seq;
+        if seq > self.view.confirmed {
+            self.view.confirmed = seq;
             self.scattered.retain(|at| *at > pos);
+            self.advance();
             moved = Moved::Inward;
         }
-        if *seq > self.view.read {
-            self.view.read = *seq;
+        if seq > self.view.read {
+            self.view.read = seq;
             moved = Moved::Ticks;
         }
         self.ticks(moved)
@@ -131,6 +153,7 @@ impl Case {
     pub(super) fn begin_assignment(&mut self) {
         self.view.confirmed = Seq(0);
         self.scattered.clear();
+        self.spoken.clear();
         self.resource = None;
     }
 

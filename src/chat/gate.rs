@@ -45,7 +45,7 @@ impl Gate {
 
     /// Lets an effect out once every row before it is stored.
     pub(super) fn emit(&mut self, effect: Effect) {
-        if self.stored == self.head {
+        if self.is_settled() {
             self.out.push(effect);
         } else {
             self.held.push_back((self.head, effect));
@@ -58,6 +58,11 @@ impl Gate {
         while let Some((_, effect)) = self.held.pop_front_if(|(after, _)| *after <= upto) {
             self.out.push(effect);
         }
+    }
+
+    /// Whether every row is stored.
+    pub(super) fn is_settled(&self) -> bool {
+        self.stored == self.head
     }
 
     /// What may leave now.

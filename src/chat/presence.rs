@@ -1,7 +1,8 @@
 //! Which agents are there.
 //!
 //! Invariants: an agent is as available as his most available client. After the stream was lost
-//! nothing is known of him until his presence comes again; only after the grace he counts as gone.
+//! nothing is known of him until his presence comes again. Only after the grace he counts as gone,
+//! and the grace does not run while there is no stream on which he could be heard.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use super::ids::Timestamp;
 pub(super) const GRACE_MS: i64 = 30_000;
 
 /// One agent's clients.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Clients {
     known: HashMap<Arc<str>, Availability>,
     /// Since when none of his clients is known to be there.
@@ -23,16 +24,14 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// An agent of whom nothing is known since `now`.
-    pub(super) fn unknown(now: Timestamp) -> Self {
-        Self { known: HashMap::new(), absent_since: Some(now), heard: false }
+    /// The stream was lost: nothing is known any more, and nothing can be.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
     }
 
-    /// The stream was lost: nothing is known any more.
-    pub(super) fn forget(&mut self, now: Timestamp) {
-        self.known.clear();
-        self.heard = false;
-        self.absent_since.get_or_insert(now);
+    /// The stream stands: he has the grace from `now` on to be heard.
+    pub(super) fn expect(&mut self, now: Timestamp) {
+        *self = Self { absent_since: Some(now), ..Self::default() };
     }
 
     /// A presence came. `Gone` from no client in particular means all of them.

@@ -2,13 +2,13 @@
 //!
 //! Invariants: a customer's command that is in here is never carried out again. An agent's stanza
 //! counts as a repeat for 15 minutes, which covers the resumption of his client's stream
-//! (XEP-0198); one without an id is never a repeat.
+//! (XEP-0198), whatever became of the conversation since; one without an id is never a repeat.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::ids::{AgentJid, CommandId, ConversationId, SessionId, Timestamp};
+use super::ids::{AgentJid, CommandId, CustomerId, SessionId, Timestamp};
 use super::model::{Acked, CommandKey};
 
 /// How long an agent's stanza is remembered, in milliseconds.
@@ -48,36 +48,49 @@ impl Commands {
     }
 }
 
-type StanzaKey = (AgentJid, ConversationId, Arc<str>, u64);
+type StanzaKey = (AgentJid, CustomerId, Arc<str>, u64);
 
 /// The stanzas of agents.
 #[derive(Debug, Default)]
 pub(super) struct Stanzas {
-    known: HashMap<StanzaKey, Timestamp>,
+    known: HashSet<StanzaKey>,
     order: VecDeque<(Timestamp, StanzaKey)>,
 }
 
 impl Stanzas {
-    /// Remembers a stanza; says whether it is new.
-    pub(super) fn insert(
+    /// Whether the agent said this to the customer before.
+    pub(super) fn knows(
         &mut self,
         now: Timestamp,
         agent: &AgentJid,
-        conversation: ConversationId,
+        customer: CustomerId,
         stanza: &Arc<str>,
         text: &str,
     ) -> bool {
         while let Some((_, key)) = self.order.pop_front_if(|(at, _)| now.since(*at) > STANZA_MS) {
             self.known.remove(&key);
         }
-        let mut hash = DefaultHasher::new();
-        text.hash(&mut hash);
-        let key = (agent.clone(), conversation, stanza.clone(), hash.finish());
-        if self.known.contains_key(&key) {
-            return false;
-        }
-        self.known.insert(key.clone(), now);
-        self.order.push_back((now, key));
-        true
+        self.known.contains(&stanza_key(agent, customer, stanza, text))
     }
+
+    /// The agent said this to the customer.
+    pub(super) fn insert(
+        &mut self,
+        at: Timestamp,
+        agent: &AgentJid,
+        customer: CustomerId,
+        stanza: &Arc<str>,
+        text: &str,
+    ) {
+        let key = stanza_key(agent, customer, stanza, text);
+        if self.known.insert(key.clone()) {
+            self.order.push_back((at, key));
+        }
+    }
+}
+
+fn stanza_key(agent: &AgentJid, customer: CustomerId, stanza: &Arc<str>, text: &str) -> StanzaKey {
+    let mut hash = DefaultHasher::new();
+    text.hash(&mut hash);
+    (agent.clone(), customer, stanza.clone(), hash.finish())
 }

@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod edge;
 mod owner;
+mod post;
 pub mod status;
 mod switchboard;
 
@@ -14,12 +15,15 @@ use tokio_util::task::TaskTracker;
 
 use self::admission::Admission;
 use self::edge::hub::Hub;
-use self::edge::{ByeReason, Edge};
+use self::edge::{ByeReason, Edge, Shared};
 use self::owner::Owner;
+use self::post::Post;
 use self::status::Status;
 use self::switchboard::Switchboard;
 use crate::chat::desk::DeskLimits;
 use crate::chat::ids::NodeId;
+use crate::ports::bus::Bus;
+use crate::ports::cache::Cache;
 use crate::ports::link::LinkHandle;
 use crate::ports::store::Store;
 use crate::ports::world::World;
@@ -31,6 +35,10 @@ const SPREAD_MS: u32 = 3_000;
 pub struct Parts {
     /// The database.
     pub store: Arc<dyn Store>,
+    /// What nodes share and may forget.
+    pub cache: Arc<dyn Cache>,
+    /// What nodes tell one another.
+    pub bus: Arc<dyn Bus>,
     /// Clock and chance.
     pub world: Arc<dyn World>,
     /// Who may open what.
@@ -63,7 +71,8 @@ impl Node {
     /// Starts owners and edge.
     pub fn start(parts: Parts) -> Self {
         let node = NodeId(parts.world.uuid());
-        let switchboard = Arc::new(Switchboard::default());
+        let postbox = post::spawn(parts.bus.clone());
+        let switchboard = Arc::new(Switchboard::new(postbox.clone()));
         let hub = Arc::new(Hub::new(parts.outbound_frames));
         let status = Arc::new(Status::default());
         let stop = CancellationToken::new();
@@ -78,13 +87,24 @@ impl Node {
                 world: parts.world.clone(),
                 switchboard: switchboard.clone(),
                 hub: hub.clone(),
+                cache: parts.cache.clone(),
+                postbox: postbox.clone(),
                 status: status.clone(),
             };
             owners.spawn(owner.run(handle, stop.clone()));
         }
         owners.close();
-        let edge =
-            Edge::new(node, parts.store, parts.world, parts.admission, switchboard, hub.clone());
+        tokio::spawn(receive(parts.bus, node, switchboard.clone(), hub.clone()));
+        let edge = Edge::new(Shared {
+            node,
+            store: parts.store,
+            cache: parts.cache,
+            world: parts.world,
+            admission: parts.admission,
+            switchboard,
+            hub: hub.clone(),
+            tenants: std::sync::Mutex::default(),
+        });
         Self { edge, hub, status, stop, owners }
     }
 
@@ -104,5 +124,29 @@ impl Node {
         self.hub.dismiss(ByeReason::Restart, SPREAD_MS);
         self.stop.cancel();
         self.owners.wait().await;
+    }
+}
+
+/// Hands what other nodes say to the owners and sockets here.
+async fn receive(bus: Arc<dyn Bus>, node: NodeId, switchboard: Arc<Switchboard>, hub: Arc<Hub>) {
+    let mut messages = loop {
+        match bus.subscribe(&post::topic(node)).await {
+            Ok(messages) => break messages,
+            Err(error) => {
+                tracing::warn!(%error, "other nodes cannot be heard; trying again");
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+        }
+    };
+    while let Some(message) = messages.recv().await {
+        for post in post::open(&message) {
+            match post {
+                Post::ToOwner(link, what) => switchboard.hand_here(&link, what),
+                Post::ToEdge { customer, socket: None, letter } => hub.tell(customer, letter),
+                Post::ToEdge { customer, socket: Some(socket), letter } => {
+                    hub.tell_socket(customer, socket, letter);
+                }
+            }
+        }
     }
 }

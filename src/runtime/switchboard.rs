@@ -8,8 +8,9 @@ use std::sync::{PoisonError, RwLock};
 
 use tokio::sync::mpsc;
 
+use super::post::{Post, Postbox};
 use crate::chat::event::{CustomerCommand, CustomerConnection};
-use crate::chat::ids::{LinkDomain, TenantKey};
+use crate::chat::ids::{LinkDomain, NodeId, TenantKey};
 
 /// What an edge tells the owner of a link.
 #[derive(Debug, Clone)]
@@ -24,36 +25,78 @@ pub(crate) enum ToOwner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoOwner;
 
+/// Where a link is owned.
+#[derive(Debug, Clone)]
+enum Place {
+    Here(mpsc::Sender<ToOwner>),
+    There(NodeId),
+}
+
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Switchboard {
-    here: RwLock<HashMap<LinkDomain, mpsc::Sender<ToOwner>>>,
+    owners: RwLock<HashMap<LinkDomain, Place>>,
+    postbox: Postbox,
     /// Tenants of links owned here of whom an agent is in.
     staffed: RwLock<HashSet<TenantKey>>,
 }
 
 impl Switchboard {
+    pub(super) fn new(postbox: Postbox) -> Self {
+        Self { owners: RwLock::default(), postbox, staffed: RwLock::default() }
+    }
+
     /// This node owns the link from now on.
-    pub(crate) fn connect(&self, link: LinkDomain, owner: mpsc::Sender<ToOwner>) {
-        self.here.write().unwrap_or_else(PoisonError::into_inner).insert(link, owner);
+    pub(super) fn here(&self, link: &LinkDomain, owner: mpsc::Sender<ToOwner>) {
+        self.place(link, Some(Place::Here(owner)));
     }
 
-    /// This node does not own the link any more.
-    pub(crate) fn disconnect(&self, link: &LinkDomain) {
-        self.here.write().unwrap_or_else(PoisonError::into_inner).remove(link);
+    /// Another node owns the link; says whether that is news.
+    pub(super) fn there(&self, link: &LinkDomain, node: NodeId) -> bool {
+        let known = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let is_news = !matches!(known.get(link), Some(Place::There(other)) if *other == node);
+        drop(known);
+        if is_news {
+            self.place(link, Some(Place::There(node)));
+        }
+        is_news
     }
 
-    fn owner(&self, link: &LinkDomain) -> Option<mpsc::Sender<ToOwner>> {
-        self.here.read().unwrap_or_else(PoisonError::into_inner).get(link).cloned()
+    /// It is not known who owns the link.
+    pub(super) fn nowhere(&self, link: &LinkDomain) {
+        self.place(link, None);
     }
 
-    /// Hands something to the link's owner, unless it has too much to do.
+    fn place(&self, link: &LinkDomain, place: Option<Place>) {
+        let mut owners = self.owners.write().unwrap_or_else(PoisonError::into_inner);
+        match place {
+            Some(place) => owners.insert(link.clone(), place),
+            None => owners.remove(link),
+        };
+    }
+
+    /// Hands something to the link's owner, unless it cannot be reached or has too much to do.
     pub(crate) fn hand(&self, link: &LinkDomain, what: ToOwner) -> Result<(), NoOwner> {
-        self.owner(link).ok_or(NoOwner)?.try_send(what).map_err(|_| NoOwner)
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let taken = match owners.get(link) {
+            Some(Place::Here(owner)) => owner.try_send(what).is_ok(),
+            Some(Place::There(node)) => self.postbox.put(*node, Post::ToOwner(link.clone(), what)),
+            None => false,
+        };
+        taken.then_some(()).ok_or(NoOwner)
+    }
+
+    /// Hands over what came from another node for a link owned here.
+    pub(super) fn hand_here(&self, link: &LinkDomain, what: ToOwner) {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Place::Here(owner)) = owners.get(link) {
+            // Too much to do: the customer's client says it again.
+            let _ = owner.try_send(what);
+        }
     }
 
     /// Which tenants have an agent in, of those named.
-    pub(crate) fn put_staffed<'a>(&self, tenants: impl Iterator<Item = (&'a TenantKey, bool)>) {
+    pub(super) fn put_staffed<'a>(&self, tenants: impl Iterator<Item = (&'a TenantKey, bool)>) {
         let mut staffed = self.staffed.write().unwrap_or_else(PoisonError::into_inner);
         for (tenant, in_now) in tenants {
             if in_now {
@@ -64,8 +107,10 @@ impl Switchboard {
         }
     }
 
-    /// Whether an agent of the tenant is in.
-    pub(crate) fn is_staffed(&self, tenant: &TenantKey) -> bool {
-        self.staffed.read().unwrap_or_else(PoisonError::into_inner).contains(tenant)
+    /// Whether an agent of a tenant whose link is owned here is in; none where it is owned elsewhere.
+    pub(crate) fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> Option<bool> {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        matches!(owners.get(link), Some(Place::Here(_)))
+            .then(|| self.staffed.read().unwrap_or_else(PoisonError::into_inner).contains(tenant))
     }
 }

@@ -1,1 +1,74 @@
-//! HTTP: routes, health, the customer page.
+//! HTTP: the widget, what it asks before it opens a socket, the socket's door, health, and a
+//! folder of pages where one is configured.
+//!
+//! Invariants: whatever is refused is a problem document that any page may read; whatever is
+//! answered carries the headers that keep a browser from guessing (`nosniff`) and framing. Nothing
+//! here changes anything: customers change things through their sockets.
+
+pub mod address;
+pub mod problem;
+mod routes;
+mod server;
+#[cfg(test)]
+mod tests;
+mod widget;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+pub use routes::routes;
+pub use server::{Peer, serve};
+
+use crate::runtime::admission::Admission;
+use crate::websocket::Sockets;
+
+/// What the public listener serves from.
+#[derive(Debug)]
+pub struct Web<D> {
+    /// Where customers come in.
+    pub door: D,
+    /// How many of them.
+    pub admission: Arc<Admission>,
+    /// Whether the node can work.
+    pub readiness: Readiness,
+    /// Whose word on a customer's address counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// A folder of pages for `/`.
+    pub site: Option<PathBuf>,
+    /// All open sockets.
+    pub sockets: Sockets,
+}
+
+/// Whether the node can work, and each of its parts does. Names of parts are public.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Whether customers are to be sent here.
+    pub ready: bool,
+    /// Each part by its name.
+    pub parts: Vec<(String, bool)>,
+}
+
+/// Says at any time, without waiting, whether the node can work.
+#[derive(Clone)]
+pub struct Readiness(Arc<dyn Fn() -> Ready + Send + Sync>);
+
+impl Readiness {
+    /// Asks this each time.
+    pub fn new(ask: impl Fn() -> Ready + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    /// How it stands now.
+    pub fn now(&self) -> Ready {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Readiness").field(&self.now()).finish()
+    }
+}

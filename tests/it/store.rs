@@ -1,1 +1,34 @@
-//! Contract of the store.
+//! Contract of the store: one suite, held by every database.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+/// Runs each of these on each database.
+macro_rules! suite {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                let db = crate::support::db::Db::new(crate::support::db::Backend::Sqlite).await;
+                super::$name(&db).await;
+                db.remove().await;
+            })*
+        }
+        mod mysql {
+            $(#[tokio::test]
+            async fn $name() {
+                let db = crate::support::db::Db::new(crate::support::db::Backend::Mysql).await;
+                super::$name(&db).await;
+                db.remove().await;
+            })*
+        }
+    };
+}
+
+mod append;
+mod directory;
+mod fixture;
+mod lease;
+mod schema;
+mod sessions;
+mod snapshot;
+mod text;
+mod transcripts;

@@ -38,6 +38,9 @@ pub enum Request {
     },
 }
 
+/// A form, filled in: each question with its answer.
+type Answers = Vec<(Arc<str>, Arc<str>)>;
+
 /// What a `hello` says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Greeting {
@@ -113,10 +116,7 @@ fn start(frame: Start, fresh: impl FnOnce() -> ConversationId) -> Result<Custome
 }
 
 /// The form as it was filled in; what was left empty is left out. The name is made fit to be shown.
-fn answers(
-    given: BTreeMap<String, String>,
-    about: Option<&CommandId>,
-) -> Result<Vec<(Arc<str>, Arc<str>)>, Refused> {
+fn answers(given: BTreeMap<String, String>, about: Option<&CommandId>) -> Result<Answers, Refused> {
     if given.len() > wire::ANSWERS {
         return Err(refuse(ErrorCode::TooLarge, "too many answers", about));
     }

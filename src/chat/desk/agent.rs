@@ -34,14 +34,17 @@ impl Desk {
             }
             Peer::Customer(localpart) => match self.addresses.get(localpart).copied() {
                 Some(customer) => self.agent_to_customer(now, customer, input),
-                None => self.refuse_agent(&input, AgentRefusal::NotFound),
+                None => {
+                    self.nobody.remove(localpart);
+                    self.no_such_address(&input);
+                }
             },
         }
     }
 
     fn agent_to_desk(&mut self, now: Timestamp, tenant: &TenantKey, input: &AgentInput) {
         if self.agent_of(tenant, &input.agent).is_none() {
-            return self.refuse_agent(input, AgentRefusal::NotFound);
+            return self.no_such_address(input);
         }
         match &input.content {
             AgentContent::Command { command: AgentCommand::Status, .. } => {
@@ -65,6 +68,13 @@ impl Desk {
     fn agent_to_customer(&mut self, now: Timestamp, customer: CustomerId, input: AgentInput) {
         let standing = self.standing(customer, &input.agent);
         match (&input.content, standing) {
+            (_, Standing::Stranger) => self.no_such_address(&input),
+            (AgentContent::Text { text, wants_receipt, .. }, standing)
+                if self.is_repeat(now, customer, &input, text) =>
+            {
+                let receipt = *wants_receipt;
+                self.repeated(&input, &standing, receipt);
+            }
             (AgentContent::Typing { on }, Standing::Holds(case)) => {
                 let on = *on;
                 self.agent_typing(case, &input, on);
@@ -83,7 +93,6 @@ impl Desk {
                 | AgentContent::Displayed { .. },
                 _,
             ) => {}
-            (_, Standing::Stranger) => self.refuse_agent(&input, AgentRefusal::NotFound),
             (AgentContent::Refused { reason }, _) => self.refuse_agent(&input, refusal(*reason)),
             (AgentContent::Command { command, fresh }, standing) => {
                 let (command, fresh) = (command.clone(), *fresh);
@@ -139,33 +148,57 @@ impl Desk {
         text: Arc<str>,
         wants_receipt: bool,
     ) {
-        let new = input
-            .stanza
-            .as_ref()
-            .is_none_or(|stanza| self.stanzas.insert(now, &input.agent, id, stanza, &text));
         let Some(case) = self.cases.get_mut(&id) else { return };
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
-        case.resource = Some(input.resource.clone()).filter(|resource| !resource.is_empty());
-        if new {
-            case.view.active_at = now;
-            let author = self.author(&tenant, &input.agent);
-            let row = NewRow {
-                stanza: input.stanza.clone(),
-                ..NewRow::seen(author, RowKind::Message { text, reply_to: None })
-            };
-            let Some(row) = self.append(now, id, row) else { return };
-            if let (Some(case), Some(seq), Some(stanza)) =
-                (self.cases.get_mut(&id), row.seq, input.stanza.clone())
-            {
-                case.agent_spoke(seq, stanza);
-            }
-            self.notify(&tenant, customer, CustomerNotice::Entry(row));
+        case.resource = case_client(input);
+        case.view.active_at = now;
+        if let Some(stanza) = &input.stanza {
+            self.stanzas.insert(now, &input.agent, customer, stanza, &text);
         }
-        // Behind the row, or behind the row that this repeats: stored before it is confirmed.
-        if let (true, Some(stanza)) = (wants_receipt, input.stanza.clone()) {
-            let resource = case_client(input);
-            let content = ToAgentContent::Received { stanza };
-            self.send_to_client(id, &input.agent, resource, content);
+        let author = self.author(&tenant, &input.agent);
+        let row = NewRow {
+            stanza: input.stanza.clone(),
+            ..NewRow::seen(author, RowKind::Message { text, reply_to: None })
+        };
+        let Some(row) = self.append(now, id, row) else { return };
+        if let (Some(case), Some(seq), Some(stanza)) =
+            (self.cases.get_mut(&id), row.seq, input.stanza.clone())
+        {
+            case.agent_spoke(seq, stanza);
+        }
+        self.notify(&tenant, customer, CustomerNotice::Entry(row));
+        self.receipt(input, Some(id), wants_receipt);
+    }
+
+    fn is_repeat(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: &AgentInput,
+        text: &str,
+    ) -> bool {
+        let stanza = input.stanza.as_ref();
+        stanza.is_some_and(|id| self.stanzas.knows(now, &input.agent, customer, id, text))
+    }
+
+    /// What was said before is only confirmed again, whoever holds the conversation now.
+    fn repeated(&mut self, input: &AgentInput, standing: &Standing, wants_receipt: bool) {
+        let held = match standing {
+            Standing::Holds(case) => Some(*case),
+            _ => None,
+        };
+        if let (Some(case), Some(client)) =
+            (held.and_then(|id| self.cases.get_mut(&id)), case_client(input))
+        {
+            case.resource = Some(client);
+        }
+        self.receipt(input, held, wants_receipt);
+    }
+
+    /// Behind the row, or behind the row that this repeats: stored before it is confirmed.
+    fn receipt(&mut self, input: &AgentInput, case: Option<ConversationId>, wanted: bool) {
+        if let (true, Some(stanza)) = (wanted, input.stanza.clone()) {
+            self.tell_client(input, case, ToAgentContent::Received { stanza });
         }
     }
 
@@ -342,12 +375,35 @@ impl Desk {
         self.answer_agent(input, ToAgentContent::Refused { stanza, refusal });
     }
 
+    /// The one answer for all who have no business at an address, whether it exists or not.
+    fn no_such_address(&mut self, input: &AgentInput) {
+        match input.content {
+            // Nobody waits for an answer to these.
+            AgentContent::Typing { .. }
+            | AgentContent::Received { .. }
+            | AgentContent::Displayed { .. } => {}
+            AgentContent::Text { .. }
+            | AgentContent::Command { .. }
+            | AgentContent::Refused { .. } => self.refuse_agent(input, AgentRefusal::NotFound),
+        }
+    }
+
     fn answer_agent(&mut self, input: &AgentInput, content: ToAgentContent) {
+        self.tell_client(input, None, content);
+    }
+
+    /// To the client that this came from, from the address it went to.
+    fn tell_client(
+        &mut self,
+        input: &AgentInput,
+        conversation: Option<ConversationId>,
+        content: ToAgentContent,
+    ) {
         self.gate.emit(Effect::Send(ToAgent {
             agent: input.agent.clone(),
             resource: case_client(input),
             from: input.to.clone(),
-            conversation: None,
+            conversation,
             content,
         }));
     }
@@ -356,7 +412,7 @@ impl Desk {
     /// confirmed is sent once more, under the same ids.
     pub(super) fn link_up(&mut self, now: Timestamp) {
         for (agent, clients) in &mut self.clients {
-            clients.forget(now);
+            clients.expect(now);
             if let Some(at) = clients.gone_at() {
                 self.timers.arm(at, super::timer::Timer::Gone(agent.clone()));
             }

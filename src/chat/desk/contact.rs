@@ -86,8 +86,12 @@ impl Desk {
             self.timers.arm(now.plus(RELOAD_MS), Timer::Away(customer));
         }
         if visitor.open.is_none() {
-            let stays = if visitor.contacts.is_empty() { FORGOTTEN_MS } else { STAYS_MS };
-            let at = now.plus(stays);
+            // In the lists he stays until a day after the close, however often he looks in.
+            let at = match visitor.leaves_at {
+                _ if visitor.contacts.is_empty() => now.plus(FORGOTTEN_MS),
+                Some(since_the_close) => since_the_close,
+                None => now.plus(STAYS_MS),
+            };
             visitor.leaves_at = Some(at);
             self.timers.arm(at, Timer::Leave(customer));
         }
@@ -105,6 +109,10 @@ impl Desk {
         }
         if self.online(customer) {
             return;
+        }
+        // What the session commanded can be read from the store again only once it is there.
+        if !self.gate.is_settled() {
+            return self.timers.arm(now.plus(FORGOTTEN_MS), Timer::Leave(customer));
         }
         if let Some(Visitor { customer, sessions, .. }) = self.visitors.remove(&customer) {
             self.addresses.remove(&customer.localpart);

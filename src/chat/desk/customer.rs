@@ -31,8 +31,12 @@ impl Desk {
         let visitor = self.visitor(command.customer);
         visitor.sessions.insert(by.session);
         // Whoever commands is here, even if the edge's word of it is still under way.
+        let was_away = visitor.nodes.is_empty();
         visitor.nodes.insert(by.socket.node);
         let open = visitor.open;
+        if was_away {
+            self.show_contact(by.customer);
+        }
         if let Some(key) = &key {
             if let Some(acked) = self.commands.find(key) {
                 return self.answer(&by, Answer::Ack { id: key.id.clone(), acked });

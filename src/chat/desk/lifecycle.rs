@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::timer::Timer;
-use super::{Desk, NewRow};
+use super::{Desk, NewRow, Visitor};
 use crate::chat::conversation::Case;
 use crate::chat::effect::{CustomerNotice, CustomerState, Line, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
 use crate::chat::model::{
     Author, CloseReason, CommandKey, Conversation, RequeueReason, Row, RowKind, State,
+    TenantSettings,
 };
+
+/// No conversation is closed for a shorter silence, in milliseconds, whatever the settings say.
+pub(super) const LEAST_IDLE_MS: i64 = 60_000;
 
 /// What a new conversation begins with.
 pub(super) struct Beginning {
@@ -47,7 +51,7 @@ impl Desk {
             confirmed: Seq(0),
             passed: Vec::new(),
         };
-        self.arm_idle(&view);
+        self.arm_idle(now, &view);
         if let Some(line) = self.line(&tenant, &queue) {
             line.enter(&view);
         }
@@ -73,6 +77,7 @@ impl Desk {
         let was_asked = asked.contains(agent);
         let before = case.view.clone();
         case.view.state = State::Active { agent: agent.clone() };
+        case.shunned.clear();
         if !was_alone {
             case.begin_assignment();
         }
@@ -115,6 +120,7 @@ impl Desk {
         case.view.state = State::Waiting;
         for agent in &audience {
             remember(&mut case.view.passed, agent);
+            remember(&mut case.shunned, agent);
         }
         case.begin_assignment();
         let view = case.view.clone();
@@ -125,22 +131,65 @@ impl Desk {
             }
         }
         for agent in &audience {
-            let kind = RowKind::Requeued { agent: agent.clone(), reason };
-            self.append(now, id, NewRow::hidden(Author::System, kind).with_view());
             let line = if held_by.is_some() { Line::TakenBack } else { Line::PassedOn };
-            self.say(id, agent, line);
-            self.release(&tenant, agent, id);
+            self.let_go(now, id, &tenant, agent, reason, line);
         }
         if let Some(line) = self.line(&tenant, &queue) {
             line.enter(&view);
         }
-        let again = now.plus(self.offer_ms(&tenant, &queue));
-        self.timers.arm(again, Timer::AskAgain(id));
+        self.ask_again_later(now, id);
         self.stirred.insert((tenant.clone(), queue.clone()));
         if held_by.is_some() {
             self.tell_state(id);
         }
         self.positions_changed(now, &tenant, &queue);
+    }
+
+    /// Takes a conversation from one agent; where others are asked too, they may still answer.
+    pub(super) fn withdraw(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        agent: &AgentJid,
+        reason: RequeueReason,
+    ) {
+        let Some(case) = self.cases.get_mut(&id).filter(|case| case.reaches(agent)) else { return };
+        match &mut case.view.state {
+            State::Offered { agents, .. } if agents.len() > 1 => agents.retain(|a| a != agent),
+            _ => return self.requeue(now, id, reason),
+        }
+        remember(&mut case.view.passed, agent);
+        remember(&mut case.shunned, agent);
+        // What his client confirmed is not confirmed by the others'.
+        case.begin_assignment();
+        let tenant = case.view.tenant.clone();
+        self.let_go(now, id, &tenant, agent, reason, Line::PassedOn);
+    }
+
+    /// Writes down that an agent does not have the conversation any more, and tells him.
+    fn let_go(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        tenant: &TenantKey,
+        agent: &AgentJid,
+        reason: RequeueReason,
+        line: Line,
+    ) {
+        let kind = RowKind::Requeued { agent: agent.clone(), reason };
+        self.append(now, id, NewRow::hidden(Author::System, kind).with_view());
+        self.say(id, agent, line);
+        self.release(tenant, agent, id);
+    }
+
+    /// Whoever failed it is passed over for as long as an offer stands.
+    pub(super) fn ask_again_later(&mut self, now: Timestamp, id: ConversationId) {
+        let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
+        let again = now.plus(self.offer_ms(&view.tenant, &view.queue));
+        if let Some(case) = self.cases.get_mut(&id) {
+            case.shunned_until = again;
+        }
+        self.timers.arm(again, Timer::AskAgain(id));
     }
 
     /// Ends a conversation.
@@ -231,22 +280,29 @@ impl Desk {
         self.notify(&tenant, customer, CustomerNotice::State(state));
     }
 
-    pub(super) fn arm_idle(&mut self, view: &Conversation) {
-        if let Some(settings) = self.settings(&view.tenant) {
-            self.timers.arm(view.active_at.plus(settings.idle_close_ms), Timer::Idle(view.id));
+    /// When nobody has spoken for too long; none where the tenant is not served here.
+    fn idle_at(&self, view: &Conversation) -> Option<Timestamp> {
+        let settings = self.settings(&view.tenant)?;
+        Some(view.active_at.plus(settings.idle_close_ms.max(LEAST_IDLE_MS)))
+    }
+
+    /// Looks for silence then, but not before the edges had time to say who is here.
+    pub(super) fn arm_idle(&mut self, not_before: Timestamp, view: &Conversation) {
+        if let Some(at) = self.idle_at(view) {
+            self.timers.arm(at.max(not_before), Timer::Idle(view.id));
         }
     }
 
     /// Closes a conversation in which nobody has spoken; one who waits in front of his screen is left in line.
     fn close_if_idle(&mut self, now: Timestamp, id: ConversationId) {
         let Some(view) = self.cases.get(&id).map(|case| case.view.clone()) else { return };
-        let Some(settings) = self.settings(&view.tenant) else { return };
-        let due = view.active_at.plus(settings.idle_close_ms);
+        let Some(due) = self.idle_at(&view) else { return };
         let patient = view.agent().is_none() && self.online(view.customer);
         if due > now {
             self.timers.arm(due, Timer::Idle(id));
         } else if patient {
-            self.timers.arm(now.plus(settings.idle_close_ms), Timer::Idle(id));
+            let silence = due.since(view.active_at);
+            self.timers.arm(now.plus(silence), Timer::Idle(id));
         } else {
             self.close(now, id, Author::System, CloseReason::Idle, None);
         }
@@ -256,7 +312,7 @@ impl Desk {
         while let Some(timer) = self.timers.pop(now) {
             match timer {
                 Timer::Offer(id) => self.offer_ran_out(now, id),
-                Timer::AskAgain(id) => self.ask_again(id),
+                Timer::AskAgain(id) => self.ask_again(now, id),
                 Timer::Idle(id) => self.close_if_idle(now, id),
                 Timer::Gone(agent) => self.take_back_if_gone(now, &agent),
                 Timer::Away(customer) => self.show_contact(customer),
@@ -266,21 +322,62 @@ impl Desk {
         }
     }
 
-    /// Agents whom the settings no longer name lose what they held.
-    pub(super) fn take_back_from_former_agents(&mut self, now: Timestamp) {
-        let former: Vec<(TenantKey, AgentJid)> = self
-            .work
-            .keys()
-            .filter(|(tenant, agent)| self.agent_of(tenant, agent).is_none())
-            .cloned()
-            .collect();
-        for key in former {
-            let held: BTreeSet<_> =
-                self.work.get(&key).map(|work| work.held.clone()).unwrap_or_default();
-            for id in held {
-                self.requeue(now, id, RequeueReason::Removed);
+    /// Agents whom the new settings no longer name lose what they held, and the customers in their
+    /// contact lists. The old settings are still in force: they know their names.
+    pub(super) fn dismiss_former_agents(&mut self, now: Timestamp, tenants: &[TenantSettings]) {
+        let stays = |(tenant, agent): &(TenantKey, AgentJid)| {
+            let settings = tenants.iter().find(|settings| settings.key == *tenant);
+            settings.is_some_and(|s| s.agents.iter().any(|other| other.jid == *agent))
+        };
+        let former: BTreeSet<(TenantKey, AgentJid)> =
+            self.agents().chain(self.work.keys().cloned()).filter(|key| !stays(key)).collect();
+        for (tenant, agent) in former {
+            for id in self.held_by(&tenant, &agent) {
+                self.withdraw(now, id, &agent, RequeueReason::Removed);
             }
-            self.work.remove(&key);
+            let known_to = |visitor: &&Visitor| {
+                visitor.customer.tenant == tenant && visitor.contacts.contains(&agent)
+            };
+            let customers: BTreeSet<CustomerId> = self
+                .visitors
+                .values()
+                .filter(known_to)
+                .map(|visitor| visitor.customer.id)
+                .collect();
+            for customer in customers {
+                self.remove_contact(customer, &agent);
+            }
+            self.work.remove(&(tenant, agent));
+        }
+    }
+
+    /// Puts everyone who waits into the line of his queue, as the settings are now.
+    pub(super) fn line_up(&mut self, now: Timestamp) {
+        let mut open: Vec<ConversationId> = self.cases.keys().copied().collect();
+        open.sort_unstable();
+        for id in open {
+            let Some(mut view) = self.cases.get(&id).map(|case| case.view.clone()) else {
+                continue;
+            };
+            self.house(&mut view);
+            self.arm_idle(now.plus(LEAST_IDLE_MS), &view);
+            if view.agent().is_none()
+                && let Some(line) = self.line(&view.tenant, &view.queue)
+            {
+                line.enter(&view);
+                self.positions_changed(now, &view.tenant, &view.queue);
+            }
+            if let Some(case) = self.cases.get_mut(&id) {
+                case.view.queue = view.queue;
+            }
+        }
+    }
+
+    /// A conversation whose queue is no more is served by the default one.
+    pub(super) fn house(&self, view: &mut Conversation) {
+        let served = |s: &TenantSettings| s.queues.iter().any(|queue| queue.key == view.queue);
+        if !self.settings(&view.tenant).is_some_and(|settings| served(&settings)) {
+            view.queue = QueueKey::default_queue();
         }
     }
 }

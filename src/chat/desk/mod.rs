@@ -1,10 +1,11 @@
 //! The desk: the state machine of every tenant on a link.
 //!
-//! Invariants, held over random histories by `tests/desk.rs`: a conversation has one owner at a
-//! time; an agent never holds more than his capacity; customers are asked about in the order
-//! (priority, waiting since), and whoever failed a customer last is passed over; a command exists
-//! once; nothing is delivered after the close; a desk restored from the store goes on as if
-//! nothing had happened.
+//! Invariants, held over random histories by `tests/random.rs`: a conversation has one owner at a
+//! time; nobody is asked beyond his capacity (he may go beyond it of his own accord: by a late
+//! answer, by `!reopen`, as a supervisor); customers are asked about in the order (priority,
+//! waiting since), and whoever failed a customer last is passed over; a command exists once;
+//! nothing is delivered after the close; a desk restored from the store goes on as if nothing had
+//! happened.
 
 mod agent;
 mod contact;
@@ -96,12 +97,15 @@ pub struct Desk {
     cases: HashMap<ConversationId, Case>,
     commands: Commands,
     stanzas: Stanzas,
+    /// Addresses of which the store knew nothing, until whoever spoke to them is answered.
+    nobody: BTreeSet<Localpart>,
     /// Queues in which something may have to be offered.
     stirred: BTreeSet<(TenantKey, QueueKey)>,
 }
 
 impl Desk {
-    /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too.
+    /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too;
+    /// [`Event::LinkUp`] says when there is a stream on which agents can be heard.
     pub fn restore(limits: DeskLimits, now: Timestamp, snapshot: Snapshot) -> Self {
         let mut desk = Self {
             limits,
@@ -115,9 +119,10 @@ impl Desk {
             cases: HashMap::new(),
             commands: Commands::default(),
             stanzas: Stanzas::default(),
+            nobody: BTreeSet::new(),
             stirred: BTreeSet::new(),
         };
-        desk.put_settings(now, snapshot.tenants);
+        desk.put_settings(snapshot.tenants);
         for (view, customer) in snapshot.conversations {
             desk.readmit(now, view, customer);
         }
@@ -130,15 +135,27 @@ impl Desk {
             if let (Author::Agent { jid, .. }, Some(stanza), RowKind::Message { text, .. }) =
                 (&row.author, &row.stanza, &row.kind)
             {
-                desk.stanzas.insert(row.at, jid, row.conversation, stanza, text);
+                desk.stanzas.insert(row.at, jid, row.customer, stanza, text);
+                if let (Some(case), Some(seq)) = (desk.cases.get_mut(&row.conversation), row.seq)
+                    && case.view.agent() == Some(jid)
+                {
+                    case.agent_spoke(seq, stanza.clone());
+                }
+            }
+        }
+        for (tenant, agent) in desk.work.keys() {
+            // The settings changed while nobody had the link.
+            if desk.agent_of(tenant, agent).is_none() {
+                desk.timers.arm(now, Timer::Gone(agent.clone()));
             }
         }
         desk
     }
 
-    fn readmit(&mut self, now: Timestamp, view: Conversation, customer: Customer) {
+    fn readmit(&mut self, now: Timestamp, mut view: Conversation, customer: Customer) {
         let id = view.id;
-        self.arm_idle(&view);
+        self.house(&mut view);
+        self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
         let case = Case::new(view);
         for agent in case.audience() {
             let key = (case.view.tenant.clone(), agent.clone());
@@ -151,9 +168,6 @@ impl Desk {
         if let State::Offered { until, .. } = case.view.state {
             self.timers.arm(until.max(now), Timer::Offer(id));
         }
-        if case.view.state == State::Waiting && !case.view.passed.is_empty() {
-            self.timers.arm(now, Timer::AskAgain(id));
-        }
         if case.view.agent().is_none() {
             let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
             if let Some(line) = self.line(&tenant, &queue) {
@@ -161,7 +175,11 @@ impl Desk {
             }
             self.stirred.insert((tenant, queue));
         }
+        let failed = case.view.state == State::Waiting && !case.shunned.is_empty();
         self.cases.insert(id, case);
+        if failed {
+            self.ask_again_later(now, id);
+        }
     }
 
     /// What must be [`Loaded`] before this event can be taken.
@@ -173,6 +191,7 @@ impl Desk {
             Event::Agent(input) => match &input.to {
                 Peer::Customer(localpart)
                     if !self.addresses.contains_key(localpart)
+                        && !self.nobody.contains(localpart)
                         && self.tenants_of(&input.agent).next().is_some() =>
                 {
                     Some(Need::Customer(localpart.clone()))
@@ -192,31 +211,32 @@ impl Desk {
             Event::Presence { agent, resource, availability } => {
                 self.presence(now, &agent, &resource, availability);
             }
-            Event::Bounced { agent, customer, .. } => self.bounced(now, &agent, &customer),
+            Event::Bounced { agent, customer, pos } => {
+                self.bounced(now, &agent, &customer, pos);
+            }
             Event::LinkUp => self.link_up(now),
             Event::LinkDown => {
-                for (agent, clients) in &mut self.clients {
-                    clients.forget(now);
-                    if let Some(at) = clients.gone_at() {
-                        self.timers.arm(at, Timer::Gone(agent.clone()));
-                    }
-                }
+                self.clients.values_mut().for_each(Clients::forget);
             }
             Event::Stored { upto } => self.gate.stored(upto),
             Event::Loaded(Loaded::Session { session, commands }) => {
                 self.commands.load(session, commands);
             }
-            Event::Loaded(Loaded::Customer { customer, last_agent, .. }) => {
-                if let Some(customer) = customer {
+            Event::Loaded(Loaded::Customer { localpart, customer, last_agent }) => match customer {
+                Some(customer) => {
                     let id = customer.id;
                     let visitor = self.visitor(customer);
                     visitor.last_agent = visitor.last_agent.take().or(last_agent);
                     self.part(now, id);
                 }
-            }
+                None => {
+                    self.nobody.insert(localpart);
+                }
+            },
             Event::Settings(tenants) => {
-                self.put_settings(now, tenants);
-                self.take_back_from_former_agents(now);
+                self.dismiss_former_agents(now, &tenants);
+                self.put_settings(tenants);
+                self.line_up(now);
                 self.greet_agents();
             }
             Event::Tick => {}
@@ -265,16 +285,17 @@ impl Desk {
         self.tenants.keys()
     }
 
-    fn put_settings(&mut self, now: Timestamp, tenants: Vec<TenantSettings>) {
+    fn put_settings(&mut self, tenants: Vec<TenantSettings>) {
         let mut former = std::mem::take(&mut self.tenants);
         for settings in tenants {
             let mut lines = former.remove(&settings.key).map(|desk| desk.lines).unwrap_or_default();
+            lines.retain(|key, _| settings.queues.iter().any(|queue| queue.key == *key));
             for queue in &settings.queues {
                 lines.entry(queue.key.clone()).or_default();
                 self.stirred.insert((settings.key.clone(), queue.key.clone()));
             }
             for agent in &settings.agents {
-                self.clients.entry(agent.jid.clone()).or_insert_with(|| Clients::unknown(now));
+                self.clients.entry(agent.jid.clone()).or_default();
             }
             let desk = TenantDesk { settings: Arc::new(settings), lines };
             self.tenants.insert(desk.settings.key.clone(), desk);
@@ -413,7 +434,6 @@ impl Desk {
         let (was_online, old_page) = (!visitor.nodes.is_empty(), visitor.page.clone());
         if online {
             visitor.nodes.insert(node);
-            visitor.leaves_at = None;
             if page.is_some() {
                 visitor.page = page;
             }

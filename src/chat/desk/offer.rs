@@ -15,6 +15,8 @@ use crate::chat::routing::{Candidate, choose};
 
 /// How often those who wait hear of their place, in milliseconds.
 const POSITIONS_MS: i64 = 1_000;
+/// No offer is shorter, in milliseconds, whatever the settings say.
+const LEAST_MS: i64 = 1_000;
 
 impl Desk {
     pub(super) fn is_free(&self, agent: &AgentJid) -> bool {
@@ -25,6 +27,7 @@ impl Desk {
         self.settings(tenant)
             .and_then(|s| s.queues.iter().find(|q| q.key == *queue).map(|q| q.offer_ms))
             .unwrap_or(30_000)
+            .max(LEAST_MS)
     }
 
     /// Something changed for the agent: the queues he serves may have something for him.
@@ -85,7 +88,7 @@ impl Desk {
             .collect()
     }
 
-    /// Offers one conversation; whoever was asked last is passed over.
+    /// Offers one conversation; whoever failed it last is passed over.
     fn offer(
         &mut self,
         now: Timestamp,
@@ -93,8 +96,9 @@ impl Desk {
         strategy: Strategy,
         mut candidates: Vec<Candidate>,
     ) {
-        let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
-        candidates.retain(|candidate| view.passed.last() != Some(&candidate.jid));
+        let Some(case) = self.cases.get(&id) else { return };
+        let view = &case.view;
+        candidates.retain(|candidate| !case.shunned.contains(&candidate.jid));
         let agents = choose(strategy, candidates);
         if agents.is_empty() {
             return;
@@ -103,6 +107,7 @@ impl Desk {
         let until = now.plus(self.offer_ms(&tenant, &view.queue));
         if let Some(case) = self.cases.get_mut(&id) {
             case.begin_assignment();
+            case.shunned.clear();
             case.view.state = State::Offered { agents: agents.clone(), until };
         }
         self.timers.arm(until, Timer::Offer(id));
@@ -185,11 +190,12 @@ impl Desk {
     }
 
     /// Nobody else has come: whoever failed the customer last may be asked again.
-    pub(super) fn ask_again(&mut self, id: ConversationId) {
+    pub(super) fn ask_again(&mut self, now: Timestamp, id: ConversationId) {
         if let Some(case) = self.cases.get_mut(&id)
             && case.view.state == State::Waiting
+            && case.shunned_until <= now
         {
-            case.view.passed.clear();
+            case.shunned.clear();
             self.stirred.insert((case.view.tenant.clone(), case.view.queue.clone()));
         }
     }
@@ -227,53 +233,59 @@ impl Desk {
     fn forgive(&mut self, tenant: &TenantKey, agent: &AgentJid) {
         for case in self.cases.values_mut() {
             if case.view.tenant == *tenant && case.view.state == State::Waiting {
-                case.view.passed.retain(|passed| passed != agent);
+                case.shunned.retain(|shunned| shunned != agent);
             }
         }
     }
 
     fn withdraw_offers(&mut self, now: Timestamp, tenant: &TenantKey, agent: &AgentJid) {
         for id in self.held_by(tenant, agent) {
-            let Some(case) = self.cases.get(&id) else { continue };
-            // Where others are asked too, they may still answer.
-            if case.view.agent().is_none() && case.audience().len() == 1 {
-                self.requeue(now, id, RequeueReason::Gone);
+            if self.cases.get(&id).is_some_and(|case| case.view.agent().is_none()) {
+                self.withdraw(now, id, agent, RequeueReason::Gone);
             }
         }
     }
 
-    fn held_by(&self, tenant: &TenantKey, agent: &AgentJid) -> Vec<ConversationId> {
+    pub(super) fn held_by(&self, tenant: &TenantKey, agent: &AgentJid) -> Vec<ConversationId> {
         let key = (tenant.clone(), agent.clone());
         self.work.get(&key).map(|work| work.held.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// The grace is over: everything the agent held goes back to the head of its queue.
+    /// The grace is over, or he is an agent no more: everything the agent held goes back to the
+    /// head of its queue.
     pub(super) fn take_back_if_gone(&mut self, now: Timestamp, agent: &AgentJid) {
         let gone = self.clients.get(agent).and_then(Clients::gone_at).is_some_and(|at| at <= now);
-        if !gone {
-            return;
-        }
-        let tenants: Vec<TenantKey> = self.tenants_of(agent).cloned().collect();
+        let tenants: Vec<TenantKey> = self.tenants.keys().cloned().collect();
         for tenant in tenants {
+            let reason = match self.agent_of(&tenant, agent) {
+                None => RequeueReason::Removed,
+                Some(_) if gone => RequeueReason::Gone,
+                Some(_) => continue,
+            };
             for id in self.held_by(&tenant, agent) {
-                if self.cases.get(&id).is_some_and(|case| case.audience().len() == 1) {
-                    self.requeue(now, id, RequeueReason::Gone);
-                }
+                self.withdraw(now, id, agent, reason);
             }
         }
     }
 
-    /// The server could not deliver to the agent: the customer goes back to the head of the queue.
-    pub(super) fn bounced(&mut self, now: Timestamp, agent: &AgentJid, customer: &Localpart) {
+    /// The server could not deliver to the agent: the customer goes back to the head of the queue,
+    /// but for a bounce so late that the agent's client has the message by now.
+    pub(super) fn bounced(
+        &mut self,
+        now: Timestamp,
+        agent: &AgentJid,
+        customer: &Localpart,
+        pos: Pos,
+    ) {
         let open = self
             .addresses
             .get(customer)
             .and_then(|id| self.visitors.get(id))
             .and_then(|visitor| visitor.open);
         if let Some(id) = open
-            && self.cases.get(&id).is_some_and(|case| case.reaches(agent))
+            && self.cases.get(&id).is_some_and(|case| !case.is_confirmed(pos))
         {
-            self.requeue(now, id, RequeueReason::Bounced);
+            self.withdraw(now, id, agent, RequeueReason::Bounced);
         }
     }
 

@@ -21,9 +21,10 @@ use super::admission::Admission;
 use super::switchboard::Switchboard;
 use crate::chat::effect::{CommandError, CustomerState};
 use crate::chat::ids::{
-    CommandId, ConversationId, CustomerId, NodeId, QueueKey, Seq, TenantKey, Timestamp,
+    CommandId, ConversationId, CustomerId, LinkDomain, NodeId, QueueKey, Seq, TenantKey, Timestamp,
 };
 use crate::chat::model::{Acked, Row};
+use crate::ports::cache::Cache;
 use crate::ports::store::{Store, StoreError, Tenant};
 use crate::ports::world::World;
 
@@ -204,19 +205,25 @@ pub(crate) const RETRY_MS: u32 = 1_000;
 /// How long a tenant's settings are believed.
 const TENANT_TTL: Duration = Duration::from_secs(2);
 
+/// Where the cache holds whether an agent of a tenant is in.
+pub(super) fn staffed_key(tenant: &TenantKey) -> String {
+    format!("staffed:{tenant}")
+}
+
 /// The customers' side of this node.
 #[derive(Clone)]
 pub struct Edge(Arc<Shared>);
 
 /// What all sockets of a node share.
-struct Shared {
-    node: NodeId,
-    store: Arc<dyn Store>,
-    world: Arc<dyn World>,
-    admission: Arc<Admission>,
-    switchboard: Arc<Switchboard>,
-    hub: Arc<Hub>,
-    tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
+pub(super) struct Shared {
+    pub(super) node: NodeId,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) cache: Arc<dyn Cache>,
+    pub(super) world: Arc<dyn World>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) switchboard: Arc<Switchboard>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
 }
 
 impl std::fmt::Debug for Edge {
@@ -226,16 +233,8 @@ impl std::fmt::Debug for Edge {
 }
 
 impl Edge {
-    pub(crate) fn new(
-        node: NodeId,
-        store: Arc<dyn Store>,
-        world: Arc<dyn World>,
-        admission: Arc<Admission>,
-        switchboard: Arc<Switchboard>,
-        hub: Arc<Hub>,
-    ) -> Self {
-        let tenants = Mutex::default();
-        Self(Arc::new(Shared { node, store, world, admission, switchboard, hub, tenants }))
+    pub(super) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
     }
 
     /// Who may open what.
@@ -275,11 +274,20 @@ impl Edge {
     async fn read_tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
         let Some(tenant) = self.0.store.tenant(key).await? else { return Ok(None) };
         let queues = self.0.store.queues(key).await?;
-        Ok(Some(Arc::new(TenantView {
-            tenant,
-            queues: queues.into_iter().map(|queue| (queue.key, queue.name)).collect(),
-            online: self.0.switchboard.is_staffed(key),
-        })))
+        let online = self.is_staffed(&tenant.link, key).await;
+        let queues = queues.into_iter().map(|queue| (queue.key, queue.name)).collect();
+        Ok(Some(Arc::new(TenantView { tenant, queues, online })))
+    }
+
+    /// Whether an agent is in: known here where the link is owned here, else through the cache.
+    async fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> bool {
+        match self.0.switchboard.is_staffed(link, tenant) {
+            Some(staffed) => staffed,
+            None => {
+                let word = self.0.cache.get(&staffed_key(tenant)).await;
+                word.ok().flatten().is_some_and(|word| *word == *b"1")
+            }
+        }
     }
 
     /// Opens or resumes a session.

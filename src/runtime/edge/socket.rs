@@ -39,6 +39,8 @@ pub struct CustomerSocket {
     mailbox: Arc<Mailbox>,
     /// The conversation in hand, and its last entry that was given.
     cursor: Option<(ConversationId, Seq)>,
+    /// The conversation before: late word of it is worth nothing.
+    past: Option<ConversationId>,
     /// Whether the conversation in hand is open.
     open: bool,
     /// Durable commands of this socket without an ack.
@@ -78,6 +80,7 @@ impl CustomerSocket {
             number,
             mailbox,
             cursor: None,
+            past: None,
             open: false,
             pending: HashSet::new(),
             owed: VecDeque::new(),
@@ -234,6 +237,7 @@ impl CustomerSocket {
             }
             Letter::Head { conversation, seq } => {
                 if self.cursor.is_none_or(|(id, at)| id != conversation || at < seq) {
+                    self.turn_to(conversation).await?;
                     self.fill(conversation).await?;
                 }
             }
@@ -246,18 +250,39 @@ impl CustomerSocket {
 
     async fn entry(&mut self, row: Arc<Row>) -> Result<(), StoreError> {
         let Some(seq) = row.seq else { return Ok(()) };
+        self.turn_to(row.conversation).await?;
+        if self.past == Some(row.conversation) {
+            return Ok(());
+        }
+        let at = self.seen_of(row.conversation);
+        if seq == at.next() {
+            self.give(row);
+        } else if seq > at {
+            self.fill(row.conversation).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes up the conversation that there is word of, once the one before is given to its end.
+    async fn turn_to(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
         match self.cursor {
-            Some((id, at)) if id == row.conversation && seq <= at => {}
-            Some((id, at)) if id == row.conversation && seq == at.next() => self.give(row),
-            // The first entry of the next conversation.
-            _ if seq == Seq(1) => self.give(row),
-            _ => self.fill(row.conversation).await?,
+            Some((id, _)) if id != conversation && self.past != Some(conversation) => {
+                if self.open {
+                    self.fill(id).await?;
+                }
+                self.past = Some(id);
+                self.cursor = Some((conversation, Seq(0)));
+            }
+            _ => {}
         }
         Ok(())
     }
 
     /// Gives all that is stored of a conversation beyond the cursor.
     async fn fill(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
+        if self.past == Some(conversation) {
+            return Ok(());
+        }
         loop {
             let after = self.seen_of(conversation);
             let rows = self.shared.store.entries_after(conversation, after, PAGE).await?;

@@ -3,6 +3,7 @@
 //! Invariants: a desk lives only under a lease; the stream is open only while the lease is ours
 //! beyond doubt, and is closed before the lease can be another's.
 
+mod elsewhere;
 mod outbox;
 mod term;
 mod writer;
@@ -10,12 +11,16 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::edge::hub::Hub;
-use super::switchboard::Switchboard;
+use super::post::{Post, Postbox};
+use super::switchboard::{Switchboard, ToOwner};
 use crate::chat::desk::DeskLimits;
+use crate::chat::event::CustomerConnection;
 use crate::chat::ids::{LinkDomain, NodeId};
+use crate::ports::cache::Cache;
 use crate::ports::link::LinkHandle;
 use crate::ports::store::{Lease, Store};
 use crate::ports::world::World;
@@ -25,6 +30,8 @@ use term::{End, Term};
 pub(super) const LEASE: Duration = Duration::from_secs(8);
 /// How often it is renewed.
 pub(super) const RENEWAL: Duration = Duration::from_secs(2);
+/// How often an owner elsewhere is told which customers are here.
+const REFRESH: Duration = Duration::from_secs(10);
 /// How often a link that another owns, or a database that is away, is asked for again.
 const KNOCK: Duration = Duration::from_millis(500);
 
@@ -37,6 +44,8 @@ pub(super) struct Owner {
     pub(super) world: Arc<dyn World>,
     pub(super) switchboard: Arc<Switchboard>,
     pub(super) hub: Arc<Hub>,
+    pub(super) cache: Arc<dyn Cache>,
+    pub(super) postbox: Postbox,
     pub(super) status: Arc<super::Status>,
 }
 
@@ -44,16 +53,17 @@ impl Owner {
     /// Owns the link whenever it can, until `stop`; then commits, closes the stream and gives the lease up.
     pub(super) async fn run(self, mut handle: LinkHandle, stop: CancellationToken) {
         let mut said = None;
+        let mut refreshed = Instant::now();
         loop {
             let lease = tokio::select! {
                 lease = self.store.acquire(&self.link, self.node, LEASE) => lease,
                 () = stop.cancelled() => return,
             };
-            let wait = match lease {
+            let wait = match &lease {
                 Ok(Lease::Granted(epoch)) => {
                     tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
                     said = None;
-                    match Term::begin(&self, epoch, &mut handle).await {
+                    match Term::begin(&self, *epoch, &mut handle).await {
                         Ok(term) => match term.serve(&stop).await {
                             End::Stopped => return,
                             End::Lost(reason) => {
@@ -67,12 +77,13 @@ impl Owner {
                     KNOCK
                 }
                 Ok(Lease::Held { by, remaining }) => {
-                    let news = format!("node {by} owns the link");
-                    if said.as_ref() != Some(&news) {
-                        tracing::info!(link = %self.link, "{news}; waiting");
-                        said = Some(news);
+                    if self.switchboard.there(&self.link, *by) {
+                        tracing::info!(link = %self.link, node = %by, "another node owns the link");
+                        self.status.link_up(&self.link);
+                        said = None;
+                        self.announce_customers(*by);
                     }
-                    remaining.clamp(Duration::from_millis(50), KNOCK)
+                    (*remaining).clamp(Duration::from_millis(50), KNOCK)
                 }
                 Err(error) => {
                     let news = error.to_string();
@@ -83,10 +94,25 @@ impl Owner {
                     KNOCK
                 }
             };
+            if refreshed.elapsed() >= REFRESH {
+                refreshed = Instant::now();
+                if let Ok(Lease::Held { by, .. }) = lease {
+                    self.announce_customers(by);
+                }
+            }
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = stop.cancelled() => return,
             }
+        }
+    }
+
+    /// Tells the owner elsewhere which of its customers are here.
+    fn announce_customers(&self, owner: NodeId) {
+        for (customer, page) in self.hub.on_link(&self.link) {
+            let node = self.node;
+            let here = CustomerConnection { customer, node, online: true, opened: false, page };
+            self.postbox.put(owner, Post::ToOwner(self.link.clone(), ToOwner::Connected(here)));
         }
     }
 }

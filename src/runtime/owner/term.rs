@@ -5,21 +5,25 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::elsewhere::Elsewhere;
 use super::outbox::{self, Outbox, Outgoing};
 use super::writer::{self, Written};
 use super::{LEASE, Owner, RENEWAL};
 use crate::chat::desk::{Desk, Need};
 use crate::chat::effect::Effect;
 use crate::chat::event::{CustomerConnection, Event, Loaded};
-use crate::chat::ids::{Epoch, Pos};
+use crate::chat::ids::{CustomerId, Epoch, Pos};
 use crate::chat::model::Append;
 use crate::ports::link::{FromLink, LinkHandle, ToLink};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
+use crate::runtime::edge::staffed_key;
+use crate::runtime::post::Post;
 use crate::runtime::switchboard::ToOwner;
 
 /// Commands of customers that may wait for the desk.
@@ -28,6 +32,8 @@ const INBOX: usize = 4_096;
 const BATCH: usize = 256;
 /// Rows that may wait for the database, and stanzas that may wait for the link.
 const BEHIND: u64 = 20_000;
+/// How long the word that an agent is in holds; it is repeated with each look at the settings.
+const STAFFED_TTL: Duration = Duration::from_secs(30);
 /// How often the settings are looked at.
 const SETTINGS: Duration = Duration::from_secs(2);
 /// How often the heads of open conversations are said again.
@@ -60,6 +66,7 @@ pub(super) struct Term<'a> {
     revision: u64,
     renewed: Instant,
     effects: Vec<Effect>,
+    elsewhere: Elsewhere,
 }
 
 impl<'a> Term<'a> {
@@ -84,7 +91,7 @@ impl<'a> Term<'a> {
         let (up, is_up) = watch::channel(false);
         let outbox = outbox::spawn(owner.store.clone(), handle.to.clone(), is_up);
         let (sender, inbox) = mpsc::channel(INBOX);
-        owner.switchboard.connect(owner.link.clone(), sender);
+        owner.switchboard.here(&owner.link, sender);
 
         let mut term = Self {
             owner,
@@ -102,6 +109,7 @@ impl<'a> Term<'a> {
             revision,
             renewed,
             effects: Vec::new(),
+            elsewhere: Elsewhere::default(),
         };
         term.welcome_present();
         term.send_agents().await;
@@ -130,7 +138,7 @@ impl<'a> Term<'a> {
     /// Serves until the lease is lost or `stop`.
     pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
         let end = self.work(stop).await;
-        self.owner.switchboard.disconnect(&self.owner.link);
+        self.owner.switchboard.nowhere(&self.owner.link);
         self.owner.status.link_down(&self.owner.link, "not served by this node");
         match end {
             End::Stopped => self.drain().await,
@@ -157,10 +165,7 @@ impl<'a> Term<'a> {
                 }
                 _ = self.inbox.recv_many(&mut batch, BATCH), if open => {
                     for said in batch.drain(..) {
-                        let event = match said {
-                            ToOwner::Command(command) => Event::Customer(command),
-                            ToOwner::Connected(connection) => Event::Connected(connection),
-                        };
+                        let event = self.hear(said);
                         self.take(event).await;
                     }
                 }
@@ -181,6 +186,25 @@ impl<'a> Term<'a> {
                 _ = settings.tick() => self.look_at_settings().await,
                 _ = heads.tick() => self.say_heads(),
             }
+        }
+    }
+
+    /// What an edge said, as an event; those that come from other nodes are remembered.
+    fn hear(&mut self, said: ToOwner) -> Event {
+        let (customer, node, online) = match &said {
+            ToOwner::Command(command) => (&command.customer, command.socket.node, true),
+            ToOwner::Connected(connection) => {
+                (&connection.customer, connection.node, connection.online)
+            }
+        };
+        if node != self.owner.node && online {
+            self.elsewhere.hear(customer, node);
+        } else if node != self.owner.node {
+            self.elsewhere.leave(customer.id, node);
+        }
+        match said {
+            ToOwner::Command(command) => Event::Customer(command),
+            ToOwner::Connected(connection) => Event::Connected(connection),
         }
     }
 
@@ -282,10 +306,16 @@ impl<'a> Term<'a> {
                 let _ = self.appends.send(append);
             }
             Effect::Notify { customer, notice, .. } => {
-                self.owner.hub.tell(customer, Letter::Notice(notice));
+                self.tell(customer, Letter::Notice(notice));
             }
             Effect::Answer { to, customer, answer } => {
-                self.owner.hub.tell_socket(customer, to.socket, Letter::Answer(answer));
+                let letter = Letter::Answer(answer);
+                if to.node == self.owner.node {
+                    self.owner.hub.tell_socket(customer, to.socket, letter);
+                } else {
+                    let socket = Some(to.socket);
+                    self.owner.postbox.put(to.node, Post::ToEdge { customer, socket, letter });
+                }
             }
             Effect::Send(stanza) => self.outbox.put(Outgoing::Send(Box::new(stanza))),
             Effect::Backlog(backlog) => self.outbox.put(Outgoing::Backlog(backlog)),
@@ -293,6 +323,15 @@ impl<'a> Term<'a> {
                 self.outbox.put(Outgoing::Contact(agent, Box::new(contact)));
             }
         }
+    }
+
+    /// Tells all sockets of a customer, here and elsewhere.
+    fn tell(&self, customer: CustomerId, letter: Letter) {
+        for node in self.elsewhere.nodes(customer) {
+            let letter = letter.clone();
+            self.owner.postbox.put(node, Post::ToEdge { customer, socket: None, letter });
+        }
+        self.owner.hub.tell(customer, letter);
     }
 
     /// Holds the lease; a lease that cannot be held ends the term before it can be another's.
@@ -318,9 +357,7 @@ impl<'a> Term<'a> {
     }
 
     async fn look_at_settings(&mut self) {
-        self.owner
-            .switchboard
-            .put_staffed(self.desk.tenants().map(|tenant| (tenant, self.desk.anyone_in(tenant))));
+        self.say_staffed().await;
         if self.accepted > self.cursor {
             let moved =
                 self.owner.store.move_cursor(&self.owner.link, self.epoch, self.accepted).await;
@@ -340,9 +377,28 @@ impl<'a> Term<'a> {
         }
     }
 
-    fn say_heads(&self) {
+    /// Makes known, here and through the cache, which tenants have an agent in.
+    async fn say_staffed(&self) {
+        let staffed = self.desk.tenants().map(|tenant| (tenant, self.desk.anyone_in(tenant)));
+        self.owner.switchboard.put_staffed(staffed);
+        for tenant in self.desk.tenants() {
+            let word = Bytes::from_static(if self.desk.anyone_in(tenant) { b"1" } else { b"0" });
+            if self.owner.cache.set(&staffed_key(tenant), word, STAFFED_TTL).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Says the heads of open conversations again, by which a lost notice is found; and forgets the
+    /// customers of edges that have fallen silent.
+    fn say_heads(&mut self) {
         for (customer, conversation, seq) in self.desk.heads() {
-            self.owner.hub.tell(customer, Letter::Head { conversation, seq });
+            self.tell(customer, Letter::Head { conversation, seq });
+        }
+        for (customer, node) in self.elsewhere.expired() {
+            let gone =
+                CustomerConnection { customer, node, online: false, opened: false, page: None };
+            self.feed(Event::Connected(gone));
         }
     }
 

@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# The demo: builds, starts a private Prosody and the gateway on its embedded defaults (a SQLite file,
+# an in-process cache), makes the tenant `demo` with the agents alice and bob and the supervisor
+# carol, prints the addresses and runs until Ctrl-C.
+#
+#   deploy/demo.sh            HTTP_PORT=8080 XMPP_PORT=5222 STATE_DIR=target/demo in the environment
+#   deploy/demo.sh --check    holds one scripted conversation instead; exits 0 or 1
+#
+# Installs what is missing; nothing else outside the checkout is touched. Accounts, secrets and
+# conversations are in STATE_DIR and are there again the next time; remove it to begin anew.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. deploy/lib.sh
+
+check=
+case "${1:-}" in
+  '') ;;
+  --check) check=1 ;;
+  *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
+
+if [ -n "$check" ]; then # beside a demo that runs, and always from nothing
+  rm -rf "${STATE_DIR:=target/demo-check}"
+  read -r some other <<<"$(free_ports 2)"
+  : "${HTTP_PORT:=$some}" "${XMPP_PORT:=$other}"
+fi
+HTTP_PORT="${HTTP_PORT:-8080}"
+export XMPP_PORT="${XMPP_PORT:-5222}"
+mkdir -p "${STATE_DIR:=target/demo}"
+STATE_DIR="$(cd "$STATE_DIR" && pwd)"
+url="http://localhost:$HTTP_PORT"
+agents=(alice bob carol)
+umask 077
+
+couplet() { "$ROOT/target/release/couplet" "$@" --config "$STATE_DIR/couplet.toml"; }
+
+install_missing() {
+  need_packages ca-certificates curl build-essential openssl python3 prosody prosody-modules
+  need_node
+  need_rust
+}
+
+build() {
+  say "building (the first time takes some minutes)"
+  npm_ci widget
+  npm --prefix widget run build --silent >&2
+  npm_ci deploy/demo
+  [ -z "$check" ] || npm_ci tests/check
+  # A release build, although it takes longer: its speed is the one you would get.
+  cargo build --release --locked --quiet --bin couplet
+}
+
+# In STATE_DIR, made once: what is secret.
+make_secrets() {
+  local name
+  [ -s "$STATE_DIR/link-secret" ] || random_secret >"$STATE_DIR/link-secret"
+  [ -s "$STATE_DIR/accounts" ] ||
+    for name in "${agents[@]}"; do printf '%s %s\n' "$name" "$(random_secret | cut -c1-12)"; done >"$STATE_DIR/accounts"
+  # A certificate of our own making, for clients that will not log in without TLS.
+  mkdir -p "$STATE_DIR/certs"
+  [ -s "$STATE_DIR/certs/localhost.key" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+    -days 3650 -subj /CN=localhost -addext subjectAltName=DNS:localhost,DNS:upload.localhost \
+    -keyout "$STATE_DIR/certs/localhost.key" -out "$STATE_DIR/certs/localhost.crt" 2>"$STATE_DIR/openssl.log"
+}
+password_of() { sed -n "s/^$1 //p" "$STATE_DIR/accounts"; }
+
+prosody_up() {
+  local name
+  export XMPP_LINK_SECRET_FILE="$STATE_DIR/link-secret" XMPP_CERTIFICATES="$STATE_DIR/certs" \
+    XMPP_COMPONENT_PORT="$component_port" XMPP_HTTP_PORT="$prosody_http_port"
+  prosody_settings "$STATE_DIR" "$ROOT/prosody/loopback.cfg.lua"
+  for name in "${agents[@]}"; do
+    [ -s "$STATE_DIR/data/localhost/accounts/$name.dat" ] ||
+      prosodyctl --config "$ROOT/prosody/prosody.cfg.lua" register "$name" localhost "$(password_of "$name")" \
+        >"$STATE_DIR/prosodyctl.log" 2>&1 || { cat "$STATE_DIR/prosodyctl.log" >&2; die "could not register $name"; }
+  done
+  start_prosody "$STATE_DIR"
+  await 30 "$STATE_DIR" prosody c2s_answers "$XMPP_PORT" localhost
+}
+
+# The customer's page, the agent's Converse.js, and where that one finds the XMPP server.
+assemble_site() {
+  rm -rf "$STATE_DIR/site"
+  cp -r deploy/demo/site "$STATE_DIR/site"
+  cp -r deploy/demo/node_modules/converse.js/dist "$STATE_DIR/site/converse"
+  printf '{"websocket":"ws://localhost:%d/xmpp-websocket","domain":"localhost","accounts":[%s]}\n' \
+    "$prosody_http_port" "$(printf '"%s@localhost",' "${agents[@]}" | sed 's/,$//')" >"$STATE_DIR/site/agent.json"
+}
+
+gateway_up() {
+  cat >"$STATE_DIR/couplet.toml" <<TOML
+[http]
+listen = "127.0.0.1:$HTTP_PORT"
+public_url = "$url"
+site = "$STATE_DIR/site"
+
+[admin]
+listen = "127.0.0.1:$admin_port"
+
+[database]
+url = "sqlite://$STATE_DIR/couplet.db?mode=rwc"
+
+[cache]
+url = "memory://"
+
+[[links]]
+domain = "chat.localhost"
+server = "127.0.0.1:$component_port"
+secret_file = "$STATE_DIR/link-secret"
+TOML
+  couplet migrate >&2
+  couplet tenant show demo >/dev/null 2>&1 ||
+    couplet tenant add demo --name Halyard --origin "$url" --link chat.localhost >&2
+  local name role
+  for name in "${agents[@]}"; do
+    role=agent
+    [ "$name" != carol ] || role=supervisor
+    couplet agent list --tenant demo --json | grep -qF "\"$name@localhost\"" ||
+      couplet agent add --tenant demo "$name@localhost" --name "${name^}" --role "$role" >&2
+  done
+  launch "$STATE_DIR" couplet env -C "$STATE_DIR" "$ROOT/target/release/couplet" serve --config "$STATE_DIR/couplet.toml"
+  await 30 "$STATE_DIR" couplet curl -fsS --noproxy '*' -o /dev/null "http://127.0.0.1:$HTTP_PORT/readyz"
+}
+
+finish() {
+  local status=$?
+  trap - EXIT INT TERM
+  halt "$STATE_DIR" couplet # first: it says goodbye to its customers
+  halt "$STATE_DIR" prosody
+  exit "$status"
+}
+
+introduce() {
+  local name
+  cat <<TEXT
+
+  Couplet's demo is running.
+
+    customer     $url
+    agent        $url/agent      (Converse.js in the browser)
+    or any XMPP client at localhost:$XMPP_PORT, with
+
+TEXT
+  for name in "${agents[@]}"; do
+    printf '      %-18s %s%s\n' "$name@localhost" "$(password_of "$name")" "$([ "$name" != carol ] || echo '   (supervisor)')"
+  done
+  cat <<TEXT
+
+    dashboard    http://127.0.0.1:$admin_port/
+    logs, state  $STATE_DIR
+
+  Ctrl-C ends it.
+
+TEXT
+}
+
+install_missing
+for port in "$HTTP_PORT" "$XMPP_PORT"; do
+  ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null ||
+    die "port $port is in use; set HTTP_PORT and XMPP_PORT to free ones (and STATE_DIR, if another demo runs)"
+done
+build
+read -r component_port prosody_http_port admin_port <<<"$(free_ports 3)"
+trap finish EXIT
+trap 'exit 0' INT TERM
+make_secrets
+prosody_up
+assemble_site
+gateway_up
+
+if [ -n "$check" ]; then
+  ALICE_PASSWORD="$(password_of alice)" node tests/check/check.mjs --url "$url" --c2s "127.0.0.1:$XMPP_PORT" \
+    --transcript "'$ROOT/target/release/couplet' transcript export --tenant demo --format json --config '$STATE_DIR/couplet.toml'"
+else
+  introduce
+  wait -n || true # for either server
+  die "a server ended: see $STATE_DIR/couplet.log and $STATE_DIR/prosody.log"
+fi

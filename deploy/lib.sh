@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+# What the demo and the tests share: installing what is missing, free ports, starting a private
+# server and waiting until it really answers. Sourced, never run.
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# need_packages PACKAGE…: installs those Debian packages that are missing.
+need_packages() {
+  local missing=() package
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ "${#missing[@]}" -gt 0 ] || return 0
+  say "installing: ${missing[*]}"
+  local no_services=/usr/sbin/policy-rc.d made=
+  # The packages' own servers must not start: on this machine only ours are wanted.
+  if ! [ -e "$no_services" ]; then
+    as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$no_services && chmod +x $no_services"
+    made=1
+  fi
+  local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -y -qq -o DPkg::Lock::Timeout=600)
+  local log status=0
+  log="$(mktemp)"
+  { as_root "${apt[@]}" update && as_root "${apt[@]}" install --no-install-recommends "${missing[@]}"; } \
+    >"$log" 2>&1 </dev/null || status=$?
+  [ -z "$made" ] || as_root rm -f "$no_services"
+  [ "$status" -eq 0 ] || { tail -20 "$log" >&2; die "could not install ${missing[*]}"; }
+  rm -f "$log"
+}
+
+need_rust() {
+  PATH="$PATH:$HOME/.cargo/bin"
+  command -v cargo >/dev/null && return 0
+  say "installing Rust" # Debian's is too old
+  curl -fsS https://sh.rustup.rs | sh -s -- -y --quiet --profile minimal -c clippy -c rustfmt --no-modify-path >&2
+}
+
+need_node() {
+  { command -v node && command -v npm; } >/dev/null || need_packages nodejs npm
+}
+
+# npm_ci FOLDER: npm's packages, again only when the lock file has changed.
+npm_ci() {
+  local stamp="$1/node_modules/.couplet-lock"
+  cmp -s "$1/package-lock.json" "$stamp" && return 0
+  npm --prefix "$1" ci --no-audit --no-fund --loglevel=error </dev/null >&2
+  cp "$1/package-lock.json" "$stamp"
+}
+
+# free_ports COUNT: ports nobody listens on. Below the range of outgoing connections, so that
+# none of those takes one between now and the server's start.
+free_ports() {
+  python3 - "$1" <<'PY'
+import random, socket, sys
+held = []
+for port in random.sample(range(20000, 32000), 12000):
+    s = socket.socket()
+    try:
+        s.bind(("127.0.0.1", port))
+    except OSError:
+        continue
+    held.append(s)
+    if len(held) == int(sys.argv[1]):
+        break
+print(*(s.getsockname()[1] for s in held))
+PY
+}
+
+random_secret() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# launch DIR NAME COMMAND…: in the background, in a session of its own (a Ctrl-C is for us to pass
+# on), output to DIR/NAME.log, process id to DIR/NAME.pid.
+launch() {
+  local dir=$1 name=$2
+  shift 2
+  setsid "$@" >"$dir/$name.log" 2>&1 </dev/null &
+  echo $! >"$dir/$name.pid"
+}
+
+running() { [ -r "$1/$2.pid" ] && kill -0 "$(cat "$1/$2.pid")" 2>/dev/null; }
+
+# halt DIR NAME: ends what launch started; asks first.
+halt() {
+  local dir=$1 name=$2 pid
+  [ -r "$dir/$name.pid" ] || return 0
+  pid="$(cat "$dir/$name.pid")"
+  rm -f "$dir/$name.pid"
+  kill -TERM "$pid" 2>/dev/null || return 0
+  for _ in {1..100}; do
+    kill -0 "$pid" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  say "$name did not end when asked; killing it"
+  kill -KILL -- "-$pid" 2>/dev/null || true
+}
+
+# await SECONDS DIR NAME TEST…: until TEST succeeds. Fails early, and with the log, if NAME dies.
+await() {
+  local seconds=$1 dir=$2 name=$3
+  shift 3
+  local deadline=$((SECONDS + seconds))
+  until "$@" >/dev/null 2>&1; do
+    if ! running "$dir" "$name"; then
+      tail -20 "$dir/$name.log" >&2
+      die "$name ended at its start (log: $dir/$name.log)"
+    fi
+    if [ "$SECONDS" -ge "$deadline" ]; then
+      tail -20 "$dir/$name.log" >&2
+      die "$name is not ready after $seconds s (log: $dir/$name.log)"
+    fi
+    sleep 0.1
+  done
+}
+
+# xmpp_answers PORT NAMESPACE TO: an open port is no proof; a server that answers a stream header is.
+xmpp_answers() (
+  tag=
+  exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+  printf "<stream:stream xmlns='%s' xmlns:stream='http://etherx.jabber.org/streams' to='%s' version='1.0'>" "$2" "$3" >&3
+  while IFS= read -r -t 2 -d '>' tag <&3; do
+    case "$tag" in *"<stream:stream"*id=*) exit 0 ;; esac
+  done
+  exit 1
+)
+c2s_answers() { xmpp_answers "$1" jabber:client "$2"; }
+component_answers() { xmpp_answers "$1" jabber:component:accept "$2"; }
+
+# prosody_settings DIR LOCAL: a private Prosody with the configuration of prosody/ on loopback, state
+# in DIR/data, LOCAL read last, and what else of XMPP_… is in the environment (see prosody.cfg.lua).
+prosody_settings() {
+  mkdir -p "$1/data"
+  export XMPP_STATE="$1/data" XMPP_LOCAL="$2" XMPP_INTERFACE=127.0.0.1
+  export XMPP_CERTIFICATES="${XMPP_CERTIFICATES:-$1/data}"
+}
+start_prosody() { # DIR, after prosody_settings
+  launch "$1" prosody prosody -F --config "$ROOT/prosody/prosody.cfg.lua"
+}

@@ -1,0 +1,133 @@
+-- Prosody for Couplet: the server the agents log in to, and the gateway's component link.
+-- One file for production, docker compose, the demo and the tests. Prosody 0.12 and 13, with
+-- mod_privilege of the community modules (Debian: prosody-modules).
+--
+-- What differs from place to place comes from the environment:
+--   XMPP_HOST                 agents' domain                            localhost
+--   XMPP_LINKS                component domains, separated by spaces    chat.<XMPP_HOST>
+--   XMPP_LINK_SECRET[_FILE]   secret of the component link              (required)
+--   XMPP_STATE                data directory                            (Prosody's own)
+--   XMPP_CERTIFICATES         directory of certificates                 certs
+--   XMPP_INTERFACE, XMPP_PORT, XMPP_HTTP_PORT     c2s and HTTP          *, 5222, 5280
+--   XMPP_COMPONENT_INTERFACE, XMPP_COMPONENT_PORT component link        127.0.0.1, 5347
+--   XMPP_HTTP_URL             how clients reach the HTTP port, if not directly
+--   XMPP_WEB_ORIGINS          origins that web clients may come from    any
+--   XMPP_ARCHIVE              how long a message archive is kept, or off  1d
+--   XMPP_LOCAL                a further file, read last, that may override anything here
+
+local function words(text)
+	local list = {};
+	for word in text:gmatch("%S+") do list[#list + 1] = word; end
+	return list;
+end
+
+local function link_secret()
+	if not ENV_XMPP_LINK_SECRET_FILE then return ENV_XMPP_LINK_SECRET; end
+	local file = assert(io.open(ENV_XMPP_LINK_SECRET_FILE));
+	local secret = file:read("l");
+	file:close();
+	return secret;
+end
+
+local host = ENV_XMPP_HOST or "localhost";
+local upload_host = "upload."..host;
+local links = words(ENV_XMPP_LINKS or ("chat."..host));
+local secret = assert(link_secret(), "set XMPP_LINK_SECRET or XMPP_LINK_SECRET_FILE");
+local archive = ENV_XMPP_ARCHIVE or "1d";
+local http_port = tonumber(ENV_XMPP_HTTP_PORT) or 5280;
+local is_0_12 = (prosody.version or ""):match("^0%.") ~= nil;
+
+-- (Options cannot be read back, so what grows is a local first.)
+local modules = {
+	"disco", "roster", "saslauth", "tls", "ping", "time", "version", "uptime",
+	"blocklist", "bookmarks", "carbons", "pep", "private", "vcard4", "vcard_legacy",
+	"smacks",      -- an agent's phone loses its network all day: resume, do not lose
+	"csi_simple",  -- and sleeps between two chats
+	"limits",
+	"websocket", "bosh",
+	"privilege",   -- lets the link put customers into agents' rosters (XEP-0356)
+	-- Pidfile and a clean end on SIGTERM: a module in 0.12, part of the core since.
+	is_0_12 and "posix" or nil,
+}
+-- The transcript is in the gateway's database; a second archive here is the dearest thing one can
+-- switch on (three to ten times less throughput). It stays short: enough for an agent's second
+-- device to catch up.
+if archive ~= "off" then
+	modules[#modules + 1] = "mam";
+	archive_expires_after = archive;
+end
+modules_enabled = modules;
+
+data_path = ENV_XMPP_STATE;
+pidfile = ENV_XMPP_STATE and (ENV_XMPP_STATE.."/prosody.pid") or "/run/prosody/prosody.pid";
+certificates = ENV_XMPP_CERTIFICATES or "certs";
+log = { info = "*console" };
+
+-- Triples the throughput against the default collector.
+gc = { mode = "generational" };
+-- With Nagle's algorithm on, a stanza waits up to 40 ms for the gateway's delayed acknowledgement.
+network_settings = { nagle = false };
+
+authentication = "internal_hashed";
+c2s_require_encryption = true;
+s2s_secure_auth = true;
+
+-- The stock 10 kB/s stalls a client that joins with a large roster and an agent who pastes a log.
+limits = {
+	c2s = { rate = "1mb/s", burst = "2s" };
+	s2sin = { rate = "1mb/s", burst = "2s" };
+};
+smacks_hibernation_time = 300;
+smacks_max_queue_size = 2000;
+
+c2s_interfaces = { ENV_XMPP_INTERFACE or "*" };
+c2s_ports = { tonumber(ENV_XMPP_PORT) or 5222 };
+
+-- A component stream has no TLS: loopback, a private network or a tunnel, nothing else.
+component_interfaces = { ENV_XMPP_COMPONENT_INTERFACE or "127.0.0.1" };
+component_ports = { tonumber(ENV_XMPP_COMPONENT_PORT) or 5347 };
+
+http_interfaces = { ENV_XMPP_INTERFACE or "*" };
+http_ports = { http_port };
+https_ports = {}; -- TLS for the web is the reverse proxy's
+http_default_host = host;
+if ENV_XMPP_HTTP_URL then
+	http_external_url = ENV_XMPP_HTTP_URL;
+	-- Behind a proxy with TLS the socket itself is plain; what the browser sees is not.
+	local behind_tls = ENV_XMPP_HTTP_URL:match("^https:") ~= nil;
+	consider_websocket_secure = behind_tls;
+	consider_bosh_secure = behind_tls;
+end
+-- Web clients of any origin may come (an agent still needs a password); this names the few.
+if ENV_XMPP_WEB_ORIGINS then access_control_allow_origins = words(ENV_XMPP_WEB_ORIGINS); end
+
+-- Per link. "both" and "managed_entity" are what the gateway uses: it writes customers into the
+-- rosters of the agents who serve them and sees who is available. "outgoing" lets it show a line
+-- that a colleague wrote under that colleague's name.
+local privileges = {};
+for _, domain in ipairs(links) do
+	privileges[domain] = { roster = "both", message = "outgoing", presence = "managed_entity" };
+end
+privileged_entities = privileges;
+
+VirtualHost(host)
+	disco_items = { { upload_host, "Files" } };
+
+Component(upload_host) "http_file_share"
+	http_host = host;
+	http_file_share_access = { host };
+	http_file_share_size_limit = 16 * 1024 * 1024;
+	http_file_share_expires_after = 7 * 24 * 3600; -- the gateway keeps its own copy
+
+for _, domain in ipairs(links) do
+	Component(domain)
+		component_secret = secret;
+		-- Needed here as well as on the VirtualHost: it is this one that sees the link log in.
+		modules_enabled = { "privilege" };
+		-- "kick_new", the default, would lock the gateway out until the server notices that a
+		-- frozen node's stream is dead. The gateway's lease decides who may connect; a node
+		-- that is thrown off checks its lease before it returns, so two never fight.
+		component_conflict_resolve = "kick_old";
+end
+
+if ENV_XMPP_LOCAL then Include(ENV_XMPP_LOCAL); end

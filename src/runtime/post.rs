@@ -1,0 +1,466 @@
+//! What nodes tell one another over the bus, and its format.
+//!
+//! Invariants: every node listens on one topic, its own. Anything here may be lost, doubled or
+//! late: commands are idempotent and said again by their client, an entry travels as the number of
+//! its conversation's head and is read from the store. What cannot be read is dropped.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::edge::mailbox::Letter;
+use super::switchboard::ToOwner;
+use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
+use crate::chat::event::{CustomerAction, CustomerCommand, CustomerConnection, SocketAddress};
+use crate::chat::ids::{
+    BadName, CommandId, ConversationId, CustomerId, LinkDomain, Localpart, NodeId, QueueKey, Seq,
+    SessionId, TenantKey, Timestamp,
+};
+use crate::chat::model::{Acked, CloseReason, Customer};
+use crate::ports::bus::Bus;
+
+/// Things that may wait for the bus; more are dropped.
+const WAITING: usize = 16_384;
+/// Things put into one message.
+const BATCH: usize = 256;
+
+/// One thing on its way to another node.
+#[derive(Debug)]
+pub(super) enum Post {
+    /// For the owner of a link.
+    ToOwner(LinkDomain, ToOwner),
+    /// For sockets of a customer: one, or all.
+    ToEdge { customer: CustomerId, socket: Option<u64>, letter: Letter },
+}
+
+/// The end that posts are given to.
+#[derive(Debug, Clone)]
+pub(super) struct Postbox {
+    sender: mpsc::Sender<(NodeId, Post)>,
+    cut: Arc<AtomicBool>,
+}
+
+impl Postbox {
+    /// Sends something to a node; says whether there is hope of its arriving.
+    pub(super) fn put(&self, to: NodeId, post: Post) -> bool {
+        !self.cut.load(Ordering::Relaxed) && self.sender.try_send((to, post)).is_ok()
+    }
+}
+
+/// The topic a node listens on.
+pub(super) fn topic(node: NodeId) -> String {
+    format!("node:{node}")
+}
+
+/// Starts the task that publishes what is put into the postbox.
+pub(super) fn spawn(bus: Arc<dyn Bus>) -> Postbox {
+    let (sender, mut receiver) = mpsc::channel(WAITING);
+    let cut = Arc::new(AtomicBool::new(false));
+    let is_cut = cut.clone();
+    tokio::spawn(async move {
+        let mut batch = Vec::with_capacity(BATCH);
+        while receiver.recv_many(&mut batch, BATCH).await > 0 {
+            let mut by_node: HashMap<NodeId, Vec<Envelope>> = HashMap::new();
+            for (node, post) in batch.drain(..) {
+                by_node.entry(node).or_default().extend(Envelope::seal(post));
+            }
+            for (node, envelopes) in by_node {
+                let Ok(message) = serde_json::to_vec(&envelopes) else { continue };
+                let sent = bus.publish(&topic(node), Bytes::from(message)).await;
+                if is_cut.swap(sent.is_err(), Ordering::Relaxed) != sent.is_err() {
+                    match sent {
+                        Ok(()) => tracing::info!("the bus is back"),
+                        Err(error) => {
+                            tracing::warn!(%error, "customers of links owned elsewhere are told to wait");
+                        }
+                    }
+                }
+            }
+            // While it is cut nothing new comes in; what probes it is the refresh of the edges.
+            if is_cut.load(Ordering::Relaxed) {
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                is_cut.store(bus.publish("probe", Bytes::new()).await.is_err(), Ordering::Relaxed);
+            }
+        }
+    });
+    Postbox { sender, cut }
+}
+
+/// Reads what came for this node.
+pub(super) fn open(message: &[u8]) -> Vec<Post> {
+    let envelopes: Vec<Envelope> = serde_json::from_slice(message).unwrap_or_default();
+    envelopes.into_iter().filter_map(|envelope| envelope.open().ok()).collect()
+}
+
+// ---- the format ----
+
+#[derive(Serialize, Deserialize)]
+enum Envelope {
+    Command {
+        link: String,
+        customer: Person,
+        session: Uuid,
+        node: Uuid,
+        socket: u64,
+        action: Deed,
+    },
+    Connected {
+        link: String,
+        customer: Person,
+        node: Uuid,
+        online: bool,
+        opened: bool,
+        page: Option<String>,
+    },
+    Letter {
+        customer: Uuid,
+        socket: Option<u64>,
+        news: News,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Person {
+    id: Uuid,
+    tenant: String,
+    localpart: String,
+    name: Option<String>,
+    conversations: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Deed {
+    Start {
+        id: String,
+        fresh: Uuid,
+        queue: Option<String>,
+        subject: Option<String>,
+        answers: Vec<(String, String)>,
+    },
+    Message {
+        id: String,
+        fresh: Uuid,
+        text: String,
+        reply_to: Option<u64>,
+    },
+    End {
+        id: String,
+    },
+    Typing {
+        on: bool,
+    },
+    Read {
+        seq: u64,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+enum News {
+    Head { conversation: Uuid, seq: u64 },
+    Waiting { conversation: Uuid, queue: String, position: u32, eta_s: Option<u32> },
+    Active { conversation: Uuid, queue: String, agent: String },
+    Closed { conversation: Uuid, queue: String, reason: u8 },
+    Receipt { conversation: Uuid, delivered: u64, read: u64 },
+    Typing { on: bool, name: String },
+    Ack { id: String, conversation: Uuid, seq: Option<u64>, at: i64 },
+    Refused { id: Option<String>, error: u8 },
+}
+
+const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
+const ERRORS: [CommandError; 4] = [
+    CommandError::UnknownQueue,
+    CommandError::NotOpen,
+    CommandError::UnknownTenant,
+    CommandError::Overloaded,
+];
+
+fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {
+    all.iter().position(|other| other == one).and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
+}
+
+fn strings(answers: &[(Arc<str>, Arc<str>)]) -> Vec<(String, String)> {
+    answers.iter().map(|(field, value)| (field.to_string(), value.to_string())).collect()
+}
+
+impl Envelope {
+    /// None where it is nothing that travels.
+    fn seal(post: Post) -> Option<Self> {
+        Some(match post {
+            Post::ToOwner(link, ToOwner::Command(command)) => Self::Command {
+                link: link.to_string(),
+                customer: Person::from(&command.customer),
+                session: command.session.0,
+                node: command.socket.node.0,
+                socket: command.socket.socket,
+                action: Deed::from(&command.action),
+            },
+            Post::ToOwner(link, ToOwner::Connected(connection)) => Self::Connected {
+                link: link.to_string(),
+                customer: Person::from(&connection.customer),
+                node: connection.node.0,
+                online: connection.online,
+                opened: connection.opened,
+                page: connection.page.as_deref().map(str::to_owned),
+            },
+            Post::ToEdge { customer, socket, letter } => {
+                Self::Letter { customer: customer.0, socket, news: News::from(&letter)? }
+            }
+        })
+    }
+
+    fn open(self) -> Result<Post, BadName> {
+        Ok(match self {
+            Self::Command { link, customer, session, node, socket, action } => {
+                let command = CustomerCommand {
+                    customer: customer.open()?,
+                    session: SessionId(session),
+                    socket: SocketAddress { node: NodeId(node), socket },
+                    action: action.open()?,
+                };
+                Post::ToOwner(LinkDomain::new(&link)?, ToOwner::Command(Box::new(command)))
+            }
+            Self::Connected { link, customer, node, online, opened, page } => {
+                let connection = CustomerConnection {
+                    customer: customer.open()?,
+                    node: NodeId(node),
+                    online,
+                    opened,
+                    page: page.map(Arc::from),
+                };
+                Post::ToOwner(LinkDomain::new(&link)?, ToOwner::Connected(connection))
+            }
+            Self::Letter { customer, socket, news } => {
+                Post::ToEdge { customer: CustomerId(customer), socket, letter: news.open()? }
+            }
+        })
+    }
+}
+
+impl From<&Customer> for Person {
+    fn from(customer: &Customer) -> Self {
+        Self {
+            id: customer.id.0,
+            tenant: customer.tenant.to_string(),
+            localpart: customer.localpart.to_string(),
+            name: customer.name.as_deref().map(str::to_owned),
+            conversations: customer.conversations,
+        }
+    }
+}
+
+impl Person {
+    fn open(self) -> Result<Customer, BadName> {
+        Ok(Customer {
+            id: CustomerId(self.id),
+            tenant: TenantKey::new(&self.tenant)?,
+            localpart: Localpart::new(&self.localpart)?,
+            name: self.name.map(Arc::from),
+            conversations: self.conversations,
+        })
+    }
+}
+
+impl From<&CustomerAction> for Deed {
+    fn from(action: &CustomerAction) -> Self {
+        match action {
+            CustomerAction::Start { id, fresh, queue, subject, answers } => Self::Start {
+                id: id.to_string(),
+                fresh: fresh.0,
+                queue: queue.as_ref().map(ToString::to_string),
+                subject: subject.as_deref().map(str::to_owned),
+                answers: strings(answers),
+            },
+            CustomerAction::Message { id, fresh, text, reply_to } => Self::Message {
+                id: id.to_string(),
+                fresh: fresh.0,
+                text: text.to_string(),
+                reply_to: reply_to.map(|seq| seq.0),
+            },
+            CustomerAction::End { id } => Self::End { id: id.to_string() },
+            CustomerAction::Typing { on } => Self::Typing { on: *on },
+            CustomerAction::Read { seq } => Self::Read { seq: seq.0 },
+        }
+    }
+}
+
+impl Deed {
+    fn open(self) -> Result<CustomerAction, BadName> {
+        Ok(match self {
+            Self::Start { id, fresh, queue, subject, answers } => CustomerAction::Start {
+                id: CommandId::new(&id)?,
+                fresh: ConversationId(fresh),
+                queue: queue.as_deref().map(QueueKey::new).transpose()?,
+                subject: subject.map(Arc::from),
+                answers: answers.into_iter().map(|(f, v)| (f.into(), v.into())).collect(),
+            },
+            Self::Message { id, fresh, text, reply_to } => CustomerAction::Message {
+                id: CommandId::new(&id)?,
+                fresh: ConversationId(fresh),
+                text: text.into(),
+                reply_to: reply_to.map(Seq),
+            },
+            Self::End { id } => CustomerAction::End { id: CommandId::new(&id)? },
+            Self::Typing { on } => CustomerAction::Typing { on },
+            Self::Read { seq } => CustomerAction::Read { seq: Seq(seq) },
+        })
+    }
+}
+
+impl News {
+    fn from(letter: &Letter) -> Option<Self> {
+        Some(match letter {
+            Letter::Notice(CustomerNotice::Entry(row)) => {
+                Self::Head { conversation: row.conversation.0, seq: row.seq?.0 }
+            }
+            Letter::Head { conversation, seq } => {
+                Self::Head { conversation: conversation.0, seq: seq.0 }
+            }
+            Letter::Notice(CustomerNotice::State(state)) => Self::from_state(state),
+            Letter::Notice(CustomerNotice::Receipt { conversation, delivered, read }) => {
+                Self::Receipt { conversation: conversation.0, delivered: delivered.0, read: read.0 }
+            }
+            Letter::Notice(CustomerNotice::Typing { on, name }) => {
+                Self::Typing { on: *on, name: name.to_string() }
+            }
+            Letter::Answer(Answer::Ack { id, acked }) => Self::Ack {
+                id: id.to_string(),
+                conversation: acked.conversation.0,
+                seq: acked.seq.map(|seq| seq.0),
+                at: acked.at.0,
+            },
+            Letter::Answer(Answer::Refused { id, error }) => Self::Refused {
+                id: id.as_ref().map(ToString::to_string),
+                error: number(&ERRORS, error),
+            },
+            // A node says goodbye to its own sockets.
+            Letter::Bye { .. } => return None,
+        })
+    }
+
+    fn from_state(state: &CustomerState) -> Self {
+        let (conversation, queue) = (state.conversation.0, state.queue.to_string());
+        match &state.phase {
+            Phase::Waiting { position, eta_s } => {
+                Self::Waiting { conversation, queue, position: *position, eta_s: *eta_s }
+            }
+            Phase::Active { agent } => {
+                Self::Active { conversation, queue, agent: agent.to_string() }
+            }
+            Phase::Closed { reason } => {
+                Self::Closed { conversation, queue, reason: number(&REASONS, reason) }
+            }
+        }
+    }
+
+    fn open(self) -> Result<Letter, BadName> {
+        let state = |conversation: Uuid, queue: &str, phase: Phase| {
+            Ok(Letter::Notice(CustomerNotice::State(CustomerState {
+                conversation: ConversationId(conversation),
+                queue: QueueKey::new(queue)?,
+                phase,
+            })))
+        };
+        let unknown = BadName { what: "news", rule: "is of another version" };
+        Ok(match self {
+            Self::Head { conversation, seq } => {
+                Letter::Head { conversation: ConversationId(conversation), seq: Seq(seq) }
+            }
+            Self::Waiting { conversation, queue, position, eta_s } => {
+                return state(conversation, &queue, Phase::Waiting { position, eta_s });
+            }
+            Self::Active { conversation, queue, agent } => {
+                return state(conversation, &queue, Phase::Active { agent: agent.into() });
+            }
+            Self::Closed { conversation, queue, reason } => {
+                let reason = *REASONS.get(usize::from(reason)).ok_or(unknown)?;
+                return state(conversation, &queue, Phase::Closed { reason });
+            }
+            Self::Receipt { conversation, delivered, read } => {
+                Letter::Notice(CustomerNotice::Receipt {
+                    conversation: ConversationId(conversation),
+                    delivered: Seq(delivered),
+                    read: Seq(read),
+                })
+            }
+            Self::Typing { on, name } => {
+                Letter::Notice(CustomerNotice::Typing { on, name: name.into() })
+            }
+            Self::Ack { id, conversation, seq, at } => Letter::Answer(Answer::Ack {
+                id: CommandId::new(&id)?,
+                acked: Acked {
+                    conversation: ConversationId(conversation),
+                    seq: seq.map(Seq),
+                    at: Timestamp(at),
+                },
+            }),
+            Self::Refused { id, error } => Letter::Answer(Answer::Refused {
+                id: id.as_deref().map(CommandId::new).transpose()?,
+                error: *ERRORS.get(usize::from(error)).ok_or(unknown)?,
+            }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_posted_is_what_is_read() {
+        let customer = Customer {
+            id: CustomerId(Uuid::from_u128(7)),
+            tenant: TenantKey::new("acme").unwrap(),
+            localpart: Localpart::new("abc").unwrap(),
+            name: Some("Zoë".into()),
+            conversations: 3,
+        };
+        let node = NodeId(Uuid::from_u128(1));
+        let command = CustomerCommand {
+            customer: customer.clone(),
+            session: SessionId(Uuid::from_u128(2)),
+            socket: SocketAddress { node, socket: 9 },
+            action: CustomerAction::Message {
+                id: CommandId::new("m1").unwrap(),
+                fresh: ConversationId(Uuid::from_u128(3)),
+                text: "🙂 \u{2060}".into(),
+                reply_to: Some(Seq(4)),
+            },
+        };
+        let link = LinkDomain::new("chat.example.org").unwrap();
+        let post = Post::ToOwner(link.clone(), ToOwner::Command(Box::new(command.clone())));
+        let bytes = serde_json::to_vec(&[Envelope::seal(post).unwrap()]).unwrap();
+        match open(&bytes).pop() {
+            Some(Post::ToOwner(to, ToOwner::Command(read))) => {
+                assert_eq!((to, *read), (link, command));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_reason_and_error_travels() {
+        for reason in REASONS {
+            assert_eq!(REASONS[usize::from(number(&REASONS, &reason))], reason);
+        }
+        for error in ERRORS {
+            assert_eq!(ERRORS[usize::from(number(&ERRORS, &error))], error);
+        }
+    }
+
+    #[test]
+    fn what_another_version_or_a_stranger_posts_is_dropped() {
+        assert!(open(b"not json").is_empty());
+        assert!(open(br#"[{"Letter":{"customer":"x"}}]"#).is_empty());
+        let bad = Envelope::Letter {
+            customer: Uuid::nil(),
+            socket: None,
+            news: News::Refused { id: None, error: 99 },
+        };
+        assert!(open(&serde_json::to_vec(&[bad]).unwrap()).is_empty());
+    }
+}

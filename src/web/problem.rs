@@ -1,0 +1,76 @@
+//! What went wrong, as a problem document (RFC 9457).
+//!
+//! Invariants: a problem tells nothing that only its operator should know. Any page may read it:
+//! that is how the widget learns why it was refused.
+
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+};
+use hyper::{HeaderMap, StatusCode};
+use serde::Serialize;
+use warp::Rejection;
+use warp::reply::Response;
+
+/// One thing that went wrong.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    detail: String,
+    headers: HeaderMap,
+}
+
+/// The document itself; its type is `about:blank`, so the title is the status's own.
+#[derive(Debug, Serialize)]
+struct Document<'a> {
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
+impl Problem {
+    /// A problem of this status.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), headers: HeaderMap::new() }
+    }
+
+    /// A problem that may be gone after so many seconds.
+    pub fn for_now(status: StatusCode, detail: impl Into<String>, retry_after_s: u16) -> Self {
+        Self::new(status, detail).with(RETRY_AFTER, retry_after_s.into())
+    }
+
+    /// The same with another header.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The answer.
+    pub fn into_response(self) -> Response {
+        let document = Document {
+            title: self.status.canonical_reason().unwrap_or_default(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+        };
+        let body = serde_json::to_string(&document).unwrap_or_default();
+        let mut response = Response::new(body.into());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        response
+    }
+}
+
+/// What no route took.
+pub(super) fn of(rejection: &Rejection) -> Problem {
+    if rejection.is_not_found() {
+        Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
+    } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address takes another method")
+    } else {
+        Problem::new(StatusCode::BAD_REQUEST, "this request cannot be understood")
+    }
+}

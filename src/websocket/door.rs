@@ -1,0 +1,102 @@
+//! What a socket needs of the customers' side of the node.
+//!
+//! Invariant: these are the methods of [`Edge`] and [`CustomerSocket`] and nothing more; they are
+//! traits so that a test can play the other side word by word.
+
+use std::sync::Arc;
+
+use crate::chat::event::CustomerAction;
+use crate::chat::ids::{ConversationId, Seq, TenantKey};
+use crate::ports::store::StoreError;
+use crate::runtime::edge::{
+    CustomerSocket, Edge, HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantView,
+    Welcome,
+};
+
+/// Where customers come in: see [`Edge`].
+pub trait Door: Clone + Send + Sync + 'static {
+    /// One customer's end.
+    type End: CustomerEnd;
+
+    /// See [`Edge::tenant`].
+    fn tenant(
+        &self,
+        key: &TenantKey,
+    ) -> impl Future<Output = Result<Option<Arc<TenantView>>, StoreError>> + Send;
+
+    /// See [`Edge::open`].
+    fn open(
+        &self,
+        tenant: &Arc<TenantView>,
+        opening: Opening,
+    ) -> impl Future<Output = Result<(Welcome, Self::End), OpenError>> + Send;
+}
+
+/// One customer who came in: see [`CustomerSocket`].
+pub trait CustomerEnd: Send + 'static {
+    /// See [`CustomerSocket::next`]. Safe to cancel.
+    fn next(&mut self) -> impl Future<Output = Outbound> + Send;
+
+    /// See [`CustomerSocket::fresh`].
+    fn fresh(&self) -> ConversationId;
+
+    /// See [`CustomerSocket::submit`].
+    fn submit(
+        &mut self,
+        action: CustomerAction,
+    ) -> impl Future<Output = Result<(), SubmitError>> + Send;
+
+    /// See [`CustomerSocket::page`].
+    fn page(&mut self, page: Option<Arc<str>>);
+
+    /// See [`CustomerSocket::history`].
+    fn history(
+        &mut self,
+        conversation: Option<ConversationId>,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Option<HistoryPage>, StoreError>> + Send;
+}
+
+impl Door for Edge {
+    type End = CustomerSocket;
+
+    async fn tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
+        Self::tenant(self, key).await
+    }
+
+    async fn open(
+        &self,
+        tenant: &Arc<TenantView>,
+        opening: Opening,
+    ) -> Result<(Welcome, CustomerSocket), OpenError> {
+        Self::open(self, tenant, opening).await
+    }
+}
+
+impl CustomerEnd for CustomerSocket {
+    async fn next(&mut self) -> Outbound {
+        Self::next(self).await
+    }
+
+    fn fresh(&self) -> ConversationId {
+        Self::fresh(self)
+    }
+
+    async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {
+        Self::submit(self, action).await
+    }
+
+    fn page(&mut self, page: Option<Arc<str>>) {
+        Self::page(self, page);
+    }
+
+    async fn history(
+        &mut self,
+        conversation: Option<ConversationId>,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Option<HistoryPage>, StoreError> {
+        Self::history(self, conversation, before, limit).await
+    }
+}

@@ -1,0 +1,114 @@
+//! Whose pages may speak to a tenant.
+//!
+//! Invariant: an origin is scheme, host and port, all three equal; nothing is a pattern.
+
+use hyper::HeaderMap;
+use hyper::header::ORIGIN;
+use url::{Origin, Url};
+
+use crate::ports::store::Tenant;
+
+/// What a request's `Origin` means to a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// A page of the tenant's, from this origin.
+    Page(&'a str),
+    /// No page at all, and the tenant does not insist on one.
+    Native,
+    /// Anything else.
+    Refused,
+}
+
+/// Judges a request by its headers.
+pub fn judge<'a>(headers: &'a HeaderMap, tenant: &Tenant) -> Verdict<'a> {
+    let mut given = headers.get_all(ORIGIN).iter();
+    let (first, second) = (given.next(), given.next());
+    match (first.map(|origin| origin.to_str()), second) {
+        (None, _) if tenant.origin_required => Verdict::Refused,
+        (None, _) => Verdict::Native,
+        (Some(Ok(origin)), None) if is_listed(origin, &tenant.origins) => Verdict::Page(origin),
+        _ => Verdict::Refused,
+    }
+}
+
+fn is_listed(given: &str, listed: &[String]) -> bool {
+    if given == "null" {
+        return false;
+    }
+    listed.iter().any(|one| one == given)
+        || parse(given)
+            .is_some_and(|given| listed.iter().any(|one| parse(one) == Some(given.clone())))
+}
+
+/// The origin a text names, without regard to case, default ports and a path behind it; none where
+/// it is opaque (`data:`, `file:`), for such are never the same.
+fn parse(text: &str) -> Option<Origin> {
+    Some(Url::parse(text).ok()?.origin()).filter(Origin::is_tuple)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::HeaderValue;
+
+    use super::*;
+    use crate::websocket::scripted::tenant;
+
+    fn judged(origins: &[&str], listed: &[&str], required: bool) -> bool {
+        let mut tenant = tenant();
+        tenant.origins = listed.iter().map(ToString::to_string).collect();
+        tenant.origin_required = required;
+        let mut headers = HeaderMap::new();
+        for origin in origins {
+            headers.append(ORIGIN, HeaderValue::from_bytes(origin.as_bytes()).unwrap());
+        }
+        judge(&headers, &tenant) != Verdict::Refused
+    }
+
+    #[test]
+    fn only_listed_origins_pass() {
+        let listed =
+            ["https://www.acme.example", "http://localhost:8080", "https://b.example:8443/"];
+        let table = [
+            ("https://www.acme.example", true),
+            ("https://www.acme.example:443", true),
+            ("HTTPS://WWW.ACME.EXAMPLE", true),
+            ("http://localhost:8080", true),
+            ("https://b.example:8443", true),
+            ("http://www.acme.example", false),
+            ("https://acme.example", false),
+            ("https://evil.www.acme.example", false),
+            ("https://www.acme.example.evil.example", false),
+            ("https://www.acme.example:8443", false),
+            ("http://localhost", false),
+            ("https://localhost:8080", false),
+            ("https://b.example", false),
+            ("null", false),
+            ("", false),
+            ("*", false),
+            ("www.acme.example", false),
+            ("https://www.acme.examplé", false),
+        ];
+        for (origin, passes) in table {
+            assert_eq!(judged(&[origin], &listed, false), passes, "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn opaque_origins_are_never_the_same() {
+        assert!(!judged(&["null"], &["null"], false));
+        assert!(!judged(&["file:///a"], &["file:///b"], false));
+    }
+
+    #[test]
+    fn without_an_origin_it_is_the_tenants_choice() {
+        assert!(judged(&[], &[], false));
+        assert!(!judged(&[], &["https://www.acme.example"], true));
+        assert!(!judged(&["https://a.example"], &[], false), "an empty list lets no page in");
+    }
+
+    #[test]
+    fn two_origins_are_none() {
+        let one = "https://www.acme.example";
+        assert!(!judged(&[one, one], &[one], false));
+    }
+}

@@ -1,0 +1,168 @@
+//! What a socket is told, in frames.
+//!
+//! Invariant: pure; frames come out in the order in which they are to be sent.
+
+use crate::bridge::xmpp_to_custom::frame;
+use crate::chat::effect::Phase;
+use crate::chat::ids::CommandId;
+use crate::runtime::admission::{Limits, TooMany};
+use crate::runtime::edge::{ByeReason, HistoryPage, OpenError, Outbound, SubmitError, Welcome};
+use crate::wire::{self, Entries, Entry, ErrorCode, ErrorFrame, ServerFrame};
+
+use super::manners::{Farewell, close, too_many};
+
+/// Puts what the edge has for a socket behind `frames`; where it is the end, says how.
+pub fn tell(outbound: Outbound, frames: &mut Vec<ServerFrame>) -> Result<(), Farewell> {
+    match outbound {
+        Outbound::Entry(row) => {
+            frames.extend(frame::entry(&row).map(Box::new).map(ServerFrame::Entry));
+        }
+        Outbound::Entries { conversation, rows, more } => {
+            let entries = rows.iter().filter_map(|row| frame::entry(row)).collect();
+            rest(&conversation.to_string(), frame::parts(entries), more, frames);
+        }
+        Outbound::Ack { id, acked } => frames.push(ServerFrame::Ack(frame::ack(&id, acked))),
+        Outbound::Refused { id, error } => {
+            frames.push(ServerFrame::Error(frame::refused(id.as_ref(), error)));
+        }
+        Outbound::State(state) => frames.push(ServerFrame::State(frame::state(&state))),
+        Outbound::Receipt { conversation, delivered, read } => {
+            frames.push(ServerFrame::Receipt(frame::receipt(conversation, delivered, read)));
+        }
+        Outbound::Typing { on, name } => {
+            let name = name.as_ref().to_owned();
+            frames.push(ServerFrame::Typing(wire::Typing { on, name }));
+        }
+        Outbound::Bye { reason, reconnect_after_ms } => {
+            let (code, reason) = match reason {
+                ByeReason::Restart => (close::RESTART, "restart"),
+                ByeReason::Slow => (close::POLICY, "slow"),
+            };
+            return Err(Farewell::bye(code, reason, Some(reconnect_after_ms)));
+        }
+    }
+    Ok(())
+}
+
+/// The frames that answer a `hello`: an error where its token was no good, the welcome, what of the
+/// entries did not fit into it, and the place in line.
+pub fn welcome(opened: Welcome, limits: &Limits) -> Vec<ServerFrame> {
+    let mut frames = Vec::with_capacity(2);
+    if opened.token_refused {
+        frames.push(error(ErrorCode::Unauthorized, "the session is not known any more", None));
+    }
+    let entries = opened.entries.iter().filter_map(|row| frame::entry(row)).collect();
+    let mut parts = frame::parts(entries).into_iter();
+    let entries = parts.next().unwrap_or_default();
+    let parts: Vec<_> = parts.collect();
+    let of = entries.first().map(|entry| entry.conversation.clone()).unwrap_or_default();
+    let (conversation, receipt, line) = opened.conversation.map_or((None, None, None), |current| {
+        let state = &current.state;
+        let receipt = frame::receipt(state.conversation, current.delivered, current.read);
+        let told = receipt.delivered.is_some() || receipt.read.is_some();
+        let waits = matches!(state.phase, Phase::Waiting { .. });
+        (
+            Some(frame::conversation(state, current.head)),
+            told.then_some(receipt),
+            waits.then(|| frame::state(state)),
+        )
+    });
+    frames.push(ServerFrame::Welcome(Box::new(wire::Welcome {
+        session: wire::SessionInfo {
+            token: opened.token,
+            customer: opened.customer.to_string(),
+            expires: opened.expires_at.0,
+        },
+        conversation,
+        entries,
+        more: opened.more || !parts.is_empty(),
+        receipt,
+        limits: wire::Limits {
+            frame_bytes: number(wire::FRAME_BYTES),
+            text_chars: number(wire::TEXT_CHARS),
+            file_bytes: 0,
+            messages_per_second: limits.messages_per_second,
+        },
+        now: opened.now.0,
+    })));
+    rest(&of, parts, opened.more, &mut frames);
+    frames.extend(line.map(ServerFrame::State));
+    frames
+}
+
+/// The rest of a welcome, in as many frames as it takes; each but the last says that more follow.
+fn rest(conversation: &str, parts: Vec<Vec<Entry>>, more: bool, frames: &mut Vec<ServerFrame>) {
+    let last = parts.len().saturating_sub(1);
+    frames.extend(parts.into_iter().enumerate().map(|(number, entries)| {
+        ServerFrame::Entries(Entries {
+            conversation: conversation.to_owned(),
+            entries,
+            more: more || number < last,
+            answers: None,
+        })
+    }));
+}
+
+/// The answer to `history`. What does not fit one frame is left for the next question.
+pub fn history(id: &CommandId, found: Option<HistoryPage>) -> ServerFrame {
+    let Some(page) = found else {
+        return error(ErrorCode::NotOpen, "there is no such conversation", Some(id));
+    };
+    let entries = page.rows.iter().filter_map(|row| frame::entry(row)).collect();
+    let (entries, left_out) = frame::last_part(entries);
+    ServerFrame::Entries(Entries {
+        conversation: page.conversation.to_string(),
+        entries,
+        more: page.more || left_out,
+        answers: Some(id.to_string()),
+    })
+}
+
+/// How a socket ends whose `hello` was refused.
+pub fn not_opened(why: &OpenError) -> Farewell {
+    match why {
+        OpenError::Identity(reason) => {
+            let told = error(ErrorCode::Unauthorized, reason, None);
+            Farewell::after(close::IDENTITY, "identity refused", told)
+        }
+        OpenError::RateLimited { retry_after_ms } => {
+            Farewell::bye(close::RATE, "rate", Some(*retry_after_ms))
+        }
+        OpenError::Unavailable { retry_after_ms } => {
+            Farewell::bye(close::INTERNAL, "unavailable", Some(*retry_after_ms))
+        }
+    }
+}
+
+/// The answer to a durable command that was not taken.
+pub fn not_submitted(id: &CommandId, why: SubmitError) -> ServerFrame {
+    match why {
+        SubmitError::Unavailable { retry_after_ms } => unavailable(id, retry_after_ms),
+        SubmitError::RateLimited { retry_after_ms } => {
+            too_many(Some(id.to_string()), TooMany { retry_after_ms })
+        }
+    }
+}
+
+/// The answer to what cannot be done now.
+pub fn unavailable(id: &CommandId, retry_after_ms: u32) -> ServerFrame {
+    ServerFrame::Error(ErrorFrame {
+        code: ErrorCode::Unavailable,
+        message: "not now".to_owned(),
+        about: Some(id.to_string()),
+        retry_after_ms: Some(retry_after_ms),
+    })
+}
+
+fn error(code: ErrorCode, message: &str, about: Option<&CommandId>) -> ServerFrame {
+    ServerFrame::Error(ErrorFrame {
+        code,
+        message: message.to_owned(),
+        about: about.map(ToString::to_string),
+        retry_after_ms: None,
+    })
+}
+
+fn number(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,174 @@
+//! The other side of a socket, played word by word.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::door::{CustomerEnd, Door};
+use crate::chat::event::CustomerAction;
+use crate::chat::ids::{
+    ConversationId, CustomerId, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
+};
+use crate::ports::store::{StoreError, Tenant};
+use crate::runtime::edge::{
+    HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantView, Welcome,
+};
+
+/// What the other side was asked for.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Opened(Opening),
+    Submitted(CustomerAction),
+    Page(Option<Arc<str>>),
+    History(Option<ConversationId>, Option<Seq>, u32),
+    Dropped,
+}
+
+/// How it answers.
+pub(crate) struct Part {
+    pub(crate) tenant: Result<Option<Tenant>, StoreError>,
+    pub(crate) open: Option<Result<Welcome, OpenError>>,
+    pub(crate) submit: Result<(), SubmitError>,
+    pub(crate) history: Option<Result<Option<HistoryPage>, StoreError>>,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        Self {
+            tenant: Ok(Some(tenant())),
+            open: Some(Ok(welcome())),
+            submit: Ok(()),
+            history: None,
+        }
+    }
+}
+
+/// A door with one customer behind it.
+#[derive(Clone)]
+pub(crate) struct Scripted(Arc<Mutex<Inner>>);
+
+struct Inner {
+    part: Part,
+    says: Option<mpsc::UnboundedReceiver<Outbound>>,
+    hears: mpsc::UnboundedSender<Heard>,
+}
+
+/// The test's hand.
+pub(crate) struct Hand {
+    pub(crate) say: mpsc::UnboundedSender<Outbound>,
+    pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
+}
+
+pub(crate) struct End {
+    door: Scripted,
+    says: mpsc::UnboundedReceiver<Outbound>,
+    hears: mpsc::UnboundedSender<Heard>,
+}
+
+impl Scripted {
+    pub(crate) fn new(part: Part) -> (Self, Hand) {
+        let (say, says) = mpsc::unbounded_channel();
+        let (hears, heard) = mpsc::unbounded_channel();
+        let inner = Inner { part, says: Some(says), hears };
+        (Self(Arc::new(Mutex::new(inner))), Hand { say, heard })
+    }
+}
+
+impl Door for Scripted {
+    type End = End;
+
+    async fn tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
+        let inner = self.0.lock().unwrap();
+        let found = inner.part.tenant.clone()?.filter(|tenant| tenant.key == *key);
+        Ok(found.map(view))
+    }
+
+    async fn open(
+        &self,
+        _tenant: &Arc<TenantView>,
+        opening: Opening,
+    ) -> Result<(Welcome, End), OpenError> {
+        let mut inner = self.0.lock().unwrap();
+        inner.hears.send(Heard::Opened(opening)).unwrap();
+        let hears = inner.hears.clone();
+        let opened = inner.part.open.take().unwrap_or_else(|| Ok(welcome()))?;
+        let says = inner.says.take().unwrap();
+        Ok((opened, End { door: self.clone(), says, hears }))
+    }
+}
+
+impl CustomerEnd for End {
+    async fn next(&mut self) -> Outbound {
+        match self.says.recv().await {
+            Some(outbound) => outbound,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn fresh(&self) -> ConversationId {
+        ConversationId(Uuid::nil())
+    }
+
+    async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {
+        self.hears.send(Heard::Submitted(action)).unwrap();
+        self.door.0.lock().unwrap().part.submit
+    }
+
+    fn page(&mut self, page: Option<Arc<str>>) {
+        self.hears.send(Heard::Page(page)).unwrap();
+    }
+
+    async fn history(
+        &mut self,
+        conversation: Option<ConversationId>,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Option<HistoryPage>, StoreError> {
+        self.hears.send(Heard::History(conversation, before, limit)).unwrap();
+        self.door.0.lock().unwrap().part.history.take().unwrap_or(Ok(None))
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let _ = self.hears.send(Heard::Dropped);
+    }
+}
+
+/// A tenant with one page.
+pub(crate) fn tenant() -> Tenant {
+    Tenant {
+        key: TenantKey::new("acme").unwrap(),
+        name: "Acme".into(),
+        link: LinkDomain::new("chat.example.org").unwrap(),
+        origins: vec!["https://www.acme.example".to_owned()],
+        origin_required: false,
+        color: Some("#112233".to_owned()),
+        locale: None,
+        identity_secret: None,
+        idle_close_ms: 600_000,
+    }
+}
+
+/// The same, as the edges know it.
+pub(crate) fn view(tenant: Tenant) -> Arc<TenantView> {
+    let sales = QueueKey::new("sales").unwrap();
+    let queues =
+        vec![(QueueKey::default_queue(), "Everyone".into()), (sales, "Sales & more".into())];
+    Arc::new(TenantView { tenant, queues, online: true })
+}
+
+/// The welcome of one who was never here.
+pub(crate) fn welcome() -> Welcome {
+    Welcome {
+        token: "s3cret".to_owned(),
+        customer: CustomerId(Uuid::from_u128(0xcc)),
+        expires_at: Timestamp(2_000),
+        token_refused: false,
+        conversation: None,
+        entries: Vec::new(),
+        more: false,
+        now: Timestamp(1_000),
+    }
+}

@@ -1,0 +1,166 @@
+//! Tenants, queues, agents; each change is seen by the revision.
+
+use couplet::chat::ids::{LinkDomain, Pos, Seq};
+use couplet::chat::model::{AgentSettings, CloseReason, QueueSettings, Role, State, Strategy};
+use couplet::ports::store::{Directory, Log, Sessions, StoreError, Transcripts};
+use secrecy::ExposeSecret;
+
+use super::fixture::*;
+use crate::support::db::Db;
+
+suite!(
+    tenants,
+    revision_rises_with_every_change,
+    removing_a_tenant_removes_all,
+    settings_of_a_link
+);
+
+fn agent(who: &str, queues: &[&str]) -> AgentSettings {
+    AgentSettings {
+        jid: jid(who),
+        name: "Ålice 🎧".into(),
+        capacity: 3,
+        role: Role::Agent,
+        queues: queues.iter().map(|name| queue(name)).collect(),
+    }
+}
+
+fn settings(name: &str) -> QueueSettings {
+    QueueSettings {
+        key: queue(name),
+        name: "Vertrieb & Co".into(),
+        strategy: Strategy::RoundRobin,
+        offer_ms: 12_345,
+    }
+}
+
+async fn tenants(db: &Db) {
+    assert_eq!(db.store.tenants().await.expect("read").len(), 0);
+    for name in ["beta", "acme"] {
+        db.store.add_tenant(&tenant(name)).await.expect("added");
+    }
+    let refused = db.store.add_tenant(&tenant("acme")).await;
+    assert_eq!(refused, Err(StoreError::Exists("the tenant acme".to_owned())));
+    let found = db.store.tenants().await.expect("read");
+    assert_eq!(
+        found.iter().map(|tenant| tenant.key.as_str()).collect::<Vec<_>>(),
+        ["acme", "beta"]
+    );
+    let found = db.store.tenant(&key("acme")).await.expect("read").expect("there");
+    let expected = tenant("acme");
+    assert_eq!(
+        (found.name, found.link, found.origins, found.origin_required),
+        (expected.name, expected.link, expected.origins, expected.origin_required)
+    );
+    assert_eq!(
+        (found.color, found.locale, found.idle_close_ms),
+        (expected.color, expected.locale, expected.idle_close_ms)
+    );
+    assert_eq!(found.identity_secret.expect("a secret").expose_secret(), "hush");
+    assert!(db.store.tenant(&key("gamma")).await.expect("read").is_none());
+    let queues = db.store.queues(&key("acme")).await.expect("read");
+    assert_eq!(queues.iter().map(|queue| queue.key.as_str()).collect::<Vec<_>>(), ["default"]);
+    assert_eq!(db.store.queues(&key("gamma")).await, Ok(Vec::new()));
+}
+
+async fn revision_rises_with_every_change(db: &Db) {
+    let acme = key("acme");
+    let mut last = db.store.revision(&link()).await.expect("read");
+    assert_eq!(last, 0);
+    let mut risen = async |what: &str| {
+        let now = db.store.revision(&link()).await.expect("read");
+        assert!(now > last, "{what}");
+        last = now;
+    };
+    db.store.add_tenant(&tenant("acme")).await.expect("added");
+    risen("a tenant").await;
+    db.store.put_queue(&acme, &settings("sales")).await.expect("added");
+    risen("a queue").await;
+    db.store.put_queue(&acme, &settings("sales")).await.expect("the same");
+    risen("the queue anew").await;
+    db.store.put_agent(&acme, &agent("a@x", &["sales", "default"])).await.expect("added");
+    risen("an agent").await;
+    let mut changed = agent("a@x", &["sales"]);
+    changed.capacity = 9;
+    changed.role = Role::Supervisor;
+    db.store.put_agent(&acme, &changed).await.expect("written anew");
+    risen("the agent anew").await;
+    assert_eq!(db.store.agents(&acme).await.expect("read"), [changed]);
+    db.store.remove_queue(&acme, &queue("sales")).await.expect("removed");
+    risen("a queue less").await;
+    assert_eq!(db.store.agents(&acme).await.expect("read")[0].queues, []);
+    db.store.remove_agent(&acme, &jid("a@x")).await.expect("removed");
+    risen("an agent less").await;
+    db.store.remove_tenant(&acme).await.expect("removed");
+    risen("a tenant less").await;
+    for (refused, missing) in [
+        (db.store.put_queue(&acme, &settings("sales")).await, "the tenant acme"),
+        (db.store.remove_tenant(&acme).await, "the tenant acme"),
+    ] {
+        assert_eq!(refused, Err(StoreError::Missing(missing.to_owned())));
+    }
+}
+
+async fn settings_of_a_link(db: &Db) {
+    let acme = key("acme");
+    for name in ["acme", "beta"] {
+        db.store.add_tenant(&tenant(name)).await.expect("added");
+    }
+    let mut far = tenant("far");
+    far.link = LinkDomain::new("other.example.org").expect("a domain");
+    db.store.add_tenant(&far).await.expect("added");
+    db.store.put_queue(&acme, &settings("sales")).await.expect("added");
+    // The same agent serves two tenants; another differs from him by the case of a letter.
+    let both = agent("élan@example.org", &["default", "sales"]);
+    db.store.put_agent(&acme, &both).await.expect("added");
+    db.store.put_agent(&acme, &agent("Élan@example.org", &[])).await.expect("added");
+    db.store
+        .put_agent(&key("beta"), &agent("élan@example.org", &["default"]))
+        .await
+        .expect("added");
+    let refused = db.store.put_agent(&key("beta"), &agent("b@x", &["sales"])).await;
+    assert_eq!(refused, Err(StoreError::Missing("the queue sales".to_owned())));
+    let refused = db.store.remove_queue(&acme, &queue("default")).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    let refused = db.store.remove_agent(&key("beta"), &jid("b@x")).await;
+    assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
+    let found = db.store.settings(&link()).await.expect("read");
+    let [first, second] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((first.key.as_str(), second.key.as_str()), ("acme", "beta"));
+    assert_eq!(first.queues, db.store.queues(&acme).await.expect("read"));
+    assert_eq!(first.queues[1], settings("sales"));
+    assert_eq!(first.agents.len(), 2);
+    assert!(first.agents.contains(&both));
+    assert_eq!(second.agents, [agent("élan@example.org", &["default"])]);
+    let far = db.store.settings(&far.link).await.expect("read");
+    assert_eq!(far.len(), 1);
+}
+
+async fn removing_a_tenant_removes_all(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let acme = key("acme");
+    db.store.put_agent(&acme, &agent("a@x", &["default"])).await.expect("added");
+    let batch = [opened(1, 1), said(2, 1, 1, "a"), opened(3, 2)];
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+    let refused = db.store.remove_tenant(&acme).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    let closed = |pos, number, seq| {
+        with_view(said(pos, number, seq, "bye"), number, |view| {
+            view.state = State::Closed { reason: CloseReason::Customer };
+        })
+    };
+    let ends = [closed(4, 1, 2), closed(5, 2, 1)];
+    db.store.append(&link(), epoch, &ends).await.expect("stored");
+    db.store.remove_tenant(&acme).await.expect("removed");
+
+    assert_eq!(db.store.conversation(conversation_id(1)).await, Ok(None));
+    assert_eq!(db.store.entries_after(conversation_id(1), Seq(0), 9).await, Ok(Vec::new()));
+    assert_eq!(db.store.session(&acme, &[1; 32]).await, Ok(None));
+    assert_eq!(db.store.customer_at(&link(), &customer(1).localpart).await, Ok(None));
+    assert_eq!(db.store.agents(&acme).await, Ok(Vec::new()));
+    assert_eq!(db.store.queues(&acme).await, Ok(Vec::new()));
+    let snapshot = db.store.snapshot(&link(), T0).await.expect("read");
+    assert_eq!(snapshot.head, Pos(5), "a position is never given twice");
+    assert_eq!(snapshot.tenants, []);
+    db.store.add_tenant(&tenant("acme")).await.expect("its name is free again");
+}

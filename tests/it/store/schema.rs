@@ -1,0 +1,178 @@
+//! Reaching the database: migrations, and what is said when it cannot be done.
+
+use couplet::ports::store::{Directory, Log, StoreError};
+use couplet::store::{Options, SqlStore};
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+use url::Url;
+
+use super::fixture::*;
+use crate::support::db::{Backend, Db, server};
+
+suite!(migrated_again, what_another_version_wrote, what_is_too_long);
+
+async fn migrated_again(db: &Db) {
+    db.store.ready().await.expect("ready");
+    acme(&db.store).await;
+    db.store.migrate().await.expect("nothing to do");
+    db.store.ready().await.expect("still ready");
+    assert_eq!(db.store.tenants().await.expect("read").len(), 1);
+    db.tamper("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m99999999_1_new', 1)")
+        .await;
+    db.store.migrate().await.expect("a newer schema is left alone");
+    db.store.ready().await.expect("and works");
+}
+
+async fn what_another_version_wrote(db: &Db) {
+    let epoch = acme(&db.store).await;
+    db.store.append(&link(), epoch, &[opened(1, 1)]).await.expect("stored");
+    db.tamper("UPDATE log SET kind = 'hologram'").await;
+    let read = db.store.rows(conversation_id(1), 0.into_pos(), 9.into_pos(), 9).await;
+    assert_eq!(read, Err(StoreError::Corrupt("the kind of row hologram".to_owned())));
+    db.tamper("UPDATE conversations SET state = 'sleeping'").await;
+    let read = db.store.snapshot(&link(), T0).await;
+    assert_eq!(read, Err(StoreError::Corrupt("the state sleeping".to_owned())));
+}
+
+trait IntoPos {
+    fn into_pos(self) -> couplet::chat::ids::Pos;
+}
+
+impl IntoPos for u64 {
+    fn into_pos(self) -> couplet::chat::ids::Pos {
+        couplet::chat::ids::Pos(self)
+    }
+}
+
+async fn what_is_too_long(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let mut append = opened(1, 1);
+    std::sync::Arc::make_mut(&mut append.row).pos = couplet::chat::ids::Pos(u64::MAX);
+    let refused = db.store.append(&link(), epoch, &[append]).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+}
+
+/// What connecting and asking whether it is ready says.
+async fn complaint(url: &str) -> String {
+    let options = Options { connections: 1, patience: Duration::from_secs(3) };
+    let ready = match SqlStore::connect(&SecretString::from(url), options).await {
+        Ok(store) => {
+            let ready = store.ready().await;
+            store.close().await;
+            ready
+        }
+        Err(cause) => Err(cause),
+    };
+    match ready {
+        Err(StoreError::Unavailable(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn holds(text: &str, word: &str) {
+    assert!(text.contains(word), "{text:?} says nothing of {word:?}");
+}
+
+fn keeps(text: &str, url: &Url) {
+    for secret in [url.as_str(), url.username(), url.password().unwrap_or("-no password-"), "pa55"]
+    {
+        assert!(!text.contains(secret), "{text:?} gives {secret:?} away");
+    }
+}
+
+#[tokio::test]
+async fn complaints_of_mysql() {
+    let db = Db::bare(Backend::Mysql).await;
+    let good = Url::parse(db.url.expose_secret()).expect("an address");
+    let text = complaint(good.as_str()).await;
+    holds(&text, "couplet migrate");
+    keeps(&text, &good);
+
+    let mut wrong = good.clone();
+    wrong.set_password(Some("pa55-wrong")).expect("a password");
+    let text = complaint(wrong.as_str()).await;
+    holds(&text, "user and password");
+    keeps(&text, &wrong);
+
+    let mut closed = wrong.clone();
+    closed.set_port(Some(1)).expect("a port");
+    let text = complaint(closed.as_str()).await;
+    holds(&text, "is the server running");
+    keeps(&text, &closed);
+
+    let mut nowhere = wrong.clone();
+    nowhere.set_host(Some("db.invalid")).expect("a host");
+    keeps(&complaint(nowhere.as_str()).await, &nowhere);
+
+    let mut missing = good.clone();
+    missing.set_path("couplet_that_is_not_there");
+    let text = complaint(missing.as_str()).await;
+    holds(&text, "create it");
+    keeps(&text, &missing);
+
+    let mut none = server();
+    none.set_password(Some("pa55-none")).expect("a password");
+    let text = complaint(none.as_str()).await;
+    holds(&text, "names no database");
+    keeps(&text, &none);
+    db.remove().await;
+}
+
+#[tokio::test]
+async fn complaints_of_sqlite() {
+    let db = Db::bare(Backend::Sqlite).await;
+    holds(&complaint(db.url.expose_secret()).await, "couplet migrate");
+    holds(&complaint("sqlite:///nonexistent/folder/couplet.db?mode=rwc").await, "folder");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("prose.db");
+    std::fs::write(&file, "It was a dark and stormy night. ".repeat(100)).expect("written");
+    holds(&complaint(&format!("sqlite://{}", file.display())).await, "no SQLite database");
+    db.remove().await;
+}
+
+#[tokio::test]
+async fn complaints_of_addresses() {
+    for bad in ["", "pa55", "postgres://u:pa55@h/d", "mysql://u:pa55@h:port/d", "sqlite://x?y=pa55"]
+    {
+        let text = complaint(bad).await;
+        holds(&text, "[database] url");
+        assert!(!text.contains("pa55"), "{text:?}");
+    }
+}
+
+/// Several nodes start on an empty database at once.
+async fn migrate_at_once(backend: Backend) {
+    let db = Db::bare(backend).await;
+    let nodes = [db.another().await, db.another().await, db.another().await];
+    let (a, b, c) = tokio::join!(nodes[0].migrate(), nodes[1].migrate(), nodes[2].migrate());
+    for done in [a, b, c] {
+        done.expect("one did it, the others waited");
+    }
+    for node in nodes {
+        node.ready().await.expect("ready");
+        node.close().await;
+    }
+    db.remove().await;
+}
+
+#[tokio::test]
+async fn nodes_migrate_sqlite_at_once() {
+    migrate_at_once(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn nodes_migrate_mysql_at_once() {
+    migrate_at_once(Backend::Mysql).await;
+}
+
+/// A table taken away while a store is in use, as by a restored backup.
+#[tokio::test]
+async fn schema_lost_in_use() {
+    let db = Db::new(Backend::Mysql).await;
+    db.tamper("DROP TABLE agent_queues, agents, queues, tenants").await;
+    match db.store.tenants().await {
+        Err(StoreError::Unavailable(text)) => holds(&text, "couplet migrate"),
+        other => panic!("{other:?}"),
+    }
+    db.remove().await;
+}

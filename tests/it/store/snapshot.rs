@@ -1,0 +1,125 @@
+//! A snapshot equals what was appended.
+
+use std::sync::Arc;
+
+use couplet::chat::ids::{Pos, Seq};
+use couplet::chat::model::{AgentSettings, CloseReason, Role, Row, RowKind, Snapshot, State};
+use couplet::ports::store::{Directory, Log};
+
+use super::fixture::*;
+use crate::support::db::Db;
+
+suite!(nothing_is_an_empty_snapshot, mixed_history, many_open_conversations);
+
+async fn nothing_is_an_empty_snapshot(db: &Db) {
+    assert_eq!(db.store.snapshot(&link(), T0).await, Ok(Snapshot::default()));
+}
+
+async fn mixed_history(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let agent = AgentSettings {
+        jid: jid("alice@example.org"),
+        name: "Alice".into(),
+        capacity: 4,
+        role: Role::Supervisor,
+        queues: vec![queue("default")],
+    };
+    db.store.put_agent(&key("acme"), &agent).await.expect("an agent");
+    let old = |mut append: couplet::chat::model::Append| {
+        Arc::make_mut(&mut append.row).at = T0.plus(-1_000_000);
+        append
+    };
+    let marked = couplet::chat::model::Append {
+        row: Arc::new(Row {
+            pos: Pos(8),
+            kind: RowKind::Marked { delivered: Seq(1), read: Seq(0), seen: Seq(2) },
+            ..(*opened(8, 1).row).clone()
+        }),
+        view: None,
+    };
+    let batch = [
+        opened(1, 1),
+        said(2, 1, 1, "one"),
+        opened(3, 2),
+        with_view(answered(4, 1, 2, Some("s1")), 1, |view| {
+            view.head = Seq(2);
+            view.state = State::Active { agent: jid("alice@example.org") };
+        }),
+        opened(5, 3),
+        old(answered(6, 3, 1, Some("long ago"))),
+        answered(7, 3, 2, None),
+        with_view(marked, 1, |view| {
+            view.head = Seq(2);
+            view.delivered = Seq(1);
+            view.seen = Seq(2);
+            view.active_at = T0.plus(4);
+            view.state = State::Active { agent: jid("alice@example.org") };
+        }),
+        with_view(said(9, 2, 1, "please"), 2, |view| {
+            view.head = Seq(1);
+            view.active_at = T0.plus(9);
+            view.state = State::Offered {
+                agents: vec![jid("alice@example.org"), jid("bob@example.org")],
+                until: T0.plus(30_000),
+            };
+            view.passed = vec![jid("carol@example.org")];
+        }),
+        said(10, 1, 3, "two"),
+        with_view(said(11, 3, 3, "bye"), 3, |view| {
+            view.state = State::Closed { reason: CloseReason::Customer };
+            view.head = Seq(3);
+        }),
+        said(12, 1, 4, "three"),
+    ];
+    for part in batch.chunks(5) {
+        db.store.append(&link(), epoch, part).await.expect("stored");
+    }
+    let mut first = (**batch[7].view.as_ref().expect("a view")).clone();
+    first.head = Seq(4);
+    first.active_at = T0.plus(12);
+    let second = (**batch[8].view.as_ref().expect("a view")).clone();
+    let one = |number| couplet::chat::model::Customer { conversations: 1, ..customer(number) };
+    let snapshot = db.store.snapshot(&link(), T0.plus(20)).await.expect("read");
+    let expected = Snapshot {
+        head: Pos(12),
+        tenants: db.store.settings(&link()).await.expect("read"),
+        conversations: vec![(first, one(1)), (second, one(2))],
+        unconfirmed: vec![
+            (conversation_id(2), Pos(9), Seq(1)),
+            (conversation_id(1), Pos(10), Seq(3)),
+            (conversation_id(1), Pos(12), Seq(4)),
+        ],
+        agent_messages: vec![batch[3].row.clone()],
+    };
+    assert_eq!(snapshot, expected);
+    assert_eq!(snapshot.tenants[0].agents, [agent]);
+    let later = db.store.snapshot(&link(), T0.plus(20 * 60_000)).await.expect("read");
+    assert_eq!(later.agent_messages, Vec::new());
+}
+
+async fn many_open_conversations(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let mut batch = Vec::new();
+    for number in 0..600_u64 {
+        // All with one customer, which no desk does, but the store does not care.
+        let mut begun = opened(2 * number + 1, 1);
+        let id = conversation_id(u128::from(number));
+        Arc::make_mut(&mut begun.row).conversation = id;
+        let mut begun = with_view(begun, 1, |view| view.id = id);
+        Arc::make_mut(begun.view.as_mut().expect("a view")).opened_at =
+            T0.plus(i64::try_from(number).expect("small"));
+        let mut word = said(2 * number + 2, 1, 1, "x");
+        Arc::make_mut(&mut word.row).conversation = id;
+        batch.extend([begun, word]);
+    }
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+    let snapshot = db.store.snapshot(&link(), T0).await.expect("read");
+    assert_eq!(snapshot.conversations.len(), 600);
+    assert_eq!(snapshot.unconfirmed.len(), 600);
+    assert!(
+        snapshot
+            .conversations
+            .iter()
+            .all(|(view, with)| { view.head == Seq(1) && with.conversations == 600 })
+    );
+}

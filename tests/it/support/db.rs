@@ -1,0 +1,102 @@
+//! A database of a test's own, on each kind of server.
+#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(clippy::expect_used, reason = "a test that cannot begin has failed")]
+
+use couplet::store::{Options, SqlStore};
+use sea_orm::{ConnectionTrait, Database};
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::TempDir;
+use url::Url;
+
+use super::servers::servers;
+
+/// Where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// A file.
+    Sqlite,
+    /// A MariaDB or MySQL server.
+    Mysql,
+}
+
+/// An empty database.
+#[derive(Debug)]
+pub(crate) struct Db {
+    /// Where it is.
+    pub(crate) backend: Backend,
+    /// The store that the test is about, with its schema.
+    pub(crate) store: SqlStore,
+    /// What the gateway would be given.
+    pub(crate) url: SecretString,
+    name: String,
+    _folder: Option<TempDir>,
+}
+
+impl Db {
+    /// A database with its schema.
+    pub(crate) async fn new(backend: Backend) -> Self {
+        let db = Self::bare(backend).await;
+        db.store.migrate().await.expect("a fresh database takes the schema");
+        db
+    }
+
+    /// A database with nothing in it.
+    #[allow(clippy::disallowed_methods, reason = "tests that run at once need different names")]
+    pub(crate) async fn bare(backend: Backend) -> Self {
+        let name = format!("couplet_{}", uuid::Uuid::new_v4().simple());
+        let (url, folder) = match backend {
+            Backend::Sqlite => {
+                let folder = TempDir::new().expect("a folder");
+                let file = folder.path().join("couplet.db");
+                (format!("sqlite://{}?mode=rwc", file.display()), Some(folder))
+            }
+            Backend::Mysql => {
+                administer(&format!("CREATE DATABASE {name}")).await;
+                let mut url = server();
+                url.set_path(&name);
+                (url.to_string(), None)
+            }
+        };
+        let url = SecretString::from(url);
+        let store = connect(&url).await;
+        Self { backend, store, url, name, _folder: folder }
+    }
+
+    /// Another gateway's store on the same database.
+    pub(crate) async fn another(&self) -> SqlStore {
+        connect(&self.url).await
+    }
+
+    /// Does something that no gateway does.
+    pub(crate) async fn tamper(&self, statement: &str) {
+        let url = self.url.expose_secret();
+        let connection = Database::connect(url).await.expect("the database is there");
+        connection.execute_unprepared(statement).await.expect("the statement is right");
+        connection.close().await.expect("closed");
+    }
+
+    /// Takes it away.
+    pub(crate) async fn remove(self) {
+        self.store.close().await;
+        if self.backend == Backend::Mysql {
+            administer(&format!("DROP DATABASE {}", self.name)).await;
+        }
+    }
+}
+
+/// The address of the server, with no database in it.
+pub(crate) fn server() -> Url {
+    let mut url = Url::parse(&servers().mysql.url).expect("servers.json names an address");
+    url.set_path("");
+    url
+}
+
+async fn connect(url: &SecretString) -> SqlStore {
+    SqlStore::connect(url, Options::default()).await.expect("the database can be reached")
+}
+
+async fn administer(statement: &str) {
+    let connection = Database::connect(server().as_str()).await.expect("the server is there");
+    connection.execute_unprepared(statement).await.expect("the administrator may do this");
+    connection.close().await.expect("closed");
+}

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs what is missing, checks the formatting, lints, and runs every test against real servers:
+# Prosody, ejabberd, MariaDB, Redis, a browser. Exits 0 only if all of it passed; nothing is skipped.
+#
+#   tests/run.sh [NEXTEST ARGUMENTS]      e.g. tests/run.sh -E 'test(transfer)'
+#
+# A step's output is in target/run/; of a step that fails it is shown. Nextest's is always shown.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. deploy/lib.sh
+
+logs="$ROOT/target/run"
+servers="$ROOT/target/run/servers"
+mkdir -p "$logs"
+
+# step NAME COMMAND…
+step() {
+  local name=$1 started=$SECONDS log
+  shift
+  log="$logs/${name// /-}.log"
+  printf '%-34s' "$name" >&2
+  # In a shell of its own with -e: a command tested with "if" would run on after an error inside it.
+  set +e
+  (set -e; "$@") >"$log" 2>&1 </dev/null
+  local status=$?
+  set -e
+  if [ "$status" -ne 0 ]; then
+    say "FAILED after $((SECONDS - started)) s"
+    tail -n 200 "$log" >&2
+    die "$name (all of it: $log)"
+  fi
+  say "ok  $((SECONDS - started)) s"
+}
+
+packages() {
+  need_packages ca-certificates curl build-essential procps openssl python3 python3-venv shellcheck \
+    prosody prosody-modules ejabberd mariadb-server redis-server chromium fonts-dejavu-core
+  need_node
+}
+
+nextest() {
+  cargo nextest --version || cargo install --locked cargo-nextest
+}
+
+agents() { # the client library that tests/agents is written for, in a place of its own
+  local venv="$ROOT/target/venv" wanted=tests/agents/requirements.txt
+  cmp -s "$wanted" "$venv/requirements.txt" && return 0
+  /usr/bin/python3 -m venv --clear "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
+  cp "$wanted" "$venv/requirements.txt"
+}
+
+npm_packages() {
+  local folder
+  for folder in widget tests/check tests/browser deploy/demo; do
+    [ ! -e "$folder/package-lock.json" ] || npm_ci "$folder"
+  done
+}
+
+shells() {
+  shellcheck -x -P SCRIPTDIR/.. deploy/*.sh tests/*.sh .ci/run
+}
+
+finish() {
+  local status=$?
+  trap - EXIT
+  tests/servers.sh stop "$servers" || true
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+export CARGO_TERM_PROGRESS_WHEN=never
+step "packages" packages
+need_rust
+step "cargo-nextest" nextest
+step "python client" agents
+step "npm packages" npm_packages
+step "shellcheck" shells
+step "widget: build" npm --prefix widget run build # first: the gateway embeds it
+step "widget: types and lint" npm --prefix widget run check
+step "cargo fmt" cargo fmt --all --check
+step "cargo clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+step "widget: tests" npm --prefix widget test
+step "widget: in a browser" npm --prefix widget run test:browser
+step "tests: build" cargo nextest run --workspace --locked --no-run
+step "servers" tests/servers.sh start "$servers"
+COUPLET_TEST_SERVERS="$servers/servers.json" cargo nextest run --workspace --locked --no-fail-fast "$@"

@@ -1,0 +1,45 @@
+// `window.Couplet`: callable before the script has loaded, and afterwards.
+//
+// A page may define a stub that keeps calls in `q`; they are made, in order, as soon as this runs.
+// Invariant: no call from the page throws into the page.
+
+export type Method = (...args: never[]) => unknown;
+
+interface Stub {
+  q?: ArrayLike<unknown>[];
+  version?: string;
+}
+
+declare global {
+  interface Window {
+    Couplet?: Stub;
+  }
+}
+
+export const VERSION = '0.1.0';
+
+/** True when the script is on the page a second time. */
+export function isInstalled(): boolean {
+  return window.Couplet?.version !== undefined;
+}
+
+export function install(methods: Record<string, Method>): void {
+  const queued = window.Couplet?.q ?? [];
+  const guarded: Record<string, (...args: unknown[]) => unknown> = {};
+  for (const [name, method] of Object.entries(methods)) {
+    guarded[name] = (...args) => {
+      try {
+        return method(...(args as never[]));
+      } catch (error) {
+        console.error('Couplet:', error);
+      }
+    };
+  }
+  const call = (name: string, ...args: unknown[]) => {
+    const method = guarded[name];
+    if (method) return method(...args);
+    console.warn(`Couplet: there is no method "${name}"`);
+  };
+  window.Couplet = Object.assign(call, guarded, { version: VERSION });
+  for (const args of queued) call(...(Array.from(args) as [string, ...unknown[]]));
+}

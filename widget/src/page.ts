@@ -1,0 +1,44 @@
+// Where the customer is: the page's address and title, and word of every move within it.
+//
+// Host prototypes are never patched: the Navigation API says it where there is one, elsewhere a
+// look at the address each second does. Query and fragment stay in the browser.
+
+import type { Page } from './wire';
+
+const LOOK_EVERY_MS = 1_000;
+
+export function currentPage(): Page {
+  const page: Page = { url: bare(location.href), title: document.title };
+  if (document.referrer) page.referrer = bare(document.referrer);
+  return page;
+}
+
+/** Origin and path of an address. */
+export function bare(url: string): string {
+  try {
+    const { origin, pathname } = new URL(url, location.href);
+    return origin + pathname;
+  } catch {
+    return '';
+  }
+}
+
+/** Calls back after each move to another address; returns how to stop. */
+export function watchPage(moved: () => void): () => void {
+  let url = bare(location.href);
+  const look = () => {
+    const now = bare(location.href);
+    if (now === url) return;
+    url = now;
+    moved();
+  };
+  const navigation = (window as { navigation?: EventTarget }).navigation;
+  if (navigation) {
+    // Routers set the title after the address, hence the breath.
+    const later = () => setTimeout(look, 50);
+    navigation.addEventListener('currententrychange', later);
+    return () => navigation.removeEventListener('currententrychange', later);
+  }
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,201 @@
+// One socket to the gateway, kept alive for as long as it is wanted.
+//
+// It knows connections, not conversations: it says hello, hands every frame on, and after a loss
+// tries again with full jitter (a random wait below a doubling bound), never sooner than the
+// gateway asked. Invariants: at most one live WebSocket; nothing is sent before `welcome`; after
+// `want(false)` no timer is left running.
+
+import { type ClientFrame, type Hello, parse, type ServerFrame, SUBPROTOCOL } from './wire';
+
+export type Link = 'idle' | 'connecting' | 'online' | 'retrying' | 'refused';
+
+export interface SocketPort {
+  url: string;
+  /** Asked anew for every connection: another tab may have a newer session token. */
+  hello(): Hello;
+  onFrame(frame: ServerFrame): void;
+  onLink(link: Link): void;
+  /** After an upgrade that never opened: is it a clear no? */
+  isRefused(): Promise<boolean>;
+}
+
+export interface Socket {
+  want(wanted: boolean): void;
+  /** False when there is no connection to send on; the caller keeps what matters. */
+  send(frame: ClientFrame): boolean;
+  /** Connects anew, so that a new hello is said. */
+  restart(): void;
+}
+
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
+const RATE_WAIT_MS = 10_000;
+const WELCOME_WITHIN_MS = 15_000;
+const PING_EVERY_MS = 30_000;
+const ANSWER_WITHIN_MS = 10_000;
+/** A connection that lived this long was a good one, and the doubling starts over. */
+const SETTLED_AFTER_MS = 10_000;
+
+const CLOSE_IDENTITY_REFUSED = 4401;
+const CLOSE_RATE = 4429;
+
+/** The wait before attempt number `attempt` (from 0): full jitter above the gateway's own floor. */
+export function backoff(attempt: number, floor = 0, random = Math.random): number {
+  return floor + random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
+}
+
+export function createSocket(port: SocketPort): Socket {
+  let wanted = false;
+  let link: Link = 'idle';
+  let ws: WebSocket | undefined;
+  let attempt = 0;
+  let floor = 0;
+  let retryTimer: Timer;
+  let deadline: Timer;
+  let pingTimer: Timer;
+  let settleTimer: Timer;
+
+  function become(next: Link): void {
+    if (link === next) return;
+    link = next;
+    port.onLink(next);
+  }
+
+  function connect(): void {
+    clearTimeout(retryTimer);
+    retryTimer = undefined;
+    // While attempts fail one after another the link stays `retrying`, so that no one sees it flicker.
+    if (link !== 'retrying') become('connecting');
+    const mine = new WebSocket(port.url, SUBPROTOCOL);
+    let opened = false;
+    ws = mine;
+    floor = 0;
+    expectWithin(WELCOME_WITHIN_MS);
+    mine.onopen = () => {
+      opened = true;
+      mine.send(JSON.stringify(port.hello()));
+    };
+    mine.onmessage = (event) => {
+      if (ws !== mine) return;
+      const frame = parse(event.data);
+      if (!frame) return;
+      heard(frame);
+      port.onFrame(frame);
+    };
+    mine.onclose = (event) => {
+      if (ws === mine) void lost(event.code, opened);
+    };
+  }
+
+  function heard(frame: ServerFrame): void {
+    if (frame.type === 'welcome') {
+      settleTimer = setTimeout(() => {
+        attempt = 0;
+      }, SETTLED_AFTER_MS);
+      become('online');
+    }
+    if (frame.type === 'bye') floor = frame.reconnect_after_ms ?? 0;
+    if (link === 'online') {
+      // Any frame proves the connection, so the next proof is due only after a quiet while.
+      clearTimeout(deadline);
+      clearTimeout(pingTimer);
+      pingTimer = setTimeout(ping, PING_EVERY_MS);
+    } else if (frame.type === 'error') {
+      floor = frame.retry_after_ms ?? floor;
+    }
+  }
+
+  function ping(): void {
+    send({ type: 'ping' });
+    expectWithin(ANSWER_WITHIN_MS);
+  }
+
+  /** Gives the connection up unless something is heard in time. */
+  function expectWithin(ms: number): void {
+    clearTimeout(deadline);
+    deadline = setTimeout(() => {
+      drop();
+      retry();
+    }, ms);
+  }
+
+  async function lost(code: number, opened: boolean): Promise<void> {
+    drop();
+    if (code === CLOSE_IDENTITY_REFUSED) return become('refused');
+    if (code === CLOSE_RATE) floor = Math.max(floor, RATE_WAIT_MS);
+    become('retrying');
+    if (!opened && (await port.isRefused())) {
+      if (link === 'retrying' && !ws) become('refused');
+      return;
+    }
+    retry();
+  }
+
+  function retry(): void {
+    if (!wanted || ws || retryTimer !== undefined) return;
+    become('retrying');
+    retryTimer = setTimeout(connect, backoff(attempt, floor));
+    attempt += 1;
+  }
+
+  /** Lets go of the socket at once; a late event of it finds itself disowned. */
+  function drop(): void {
+    for (const timer of [deadline, pingTimer, settleTimer, retryTimer]) clearTimeout(timer);
+    retryTimer = undefined;
+    const old = ws;
+    ws = undefined;
+    old?.close();
+  }
+
+  /** The network or the page may be back: try now, or find out whether the connection still lives. */
+  function wake(): void {
+    if (document.visibilityState === 'hidden' || !wanted) return;
+    if (link === 'online') ping();
+    else if (link === 'idle' || (retryTimer !== undefined && floor === 0)) connect();
+  }
+
+  /** A page kept for "back" must not hold a socket, or the browser will not keep it. */
+  function sleep(): void {
+    drop();
+    become('idle');
+  }
+
+  const listeners: [EventTarget, string, () => void][] = [
+    [window, 'online', wake],
+    [window, 'pageshow', wake],
+    [window, 'pagehide', sleep],
+    [document, 'visibilitychange', wake],
+  ];
+
+  function send(frame: ClientFrame): boolean {
+    if (link !== 'online' || ws?.readyState !== WebSocket.OPEN) return false;
+    ws.send(JSON.stringify(frame));
+    return true;
+  }
+
+  return {
+    send,
+    want(now) {
+      if (wanted === now) return;
+      wanted = now;
+      for (const [target, name, listener] of listeners) {
+        if (now) target.addEventListener(name, listener);
+        else target.removeEventListener(name, listener);
+      }
+      if (now) {
+        attempt = 0;
+        connect();
+      } else {
+        sleep();
+      }
+    },
+    restart() {
+      if (!wanted) return;
+      drop();
+      attempt = 0;
+      connect();
+    },
+  };
+}
+
+type Timer = ReturnType<typeof setTimeout> | undefined;

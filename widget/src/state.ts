@@ -1,0 +1,332 @@
+// What the widget knows, and the one pure function that changes it.
+//
+// Invariants: the entries of a conversation are in `seq` order and each is there once; `last` is
+// the end of what is held without a gap, and so what a resume may claim to have seen; a message of
+// ours is either in the outbox or an entry, never both.
+
+import type { Config } from './config';
+import type { Link } from './socket';
+import type { ConversationState, Durable, Entry, Person, ServerFrame, Welcome } from './wire';
+
+export interface Line extends Entry {
+  edited?: boolean;
+  retracted?: boolean;
+}
+
+export interface Conversation {
+  id: string;
+  state: ConversationState;
+  agent?: Person;
+  position?: number;
+  eta?: number;
+  entries: readonly Line[];
+  /** All from the first entry held to here is held. */
+  last: number;
+  /** What comes up to here is no news: it was seen before this page was loaded. */
+  known: number;
+  /** Shown to the customer up to here. */
+  read: number;
+  /** Own messages up to here have reached, or were read in, the agent's client. */
+  delivered: number;
+  confirmed: number;
+  /** The id of the `history` that is under way. */
+  asking?: string;
+  /** Nothing older is to be had. */
+  complete: boolean;
+}
+
+export interface Outgoing {
+  frame: Durable;
+  at: number;
+  /** The error code of a lasting refusal; only the customer can send it again. */
+  failed?: string;
+}
+
+/** What is remembered of a session between two page loads. */
+export interface Remembered {
+  token: string;
+  customer: string;
+  conversation?: string;
+  open?: boolean;
+  seq?: number;
+  read?: number;
+}
+
+export interface State {
+  link: Link;
+  open: boolean;
+  /** Opened without being asked for by the customer, so the focus stays where it is. */
+  quiet: boolean;
+  consented: boolean;
+  config: Config;
+  textChars?: number;
+  customer?: string;
+  conversations: readonly Conversation[];
+  outbox: readonly Outgoing[];
+  typing?: { name?: string };
+}
+
+export type Action =
+  | { type: 'link'; link: Link }
+  | { type: 'panel'; open: boolean; quiet?: boolean }
+  | { type: 'consented' }
+  | { type: 'config'; config: Config }
+  | { type: 'restored'; session?: Remembered; outbox: Outgoing[] }
+  | { type: 'frame'; frame: ServerFrame; identified?: boolean }
+  | { type: 'queued'; out: Outgoing }
+  | { type: 'retry'; id: string }
+  | { type: 'asked'; id: string }
+  | { type: 'seen'; upTo?: number }
+  | { type: 'hushed' };
+
+/** How much of a long conversation a reload shows at once; the rest is fetched on scrolling back. */
+const REPLAYED = 50;
+/** Unsent words older than this are not sent behind the customer's back. */
+const STALE_MS = 24 * 3600_000;
+
+/** Errors that pass: the command stays in the outbox and is sent again. */
+export const PASSING = new Set(['rate_limited', 'unavailable']);
+
+export const initial: State = {
+  link: 'idle',
+  open: false,
+  quiet: false,
+  consented: true,
+  config: {},
+  conversations: [],
+  outbox: [],
+};
+
+export function reduce(state: State, action: Action): State {
+  switch (action.type) {
+    case 'link':
+      // What was asked or heard on a lost connection will not be answered or taken back.
+      return { ...offLine(state), link: action.link };
+    case 'panel':
+      return { ...state, open: action.open, quiet: action.open && !!action.quiet };
+    case 'consented':
+      return { ...state, consented: true };
+    case 'config':
+      return { ...state, config: action.config };
+    case 'restored':
+      return restore(state, action.session, action.outbox);
+    case 'frame':
+      return receive(state, action.frame, !!action.identified);
+    case 'queued':
+      return { ...state, outbox: [...state.outbox, action.out] };
+    case 'retry':
+      return withOut(state, action.id, ({ frame, at }) => ({ frame, at }));
+    case 'asked':
+      return withLatest(state, (c) => ({ ...c, asking: action.id }));
+    case 'seen':
+      return seen(state, action.upTo);
+    case 'hushed':
+      return { ...state, typing: undefined };
+  }
+}
+
+/** The conversation that is open, or was last. */
+export function latest(state: State): Conversation | undefined {
+  return state.conversations[state.conversations.length - 1];
+}
+
+export function isOpen(state: State): boolean {
+  const conversation = latest(state);
+  return !!conversation && conversation.state !== 'closed';
+}
+
+export function unread(state: State): number {
+  let count = 0;
+  for (const { entries, read } of state.conversations) {
+    for (const line of entries) if (line.seq > read && isSpoken(line)) count += 1;
+  }
+  return count;
+}
+
+/** A message from the other side. */
+export function isSpoken(line: Line): boolean {
+  return line.kind === 'message' && (line.from.kind === 'agent' || line.from.kind === 'bot');
+}
+
+function seen(state: State, upTo: number | undefined): State {
+  if (upTo !== undefined) return withLatest(state, (c) => ({ ...c, read: Math.max(c.read, upTo) }));
+  const conversations = state.conversations.map((c) => ({ ...c, read: Math.max(c.read, c.last) }));
+  return { ...state, conversations };
+}
+
+function offLine(state: State): State {
+  const conversations = state.conversations.map((c) => (c.asking ? { ...c, asking: undefined } : c));
+  return { ...state, conversations, typing: undefined };
+}
+
+function restore(state: State, session: Remembered | undefined, outbox: Outgoing[]): State {
+  const now = Date.now();
+  const held = new Set(state.outbox.map(({ frame }) => frame.id));
+  const left = outbox
+    .filter(({ frame }) => !held.has(frame.id))
+    .map((out) => (now - out.at > STALE_MS ? { ...out, failed: out.failed ?? 'stale' } : out));
+  const next = { ...state, outbox: [...left, ...state.outbox] };
+  if (!session) return next;
+  const { conversation, customer, seq = 0, read = 0 } = session;
+  if (!conversation) return { ...next, customer };
+  const last = Math.max(0, seq - REPLAYED);
+  const restored = { ...begun(conversation), last, known: seq, read };
+  restored.state = session.open ? 'waiting' : 'closed';
+  const others = state.conversations.filter(({ id }) => id !== conversation);
+  return { ...next, customer, conversations: [...others, restored] };
+}
+
+function receive(state: State, frame: ServerFrame, identified: boolean): State {
+  switch (frame.type) {
+    case 'welcome':
+      return welcome(state, frame, identified);
+    case 'entry':
+      return take(state, frame);
+    case 'entries':
+      return takeList(state, frame.entries, frame.for, !!frame.more);
+    case 'ack':
+      return acknowledge(state, frame);
+    case 'state': {
+      const { conversation, state: now, position, eta_s: eta, agent } = frame;
+      return withConversation(state, conversation, (c) => ({
+        ...c,
+        state: now,
+        position: now === 'waiting' ? position : undefined,
+        eta: now === 'waiting' ? eta : undefined,
+        agent: agent ?? (now === 'waiting' ? undefined : c.agent),
+      }));
+    }
+    case 'receipt': {
+      const { conversation, delivered = 0, read = 0 } = frame;
+      return withConversation(state, conversation, (c) => ({
+        ...c,
+        delivered: Math.max(c.delivered, delivered, read),
+        confirmed: Math.max(c.confirmed, read),
+      }));
+    }
+    case 'typing':
+      return { ...state, typing: frame.on ? { name: frame.name } : undefined };
+    case 'error':
+      return refuse(state, frame.for, frame.code);
+    default:
+      return state;
+  }
+}
+
+function welcome(state: State, frame: Welcome, identified: boolean): State {
+  const { session, conversation: open, entries, receipt, limits } = frame;
+  let next: State = { ...state, customer: session.customer, textChars: limits?.text_chars };
+  if (state.customer && state.customer !== session.customer) {
+    // Someone else now: a log belongs to one customer, and so do words typed under another name.
+    next.conversations = [];
+    if (identified) next.outbox = state.outbox.map((out) => ({ ...out, failed: 'forbidden' }));
+  }
+  // What was open and is not what the gateway calls open has ended meanwhile.
+  next.conversations = next.conversations.map((c) => (c.id === open?.id ? c : { ...c, state: 'closed' }));
+  if (open) {
+    const isNew = !next.conversations.some(({ id }) => id === open.id);
+    next = withConversation(next, open.id, (c) => ({
+      ...c,
+      state: open.state,
+      agent: open.agent,
+      ...(isNew && { known: open.seq ?? 0, read: open.seq ?? 0 }),
+    }));
+  }
+  next = takeList(next, entries);
+  const conversation = receipt?.conversation ?? open?.id;
+  return conversation ? receive(next, { type: 'receipt', ...receipt, conversation }, identified) : next;
+}
+
+function takeList(state: State, entries: readonly Entry[], asked?: string, more = false): State {
+  const next = entries.reduce(take, state);
+  if (!asked) return next;
+  const conversations = next.conversations.map((c) =>
+    c.asking === asked ? { ...c, asking: undefined, complete: !more } : c,
+  );
+  return { ...next, conversations };
+}
+
+function take(state: State, entry: Entry): State {
+  const outbox =
+    entry.id && entry.from.kind === 'customer'
+      ? state.outbox.filter(({ frame }) => frame.id !== entry.id)
+      : state.outbox;
+  const typing = entry.from.kind === 'agent' || entry.kind === 'closed' ? undefined : state.typing;
+  return withConversation({ ...state, outbox, typing }, entry.conversation, (c) => insert(c, entry));
+}
+
+function insert(conversation: Conversation, entry: Entry): Conversation {
+  let at = conversation.entries.length;
+  while (at > 0 && (conversation.entries[at - 1]?.seq ?? 0) > entry.seq) at -= 1;
+  if (conversation.entries[at - 1]?.seq === entry.seq) return conversation;
+  const entries: Line[] = [...conversation.entries.slice(0, at), entry, ...conversation.entries.slice(at)];
+  let { last } = conversation;
+  for (const line of entries.slice(at)) if (line.seq === last + 1) last = line.seq;
+  return {
+    ...conversation,
+    entries: entry.kind === 'edit' || entry.kind === 'retract' ? amend(entries, entry) : entries,
+    last,
+    state: entry.kind === 'closed' ? 'closed' : conversation.state,
+  };
+}
+
+function amend(entries: Line[], { kind, target, text, from }: Entry): Line[] {
+  return entries.map((line) => {
+    if (line.id !== target || line.kind !== 'message' || line.from.kind !== from.kind) return line;
+    return kind === 'retract' ? { ...line, text: '', retracted: true } : { ...line, text, edited: true };
+  });
+}
+
+function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack' }>): State {
+  const out = state.outbox.find(({ frame }) => frame.id === ack.id);
+  if (!out) return state;
+  const { frame } = out;
+  const next = withOut(state, ack.id, () => undefined);
+  const { conversation, seq, at } = ack;
+  if (!conversation) return next;
+  if (frame.type === 'end') return withConversation(next, conversation, (c) => ({ ...c, state: 'closed' }));
+  if (frame.type === 'start' || !seq) return withConversation(next, conversation, (c) => c);
+  const { id, text } = frame;
+  return take(next, { conversation, seq, at, kind: 'message', from: { kind: 'customer' }, id, text });
+}
+
+function refuse(state: State, id: string | undefined, code: string): State {
+  if (!id || PASSING.has(code)) return state;
+  const next = withOut(state, id, (out) =>
+    out.frame.type === 'message' ? { ...out, failed: code } : undefined,
+  );
+  const conversations = next.conversations.map((c) =>
+    c.asking === id ? { ...c, asking: undefined, complete: true } : c,
+  );
+  return { ...next, conversations };
+}
+
+function begun(id: string): Conversation {
+  return {
+    id,
+    state: 'waiting',
+    entries: [],
+    last: 0,
+    known: 0,
+    read: 0,
+    delivered: 0,
+    confirmed: 0,
+    complete: false,
+  };
+}
+
+function withConversation(state: State, id: string, change: (c: Conversation) => Conversation): State {
+  const held = state.conversations.some((c) => c.id === id);
+  const conversations = held ? state.conversations : [...state.conversations, begun(id)];
+  return { ...state, conversations: conversations.map((c) => (c.id === id ? change(c) : c)) };
+}
+
+function withLatest(state: State, change: (c: Conversation) => Conversation): State {
+  const conversation = latest(state);
+  return conversation ? withConversation(state, conversation.id, change) : state;
+}
+
+function withOut(state: State, id: string, change: (out: Outgoing) => Outgoing | undefined): State {
+  const outbox = state.outbox.flatMap((out) => (out.frame.id === id ? (change(out) ?? []) : out));
+  return { ...state, outbox };
+}

@@ -1,0 +1,99 @@
+// What outlives a page load: the session and the words that are not yet acknowledged.
+//
+// Keyed by tenant, one key for each unsent command, because several tabs write here and must not
+// overwrite one another. Where the browser refuses storage, or consent has not been given, the
+// same calls work in memory. Nothing here throws.
+
+import type { Outgoing, Remembered } from './state';
+
+export interface Store {
+  session(): Remembered | undefined;
+  saveSession(session: Remembered): void;
+  outbox(): Outgoing[];
+  putOut(out: Outgoing): void;
+  dropOut(id: string): void;
+  /** From now on on disk; what was kept in memory moves there. */
+  persist(): void;
+  clear(): void;
+  /** Calls back when another tab changed the session. */
+  watch(changed: () => void): () => void;
+}
+
+export function createStore(tenant: string, persistent: boolean): Store {
+  const prefix = `couplet:${tenant}:`;
+  const sessionKey = `${prefix}session`;
+  const outPrefix = `${prefix}out:`;
+  const memory = new Map<string, string>();
+  let disk = persistent ? openDisk() : undefined;
+
+  function read<T>(key: string): T | undefined {
+    try {
+      const text = memory.get(key) ?? disk?.getItem(key);
+      return text ? JSON.parse(text) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  function write(key: string, value: unknown): void {
+    const text = JSON.stringify(value);
+    try {
+      if (!disk) throw new Error('no disk');
+      disk.setItem(key, text);
+      memory.delete(key);
+    } catch {
+      memory.set(key, text);
+    }
+  }
+
+  function remove(key: string): void {
+    memory.delete(key);
+    try {
+      disk?.removeItem(key);
+    } catch {
+      // A key that cannot be removed could not have been written either.
+    }
+  }
+
+  function keys(): string[] {
+    const found = new Set(memory.keys());
+    for (const key of disk ? Object.keys(disk) : []) found.add(key);
+    return [...found].filter((key) => key.startsWith(prefix));
+  }
+
+  return {
+    session: () => read(sessionKey),
+    saveSession: (session) => write(sessionKey, session),
+    outbox() {
+      const outs = keys()
+        .filter((key) => key.startsWith(outPrefix))
+        .map((key) => read<Outgoing>(key))
+        .filter((out) => out !== undefined);
+      return outs.sort((a, b) => a.at - b.at || (a.frame.id < b.frame.id ? -1 : 1));
+    },
+    putOut: (out) => write(outPrefix + out.frame.id, out),
+    dropOut: (id) => remove(outPrefix + id),
+    persist() {
+      disk ??= openDisk();
+      for (const [key, text] of [...memory]) write(key, JSON.parse(text));
+    },
+    clear() {
+      for (const key of keys()) remove(key);
+    },
+    watch(changed) {
+      const listener = (event: StorageEvent) => {
+        if (event.key === sessionKey) changed();
+      };
+      window.addEventListener('storage', listener);
+      return () => window.removeEventListener('storage', listener);
+    },
+  };
+}
+
+function openDisk(): Storage | undefined {
+  try {
+    return window.localStorage;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,237 @@
+// The chat against the tests' gateway: what is sent, when, and what becomes of it when things break.
+
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type Chat, createChat } from '../src/chat';
+import { createEvents } from '../src/events';
+import type { Settings } from '../src/settings';
+import { latest, unread } from '../src/state';
+import { Gateway } from './gateway';
+
+let gateway: Gateway;
+let chats: Chat[];
+let events: [string, unknown][];
+
+beforeEach(async () => {
+  localStorage.clear();
+  gateway = new Gateway();
+  await gateway.listen();
+  chats = [];
+  events = [];
+  // Full jitter, but none of the waiting.
+  vi.spyOn(Math, 'random').mockReturnValue(0.02);
+});
+
+afterEach(async () => {
+  for (const chat of chats) chat.shutdown();
+  await gateway.close();
+});
+
+function arrive(more: Partial<Settings> = {}): Chat {
+  const settings = {
+    gateway: gateway.url,
+    tenant: 'demo',
+    theme: 'auto',
+    position: 'right',
+    open: false,
+  } as const;
+  const { emit } = createEvents();
+  const heard: typeof emit = (name, detail) => {
+    events.push([name, detail]);
+    emit(name, detail);
+  };
+  const chat = createChat({ ...settings, consentRequired: false, ...more }, heard, () => {});
+  chats.push(chat);
+  chat.begin();
+  return chat;
+}
+
+const until = (check: () => boolean) => expect.poll(check, { timeout: 4000, interval: 10 }).toBe(true);
+const texts = (chat: Chat) =>
+  latest(chat.state())
+    ?.entries.filter((l) => l.kind === 'message')
+    .map((l) => l.text);
+const isSent = (chat: Chat) => until(() => chat.state().outbox.length === 0 && !!latest(chat.state()));
+
+test('no socket without a reason; the panel is one', async () => {
+  const chat = arrive();
+  expect(chat.state().link).toBe('idle');
+  chat.panel(true);
+  await until(() => chat.state().link === 'online');
+  const [hello] = gateway.of('hello');
+  expect(hello).toMatchObject({ page: { url: 'https://shop.example/cart' } });
+  expect(JSON.stringify(hello)).not.toContain('secret');
+  chat.panel(false);
+  await until(() => gateway.sockets === 0);
+});
+
+test('messages are sent one at a time, in order, through refusals that pass', async () => {
+  const chat = arrive();
+  gateway.errors = [
+    { code: 'rate_limited', retry_after_ms: 20 },
+    { code: 'unavailable', retry_after_ms: 20 },
+  ];
+  for (const text of ['one', 'two', 'three']) chat.send(text);
+  await isSent(chat);
+  expect(gateway.current.log.map(({ text }) => text)).toEqual(['one', 'two', 'three']);
+  expect(texts(chat)).toEqual(['one', 'two', 'three']);
+});
+
+test('what lost its ack is said again under its id, and exists once', async () => {
+  const chat = arrive();
+  chat.send('one');
+  await isSent(chat);
+  gateway.loseAcks = true;
+  chat.send('two');
+  await until(() => gateway.current.log.length === 2);
+  gateway.loseAcks = false;
+  gateway.cut();
+  await isSent(chat);
+  expect(texts(chat)).toEqual(['one', 'two']);
+  expect(gateway.current.log).toHaveLength(2);
+});
+
+test('unsent words outlive the page', async () => {
+  gateway.refuse = 503;
+  const chat = arrive();
+  chat.send('hold this');
+  await until(() => chat.state().link === 'retrying');
+  gateway.refuse = 0;
+  const next = arrive();
+  await isSent(next);
+  expect(texts(next)).toEqual(['hold this']);
+});
+
+test('a lasting refusal marks the message, lets the next pass, and can be tried again', async () => {
+  const chat = arrive();
+  gateway.errors = [{ code: 'forbidden' }];
+  chat.send('no');
+  chat.send('yes');
+  await until(() => texts(chat)?.[0] === 'yes');
+  const [failed] = chat.state().outbox;
+  expect(failed?.failed).toBe('forbidden');
+  chat.retry(failed?.frame.id ?? '');
+  await isSent(chat);
+  expect(texts(chat)).toEqual(['yes', 'no']);
+});
+
+test('a refused page asks config why and stops; opening the panel tries again', async () => {
+  gateway.refuse = 403;
+  const chat = arrive();
+  chat.panel(true);
+  await until(() => chat.state().link === 'refused');
+  expect(events).toContainEqual(['error', expect.objectContaining({ code: 'refused' })]);
+  gateway.refuse = 0;
+  chat.panel(true);
+  await until(() => chat.state().link === 'online');
+});
+
+test('an identity refused is not tried again until there is another', async () => {
+  const chat = arrive();
+  chat.panel(true);
+  await until(() => chat.state().link === 'online');
+  gateway.cut(4401);
+  await until(() => chat.state().link === 'refused');
+  chat.identify('jwt');
+  await until(() => chat.state().link === 'online');
+  expect(gateway.of('hello').pop()).toMatchObject({ identity: 'jwt' });
+});
+
+test('the gateway says when to come back', async () => {
+  const chat = arrive();
+  chat.panel(true);
+  await until(() => chat.state().link === 'online');
+  gateway.tell({ type: 'bye', reason: 'restart', reconnect_after_ms: 300 });
+  const left = Date.now();
+  gateway.cut(1012);
+  await until(() => chat.state().link === 'retrying');
+  await until(() => chat.state().link === 'online');
+  expect(Date.now() - left).toBeGreaterThanOrEqual(290);
+});
+
+test('a session the gateway does not know any more is replaced, and the words are kept', async () => {
+  const first = arrive();
+  first.send('one');
+  await isSent(first);
+  gateway.forgetSessions();
+  const chat = arrive();
+  chat.send('two');
+  await isSent(chat);
+  expect(texts(chat)).toEqual(['two']);
+  expect(JSON.parse(localStorage.getItem('couplet:demo:session') ?? '')).toMatchObject({ token: 'token-2' });
+});
+
+test('queue and answers go ahead of the first message', async () => {
+  const chat = arrive({ queue: 'sales' });
+  chat.setCustomer({ name: 'Kim' });
+  chat.send('hello');
+  await isSent(chat);
+  expect(gateway.heard.map(({ type }) => type).slice(1)).toEqual(['start', 'message']);
+  expect(gateway.of('start')[0]).toMatchObject({ queue: 'sales', answers: { name: 'Kim' } });
+  chat.send('again');
+  await isSent(chat);
+  expect(gateway.of('start')).toHaveLength(1);
+});
+
+test('unread is counted while the panel is shut, and read is said once it is open', async () => {
+  const chat = arrive();
+  chat.send('hello');
+  await isSent(chat);
+  gateway.join('Ann');
+  gateway.says('hi');
+  await until(() => unread(chat.state()) === 1);
+  expect(gateway.of('read')).toEqual([]);
+  chat.panel(true);
+  await until(() => gateway.of('read').length === 1);
+  expect(gateway.of('read')[0]).toMatchObject({ seq: 3 });
+  expect(unread(chat.state())).toBe(0);
+});
+
+test('typing is said now and then, and taken back by sending', async () => {
+  const chat = arrive();
+  chat.send('hello');
+  await isSent(chat);
+  for (let key = 0; key < 5; key += 1) chat.typing(true);
+  chat.send('more');
+  await isSent(chat);
+  expect(gateway.of('typing').map(({ on }) => on)).toEqual([true, false]);
+});
+
+test('ending closes the conversation, and the next words begin another', async () => {
+  const chat = arrive();
+  chat.send('one');
+  await isSent(chat);
+  chat.end();
+  await until(() => latest(chat.state())?.state === 'closed');
+  await until(() => gateway.sockets === 0);
+  chat.send('two');
+  await until(() => gateway.conversations.length === 2);
+  await isSent(chat);
+  expect(texts(chat)).toEqual(['two']);
+  expect(events.map(([name]) => name)).toEqual(expect.arrayContaining(['start', 'message', 'state', 'end']));
+});
+
+test('a tab that has no reason for a socket finds one in what another tab began', async () => {
+  const other = arrive();
+  const chat = arrive();
+  chat.send('one');
+  await isSent(chat);
+  expect(other.state().link).toBe('idle');
+  window.dispatchEvent(new StorageEvent('storage', { key: 'couplet:demo:session' }));
+  await until(() => texts(other)?.[0] === 'one');
+  gateway.join('Ann');
+  gateway.says('hi');
+  await until(() => unread(other.state()) === 1);
+  chat.panel(true);
+  await until(() => gateway.of('read').length === 1);
+  window.dispatchEvent(new StorageEvent('storage', { key: 'couplet:demo:session' }));
+  expect(unread(other.state())).toBe(0);
+});
+
+test('shutdown leaves nothing behind', async () => {
+  const chat = arrive();
+  chat.send('one');
+  await isSent(chat);
+  chat.shutdown();
+  await until(() => gateway.sockets === 0);
+  expect(localStorage.length).toBe(0);
+});

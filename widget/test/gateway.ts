@@ -1,0 +1,262 @@
+// A gateway for tests: the customer's socket as the contract has it, one process, all in memory.
+//
+// It is what the widget believes the gateway to be, and nothing more: no XMPP, no database. The
+// test plays the agent through it, and breaks it where a network would break.
+
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+// biome-ignore lint/suspicious/noExplicitAny: frames from a client under test are of any shape
+type Frame = Record<string, any>;
+
+interface Conversation {
+  id: string;
+  session: Session;
+  state: 'waiting' | 'active' | 'closed';
+  agent?: { name: string };
+  log: Frame[];
+  delivered: number;
+  read: number;
+}
+
+interface Session {
+  token: string;
+  customer: string;
+  acks: Map<string, Frame>;
+}
+
+interface Peer {
+  ws: WebSocket;
+  session?: Session;
+}
+
+export interface Page {
+  body: string;
+  type?: string;
+  headers?: Record<string, string>;
+}
+
+export class Gateway {
+  config: Frame = { tenant: 'demo', name: 'Demo shop', color: null, locale: 'en', online: true };
+  /** Answers `config` and upgrades with this status instead. */
+  refuse = 0;
+  /** Errors to answer the next durable commands with. */
+  errors: Frame[] = [];
+  /** Commands are stored, but their acks get lost. */
+  loseAcks = false;
+  welcomeLimit = 100;
+  /** Every frame that came, in order. */
+  heard: Frame[] = [];
+  pages = new Map<string, Page>();
+  conversations: Conversation[] = [];
+  url = '';
+  private sessions = new Map<string, Session>();
+  private peers = new Set<Peer>();
+  private server: Server;
+  private count = 0;
+
+  constructor() {
+    const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'couplet.v1' });
+    this.server = createServer((request, response) => {
+      const path = (request.url ?? '').split('?')[0] ?? '';
+      const isConfig = path.endsWith('/config');
+      const page = isConfig
+        ? { body: JSON.stringify(this.config), type: 'application/json' }
+        : this.pages.get(path);
+      const status = isConfig && this.refuse ? this.refuse : page ? 200 : 404;
+      response.writeHead(status, {
+        'content-type': page?.type ?? 'text/html; charset=utf-8',
+        'access-control-allow-origin': '*',
+        ...page?.headers,
+      });
+      response.end(page?.body);
+    });
+    this.server.on('upgrade', (request: IncomingMessage, socket, head) => {
+      if (this.refuse) return socket.end(`HTTP/1.1 ${this.refuse} Refused\r\n\r\n`);
+      sockets.handleUpgrade(request, socket, head, (ws) => this.accept(ws));
+    });
+  }
+
+  async listen(port = 0): Promise<void> {
+    await new Promise<void>((done) => this.server.listen(port, '127.0.0.1', done));
+    this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    this.server.closeAllConnections();
+    await new Promise((done) => this.server.close(done));
+  }
+
+  /** Ends every connection as a lost network would. */
+  cut(code?: number): void {
+    for (const { ws } of this.peers) code ? ws.close(code) : ws.terminate();
+  }
+
+  /** Says it to every socket, outside of any conversation. */
+  tell(frame: Frame): void {
+    for (const peer of this.peers) this.send(peer, frame);
+  }
+
+  get sockets(): number {
+    return [...this.peers].filter(({ session }) => session).length;
+  }
+
+  of(type: string): Frame[] {
+    return this.heard.filter((frame) => frame.type === type);
+  }
+
+  get current(): Conversation {
+    const conversation = this.conversations[this.conversations.length - 1];
+    if (!conversation) throw new Error('no conversation yet');
+    return conversation;
+  }
+
+  forgetSessions(): void {
+    this.sessions.clear();
+  }
+
+  join(name: string): void {
+    const conversation = this.current;
+    conversation.agent = { name };
+    conversation.state = 'active';
+    this.append(conversation, { kind: 'joined', from: { kind: 'agent', name } });
+    this.state();
+  }
+
+  place(position: number, eta_s?: number): void {
+    this.state({ position, eta_s });
+  }
+
+  says(text: string, more: Frame = {}): void {
+    const from = { kind: 'agent', name: this.current.agent?.name };
+    this.append(this.current, { kind: 'message', from, text, id: `agent-${this.count++}`, ...more });
+  }
+
+  types(on: boolean): void {
+    this.toAll(this.current, { type: 'typing', on, name: this.current.agent?.name });
+  }
+
+  receipt(delivered: number, read: number): void {
+    Object.assign(this.current, { delivered, read });
+    this.toAll(this.current, { type: 'receipt', conversation: this.current.id, delivered, read });
+  }
+
+  closes(): void {
+    this.shut(this.current);
+  }
+
+  private shut(conversation: Conversation): void {
+    conversation.state = 'closed';
+    this.append(conversation, { kind: 'closed', from: { kind: 'system' } });
+    this.toAll(conversation, { type: 'state', conversation: conversation.id, state: 'closed' });
+  }
+
+  private state(more: Frame = {}): void {
+    const { id, state, agent } = this.current;
+    this.toAll(this.current, { type: 'state', conversation: id, state, agent, ...more });
+  }
+
+  private accept(ws: WebSocket): void {
+    const peer: Peer = { ws };
+    this.peers.add(peer);
+    ws.on('close', () => this.peers.delete(peer));
+    ws.on('message', (data) => {
+      const frame: Frame = JSON.parse(String(data));
+      this.heard.push(frame);
+      this.handle(peer, frame);
+    });
+  }
+
+  private handle(peer: Peer, frame: Frame): void {
+    if (frame.type === 'hello') return this.hello(peer, frame);
+    const { session } = peer;
+    if (!session) return peer.ws.close(1008);
+    if (frame.type === 'ping') return this.send(peer, { type: 'pong' });
+    if (frame.type === 'history') return this.history(peer, frame);
+    if (!['message', 'start', 'end'].includes(frame.type)) return;
+    const error = this.errors.shift();
+    if (error) return this.send(peer, { type: 'error', for: frame.id, message: '', ...error });
+    const done = session.acks.get(frame.id) ?? this.perform(peer, session, frame);
+    session.acks.set(frame.id, done);
+    if (!this.loseAcks) this.send(peer, done);
+  }
+
+  private perform(peer: Peer, session: Session, frame: Frame): Frame {
+    const conversation = this.open(session) ?? this.begin(session);
+    const ack = { type: 'ack', id: frame.id, conversation: conversation.id, at: Date.now() };
+    if (frame.type === 'end') this.shut(conversation);
+    if (frame.type !== 'message') return ack;
+    const { id, text } = frame;
+    const entry = { kind: 'message', from: { kind: 'customer' }, id, text };
+    return { ...ack, seq: this.append(conversation, entry, peer) };
+  }
+
+  private begin(session: Session): Conversation {
+    const id = `c${this.conversations.length + 1}`;
+    const conversation: Conversation = { id, session, state: 'waiting', log: [], delivered: 0, read: 0 };
+    this.conversations.push(conversation);
+    return conversation;
+  }
+
+  private open(session: Session): Conversation | undefined {
+    return this.conversations.find((c) => c.session === session && c.state !== 'closed');
+  }
+
+  private hello(peer: Peer, frame: Frame): void {
+    let session = this.sessions.get(frame.session);
+    if (!session) {
+      if (frame.session) this.send(peer, { type: 'error', code: 'unauthorized', message: 'unknown session' });
+      this.count += 1;
+      session = { token: `token-${this.count}`, customer: `customer-${this.count}`, acks: new Map() };
+      this.sessions.set(session.token, session);
+    }
+    peer.session = session;
+    const open = this.open(session);
+    const known = this.conversations.find((c) => c.id === frame.conversation && c.session === session);
+    const rest = known ? known.log.filter(({ seq }) => seq > frame.last_seq) : [];
+    const whole = open && open !== known ? open.log : [];
+    const all = [...rest, ...whole];
+    this.send(peer, {
+      type: 'welcome',
+      session: { token: session.token, customer: session.customer, expires: Date.now() + 86_400_000 },
+      conversation: open && { id: open.id, state: open.state, agent: open.agent, seq: open.log.length },
+      entries: all.slice(0, this.welcomeLimit),
+      more: all.length > this.welcomeLimit,
+      receipt: open && { delivered: open.delivered, read: open.read },
+      limits: { text_chars: 8000 },
+      now: Date.now(),
+    });
+    for (let at = this.welcomeLimit; at < all.length; at += this.welcomeLimit) {
+      const entries = all.slice(at, at + this.welcomeLimit);
+      this.send(peer, { type: 'entries', entries, more: at + this.welcomeLimit < all.length });
+    }
+  }
+
+  private history(peer: Peer, frame: Frame): void {
+    const log = this.conversations.find(({ id }) => id === frame.conversation)?.log ?? [];
+    const older = log.filter(({ seq }) => seq < frame.before);
+    const entries = older.slice(-frame.limit);
+    const more = older.length > entries.length;
+    this.send(peer, { type: 'entries', conversation: frame.conversation, entries, more, for: frame.id });
+  }
+
+  private append(conversation: Conversation, line: Frame, except?: Peer): number {
+    const seq = conversation.log.length + 1;
+    const entry = { conversation: conversation.id, seq, at: Date.now(), ...line };
+    conversation.log.push(entry);
+    this.toAll(conversation, { type: 'entry', ...entry }, except);
+    return seq;
+  }
+
+  private toAll(conversation: Conversation, frame: Frame, except?: Peer): void {
+    for (const peer of this.peers) {
+      if (peer !== except && peer.session === conversation.session) this.send(peer, frame);
+    }
+  }
+
+  private send(peer: Peer, frame: Frame): void {
+    peer.ws.send(JSON.stringify(frame));
+  }
+}

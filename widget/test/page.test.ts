@@ -1,0 +1,71 @@
+// What faces the host page: the script tag, the queue of early calls, the address.
+
+import { afterEach, expect, test, vi } from 'vitest';
+import { install, isInstalled } from '../src/api';
+import { bare, currentPage } from '../src/page';
+import { readSettings } from '../src/settings';
+import { backoff } from '../src/socket';
+
+afterEach(() => {
+  window.Couplet = undefined;
+});
+
+function script(attributes: Record<string, string>): HTMLScriptElement {
+  const element = document.createElement('script');
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+test('the script tag says it all, and its own address names the gateway', () => {
+  const src = 'https://chat.example/couplet.js';
+  const all = {
+    src,
+    'data-tenant': 'acme',
+    'data-position': 'left',
+    'data-open': '',
+    'data-consent': 'required',
+  };
+  expect(readSettings(script(all))).toMatchObject({
+    gateway: 'https://chat.example',
+    tenant: 'acme',
+    theme: 'auto',
+    position: 'left',
+    open: true,
+    consentRequired: true,
+  });
+  expect(readSettings(script({ src }))).toBeUndefined();
+  expect(readSettings(null)).toBeUndefined();
+});
+
+test('calls made before the script are made after it, in order', () => {
+  const calls: unknown[] = [];
+  window.Couplet = { q: [['open'], ['send', 'hello']] };
+  install({ open: () => calls.push('open'), send: (text: string) => calls.push(text) });
+  expect(calls).toEqual(['open', 'hello']);
+  expect(isInstalled()).toBe(true);
+});
+
+test('no call throws into the page', () => {
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  vi.spyOn(console, 'warn').mockImplementation(() => {});
+  window.Couplet = { q: [['fail'], ['unknown']] };
+  install({
+    fail() {
+      throw new Error('a fault');
+    },
+  });
+  expect(console.error).toHaveBeenCalledOnce();
+  expect(console.warn).toHaveBeenCalledOnce();
+});
+
+test('query and fragment stay in the browser', () => {
+  expect(currentPage().url).toBe('https://shop.example/cart');
+  expect(bare('/checkout?card=1')).toBe('https://shop.example/checkout');
+});
+
+test('the wait is random, bounded, and never below what the gateway asked', () => {
+  expect(backoff(0, 0, () => 1)).toBe(1000);
+  expect(backoff(3, 0, () => 0.5)).toBe(4000);
+  expect(backoff(50, 0, () => 1)).toBe(30_000);
+  expect(backoff(0, 5000, () => 0)).toBe(5000);
+});

@@ -1,0 +1,140 @@
+import { expect, test } from 'vitest';
+import { type Action, initial, isOpen, latest, reduce, type State, unread } from '../src/state';
+import type { Entry, ServerFrame, Welcome } from '../src/wire';
+
+const entry = (seq: number, more: Partial<Entry> = {}): Entry => ({
+  conversation: 'c',
+  seq,
+  at: seq * 1000,
+  kind: 'message',
+  from: { kind: 'agent', name: 'Ann' },
+  text: `text ${seq}`,
+  ...more,
+});
+
+const welcome = (more: Partial<Welcome> = {}): Welcome => ({
+  type: 'welcome',
+  session: { token: 't', customer: 'me' },
+  entries: [],
+  ...more,
+});
+
+const frame = (frame: ServerFrame): Action => ({ type: 'frame', frame });
+const arrives = (seq: number, more?: Partial<Entry>) => frame({ type: 'entry', ...entry(seq, more) });
+const queued = (id: string, at = 0): Action => ({
+  type: 'queued',
+  out: { frame: { type: 'message', id, text: id }, at },
+});
+const run = (...actions: Action[]): State => actions.reduce(reduce, initial);
+const seqs = (state: State) => latest(state)?.entries.map(({ seq }) => seq);
+
+test('entries stand in order, each once, and `last` stops at a gap', () => {
+  const state = run(arrives(1), arrives(4), arrives(2), arrives(2));
+  expect(seqs(state)).toEqual([1, 2, 4]);
+  expect(latest(state)?.last).toBe(2);
+  expect(latest(reduce(state, arrives(3)))?.last).toBe(4);
+});
+
+test('an ack turns the message that waited into its entry', () => {
+  const state = run(
+    queued('a'),
+    frame({ type: 'ack', id: 'a', conversation: 'c', seq: 1, at: 5 }),
+    frame({ type: 'ack', id: 'a', conversation: 'c', seq: 1, at: 5 }),
+  );
+  expect(state.outbox).toEqual([]);
+  expect(latest(state)?.entries).toMatchObject([{ seq: 1, id: 'a', text: 'a', from: { kind: 'customer' } }]);
+});
+
+test('an entry with the id of a message that waits is that message', () => {
+  const own = { id: 'a', from: { kind: 'customer' } } as const;
+  expect(run(queued('a'), arrives(1, own)).outbox).toEqual([]);
+  // An agent's id is from another space.
+  expect(run(queued('a'), arrives(1, { id: 'a' })).outbox).toHaveLength(1);
+});
+
+test('a refusal that passes keeps the message waiting, a lasting one marks it, a retry clears the mark', () => {
+  const refused = (code: string) => frame({ type: 'error', code, for: 'a' });
+  expect(run(queued('a'), refused('rate_limited')).outbox[0]?.failed).toBeUndefined();
+  const state = run(queued('a'), refused('too_large'));
+  expect(state.outbox[0]?.failed).toBe('too_large');
+  expect(reduce(state, { type: 'retry', id: 'a' }).outbox[0]?.failed).toBeUndefined();
+});
+
+test('a welcome ends what was open and is not open any more, and begins what is', () => {
+  const conversation = { id: 'd', state: 'active', agent: { name: 'Bob' } } as const;
+  const state = run(arrives(1), frame(welcome({ conversation })));
+  expect(state.conversations.map(({ id, state }) => [id, state])).toEqual([
+    ['c', 'closed'],
+    ['d', 'active'],
+  ]);
+  expect(isOpen(reduce(state, frame(welcome())))).toBe(false);
+});
+
+test('a log belongs to one customer', () => {
+  const mine = run(frame(welcome()), arrives(1), queued('a'));
+  const other = welcome({ session: { token: 'u', customer: 'other' } });
+  const renewed = reduce(mine, frame(other));
+  expect(renewed.conversations).toEqual([]);
+  expect(renewed.outbox[0]?.failed).toBeUndefined();
+  const identified = reduce(mine, { type: 'frame', frame: other, identified: true });
+  expect(identified.outbox[0]?.failed).toBe('forbidden');
+});
+
+test('after a reload the tail is replayed, and only what is new counts as unread', () => {
+  const session = { token: 't', customer: 'me', conversation: 'c', open: true, seq: 80, read: 80 };
+  const entries = Array.from({ length: 52 }, (_, n) => entry(31 + n));
+  const state = run(
+    { type: 'restored', session, outbox: [] },
+    frame(welcome({ conversation: { id: 'c', state: 'active', seq: 82 }, entries })),
+  );
+  expect(latest(state)).toMatchObject({ last: 82, known: 80 });
+  expect(unread(state)).toBe(2);
+  expect(unread(reduce(state, { type: 'seen' }))).toBe(0);
+});
+
+test('words unsent for a day are not sent behind the back', () => {
+  const outbox = [
+    { frame: { type: 'message', id: 'a', text: 'a' } as const, at: Date.now() - 25 * 3600_000 },
+  ];
+  expect(run({ type: 'restored', outbox }).outbox[0]?.failed).toBe('stale');
+});
+
+test('history goes in front and says when there is no more', () => {
+  const state = run(
+    { type: 'restored', session: { token: 't', customer: 'me', conversation: 'c', seq: 60 }, outbox: [] },
+    arrives(11),
+    { type: 'asked', id: 'h' },
+    frame({ type: 'entries', conversation: 'c', for: 'h', entries: [entry(9), entry(10)], more: false }),
+  );
+  expect(seqs(state)).toEqual([9, 10, 11]);
+  expect(latest(state)).toMatchObject({ asking: undefined, complete: true, last: 11 });
+});
+
+test('receipts only ever grow, and what is read has been delivered', () => {
+  const receipt = (delivered?: number, read?: number) =>
+    frame({ type: 'receipt', conversation: 'c', delivered, read });
+  expect(latest(run(arrives(1), receipt(1, 3), receipt(2)))).toMatchObject({ delivered: 3, confirmed: 3 });
+});
+
+test('an edit and a retraction change the line they name, of their own author only', () => {
+  const state = run(
+    arrives(1, { id: 'x' }),
+    arrives(2, { id: 'y' }),
+    arrives(3, { kind: 'edit', target: 'x', text: 'better' }),
+    arrives(4, { kind: 'retract', target: 'y' }),
+    arrives(5, { kind: 'edit', target: 'x', text: 'forged', from: { kind: 'customer' } }),
+  );
+  expect(latest(state)?.entries[0]).toMatchObject({ text: 'better', edited: true });
+  expect(latest(state)?.entries[1]).toMatchObject({ text: '', retracted: true });
+});
+
+test('the place is known only while waiting; typing ends with the message or the connection', () => {
+  const waiting: ServerFrame = { type: 'state', conversation: 'c', state: 'waiting', position: 2, eta_s: 60 };
+  const state = run(frame(waiting));
+  expect(latest(state)).toMatchObject({ position: 2, eta: 60 });
+  const active = reduce(state, frame({ ...waiting, state: 'active', agent: { name: 'Ann' } }));
+  expect(latest(active)).toMatchObject({ position: undefined, agent: { name: 'Ann' } });
+  const typing = reduce(active, frame({ type: 'typing', on: true, name: 'Ann' }));
+  expect(reduce(typing, arrives(1)).typing).toBeUndefined();
+  expect(reduce(typing, { type: 'link', link: 'retrying' }).typing).toBeUndefined();
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { newId, parse, scalars, wellFormed } from '../src/wire';
+
+const from = { kind: 'agent', name: 'Ann' };
+
+test('what is not a frame of this protocol is dropped and throws nothing', () => {
+  for (const data of ['', '{', 'null', '[]', '{"type":"later"}', new ArrayBuffer(2)]) {
+    expect(parse(data)).toBeUndefined();
+  }
+});
+
+test('an entry without its bones is dropped, unknown fields are carried', () => {
+  expect(parse(JSON.stringify({ type: 'entry', seq: 1 }))).toBeUndefined();
+  const entry = { type: 'entry', conversation: 'c', seq: 1, at: 1, kind: 'message', from, later: true };
+  expect(parse(JSON.stringify(entry))).toEqual(entry);
+});
+
+test('entries in a list take the conversation of the list', () => {
+  const entries = [{ seq: 1, at: 1, kind: 'message', from }, { seq: 'x' }];
+  const frame = parse(JSON.stringify({ type: 'entries', conversation: 'c', entries }));
+  expect(frame).toMatchObject({ entries: [{ conversation: 'c', seq: 1 }] });
+  expect(frame).toHaveProperty('entries.length', 1);
+});
+
+test('a text is counted in scalars', () => {
+  expect(scalars('añ😀')).toBe(3);
+});
+
+test('a lone surrogate is replaced, a pair is not', () => {
+  expect(wellFormed('a\ud800b😀')).toBe('a\ufffdb😀');
+});
+
+test('ids are of the allowed characters and differ', () => {
+  const ids = Array.from({ length: 100 }, newId);
+  expect(new Set(ids).size).toBe(100);
+  for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
+});

@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+// The unit tests. What needs a real browser is in test/browser.config.ts.
+export default defineConfig({
+  test: {
+    include: ['test/*.test.ts'],
+    environment: 'jsdom',
+    environmentOptions: { jsdom: { url: 'https://shop.example/cart?secret=1#top' } },
+    setupFiles: ['test/setup.ts'],
+    css: true,
+    restoreMocks: true,
+  },
+});
