@@ -341,8 +341,10 @@ impl Desk {
         let context = Context { domain: &self.settings.domain, book: &self.book, fresh: &fresh };
         let mut out = Vec::new();
         match input::decode(element, context) {
-            Decoded::Event(Event::Presence { agent, resource, availability }) => {
-                self.presence(agent, resource, availability, &mut out);
+            Decoded::Presence { agent, target, resource, availability } => {
+                if self.roster.believes(&agent, &target) {
+                    self.presence(agent, resource, availability, &mut out);
+                }
             }
             Decoded::Event(event) => self.unread.push_back(FromLink::Event(event)),
             Decoded::Reply(reply) => out.push(reply),

@@ -7,7 +7,7 @@ use couplet::bridge::address;
 use couplet::chat::effect::{Contact, ContactPresence, ToAgent, ToAgentContent};
 use couplet::chat::event::{AgentContent, AgentInput, Availability, Event, Peer};
 use couplet::chat::ids::{
-    AgentJid, ConversationId, CustomerId, Epoch, Localpart, Pos, Seq, TenantKey,
+    AgentJid, ConversationId, CustomerId, Epoch, LinkDomain, Localpart, Pos, Seq, TenantKey,
 };
 use couplet::chat::model::{Author, Customer, Role, Row, RowKind};
 use couplet::ports::link::{FromLink, LinkHandle, ToLink};
@@ -129,6 +129,11 @@ impl Link {
         format!("{local}@{}", self.domain.name)
     }
 
+    /// The customer's address, as he speaks.
+    fn customer(&self) -> String {
+        format!("{}/web", self.jid("k3f9"))
+    }
+
     async fn desk(&self, client: &Client) {
         let contact = Contact::Desk { tenant: acme(), name: "Acme".into(), role: Role::Agent };
         self.say(ToLink::Contact { agent: agent(client), contact: Box::new(contact) }).await;
@@ -236,9 +241,12 @@ async fn a_login_is_refused_for_its_reason(server: &Xmpp) {
     probe(&domain.name, &address, &secret).await.expect("as it should be");
     let refused = probe(&domain.name, &address, &wrong).await.unwrap_err();
     assert!(matches!(refused, ProbeError::Secret { .. }), "{refused}");
-    let unknown = couplet::chat::ids::LinkDomain::new("nobody.example").unwrap();
-    let refused = probe(&unknown, &address, &secret).await.unwrap_err();
-    assert!(matches!(refused, ProbeError::Domain { .. } | ProbeError::Secret { .. }), "{refused}");
+    if server.component == servers().prosody.component {
+        // ejabberd takes any domain whose component knows the secret.
+        let unknown = LinkDomain::new("nobody.example").unwrap();
+        let refused = probe(&unknown, &address, &secret).await.unwrap_err();
+        assert!(matches!(refused, ProbeError::Domain { .. }), "{refused}");
+    }
     let refused = probe(&domain.name, "127.0.0.1:1", &secret).await.unwrap_err();
     assert!(matches!(refused, ProbeError::Connect { .. }), "{refused}");
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -342,7 +350,7 @@ async fn words_go_both_ways(server: &Xmpp) {
     link.say(row(&alice, 5, "⚙ <b>&amp;</b> \u{1f600}")).await;
     let (message, body) = alice.message().await;
     assert_eq!(body, "\u{2060}⚙ <b>&amp;</b> \u{1f600}");
-    assert_eq!(message.attr("from"), Some(link.jid("k3f9/web").as_str()));
+    assert_eq!(message.attr("from"), Some(link.customer().as_str()));
     assert!(message.has_child("request", "urn:xmpp:receipts"));
 
     let customer = link.jid("k3f9");
@@ -409,7 +417,7 @@ async fn without_privilege_the_desk_asks_once(server: &Xmpp) {
     assert_eq!(asked.attr("from"), Some(desk.as_str()));
     let seen = alice.everything().await;
     assert!(seen.iter().all(|el| el.attr("type") != Some("subscribe")), "{:#?}", shown(&seen));
-    let customer = link.jid("k3f9/web");
+    let customer = link.customer();
     let directed = seen.iter().find(|el| el.attr("from") == Some(&customer)).expect("presence");
     let text = |name, ns| directed.get_child(name, ns).map(Element::text);
     assert_eq!(text("nick", "http://jabber.org/protocol/nick").as_deref(), Some("Ann"));
@@ -527,9 +535,9 @@ async fn every_query_is_answered(server: &Xmpp) {
     link.desk(&alice).await;
     link.shown(&alice, ContactPresence::Away).await;
     // Once its first words are here, the link knows the customer.
-    alice.until("his presence", |el| el.attr("from") == Some(link.jid("k3f9/web").as_str())).await;
+    alice.until("his presence", |el| el.attr("from") == Some(link.customer().as_str())).await;
     let (domain, desk, customer) =
-        (link.domain.name.to_string(), link.jid("acme"), link.jid("k3f9/web"));
+        (link.domain.name.to_string(), link.jid("acme"), link.customer());
     let disco = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
     let items = "<query xmlns='http://jabber.org/protocol/disco#items'/>";
     let ping = "<ping xmlns='urn:xmpp:ping'/>";
@@ -587,7 +595,9 @@ async fn what_would_end_the_stream_ends_nothing(server: &Xmpp) {
     let mut link = Link::up(server, "u", &[&alice]).await;
     let customer = link.jid("k3f9");
     let long = "x".repeat(9_000);
-    let deep = format!("{}{}", "<a xmlns='urn:example'>".repeat(5_000), "</a>".repeat(5_000));
+    // ejabberd 23.01 itself dies of 5,000.
+    let depth = if server.component == servers().prosody.component { 5_000 } else { 300 };
+    let deep = format!("{}{}", "<a xmlns='urn:example'>".repeat(depth), "</a>".repeat(depth));
     mallory
         .write(&format!(
             "<message to='{customer}' id='{long}'><body>a</body></message>\
