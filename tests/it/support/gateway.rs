@@ -1,7 +1,6 @@
 //! A gateway of a test's own: its own link, tenant and database, in this process.
 #![allow(dead_code, reason = "each test needs some of it")]
 
-use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -20,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::agent::Agent;
 use super::customer::Customer;
 use super::db::{Backend, Db};
+use super::domain::{Domain, domain};
 use super::servers::{Xmpp, servers};
 
 /// What a gateway stands on.
@@ -49,12 +49,21 @@ impl Server {
             Self::Ejabberd => servers().ejabberd,
         }
     }
+
+    /// The kind of component domains, see `support::domain`.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Prosody => "c",
+            Self::PlainProsody | Self::Ejabberd => "u",
+        }
+    }
 }
 
 /// A running gateway.
 pub(crate) struct Gateway {
     pub(crate) server: Server,
     pub(crate) domain: String,
+    _taken: Domain,
     pub(crate) address: SocketAddr,
     pub(crate) db: Db,
     pub(crate) config: PathBuf,
@@ -70,7 +79,8 @@ impl Gateway {
     /// Starts one; `more` is added to its configuration.
     pub(crate) async fn start(server: Server, ground: Ground, more: &str) -> Self {
         let xmpp = server.xmpp();
-        let domain = domain(server);
+        let taken = domain(&xmpp, server.kind());
+        let domain = taken.name.to_string();
         let db = Db::new(match ground {
             Ground::Embedded => Backend::Sqlite,
             Ground::Full => Backend::Mysql,
@@ -94,7 +104,7 @@ impl Gateway {
         std::fs::write(&config, text).unwrap();
         add_tenant(&db.store, TENANT, &domain).await;
         let (address, stop, running) = run(&config).await;
-        Self { server, domain, address, db, config, _folder: folder, stop, running }
+        Self { server, domain, _taken: taken, address, db, config, _folder: folder, stop, running }
     }
 
     /// A further tenant on the same link.
@@ -214,19 +224,4 @@ async fn add_tenant(store: &SqlStore, key: &str, domain: &str) {
 fn capital(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// A component domain that no other test of this run has: the servers offer two hundred of each kind.
-pub(crate) fn domain(server: Server) -> String {
-    let (kind, folder) = match server {
-        Server::Prosody => ("c", "prosody"),
-        Server::PlainProsody => ("u", "prosody"),
-        Server::Ejabberd => ("u", "ejabberd"),
-    };
-    let taken = super::servers::folder().join("domains").join(folder);
-    std::fs::create_dir_all(&taken).unwrap();
-    (0..200)
-        .map(|number| format!("{kind}{number:03}.localhost"))
-        .find(|name| OpenOptions::new().write(true).create_new(true).open(taken.join(name)).is_ok())
-        .expect("200 domains are enough for a run")
 }

@@ -3,5 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod customer;
 pub(crate) mod db;
+pub(crate) mod domain;
 pub(crate) mod gateway;
 pub(crate) mod servers;
+pub(crate) mod xmpp_client;

@@ -46,11 +46,6 @@ pub fn servers() -> Servers {
     serde_json::from_str(&text).expect("servers.json is as tests/servers.sh writes it")
 }
 
-/// The folder of this run's servers, where its tests may leave what they share.
-pub fn folder() -> PathBuf {
-    file().parent().expect("a file stands in a folder").to_owned()
-}
-
 #[allow(clippy::disallowed_methods, reason = "the test run says where its servers are")]
 fn file() -> PathBuf {
     let path = std::env::var("COUPLET_TEST_SERVERS").expect(
