@@ -118,6 +118,19 @@ fn an_offer_stands_where_nobody_else_could_be_asked() {
 }
 
 #[test]
+fn of_two_offers_that_run_out_at_once_only_as_many_pass_on_as_others_have_room() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 1)]);
+    on.is("bob", Away);
+    on.says("mia", "Hello");
+    on.says("noa", "Hello");
+    on.is("bob", Free);
+    on.so_far();
+    on.pass(30 * SECOND);
+    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
+
+#[test]
 fn a_late_answer_is_accepted_where_nobody_holds_the_conversation() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
