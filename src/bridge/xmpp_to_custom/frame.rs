@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn what_is_not_for_customers_has_no_entry() {
         let alice = AgentJid::normalised("alice@jabber.example");
-        let marks = RowKind::Marked { delivered: Seq(1), read: Seq(1), seen: Seq(1) };
+        let marks = RowKind::Marked { delivered: Seq(1), read: Seq(1) };
         for kind in [
             RowKind::Opened { answers: vec![("name".into(), "Ann".into())] },
             RowKind::Offered,
