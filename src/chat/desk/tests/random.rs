@@ -387,6 +387,12 @@ impl History {
     }
 
     fn presence(&mut self, a: usize, r: usize, availability: Availability) {
+        let serves = |settings: &TenantSettings| {
+            settings.agents.iter().any(|agent| agent.jid == jid(AGENTS[a]))
+        };
+        if !self.on.store.settings.iter().any(serves) {
+            return; // the link asks for it once he does
+        }
         self.present.insert((a, r), availability);
         let resource = RESOURCES[r].into();
         self.on.event(Event::Presence { agent: jid(AGENTS[a]), resource, availability });
@@ -828,7 +834,7 @@ fn stand(view: &Conversation) -> Stand {
 fn few() -> ProptestConfig {
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     let asked = config.cases != 256;
-    ProptestConfig { cases: if asked { config.cases } else { 48 }, ..config }
+    ProptestConfig { cases: if asked { config.cases } else { 64 }, ..config }
 }
 
 proptest! {
