@@ -70,3 +70,76 @@ impl Gate {
         effects.append(&mut self.out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::chat::effect::CustomerNotice;
+    use crate::chat::ids::{ConversationId, CustomerId, Seq, TenantKey, Timestamp};
+    use crate::chat::model::{Author, RowKind};
+
+    fn append(gate: &mut Gate) {
+        let row = Row {
+            pos: gate.next(),
+            tenant: TenantKey::new("acme").unwrap(),
+            conversation: ConversationId(Uuid::nil()),
+            customer: CustomerId(Uuid::nil()),
+            seq: None,
+            at: Timestamp(0),
+            author: Author::System,
+            key: None,
+            stanza: None,
+            kind: RowKind::Offered,
+            recipients: Vec::new(),
+        };
+        gate.append(Arc::new(row), None);
+    }
+
+    fn receipt(gate: &mut Gate, number: u64) {
+        gate.emit(Effect::Notify {
+            tenant: TenantKey::new("acme").unwrap(),
+            customer: CustomerId(Uuid::nil()),
+            notice: CustomerNotice::Receipt {
+                conversation: ConversationId(Uuid::nil()),
+                delivered: Seq(number),
+                read: Seq(0),
+            },
+        });
+    }
+
+    /// What leaves: a row as its negative number.
+    fn left(gate: &mut Gate) -> Vec<i64> {
+        let mut effects = Vec::new();
+        gate.drain_into(&mut effects);
+        let number = |effect: &Effect| match effect {
+            Effect::Append(append) => -(append.row.pos.0 as i64),
+            Effect::Notify { notice: CustomerNotice::Receipt { delivered, .. }, .. } => {
+                delivered.0 as i64
+            }
+            other => panic!("{other:?}"),
+        };
+        effects.iter().map(number).collect()
+    }
+
+    #[test]
+    fn what_follows_a_row_waits_until_it_is_stored() {
+        let mut gate = Gate::after(Pos(7));
+        receipt(&mut gate, 1);
+        append(&mut gate);
+        receipt(&mut gate, 2);
+        append(&mut gate);
+        receipt(&mut gate, 3);
+        assert_eq!(left(&mut gate), [1, -8, -9]);
+        gate.stored(Pos(8));
+        receipt(&mut gate, 4);
+        assert_eq!(left(&mut gate), [2]);
+        gate.stored(Pos(8));
+        assert_eq!(left(&mut gate), [0; 0]);
+        gate.stored(Pos(9));
+        assert!(gate.is_settled());
+        receipt(&mut gate, 5);
+        assert_eq!(left(&mut gate), [3, 4, 5], "in their order");
+    }
+}

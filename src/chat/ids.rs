@@ -235,3 +235,47 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0).max(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_well_formed_or_refused() {
+        let long = "a".repeat(33);
+        for good in ["a", "acme-2", "0", &long[..32]] {
+            assert!(TenantKey::new(good).is_ok() && Localpart::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "Acme", "a_b", "ä", "a b", &long] {
+            assert!(QueueKey::new(bad).is_err() && Localpart::new(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            TenantKey::new("").unwrap_err().to_string(),
+            "a tenant's key takes 1 to 32 of a-z, 0-9 and -, and does not begin with -"
+        );
+    }
+
+    #[test]
+    fn a_command_id_is_short_and_plain() {
+        assert!(CommandId::new("aZ_0-").is_ok() && CommandId::new(&"x".repeat(64)).is_ok());
+        for bad in ["", "a.b", "ü", &"x".repeat(65)] {
+            assert!(CommandId::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_domain_has_lower_case_labels() {
+        assert!(LinkDomain::new("chat.example.org").is_ok() && LinkDomain::new("x").is_ok());
+        for bad in ["", ".", "a..b", "a.", "Chat.example", &format!("{}.org", "a".repeat(64))] {
+            assert!(LinkDomain::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn time_goes_neither_back_nor_over() {
+        assert_eq!(Timestamp(5).since(Timestamp(9)), 0);
+        assert_eq!(Timestamp(i64::MAX).plus(1), Timestamp(i64::MAX));
+        assert_eq!(Timestamp(i64::MIN).since(Timestamp(i64::MAX)), 0);
+        assert_eq!((Pos(1).next(), Seq::default().next()), (Pos(2), Seq(1)));
+    }
+}

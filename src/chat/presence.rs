@@ -71,3 +71,39 @@ impl Clients {
         self.known.contains_key(resource)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hear(clients: &mut Clients, at: i64, resource: &str, availability: Availability) {
+        clients.hear(Timestamp(at), &resource.into(), availability);
+    }
+
+    #[test]
+    fn an_agent_is_as_available_as_his_most_available_client() {
+        let mut clients = Clients::default();
+        assert_eq!(clients.availability(), None);
+        hear(&mut clients, 0, "phone", Availability::Away);
+        hear(&mut clients, 0, "desk", Availability::Busy);
+        assert_eq!(clients.availability(), Some(Availability::Away));
+        hear(&mut clients, 0, "phone", Availability::Gone);
+        assert_eq!(clients.availability(), Some(Availability::Busy));
+        assert!(clients.has("desk") && !clients.has("phone"));
+        hear(&mut clients, 7, "", Availability::Gone);
+        assert_eq!(clients.availability(), Some(Availability::Gone));
+        assert_eq!(clients.gone_at(), Some(Timestamp(7 + GRACE_MS)));
+    }
+
+    #[test]
+    fn the_grace_begins_once_and_only_with_a_stream() {
+        let mut clients = Clients::default();
+        clients.expect(Timestamp(5));
+        hear(&mut clients, 9, "desk", Availability::Gone);
+        assert_eq!(clients.gone_at(), Some(Timestamp(5 + GRACE_MS)));
+        hear(&mut clients, 10, "desk", Availability::Busy);
+        assert_eq!(clients.gone_at(), None);
+        clients.forget();
+        assert_eq!((clients.gone_at(), clients.availability()), (None, None));
+    }
+}

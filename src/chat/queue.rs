@@ -85,3 +85,58 @@ impl Line {
         self.places.first().map(|(_, since, _)| *since)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::chat::ids::{CustomerId, QueueKey, Seq, TenantKey};
+    use crate::chat::model::State;
+
+    fn waiting(id: u128, priority: i32, since: i64) -> Conversation {
+        Conversation {
+            id: ConversationId(Uuid::from_u128(id)),
+            tenant: TenantKey::new("acme").unwrap(),
+            customer: CustomerId(Uuid::from_u128(id)),
+            queue: QueueKey::default_queue(),
+            subject: None,
+            state: State::Waiting,
+            opened_at: Timestamp(since),
+            waiting_since: Timestamp(since),
+            priority,
+            active_at: Timestamp(since),
+            head: Seq(0),
+            delivered: Seq(0),
+            read: Seq(0),
+            confirmed: Seq(0),
+            passed: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_urgent_come_first_then_those_who_wait_longest() {
+        let mut line = Line::default();
+        let views = [waiting(1, 0, 30), waiting(2, 0, 10), waiting(3, 5, 40), waiting(4, -1, 0)];
+        views.iter().for_each(|view| line.enter(view));
+        line.enter(&views[0]);
+        let order: Vec<u128> = line.iter().map(|id| id.0.as_u128()).collect();
+        assert_eq!(order, [3, 2, 1, 4]);
+        assert_eq!(views.each_ref().map(|view| line.position(view)), [3, 2, 1, 4]);
+        line.leave(&views[2]);
+        assert_eq!((line.len(), line.first_since()), (3, Some(Timestamp(10))));
+    }
+
+    #[test]
+    fn an_estimate_needs_ground() {
+        let mut line = Line::default();
+        for at in [0, 10_000, 20_000] {
+            line.served(Timestamp(at));
+            assert_eq!(line.estimate(1), None);
+        }
+        line.served(Timestamp(30_000));
+        assert_eq!(line.estimate(3), Some(30));
+        line.served(Timestamp(0));
+        assert_eq!(line.estimate(1), Some(8), "a clock that steps back counts as no time");
+    }
+}

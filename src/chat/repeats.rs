@@ -94,3 +94,44 @@ fn stanza_key(agent: &AgentJid, customer: CustomerId, stanza: &Arc<str>, text: &
     text.hash(&mut hash);
     (agent.clone(), customer, stanza.clone(), hash.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::chat::ids::{ConversationId, Seq};
+
+    #[test]
+    fn commands_are_known_by_session_and_id_until_forgotten() {
+        let session = |n| SessionId(Uuid::from_u128(n));
+        let key = |n| CommandKey { session: session(n), id: CommandId::new("m1").unwrap() };
+        let conversation = ConversationId(Uuid::nil());
+        let acked = Acked { conversation, seq: Some(Seq(1)), at: Timestamp(0) };
+        let mut commands = Commands::default();
+        assert!(!commands.knows(session(1)));
+        commands.load(session(1), vec![(key(1), acked)]);
+        commands.load(session(2), Vec::new());
+        assert!(commands.knows(session(2)));
+        assert_eq!((commands.find(&key(1)), commands.find(&key(2))), (Some(acked), None));
+        commands.insert(key(2), acked);
+        commands.forget(session(1));
+        assert!(!commands.knows(session(1)));
+        assert_eq!((commands.find(&key(1)), commands.find(&key(2))), (None, Some(acked)));
+    }
+
+    #[test]
+    fn a_stanza_is_known_for_a_quarter_of_an_hour_with_its_words() {
+        let (ann, customer) = (AgentJid::normalised("ann"), CustomerId(Uuid::nil()));
+        let mut stanzas = Stanzas::default();
+        let id = "a".into();
+        stanzas.insert(Timestamp(0), &ann, customer, &id, "Hi");
+        let at = Timestamp(STANZA_MS);
+        assert!(stanzas.knows(at, &ann, customer, &id, "Hi"));
+        assert!(!stanzas.knows(at, &ann, customer, &id, "Ho"));
+        assert!(!stanzas.knows(at, &ann, customer, &"b".into(), "Hi"));
+        assert!(!stanzas.knows(at, &AgentJid::normalised("bob"), customer, &id, "Hi"));
+        assert!(!stanzas.knows(at.plus(1), &ann, customer, &id, "Hi"));
+        assert!(stanzas.known.is_empty() && stanzas.order.is_empty());
+    }
+}

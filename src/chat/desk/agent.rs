@@ -34,10 +34,7 @@ impl Desk {
             }
             Peer::Customer(localpart) => match self.addresses.get(localpart).copied() {
                 Some(customer) => self.agent_to_customer(now, customer, input),
-                None => {
-                    self.nobody.remove(localpart);
-                    self.no_such_address(&input);
-                }
+                None => self.no_such_address(&input),
             },
         }
     }

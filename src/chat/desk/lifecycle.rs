@@ -311,7 +311,11 @@ impl Desk {
     pub(super) fn run_timers(&mut self, now: Timestamp) {
         while let Some(timer) = self.timers.pop(now) {
             match timer {
-                Timer::Offer(id) => self.offer_ran_out(now, id),
+                Timer::Offer(id) => {
+                    self.offer_ran_out(now, id);
+                    // Whoever is asked now is not there for the next offer that ran out.
+                    self.offer_stirred(now);
+                }
                 Timer::AskAgain(id) => self.ask_again(now, id),
                 Timer::Idle(id) => self.close_if_idle(now, id),
                 Timer::Gone(agent) => self.take_back_if_gone(now, &agent),

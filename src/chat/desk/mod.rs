@@ -12,6 +12,8 @@ mod contact;
 mod customer;
 mod lifecycle;
 mod offer;
+#[cfg(test)]
+mod tests;
 mod timer;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -97,8 +99,6 @@ pub struct Desk {
     cases: HashMap<ConversationId, Case>,
     commands: Commands,
     stanzas: Stanzas,
-    /// Addresses of which the store knew nothing, until whoever spoke to them is answered.
-    nobody: BTreeSet<Localpart>,
     /// Queues in which something may have to be offered.
     stirred: BTreeSet<(TenantKey, QueueKey)>,
 }
@@ -119,7 +119,6 @@ impl Desk {
             cases: HashMap::new(),
             commands: Commands::default(),
             stanzas: Stanzas::default(),
-            nobody: BTreeSet::new(),
             stirred: BTreeSet::new(),
         };
         desk.put_settings(snapshot.tenants);
@@ -182,7 +181,8 @@ impl Desk {
         }
     }
 
-    /// What must be [`Loaded`] before this event can be taken.
+    /// What must be [`Loaded`] before this event can be taken. Asked once for an event: then it is
+    /// taken, whatever was found.
     pub fn needs(&self, event: &Event) -> Option<Need> {
         match event {
             Event::Customer(command) if !self.commands.knows(command.session) => {
@@ -191,7 +191,6 @@ impl Desk {
             Event::Agent(input) => match &input.to {
                 Peer::Customer(localpart)
                     if !self.addresses.contains_key(localpart)
-                        && !self.nobody.contains(localpart)
                         && self.tenants_of(&input.agent).next().is_some() =>
                 {
                     Some(Need::Customer(localpart.clone()))
@@ -222,17 +221,14 @@ impl Desk {
             Event::Loaded(Loaded::Session { session, commands }) => {
                 self.commands.load(session, commands);
             }
-            Event::Loaded(Loaded::Customer { localpart, customer, last_agent }) => match customer {
-                Some(customer) => {
+            Event::Loaded(Loaded::Customer { customer, last_agent, .. }) => {
+                if let Some(customer) = customer {
                     let id = customer.id;
                     let visitor = self.visitor(customer);
                     visitor.last_agent = visitor.last_agent.take().or(last_agent);
                     self.part(now, id);
                 }
-                None => {
-                    self.nobody.insert(localpart);
-                }
-            },
+            }
             Event::Settings(tenants) => {
                 self.dismiss_former_agents(now, &tenants);
                 self.put_settings(tenants);

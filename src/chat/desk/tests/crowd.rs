@@ -1,0 +1,55 @@
+//! Ten thousand in line: what one of them does costs no more than it must.
+
+use super::stage::{MINUTE, SECOND, Stage, agent, queue, tenant};
+use crate::chat::effect::{CustomerNotice, Effect, Phase};
+use crate::chat::event::Availability::Free;
+use crate::chat::event::Event;
+use crate::chat::model::Strategy::LeastLoaded;
+
+const CROWD: usize = 10_000;
+
+/// Everyone is in line, and nobody serves.
+fn crowd() -> Stage {
+    let staff = vec![agent("ann", 2, &["default"])];
+    let settings = tenant("acme", vec![queue("default", LeastLoaded)], staff);
+    let mut on = Stage::with_limit(vec![settings], CROWD);
+    for index in 0..CROWD {
+        on.says(&format!("c{index}"), "Hello");
+    }
+    on.pass(MINUTE);
+    on.so_far();
+    on
+}
+
+fn places(effects: &[Effect]) -> usize {
+    let place = |effect: &&Effect| match effect {
+        Effect::Notify { notice: CustomerNotice::State(state), .. } => {
+            matches!(state.phase, Phase::Waiting { .. })
+        }
+        _ => false,
+    };
+    effects.iter().filter(place).count()
+}
+
+#[test]
+fn a_crowd_in_line_is_told_no_more_than_it_must() {
+    let mut on = crowd();
+    on.says("c5000", "Anyone?");
+    assert_eq!(on.left.len(), 1, "the message's own entry");
+    on.so_far();
+    for _ in 0..100 {
+        on.event(Event::Tick);
+    }
+    assert_eq!(on.left.len(), 0, "a tick with nothing due does nothing");
+
+    // Two at a time are asked, and when they are served the rest moves up, once.
+    on.is("ann", Free);
+    on.answers("ann", "c0", "Hi");
+    on.answers("ann", "c1", "Hi");
+    assert_eq!(places(&on.left), 0);
+    on.pass(SECOND);
+    assert_eq!(places(&on.left), CROWD - 2);
+    on.so_far();
+    on.pass(10 * SECOND);
+    assert_eq!(on.left.len(), 0);
+}

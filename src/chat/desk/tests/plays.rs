@@ -1,0 +1,931 @@
+//! Plays: what each side sees of a conversation, one story a test.
+
+use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, supervisor, tenant};
+use crate::chat::effect::{Effect, ToAgentContent};
+use crate::chat::event::AgentCommand::{Close, Reopen, Unknown, Who};
+use crate::chat::event::Availability::{Away, Busy, Free, Gone};
+use crate::chat::event::{AgentContent, Event, Refusal};
+use crate::chat::ids::Pos;
+use crate::chat::model::Strategy::{LeastLoaded, RingAll};
+
+const NOTHING: [&str; 0] = [];
+
+// ---- offer and acceptance ----
+
+#[test]
+fn the_first_message_is_the_offer_and_the_answer_accepts_it() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "Hello");
+    assert_eq!(on.heard("mia"), [r#"1 customer "Hello""#, "waiting 1"]);
+    assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+    assert_eq!(on.contacts("ann"), ["+ mia online"]);
+
+    on.answers("ann", "mia", "Hi");
+    assert_eq!(on.heard("mia"), ["2 Ann Joined", "active with Ann", r#"3 Ann "Hi""#]);
+    assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
+
+    on.says("mia", "My parcel");
+    assert_eq!(on.heard("ann"), [r#"mia customer "My parcel""#]);
+}
+
+#[test]
+fn nothing_leaves_before_it_is_stored() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.holds_back = true;
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    assert_eq!(on.heard("mia"), NOTHING);
+    assert_eq!(on.heard("ann"), NOTHING);
+    // Opened, Hello, Offered, Joined, Hi.
+    on.store_some(2);
+    assert_eq!(on.heard("mia"), [r#"1 customer "Hello""#, "waiting 1"]);
+    assert_eq!(on.heard("ann"), NOTHING);
+    on.store_some(2);
+    assert_eq!(on.heard("mia"), ["2 Ann Joined", "active with Ann"]);
+    assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+    on.store_some(1);
+    assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
+}
+
+#[test]
+fn the_least_loaded_agent_is_asked() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 4)]);
+    for customer in ["mia", "noa", "oli"] {
+        on.says(customer, "Hello");
+    }
+    // Both idle: the first by name. Then the smaller share: 0/4, 1/4.
+    let asked = |lines: Vec<String>| lines.into_iter().filter(|l| l.ends_with("waits")).collect();
+    let (ann, bob): (Vec<String>, Vec<String>) = (asked(on.heard("ann")), asked(on.heard("bob")));
+    assert_eq!(ann, ["mia waits"]);
+    assert_eq!(bob, ["noa waits", "oli waits"]);
+}
+
+#[test]
+fn the_loser_of_a_race_hears_who_won() {
+    let mut on = Stage::acme_with(RingAll, &[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    assert_eq!(on.heard("ann"), on.heard("bob"));
+    on.answers("bob", "mia", "Bob here");
+    on.answers("ann", "mia", "Ann here");
+    assert_eq!(on.heard("ann"), ["mia taken by Bob", "mia refused: taken by Bob"]);
+    assert_eq!(on.contacts("ann"), ["+ mia online", "- mia"]);
+    assert_eq!(on.heard("bob"), [r#"mia received "Bob here""#]);
+    on.orders("ann", "mia", Close);
+    assert_eq!(on.heard("ann"), ["mia refused: taken by Bob"]);
+}
+
+#[test]
+fn one_of_many_who_leaves_is_not_asked_any_more_and_the_last_frees_the_customer() {
+    let mut on = Stage::acme_with(RingAll, &[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.so_far();
+    on.is("ann", Gone);
+    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.heard("bob"), NOTHING);
+    on.is("bob", Gone);
+    assert_eq!(on.heard("bob"), ["mia PassedOn"]);
+    on.is("ann", Free);
+    assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
+
+#[test]
+fn an_offer_that_runs_out_passes_to_another() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
+    on.says("mia", "Hello");
+    on.so_far();
+    on.pass(29 * SECOND);
+    assert_eq!(on.heard("bob"), NOTHING);
+    on.pass(SECOND);
+    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.contacts("ann"), ["- mia"]);
+    assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
+    assert_eq!(on.heard("mia"), NOTHING, "to the customer nothing changed");
+}
+
+#[test]
+fn an_offer_stands_where_nobody_else_could_be_asked() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 1)]);
+    on.is("bob", Away);
+    on.says("mia", "Hello");
+    on.so_far();
+    on.pass(5 * MINUTE);
+    assert_eq!(on.heard("ann"), NOTHING);
+    assert!(on.pending.is_empty() && on.store.head() == Pos(3), "nothing is written about it");
+    on.is("bob", Free);
+    on.pass(30 * SECOND);
+    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
+
+#[test]
+fn of_two_offers_that_run_out_at_once_only_as_many_pass_on_as_others_have_room() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 1)]);
+    on.is("bob", Away);
+    on.says("mia", "Hello");
+    on.says("noa", "Hello");
+    on.is("bob", Free);
+    on.so_far();
+    on.pass(30 * SECOND);
+    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
+
+#[test]
+fn a_late_answer_is_accepted_where_nobody_holds_the_conversation() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.pass(30 * SECOND);
+    on.so_far();
+    on.answers("ann", "mia", "Sorry, here");
+    assert_eq!(on.heard("bob"), ["mia taken by Ann"]);
+    assert_eq!(
+        on.heard("ann"),
+        [r#"mia so far: customer "Hello""#, r#"mia received "Sorry, here""#]
+    );
+    on.answers("bob", "mia", "Hi");
+    assert_eq!(on.heard("bob"), ["mia refused: taken by Ann"]);
+}
+
+#[test]
+fn a_late_answer_is_accepted_also_after_another_round_and_a_pause() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.pass(30 * SECOND);
+    on.is("bob", Gone);
+    // Now mia waits, and only ann could be asked: she is passed over, then asked again, but is away.
+    on.is("ann", Away);
+    on.is("ann", Free);
+    on.is("ann", Busy);
+    on.pass(2 * MINUTE);
+    on.so_far();
+    on.answers("bob", "mia", "Back");
+    assert_eq!(on.heard("mia"), ["2 Bob Joined", "active with Bob", r#"3 Bob "Back""#]);
+}
+
+#[test]
+fn a_full_agent_is_not_asked() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.says("noa", "Hello");
+    on.so_far();
+    on.pass(10 * MINUTE);
+    assert_eq!(on.heard("ann"), NOTHING);
+    on.orders("ann", "mia", Close);
+    assert_eq!(
+        on.heard("ann"),
+        ["mia closed: Agent", "noa waits", r#"noa so far: customer "Hello""#]
+    );
+}
+
+#[test]
+fn away_keeps_what_he_has_and_gets_nothing_new() {
+    for pause in [Away, Busy] {
+        let mut on = Stage::acme(&[("ann", 3)]);
+        on.says("mia", "Hello");
+        on.answers("ann", "mia", "Hi");
+        on.is("ann", pause);
+        on.so_far();
+        on.says("noa", "Hello");
+        on.says("mia", "Are you there?");
+        on.pass(2 * MINUTE);
+        assert_eq!(on.heard("ann"), [r#"mia customer "Are you there?""#]);
+    }
+}
+
+#[test]
+fn an_agent_is_as_available_as_his_most_available_client() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.is("ann", Busy);
+    on.event(Event::Presence { agent: jid("ann"), resource: "phone".into(), availability: Free });
+    on.says("mia", "Hello");
+    assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
+
+// ---- agents who leave ----
+
+#[test]
+fn an_offer_to_an_agent_who_leaves_goes_on_at_once() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
+    on.says("mia", "Hello");
+    on.is("ann", Gone);
+    assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
+
+#[test]
+fn a_conversation_is_taken_back_only_after_the_grace() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.is("bob", Free); // of no tenant: nobody
+    on.so_far();
+    on.is("ann", Gone);
+    on.pass(29 * SECOND);
+    on.is("ann", Away);
+    on.pass(5 * MINUTE);
+    assert_eq!(on.heard("mia"), NOTHING, "she came back in time");
+
+    on.is("ann", Gone);
+    on.pass(29 * SECOND);
+    assert_eq!(on.heard("mia"), NOTHING);
+    on.pass(SECOND);
+    assert_eq!(on.heard("mia"), ["4 Ann Left", "waiting 1"]);
+    assert_eq!(on.heard("ann"), ["mia TakenBack"]);
+}
+
+#[test]
+fn a_requeued_customer_stands_at_the_head_and_the_next_agent_reads_all() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.is("bob", Away);
+    on.pass(MINUTE);
+    on.says("noa", "Hello");
+    on.is("ann", Gone);
+    on.pass(30 * SECOND);
+    on.so_far();
+    on.is("bob", Free);
+    assert_eq!(
+        on.heard("bob"),
+        ["mia waits", r#"mia so far: customer "Hello", Ann "Hi""#],
+        "mia came first, so she is first"
+    );
+}
+
+#[test]
+fn whoever_failed_a_customer_is_asked_again_only_when_nobody_else_came() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    let pos = on.pos("Hello");
+    let bounce = |on: &Stage| Event::Bounced {
+        agent: jid("ann"),
+        customer: on.store.customers.values().next().unwrap().localpart.clone(),
+        pos,
+    };
+    on.so_far();
+    let bounced = bounce(&on);
+    on.event(bounced);
+    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    on.pass(29 * SECOND);
+    assert_eq!(on.heard("ann"), NOTHING);
+    on.pass(SECOND);
+    assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+
+    on.answers("ann", "mia", "Hi");
+    on.received("ann", "mia", "Hello");
+    on.so_far();
+    let late = bounce(&on);
+    on.event(late);
+    assert_eq!(on.heard("ann"), NOTHING, "a bounce of what arrived since is too late");
+}
+
+#[test]
+fn an_outage_of_the_server_takes_nobody_away() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.event(Event::LinkDown);
+    on.pass(10 * MINUTE);
+    assert_eq!(on.heard("mia"), NOTHING);
+    on.event(Event::LinkUp);
+    on.pass(29 * SECOND);
+    assert_eq!(on.heard("mia"), NOTHING);
+    on.is("bob", Free);
+    on.pass(SECOND);
+    assert_eq!(on.heard("mia"), ["4 Ann Left", "waiting 1"], "the grace began with the stream");
+}
+
+// ---- the line ----
+
+#[test]
+fn those_who_wait_hear_of_their_place_at_most_once_a_second() {
+    let mut on = Stage::acme(&[("ann", 3)]);
+    on.is("ann", Away);
+    for customer in ["mia", "noa", "oli", "pia"] {
+        on.says(customer, "Hello");
+    }
+    assert_eq!(on.heard("pia"), [r#"1 customer "Hello""#, "waiting 4"]);
+    on.ends("mia", "e1");
+    on.ends("noa", "e1");
+    assert_eq!(on.heard("pia"), NOTHING);
+    on.pass(SECOND);
+    assert_eq!(on.heard("pia"), ["waiting 2"]);
+    assert_eq!(on.heard("oli").last().unwrap(), "waiting 1");
+    on.pass(MINUTE);
+    assert_eq!(on.heard("pia"), NOTHING);
+}
+
+#[test]
+fn a_supervisor_may_take_one_who_waits_beyond_his_room() {
+    let staff = vec![agent("ann", 1, &["default"]), supervisor("sue")];
+    let mut on = Stage::new(vec![tenant("acme", vec![queue("default", LeastLoaded)], staff)]);
+    for customer in ["mia", "noa"] {
+        on.says(customer, "Hello");
+        on.so_far();
+        on.answers("sue", customer, "Sue here");
+        assert_eq!(
+            on.heard("sue"),
+            [
+                format!(r#"{customer} so far: customer "Hello""#),
+                format!(r#"{customer} received "Sue here""#)
+            ]
+        );
+        assert_eq!(on.heard(customer), ["2 Sue Joined", "active with Sue", r#"3 Sue "Sue here""#]);
+    }
+}
+
+#[test]
+fn a_supervisor_may_close_what_another_holds_but_not_speak_there() {
+    let staff = vec![agent("ann", 1, &["default"]), supervisor("sue")];
+    let mut on = Stage::new(vec![tenant("acme", vec![queue("default", LeastLoaded)], staff)]);
+    on.is("ann", Free);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.answers("sue", "mia", "Sue here");
+    assert_eq!(on.heard("sue"), ["mia refused: taken by Ann"]);
+    on.orders("sue", "mia", Close);
+    assert_eq!(on.heard("sue"), ["mia Closed { reason: Agent }"]);
+    assert_eq!(on.heard("ann"), ["mia closed: Agent"]);
+    assert_eq!(on.heard("mia"), ["4 closed: Agent", "closed: Agent"]);
+}
+
+// ---- the end, and after it ----
+
+#[test]
+fn a_customer_ends_it_and_comes_back_under_the_same_address() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.ends("mia", "e1");
+    assert_eq!(on.heard("mia"), ["4 closed: Customer", "closed: Customer"]);
+    assert_eq!(on.heard("ann"), ["mia closed: Customer"]);
+    assert_eq!(on.contacts("ann"), ["+ mia offline"]);
+    on.says("mia", "One more thing");
+    assert_eq!(on.heard("mia"), [r#"1 customer "One more thing""#, "waiting 1"]);
+    assert_eq!(
+        on.heard("ann"),
+        ["mia waits", r#"mia so far: customer "One more thing""#],
+        "a new conversation, from the same address, without the old one's words"
+    );
+    assert_eq!(on.store.views.len(), 2);
+}
+
+#[test]
+fn nothing_can_be_said_in_a_closed_conversation_but_it_can_be_reopened() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.orders("ann", "mia", Close);
+    on.so_far();
+    on.answers("ann", "mia", "Too late");
+    on.orders("ann", "mia", Close);
+    assert_eq!(on.heard("ann"), ["mia refused: Closed", "mia refused: Closed"]);
+    // Busy with another: he goes beyond his room of his own accord.
+    on.says("noa", "Hello");
+    on.so_far();
+    on.orders("ann", "mia", Reopen);
+    assert_eq!(on.heard("mia"), ["1 Ann Joined", "active with Ann"]);
+    assert_eq!(on.heard("ann"), ["mia so far: ", "mia Reopened"]);
+    on.answers("ann", "mia", "I looked it up");
+    assert_eq!(on.heard("mia"), [r#"2 Ann "I looked it up""#]);
+}
+
+#[test]
+fn silence_closes_but_not_on_one_who_waits_in_front_of_his_screen() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.connects("noa", true);
+    on.says("noa", "Hello");
+    on.pass(20 * MINUTE);
+    on.says("mia", "Still here");
+    on.so_far();
+    on.pass(29 * MINUTE);
+    assert_eq!(on.heard("mia"), NOTHING);
+    on.is("ann", Away);
+    on.pass(MINUTE);
+    assert_eq!(on.heard("mia"), ["5 closed: Idle", "closed: Idle"]);
+    assert_eq!(on.heard("noa"), NOTHING);
+    on.connects("noa", false);
+    on.pass(30 * MINUTE);
+    assert_eq!(on.heard("noa"), ["2 closed: Idle", "closed: Idle"]);
+}
+
+#[test]
+fn the_end_reaches_those_who_are_only_asked() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.starts("mia", "s1", "default");
+    assert_eq!(on.heard("ann"), ["mia waits", "mia so far: "]);
+    on.ends("mia", "e1");
+    assert_eq!(on.heard("ann"), ["mia closed: Customer"]);
+    on.answers("ann", "mia", "Hi");
+    assert_eq!(on.heard("ann"), ["mia refused: Closed"]);
+}
+
+// ---- commands of customers ----
+
+#[test]
+fn a_start_joins_what_is_open() {
+    let mut on = Stage::acme(&[]);
+    on.starts("mia", "s1", "default");
+    assert_eq!(on.heard("mia"), ["ack s1", "waiting 1"]);
+    on.starts("mia", "s2", "default");
+    assert_eq!(on.heard("mia"), ["ack s2", "waiting 1"]);
+    assert_eq!(on.store.views.len(), 1);
+}
+
+#[test]
+fn a_repeated_id_has_the_same_ack_and_no_other_effect() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.holds_back = true;
+    on.starts("mia", "s1", "default");
+    on.starts("mia", "s1", "default");
+    on.says_as("mia", "m1", "Hello");
+    on.says_as("mia", "m1", "Hello");
+    let rows = on.pending.len();
+    on.says_as("mia", "m1", "Hello");
+    assert_eq!(on.pending.len(), rows);
+    assert_eq!(on.heard("mia"), NOTHING, "what is pending waits for the same ack");
+    on.holds_back = false;
+    on.store_all();
+    assert_eq!(
+        on.heard("mia"),
+        ["ack s1", "waiting 1", "ack s1", r#"1 customer "Hello""#, "ack m1 as 1", "ack m1 as 1"]
+    );
+    on.ends("mia", "e1");
+    let head = on.store.head();
+    on.so_far();
+    for _ in 0..2 {
+        on.starts("mia", "s1", "default");
+        on.says_as("mia", "m1", "Hello");
+        on.ends("mia", "e1");
+        assert_eq!(on.heard("mia"), ["ack s1", "ack m1 as 1", "ack e1 as 2"]);
+        on.crash();
+    }
+    assert_eq!(on.store.head(), head);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused() {
+    let settings = tenant("acme", vec![queue("default", LeastLoaded)], Vec::new());
+    let mut on = Stage::with_limit(vec![settings], 1);
+    on.ends("mia", "e1");
+    on.starts("mia", "s1", "sales");
+    on.says("noa", "Hello");
+    on.says("mia", "Hello");
+    on.starts("mia", "s2", "default");
+    assert_eq!(
+        on.heard("mia"),
+        [
+            "refused e1: NotOpen",
+            "refused s1: UnknownQueue",
+            "refused Hello: Overloaded",
+            "refused s2: Overloaded"
+        ]
+    );
+    on.ends("noa", "e1");
+    on.says("mia", "Hello");
+    assert_eq!(on.heard("mia"), [r#"1 customer "Hello""#, "waiting 1"], "refused is not done");
+    on.event(Event::Settings(Vec::new()));
+    on.so_far();
+    on.says("oli", "Anyone?");
+    assert_eq!(on.heard("oli"), ["refused Anyone_: UnknownTenant"]);
+}
+
+#[test]
+fn a_session_is_not_forgotten_while_its_rows_are_not_stored() {
+    let mut on = Stage::acme(&[]);
+    on.connects("mia", true);
+    on.says("mia", "Hello");
+    on.so_far();
+    on.holds_back = true;
+    on.ends("mia", "e1");
+    on.connects("mia", false);
+    on.pass(10 * MINUTE);
+    on.ends("mia", "e1");
+    on.holds_back = false;
+    on.store_all();
+    assert_eq!(on.heard("mia"), ["2 closed: Customer", "closed: Customer", "ack e1 as 2"]);
+}
+
+// ---- ticks ----
+
+#[test]
+fn a_tick_says_that_all_before_arrived() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    for text in ["one", "two", "three"] {
+        on.says("mia", text);
+    }
+    on.so_far();
+    on.received("ann", "mia", "three");
+    assert_eq!(on.heard("mia"), NOTHING);
+    on.received("ann", "mia", "one");
+    assert_eq!(on.heard("mia"), ["delivered 1 read 0"]);
+    on.displayed("ann", "mia", "two");
+    assert_eq!(on.heard("mia"), ["delivered 3 read 2"], "three had arrived before");
+    on.received("ann", "mia", "two");
+    on.displayed("ann", "mia", "one");
+    assert_eq!(on.heard("mia"), NOTHING);
+}
+
+#[test]
+fn the_next_agent_confirms_anew_and_no_tick_goes_back() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.says("mia", "two");
+    on.displayed("ann", "mia", "two");
+    on.is("ann", Gone);
+    on.pass(30 * SECOND);
+    on.answers("bob", "mia", "Bob here");
+    on.says("mia", "three");
+    on.so_far();
+    on.received("ann", "mia", "three");
+    assert_eq!(on.heard("mia"), NOTHING, "what ann's client says does not count any more");
+    on.event(Event::LinkUp);
+    assert_eq!(
+        on.heard("bob"),
+        [r#"mia so far: customer "one", customer "two", customer "three""#],
+        "bob's client has confirmed nothing yet"
+    );
+    on.received("bob", "mia", "one");
+    on.event(Event::LinkUp);
+    assert_eq!(on.heard("bob"), [r#"mia so far: customer "two", customer "three""#]);
+    assert_eq!(on.heard("mia"), NOTHING);
+    on.received("bob", "mia", "two");
+    on.received("bob", "mia", "three");
+    assert_eq!(on.heard("mia"), ["delivered 8 read 4"]);
+}
+
+#[test]
+fn one_of_many_confirms_for_himself_alone() {
+    let mut on = Stage::acme_with(RingAll, &[("ann", 1), ("bob", 1)]);
+    on.says("mia", "one");
+    on.received("ann", "mia", "one");
+    on.is("ann", Gone);
+    on.answers("bob", "mia", "Hi");
+    on.so_far();
+    on.event(Event::LinkUp);
+    assert_eq!(on.heard("bob"), [r#"mia so far: customer "one""#]);
+}
+
+#[test]
+fn the_agent_sees_what_the_customer_has_read() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    for text in ["a", "b", "c"] {
+        on.answers("ann", "mia", text);
+    }
+    on.so_far();
+    on.has_read("mia", 4);
+    on.has_read("mia", 4);
+    assert_eq!(on.heard("ann"), [r#"mia shown "b""#]);
+    on.is("ann", Gone);
+    on.pass(30 * SECOND);
+    on.answers("bob", "mia", "d");
+    on.so_far();
+    on.has_read("mia", 6);
+    assert_eq!(on.heard("bob"), NOTHING, "bob never said c");
+    on.has_read("mia", 99);
+    assert_eq!(on.heard("bob"), [r#"mia shown "d""#]);
+}
+
+#[test]
+fn typing_goes_to_the_client_that_spoke_last_and_only_while_it_is_there() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.event(Event::Presence { agent: jid("ann"), resource: "phone".into(), availability: Free });
+    on.says("mia", "Hello");
+    on.types("mia");
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.types("mia");
+    let typed = on.left.iter().filter_map(|effect| match effect {
+        Effect::Send(stanza) if matches!(stanza.content, ToAgentContent::Typing { .. }) => {
+            stanza.resource.as_deref()
+        }
+        _ => None,
+    });
+    assert_eq!(typed.collect::<Vec<_>>(), ["desk"]);
+    on.is("ann", Gone);
+    on.so_far();
+    on.types("mia");
+    assert_eq!(on.heard("ann"), NOTHING, "the phone did not speak");
+    on.input("ann", "mia", "t", AgentContent::Typing { on: true });
+    assert_eq!(on.heard("mia"), ["Ann types: true"]);
+}
+
+// ---- repeats of agents, and strangers ----
+
+#[test]
+fn a_repeated_stanza_is_confirmed_again_whatever_became_of_the_conversation() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.answers("ann", "mia", "Hi");
+    assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
+    on.crash();
+    on.answers("ann", "mia", "Hi");
+    assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
+
+    on.event(Event::LinkUp);
+    on.is("ann", Gone);
+    on.pass(30 * SECOND);
+    on.so_far();
+    on.answers("ann", "mia", "Hi");
+    assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
+    assert_eq!(on.heard("mia"), NOTHING, "an echo accepts nothing");
+
+    on.is("bob", Free);
+    on.answers("bob", "mia", "Bob here");
+    on.ends("mia", "e1");
+    on.so_far();
+    on.answers("bob", "mia", "Bob here");
+    assert_eq!(on.heard("bob"), [r#"mia received "Bob here""#]);
+    on.pass(16 * MINUTE);
+    on.answers("bob", "mia", "Bob here");
+    assert_eq!(on.heard("bob"), ["mia refused: Closed"], "after a quarter of an hour it is new");
+}
+
+#[test]
+fn one_id_with_another_text_is_another_message() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    for text in ["Hi", "Ho"] {
+        let fresh = on.store.views.keys().next().copied().unwrap();
+        let content = AgentContent::Text { text: text.into(), wants_receipt: false, fresh };
+        on.input("ann", "mia", "same", content);
+    }
+    on.so_far();
+    assert_eq!(on.store.messages(*on.store.views.keys().next().unwrap()).count(), 3);
+}
+
+#[test]
+fn to_a_stranger_no_address_exists() {
+    let acme = tenant(
+        "acme",
+        vec![queue("default", LeastLoaded)],
+        vec![agent("ann", 1, &["default"]), agent("bob", 1, &["default"])],
+    );
+    let other = tenant("zenith", vec![queue("default", LeastLoaded)], vec![agent("zoe", 1, &[])]);
+    let mut on = Stage::new(vec![acme, other]);
+    on.is("ann", Free);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    for stranger in ["zoe", "eve", "bob"] {
+        for address in ["mia", "nobody"] {
+            on.answers(stranger, address, "Hi");
+            on.orders(stranger, address, Who);
+            on.orders(stranger, address, Unknown { word: "x".into() });
+            on.input(stranger, address, "e", AgentContent::Refused { reason: Refusal::Encrypted });
+            on.input(stranger, address, "t", AgentContent::Typing { on: true });
+            on.input(stranger, address, "r", AgentContent::Received { pos: Pos(2) });
+            on.input(stranger, address, "d", AgentContent::Displayed { pos: Pos(2) });
+            let refused = format!("{address} refused: NotFound");
+            assert_eq!(on.heard(stranger), vec![refused; 4]);
+        }
+    }
+    assert_eq!(on.heard("mia"), NOTHING);
+    on.input("ann", "mia", "e", AgentContent::Refused { reason: Refusal::TooLong });
+    assert_eq!(on.heard("ann"), ["mia refused: TooLong"]);
+}
+
+// ---- settings ----
+
+#[test]
+fn a_removed_agent_leaves_under_his_name_and_loses_his_contacts() {
+    let staff = |names: &[&str]| {
+        let agents = names.iter().map(|name| agent(name, 2, &["default"])).collect();
+        vec![tenant("acme", vec![queue("default", LeastLoaded)], agents)]
+    };
+    let mut on = Stage::new(staff(&["ann"]));
+    on.is("ann", Free);
+    on.says("noa", "Hello");
+    on.orders("ann", "noa", Close);
+    on.answers("ann", "noa", "Bye");
+    on.ends("noa", "e1");
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.event(Event::Settings(staff(&["bob"])));
+    assert_eq!(on.heard("mia"), ["4 Ann Left", "waiting 1"]);
+    assert_eq!(on.contacts("ann"), ["- mia", "- noa"]);
+    on.is("bob", Free);
+    assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello", Ann "Hi""#]);
+    on.so_far();
+    on.answers("ann", "mia", "Hi again");
+    assert_eq!(on.heard("ann"), ["mia refused: NotFound"]);
+}
+
+#[test]
+fn an_agent_removed_while_nobody_had_the_link_holds_nothing() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.store.settings[0].agents.clear();
+    on.crash();
+    on.event(Event::Tick);
+    assert_eq!(on.heard("mia"), ["4  Left", "waiting 1"]);
+}
+
+#[test]
+fn those_in_a_removed_queue_are_served_by_the_default_one() {
+    let with = |queues: &[&str]| {
+        let queues = queues.iter().map(|key| queue(key, LeastLoaded)).collect();
+        vec![tenant("acme", queues, vec![agent("ann", 1, &["default"])])]
+    };
+    for restarted in [false, true] {
+        let mut on = Stage::new(with(&["default", "sales"]));
+        on.is("ann", Free);
+        on.starts("mia", "s1", "sales");
+        assert_eq!(on.heard("ann"), NOTHING);
+        if restarted {
+            on.store.settings = with(&["default"]);
+            on.crash();
+            on.event(Event::LinkUp);
+            on.is("ann", Free);
+        } else {
+            on.event(Event::Settings(with(&["default"])));
+        }
+        assert_eq!(on.heard("ann"), ["mia waits", "mia so far: "]);
+        on.answers("ann", "mia", "Hi");
+        on.ends("mia", "e1");
+    }
+}
+
+#[test]
+fn more_room_is_used_at_once() {
+    let with = |room| {
+        let agents = vec![agent("ann", room, &["default"])];
+        vec![tenant("acme", vec![queue("default", LeastLoaded)], agents)]
+    };
+    let mut on = Stage::new(with(0));
+    on.is("ann", Free);
+    on.says("mia", "Hello");
+    assert_eq!(on.heard("ann"), NOTHING);
+    on.event(Event::Settings(with(1)));
+    assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
+
+// ---- restarts and lost streams ----
+
+#[test]
+fn a_restart_in_every_state_goes_on() {
+    // Waiting.
+    let mut on = Stage::acme(&[]);
+    on.says("mia", "Hello");
+    on.says("noa", "Hello");
+    on.crash();
+    on.so_far();
+    on.connects("noa", true);
+    assert_eq!(on.heard("noa"), ["waiting 2"]);
+
+    // Offered: the offer is the same one, and it runs out when it would have.
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.pass(20 * SECOND);
+    on.crash();
+    on.event(Event::LinkUp);
+    on.so_far();
+    on.is("bob", Free);
+    on.is("ann", Free);
+    assert_eq!(on.heard("bob"), NOTHING);
+    on.pass(10 * SECOND);
+    assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
+
+    // Active: nobody notices; the grace of an agent who does not come back begins with the stream.
+    on.answers("bob", "mia", "Hi");
+    on.crash();
+    on.so_far();
+    on.pass(HOUR - 40 * MINUTE);
+    on.event(Event::LinkUp);
+    on.is("bob", Free);
+    on.pass(5 * MINUTE);
+    assert_eq!(on.heard("mia"), NOTHING);
+    assert_eq!(on.heard("bob"), [r#"mia so far: customer "Hello""#]);
+    on.has_read("mia", 3);
+    assert_eq!(on.heard("bob"), [r#"mia shown "Hi""#]);
+
+    // Closed: is closed.
+    on.ends("mia", "e1");
+    on.crash();
+    on.event(Event::LinkUp);
+    on.so_far();
+    on.answers("bob", "mia", "Bye");
+    assert_eq!(on.heard("bob"), ["mia refused: Closed"]);
+    on.orders("bob", "mia", Reopen);
+    assert_eq!(on.heard("bob"), ["mia so far: ", "mia Reopened"]);
+}
+
+#[test]
+fn whoever_failed_a_customer_is_passed_over_across_a_restart() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.event(Event::Bounced {
+        agent: jid("ann"),
+        customer: on.store.customers.values().next().unwrap().localpart.clone(),
+        pos: Pos(2),
+    });
+    on.crash();
+    on.so_far();
+    on.event(Event::LinkUp);
+    on.pass(30 * SECOND);
+    assert_eq!(on.heard("ann"), NOTHING, "she is not there");
+    on.answers("ann", "mia", "Here again");
+    assert_eq!(on.heard("mia"), ["5 Ann Joined", "active with Ann", r#"6 Ann "Here again""#]);
+}
+
+#[test]
+fn a_patient_customer_outlasts_a_restart() {
+    let mut on = Stage::acme(&[]);
+    on.connects("mia", true);
+    on.says("mia", "Hello");
+    on.pass(HOUR);
+    on.crash();
+    on.so_far();
+    on.event(Event::Tick);
+    on.pass(10 * SECOND);
+    on.connects("mia", true);
+    on.pass(HOUR);
+    assert_eq!(on.heard("mia"), ["waiting 1"]);
+}
+
+#[test]
+fn a_new_stream_sends_what_is_unconfirmed_once_more() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 1)]);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.says("mia", "two");
+    on.received("ann", "mia", "one");
+    on.says("noa", "Hello");
+    on.so_far();
+    on.event(Event::LinkDown);
+    on.event(Event::LinkUp);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "two""#]);
+    assert_eq!(on.heard("bob"), [r#"noa so far: customer "Hello""#]);
+    assert_eq!(on.contacts("ann"), ["+ desk of acme", "+ mia online"]);
+}
+
+// ---- contact lists ----
+
+#[test]
+fn a_contact_shows_how_the_customer_stands_and_leaves_a_day_after_the_close() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.connects("mia", true);
+    on.says("mia", "Hello");
+    assert_eq!(on.contacts("ann"), ["+ mia online"]);
+    on.connects("mia", false);
+    on.connects("mia", true);
+    on.so_far();
+    on.pass(MINUTE);
+    on.connects("mia", false);
+    assert_eq!(on.contacts("ann"), ["+ mia online"], "a reload is no departure");
+    on.pass(5 * SECOND);
+    assert_eq!(on.contacts("ann"), ["+ mia away"]);
+    on.says("mia", "Here");
+    assert_eq!(on.contacts("ann"), ["+ mia online"], "whoever speaks is here");
+    on.answers("ann", "mia", "Hi");
+    on.orders("ann", "mia", Close);
+    assert_eq!(on.contacts("ann"), ["+ mia offline"]);
+    // He looks in now and then, and is here when the day is over.
+    for _ in 0..3 {
+        on.pass(7 * HOUR);
+        on.connects("mia", false);
+        on.pass(MINUTE);
+        on.connects("mia", true);
+    }
+    on.so_far();
+    on.pass(3 * HOUR - 4 * MINUTE);
+    assert_eq!(on.contacts("ann"), NOTHING);
+    on.pass(MINUTE);
+    assert_eq!(on.contacts("ann"), ["- mia"]);
+    on.answers("ann", "mia", "Hello again");
+    assert_eq!(on.heard("ann"), ["mia refused: Closed"]);
+    on.connects("mia", false);
+    on.pass(2 * MINUTE);
+    on.answers("ann", "mia", "Still?");
+    assert_eq!(on.heard("ann"), ["mia refused: Closed"], "the store remembers who served him");
+}
+
+#[test]
+fn settings_of_zero_do_not_make_the_desk_spin() {
+    let mut settings = tenant(
+        "acme",
+        vec![queue("default", LeastLoaded)],
+        vec![agent("ann", 1, &["default"]), agent("bob", 1, &["default"])],
+    );
+    settings.idle_close_ms = 0;
+    settings.queues[0].offer_ms = 0;
+    let mut on = Stage::new(vec![settings]);
+    on.is("ann", Free);
+    on.is("bob", Free);
+    on.connects("mia", true);
+    on.says("mia", "Hello");
+    on.pass(MINUTE);
+}

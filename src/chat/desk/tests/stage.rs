@@ -1,0 +1,481 @@
+//! A stage on which customers and agents act, and hear in a line each what reaches them.
+//!
+//! Time goes only where a play says so. Rows are stored at once unless they are held back.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::store::Store;
+use crate::chat::desk::{Desk, DeskLimits, Need};
+use crate::chat::effect::{
+    AgentRefusal, Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Line, Phase,
+    ToAgent, ToAgentContent,
+};
+use crate::chat::event::{
+    AgentCommand, AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand,
+    CustomerConnection, Event, Peer, SocketAddress,
+};
+use crate::chat::ids::{
+    AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
+    SessionId, TenantKey, Timestamp,
+};
+use crate::chat::model::{
+    AgentSettings, Append, Author, Customer, QueueSettings, Role, Row, RowKind, Strategy,
+    TenantSettings,
+};
+
+pub(super) const SECOND: i64 = 1_000;
+pub(super) const MINUTE: i64 = 60 * SECOND;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+
+pub(super) fn jid(name: &str) -> AgentJid {
+    AgentJid::normalised(name)
+}
+
+pub(super) fn queue(key: &str, strategy: Strategy) -> QueueSettings {
+    let offer_ms = 30 * SECOND;
+    QueueSettings { key: QueueKey::new(key).unwrap(), name: key.into(), strategy, offer_ms }
+}
+
+pub(super) fn agent(name: &str, capacity: u32, queues: &[&str]) -> AgentSettings {
+    AgentSettings {
+        jid: jid(name),
+        name: capitalised(name),
+        capacity,
+        role: Role::Agent,
+        queues: queues.iter().map(|key| QueueKey::new(key).unwrap()).collect(),
+    }
+}
+
+pub(super) fn supervisor(name: &str) -> AgentSettings {
+    AgentSettings { role: Role::Supervisor, ..agent(name, 1, &[]) }
+}
+
+fn capitalised(name: &str) -> Arc<str> {
+    let (first, rest) = name.split_at(1);
+    format!("{}{rest}", first.to_uppercase()).into()
+}
+
+/// A tenant that closes after 30 minutes of silence.
+pub(super) fn tenant(
+    key: &str,
+    queues: Vec<QueueSettings>,
+    agents: Vec<AgentSettings>,
+) -> TenantSettings {
+    let key = TenantKey::new(key).unwrap();
+    TenantSettings { name: key.as_str().into(), key, idle_close_ms: 30 * MINUTE, queues, agents }
+}
+
+/// See the module.
+pub(super) struct Stage {
+    pub(super) desk: Desk,
+    pub(super) now: Timestamp,
+    pub(super) store: Store,
+    /// Rows that the store has not taken yet.
+    pub(super) pending: VecDeque<Append>,
+    /// Whether rows wait for [`store_all`](Self::store_all).
+    pub(super) holds_back: bool,
+    /// Every effect but the appends, as it left.
+    pub(super) left: Vec<Effect>,
+    heard: BTreeMap<String, Vec<String>>,
+    contacts: BTreeMap<String, Vec<String>>,
+    last_id: u128,
+    limits: DeskLimits,
+}
+
+impl Stage {
+    /// A link that stands, with these tenants; every agent is yet to be heard of.
+    pub(super) fn new(settings: Vec<TenantSettings>) -> Self {
+        Self::with_limit(settings, 1_000)
+    }
+
+    pub(super) fn with_limit(settings: Vec<TenantSettings>, waiting: usize) -> Self {
+        let now = Timestamp(1_700_000_000_000);
+        let limits = DeskLimits { waiting };
+        let store = Store { settings, ..Store::default() };
+        let mut stage = Self {
+            desk: Desk::restore(limits, now, store.snapshot(now)),
+            now,
+            store,
+            pending: VecDeque::new(),
+            holds_back: false,
+            left: Vec::new(),
+            heard: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            last_id: 0,
+            limits,
+        };
+        stage.event(Event::LinkUp);
+        stage.contacts.clear();
+        stage
+    }
+
+    /// One tenant `acme` with a queue `default`, and these agents there, with room for so many each.
+    pub(super) fn acme(agents: &[(&str, u32)]) -> Self {
+        Self::acme_with(Strategy::LeastLoaded, agents)
+    }
+
+    pub(super) fn acme_with(strategy: Strategy, agents: &[(&str, u32)]) -> Self {
+        let staff = agents.iter().map(|(name, room)| agent(name, *room, &["default"]));
+        let mut stage =
+            Self::new(vec![tenant("acme", vec![queue("default", strategy)], staff.collect())]);
+        for (name, _) in agents {
+            stage.is(name, Availability::Free);
+        }
+        stage
+    }
+
+    // ---- the machinery ----
+
+    /// Gives the desk one event, after what it must know first.
+    pub(super) fn event(&mut self, event: Event) {
+        match self.desk.needs(&event) {
+            Some(Need::Session(session)) => self.hand(Event::Loaded(self.store.session(session))),
+            Some(Need::Customer(at)) => self.hand(Event::Loaded(self.store.customer_at(&at))),
+            None => {}
+        }
+        self.hand(event);
+        if !self.holds_back {
+            self.store_all();
+        }
+    }
+
+    fn hand(&mut self, event: Event) {
+        let mut effects = Vec::new();
+        self.desk.handle(self.now, event, &mut effects);
+        if let Some(at) = self.desk.next_deadline() {
+            assert!(at > self.now, "the desk wants to be woken at once, for ever");
+        }
+        for effect in effects {
+            match effect {
+                Effect::Append(append) => self.pending.push_back(append),
+                other => {
+                    self.hear(&other);
+                    self.left.push(other);
+                }
+            }
+        }
+    }
+
+    /// The store takes so many of the rows that wait.
+    pub(super) fn store_some(&mut self, rows: usize) {
+        for append in self.pending.drain(..rows.min(self.pending.len())) {
+            self.store.append(&append);
+        }
+        self.hand(Event::Stored { upto: self.store.head() });
+    }
+
+    pub(super) fn store_all(&mut self) {
+        while !self.pending.is_empty() {
+            self.store_some(usize::MAX);
+        }
+    }
+
+    /// Time goes on; the desk is woken whenever it wants to be.
+    pub(super) fn pass(&mut self, millis: i64) {
+        let until = self.now.plus(millis);
+        while let Some(at) = self.desk.next_deadline().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.event(Event::Tick);
+        }
+        self.now = until;
+    }
+
+    /// The process dies with what was not stored, and another restores the desk. Nobody has been
+    /// heard of yet.
+    pub(super) fn crash(&mut self) {
+        self.pending.clear();
+        self.desk = Desk::restore(self.limits, self.now, self.store.snapshot(self.now));
+    }
+
+    fn fresh(&mut self) -> u128 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    // ---- customers ----
+
+    /// A customer of `acme`; who he is follows from his name, as does his one session.
+    pub(super) fn customer(&mut self, name: &str) -> Customer {
+        self.customer_of("acme", name)
+    }
+
+    pub(super) fn customer_of(&mut self, tenant: &str, name: &str) -> Customer {
+        let tenant = TenantKey::new(tenant).unwrap();
+        let id = CustomerId(named(name));
+        let customer = self.store.customers.entry(id).or_insert_with(|| Customer {
+            id,
+            tenant,
+            localpart: Localpart::new(name).unwrap(),
+            name: None,
+            conversations: 0,
+        });
+        customer.clone()
+    }
+
+    pub(super) fn command(&mut self, name: &str, action: CustomerAction) {
+        let customer = self.customer(name);
+        let session = SessionId(named(name));
+        let socket = SocketAddress { node: NodeId(Uuid::from_u128(1)), socket: 1 };
+        self.event(Event::Customer(Box::new(CustomerCommand {
+            customer,
+            session,
+            socket,
+            action,
+        })));
+    }
+
+    pub(super) fn starts(&mut self, name: &str, id: &str, queue: &str) {
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        self.command(
+            name,
+            CustomerAction::Start {
+                id: CommandId::new(id).unwrap(),
+                fresh,
+                queue: Some(QueueKey::new(queue).unwrap()),
+                subject: None,
+                answers: Vec::new(),
+            },
+        );
+    }
+
+    /// Says a text under an id.
+    pub(super) fn says_as(&mut self, name: &str, id: &str, text: &str) {
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        self.command(
+            name,
+            CustomerAction::Message {
+                id: CommandId::new(id).unwrap(),
+                fresh,
+                text: text.into(),
+                reply_to: None,
+            },
+        );
+    }
+
+    /// Says a text, of which the id follows.
+    pub(super) fn says(&mut self, name: &str, text: &str) {
+        let id = text.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+        self.says_as(name, &id, text);
+    }
+
+    pub(super) fn ends(&mut self, name: &str, id: &str) {
+        self.command(name, CustomerAction::End { id: CommandId::new(id).unwrap() });
+    }
+
+    pub(super) fn has_read(&mut self, name: &str, seq: u64) {
+        self.command(name, CustomerAction::Read { seq: Seq(seq) });
+    }
+
+    pub(super) fn types(&mut self, name: &str) {
+        self.command(name, CustomerAction::Typing { on: true });
+    }
+
+    pub(super) fn connects(&mut self, name: &str, online: bool) {
+        let customer = self.customer(name);
+        let node = NodeId(Uuid::from_u128(1));
+        self.event(Event::Connected(CustomerConnection {
+            customer,
+            node,
+            online,
+            opened: online,
+            page: None,
+        }));
+    }
+
+    // ---- agents ----
+
+    pub(super) fn is(&mut self, agent: &str, availability: Availability) {
+        let presence = Event::Presence { agent: jid(agent), resource: "desk".into(), availability };
+        self.event(presence);
+    }
+
+    pub(super) fn input(&mut self, agent: &str, customer: &str, id: &str, content: AgentContent) {
+        self.event(Event::Agent(Box::new(AgentInput {
+            agent: jid(agent),
+            resource: "desk".into(),
+            to: Peer::Customer(Localpart::new(customer).unwrap()),
+            stanza: Some(id.into()),
+            content,
+        })));
+    }
+
+    /// Says a text to a customer, which is its own stanza id.
+    pub(super) fn answers(&mut self, agent: &str, customer: &str, text: &str) {
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        let text = text.into();
+        let content = AgentContent::Text { text, wants_receipt: true, fresh };
+        let AgentContent::Text { text, .. } = &content else { return };
+        self.input(agent, customer, &text.clone(), content);
+    }
+
+    pub(super) fn orders(&mut self, agent: &str, customer: &str, command: AgentCommand) {
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        self.input(agent, customer, "order", AgentContent::Command { command, fresh });
+    }
+
+    /// His client has received the customer's message with this text.
+    pub(super) fn received(&mut self, agent: &str, customer: &str, text: &str) {
+        let pos = self.pos(text);
+        self.input(agent, customer, "r", AgentContent::Received { pos });
+    }
+
+    pub(super) fn displayed(&mut self, agent: &str, customer: &str, text: &str) {
+        let pos = self.pos(text);
+        self.input(agent, customer, "d", AgentContent::Displayed { pos });
+    }
+
+    /// Where the last message with this text stands.
+    pub(super) fn pos(&self, text: &str) -> Pos {
+        let said =
+            |row: &&Arc<Row>| matches!(&row.kind, RowKind::Message { text: t, .. } if **t == *text);
+        self.store.rows.iter().rev().find(said).unwrap().pos
+    }
+
+    // ---- what they hear ----
+
+    /// What reached somebody since he was last asked.
+    pub(super) fn heard(&mut self, name: &str) -> Vec<String> {
+        self.heard.remove(name).unwrap_or_default()
+    }
+
+    /// What changed in an agent's contact list since.
+    pub(super) fn contacts(&mut self, agent: &str) -> Vec<String> {
+        self.contacts.remove(agent).unwrap_or_default()
+    }
+
+    /// Nobody is interested in what was said so far.
+    pub(super) fn so_far(&mut self) {
+        self.heard.clear();
+        self.contacts.clear();
+        self.left.clear();
+    }
+
+    fn name_of(&self, customer: CustomerId) -> String {
+        self.store.customers[&customer].localpart.to_string()
+    }
+
+    fn hear(&mut self, effect: &Effect) {
+        let (to, line) = match effect {
+            Effect::Append(_) => return,
+            Effect::Notify { customer, notice, .. } => {
+                (self.name_of(*customer), notice_line(notice))
+            }
+            Effect::Answer { customer, answer, .. } => {
+                (self.name_of(*customer), answer_line(answer))
+            }
+            Effect::Send(stanza) => (stanza.agent.to_string(), stanza_line(stanza)),
+            Effect::Backlog(backlog) => (backlog.agent.to_string(), self.backlog_line(backlog)),
+            Effect::Contact { agent, contact } => {
+                let list = self.contacts.entry(agent.to_string()).or_default();
+                return list.push(contact_line(contact));
+            }
+        };
+        self.heard.entry(to).or_default().push(line);
+    }
+
+    fn backlog_line(&self, backlog: &Backlog) -> String {
+        let words = self.read_backlog(backlog);
+        let texts: Vec<String> = words.iter().map(|row| row_line(row)).collect();
+        format!("{} so far: {}", backlog.from, texts.join(", "))
+    }
+
+    /// The rows that a backlog is made of, as the store has them.
+    pub(super) fn read_backlog(&self, backlog: &Backlog) -> Vec<Arc<Row>> {
+        assert!(backlog.upto <= self.store.head(), "a backlog rests on stored rows");
+        let wanted = |row: &&Arc<Row>| {
+            row.pos > backlog.after
+                && row.pos <= backlog.upto
+                && backlog
+                    .unconfirmed_above
+                    .is_none_or(|seq| row.author == Author::Customer && row.seq > Some(seq))
+        };
+        self.store.messages(backlog.conversation).filter(wanted).cloned().collect()
+    }
+}
+
+fn named(name: &str) -> Uuid {
+    let mut bytes = [0; 16];
+    for (byte, letter) in bytes.iter_mut().zip(name.bytes()) {
+        *byte = letter;
+    }
+    Uuid::from_bytes(bytes)
+}
+
+fn row_line(row: &Row) -> String {
+    let who = match &row.author {
+        Author::Customer => "customer".to_owned(),
+        Author::Agent { name, .. } => name.to_string(),
+        Author::System => "desk".to_owned(),
+    };
+    match &row.kind {
+        RowKind::Message { text, .. } => format!("{who} {text:?}"),
+        RowKind::Closed { reason } => format!("closed: {reason:?}"),
+        kind => format!("{who} {kind:?}"),
+    }
+}
+
+fn notice_line(notice: &CustomerNotice) -> String {
+    match notice {
+        CustomerNotice::Entry(row) => format!("{} {}", row.seq.unwrap().0, row_line(row)),
+        CustomerNotice::State(state) => match &state.phase {
+            Phase::Waiting { position, .. } => format!("waiting {position}"),
+            Phase::Active { agent } => format!("active with {agent}"),
+            Phase::Closed { reason } => format!("closed: {reason:?}"),
+        },
+        CustomerNotice::Receipt { delivered, read, .. } => {
+            format!("delivered {} read {}", delivered.0, read.0)
+        }
+        CustomerNotice::Typing { on, name } => format!("{name} types: {on}"),
+    }
+}
+
+fn answer_line(answer: &Answer) -> String {
+    match answer {
+        Answer::Ack { id, acked } => match acked.seq {
+            Some(seq) => format!("ack {id} as {}", seq.0),
+            None => format!("ack {id}"),
+        },
+        Answer::Refused { id, error } => {
+            format!("refused {}: {error:?}", id.as_ref().map_or("?", CommandId::as_str))
+        }
+    }
+}
+
+fn stanza_line(stanza: &ToAgent) -> String {
+    let from = match &stanza.from {
+        Peer::Customer(localpart) => localpart.as_str(),
+        Peer::Desk(tenant) => tenant.as_str(),
+    };
+    let what = match &stanza.content {
+        ToAgentContent::Row { row, .. } => row_line(row),
+        ToAgentContent::Line(Line::Waiting { .. }) => "waits".to_owned(),
+        ToAgentContent::Line(Line::TakenBy { name }) => format!("taken by {name}"),
+        ToAgentContent::Line(line) => format!("{line:?}"),
+        ToAgentContent::Typing { on } => format!("types: {on}"),
+        ToAgentContent::Received { stanza } => format!("received {stanza:?}"),
+        ToAgentContent::Displayed { stanza } => format!("shown {stanza:?}"),
+        ToAgentContent::Refused { refusal, .. } => match refusal {
+            AgentRefusal::Taken { by } => format!("refused: taken by {by}"),
+            refusal => format!("refused: {refusal:?}"),
+        },
+    };
+    format!("{from} {what}")
+}
+
+fn contact_line(contact: &Contact) -> String {
+    match contact {
+        Contact::Shown { customer, presence, .. } => {
+            let how = match presence {
+                ContactPresence::Online(_) => "online",
+                ContactPresence::Away => "away",
+                ContactPresence::Offline => "offline",
+            };
+            format!("+ {} {how}", customer.localpart)
+        }
+        Contact::Removed { localpart } => format!("- {localpart}"),
+        Contact::Desk { tenant, .. } => format!("+ desk of {tenant}"),
+    }
+}

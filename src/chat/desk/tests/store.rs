@@ -1,0 +1,125 @@
+//! A store in memory that folds what the desk appends, as the database does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::chat::event::Loaded;
+use crate::chat::ids::{
+    AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
+};
+use crate::chat::model::{
+    Acked, Append, Author, CommandKey, Conversation, Customer, Row, RowKind, Snapshot,
+    TenantSettings,
+};
+use crate::chat::repeats::STANZA_MS;
+
+/// See the module.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Store {
+    pub(super) rows: Vec<Arc<Row>>,
+    pub(super) views: BTreeMap<ConversationId, Conversation>,
+    pub(super) customers: BTreeMap<CustomerId, Customer>,
+    pub(super) settings: Vec<TenantSettings>,
+}
+
+impl Store {
+    /// Commits one row; panics where a database would refuse it.
+    pub(super) fn append(&mut self, append: &Append) {
+        let row = &append.row;
+        assert_eq!(row.pos, self.head().next(), "pos is dense");
+        if let Some(key) = &row.key {
+            assert!(self.find(key).is_none(), "a command exists once: {key:?}");
+        }
+        if let Some(view) = &append.view {
+            let head = self.views.get(&view.id).map_or(Seq(0), |view| view.head);
+            let begins = !self.views.contains_key(&view.id);
+            let stored = self.views.entry(view.id).or_insert_with(|| (**view).clone());
+            *stored = Conversation { head, ..(**view).clone() };
+            if begins {
+                self.customers.get_mut(&view.customer).unwrap().conversations += 1;
+            }
+        }
+        let view = self.views.get_mut(&row.conversation).expect("the first row has a view");
+        if let Some(seq) = row.seq {
+            assert_eq!(seq, view.head.next(), "seq is dense");
+            view.head = seq;
+        }
+        if matches!(row.kind, RowKind::Message { .. }) {
+            view.active_at = view.active_at.max(row.at);
+        }
+        self.rows.push(row.clone());
+    }
+
+    pub(super) fn head(&self) -> Pos {
+        self.rows.last().map_or(Pos(0), |row| row.pos)
+    }
+
+    pub(super) fn row(&self, pos: Pos) -> Option<&Arc<Row>> {
+        self.rows.get(usize::try_from(pos.0).ok()?.checked_sub(1)?)
+    }
+
+    pub(super) fn find(&self, key: &CommandKey) -> Option<&Arc<Row>> {
+        self.rows.iter().find(|row| row.key.as_ref() == Some(key))
+    }
+
+    /// The words of a conversation.
+    pub(super) fn messages(
+        &self,
+        conversation: ConversationId,
+    ) -> impl Iterator<Item = &Arc<Row>> + '_ {
+        self.rows.iter().filter(move |row| {
+            row.conversation == conversation && matches!(row.kind, RowKind::Message { .. })
+        })
+    }
+
+    pub(super) fn session(&self, session: SessionId) -> Loaded {
+        let commands = self.rows.iter().filter_map(|row| {
+            let key = row.key.clone().filter(|key| key.session == session)?;
+            Some((key, acked(row)))
+        });
+        Loaded::Session { session, commands: commands.collect() }
+    }
+
+    pub(super) fn customer_at(&self, localpart: &Localpart) -> Loaded {
+        let customer = self.customers.values().find(|c| c.localpart == *localpart).cloned();
+        let served = |row: &&Arc<Row>| {
+            Some(row.customer) == customer.as_ref().map(|c| c.id) && row.kind == RowKind::Joined
+        };
+        let last_agent = self.rows.iter().rev().find(served).and_then(author);
+        Loaded::Customer { localpart: localpart.clone(), customer, last_agent }
+    }
+
+    pub(super) fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let open = self.views.values().filter(|view| view.is_open());
+        let is_open = |row: &Row| self.views.get(&row.conversation).is_some_and(|v| v.is_open());
+        let words = self.rows.iter().filter(|row| matches!(row.kind, RowKind::Message { .. }));
+        Snapshot {
+            head: self.head(),
+            tenants: self.settings.clone(),
+            conversations: open
+                .map(|view| (view.clone(), self.customers[&view.customer].clone()))
+                .collect(),
+            messages: words
+                .clone()
+                .filter(|row| row.author == Author::Customer && is_open(row))
+                .map(|row| (row.conversation, row.pos, row.seq.unwrap()))
+                .collect(),
+            agent_messages: words
+                .filter(|row| row.stanza.is_some() && now.since(row.at) <= STANZA_MS)
+                .cloned()
+                .collect(),
+        }
+    }
+}
+
+pub(super) fn acked(row: &Row) -> Acked {
+    Acked { conversation: row.conversation, seq: row.seq, at: row.at }
+}
+
+/// The agent who made a row.
+pub(super) fn author(row: &Arc<Row>) -> Option<AgentJid> {
+    match &row.author {
+        Author::Agent { jid, .. } => Some(jid.clone()),
+        _ => None,
+    }
+}
