@@ -1,5 +1,6 @@
 //! Couplet: customer-service chat that agents answer from any XMPP client.
 
+pub mod app;
 pub mod bridge;
 pub mod cache;
 pub mod chat;

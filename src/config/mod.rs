@@ -30,6 +30,8 @@ pub use links::{Link, NoLinks};
 pub use log::{Format, Log};
 pub use problem::{Problem, Problems};
 
+use crate::chat::ids::LinkDomain;
+
 use section::Section;
 
 /// The file that is read where none is named; it need not be there.
@@ -61,8 +63,13 @@ impl Config {
     }
 
     /// The link of a domain.
-    pub fn link(&self, domain: &str) -> Option<&Link> {
-        self.links.iter().find(|link| link.domain.as_str() == domain)
+    pub fn link(&self, domain: &LinkDomain) -> Option<&Link> {
+        self.links.iter().find(|link| link.domain == *domain)
+    }
+
+    /// Without a link there is nothing to serve, though the database can be worked on.
+    pub fn require_links(&self) -> Result<(), NoLinks> {
+        if self.links.is_empty() { Err(NoLinks) } else { Ok(()) }
     }
 
     fn read(

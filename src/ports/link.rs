@@ -25,8 +25,7 @@ pub enum ToLink {
     },
     /// Who are the agents now, of which tenants: all others are strangers. Their presences are asked for.
     Agents(Vec<(TenantKey, AgentJid)>),
-    /// The stream may be opened, under this term. Said again after a [`FromLink::Down`] with
-    /// `conflict`: until then none is opened.
+    /// The stream may be opened, under this term.
     Open {
         /// The owner's term; every barrier carries it.
         epoch: Epoch,
@@ -46,7 +45,8 @@ pub enum FromLink {
     Down {
         /// Why, for the operator.
         reason: String,
-        /// The server says another stream has our domain: the lease is to be checked first.
+        /// The server says another stream has our domain: the lease is to be checked, within the
+        /// 5 s that nothing is opened.
         conflict: bool,
     },
     /// The server has taken everything up to this row (barrier).

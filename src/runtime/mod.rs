@@ -118,10 +118,14 @@ impl Node {
         &self.status
     }
 
-    /// Stops in order: customers are told when to come back, what was taken is stored and sent,
-    /// the links are given up. At most about ten seconds.
-    pub async fn stop(self) {
+    /// Tells every customer when to come back.
+    pub fn dismiss(&self) {
         self.hub.dismiss(ByeReason::Restart, SPREAD_MS);
+    }
+
+    /// Stops in order: what was taken is stored and sent, the links are given up. At most about
+    /// ten seconds.
+    pub async fn stop(self) {
         self.stop.cancel();
         self.owners.wait().await;
     }

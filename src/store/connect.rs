@@ -160,13 +160,20 @@ impl SqlStore {
     /// once, saying why, where the database cannot be reached; one that goes away later is
     /// connected to again by itself.
     pub async fn connect(url: &SecretString, options: Options) -> Result<Self, StoreError> {
-        let url = Url::parse(url)?;
-        tokio::time::timeout(options.patience, url.probe()).await.unwrap_or_else(|_| {
+        let store = Self::open(url, options)?;
+        tokio::time::timeout(options.patience, store.url.probe()).await.unwrap_or_else(|_| {
             Err(StoreError::Unavailable(format!(
                 "the server of [database] url did not answer within {}",
                 seconds(options.patience)
             )))
         })?;
+        Ok(store)
+    }
+
+    /// The same without trying: whoever asks while the database is away is told so then. Must be
+    /// called within the runtime.
+    pub fn open(url: &SecretString, options: Options) -> Result<Self, StoreError> {
+        let url = Url::parse(url)?;
         let (read, write, owner, desk) = match &url {
             Url::MySql(_) => {
                 let all = url.pool(options.connections, options.patience);

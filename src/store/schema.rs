@@ -41,11 +41,14 @@ impl SqlStore {
 }
 
 async fn migrate_mysql(connection: &DatabaseConnection) -> Result<(), StoreError> {
-    // Named after the database, for the lock is the server's. No query builder knows these.
+    // Named after the database, for the lock is the server's and its name has 64 characters at
+    // most. No query builder knows these.
     let backend = connection.get_database_backend();
     let lock = Statement::from_string(
         backend,
-        format!("SELECT GET_LOCK(CONCAT('couplet ', SHA1(DATABASE())), {TURN}) AS got"),
+        format!(
+            "SELECT GET_LOCK(CONCAT('couplet ', LEFT(SHA2(DATABASE(), 256), 40)), {TURN}) AS got"
+        ),
     );
     let got: Option<i64> = connection
         .query_one_raw(lock)

@@ -188,21 +188,19 @@ async fn with_customers(
 
 /// Asks for what the view does not hold: the last entry, and the moment of the last word.
 fn completed(mut query: SelectStatement) -> SelectStatement {
-    let of_this = || Expr::col((Log, Entry::Conversation)).equals((Entity, Column::Id));
-    let last_seq = Query::select()
-        .expr(Expr::col((Log, Entry::Seq)).max())
-        .from(Log)
-        .and_where(of_this())
-        .take();
-    let last_word = Query::select()
-        .column((Log, Entry::At))
-        .from(Log)
-        .and_where(of_this())
-        .and_where(Expr::col((Log, Entry::Seq)).is_not_null())
-        .and_where(Expr::col((Log, Entry::Kind)).eq(MESSAGE))
-        .order_by((Log, Entry::Seq), Order::Desc)
-        .limit(1)
-        .take();
+    // Not MAX(seq): MariaDB would walk all entries of the conversation for it.
+    let last = |column: Entry| {
+        Query::select()
+            .column((Log, column))
+            .from(Log)
+            .and_where(Expr::col((Log, Entry::Conversation)).equals((Entity, Column::Id)))
+            .and_where(Expr::col((Log, Entry::Seq)).is_not_null())
+            .order_by((Log, Entry::Seq), Order::Desc)
+            .limit(1)
+            .take()
+    };
+    let last_seq = last(Entry::Seq);
+    let last_word = last(Entry::At).and_where(Expr::col((Log, Entry::Kind)).eq(MESSAGE)).take();
     query.expr_as(Expr::SubQuery(None, Box::new(last_seq.into())), "last_seq");
     query.expr_as(Expr::SubQuery(None, Box::new(last_word.into())), "last_word");
     query

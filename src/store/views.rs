@@ -7,7 +7,9 @@ use std::cmp::max;
 use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+};
 use uuid::Uuid;
 
 use super::convert::{close_word, int, jids, nat, parse_close, parse_jids, queue_key, tenant_key};
@@ -68,16 +70,35 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// Counts the conversations that begin among these to their customers.
+/// Counts the conversations that begin among these to their customers. Comes before [`write`],
+/// for a conversation begins once, however often its customer starts it.
 pub(super) async fn count(
     transaction: &impl ConnectionTrait,
     appends: &[&Append],
 ) -> Result<(), StoreError> {
-    let mut begun: BTreeMap<Uuid, i32> = BTreeMap::new();
+    let mut started: BTreeMap<Uuid, Uuid> = BTreeMap::new();
     for append in appends {
         if matches!(append.row.kind, RowKind::Opened { .. }) {
-            *begun.entry(append.row.customer.0).or_default() += 1;
+            started.insert(append.row.conversation.0, append.row.customer.0);
         }
+    }
+    let ids: Vec<Uuid> = started.keys().copied().collect();
+    for chunk in ids.chunks(TOGETHER) {
+        let there: Vec<Uuid> = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .into_tuple()
+            .all(transaction)
+            .await
+            .map_err(unavailable)?;
+        for id in there {
+            started.remove(&id);
+        }
+    }
+    let mut begun: BTreeMap<Uuid, i32> = BTreeMap::new();
+    for customer in started.into_values() {
+        *begun.entry(customer).or_default() += 1;
     }
     let mut by_count: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();
     for (customer, count) in begun {

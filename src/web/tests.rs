@@ -325,11 +325,10 @@ async fn a_stop_is_orderly() {
 }
 
 #[tokio::test]
-async fn a_close_reaches_who_was_still_sending() {
+async fn a_frame_far_too_long_is_told_so() {
     let server = Server::start(Setting::default()).await;
     let mut socket = server.open(&[OFFER]).await.unwrap();
     hello(&mut socket).await;
-    // Far more than is read of it: were the connection dropped, the close would be lost to a reset.
     let _ = socket.send(Message::text("x".repeat(1024 * 1024))).await;
     match socket.next().await {
         Some(Ok(Message::Close(Some(close)))) => assert_eq!(u16::from(close.code), 1009),

@@ -2,8 +2,8 @@
 //!
 //! Invariants: one task a socket, which waits in one place for three things: what comes in, what
 //! goes out, and the time. A client that does not read is waited for [`WRITE`] long and no longer;
-//! one that says nothing is asked every [`PING`]. What is rare (greeting, acting, closing) keeps
-//! its memory only while it happens.
+//! one that says nothing is asked every [`PING`]. What it takes to do something is boxed, so that it
+//! is held only while it is done: nearly all sockets are idle at any time.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -169,11 +169,11 @@ where
                 Ok(None) => Ok(()),
                 Err(ended) => Err(ended),
             },
-            outbound = end.next() => tell(socket, end, outbound).await,
+            outbound = end.next() => Box::pin(tell(socket, end, outbound)).await,
             () = &mut ping => {
                 ping.as_mut().reset(Instant::now() + PING);
                 match manners.silence() {
-                    Ok(()) => write(async { socket.send(Message::Ping(Bytes::new())).await }).await,
+                    Ok(()) => Box::pin(ask(socket)).await,
                     Err(ended) => Err(ended),
                 }
             }
@@ -182,6 +182,14 @@ where
             return ended;
         }
     }
+}
+
+/// Asks whether anyone is there.
+async fn ask<S>(socket: &mut Socket<S>) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    write(async { socket.send(Message::Ping(Bytes::new())).await }).await
 }
 
 /// Does what one frame asks for.

@@ -108,6 +108,20 @@ impl Roster {
         self.desks.get(&(tenant.clone(), agent.clone())).map(|desk| &*desk.name)
     }
 
+    /// Whether a presence to this address tells how an agent is. A customer taken out of a list
+    /// gets `unavailable`, and so does, from Prosody, a desk whose request waits for an answer.
+    pub(super) fn believes(&self, agent: &AgentJid, target: &Target) -> bool {
+        match target {
+            Target::Domain => true,
+            Target::Peer(Peer::Customer(_)) => false,
+            Target::Peer(Peer::Desk(tenant)) => {
+                let desk = self.desks.get(&(tenant.clone(), agent.clone()));
+                self.is_privileged(agent)
+                    || desk.is_some_and(|desk| desk.standing == Standing::Given)
+            }
+        }
+    }
+
     /// The stream is gone, and with it what the server granted.
     pub(super) fn lost(&mut self) {
         self.settled = false;

@@ -5,6 +5,7 @@
 //! stream's end before anything of the next one.
 
 use std::collections::{HashMap, VecDeque};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use xmpp_parsers::minidom::Element;
 
 use super::answers;
-use super::outbox::{Outbox, Returned};
+use super::outbox::{Kind, Outbox, Returned};
 use super::retry::Retries;
 use super::roster::Roster;
 use super::stream::{self, Incoming, LoginError, Lost, Stream};
@@ -32,8 +33,9 @@ use crate::ports::world::World;
 /// What waits between the runtime and the link, each way.
 const CHANNEL: usize = 256;
 
-/// Reading stops where the runtime has not taken so much.
-const UNREAD: usize = 1_024;
+/// Reading stops where the runtime has not taken so much. Far more than the barriers that come
+/// between: a runtime that is behind still learns that the server took what it waits for.
+const UNREAD: usize = 8_192;
 
 /// How long a server has to say what it lets us do, before agents are asked for subscriptions.
 const SETTLING: Duration = Duration::from_millis(500);
@@ -48,6 +50,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Pauses between attempts grow from the first to the second.
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(15);
+
+/// After a conflict the runtime has so long to see whether the domain is still its own to ask for.
+const CONFLICT: Duration = Duration::from_secs(5);
 
 /// A stream that stood so long was a good one: the next attempt comes quickly.
 const GOOD: Duration = Duration::from_secs(10);
@@ -134,55 +139,53 @@ struct Dropped;
 impl Supervisor {
     async fn run(mut self) {
         // The only way out is that nobody is there any more.
-        let Dropped = self.serve().await;
+        let Err(Dropped) = self.serve().await;
     }
 
-    async fn serve(&mut self) -> Dropped {
+    async fn serve(&mut self) -> Result<Infallible, Dropped> {
         let mut attempt = 0;
         let mut told = None;
         loop {
             while !self.desk.wanted {
-                if let Err(dropped) = self.step().await {
-                    return dropped;
-                }
+                self.step().await?;
             }
-            let opened = match self.open().await {
-                Ok(opened) => opened,
-                Err(dropped) => return dropped,
-            };
-            let pause = match opened {
-                None => continue,
-                Some(Ok(stream)) => {
+            let Some(outcome) = self.open().await? else { continue };
+            let conflict = match outcome {
+                Ok(stream) => {
                     told = None;
                     let since = Instant::now();
-                    match self.live(stream).await {
-                        Err(dropped) => return dropped,
-                        Ok(()) if since.elapsed() >= GOOD => attempt = 0,
-                        Ok(()) => {}
+                    let lost = self.live(stream).await?;
+                    if since.elapsed() >= GOOD {
+                        attempt = 0;
                     }
-                    self.desk.pause(&mut attempt)
+                    lost.is_conflict()
                 }
-                Some(Err(error)) => {
+                Err(error) => {
                     let conflict = matches!(error, LoginError::Conflict { .. });
                     let reason = error.to_string();
-                    if told.as_ref() != Some(&reason) || conflict {
-                        tracing::warn!(domain = %self.desk.settings.domain, %reason, "no stream");
-                        self.desk.down(reason.clone(), conflict);
-                        told = Some(reason);
+                    // A server that is away for an hour is reported once.
+                    if conflict || told.as_ref() != Some(&reason) {
+                        told = Some(reason.clone());
+                        self.desk.down(reason, conflict);
                     }
-                    self.desk.pause(&mut attempt)
+                    conflict
                 }
             };
-            let until = Instant::now() + pause;
-            while Instant::now() < until && self.desk.wanted {
-                tokio::select! {
-                    () = sleep_until(until) => {}
-                    stepped = self.step() => if let Err(dropped) = stepped {
-                        return dropped;
-                    }
-                }
+            let pause = self.desk.pause(&mut attempt);
+            self.rest(if conflict { pause.max(CONFLICT) } else { pause }).await?;
+        }
+    }
+
+    /// Waits, unless the runtime no longer wants the stream.
+    async fn rest(&mut self, pause: Duration) -> Result<(), Dropped> {
+        let until = Instant::now() + pause;
+        while self.desk.wanted && Instant::now() < until {
+            tokio::select! {
+                () = sleep_until(until) => {}
+                stepped = self.step() => stepped?,
             }
         }
+        Ok(())
     }
 
     /// Takes one thing from the runtime, or gives it one.
@@ -217,8 +220,8 @@ impl Supervisor {
         Ok(None)
     }
 
-    /// Serves a stream until it ends.
-    async fn live(&mut self, mut stream: Stream) -> Result<(), Dropped> {
+    /// Serves a stream until it ends, and says why it did.
+    async fn live(&mut self, mut stream: Stream) -> Result<Lost, Dropped> {
         tracing::info!(domain = %self.desk.settings.domain, "the stream stands");
         self.desk.standing = true;
         self.desk.unread.push_back(FromLink::Up);
@@ -230,8 +233,9 @@ impl Supervisor {
                 && (self.desk.outbox.is_idle() && out.is_empty() || Instant::now() >= until)
             {
                 stream.close(FAREWELL).await;
-                self.desk.lost(&Lost::new("closed"), true);
-                return Ok(());
+                let closed = Lost::new("closed");
+                self.desk.lost(&closed, true);
+                return Ok(closed);
             }
             let timers = [
                 settling,
@@ -257,10 +261,9 @@ impl Supervisor {
                 None => self.desk.timers(&mut settling).err(),
             };
             if let Some(lost) = ended {
-                tracing::warn!(domain = %self.desk.settings.domain, reason = %lost.reason, "the stream is lost");
                 let closing = self.desk.closing.is_some();
                 self.desk.lost(&lost, closing);
-                return Ok(());
+                return Ok(lost);
             }
         }
     }
@@ -278,13 +281,8 @@ impl Desk {
                 if self.allows(&agent) {
                     self.roster.contact(&agent, *contact, &mut out);
                 }
-                for element in out {
-                    if lasting {
-                        self.outbox.push(element, None);
-                    } else {
-                        self.outbox.push_passing(element);
-                    }
-                }
+                let kind = if lasting { Kind::Line } else { Kind::Passing };
+                out.into_iter().for_each(|element| self.outbox.push(element, kind, None));
             }
             ToLink::Agents(agents) => self.agents(agents),
             ToLink::Open { epoch } => {
@@ -307,12 +305,16 @@ impl Desk {
         let wanted = heard && self.allows(&to_agent.agent);
         let built = stanza::message(&self.settings.domain, to_agent, self.world.now());
         match built.filter(|_| wanted) {
-            Some(element) if passing => self.outbox.push_passing(element),
             Some(element) => {
                 if let Some(pos) = cursor {
                     self.retries.remember(pos, &to_agent.agent, &element);
                 }
-                self.outbox.push(element, accepts(to_agent));
+                let kind = match &to_agent.content {
+                    ToAgentContent::Row { row, .. } => Kind::Row(row.pos),
+                    _ if passing => Kind::Passing,
+                    _ => Kind::Line,
+                };
+                self.outbox.push(element, kind, accepts(to_agent));
             }
             None => cursor.into_iter().for_each(|pos| self.outbox.passed(pos)),
         }
@@ -339,8 +341,10 @@ impl Desk {
         let context = Context { domain: &self.settings.domain, book: &self.book, fresh: &fresh };
         let mut out = Vec::new();
         match input::decode(element, context) {
-            Decoded::Event(Event::Presence { agent, resource, availability }) => {
-                self.presence(agent, resource, availability, &mut out);
+            Decoded::Presence { agent, target, resource, availability } => {
+                if self.roster.believes(&agent, &target) {
+                    self.presence(agent, resource, availability, &mut out);
+                }
             }
             Decoded::Event(event) => self.unread.push_back(FromLink::Event(event)),
             Decoded::Reply(reply) => out.push(reply),
@@ -350,7 +354,7 @@ impl Desk {
             }
             Decoded::Answered { id, refused } => self.roster.answered(&id, refused, &mut out),
             Decoded::Barrier { id } => match self.outbox.returned(&id) {
-                Returned::Accepted(pos) => self.unread.push_back(FromLink::Accepted { pos }),
+                Returned::Accepted(pos) => self.accepted(pos),
                 Returned::Nothing => {}
                 Returned::Stranger => {
                     return Err(Lost {
@@ -420,7 +424,7 @@ impl Desk {
             self.pass(out);
         }
         for element in self.retries.due(now) {
-            self.outbox.push(element, None);
+            self.outbox.push(element, Kind::Line, None);
         }
         match self.outbox.oldest() {
             Some(sent) if sent + BARRIER <= now => {
@@ -433,13 +437,20 @@ impl Desk {
 
     fn fill(&mut self, out: &mut VecDeque<Element>) {
         if let Some(pos) = self.outbox.fill(out) {
-            self.unread.push_back(FromLink::Accepted { pos });
+            self.accepted(pos);
+        }
+    }
+
+    fn accepted(&mut self, upto: Pos) {
+        match self.unread.back_mut() {
+            Some(FromLink::Accepted { pos }) => *pos = upto,
+            _ => self.unread.push_back(FromLink::Accepted { pos: upto }),
         }
     }
 
     fn pass(&mut self, elements: Vec<Element>) {
         for element in elements {
-            self.outbox.push_passing(element);
+            self.outbox.push(element, Kind::Passing, None);
         }
     }
 
@@ -459,8 +470,7 @@ impl Desk {
     }
 
     fn down(&mut self, reason: String, conflict: bool) {
-        // Whose domain it is must be known before it is asked for again.
-        self.wanted &= !conflict;
+        tracing::warn!(domain = %self.settings.domain, %reason, "no stream");
         self.unread.push_back(FromLink::Down { reason, conflict });
     }
 

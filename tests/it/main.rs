@@ -10,6 +10,8 @@
 )]
 
 mod cache;
+mod cli;
 mod link;
+mod road;
 mod store;
 mod support;

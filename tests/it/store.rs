@@ -1,5 +1,10 @@
 //! Contract of the store: one suite, held by every database.
-#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 /// Runs each of these on each database.
 macro_rules! suite {

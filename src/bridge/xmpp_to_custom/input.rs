@@ -66,6 +66,17 @@ pub struct Context<'a> {
 pub enum Decoded {
     /// Something for the desk.
     Event(Event),
+    /// A presence: for the desk, where it may be believed.
+    Presence {
+        /// Who.
+        agent: AgentJid,
+        /// To whom.
+        target: Target,
+        /// Which of his clients; empty for all of them.
+        resource: Arc<str>,
+        /// What it says.
+        availability: Availability,
+    },
     /// An answer to be sent at once.
     Reply(Element),
     /// A query of an agent, to be answered.
@@ -193,13 +204,9 @@ fn presence(
     };
     let kind = match type_ {
         None | Some("unavailable") => {
-            // A customer taken off a contact list gets `unavailable` too: that says nothing of the agent.
-            if matches!(target, Target::Peer(Peer::Customer(_))) {
-                return Decoded::Nothing;
-            }
             let resource = from.resource().map_or("", |resource| resource.as_str()).into();
             let availability = availability(element, type_.is_some());
-            return Decoded::Event(Event::Presence { agent, resource, availability });
+            return Decoded::Presence { agent, target, resource, availability };
         }
         Some("subscribe") => Subscription::Wanted,
         Some("subscribed") => Subscription::Given,

@@ -62,13 +62,20 @@ impl Listener {
             };
             let began = Instant::now();
             let Err(reason) = self.connection(first).await else { return };
-            tracing::warn!(%reason, "the bus is cut off; what is published meanwhile is not heard");
+            if began.elapsed() >= STEADY {
+                pause = PAUSE;
+            }
+            if pause == PAUSE {
+                tracing::warn!(%reason, "the bus is cut off; what is said meanwhile is not heard");
+            } else {
+                tracing::debug!(%reason, "the bus is still cut off");
+            }
             while let Ok(wish) = self.wishes.try_recv() {
                 let _ = wish.answer.send(Err(reason.clone()));
             }
             self.topics.forget_all();
-            pause = if began.elapsed() >= STEADY { PAUSE } else { LONGEST_PAUSE.min(2 * pause) };
             tokio::time::sleep(jittered(pause)).await;
+            pause = LONGEST_PAUSE.min(2 * pause);
         }
     }
 
@@ -83,6 +90,7 @@ impl Listener {
                 return Err(reason);
             }
         };
+        tracing::info!(server = self.server.location, "the bus is connected");
         if let Some(wish) = first {
             self.listen(&mut sink, wish).await?;
         }

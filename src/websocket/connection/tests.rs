@@ -569,5 +569,5 @@ async fn an_idle_socket_is_small() {
     let (door, _hand) = Scripted::new(Part::default());
     let life = serve(theirs, Vec::new(), door, visit(CancellationToken::new()));
     let size = size_of_val(&life);
-    assert!(size <= 2_048, "the task of a socket takes {size} bytes");
+    assert!(size <= 1_280, "the task of a socket takes {size} bytes");
 }

@@ -23,6 +23,7 @@ suite!(
     thousand_rows_with_long_texts,
     fenced_after_a_takeover,
     takeover_under_load_leaves_no_gap,
+    a_conversation_begins_once,
     cursor_never_goes_back,
     commands_are_found_over_conversations,
     rows_between_positions,
@@ -128,6 +129,19 @@ async fn nothing_of_a_failed_batch_remains(db: &Db) {
     assert_eq!(log_of(db, 2).await, Vec::new());
     let (customer, _) = customer_at(db, 2).await;
     assert_eq!(customer.conversations, 0, "what is rolled back is not counted");
+}
+
+async fn a_conversation_begins_once(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let mut joined = opened(2, 1);
+    joined.view = None;
+    let mut again = opened(3, 1);
+    again.view = None;
+    db.store.append(&link(), epoch, &[opened(1, 1), joined]).await.expect("begun and joined");
+    db.store.append(&link(), epoch, &[again, opened(4, 2)]).await.expect("joined again");
+    for number in [1, 2] {
+        assert_eq!(customer_at(db, number).await.0.conversations, 1);
+    }
 }
 
 async fn customer_at(

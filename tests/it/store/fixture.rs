@@ -112,7 +112,7 @@ pub(crate) fn conversation(number: u128) -> Conversation {
         head: Seq(0),
         delivered: Seq(0),
         read: Seq(0),
-        seen: Seq(0),
+        confirmed: Seq(0),
         passed: Vec::new(),
     }
 }

@@ -51,7 +51,7 @@ async fn one_of_many_wins(db: &Db) {
 }
 
 async fn held_until_it_runs_out(db: &Db) {
-    let short = Duration::from_millis(300);
+    let short = Duration::from_millis(1500);
     let first = db.store.acquire(&link(), node(1), short).await.expect("an answer");
     let Lease::Granted(first) = first else { panic!("{first:?}") };
     let held = db.store.acquire(&link(), node(2), short).await.expect("an answer");

@@ -32,7 +32,7 @@ async fn mixed_history(db: &Db) {
     let marked = couplet::chat::model::Append {
         row: Arc::new(Row {
             pos: Pos(8),
-            kind: RowKind::Marked { delivered: Seq(1), read: Seq(0), seen: Seq(2) },
+            kind: RowKind::Marked { delivered: Seq(1), read: Seq(0) },
             ..(*opened(8, 1).row).clone()
         }),
         view: None,
@@ -51,7 +51,7 @@ async fn mixed_history(db: &Db) {
         with_view(marked, 1, |view| {
             view.head = Seq(2);
             view.delivered = Seq(1);
-            view.seen = Seq(2);
+            view.confirmed = Seq(1);
             view.active_at = T0.plus(4);
             view.state = State::Active { agent: jid("alice@example.org") };
         }),
@@ -84,7 +84,8 @@ async fn mixed_history(db: &Db) {
         head: Pos(12),
         tenants: db.store.settings(&link()).await.expect("read"),
         conversations: vec![(first, one(1)), (second, one(2))],
-        unconfirmed: vec![
+        messages: vec![
+            (conversation_id(1), Pos(2), Seq(1)),
             (conversation_id(2), Pos(9), Seq(1)),
             (conversation_id(1), Pos(10), Seq(3)),
             (conversation_id(1), Pos(12), Seq(4)),
@@ -115,7 +116,7 @@ async fn many_open_conversations(db: &Db) {
     db.store.append(&link(), epoch, &batch).await.expect("stored");
     let snapshot = db.store.snapshot(&link(), T0).await.expect("read");
     assert_eq!(snapshot.conversations.len(), 600);
-    assert_eq!(snapshot.unconfirmed.len(), 600);
+    assert_eq!(snapshot.messages.len(), 600);
     assert!(
         snapshot
             .conversations

@@ -84,11 +84,7 @@ fn kind() -> impl Strategy<Value = RowKind> {
         close.prop_map(|reason| RowKind::Closed { reason }),
         Just(RowKind::Offered),
         (agent(), requeue).prop_map(|(agent, reason)| RowKind::Requeued { agent, reason }),
-        (seq(), seq(), seq()).prop_map(|(delivered, read, seen)| RowKind::Marked {
-            delivered,
-            read,
-            seen
-        }),
+        (seq(), seq()).prop_map(|(delivered, read)| RowKind::Marked { delivered, read }),
     ]
 }
 

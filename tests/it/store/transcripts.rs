@@ -62,7 +62,7 @@ async fn latest_conversation(db: &Db) {
         view.head = Seq(2);
         view.active_at = T0.plus(4);
     });
-    db.store.append(&link(), epoch, &[closed.clone()]).await.expect("stored");
+    db.store.append(&link(), epoch, std::slice::from_ref(&closed)).await.expect("stored");
     let latest = db.store.latest(customer(1).id).await.expect("read").expect("there");
     assert_eq!(latest.id, conversation_id(7), "the last closed one");
     let first = db.store.conversation(conversation_id(1)).await.expect("read").expect("there");

@@ -1,6 +1,8 @@
 //! Where the servers of this run are.
 #![allow(dead_code, unreachable_pub)]
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 
 /// An XMPP server.
@@ -39,11 +41,15 @@ pub struct Servers {
 }
 
 /// The servers of this run.
-#[allow(clippy::disallowed_methods, reason = "the test run says where its servers are")]
 pub fn servers() -> Servers {
+    let text = std::fs::read_to_string(file()).expect("servers.json can be read");
+    serde_json::from_str(&text).expect("servers.json is as tests/servers.sh writes it")
+}
+
+#[allow(clippy::disallowed_methods, reason = "the test run says where its servers are")]
+fn file() -> PathBuf {
     let path = std::env::var("COUPLET_TEST_SERVERS").expect(
         "COUPLET_TEST_SERVERS names servers.json: run ./tests/run.sh, or tests/servers.sh start",
     );
-    let text = std::fs::read_to_string(&path).expect("servers.json can be read");
-    serde_json::from_str(&text).expect("servers.json is as tests/servers.sh writes it")
+    path.into()
 }

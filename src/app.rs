@@ -1,0 +1,170 @@
+//! The composition root: the only file that names adapters.
+//!
+//! Invariant: a gateway starts whatever is away (database, cache, XMPP server) and says so; what
+//! cannot work at all (a port that is taken, a database URL that is none) ends the start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::chat::desk::DeskLimits;
+use crate::cli::{Backends, Failure};
+use crate::config::{Config, Link};
+use crate::ports::cache::Cache;
+use crate::ports::store::Store;
+use crate::ports::world::World;
+use crate::runtime::admission::{Admission, Limits};
+use crate::runtime::status::Status;
+use crate::runtime::{Node, Parts};
+use crate::store::{Options, SqlStore};
+use crate::web::{Readiness, Ready, Web};
+use crate::websocket::Sockets;
+use crate::world::SystemWorld;
+use crate::xmpp::LinkSettings;
+use crate::{cache, web, xmpp};
+
+/// How long customers' sockets have to close at a stop.
+const SOCKETS_GRACE: Duration = Duration::from_secs(3);
+
+/// The real backends, as configured.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+}
+
+impl App {
+    /// Opens nothing yet.
+    pub fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    /// Runs the gateway until `stop`.
+    ///
+    /// # Errors
+    /// Where the listener's address cannot be had, or an address in the configuration is none.
+    pub async fn run(&self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+        let config = &self.config;
+        let store = SqlStore::open(&config.database.url, Options::default())?;
+        let (cache, bus) = cache::connect(&config.cache.url)?;
+        let world: Arc<dyn World> = Arc::new(SystemWorld);
+        let admission = Admission::new(self.limits());
+        tokio::spawn(admission.clone().keep_small());
+
+        let links = TaskTracker::new();
+        let cut = CancellationToken::new();
+        let supervise = |link: &Link| {
+            let settings = LinkSettings {
+                domain: link.domain.clone(),
+                server: link.server.clone(),
+                secret: link.secret.clone(),
+                agent_hosts: link.agent_hosts.clone(),
+            };
+            xmpp::spawn(settings, world.clone(), &links, cut.clone())
+        };
+        let node = Node::start(Parts {
+            store: Arc::new(store.clone()),
+            cache,
+            bus,
+            world: world.clone(),
+            admission: admission.clone(),
+            desk: DeskLimits { waiting: config.limits.queue_length as usize },
+            outbound_frames: config.limits.outbound_frames as usize,
+            links: config.links.iter().map(supervise).collect(),
+        });
+        let sockets = Sockets::default();
+        let routes = web::routes(Web {
+            door: node.edge().clone(),
+            admission,
+            readiness: readiness(node.status().clone()),
+            trusted_proxies: config.http.trusted_proxies.clone(),
+            site: config.http.site.clone(),
+            sockets: sockets.clone(),
+        });
+        tracing::info!(address = %listener.local_addr()?, "serving customers");
+        web::serve(listener, routes, stop.cancelled_owned()).await;
+
+        tracing::info!(sockets = sockets.open(), "stopping");
+        node.dismiss();
+        if !sockets.drain(SOCKETS_GRACE).await {
+            tracing::warn!(left = sockets.open(), "some sockets did not close in time");
+        }
+        node.stop().await;
+        cut.cancel();
+        links.close();
+        links.wait().await;
+        store.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    fn limits(&self) -> Limits {
+        let limits = &self.config.limits;
+        Limits {
+            messages_per_second: limits.messages_per_second,
+            message_burst: limits.message_burst,
+            sockets_per_address: limits.sockets_per_address,
+            sessions_per_minute_per_address: limits.sessions_per_minute_per_address,
+            conversations_per_hour_per_address: limits.conversations_per_hour_per_address,
+        }
+    }
+
+    async fn serve_until_signal(&self) -> anyhow::Result<()> {
+        let address = self.config.http.listen;
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!(
+                "http.listen = \"{address}\" cannot be had; stop what has it, or write another port"
+            )
+        })?;
+        let stop = CancellationToken::new();
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let asked = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            asked.cancel();
+        });
+        self.run(listener, stop).await
+    }
+}
+
+/// Ready where the database answers and every link stands, here or on another node.
+fn readiness(status: Arc<Status>) -> Readiness {
+    Readiness::new(move || {
+        let parts: Vec<(String, bool)> =
+            status.parts().into_iter().map(|(name, trouble)| (name, trouble.is_none())).collect();
+        Ready { ready: parts.iter().all(|(_, well)| *well), parts }
+    })
+}
+
+#[async_trait]
+impl Backends for App {
+    async fn store(&self) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(SqlStore::connect(&self.config.database.url, Options::default()).await?))
+    }
+
+    async fn cache(&self) -> Result<Arc<dyn Cache>, Failure> {
+        Ok(cache::connect(&self.config.cache.url)?.0)
+    }
+
+    async fn migrate(&self) -> Result<(), Failure> {
+        let store = SqlStore::connect(&self.config.database.url, Options::default()).await?;
+        Ok(store.migrate().await?)
+    }
+
+    async fn probe(&self, link: &Link) -> Result<(), Failure> {
+        Ok(xmpp::probe(&link.domain, &link.server, &link.secret).await?)
+    }
+
+    async fn serve(&self) -> Result<(), Failure> {
+        Ok(self.serve_until_signal().await?)
+    }
+}

@@ -1,0 +1,75 @@
+//! Arguments as values: each is checked, and normalised, before anything is opened.
+
+use std::sync::Arc;
+
+use url::Url;
+use uuid::Uuid;
+
+use crate::bridge::address::{self, BadAgent};
+use crate::bridge::clean;
+use crate::chat::ids::{AgentJid, BadName, ConversationId, LinkDomain, QueueKey, TenantKey};
+
+/// The longest name, in characters.
+const NAME_CHARS: usize = 64;
+
+pub(super) fn tenant(text: &str) -> Result<TenantKey, BadName> {
+    TenantKey::new(text)
+}
+
+pub(super) fn queue(text: &str) -> Result<QueueKey, BadName> {
+    QueueKey::new(text)
+}
+
+pub(super) fn link(text: &str) -> Result<LinkDomain, BadName> {
+    LinkDomain::new(text)
+}
+
+pub(super) fn agent(text: &str) -> Result<AgentJid, BadAgent> {
+    address::agent(text)
+}
+
+pub(super) fn conversation(text: &str) -> Result<ConversationId, &'static str> {
+    Uuid::parse_str(text).map(ConversationId).map_err(|_| "a conversation's id is 32 hex digits")
+}
+
+pub(super) fn name(text: &str) -> Result<Arc<str>, String> {
+    match clean::name(text) {
+        Some(name) if text.trim().chars().count() <= NAME_CHARS => Ok(name.into()),
+        Some(_) => Err(format!("a name has at most {NAME_CHARS} characters")),
+        None => Err("a name has at least one character that can be read".to_owned()),
+    }
+}
+
+/// As browsers send it: scheme, host, and a port only where it is not the scheme's own.
+pub(super) fn origin(text: &str) -> Result<String, &'static str> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .filter(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none())
+        .filter(|url| url.username().is_empty() && url.password().is_none())
+        .map(|url| url.origin().ascii_serialization())
+        .ok_or("an origin has no path: write e.g. https://www.example.com")
+}
+
+pub(super) fn color(text: &str) -> Result<String, &'static str> {
+    match text.strip_prefix('#') {
+        Some(digits) if digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => Err("a color is # and six hex digits: write e.g. '#2f6fed'"),
+    }
+}
+
+pub(super) fn locale(text: &str) -> Result<String, &'static str> {
+    let well_formed = text.len() <= 35
+        && text.split('-').enumerate().all(|(at, part)| {
+            let long_enough = if at == 0 { 2..=8 } else { 1..=8 };
+            long_enough.contains(&part.len())
+                && part.bytes().all(|b| b.is_ascii_alphabetic() || at > 0 && b.is_ascii_digit())
+        });
+    if well_formed {
+        Ok(text.to_owned())
+    } else {
+        Err("a locale is a language tag: write e.g. de or pt-BR")
+    }
+}

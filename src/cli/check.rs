@@ -1,0 +1,98 @@
+//! `couplet check`: tries everything a node stands on, one line each.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use crate::config::{Config, Link};
+
+use super::error::told;
+use super::output::{Output, columns};
+use super::{Backends, CliError, Failure};
+
+/// How long one check may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Serialize)]
+struct Checked {
+    name: String,
+    ok: bool,
+    detail: String,
+}
+
+pub(super) async fn run(
+    config: &Config,
+    backends: &dyn Backends,
+    out: &mut Output<'_>,
+) -> Result<(), CliError> {
+    let links = join_all(config.links.iter().map(|link| probe(link, backends)));
+    let (database, cache, links) =
+        tokio::join!(database(config, backends), cache(config, backends), links);
+    let mut all = vec![database, cache];
+    all.extend(links);
+    if let Err(none) = config.require_links() {
+        let detail = none.to_string();
+        all.push(Checked { name: "links".to_owned(), ok: false, detail });
+    }
+    print(&all, out)?;
+    match all.iter().filter(|checked| !checked.ok).count() {
+        0 => Ok(()),
+        failed => Err(CliError::Checks { failed, all: all.len() }),
+    }
+}
+
+async fn database(config: &Config, backends: &dyn Backends) -> Checked {
+    let try_it = async {
+        backends.store().await?.ready().await?;
+        Ok(format!("{}, schema current", config.database.kind()))
+    };
+    checked("database", try_it).await
+}
+
+async fn cache(config: &Config, backends: &dyn Backends) -> Checked {
+    let try_it = async {
+        let open = async { Ok::<_, Failure>(backends.cache().await?.ping().await?) };
+        match open.await {
+            Ok(()) => Ok(config.cache.kind().to_string()),
+            Err(failure) => Err(format!("{}; start it, or mend cache.url", told(&*failure)).into()),
+        }
+    };
+    checked("cache", try_it).await
+}
+
+async fn probe(link: &Link, backends: &dyn Backends) -> Checked {
+    let try_it = async {
+        backends.probe(link).await?;
+        Ok(format!("{} took the secret", link.server))
+    };
+    checked(&format!("link {}", link.domain), try_it).await
+}
+
+async fn checked(name: &str, try_it: impl Future<Output = Result<String, Failure>>) -> Checked {
+    let (ok, detail) = match tokio::time::timeout(PATIENCE, try_it).await {
+        Ok(Ok(detail)) => (true, detail),
+        Ok(Err(failure)) => (false, told(&*failure)),
+        Err(_) => (false, format!("no answer within {} s", PATIENCE.as_secs())),
+    };
+    Checked { name: name.to_owned(), ok, detail }
+}
+
+fn print(all: &[Checked], out: &mut Output<'_>) -> Result<(), CliError> {
+    if out.json {
+        out.one(&all, |_| String::new())?;
+        return Ok(());
+    }
+    let row = |checked: &Checked| {
+        let (verdict, detail) = if checked.ok {
+            ("ok", format!("({})", checked.detail))
+        } else {
+            ("FAILED", checked.detail.replace('\n', "; "))
+        };
+        [checked.name.clone(), verdict.to_owned(), detail]
+    };
+    let rows: Vec<[String; 3]> = all.iter().map(row).collect();
+    let rows: Vec<&[String]> = rows.iter().map(<[_; 3]>::as_slice).collect();
+    out.to.write_all(columns(&rows).as_bytes())?;
+    Ok(())
+}

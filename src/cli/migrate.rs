@@ -1,0 +1,17 @@
+//! `couplet migrate`: brings the schema up to this version.
+
+use serde::Serialize;
+
+use super::output::Output;
+use super::{Backends, CliError};
+
+#[derive(Serialize)]
+struct Migrated {
+    schema: &'static str,
+}
+
+pub(super) async fn run(backends: &dyn Backends, out: &mut Output<'_>) -> Result<(), CliError> {
+    backends.migrate().await.map_err(CliError::Backend)?;
+    let done = Migrated { schema: "current" };
+    Ok(out.one(&done, |done| format!("the schema is {}", done.schema))?)
+}

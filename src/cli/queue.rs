@@ -1,0 +1,174 @@
+//! `couplet queue`: the queues of a tenant.
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::chat::ids::{QueueKey, TenantKey};
+use crate::chat::model::{QueueSettings, Strategy};
+use crate::ports::store::Store;
+
+use super::output::Output;
+use super::{CliError, args, tenant};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a queue, or write it anew
+    Add(Add),
+    /// List the queues
+    List {
+        /// The tenant
+        #[arg(long, value_parser = args::tenant)]
+        tenant: TenantKey,
+    },
+    /// Remove a queue; never "default"
+    Remove {
+        /// The tenant
+        #[arg(long, value_parser = args::tenant)]
+        tenant: TenantKey,
+        /// The queue's key
+        #[arg(value_parser = args::queue)]
+        key: QueueKey,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The tenant
+    #[arg(long, value_parser = args::tenant)]
+    tenant: TenantKey,
+    /// The queue's key: 1 to 32 of a-z, 0-9 and -
+    #[arg(value_parser = args::queue)]
+    key: QueueKey,
+    /// Its name, as customers read it
+    #[arg(long, value_parser = args::name)]
+    name: Arc<str>,
+    /// How the agent for a customer is chosen
+    #[arg(long, value_enum, default_value_t = StrategyArg::LeastLoaded)]
+    strategy: StrategyArg,
+    /// How long an agent is asked before the next one
+    #[arg(long, value_name = "SECONDS", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    offer_seconds: u32,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum StrategyArg {
+    /// The one with the smallest share of his capacity taken
+    LeastLoaded,
+    /// One after the other
+    RoundRobin,
+    /// All at once; the first answer wins
+    RingAll,
+}
+
+impl From<StrategyArg> for Strategy {
+    fn from(arg: StrategyArg) -> Self {
+        match arg {
+            StrategyArg::LeastLoaded => Self::LeastLoaded,
+            StrategyArg::RoundRobin => Self::RoundRobin,
+            StrategyArg::RingAll => Self::RingAll,
+        }
+    }
+}
+
+impl From<Strategy> for StrategyArg {
+    fn from(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::LeastLoaded => Self::LeastLoaded,
+            Strategy::RoundRobin => Self::RoundRobin,
+            Strategy::RingAll => Self::RingAll,
+        }
+    }
+}
+
+/// A queue as it is printed.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    key: String,
+    name: String,
+    strategy: StrategyArg,
+    offer_seconds: i64,
+}
+
+impl View {
+    pub(super) const HEADS: [&str; 4] = ["KEY", "NAME", "STRATEGY", "OFFER"];
+
+    pub(super) fn of(queue: &QueueSettings) -> Self {
+        Self {
+            key: queue.key.to_string(),
+            name: queue.name.to_string(),
+            strategy: queue.strategy.into(),
+            offer_seconds: queue.offer_ms / 1000,
+        }
+    }
+
+    pub(super) fn cells(&self) -> [String; 4] {
+        let strategy = self.strategy.to_possible_value();
+        let strategy = strategy.map(|value| value.get_name().to_owned()).unwrap_or_default();
+        [self.key.clone(), self.name.clone(), strategy, format!("{} s", self.offer_seconds)]
+    }
+}
+
+pub(super) async fn run(
+    command: Command,
+    store: &dyn Store,
+    out: &mut Output<'_>,
+) -> Result<(), CliError> {
+    match command {
+        Command::Add(wish) => add(wish, store, out).await,
+        Command::List { tenant } => {
+            tenant::known(&tenant, store).await?;
+            let queues = store.queues(&tenant).await?;
+            let views: Vec<View> = queues.iter().map(View::of).collect();
+            Ok(out.list(&views, View::HEADS, View::cells)?)
+        }
+        Command::Remove { tenant, key } => remove(&tenant, &key, store, out).await,
+    }
+}
+
+async fn add(wish: Add, store: &dyn Store, out: &mut Output<'_>) -> Result<(), CliError> {
+    tenant::known(&wish.tenant, store).await?;
+    let before = store.queues(&wish.tenant).await?;
+    let done = if before.iter().any(|queue| queue.key == wish.key) { "updated" } else { "added" };
+    let queue = QueueSettings {
+        key: wish.key,
+        name: wish.name,
+        strategy: wish.strategy.into(),
+        offer_ms: i64::from(wish.offer_seconds) * 1000,
+    };
+    store.put_queue(&wish.tenant, &queue).await?;
+    Ok(out.one(&View::of(&queue), |_| format!("queue {} of {} {done}", queue.key, wish.tenant))?)
+}
+
+async fn remove(
+    tenant: &TenantKey,
+    key: &QueueKey,
+    store: &dyn Store,
+    out: &mut Output<'_>,
+) -> Result<(), CliError> {
+    tenant::known(tenant, store).await?;
+    if *key == QueueKey::default_queue() {
+        return Err(CliError::refused(
+            "the queue default cannot be removed: customers who name no queue wait in it",
+            "take the agents out of it instead: couplet agent add … --queue ANOTHER",
+        ));
+    }
+    let queues = store.queues(tenant).await?;
+    let Some(queue) = queues.iter().find(|queue| queue.key == *key) else {
+        return Err(unknown(tenant, key, &queues));
+    };
+    store.remove_queue(tenant, key).await?;
+    Ok(out.one(&View::of(queue), |_| format!("queue {key} of {tenant} removed"))?)
+}
+
+/// There is no such queue.
+pub(super) fn unknown(tenant: &TenantKey, key: &QueueKey, known: &[QueueSettings]) -> CliError {
+    let known: Vec<&str> = known.iter().map(|queue| queue.key.as_str()).collect();
+    CliError::refused(
+        format!("{tenant} has no queue {key}; it has {}", known.join(", ")),
+        format!("add it: couplet queue add --tenant {tenant} {key} --name …"),
+    )
+}

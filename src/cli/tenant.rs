@@ -1,0 +1,253 @@
+//! `couplet tenant`: the businesses served.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+use serde::Serialize;
+
+use crate::chat::ids::{LinkDomain, TenantKey};
+use crate::config::Config;
+use crate::ports::store::{Store, Tenant};
+
+use super::output::{Output, columns};
+use super::{CliError, agent, args, queue};
+
+/// HS256 takes no shorter key (RFC 7518, section 3.2).
+const IDENTITY_BYTES: usize = 32;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Add a tenant, with its queue "default"
+    Add(Add),
+    /// List the tenants
+    List,
+    /// Show a tenant with its queues and agents
+    Show {
+        /// The tenant's key
+        #[arg(value_parser = args::tenant)]
+        key: TenantKey,
+    },
+    /// Remove a tenant without open conversations, with everything of it
+    Remove {
+        /// The tenant's key
+        #[arg(value_parser = args::tenant)]
+        key: TenantKey,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The tenant's key: 1 to 32 of a-z, 0-9 and -
+    #[arg(value_parser = args::tenant)]
+    key: TenantKey,
+    /// Its name, as customers read it
+    #[arg(long, value_parser = args::name)]
+    name: Arc<str>,
+    /// An origin whose pages may embed the widget, may be repeated: https://www.example.com
+    #[arg(long = "origin", value_name = "ORIGIN", value_parser = args::origin)]
+    origins: Vec<String>,
+    /// The link it is served on; without it the first one configured
+    #[arg(long, value_name = "DOMAIN", value_parser = args::link)]
+    link: Option<LinkDomain>,
+    /// The color of its widget: '#2f6fed'
+    #[arg(long, value_parser = args::color)]
+    color: Option<String>,
+    /// The language of its widget where the page names none: de, pt-BR
+    #[arg(long, value_parser = args::locale)]
+    locale: Option<String>,
+    /// A file with the key its identity tokens are signed with (HS256)
+    #[arg(long, value_name = "FILE")]
+    identity_secret_file: Option<PathBuf>,
+    /// Close a conversation without a message for so long; without it as configured
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    idle_close_minutes: Option<u32>,
+    /// Refuse clients that send no origin, as programs other than browsers do
+    #[arg(long)]
+    require_origin: bool,
+}
+
+/// A tenant as it is printed.
+#[derive(Debug, Serialize)]
+struct View {
+    key: String,
+    name: String,
+    link: String,
+    origins: Vec<String>,
+    origin_required: bool,
+    color: Option<String>,
+    locale: Option<String>,
+    /// Whether it has a key for identity tokens; never the key.
+    identity: bool,
+    idle_close_minutes: i64,
+}
+
+impl View {
+    fn of(tenant: &Tenant) -> Self {
+        Self {
+            key: tenant.key.to_string(),
+            name: tenant.name.to_string(),
+            link: tenant.link.to_string(),
+            origins: tenant.origins.clone(),
+            origin_required: tenant.origin_required,
+            color: tenant.color.clone(),
+            locale: tenant.locale.clone(),
+            identity: tenant.identity_secret.is_some(),
+            idle_close_minutes: tenant.idle_close_ms / 60_000,
+        }
+    }
+
+    fn cells(&self) -> [String; 4] {
+        [self.key.clone(), self.name.clone(), self.link.clone(), self.origins.join(" ")]
+    }
+}
+
+/// A tenant with all that belongs to it.
+#[derive(Debug, Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    tenant: View,
+    queues: Vec<queue::View>,
+    agents: Vec<agent::View>,
+}
+
+/// The tenant, or why there is none.
+pub(super) async fn known(key: &TenantKey, store: &dyn Store) -> Result<Tenant, CliError> {
+    store.tenant(key).await?.ok_or_else(|| {
+        CliError::refused(
+            format!("there is no tenant {key}"),
+            format!("see which there are: couplet tenant list; add it: couplet tenant add {key} …"),
+        )
+    })
+}
+
+pub(super) async fn run(
+    command: Command,
+    config: &Config,
+    store: &dyn Store,
+    out: &mut Output<'_>,
+) -> Result<(), CliError> {
+    match command {
+        Command::Add(wish) => add(wish, config, store, out).await,
+        Command::List => {
+            let tenants = store.tenants().await?;
+            let views: Vec<View> = tenants.iter().map(View::of).collect();
+            Ok(out.list(&views, ["KEY", "NAME", "LINK", "ORIGINS"], View::cells)?)
+        }
+        Command::Show { key } => show(&key, store, out).await,
+        Command::Remove { key } => {
+            let tenant = known(&key, store).await?;
+            store.remove_tenant(&key).await?;
+            Ok(out.one(&View::of(&tenant), |_| format!("tenant {key} removed"))?)
+        }
+    }
+}
+
+async fn add(
+    wish: Add,
+    config: &Config,
+    store: &dyn Store,
+    out: &mut Output<'_>,
+) -> Result<(), CliError> {
+    let link = chosen_link(wish.link, config)?;
+    let identity_secret = wish.identity_secret_file.as_deref().map(identity_secret).transpose()?;
+    if store.tenant(&wish.key).await?.is_some() {
+        return Err(CliError::refused(
+            format!("the tenant {} exists already", wish.key),
+            format!("see it: couplet tenant show {}", wish.key),
+        ));
+    }
+    let mut origins = wish.origins;
+    origins.sort();
+    origins.dedup();
+    let minutes = wish.idle_close_minutes.unwrap_or(config.limits.idle_close_minutes);
+    let tenant = Tenant {
+        key: wish.key,
+        name: wish.name,
+        link,
+        origins,
+        origin_required: wish.require_origin,
+        color: wish.color,
+        locale: wish.locale,
+        identity_secret,
+        idle_close_ms: i64::from(minutes) * 60_000,
+    };
+    store.add_tenant(&tenant).await?;
+    Ok(out.one(&View::of(&tenant), |view| {
+        let none = if view.origins.is_empty() {
+            "\nno page may embed it: it was given no --origin"
+        } else {
+            ""
+        };
+        format!("tenant {} added on link {}{none}", view.key, view.link)
+    })?)
+}
+
+fn chosen_link(wish: Option<LinkDomain>, config: &Config) -> Result<LinkDomain, CliError> {
+    match (wish, config.links.first()) {
+        (Some(domain), Some(_)) if config.link(&domain).is_none() => {
+            let known: Vec<&str> = config.links.iter().map(|link| link.domain.as_str()).collect();
+            Err(CliError::refused(
+                format!("no link {domain} is configured; there are {}", known.join(", ")),
+                "name one of them, or add a [[links]] table",
+            ))
+        }
+        (Some(domain), _) => Ok(domain),
+        (None, Some(first)) => Ok(first.domain.clone()),
+        (None, None) => Err(CliError::refused(
+            "no link is configured",
+            "add a [[links]] table, or name the link with --link DOMAIN",
+        )),
+    }
+}
+
+fn identity_secret(path: &Path) -> Result<SecretString, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CliError::refused(
+            format!("{} cannot be read: {error}", path.display()),
+            "name a file with the key its identity tokens are signed with",
+        )
+    })?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.len() < IDENTITY_BYTES {
+        return Err(CliError::refused(
+            format!("the key in {} is too short", path.display()),
+            format!("write {IDENTITY_BYTES} bytes or more, e.g. from: openssl rand -hex 32"),
+        ));
+    }
+    Ok(secret.into())
+}
+
+async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Result<(), CliError> {
+    let tenant = known(key, store).await?;
+    let queues = store.queues(key).await?;
+    let agents = store.agents(key).await?;
+    let whole = Whole {
+        tenant: View::of(&tenant),
+        queues: queues.iter().map(queue::View::of).collect(),
+        agents: agents.iter().map(agent::View::of).collect(),
+    };
+    if out.json {
+        return Ok(out.one(&whole, |_| String::new())?);
+    }
+    let Whole { tenant, queues, agents } = whole;
+    let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let facts = [
+        ["key", &tenant.key],
+        ["name", &tenant.name],
+        ["link", &tenant.link],
+        ["origins", &tenant.origins.join(" ")],
+        ["origin required", &yes(tenant.origin_required)],
+        ["color", tenant.color.as_deref().unwrap_or_default()],
+        ["locale", tenant.locale.as_deref().unwrap_or_default()],
+        ["identity tokens", &yes(tenant.identity)],
+        ["idle close", &format!("{} min", tenant.idle_close_minutes)],
+    ]
+    .map(|fact| fact.map(str::to_owned));
+    let facts: Vec<&[String]> = facts.iter().map(<[_; 2]>::as_slice).collect();
+    writeln!(out.to, "{}", columns(&facts))?;
+    out.list(&queues, queue::View::HEADS, queue::View::cells)?;
+    writeln!(out.to)?;
+    Ok(out.list(&agents, agent::View::HEADS, agent::View::cells)?)
+}

@@ -1,0 +1,99 @@
+//! As JSON: an array of conversations, with entries as customers' sockets get them and, for the
+//! operator, the agents' addresses.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::bridge::xmpp_to_custom::frame;
+use crate::chat::model::{Author, CloseReason, Row, State};
+use crate::ports::store::Tenant;
+use crate::wire::Entry;
+
+use super::{Case, Form};
+
+#[derive(Default)]
+pub(super) struct Json {
+    begun: bool,
+}
+
+#[derive(Serialize)]
+struct CaseView<'a> {
+    conversation: String,
+    tenant: &'a str,
+    customer: CustomerView<'a>,
+    queue: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<&'a str>,
+    opened_at: i64,
+    entries: Vec<EntryView<'a>>,
+}
+
+#[derive(Serialize)]
+struct CustomerView<'a> {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct EntryView<'a> {
+    #[serde(flatten)]
+    entry: Entry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jid: Option<&'a str>,
+}
+
+impl Form for Json {
+    fn begin(&mut self, _: &Tenant, to: &mut dyn Write) -> io::Result<()> {
+        write!(to, "[")
+    }
+
+    fn case(&mut self, case: &Case, to: &mut dyn Write) -> io::Result<()> {
+        let before = if std::mem::replace(&mut self.begun, true) { ",\n" } else { "\n" };
+        to.write_all(before.as_bytes())?;
+        serde_json::to_writer(to, &view(case))?;
+        Ok(())
+    }
+
+    fn end(&mut self, to: &mut dyn Write) -> io::Result<()> {
+        writeln!(to, "\n]")
+    }
+}
+
+fn view(case: &Case) -> CaseView<'_> {
+    let conversation = &case.conversation;
+    let (state, reason) = match &conversation.state {
+        State::Waiting | State::Offered { .. } => ("waiting", None),
+        State::Active { .. } => ("active", None),
+        State::Closed { reason: CloseReason::Customer } => ("closed", Some("customer")),
+        State::Closed { reason: CloseReason::Agent } => ("closed", Some("agent")),
+        State::Closed { reason: CloseReason::Idle } => ("closed", Some("idle")),
+    };
+    let name = case.customer.name.as_deref();
+    CaseView {
+        conversation: conversation.id.to_string(),
+        tenant: conversation.tenant.as_str(),
+        customer: CustomerView { id: case.customer.id.to_string(), name },
+        queue: conversation.queue.as_str(),
+        subject: conversation.subject.as_deref(),
+        state,
+        reason,
+        agent: conversation.agent().map(|jid| jid.as_str()),
+        opened_at: conversation.opened_at.0,
+        entries: case.entries.iter().filter_map(|row| entry(row)).collect(),
+    }
+}
+
+fn entry(row: &Row) -> Option<EntryView<'_>> {
+    let jid = match &row.author {
+        Author::Agent { jid, .. } => Some(jid.as_str()),
+        Author::Customer | Author::System => None,
+    };
+    Some(EntryView { entry: frame::entry(row)?, jid })
+}

@@ -1,0 +1,180 @@
+//! `couplet transcript`: what was said.
+//!
+//! Invariants: one conversation is held in memory at a time, however many are exported. What
+//! customers wrote is never taken for markup, nor for a command to a terminal.
+
+mod html;
+mod json;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound};
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::chat::ids::{ConversationId, Seq, TenantKey, Timestamp};
+use crate::chat::model::{Author, CloseReason, Conversation, Customer, Row, RowKind, State};
+use crate::ports::store::{Store, StoreError, Tenant};
+
+use super::output::Output;
+use super::{CliError, args, tenant};
+
+const CONVERSATIONS: u32 = 100;
+const ENTRIES: u32 = 500;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print one conversation of a tenant, or all of them from the first
+    Export(Export),
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The tenant
+    #[arg(long, value_parser = args::tenant)]
+    tenant: TenantKey,
+    /// Only this conversation
+    #[arg(long, value_name = "ID", value_parser = args::conversation)]
+    conversation: Option<ConversationId>,
+    /// The form; without it text, or JSON with --json
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Json,
+    Text,
+    Html,
+}
+
+/// A conversation with everything said in it.
+#[derive(Debug)]
+struct Case {
+    conversation: Conversation,
+    customer: Customer,
+    entries: Vec<Arc<Row>>,
+}
+
+/// How conversations are written down, one after the other.
+trait Form: Send {
+    fn begin(&mut self, tenant: &Tenant, to: &mut dyn Write) -> io::Result<()>;
+    fn case(&mut self, case: &Case, to: &mut dyn Write) -> io::Result<()>;
+    fn end(&mut self, to: &mut dyn Write) -> io::Result<()>;
+}
+
+pub(super) async fn run(
+    Command::Export(wish): Command,
+    store: &dyn Store,
+    out: &mut Output<'_>,
+) -> Result<(), CliError> {
+    let tenant = tenant::known(&wish.tenant, store).await?;
+    let default = if out.json { Format::Json } else { Format::Text };
+    let mut form: Box<dyn Form> = match wish.format.unwrap_or(default) {
+        Format::Json => Box::new(json::Json::default()),
+        Format::Text => Box::new(text::Text),
+        Format::Html => Box::new(html::Html),
+    };
+    if let Some(id) = wish.conversation {
+        let found = store.conversation(id).await?;
+        if found.is_none_or(|conversation| conversation.tenant != tenant.key) {
+            return Err(CliError::refused(
+                format!("{} has no conversation {id}", tenant.key),
+                "leave --conversation out to export all of them",
+            ));
+        }
+    }
+    form.begin(&tenant, out.to)?;
+    export(&tenant.key, wish.conversation, store, &mut |case| form.case(case, out.to)).await?;
+    Ok(form.end(out.to)?)
+}
+
+/// The port gives the customer along with his conversation in the tenant's list alone, so that
+/// one conversation is looked for there.
+async fn export(
+    tenant: &TenantKey,
+    only: Option<ConversationId>,
+    store: &dyn Store,
+    write: &mut (dyn FnMut(&Case) -> io::Result<()> + Send),
+) -> Result<(), CliError> {
+    let mut after = None;
+    loop {
+        let page = store.conversations(tenant, after, CONVERSATIONS).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(last.id);
+        for (conversation, customer) in page {
+            let wanted = only.is_none_or(|id| id == conversation.id);
+            if wanted {
+                let entries = entries(conversation.id, store).await?;
+                write(&Case { conversation, customer, entries })?;
+            }
+            if wanted && only.is_some() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn entries(id: ConversationId, store: &dyn Store) -> Result<Vec<Arc<Row>>, StoreError> {
+    let mut entries: Vec<Arc<Row>> = Vec::new();
+    let mut after = Seq(0);
+    loop {
+        let page = store.entries_after(id, after, ENTRIES).await?;
+        let Some(last) = page.last().and_then(|row| row.seq) else { return Ok(entries) };
+        after = last;
+        entries.extend(page);
+    }
+}
+
+/// What an entry says, for people.
+enum Said<'a> {
+    /// Someone's words.
+    Words { who: &'a str, text: &'a str },
+    /// Something that happened.
+    Event(String),
+}
+
+fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
+    let who = match &row.author {
+        Author::Customer => customer(case),
+        Author::Agent { name, .. } => name,
+        Author::System => "Couplet",
+    };
+    match &row.kind {
+        RowKind::Message { text, .. } => Some(Said::Words { who, text }),
+        RowKind::Joined => Some(Said::Event(format!("{who} joined"))),
+        RowKind::Left => Some(Said::Event(format!("{who} left"))),
+        RowKind::Closed { reason } => Some(Said::Event(format!("closed {}", why(*reason)))),
+        _ => None,
+    }
+}
+
+fn customer(case: &Case) -> &str {
+    case.customer.name.as_deref().unwrap_or("Customer")
+}
+
+fn state(conversation: &Conversation) -> String {
+    match &conversation.state {
+        State::Waiting | State::Offered { .. } => "waiting".to_owned(),
+        State::Active { agent } => format!("held by {agent}"),
+        State::Closed { reason } => format!("closed {}", why(*reason)),
+    }
+}
+
+fn why(reason: CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Customer => "by the customer",
+        CloseReason::Agent => "by the agent",
+        CloseReason::Idle => "because nobody wrote",
+    }
+}
+
+/// `2026-05-01 12:34:56`, UTC.
+fn moment(at: Timestamp) -> String {
+    DateTime::from_timestamp_millis(at.0)
+        .map(|at| at.naive_utc().trunc_subsecs(0).to_string())
+        .unwrap_or_default()
+}

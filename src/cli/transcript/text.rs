@@ -1,0 +1,54 @@
+//! As text, to be read in a terminal.
+
+use std::io::{self, Write};
+
+use crate::ports::store::Tenant;
+
+use super::{Case, Form, Said, customer, moment, said, state};
+
+pub(super) struct Text;
+
+impl Form for Text {
+    fn begin(&mut self, _: &Tenant, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn case(&mut self, case: &Case, to: &mut dyn Write) -> io::Result<()> {
+        let conversation = &case.conversation;
+        writeln!(to, "Conversation {} with {}", conversation.id, plain(customer(case)))?;
+        writeln!(
+            to,
+            "queue {}, opened {} UTC, {}",
+            conversation.queue,
+            moment(conversation.opened_at),
+            state(conversation)
+        )?;
+        if let Some(subject) = &conversation.subject {
+            writeln!(to, "subject: {}", plain(subject).replace('\n', " "))?;
+        }
+        writeln!(to)?;
+        for row in &case.entries {
+            let at = moment(row.at);
+            match said(row, case) {
+                Some(Said::Words { who, text }) => {
+                    let indent = format!("\n{:1$}", "", at.len() + 2);
+                    let text = plain(text).replace('\n', &indent);
+                    writeln!(to, "{at}  {}: {text}", plain(who))?;
+                }
+                Some(Said::Event(event)) => writeln!(to, "{at}  * {}", plain(&event))?,
+                None => {}
+            }
+        }
+        writeln!(to)
+    }
+
+    fn end(&mut self, _: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Without what a terminal would obey.
+fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(shown).collect()
+}

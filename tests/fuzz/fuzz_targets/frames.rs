@@ -1,0 +1,33 @@
+//! Whatever a customer's client sends is read or refused; a refusal comes without its words.
+
+#![no_main]
+
+use couplet::bridge::clean;
+use couplet::bridge::custom_to_xmpp::action::{Request, greeting, request};
+use couplet::chat::event::CustomerAction;
+use couplet::chat::ids::ConversationId;
+use couplet::wire::{ClientFrame, TEXT_CHARS, decode};
+use libfuzzer_sys::fuzz_target;
+use uuid::Uuid;
+
+fuzz_target!(|text: &str| {
+    let frame = match decode(text) {
+        Ok(frame) => frame,
+        Err(refused) => {
+            assert!(refused.message.len() < 200);
+            assert!(refused.id.is_none_or(|id| id.len() <= 64));
+            return;
+        }
+    };
+    if let ClientFrame::Hello(hello) = frame {
+        let _ = greeting(hello);
+        return;
+    }
+    if let Ok(Request::Act(CustomerAction::Message { text, .. })) =
+        request(frame, || ConversationId(Uuid::nil()))
+    {
+        assert!(!text.trim().is_empty());
+        assert!(clean::scalars_at_most(&text, TEXT_CHARS));
+        assert!(text.chars().all(|c| c != '\r' && clean::is_xml(c)));
+    }
+});

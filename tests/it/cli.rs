@@ -1,0 +1,249 @@
+//! The operator's shell as he meets it: the built program, on SQLite in a folder of its own.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+mod transcript;
+
+const CONFIG: &str = r#"
+    [[links]]
+    domain = "chat.localhost"
+    server = "127.0.0.1:1"
+    secret = "hunter2"
+    [[links]]
+    domain = "help.example.net"
+    server = "127.0.0.1:1"
+    secret = "hunter2"
+"#;
+
+/// A folder with a configuration and a database, and the program run in it.
+struct Shell(TempDir);
+
+/// What the program did.
+struct Done {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Shell {
+    fn new(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("couplet.toml"), config).unwrap();
+        Self(folder)
+    }
+
+    async fn migrated() -> Self {
+        let shell = Self::new(CONFIG);
+        assert_eq!(shell.done("migrate").await, "the schema is current\n");
+        shell
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Runs it; an argument holds no space, but for `_` there.
+    async fn run(&self, arguments: &str) -> Done {
+        let ran = Command::new(env!("CARGO_BIN_EXE_couplet"))
+            .args(arguments.split(' ').map(|argument| argument.replace('_', " ")))
+            .current_dir(self.folder())
+            .env_clear()
+            .output()
+            .await
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Done { code: ran.status.code(), out: text(ran.stdout), err: text(ran.stderr) }
+    }
+
+    /// What it printed, having done it.
+    async fn done(&self, arguments: &str) -> String {
+        let done = self.run(arguments).await;
+        assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{arguments}: {}", done.out);
+        done.out
+    }
+
+    async fn json(&self, arguments: &str) -> Value {
+        serde_json::from_str(&self.done(&format!("{arguments} --json")).await).unwrap()
+    }
+
+    /// Why it was not done.
+    async fn failed(&self, arguments: &str) -> String {
+        let done = self.run(arguments).await;
+        assert_eq!((done.code, done.out.as_str()), (Some(1), ""), "{arguments}: {}", done.err);
+        assert!(done.err.lines().count() <= 2, "{}", done.err);
+        done.err
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_wrongly_ends_with_2_and_a_bad_configuration_with_1() {
+    let shell = Shell::new("http.listen = \"foo\"\nlog.format = \"xml\"\n");
+    for wrong in ["", "sreve", "tenant", "tenant add UPPER --name A", "serve --verbose"] {
+        assert_eq!(shell.run(wrong).await.code, Some(2), "{wrong}");
+    }
+    for asked in ["--help", "--version", "help tenant add", "transcript export --help"] {
+        assert_eq!(shell.run(asked).await.code, Some(0), "{asked}");
+    }
+    assert_eq!(
+        shell.failed("tenant list").await,
+        "couplet: http.listen: \"foo\" is not an address; write IP:port, e.g. 127.0.0.1:8080 (from couplet.toml)\n\
+         log.format: \"xml\" is no format; write text or json (from couplet.toml)\n"
+    );
+    assert_eq!(
+        shell.failed("tenant list --config no/such.toml").await,
+        "couplet: no/such.toml: is not there; write it, or name another with --config FILE\n"
+    );
+}
+
+#[tokio::test]
+async fn a_database_without_a_schema_says_how_to_mend_it() {
+    let shell = Shell::new(CONFIG);
+    assert!(shell.failed("tenant list").await.contains("couplet migrate"));
+    assert!(shell.run("check").await.out.contains("couplet migrate"));
+    shell.done("migrate").await;
+    shell.done("migrate").await;
+    assert_eq!(shell.done("tenant list").await, "KEY  NAME  LINK  ORIGINS\n");
+}
+
+#[tokio::test]
+async fn check_tries_everything() {
+    let shell = Shell::migrated().await;
+    let done = shell.run("check").await;
+    let lines: Vec<&str> = done.out.lines().collect();
+    assert_eq!(lines[0], "database               ok      (sqlite, schema current)");
+    assert_eq!(lines[1], "cache                  ok      (memory)");
+    assert!(lines[2].starts_with("link chat.localhost    FAILED  "), "{}", lines[2]);
+    assert!(lines[3].starts_with("link help.example.net  FAILED  "), "{}", lines[3]);
+    assert_eq!((done.code, done.err.as_str()), (Some(1), "couplet: 2 of 4 checks failed\n"));
+    assert!(!done.out.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn tenants_come_and_go() {
+    let shell = Shell::migrated().await;
+    let secret = shell.folder().join("key");
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+    assert_eq!(
+        shell.done("tenant add acme --name Acme_Ltd --origin https://www.acme.example").await,
+        "tenant acme added on link chat.localhost\n"
+    );
+    assert_eq!(
+        shell.done("tenant add bolt --name Bolt --link help.example.net").await,
+        "tenant bolt added on link help.example.net\n\
+         no page may embed it: it was given no --origin\n"
+    );
+    let full = shell
+        .json(
+            "tenant add full --name Full --origin HTTPS://B.example:443/ --origin http://a.example:81 \
+             --origin https://b.example --color #2F6FED --locale pt-BR --identity-secret-file key \
+             --idle-close-minutes 5 --require-origin",
+        )
+        .await;
+    let expected = json!({
+        "key": "full", "name": "Full", "link": "chat.localhost",
+        "origins": ["http://a.example:81", "https://b.example"], "origin_required": true,
+        "color": "#2f6fed", "locale": "pt-BR", "identity": true, "idle_close_minutes": 5,
+    });
+    assert_eq!(full, expected);
+
+    assert_eq!(
+        shell.failed("tenant add acme --name Again").await,
+        "couplet: the tenant acme exists already\nsee it: couplet tenant show acme\n"
+    );
+    assert_eq!(
+        shell.failed("tenant add x --name X --link chat.example.org").await,
+        "couplet: no link chat.example.org is configured; there are chat.localhost, help.example.net\n\
+         name one of them, or add a [[links]] table\n"
+    );
+    std::fs::write(&secret, "short").unwrap();
+    assert!(
+        shell
+            .failed("tenant add x --name X --identity-secret-file key")
+            .await
+            .contains("the key in key is too short")
+    );
+
+    assert_eq!(
+        shell.done("tenant list").await,
+        "\
+KEY   NAME      LINK              ORIGINS
+acme  Acme Ltd  chat.localhost    https://www.acme.example
+bolt  Bolt      help.example.net  -
+full  Full      chat.localhost    http://a.example:81 https://b.example
+"
+    );
+    let shown = shell.json("tenant show full").await;
+    assert_eq!(shown["identity"], true);
+    assert_eq!(shown["queues"][0]["key"], "default");
+    assert_eq!(shown["agents"], json!([]));
+    assert!(shell.done("tenant show acme").await.contains("\norigin required  no\n"));
+
+    assert_eq!(shell.done("tenant remove bolt").await, "tenant bolt removed\n");
+    assert!(
+        shell.failed("tenant show bolt").await.starts_with("couplet: there is no tenant bolt\n")
+    );
+    assert_eq!(shell.json("tenant list").await.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn queues_and_agents_are_added_updated_and_removed() {
+    let shell = Shell::migrated().await;
+    shell.done("tenant add acme --name Acme --origin https://acme.example").await;
+    let add = "queue add --tenant acme sales --name Sales";
+    assert_eq!(shell.done(add).await, "queue sales of acme added\n");
+    assert_eq!(
+        shell.done(&format!("{add}_Team --strategy ring-all --offer-seconds 10")).await,
+        "queue sales of acme updated\n"
+    );
+    let list = shell.done("queue list --tenant acme").await;
+    assert!(list.ends_with("\nsales    Sales Team  ring-all      10 s\n"), "{list}");
+
+    assert_eq!(
+        shell.done("agent add --tenant acme Alice@LOCALHOST --name Alice").await,
+        "agent alice@localhost of acme added, serves default\n"
+    );
+    assert_eq!(
+        shell
+            .done("agent add --tenant acme alice@localhost --name Alice --queue sales --queue default --capacity 2 --role supervisor")
+            .await,
+        "agent alice@localhost of acme updated, serves default, sales\n"
+    );
+    assert_eq!(
+        shell.json("agent list --tenant acme").await,
+        json!([{
+            "jid": "alice@localhost", "name": "Alice", "role": "supervisor", "capacity": 2,
+            "queues": ["default", "sales"],
+        }])
+    );
+    assert_eq!(
+        shell.failed("agent add --tenant acme bob@localhost --name Bob --queue help").await,
+        "couplet: acme has no queue help; it has default, sales\n\
+         add it: couplet queue add --tenant acme help --name …\n"
+    );
+    assert_eq!(
+        shell.failed("agent add --tenant acme bob@example.org --name Bob").await,
+        "couplet: accounts of example.org are no agents on the link chat.localhost\n\
+         add it to agent_hosts of that [[links]] table; it has localhost\n"
+    );
+    assert!(shell.failed("queue remove --tenant acme default").await.contains("cannot be removed"));
+    assert!(shell.failed("queue remove --tenant acme help").await.contains("has no queue help"));
+    assert_eq!(
+        shell.done("queue remove --tenant acme sales").await,
+        "queue sales of acme removed\n"
+    );
+    assert_eq!(
+        shell.done("agent remove --tenant acme alice@localhost").await,
+        "agent alice@localhost of acme removed\n"
+    );
+    assert!(
+        shell.failed("agent remove --tenant acme alice@localhost").await.contains("has no agent")
+    );
+    for command in ["queue list", "agent list", "transcript export"] {
+        let said = shell.failed(&format!("{command} --tenant nobody")).await;
+        assert!(said.starts_with("couplet: there is no tenant nobody\n"), "{said}");
+    }
+}

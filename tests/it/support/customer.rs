@@ -1,0 +1,168 @@
+//! A customer at the widget's protocol, frame by frame.
+#![allow(dead_code, reason = "each test needs some of it")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Nothing takes longer; a test that waits for it has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// See the module.
+pub(crate) struct Customer {
+    socket: WebSocketStream<TcpStream>,
+    /// Every frame so far, for the one who looks into a failure.
+    log: Vec<Value>,
+    /// The last welcome.
+    pub(crate) welcome: Value,
+}
+
+impl Customer {
+    /// Opens a socket and says hello as somebody new.
+    pub(crate) async fn arrive(address: SocketAddr, tenant: &str) -> Self {
+        Self::greet(address, tenant, json!({})).await
+    }
+
+    /// Opens a socket and says hello with these fields; the welcome may come behind an error.
+    pub(crate) async fn greet(address: SocketAddr, tenant: &str, mut hello: Value) -> Self {
+        let mut customer = Self::bare(address, tenant).await;
+        hello["type"] = "hello".into();
+        hello["page"] =
+            json!({"url": "https://shop.example/pricing?secret=1#x", "title": "Prices"});
+        customer.say(hello).await;
+        customer.welcome = customer.until("welcome").await;
+        customer
+    }
+
+    /// Opens a socket and says nothing.
+    pub(crate) async fn bare(address: SocketAddr, tenant: &str) -> Self {
+        let socket = knock(address, tenant, &[("Sec-WebSocket-Protocol", "couplet.v1")]).await;
+        Self { socket: socket.expect("the door is open"), log: Vec::new(), welcome: Value::Null }
+    }
+
+    /// Comes back with the session of another socket; `seen` is the conversation and its last entry seen.
+    pub(crate) async fn return_as(&self, address: SocketAddr, seen: Option<(&str, u64)>) -> Self {
+        let mut hello = json!({"session": self.token()});
+        if let Some((conversation, seq)) = seen {
+            hello["conversation"] = conversation.into();
+            hello["last_seq"] = seq.into();
+        }
+        Self::greet(address, super::gateway::TENANT, hello).await
+    }
+
+    /// The session's token.
+    pub(crate) fn token(&self) -> String {
+        self.welcome["session"]["token"].as_str().expect("a welcome has a token").to_owned()
+    }
+
+    /// All entries of the welcome, with those that follow it.
+    pub(crate) async fn caught_up(&mut self) -> Vec<Value> {
+        let mut part = self.welcome.clone();
+        let mut all = Vec::new();
+        loop {
+            all.extend(part["entries"].as_array().expect("entries").iter().cloned());
+            if part["more"] != true {
+                return all;
+            }
+            part = self.until("entries").await;
+        }
+    }
+
+    /// Sends a frame.
+    pub(crate) async fn say(&mut self, frame: Value) {
+        self.raw(&frame.to_string()).await;
+    }
+
+    /// Sends a text as it is.
+    pub(crate) async fn raw(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.expect("the socket is open");
+    }
+
+    /// Says something under an id.
+    pub(crate) async fn write(&mut self, id: &str, text: &str) {
+        self.say(json!({"type": "message", "id": id, "text": text})).await;
+    }
+
+    /// Sends anything.
+    pub(crate) async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.expect("the socket is open");
+    }
+
+    /// The next frame.
+    pub(crate) async fn next(&mut self) -> Value {
+        match self.next_or_close().await {
+            Ok(frame) => frame,
+            Err(close) => panic!("the socket closed: {close:?}"),
+        }
+    }
+
+    /// The next frame, or how the socket closed.
+    pub(crate) async fn next_or_close(&mut self) -> Result<Value, Option<CloseFrame>> {
+        loop {
+            let Ok(message) = tokio::time::timeout(PATIENCE, self.socket.next()).await else {
+                panic!("the customer waited in vain; he had got {:#?}", self.log);
+            };
+            match message {
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    self.log.push(frame.clone());
+                    return Ok(frame);
+                }
+                Some(Ok(Message::Close(frame))) => return Err(frame),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    /// The code with which the socket closes, whatever comes before.
+    pub(crate) async fn close_code(&mut self) -> Option<u16> {
+        loop {
+            if let Err(close) = self.next_or_close().await {
+                return close.map(|frame| frame.code.into());
+            }
+        }
+    }
+
+    /// The next frame of a type; those before it are passed over.
+    pub(crate) async fn until(&mut self, kind: &str) -> Value {
+        self.find(|frame| frame["type"] == kind).await
+    }
+
+    /// The next frame like this; those before it are passed over.
+    pub(crate) async fn find(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let frame = self.next().await;
+            if wanted(&frame) {
+                return frame;
+            }
+        }
+    }
+
+    /// Says something and waits for its ack.
+    pub(crate) async fn acked(&mut self, id: &str, text: &str) -> Value {
+        self.write(id, text).await;
+        self.find(|frame| frame["type"] == "ack" && frame["id"] == id).await
+    }
+}
+
+/// Asks for an upgrade with these headers besides those of the handshake.
+pub(crate) async fn knock(
+    address: SocketAddr,
+    tenant: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<WebSocketStream<TcpStream>, Error> {
+    let stream = TcpStream::connect(address).await.expect("the gateway listens");
+    let mut request = format!("ws://{address}/v1/{tenant}/ws").into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    tokio_tungstenite::client_async(request, stream).await.map(|(socket, _)| socket)
+}

@@ -1,0 +1,53 @@
+//! A component domain of a test's own, while the others run beside it.
+#![allow(dead_code, reason = "each test needs some of it")]
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use couplet::chat::ids::LinkDomain;
+
+use super::servers::Xmpp;
+
+/// How many there are of each kind.
+const DOMAINS: u32 = 200;
+
+/// A domain that nobody else uses until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Domain {
+    /// Its name.
+    pub(crate) name: LinkDomain,
+    lock: PathBuf,
+}
+
+/// Takes a free domain on a server: `c` a privileged one (XEP-0356), `u` one without privilege.
+pub(crate) fn domain(server: &Xmpp, kind: &str) -> Domain {
+    let locks = std::env::temp_dir().join("couplet-test-domains");
+    fs::create_dir_all(&locks).expect("a folder for locks");
+    // Where runs begin differs, so that a lock left by a killed test costs only that one domain.
+    let first = std::process::id() % DOMAINS;
+    for n in (0..DOMAINS).map(|n| (n + first) % DOMAINS) {
+        let name = format!("{kind}{n:03}.{}", server.host);
+        let lock = locks.join(format!("{}-{name}", server.component));
+        match OpenOptions::new().write(true).create_new(true).open(&lock) {
+            Ok(_) => return Domain { name: LinkDomain::new(&name).expect("a domain"), lock },
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("{}: {error}", lock.display()),
+        }
+    }
+    panic!("no domain is free: remove {} if no test is running", locks.display());
+}
+
+impl Domain {
+    /// The same domain once more, for a test of two streams on it.
+    pub(crate) fn same(of: &Self) -> Self {
+        Self { name: of.name.clone(), lock: PathBuf::new() }
+    }
+}
+
+impl Drop for Domain {
+    fn drop(&mut self) {
+        // Left behind, it only makes one domain unusable.
+        let _ = fs::remove_file(&self.lock);
+    }
+}
