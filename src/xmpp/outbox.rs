@@ -91,7 +91,9 @@ pub(super) enum Returned {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    domain: Option<Jid>,
+    /// Our domain, and the address on it that barriers are sent to: a full JID, since ejabberd from
+    /// 24 on keeps queries to a privileged component's bare domain for itself.
+    own: Option<(Jid, Jid)>,
     epoch: Epoch,
     waiting: VecDeque<Waiting>,
     flight: VecDeque<Item>,
@@ -111,13 +113,15 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn new(domain: &LinkDomain) -> Self {
-        Self { domain: Jid::new(domain.as_str()).ok(), ..Self::default() }
+        let barrier = format!("{domain}/barrier");
+        let own = Jid::new(domain.as_str()).ok().zip(Jid::new(&barrier).ok());
+        Self { own, ..Self::default() }
     }
 
     /// Begins a term. What waited under another one is no longer ours to say.
     pub(super) fn open(&mut self, epoch: Epoch) {
         if epoch != self.epoch {
-            *self = Self { domain: self.domain.take(), epoch, ..Self::default() };
+            *self = Self { own: self.own.take(), epoch, ..Self::default() };
         }
     }
 
@@ -287,9 +291,10 @@ impl Outbox {
         if self.barriers.len() >= BARRIERS {
             return;
         }
-        let Some(domain) = &self.domain else { return };
+        let Some((domain, barrier)) = &self.own else { return };
         let id = format!("b{}-{}", self.epoch.0, self.mark.0);
-        let ping = Iq::from_get(id.clone(), Ping).with_from(domain.clone()).with_to(domain.clone());
+        let ping =
+            Iq::from_get(id.clone(), Ping).with_from(domain.clone()).with_to(barrier.clone());
         out.push_back(ping.into());
         self.barriers.push_back(Barrier {
             id,
