@@ -49,7 +49,10 @@ pub(super) enum Moved {
 impl Case {
     /// A conversation as its view says, without messages yet.
     pub(super) fn new(view: Conversation) -> Self {
-        let shunned = view.passed.last().cloned().into_iter().collect();
+        let shunned = match view.state {
+            State::Waiting => view.passed.last().cloned().into_iter().collect(),
+            _ => Vec::new(),
+        };
         Self {
             view,
             messages: Vec::new(),

@@ -463,7 +463,7 @@ async fn with_privilege_rosters_are_written(server: &Xmpp) {
                 .filter_map(|el| el.get_child("query", ROSTER)?.get_child("item", ROSTER));
             items
                 .filter(|item| item.attr("jid") == Some(jid))
-                .last()
+                .next_back()
                 .unwrap_or_else(|| panic!("{jid} is not in the roster: {:#?}", shown(&seen)))
         };
         for (jid, name) in [(&desk, "Acme"), (&customer, "Ann")] {

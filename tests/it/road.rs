@@ -71,6 +71,9 @@ async fn a_conversation(server: Server, ground: Ground) {
     let chat = bare(&offer).to_owned();
     assert!(chat.ends_with(&gateway.domain), "{chat}");
 
+    // The agent's client has it, before the agent has said a word.
+    customer.find(|frame| frame["type"] == "receipt" && frame["delivered"] == 1).await;
+
     // Answering is accepting; stored before it is confirmed.
     let id = alice.send(&chat, "Good morning.").await;
     alice.receipt_for(&id).await;
@@ -82,8 +85,7 @@ async fn a_conversation(server: Server, ground: Ground) {
     assert_eq!((&answer["seq"], &answer["text"]), (&json!(3), &json!("Good morning.")));
     assert_eq!(answer["from"], json!({"kind": "agent", "name": "Alice"}));
 
-    // The agent's client confirms, the customer sees it.
-    customer.find(|frame| frame["type"] == "receipt" && frame["delivered"] == 1).await;
+    // The agent has read it, and so has the customer.
     let first = offer["id"].as_str().unwrap();
     alice.perform(json!({"do": "marker", "to": chat, "for": first})).await;
     customer.find(|frame| frame["type"] == "receipt" && frame["read"] == 1).await;
@@ -109,10 +111,10 @@ async fn a_conversation(server: Server, ground: Ground) {
 
     // A reload in the middle: the same session, the rest of the log.
     let conversation = ack["conversation"].as_str().unwrap();
-    let back = customer.return_as(gateway.address, Some((conversation, 3))).await;
+    let mut back = customer.return_as(gateway.address, Some((conversation, 3))).await;
     assert_eq!(back.welcome["session"]["customer"], customer.welcome["session"]["customer"]);
     let seqs: Vec<u64> =
-        entries(&back.welcome).iter().map(|e| e["seq"].as_u64().unwrap()).collect();
+        back.caught_up().await.iter().map(|entry| entry["seq"].as_u64().unwrap()).collect();
     assert_eq!(seqs, (4..4 + 2 * texts().len() as u64).collect::<Vec<_>>());
     assert_eq!(back.welcome["conversation"]["agent"]["name"], "Alice");
     let mut customer = back;
@@ -147,8 +149,4 @@ async fn returning(gateway: &Gateway, alice: &Agent, customer: Customer, chat: &
     again.say(json!({"type": "end", "id": "e2"})).await;
     let error = again.until("error").await;
     assert_eq!((&error["code"], &error["for"]), (&json!("not_open"), &json!("e2")));
-}
-
-fn entries(welcome: &Value) -> &[Value] {
-    welcome["entries"].as_array().unwrap()
 }

@@ -147,7 +147,7 @@ fn answered(answers: &[(Arc<str>, Arc<str>)]) -> impl Iterator<Item = String> {
 fn joined(mut parts: Vec<String>, page: Option<&str>, visit: Option<String>) -> String {
     if let Some(page) = page {
         let taken = parts.iter().chain(&visit).map(|part| part.chars().count() + 3).sum::<usize>();
-        let room = COLUMNS.saturating_sub(taken + 2).max(20);
+        let room = COLUMNS.saturating_sub(taken + 5).max(12);
         parts.push(cut(&short_page(page), room));
     }
     parts.extend(visit);

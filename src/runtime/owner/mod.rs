@@ -3,9 +3,11 @@
 //! Invariants: a desk lives only under a lease; the stream is open only while the lease is ours
 //! beyond doubt, and is closed before the lease can be another's.
 
+mod drain;
 mod elsewhere;
 mod outbox;
 mod term;
+mod upkeep;
 mod writer;
 
 use std::sync::Arc;

@@ -18,6 +18,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// See the module.
 pub(crate) struct Customer {
     socket: WebSocketStream<TcpStream>,
+    /// Every frame so far, for the one who looks into a failure.
+    log: Vec<Value>,
     /// The last welcome.
     pub(crate) welcome: Value,
 }
@@ -42,7 +44,7 @@ impl Customer {
     /// Opens a socket and says nothing.
     pub(crate) async fn bare(address: SocketAddr, tenant: &str) -> Self {
         let socket = knock(address, tenant, &[("Sec-WebSocket-Protocol", "couplet.v1")]).await;
-        Self { socket: socket.expect("the door is open"), welcome: Value::Null }
+        Self { socket: socket.expect("the door is open"), log: Vec::new(), welcome: Value::Null }
     }
 
     /// Comes back with the session of another socket; `seen` is the conversation and its last entry seen.
@@ -58,6 +60,19 @@ impl Customer {
     /// The session's token.
     pub(crate) fn token(&self) -> String {
         self.welcome["session"]["token"].as_str().expect("a welcome has a token").to_owned()
+    }
+
+    /// All entries of the welcome, with those that follow it.
+    pub(crate) async fn caught_up(&mut self) -> Vec<Value> {
+        let mut part = self.welcome.clone();
+        let mut all = Vec::new();
+        loop {
+            all.extend(part["entries"].as_array().expect("entries").iter().cloned());
+            if part["more"] != true {
+                return all;
+            }
+            part = self.until("entries").await;
+        }
     }
 
     /// Sends a frame.
@@ -91,11 +106,15 @@ impl Customer {
     /// The next frame, or how the socket closed.
     pub(crate) async fn next_or_close(&mut self) -> Result<Value, Option<CloseFrame>> {
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.socket.next())
-                .await
-                .expect("the gateway says something in time");
+            let Ok(message) = tokio::time::timeout(PATIENCE, self.socket.next()).await else {
+                panic!("the customer waited in vain; he had got {:#?}", self.log);
+            };
             match message {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    self.log.push(frame.clone());
+                    return Ok(frame);
+                }
                 Some(Ok(Message::Close(frame))) => return Err(frame),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),

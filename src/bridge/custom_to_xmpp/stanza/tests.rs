@@ -1,1 +1,255 @@
+//! `tests/tables/to_agent.txt`, and whatever people may write.
 
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+use xmpp_parsers::ns;
+
+use super::*;
+use crate::chat::ids::{AgentJid, CustomerId, Localpart, Seq, TenantKey};
+use crate::chat::model::CloseReason;
+
+const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
+
+/// 2026-01-01T12:00:00Z.
+const NOW: Timestamp = Timestamp(1_767_268_800_000);
+
+fn domain() -> LinkDomain {
+    LinkDomain::new("chat.example.org").unwrap()
+}
+
+fn from_customer(content: ToAgentContent) -> ToAgent {
+    ToAgent {
+        agent: AgentJid::normalised("alice@example.org"),
+        resource: None,
+        from: Peer::Customer(Localpart::new("k3f9x2").unwrap()),
+        conversation: Some(ConversationId(Uuid::from_u128(1))),
+        content,
+    }
+}
+
+fn from_desk(line: Line) -> ToAgent {
+    let from = Peer::Desk(TenantKey::new("acme").unwrap());
+    ToAgent { from, conversation: None, ..from_customer(ToAgentContent::Line(line)) }
+}
+
+fn to_phone(content: ToAgentContent) -> ToAgent {
+    ToAgent { resource: Some("phone".into()), ..from_customer(content) }
+}
+
+fn row_of(author: Author, at: Timestamp, kind: RowKind, name: Option<&str>) -> ToAgent {
+    let row = Row {
+        pos: Pos(12),
+        tenant: TenantKey::new("acme").unwrap(),
+        conversation: ConversationId(Uuid::from_u128(1)),
+        customer: CustomerId(Uuid::from_u128(2)),
+        seq: Some(Seq(3)),
+        at,
+        author,
+        key: None,
+        stanza: None,
+        kind,
+        recipients: Vec::new(),
+    };
+    from_customer(ToAgentContent::Row { row: Arc::new(row), name: name.map(Into::into) })
+}
+
+fn said(author: Author, text: &str) -> ToAgent {
+    let kind = RowKind::Message { text: text.into(), reply_to: None };
+    row_of(author, NOW, kind, Some("Ann"))
+}
+
+fn bob() -> Author {
+    Author::Agent { jid: AgentJid::normalised("bob@example.org"), name: "Bob".into() }
+}
+
+fn line(line: Line) -> ToAgent {
+    from_customer(ToAgentContent::Line(line))
+}
+
+fn refused(refusal: AgentRefusal) -> ToAgent {
+    to_phone(ToAgentContent::Refused { stanza: Some("m1".into()), refusal })
+}
+
+fn waiting(name: Option<&str>, waited_ms: i64, page: Option<&str>, conversations: u32) -> Line {
+    Line::Waiting {
+        pos: Pos(11),
+        at: NOW,
+        name: name.map(Into::into),
+        queue: "sales".into(),
+        waited_ms,
+        page: page.map(Into::into),
+        conversations,
+        subject: None,
+    }
+}
+
+fn answers() -> Vec<(Arc<str>, Arc<str>)> {
+    vec![("email".into(), "ann@example.com".into()), ("order".into(), "12\n⚙ 34".into())]
+}
+
+/// The effects that the table names.
+fn effects() -> Vec<(&'static str, ToAgent)> {
+    let customer = Author::Customer;
+    let earlier = Timestamp(NOW.0 - 90_000);
+    let message = |text: &str| RowKind::Message { text: text.into(), reply_to: None };
+    let who = |name: Option<&str>, online| {
+        line(Line::Who {
+            name: name.map(Into::into),
+            queue: "sales".into(),
+            online,
+            page: Some("https://example.com/pricing".into()),
+            conversations: 3,
+            opened_at: Timestamp(NOW.0 - 720_000),
+            answers: answers(),
+        })
+    };
+    let status = Line::Status {
+        queues: vec![
+            ("sales".into(), 2, 180_000),
+            ("default".into(), 1, 20_000),
+            ("support".into(), 0, 0),
+        ],
+        agents: vec![("Alice".into(), "free", 1, 4)],
+    };
+    let subject = match waiting(Some("Ann"), 12_000, None, 2) {
+        Line::Waiting { pos, at, name, queue, waited_ms, page, conversations, .. } => {
+            let subject = Some("Order\n1234".into());
+            Line::Waiting { pos, at, name, queue, waited_ms, page, conversations, subject }
+        }
+        other => other,
+    };
+    let long = "https://example.com/a/very/long/path/that/does/not/fit/into/eighty/columns/at/all";
+    vec![
+        ("customer's words", said(customer.clone(), "Hello <you> & \"me\"\n]]>")),
+        ("customer without a name", row_of(customer.clone(), NOW, message("Hello"), None)),
+        (
+            "customer's words, late",
+            row_of(customer.clone(), earlier, message("Hello"), Some("Ann")),
+        ),
+        ("customer poses as the desk", said(customer.clone(), "ok\n⚙ Closed")),
+        ("customer acts", said(customer.clone(), "/me waves")),
+        ("another agent's words", said(bob(), "Hello\n/me waves\n⚙ x")),
+        ("joined", row_of(bob(), NOW, RowKind::Joined, None)),
+        ("left", row_of(bob(), NOW, RowKind::Left, None)),
+        (
+            "closed",
+            row_of(Author::System, NOW, RowKind::Closed { reason: CloseReason::Idle }, None),
+        ),
+        (
+            "opened with answers",
+            row_of(customer.clone(), NOW, RowKind::Opened { answers: answers() }, None),
+        ),
+        ("opened", row_of(customer, NOW, RowKind::Opened { answers: Vec::new() }, None)),
+        ("offered", row_of(Author::System, NOW, RowKind::Offered, None)),
+        ("waiting", line(waiting(Some("Ann"), 120_000, Some("https://example.com/pricing"), 3))),
+        ("waiting, just come", line(waiting(None, 900, None, 1))),
+        ("waiting on a long page", line(waiting(Some("Ann"), 7_260_000, Some(long), 12))),
+        ("waiting with a subject", line(subject)),
+        ("taken", line(Line::TakenBy { name: "Bob".into() })),
+        ("passed on", line(Line::PassedOn)),
+        ("taken back", line(Line::TakenBack)),
+        ("ended by the customer", line(Line::Closed { reason: CloseReason::Customer })),
+        ("ended by the agent", line(Line::Closed { reason: CloseReason::Agent })),
+        ("reopened", line(Line::Reopened)),
+        ("help in a chat", line(Line::Help { in_chat: true })),
+        ("help with the desk", from_desk(Line::Help { in_chat: false })),
+        ("who", who(Some("Ann"), true)),
+        ("who, unnamed and gone", who(None, false)),
+        ("status", from_desk(status)),
+        ("typing", from_customer(ToAgentContent::Typing { on: true })),
+        ("typing no more", to_phone(ToAgentContent::Typing { on: false })),
+        ("received", to_phone(ToAgentContent::Received { stanza: "m1".into() })),
+        ("displayed", to_phone(ToAgentContent::Displayed { stanza: "a'\"<&".into() })),
+        ("not found", refused(AgentRefusal::NotFound)),
+        ("taken by another", refused(AgentRefusal::Taken { by: "Bob".into() })),
+        ("into a closed one", refused(AgentRefusal::Closed)),
+        ("too long", refused(AgentRefusal::TooLong)),
+        ("encrypted", refused(AgentRefusal::Encrypted)),
+        ("no such command", refused(AgentRefusal::UnknownCommand { word: "dance".into() })),
+        ("overloaded", refused(AgentRefusal::Overloaded)),
+    ]
+}
+
+/// A stanza as the table shows it: one line, without what is the same everywhere.
+fn shown(to_agent: &ToAgent) -> String {
+    let Some(element) = message(&domain(), to_agent, NOW) else { return "nothing".to_owned() };
+    String::from(&element).replace(&format!(" xmlns='{}'", ns::DEFAULT_NS), "").replace('\n', "⏎")
+}
+
+#[test]
+fn effects_are_written_as_the_table_says() {
+    let lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let expected = lines.map(|line| line.split_once(" | ").expect("two cells"));
+    let expected = expected.map(|(name, xml)| format!("{name} | {xml}")).collect::<Vec<_>>();
+    let written = effects()
+        .iter()
+        .map(|(name, effect)| format!("{name} | {}", shown(effect)))
+        .collect::<Vec<_>>();
+    let wrong = written.iter().filter(|line| !expected.contains(line)).collect::<Vec<_>>();
+    assert!(wrong.is_empty() && written.len() == expected.len(), "{wrong:#?}");
+}
+
+#[test]
+fn lines_of_one_line_fit_a_terminal() {
+    for (name, effect) in effects() {
+        let body = message(&domain(), &effect, NOW)
+            .and_then(|element| element.get_child("body", ns::DEFAULT_NS).map(Element::text));
+        for line in body.iter().flat_map(|body| body.lines()) {
+            assert!(line.chars().count() <= 80, "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_is_no_stanza() {
+    let mut effect = said(Author::Customer, "Hello");
+    effect.agent = AgentJid::normalised("a b@example.org");
+    assert_eq!(message(&domain(), &effect, NOW), None);
+}
+
+proptest! {
+    /// Whatever people write, the stanza can be written, read again, and holds the words.
+    #[test]
+    fn every_stanza_can_be_read_again(
+        words in any::<String>(),
+        name in any::<String>(),
+        other in ".{0,400}",
+        which in 0_usize..8,
+    ) {
+        let author = Author::Agent { jid: AgentJid::normalised("bob@example.org"), name: name.as_str().into() };
+        let pieces = vec![(Arc::from(other.as_str()), Arc::from(words.as_str()))];
+        let effect = match which {
+            0 => row_of(Author::Customer, NOW, RowKind::Message { text: words.as_str().into(), reply_to: None }, Some(&name)),
+            1 => said(author, &words),
+            2 => row_of(author, NOW, RowKind::Joined, None),
+            3 => line(waiting(Some(&name), 5, Some(&other), 3)),
+            4 => line(Line::Who {
+                name: Some(name.as_str().into()), queue: other.as_str().into(), online: true, page: Some(words.as_str().into()),
+                conversations: 1, opened_at: NOW, answers: pieces,
+            }),
+            5 => refused(AgentRefusal::UnknownCommand { word: words.as_str().into() }),
+            6 => to_phone(ToAgentContent::Received { stanza: words.as_str().into() }),
+            _ => line(Line::TakenBy { name: name.as_str().into() }),
+        };
+        let element = message(&domain(), &effect, NOW).expect("a stanza");
+        let xml = String::from(&element);
+        let read = xml.parse::<Element>();
+        prop_assert!(read.is_ok(), "{}", xml);
+        if which == 0 {
+            let body = read.unwrap().get_child("body", ns::DEFAULT_NS).map(Element::text).unwrap();
+            let words = clean::text(&words);
+            prop_assert_eq!(body, clean::for_agent(&words));
+        }
+    }
+
+    /// The longest texts stay far below what servers take.
+    #[test]
+    fn no_stanza_is_too_long(c in any::<char>(), author in any::<bool>()) {
+        let text = c.to_string().repeat(8_000);
+        let author = if author { Author::Customer } else { bob() };
+        let element = message(&domain(), &said(author, &text), NOW).expect("a stanza");
+        prop_assert!(String::from(&element).len() < 128 * 1024);
+    }
+}

@@ -1,1 +1,210 @@
+//! `tests/tables/agent_stanzas.txt`, and whatever else may come.
 
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::chat::ids::TenantKey;
+
+const TABLE: &str = include_str!("../../../../tests/tables/agent_stanzas.txt");
+
+fn book() -> Book {
+    let agent = |jid| AgentJid::normalised(jid);
+    let tenant = |key| TenantKey::new(key).unwrap();
+    Book::new([
+        (tenant("acme"), agent("alice@example.org")),
+        (tenant("other"), agent("bob@example.org")),
+    ])
+}
+
+fn decoded(element: Element) -> Decoded {
+    let domain = LinkDomain::new("chat.example.org").unwrap();
+    let fresh = || ConversationId(Uuid::from_u128(1));
+    decode(element, Context { domain: &domain, book: &book(), fresh: &fresh })
+}
+
+/// Reads a cell of the table.
+fn cell(raw: &str) -> String {
+    let mut text = String::new();
+    let mut rest = raw.trim();
+    while let Some((before, tail)) = rest.split_once('‹') {
+        let (repeat, after) = tail.split_once('›').expect("‹ is closed by ›");
+        let (what, times) = repeat.rsplit_once('*').expect("‹what*times›");
+        text.push_str(before);
+        text.push_str(&what.repeat(times.parse().expect("a number")));
+        rest = after;
+    }
+    text + rest
+}
+
+fn target(target: &Target) -> String {
+    match target {
+        Target::Domain => "component".to_owned(),
+        Target::Peer(peer) => said_to(peer),
+    }
+}
+
+fn said_to(peer: &Peer) -> String {
+    match peer {
+        Peer::Customer(localpart) => localpart.to_string(),
+        Peer::Desk(tenant) => format!("desk {tenant}"),
+    }
+}
+
+/// A meaning, as the table writes it.
+fn meaning(decoded: &Decoded) -> String {
+    match decoded {
+        Decoded::Nothing => "nothing".to_owned(),
+        Decoded::Event(Event::Bounced { agent, customer, pos }) => {
+            format!("bounced {agent} {customer} {}", pos.0)
+        }
+        Decoded::Again { agent, customer, pos } => format!("again {agent} {customer} {}", pos.0),
+        Decoded::Event(Event::Agent(input)) => {
+            let AgentInput { agent, resource, to, stanza, content } = &**input;
+            let said = match content {
+                AgentContent::Text { text, wants_receipt: false, .. } => format!("text {text}"),
+                AgentContent::Text { text, .. } => format!("text {text}, receipt"),
+                AgentContent::Command { command, .. } => format!("command {command:?}"),
+                AgentContent::Typing { on } => format!("typing {on}"),
+                AgentContent::Received { pos } => format!("received {}", pos.0),
+                AgentContent::Displayed { pos } => format!("displayed {}", pos.0),
+                AgentContent::Refused { reason } => format!("refused {reason:?}"),
+            };
+            let stanza = stanza.as_deref().unwrap_or("-");
+            format!("{agent}/{resource} to {} {stanza}: {said}", said_to(to))
+        }
+        Decoded::Event(other) => format!("{other:?}"),
+        Decoded::Presence { agent, target: to, resource, availability } => {
+            format!("presence {agent}/{resource} to {}: {availability:?}", target(to))
+        }
+        Decoded::Subscription { agent, target: to, kind } => {
+            format!("subscription {agent} to {}: {kind:?}", target(to))
+        }
+        Decoded::Query { agent, target: to, .. } => format!("query {agent} to {}", target(to)),
+        Decoded::Answered { id, refused: false } => format!("answered {id}"),
+        Decoded::Answered { id, refused: true } => format!("answered {id}, refused"),
+        Decoded::Barrier { id } => format!("barrier {id}"),
+        Decoded::Privilege { host, roster } => format!("privilege {host}: roster {roster}"),
+        Decoded::Reply(reply) => {
+            let attr = |name| reply.attr(name).unwrap_or("-");
+            let error = reply.children().find(|child| child.name() == "error").expect("an error");
+            let condition = error.children().next().expect("a condition").name();
+            let (id, from, to) = (attr("id"), attr("from"), attr("to"));
+            assert_eq!(attr("type"), "error");
+            format!("reply {condition} {} {id} from {from} to {to}", reply.name())
+        }
+    }
+}
+
+#[test]
+fn stanzas_mean_what_the_table_says() {
+    let lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut wrong = Vec::new();
+    for line in lines {
+        let cells = line.split(" | ").map(cell).collect::<Vec<_>>();
+        let [name, xml, expected] = cells.as_slice() else { panic!("three cells: {line}") };
+        let end = xml.find([' ', '>']).expect("a tag");
+        let xml = format!("{} xmlns='{}'{}", &xml[..end], ns::DEFAULT_NS, &xml[end..]);
+        let element = xml.parse::<Element>().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let meant = meaning(&decoded(element));
+        if meant != *expected {
+            wrong.push(format!("{name}\n  expected {expected}\n       was {meant}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Elements of any shape, with names and namespaces that mean something among them.
+fn element() -> impl Strategy<Value = Element> {
+    let name = prop::sample::select(vec![
+        "message",
+        "presence",
+        "iq",
+        "body",
+        "error",
+        "show",
+        "received",
+        "displayed",
+        "privilege",
+        "perm",
+        "encrypted",
+        "payload",
+        "forwarded",
+        "x",
+    ]);
+    let ns = prop::sample::select(vec![
+        ns::DEFAULT_NS,
+        ns::RECEIPTS,
+        ns::DISPLAYED_MARKERS,
+        ns::CHATSTATES,
+        ns::XMPP_STANZAS,
+        ns::LEGACY_OMEMO,
+        "urn:xmpp:privilege:2",
+        "urn:example",
+    ]);
+    let leaf = (name.clone(), ns.clone(), any::<String>(), attrs()).prop_map(built);
+    leaf.prop_recursive(3, 12, 4, move |inner| {
+        let head = (name.clone(), ns.clone(), Just(String::new()), attrs());
+        (head, prop::collection::vec(inner, 0..4)).prop_map(|(head, children)| {
+            let mut element = built(head);
+            children.into_iter().for_each(|child| {
+                element.append_child(child);
+            });
+            element
+        })
+    })
+}
+
+type Attrs = [Option<String>; 4];
+
+fn attrs() -> impl Strategy<Value = Attrs> {
+    let some = |values: &'static [&'static str]| {
+        prop::option::of(prop_oneof![
+            prop::sample::select(values).prop_map(str::to_owned),
+            "[ -~]{0,12}",
+        ])
+    };
+    [
+        some(&["alice@example.org/p", "bob@example.org", "eve@example.org", "chat.example.org"]),
+        some(&["k3f9@chat.example.org", "acme@chat.example.org", "chat.example.org"]),
+        some(&["chat", "error", "get", "set", "result", "subscribe", "unavailable", "wait"]),
+        some(&["p1", "b1-1", "p99999999999999999999"]),
+    ]
+}
+
+fn built((name, ns, text, [from, to, type_, id]): (&str, &str, String, Attrs)) -> Element {
+    use xmpp_parsers::minidom::rxml::{Namespace, NcName};
+    let mut element = Element::bare(name, ns);
+    element.append_text_node(clean::text(&text));
+    for (name, value) in [("from", from), ("to", to), ("type", type_), ("id", id)] {
+        element.set_attr(Namespace::NONE, NcName::try_from(name).unwrap(), value);
+    }
+    element
+}
+
+proptest! {
+    #[test]
+    fn nothing_panics_and_replies_can_be_sent(element in element()) {
+        let decoded = decoded(element);
+        if let Decoded::Reply(reply) = &decoded {
+            let xml = String::from(reply);
+            prop_assert!(xml.parse::<Element>().is_ok(), "{}", xml);
+        }
+    }
+
+    #[test]
+    fn an_agents_words_come_in_clean(body in any::<String>()) {
+        let mut message = Element::bare("message", ns::DEFAULT_NS);
+        let mut said = Element::bare("body", ns::DEFAULT_NS);
+        said.append_text_node(body);
+        message.append_child(said);
+        use xmpp_parsers::minidom::rxml::{Namespace, xml_ncname};
+        message.set_attr(Namespace::NONE, xml_ncname!("from").to_owned(), "alice@example.org/p");
+        message.set_attr(Namespace::NONE, xml_ncname!("to").to_owned(), "k3f9@chat.example.org");
+        if let Decoded::Event(Event::Agent(input)) = decoded(message)
+            && let AgentContent::Text { text, .. } = input.content
+        {
+            prop_assert_eq!(clean::text(&text), &*text);
+        }
+    }
+}
