@@ -147,7 +147,6 @@ TEXT
   done
   cat <<TEXT
 
-    dashboard    http://127.0.0.1:$admin_port/
     logs, state  $STATE_DIR
 
   Ctrl-C ends it.

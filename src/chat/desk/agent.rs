@@ -254,8 +254,13 @@ impl Desk {
                     self.reply(input, line);
                 }
             }
-            (AgentCommand::Help | AgentCommand::Status, _) => {
-                self.reply(input, Line::Help { in_chat: true });
+            (AgentCommand::Help, _) => self.reply(input, Line::Help { in_chat: true }),
+            (AgentCommand::Status, _) => {
+                let tenant = self.visitors.get(&customer).map(|v| v.customer.tenant.clone());
+                if let Some(tenant) = tenant {
+                    let line = self.status(now, &tenant);
+                    self.reply(input, line);
+                }
             }
             (AgentCommand::Close, Standing::Holds(case)) => self.close_by(now, case, input),
             (AgentCommand::Close, Standing::Late { case, .. } | Standing::MayTake(case))

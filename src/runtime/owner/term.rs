@@ -182,7 +182,8 @@ impl<'a> Term<'a> {
                     self.take(event).await;
                 }
             }
-            said = self.handle.from.recv(), if open => match said {
+            // Always: behind what agents say come the barriers that let the outbox go on.
+            said = self.handle.from.recv() => match said {
                 Some(said) => return self.on_link(said).await,
                 None => return Some(End::Lost("the link's supervisor has ended")),
             },
