@@ -12,6 +12,7 @@
 mod cache;
 mod cli;
 mod link;
+mod nodes;
 mod road;
 mod store;
 mod support;

@@ -112,6 +112,7 @@ impl<'a> Term<'a> {
             effects: Vec::new(),
             elsewhere: Elsewhere::default(),
         };
+        owner.hub.tell_link(&owner.link, &Letter::NewOwner);
         term.welcome_present();
         term.send_agents().await;
         let _ = term.handle.to.send(ToLink::Open { epoch }).await;
