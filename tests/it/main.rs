@@ -11,7 +11,12 @@
 
 mod cache;
 mod cli;
+mod gate;
 mod link;
+mod promise;
+mod queue;
 mod road;
+mod session;
 mod store;
+mod strangers;
 mod support;
