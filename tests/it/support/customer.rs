@@ -43,8 +43,13 @@ impl Customer {
 
     /// Opens a socket and says nothing.
     pub(crate) async fn bare(address: SocketAddr, tenant: &str) -> Self {
-        let socket = knock(address, tenant, &[("Sec-WebSocket-Protocol", "couplet.v1")]).await;
-        Self { socket: socket.expect("the door is open"), log: Vec::new(), welcome: Value::Null }
+        Self::try_bare(address, tenant).await.expect("the door is open")
+    }
+
+    /// Opens a socket, if the gateway lets it.
+    pub(crate) async fn try_bare(address: SocketAddr, tenant: &str) -> Result<Self, Error> {
+        let socket = knock(address, tenant, &[("Sec-WebSocket-Protocol", "couplet.v1")]).await?;
+        Ok(Self { socket, log: Vec::new(), welcome: Value::Null })
     }
 
     /// Comes back with the session of another socket; `seen` is the conversation and its last entry seen.

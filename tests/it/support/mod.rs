@@ -5,5 +5,6 @@ pub(crate) mod customer;
 pub(crate) mod db;
 pub(crate) mod domain;
 pub(crate) mod gateway;
+pub(crate) mod seat;
 pub(crate) mod servers;
 pub(crate) mod xmpp_client;
