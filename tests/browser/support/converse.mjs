@@ -62,4 +62,10 @@ export class Agent {
     const words = this.page.locator('.chat-msg__text', { hasText: text });
     await this.chat.locator('.chat-msg', { has: words }).locator('.chat-msg__receipt').waitFor();
   }
+
+  /** One's own message, marked as not delivered. */
+  async isRefused(text) {
+    const words = this.page.locator('.chat-msg__text', { hasText: text });
+    await this.chat.locator('.chat-msg', { has: words }).locator('.chat-msg__error').waitFor();
+  }
 }

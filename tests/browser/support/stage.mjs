@@ -11,7 +11,7 @@ import { freePort, prosody, register, takeDomain } from './servers.mjs';
 import { until } from './until.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
-const couplet = process.env.COUPLET ?? join(root, 'target/debug/couplet');
+const couplet = join(root, 'target/debug/couplet');
 const converse = join(root, 'deploy/demo/node_modules/converse.js/dist');
 
 export const TENANT = 'demo';
