@@ -13,12 +13,9 @@ mod cache;
 mod cli;
 mod gate;
 mod link;
-<<<<<<< HEAD
 mod nodes;
-=======
 mod promise;
 mod queue;
->>>>>>> gate
 mod road;
 mod session;
 mod store;
