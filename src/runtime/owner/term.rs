@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +68,8 @@ pub(super) struct Term<'a> {
     renewed: Instant,
     effects: Vec<Effect>,
     elsewhere: Elsewhere,
+    /// The word that agents are in, on its way to the cache.
+    telling: Option<JoinHandle<()>>,
 }
 
 impl<'a> Term<'a> {
@@ -110,6 +113,7 @@ impl<'a> Term<'a> {
             renewed,
             effects: Vec::new(),
             elsewhere: Elsewhere::default(),
+            telling: None,
         };
         term.welcome_present();
         term.send_agents().await;
@@ -357,7 +361,7 @@ impl<'a> Term<'a> {
     }
 
     async fn look_at_settings(&mut self) {
-        self.say_staffed().await;
+        self.say_staffed();
         if self.accepted > self.cursor {
             let moved =
                 self.owner.store.move_cursor(&self.owner.link, self.epoch, self.accepted).await;
@@ -377,16 +381,26 @@ impl<'a> Term<'a> {
         }
     }
 
-    /// Makes known, here and through the cache, which tenants have an agent in.
-    async fn say_staffed(&self) {
-        let staffed = self.desk.tenants().map(|tenant| (tenant, self.desk.anyone_in(tenant)));
-        self.owner.switchboard.put_staffed(staffed);
-        for tenant in self.desk.tenants() {
-            let word = Bytes::from_static(if self.desk.anyone_in(tenant) { b"1" } else { b"0" });
-            if self.owner.cache.set(&staffed_key(tenant), word, STAFFED_TTL).await.is_err() {
-                return;
-            }
+    /// Makes known, here and through the cache, which tenants have an agent in. A cache that does
+    /// not answer holds nobody up: only one such word is under way at a time.
+    fn say_staffed(&mut self) {
+        let tenants = self.desk.tenants();
+        let staffed: Vec<_> =
+            tenants.map(|tenant| (tenant.clone(), self.desk.anyone_in(tenant))).collect();
+        let here = staffed.iter().map(|(tenant, staffed)| (tenant, *staffed));
+        self.owner.switchboard.put_staffed(here);
+        if self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
+            return;
         }
+        let cache = self.owner.cache.clone();
+        self.telling = Some(tokio::spawn(async move {
+            for (tenant, staffed) in staffed {
+                let word = Bytes::from_static(if staffed { b"1" } else { b"0" });
+                if cache.set(&staffed_key(&tenant), word, STAFFED_TTL).await.is_err() {
+                    return;
+                }
+            }
+        }));
     }
 
     /// Says the heads of open conversations again, by which a lost notice is found; and forgets the
