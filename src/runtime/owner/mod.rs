@@ -59,6 +59,10 @@ impl Owner {
                 lease = self.store.acquire(&self.link, self.node, LEASE) => lease,
                 () = stop.cancelled() => return,
             };
+            match &lease {
+                Ok(_) => self.status.database_up(),
+                Err(error) => self.status.database_down(&error.to_string()),
+            }
             let wait = match &lease {
                 Ok(Lease::Granted(epoch)) => {
                     tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
