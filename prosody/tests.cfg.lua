@@ -12,7 +12,11 @@ VirtualHost(host)
 	modules_enabled = { "register" };
 
 for n = 0, 199 do
+	-- A stock client asks every component it is shown what it can do, and these are four hundred.
+	Component(("c%03d.%s"):format(n, host))
+		disco_hidden = true;
 	Component(("u%03d.%s"):format(n, host))
+		disco_hidden = true;
 		component_secret = ENV_XMPP_LINK_SECRET;
 		component_conflict_resolve = "kick_old";
 end

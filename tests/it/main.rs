@@ -13,6 +13,7 @@ mod cache;
 mod cli;
 mod gate;
 mod link;
+mod nodes;
 mod outage;
 mod promise;
 mod queue;

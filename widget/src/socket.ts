@@ -154,6 +154,13 @@ export function createSocket(port: SocketPort): Socket {
     else if (link === 'idle' || (retryTimer !== undefined && floor === 0)) connect();
   }
 
+  /** The browser has lost its network: what is said into this connection now may hang for long. */
+  function cut(): void {
+    if (!ws) return;
+    drop();
+    retry();
+  }
+
   /** A page kept for "back" must not hold a socket, or the browser will not keep it. */
   function sleep(): void {
     drop();
@@ -162,6 +169,7 @@ export function createSocket(port: SocketPort): Socket {
 
   const listeners: [EventTarget, string, () => void][] = [
     [window, 'online', wake],
+    [window, 'offline', cut],
     [window, 'pageshow', wake],
     [window, 'pagehide', sleep],
     [document, 'visibilitychange', wake],

@@ -6,6 +6,21 @@
 // Its footer loads pictures from elsewhere; an element of that name that is there first stays.
 customElements.define('converse-footer', class extends HTMLElement {});
 
+// Two messages that come at once from somebody new make this release of Converse open two chats,
+// and show only what came into one: ⚙ lines would be lost. Here the second waits for the first.
+converse.plugins.add('one-chat-each', {
+  initialize() {
+    const { chats } = this._converse.api;
+    const get = chats.get.bind(chats);
+    let before = Promise.resolve();
+    chats.get = (...asked) => {
+      const found = before.then(() => get(...asked));
+      before = found.catch(() => {});
+      return found;
+    };
+  },
+});
+
 function choose(accounts) {
   const list = document.querySelector('#choose ul');
   for (const account of accounts) {
@@ -54,6 +69,7 @@ function start(jid, websocket) {
     enable_smacks: true,
     auto_subscribe: false,
     show_self_in_roster: false,
+    whitelisted_plugins: ['one-chat-each'],
     blacklisted_plugins: ['converse-omemo', 'converse-omemo-views', 'converse-push', 'converse-register'],
     auto_join_rooms: [],
     muc_respect_autojoin: false,

@@ -15,7 +15,7 @@ use super::{
     Welcome,
 };
 use crate::bridge::clean;
-use crate::chat::effect::{Answer, CustomerNotice, CustomerState, Phase};
+use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
 use crate::chat::event::{CustomerAction, CustomerCommand, CustomerConnection, SocketAddress};
 use crate::chat::ids::{CommandId, ConversationId, LinkDomain, Seq, SessionId};
 use crate::chat::model::{Acked, Conversation, Customer, Row, RowKind, State};
@@ -239,6 +239,12 @@ impl CustomerSocket {
                 if self.cursor.is_none_or(|(id, at)| id != conversation || at < seq) {
                     self.turn_to(conversation).await?;
                     self.fill(conversation).await?;
+                }
+            }
+            Letter::NewOwner => {
+                for id in self.pending.drain() {
+                    let error = CommandError::Overloaded;
+                    self.ready.push_back(Outbound::Refused { id: Some(id), error });
                 }
             }
             Letter::Bye { reason, reconnect_after_ms } => {

@@ -87,6 +87,20 @@ pub(crate) struct Gateway {
     running: JoinHandle<anyhow::Result<()>>,
 }
 
+/// A further node.
+pub(crate) struct Node {
+    pub(crate) address: SocketAddr,
+    stop: CancellationToken,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Node {
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        self.running.await.unwrap().unwrap();
+    }
+}
+
 /// The tenant of every gateway.
 pub(crate) const TENANT: &str = "acme";
 
@@ -256,6 +270,18 @@ impl Gateway {
     /// A customer at the widget's protocol.
     pub(crate) async fn customer(&self) -> Customer {
         Customer::arrive(self.address, TENANT).await
+    }
+
+    /// Another node of the same gateway: the same database, cache and link.
+    pub(crate) async fn node(&self) -> Node {
+        let (address, stop, running) = run(&self.config).await;
+        Node { address, stop, running }
+    }
+
+    /// Stops the first node in order.
+    pub(crate) async fn stop_first(&mut self) {
+        self.halt().await;
+        self.running = tokio::spawn(async { Ok(()) });
     }
 
     /// The desk's JID.

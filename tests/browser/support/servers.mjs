@@ -1,0 +1,70 @@
+// The servers of this run (tests/servers.sh), and what a play takes of them: a component domain
+// and agents' accounts of its own.
+
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const DOMAINS = 200;
+
+export function prosody() {
+  const file = process.env.COUPLET_TEST_SERVERS;
+  if (!file) throw new Error('COUPLET_TEST_SERVERS names servers.json: run tests/run.sh, or tests/servers.sh start');
+  return JSON.parse(readFileSync(file, 'utf8')).prosody;
+}
+
+/** A privileged component domain that nobody else uses until it is given back; see tests/it/support/domain.rs. */
+export function takeDomain(server) {
+  const locks = join(tmpdir(), 'couplet-test-domains');
+  mkdirSync(locks, { recursive: true });
+  for (let n = 0; n < DOMAINS; n += 1) {
+    const unique = `c${String((n + process.pid) % DOMAINS).padStart(3, '0')}`;
+    const name = `${unique}.${server.host}`;
+    const lock = join(locks, `${server.component}-${name}`);
+    try {
+      closeSync(openSync(lock, 'wx'));
+    } catch (error) {
+      if (error.code === 'EEXIST') continue;
+      throw error;
+    }
+    return { name, unique, giveBack: () => rmSync(lock, { force: true }) };
+  }
+  throw new Error(`no domain is free: remove ${locks} if no test is running`);
+}
+
+/** Registers an account in band (XEP-0077), unless it is there. */
+export async function register(server, username, password) {
+  const socket = connect(server.c2s, '127.0.0.1');
+  socket.setTimeout(10_000, () => socket.destroy(new Error('the XMPP server does not answer')));
+  const head = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${server.host}' version='1.0'>`;
+  const query = `<iq type='set' id='r'><query xmlns='jabber:iq:register'><username>${username}</username><password>${password}</password></query></iq>`;
+  socket.write(head);
+  let heard = '';
+  let asked = false;
+  for await (const chunk of socket) {
+    heard += chunk;
+    if (!asked && heard.includes('</stream:features>')) {
+      asked = true;
+      socket.write(query);
+    }
+    const answer = /<iq[^>]*id=['"]r['"][^>]*>/.exec(heard)?.[0];
+    if (!answer) continue;
+    if (/type=['"]result['"]/.test(answer) || heard.includes('<conflict')) return;
+    if (heard.includes('</iq>')) break;
+  }
+  throw new Error(`${username} was not registered: ${heard}`);
+}
+
+/** A port nobody listens on, below the range of outgoing connections, none of which can take it then. */
+export async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const free = await new Promise((resolve) => {
+      const probe = createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}

@@ -1,0 +1,123 @@
+// A gateway of a play's own: its link, its database, its tenant and agents, and the demo's site.
+
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, existsSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { freePort, prosody, register, takeDomain } from './servers.mjs';
+import { until } from './until.mjs';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const couplet = join(root, 'target/debug/couplet');
+const converse = join(root, 'deploy/demo/node_modules/converse.js/dist');
+
+export const TENANT = 'demo';
+export const PASSWORD = 'secret';
+
+export class Stage {
+  /** Ready for customers; `agents` have accounts and serve, once they log in. `origins` may embed the widget. */
+  static async open({ agents, origins = [], plainNames = false }) {
+    for (const needed of [couplet, converse]) {
+      if (!existsSync(needed)) throw new Error(`${needed} is missing: tests/run.sh builds and installs it`);
+    }
+    const stage = new Stage();
+    stage.server = prosody();
+    stage.domain = takeDomain(stage.server);
+    stage.folder = mkdtempSync(join(tmpdir(), 'couplet-browser-'));
+    stage.port = await freePort();
+    stage.url = `http://localhost:${stage.port}`;
+    // Accounts are of this stage alone, whatever else runs at the same time.
+    stage.account = (agent) => (plainNames ? agent : `${agent}-${stage.domain.unique}`);
+    stage.#assembleSite();
+    stage.#configure();
+    await stage.couplet('migrate');
+    const allowed = [stage.url, ...origins].flatMap((origin) => ['--origin', origin]);
+    await stage.couplet('tenant', 'add', TENANT, '--name', 'Halyard', '--link', stage.domain.name, ...allowed);
+    for (const agent of agents) {
+      await register(stage.server, stage.account(agent), PASSWORD);
+      const name = agent[0].toUpperCase() + agent.slice(1);
+      await stage.couplet('agent', 'add', '--tenant', TENANT, stage.jid(agent), '--name', name);
+    }
+    await stage.start();
+    return stage;
+  }
+
+  jid(agent) {
+    return `${this.account(agent)}@${this.server.host}`;
+  }
+
+  /** The same files as the demo's, see deploy/demo.sh. */
+  #assembleSite() {
+    const site = join(this.folder, 'site');
+    cpSync(join(root, 'deploy/demo/site'), site, { recursive: true });
+    symlinkSync(converse, join(site, 'converse'));
+    const agent = { websocket: `ws://localhost:${this.server.http}/xmpp-websocket`, domain: this.server.host };
+    writeFileSync(join(site, 'agent.json'), JSON.stringify(agent));
+  }
+
+  #configure() {
+    const text = JSON.stringify;
+    this.config = join(this.folder, 'couplet.toml');
+    writeFileSync(
+      this.config,
+      `[http]
+listen = "127.0.0.1:${this.port}"
+public_url = ${text(this.url)}
+site = ${text(join(this.folder, 'site'))}
+[admin]
+listen = "127.0.0.1:0"
+[database]
+url = ${text(`sqlite://${join(this.folder, 'couplet.db')}?mode=rwc`)}
+[cache]
+url = "memory://"
+[[links]]
+domain = ${text(this.domain.name)}
+server = "127.0.0.1:${this.server.component}"
+secret = ${text(this.server.secret)}
+agent_hosts = [${text(this.server.host)}]
+`,
+    );
+  }
+
+  /** The operator's shell. */
+  async couplet(...words) {
+    const { stdout } = await promisify(execFile)(couplet, [...words, '--config', this.config]);
+    return stdout;
+  }
+
+  async start() {
+    const log = openSync(join(this.folder, 'couplet.log'), 'a');
+    this.gateway = spawn(couplet, ['serve', '--config', this.config], { stdio: ['ignore', log, log] });
+    await until(`the gateway is ready (${this.folder}/couplet.log)`, async () => {
+      if (this.gateway.exitCode !== null) throw new Error(`the gateway ended: ${this.folder}/couplet.log`);
+      const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
+      return answer?.ok;
+    });
+  }
+
+  /** Without a word to anybody. */
+  async kill() {
+    await this.#end('SIGKILL');
+  }
+
+  async #end(signal) {
+    if (this.gateway.exitCode !== null || this.gateway.signalCode !== null) return;
+    const ended = once(this.gateway, 'exit');
+    this.gateway.kill(signal);
+    await ended;
+  }
+
+  /** Every message of every conversation, oldest first, as the operator exports it. */
+  async transcript() {
+    return JSON.parse(await this.couplet('transcript', 'export', '--tenant', TENANT, '--format', 'json'));
+  }
+
+  async close() {
+    await this.#end('SIGTERM');
+    this.domain.giveBack();
+    rmSync(this.folder, { recursive: true });
+  }
+}

@@ -1,0 +1,53 @@
+// A browser, and the people in it: each has a context of their own. What their pages complain of
+// is kept, and fails the play at its end.
+
+import { deepEqual } from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+import { PATIENCE } from './until.mjs';
+
+const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'].concat(
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+);
+
+export class Visitors {
+  #contexts = [];
+  faults = [];
+
+  static async open() {
+    const visitors = new Visitors();
+    const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+    visitors.browser = await chromium.launch({ executablePath, args });
+    return visitors;
+  }
+
+  /** A page of somebody new, or one more of a context's. */
+  async page({ context, ...options } = {}) {
+    const own = context ?? (await this.#someone(options));
+    const page = await own.newPage();
+    page.setDefaultTimeout(PATIENCE);
+    page.on('pageerror', (error) => this.faults.push(`${page.url()}: ${error}`));
+    page.on('console', (message) => {
+      if (/Content Security Policy|TrustedHTML/.test(message.text())) this.faults.push(message.text());
+    });
+    return page;
+  }
+
+  async #someone(options) {
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
+    this.#contexts.push(context);
+    return context;
+  }
+
+  /** Everybody but those who stay leaves; nothing was complained of. */
+  async leave(...staying) {
+    for (const context of this.#contexts.filter((one) => !staying.includes(one))) await context.close();
+    this.#contexts = this.#contexts.filter((one) => staying.includes(one));
+    deepEqual(this.faults.splice(0), []);
+  }
+
+  async close() {
+    await this.browser.close();
+  }
+}

@@ -1,0 +1,74 @@
+// The customer: the shipped widget on a page, used as a person would.
+
+import { deepEqual } from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
+import { until } from './until.mjs';
+
+export class Customer {
+  constructor(page) {
+    this.page = page;
+    this.status = this.part('status');
+    this.composer = this.part('composer');
+  }
+
+  /** A new person (a context of their own), or with `context` one more tab of the same. */
+  static async arrive(visitors, url, { context, ...options } = {}) {
+    const customer = new Customer(await visitors.page({ context, ...options }));
+    await customer.page.goto(url);
+    return customer;
+  }
+
+  part(name) {
+    return this.page.locator(`couplet-chat [data-part="${name}"]`);
+  }
+
+  async open() {
+    await this.part('launcher').click();
+    await this.composer.waitFor();
+  }
+
+  /** Puts the words in at once, and sends them. */
+  async says(text) {
+    await this.composer.fill(text);
+    await this.part('send').click();
+  }
+
+  /** All messages, in the order on screen. */
+  texts() {
+    return this.part('text').allTextContents();
+  }
+
+  async sees(text) {
+    await until(`the customer sees “${start(text)}”`, async () => (await this.texts()).includes(text));
+  }
+
+  /** The log comes to hold exactly these messages, once each, in this order. */
+  async seesAll(wanted) {
+    let seen;
+    const same = async () => isDeepStrictEqual((seen = await this.texts()), wanted);
+    await until('the log is whole', same).catch(() => deepEqual(seen.map(start), wanted.map(start)));
+  }
+
+  async isTold(words) {
+    await this.status.getByText(words).waitFor();
+  }
+
+  /** Three dots to the eye, words to the ear. */
+  async isShownTyping(words) {
+    await this.part('typing').waitFor();
+    await this.part('typing').getByText(words).waitFor({ state: 'attached' });
+  }
+
+  /** A line between the messages. */
+  async isNoted(words) {
+    await this.page.locator('couplet-chat .note', { hasText: words }).waitFor();
+  }
+
+  /** One's own message has got so far: `sending sent delivered read`. */
+  async ticked(text, state) {
+    const words = this.page.locator('[data-part="text"]', { hasText: text });
+    await this.page.locator(`couplet-chat [data-part="message"][data-state="${state}"]`, { has: words }).waitFor();
+  }
+}
+
+export const start = (text) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
