@@ -14,6 +14,7 @@ mod cli;
 mod gate;
 mod link;
 mod nodes;
+mod outage;
 mod promise;
 mod queue;
 mod road;

@@ -71,6 +71,7 @@ async fn a_repeated_id(ground: Ground) {
     let mut bob = gateway.customer().await;
     let his = acked(&mut bob, message.clone()).await;
     assert_ne!(his["conversation"], acks[&json!("m1")]["conversation"]);
+    drop((back, bob));
     gateway.end().await;
 }
 

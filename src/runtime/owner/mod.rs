@@ -66,6 +66,10 @@ impl Owner {
                 }
                 return;
             }
+            match &lease {
+                Ok(_) => self.status.database_up(),
+                Err(error) => self.status.database_down(&error.to_string()),
+            }
             let wait = match &lease {
                 Ok(Lease::Granted(epoch)) => {
                     tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +69,8 @@ pub(super) struct Term<'a> {
     pub(super) renewed: Instant,
     effects: Vec<Effect>,
     pub(super) elsewhere: Elsewhere,
+    /// The word that agents are in, on its way to the cache.
+    pub(super) telling: Option<JoinHandle<()>>,
 }
 
 impl<'a> Term<'a> {
@@ -111,6 +114,7 @@ impl<'a> Term<'a> {
             renewed,
             effects: Vec::new(),
             elsewhere: Elsewhere::default(),
+            telling: None,
         };
         owner.hub.tell_link(&owner.link, &Letter::NewOwner);
         term.welcome_present();

@@ -33,7 +33,7 @@ impl Term<'_> {
 
     /// Takes up changed settings, and writes down how far the server has accepted.
     pub(super) async fn look_at_settings(&mut self) {
-        self.say_staffed().await;
+        self.say_staffed();
         if self.accepted > self.cursor {
             let moved =
                 self.owner.store.move_cursor(&self.owner.link, self.epoch, self.accepted).await;
@@ -53,16 +53,26 @@ impl Term<'_> {
         }
     }
 
-    /// Makes known, here and through the cache, which tenants have an agent in.
-    async fn say_staffed(&self) {
-        let staffed = self.desk.tenants().map(|tenant| (tenant, self.desk.anyone_in(tenant)));
-        self.owner.switchboard.put_staffed(staffed);
-        for tenant in self.desk.tenants() {
-            let word = Bytes::from_static(if self.desk.anyone_in(tenant) { b"1" } else { b"0" });
-            if self.owner.cache.set(&staffed_key(tenant), word, STAFFED_TTL).await.is_err() {
-                return;
-            }
+    /// Makes known, here and through the cache, which tenants have an agent in. A cache that does
+    /// not answer holds nobody up: only one such word is under way at a time.
+    fn say_staffed(&mut self) {
+        let tenants = self.desk.tenants();
+        let staffed: Vec<_> =
+            tenants.map(|tenant| (tenant.clone(), self.desk.anyone_in(tenant))).collect();
+        let here = staffed.iter().map(|(tenant, staffed)| (tenant, *staffed));
+        self.owner.switchboard.put_staffed(here);
+        if self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
+            return;
         }
+        let cache = self.owner.cache.clone();
+        self.telling = Some(tokio::spawn(async move {
+            for (tenant, staffed) in staffed {
+                let word = Bytes::from_static(if staffed { b"1" } else { b"0" });
+                if cache.set(&staffed_key(&tenant), word, STAFFED_TTL).await.is_err() {
+                    return;
+                }
+            }
+        }));
     }
 
     /// Says the heads of open conversations again, by which a lost notice is found; and forgets the

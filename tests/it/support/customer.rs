@@ -120,7 +120,11 @@ impl Customer {
                     self.log.push(frame.clone());
                     return Ok(frame);
                 }
-                Some(Ok(Message::Close(frame))) => return Err(frame),
+                Some(Ok(Message::Close(frame))) => {
+                    // Returned with the next reading; the gateway waits for it.
+                    let _ = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+                    return Err(frame);
+                }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),
             }
@@ -147,6 +151,18 @@ impl Customer {
             let frame = self.next().await;
             if wanted(&frame) {
                 return frame;
+            }
+        }
+    }
+
+    /// Says something until it is acked, each time as much later as it was told.
+    pub(crate) async fn insisted(&mut self, id: &str, text: &str) -> Value {
+        loop {
+            self.write(id, text).await;
+            let answer = self.find(|frame| frame["id"] == id || frame["for"] == id).await;
+            match answer["retry_after_ms"].as_u64() {
+                Some(pause) => tokio::time::sleep(Duration::from_millis(pause)).await,
+                None => return answer,
             }
         }
     }

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::agent::Agent;
 use super::customer::{Customer, PATIENCE};
@@ -65,7 +66,7 @@ impl Server {
 /// All that a gateway stands on, before it runs: who is an agent from its first moment on need not
 /// wait until changed settings are taken up.
 pub(crate) struct Plan {
-    xmpp: Xmpp,
+    pub(crate) xmpp: Xmpp,
     pub(crate) domain: String,
     taken: Domain,
     pub(crate) db: Db,
@@ -129,6 +130,11 @@ impl Plan {
         plan
     }
 
+    /// Where the database is.
+    pub(crate) fn url(&self) -> Url {
+        Url::parse(self.db.url.expose_secret()).unwrap()
+    }
+
     /// Writes the configuration anew.
     pub(crate) fn configure(&self, database: &str, cache: &str, more: &str) {
         let text = format!(
@@ -163,6 +169,12 @@ impl Plan {
         self.db.store.put_agent(&TenantKey::new(tenant).unwrap(), &settings).await.unwrap();
         seat.show("").await;
         seat
+    }
+
+    /// Makes an account an agent, whether it exists or not.
+    pub(crate) async fn employ(&self, jid: &str, name: &str) {
+        let settings = settings(jid, name, Role::Agent);
+        self.db.store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
     }
 
     /// An account of the server, available, that is no agent.
