@@ -18,7 +18,7 @@ export const TENANT = 'demo';
 export const PASSWORD = 'secret';
 
 export class Stage {
-  /** Ready for customers; `agents` have accounts and serve, once they log in. `origins` may embed the widget. */
+  /** Ready for customers; `agents` are hired. `origins` may embed the widget. */
   static async open({ agents, origins = [], plainNames = false }) {
     for (const needed of [couplet, converse]) {
       if (!existsSync(needed)) throw new Error(`${needed} is missing: tests/run.sh builds and installs it`);
@@ -36,13 +36,16 @@ export class Stage {
     await stage.couplet('migrate');
     const allowed = [stage.url, ...origins].flatMap((origin) => ['--origin', origin]);
     await stage.couplet('tenant', 'add', TENANT, '--name', 'Halyard', '--link', stage.domain.name, ...allowed);
-    for (const agent of agents) {
-      await register(stage.server, stage.account(agent), PASSWORD);
-      const name = agent[0].toUpperCase() + agent.slice(1);
-      await stage.couplet('agent', 'add', '--tenant', TENANT, stage.jid(agent), '--name', name);
-    }
+    for (const agent of agents) await stage.hire(agent);
     await stage.start();
     return stage;
+  }
+
+  /** An agent with an account, who serves once logged in. */
+  async hire(agent, ...terms) {
+    await register(this.server, this.account(agent), PASSWORD);
+    const name = agent[0].toUpperCase() + agent.slice(1);
+    await this.couplet('agent', 'add', '--tenant', TENANT, this.jid(agent), '--name', name, ...terms);
   }
 
   jid(agent) {
