@@ -141,6 +141,9 @@ test('on a phone the chat is the whole screen, and Enter breaks the line', async
   const box = await customer.part('panel').boundingBox();
   deepEqual(box, { x: 0, y: 0, width: 390, height: 844 });
   equal(await customer.part('launcher').isVisible(), false);
+  await customer.page.setViewportSize({ width: 844, height: 390 });
+  deepEqual(await customer.part('panel').boundingBox(), { x: 0, y: 0, width: 844, height: 390 });
+  await customer.page.setViewportSize(PHONE.viewport);
   await customer.composer.pressSequentially('One line');
   await customer.composer.press('Enter');
   await customer.composer.pressSequentially('and another');

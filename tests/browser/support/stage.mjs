@@ -2,9 +2,9 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePort, prosody, register, takeDomain } from './servers.mjs';
@@ -12,6 +12,7 @@ import { until } from './until.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const couplet = join(root, 'target/debug/couplet');
+const logs = join(root, 'target/run');
 const converse = join(root, 'deploy/demo/node_modules/converse.js/dist');
 
 export const TENANT = 'demo';
@@ -31,6 +32,10 @@ export class Stage {
     stage.url = `http://localhost:${stage.port}`;
     // Accounts are of this stage alone, whatever else runs at the same time.
     stage.account = (agent) => (plainNames ? agent : `${agent}-${stage.domain.unique}`);
+    // Stays behind, for the one who looks into a failure.
+    mkdirSync(logs, { recursive: true });
+    stage.log = join(logs, `gateway-of-${basename(process.argv[1], '.mjs')}.log`);
+    rmSync(stage.log, { force: true });
     stage.#assembleSite();
     stage.#configure();
     await stage.couplet('migrate');
@@ -92,10 +97,10 @@ agent_hosts = [${text(this.server.host)}]
   }
 
   async start() {
-    const log = openSync(join(this.folder, 'couplet.log'), 'a');
+    const log = openSync(this.log, 'a');
     this.gateway = spawn(couplet, ['serve', '--config', this.config], { stdio: ['ignore', log, log] });
-    await until(`the gateway is ready (${this.folder}/couplet.log)`, async () => {
-      if (this.gateway.exitCode !== null) throw new Error(`the gateway ended: ${this.folder}/couplet.log`);
+    await until(`the gateway is ready (${this.log})`, async () => {
+      if (this.gateway.exitCode !== null) throw new Error(`the gateway ended: ${this.log}`);
       const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
       return answer?.ok;
     });
