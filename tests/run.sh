@@ -85,4 +85,6 @@ step "widget: tests" npm --prefix widget test
 step "widget: in a browser" npm --prefix widget run test:browser
 step "tests: build" cargo nextest run --workspace --locked --no-run
 step "servers" tests/servers.sh start "$servers"
-COUPLET_TEST_SERVERS="$servers/servers.json" cargo nextest run --workspace --locked --no-fail-fast "$@"
+export COUPLET_TEST_SERVERS="$servers/servers.json"
+cargo nextest run --workspace --locked --no-fail-fast "$@"
+step "both sides in a browser" npm --prefix tests/browser test

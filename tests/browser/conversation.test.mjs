@@ -92,6 +92,7 @@ test('from hello to close: words, ticks, typing, a reload in the middle', async 
   await customer.part('end').click();
   await alice.sees('⚙ The customer ended the conversation');
   await customer.isTold('This chat has ended');
+  equal(await customer.page.locator('couplet-chat .note', { hasText: 'This chat has ended' }).count(), 2);
   const conversations = (await stage.transcript()).map(({ entries }) => entries.map(({ kind, text }) => text ?? kind));
   deepEqual(conversations, [
     ['Do the notebooks lie flat?', 'joined', ...said.slice(1), 'Yes please.', 'closed'],

@@ -284,10 +284,10 @@ function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack' }>): 
   const next = withOut(state, ack.id, () => undefined);
   const { conversation, seq, at } = ack;
   if (!conversation) return next;
-  if (frame.type === 'end') return withConversation(next, conversation, (c) => ({ ...c, state: 'closed' }));
   if (frame.type === 'start' || !seq) return withConversation(next, conversation, (c) => c);
-  const { id, text } = frame;
-  return take(next, { conversation, seq, at, kind: 'message', from: { kind: 'customer' }, id, text });
+  const entry = { conversation, seq, at, from: { kind: 'customer' } } as const;
+  if (frame.type === 'end') return take(next, { ...entry, kind: 'closed' });
+  return take(next, { ...entry, kind: 'message', id: frame.id, text: frame.text });
 }
 
 function refuse(state: State, id: string | undefined, code: string): State {

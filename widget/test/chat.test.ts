@@ -196,12 +196,26 @@ test('typing is said now and then, and taken back by sending', async () => {
   expect(gateway.of('typing').map(({ on }) => on)).toEqual([true, false]);
 });
 
+test('when the browser loses its network the connection is given up at once', async () => {
+  const chat = arrive();
+  chat.send('one');
+  await isSent(chat);
+  window.dispatchEvent(new Event('offline'));
+  expect(chat.state().link).toBe('retrying');
+  chat.send('two');
+  expect(chat.state().outbox).toHaveLength(1);
+  window.dispatchEvent(new Event('online'));
+  await isSent(chat);
+  expect(gateway.current.log.map(({ text }) => text)).toEqual(['one', 'two']);
+});
+
 test('ending closes the conversation, and the next words begin another', async () => {
   const chat = arrive();
   chat.send('one');
   await isSent(chat);
   chat.end();
   await until(() => latest(chat.state())?.state === 'closed');
+  expect(latest(chat.state())?.entries.map(({ kind }) => kind)).toEqual(['message', 'closed']);
   await until(() => gateway.sockets === 0);
   chat.send('two');
   await until(() => gateway.conversations.length === 2);

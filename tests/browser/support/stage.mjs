@@ -2,9 +2,9 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePort, prosody, register, takeDomain } from './servers.mjs';
@@ -12,13 +12,14 @@ import { until } from './until.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const couplet = join(root, 'target/debug/couplet');
+const logs = join(root, 'target/run');
 const converse = join(root, 'deploy/demo/node_modules/converse.js/dist');
 
 export const TENANT = 'demo';
 export const PASSWORD = 'secret';
 
 export class Stage {
-  /** Ready for customers; `agents` have accounts and serve, once they log in. `origins` may embed the widget. */
+  /** Ready for customers; `agents` are hired. `origins` may embed the widget. */
   static async open({ agents, origins = [], plainNames = false }) {
     for (const needed of [couplet, converse]) {
       if (!existsSync(needed)) throw new Error(`${needed} is missing: tests/run.sh builds and installs it`);
@@ -31,18 +32,25 @@ export class Stage {
     stage.url = `http://localhost:${stage.port}`;
     // Accounts are of this stage alone, whatever else runs at the same time.
     stage.account = (agent) => (plainNames ? agent : `${agent}-${stage.domain.unique}`);
+    // Stays behind, for the one who looks into a failure.
+    mkdirSync(logs, { recursive: true });
+    stage.log = join(logs, `gateway-of-${basename(process.argv[1], '.mjs')}.log`);
+    rmSync(stage.log, { force: true });
     stage.#assembleSite();
     stage.#configure();
     await stage.couplet('migrate');
     const allowed = [stage.url, ...origins].flatMap((origin) => ['--origin', origin]);
     await stage.couplet('tenant', 'add', TENANT, '--name', 'Halyard', '--link', stage.domain.name, ...allowed);
-    for (const agent of agents) {
-      await register(stage.server, stage.account(agent), PASSWORD);
-      const name = agent[0].toUpperCase() + agent.slice(1);
-      await stage.couplet('agent', 'add', '--tenant', TENANT, stage.jid(agent), '--name', name);
-    }
+    for (const agent of agents) await stage.hire(agent);
     await stage.start();
     return stage;
+  }
+
+  /** An agent with an account, who serves once logged in. */
+  async hire(agent, ...terms) {
+    await register(this.server, this.account(agent), PASSWORD);
+    const name = agent[0].toUpperCase() + agent.slice(1);
+    await this.couplet('agent', 'add', '--tenant', TENANT, this.jid(agent), '--name', name, ...terms);
   }
 
   jid(agent) {
@@ -89,10 +97,10 @@ agent_hosts = [${text(this.server.host)}]
   }
 
   async start() {
-    const log = openSync(join(this.folder, 'couplet.log'), 'a');
+    const log = openSync(this.log, 'a');
     this.gateway = spawn(couplet, ['serve', '--config', this.config], { stdio: ['ignore', log, log] });
-    await until(`the gateway is ready (${this.folder}/couplet.log)`, async () => {
-      if (this.gateway.exitCode !== null) throw new Error(`the gateway ended: ${this.folder}/couplet.log`);
+    await until(`the gateway is ready (${this.log})`, async () => {
+      if (this.gateway.exitCode !== null) throw new Error(`the gateway ended: ${this.log}`);
       const answer = await fetch(`${this.url}/readyz`).catch(() => undefined);
       return answer?.ok;
     });

@@ -34,7 +34,7 @@ const SILENCE_MS = 500;
 
 export function createLog(port: LogPort): Log {
   const { words, tag } = port.language;
-  const time = new Intl.DateTimeFormat(tag, { hour: '2-digit', minute: '2-digit' });
+  const time = new Intl.DateTimeFormat(tag, { timeStyle: 'short' });
   const day = new Intl.DateTimeFormat(tag, { weekday: 'long', day: 'numeric', month: 'long' });
 
   const list = h('ol', { class: 'rows', role: 'list' });

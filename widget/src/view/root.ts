@@ -23,8 +23,8 @@ export interface View {
 }
 
 const FOCUSABLE = 'button:not([disabled]), textarea, a[href], [tabindex="0"]';
-/** Below this width the panel is the whole screen, as the style sheet has it. */
-const FULL_SCREEN = '(max-width: 479.98px)';
+/** On so small a screen the panel is all of it, as the style sheet has it. */
+const FULL_SCREEN = '(max-width: 479.98px), (max-height: 479.98px) and (pointer: coarse)';
 
 export function createView(settings: Settings, chat: Chat): View {
   const host = document.createElement('couplet-chat');
