@@ -115,6 +115,11 @@ impl App {
     }
 
     async fn serve_until_signal(&self) -> anyhow::Result<()> {
+        if let Some(site) = self.config.http.site.as_ref().filter(|site| !site.is_dir()) {
+            anyhow::bail!(
+                "http.site = {site:?} is not a folder here; create it, or take the key away"
+            );
+        }
         let address = self.config.http.listen;
         let listener = TcpListener::bind(address).await.with_context(|| {
             format!(
