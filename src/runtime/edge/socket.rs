@@ -43,6 +43,8 @@ pub struct CustomerSocket {
     past: Option<ConversationId>,
     /// Whether the conversation in hand is open.
     open: bool,
+    /// A new conversation was counted and has not begun yet: what is said meanwhile belongs to it.
+    counted: bool,
     /// Durable commands of this socket without an ack.
     pending: HashSet<CommandId>,
     /// What is still owed of the welcome: whole conversations, after these entries.
@@ -82,6 +84,7 @@ impl CustomerSocket {
             cursor: None,
             past: None,
             open: false,
+            counted: false,
             pending: HashSet::new(),
             owed: VecDeque::new(),
             letter: None,
@@ -219,7 +222,7 @@ impl CustomerSocket {
         match letter {
             Letter::Notice(CustomerNotice::Entry(row)) => self.entry(row).await?,
             Letter::Notice(CustomerNotice::State(state)) => {
-                self.open = !matches!(state.phase, Phase::Closed { .. });
+                self.begun(!matches!(state.phase, Phase::Closed { .. }));
                 self.ready.push_back(Outbound::State(state));
             }
             Letter::Notice(CustomerNotice::Receipt { conversation, delivered, read }) => {
@@ -306,9 +309,7 @@ impl CustomerSocket {
     fn give(&mut self, row: Arc<Row>) {
         let Some(seq) = row.seq else { return };
         self.cursor = Some((row.conversation, seq));
-        if let RowKind::Closed { .. } = row.kind {
-            self.open = false;
-        }
+        self.begun(!matches!(row.kind, RowKind::Closed { .. }));
         let own = row.key.as_ref().filter(|key| key.session == self.session);
         if let Some(key) = own.filter(|key| self.pending.contains(&key.id)) {
             let acked = Acked { conversation: row.conversation, seq: row.seq, at: row.at };
@@ -317,6 +318,11 @@ impl CustomerSocket {
         } else {
             self.ready.push_back(Outbound::Entry(row));
         }
+    }
+
+    /// There is a conversation; says whether it is open.
+    fn begun(&mut self, open: bool) {
+        (self.open, self.counted) = (open, false);
     }
 
     async fn ack(&mut self, id: CommandId, acked: Acked) -> Result<(), StoreError> {
@@ -362,12 +368,13 @@ impl CustomerSocket {
             if !repeated && self.pending.len() >= PENDING {
                 return Err(unavailable);
             }
-            if let (true, false, false, Some(address)) = (begins, self.open, repeated, self.address)
-            {
+            let new = begins && !repeated && !self.open && !self.counted;
+            if let (true, Some(address)) = (new, self.address) {
                 self.shared.admission.conversation(address).map_err(
                     |TooMany { retry_after_ms }| SubmitError::RateLimited { retry_after_ms },
                 )?;
             }
+            self.counted = begins && (self.counted || new);
         }
         let command = CustomerCommand {
             customer: self.customer.clone(),
