@@ -12,6 +12,7 @@
 mod cache;
 mod cli;
 mod gate;
+mod house;
 mod link;
 mod nodes;
 mod outage;
