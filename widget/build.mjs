@@ -1,9 +1,9 @@
 // Builds dist/couplet.js: one classic script that stands alone. The style sheet is minified
 // and carried as a string, because the widget hands it to the browser as a constructed sheet.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { brotliCompressSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 
 const target = 'es2020';
@@ -37,8 +37,11 @@ await build({
   absWorkingDir: import.meta.dirname ?? dirname(new URL(import.meta.url).pathname),
 });
 
-const script = readFileSync(new URL('dist/couplet.js', import.meta.url));
+// The gateway serves these to browsers that take them.
+const url = (suffix) => new URL(`dist/couplet.js${suffix}`, import.meta.url);
+const script = readFileSync(url(''));
+const brotli = brotliCompressSync(script);
+writeFileSync(url('.br'), brotli);
+writeFileSync(url('.gz'), gzipSync(script, { level: 9 }));
 const kib = (bytes) => (bytes / 1024).toFixed(1);
-console.log(
-  `dist/couplet.js  ${kib(script.length)} KiB, brotli ${kib(brotliCompressSync(script).length)} KiB`,
-);
+console.log(`dist/couplet.js  ${kib(script.length)} KiB, brotli ${kib(brotli.length)} KiB`);

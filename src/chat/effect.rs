@@ -261,16 +261,14 @@ pub enum Line {
     Who {
         /// His name.
         name: Option<Arc<str>>,
-        /// The queue's name.
-        queue: Arc<str>,
+        /// The name of the queue, and since when, where a conversation is open.
+        open: Option<(Arc<str>, Timestamp)>,
         /// Whether a socket of his is open.
         online: bool,
         /// The page he is on.
         page: Option<Arc<str>>,
         /// Conversations so far.
         conversations: u32,
-        /// When this one began.
-        opened_at: Timestamp,
         /// What he filled in before.
         answers: Vec<(Arc<str>, Arc<str>)>,
     },

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
+use crate::chat::ids::NodeId;
 use crate::config::{Config, Link};
 
 use super::error::told;
@@ -63,10 +64,20 @@ async fn cache(config: &Config, backends: &dyn Backends) -> Checked {
 
 async fn probe(link: &Link, backends: &dyn Backends) -> Checked {
     let try_it = async {
+        // A second stream would end the first on Prosody, and steal from it on ejabberd.
+        if let Some(node) = owner(link, backends).await {
+            return Ok(format!("node {node} holds it; not tried, so as not to disturb it"));
+        }
         backends.probe(link).await?;
         Ok(format!("{} took the secret", link.server))
     };
     checked(&format!("link {}", link.domain), try_it).await
+}
+
+/// Who owns the link now, as far as the database can say.
+async fn owner(link: &Link, backends: &dyn Backends) -> Option<NodeId> {
+    let store = backends.store().await.ok()?;
+    store.owner(&link.domain).await.ok().flatten()
 }
 
 async fn checked(name: &str, try_it: impl Future<Output = Result<String, Failure>>) -> Checked {

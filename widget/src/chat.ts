@@ -183,7 +183,11 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
   /** Words and wishes that must reach the desk before the first message does. */
   function start(asked: Start = {}): void {
     if (isOpen(state) || state.outbox.some(({ frame, failed }) => frame.type === 'start' && !failed)) return;
-    const answers = { ...customer, ...asked.answers };
+    // The protocol takes texts; a page may know its customers by numbers and flags, too.
+    const known = Object.entries({ ...customer, ...asked.answers });
+    const answers = Object.fromEntries(
+      known.filter(([, value]) => value != null).map(([name, value]) => [name, String(value)]),
+    );
     const frame: Durable = { type: 'start', id: newId(), queue: asked.queue ?? settings.queue };
     if (asked.subject) frame.subject = asked.subject;
     if (Object.keys(answers).length > 0) frame.answers = answers;

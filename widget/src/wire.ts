@@ -49,7 +49,7 @@ export interface Page {
 export interface Start {
   queue?: string;
   subject?: string;
-  answers?: Record<string, unknown>;
+  answers?: Record<string, string>;
 }
 
 /** The commands that are repeated under the same `id` until they are answered. */

@@ -1,6 +1,6 @@
 // The built widget in headless Chromium, under the strictest policy a host page may have.
 //
-// CHROMIUM names the browser; pictures for the eye go to dist/look/.
+// CHROMIUM names the browser; pictures for the eye go to look/.
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { Gateway } from './gateway';
 
 const script = readFileSync('dist/couplet.js', 'utf8');
-const look = 'dist/look';
+const look = 'look';
 
 let browser: Browser;
 let context: BrowserContext;

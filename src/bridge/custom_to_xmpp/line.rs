@@ -51,11 +51,14 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
         Line::Closed { reason } => marked(closed(*reason)),
         Line::Reopened => marked("A new conversation; the customer reads what you write"),
         Line::Help { in_chat } => help(*in_chat),
-        Line::Who { name, queue, online, page, conversations, opened_at, answers } => {
+        Line::Who { name, open, online, page, conversations, answers } => {
             let who = customer_name(name.as_deref(), peer);
             let state = if *online { "online" } else { "not online" };
-            let since = span(now.since(*opened_at));
-            let parts = vec![who, state.to_owned(), format!("{}, for {since}", piece(queue))];
+            let where_ = open.as_ref().map_or_else(
+                || "no conversation open".to_owned(),
+                |(queue, since)| format!("{}, for {}", piece(queue), span(now.since(*since))),
+            );
+            let parts = vec![who, state.to_owned(), where_];
             let head = joined(parts, page.as_deref(), visit(*conversations));
             [head].into_iter().chain(answered(answers)).collect::<Vec<_>>().join("\n")
         }

@@ -105,14 +105,13 @@ impl Desk {
         let case = visitor.open.and_then(|id| self.cases.get(&id));
         Some(Line::Who {
             name: visitor.customer.name.clone(),
-            queue: case.map_or_else(
-                || "".into(),
-                |case| self.queue_name(&case.view.tenant, &case.view.queue),
-            ),
+            open: case.map(|case| {
+                let view = &case.view;
+                (self.queue_name(&view.tenant, &view.queue), view.opened_at)
+            }),
             online: !visitor.nodes.is_empty(),
             page: visitor.page.clone(),
             conversations: visitor.customer.conversations,
-            opened_at: case.map(|case| case.view.opened_at).unwrap_or_default(),
             answers: case.map(|case| case.answers.clone()).unwrap_or_default(),
         })
     }

@@ -162,6 +162,9 @@ impl Desk {
         key: CommandKey,
         answers: Vec<(Arc<str>, Arc<str>)>,
     ) {
+        if let Some(case) = self.cases.get_mut(&case) {
+            case.answers.extend(answers.iter().cloned());
+        }
         let row = NewRow::hidden(Author::Customer, RowKind::Opened { answers });
         self.append(now, case, NewRow { key: Some(key.clone()), ..row });
         self.started(now, by, case, key);

@@ -97,11 +97,10 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
     let who = |name: Option<&str>, online| {
         line(Line::Who {
             name: name.map(Into::into),
-            queue: "sales".into(),
+            open: Some(("sales".into(), Timestamp(NOW.0 - 720_000))),
             online,
             page: Some("https://example.com/pricing".into()),
             conversations: 3,
-            opened_at: Timestamp(NOW.0 - 720_000),
             answers: answers(),
         })
     };
@@ -226,8 +225,8 @@ proptest! {
             2 => row_of(author, NOW, RowKind::Joined, None),
             3 => line(waiting(Some(&name), 5, Some(&other), 3)),
             4 => line(Line::Who {
-                name: Some(name.as_str().into()), queue: other.as_str().into(), online: true, page: Some(words.as_str().into()),
-                conversations: 1, opened_at: NOW, answers: pieces,
+                name: Some(name.as_str().into()), open: Some((other.as_str().into(), NOW)), online: true, page: Some(words.as_str().into()),
+                conversations: 1, answers: pieces,
             }),
             5 => refused(AgentRefusal::UnknownCommand { word: words.as_str().into() }),
             6 => to_phone(ToAgentContent::Received { stanza: words.as_str().into() }),
