@@ -10,7 +10,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use xmpp_parsers::caps::Caps;
 use xmpp_parsers::hashes::{Algo, Hash};
 use xmpp_parsers::iq::Iq;
@@ -24,7 +26,7 @@ use super::answers;
 use crate::bridge::address::{self, Book, Target};
 use crate::bridge::clean;
 use crate::bridge::custom_to_xmpp::{line, stanza};
-use crate::bridge::xmpp_to_custom::input::Subscription;
+use crate::bridge::xmpp_to_custom::input::{Outcome, Subscription};
 use crate::chat::effect::{Contact, ContactPresence};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, TenantKey};
@@ -32,6 +34,9 @@ use crate::chat::model::Customer;
 
 /// How many customers in contact lists are remembered over all agents.
 const CONTACTS: usize = 100_000;
+
+/// An account that cannot be written to may not have been made yet: it is tried again so often.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// How the desk stands with an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +85,8 @@ pub(super) struct Roster {
     /// Lines to be taken out once the server can be told.
     leaving: Vec<(AgentJid, Localpart)>,
     writing: HashMap<String, Writing>,
+    /// Whose rosters could not be written, though those of others can; and when they are tried again.
+    unwritten: HashMap<(TenantKey, AgentJid), Instant>,
     numbered: u64,
     /// Whether the stream stands and the server has had time to say what it lets us do.
     settled: bool,
@@ -95,6 +102,7 @@ impl Roster {
             remembered: 0,
             leaving: Vec::new(),
             writing: HashMap::new(),
+            unwritten: HashMap::new(),
             numbered: 0,
             settled: false,
         }
@@ -129,6 +137,7 @@ impl Roster {
         self.settled = false;
         self.privileged.clear();
         self.writing.clear();
+        self.unwritten.clear();
         self.desks.values_mut().for_each(|desk| desk.met = false);
     }
 
@@ -163,6 +172,7 @@ impl Roster {
     /// Who the agents are now. Whose presence may be asked for is asked.
     pub(super) fn agents(&mut self, book: &Book, out: &mut Vec<Element>) {
         self.desks.retain(|(tenant, agent), _| book.serves(agent, tenant));
+        self.unwritten.retain(|(tenant, agent), _| book.serves(agent, tenant));
         self.contacts.retain(|agent, _| book.knows(agent));
         self.remembered = self.contacts.values().map(HashMap::len).sum();
         for (tenant, agent) in book.pairs() {
@@ -262,20 +272,57 @@ impl Roster {
     }
 
     /// A query of ours was answered.
-    pub(super) fn answered(&mut self, id: &str, refused: bool, out: &mut Vec<Element>) {
-        let Some(written) = self.writing.remove(id) else { return };
-        if !refused {
-            if let Some(tenant) = written.desk {
-                out.extend(self.presence(&written.agent, &Peer::Desk(tenant), Type::Probe));
+    pub(super) fn answered(
+        &mut self,
+        id: &str,
+        outcome: Outcome,
+        now: Instant,
+        out: &mut Vec<Element>,
+    ) {
+        let Some(Writing { agent, desk }) = self.writing.remove(id) else { return };
+        let of_desk = desk.map(|tenant| (tenant, agent.clone()));
+        match (outcome, of_desk) {
+            (Outcome::Done, Some(key)) => {
+                out.extend(self.presence(&agent, &Peer::Desk(key.0.clone()), Type::Probe));
+                if self.unwritten.remove(&key).is_some() {
+                    self.show_all(&agent, out);
+                }
             }
-            return;
+            (Outcome::Failed, Some(key)) => {
+                if self.unwritten.insert(key, now + AGAIN).is_none() {
+                    tracing::warn!(%agent, "his roster cannot be written, now and then it is tried again: has he an account?");
+                }
+            }
+            // Such as a line that he took out himself.
+            (Outcome::Done | Outcome::Failed, None) => {}
+            (Outcome::Forbidden, _) => {
+                let host = address::host(&agent).to_owned();
+                if self.privileged.remove(&host) {
+                    tracing::warn!(%host, "the server refuses to let us write rosters, agents are asked instead");
+                    self.unwritten.retain(|(_, agent), _| address::host(agent) != host);
+                    self.introduce(&host, out);
+                }
+            }
         }
-        let host = address::host(&written.agent).to_owned();
-        if !self.privileged.remove(&host) {
-            return;
+    }
+
+    /// When a roster that could not be written is tried again.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.unwritten.values().min().copied()
+    }
+
+    /// Tries what is due.
+    pub(super) fn due(&mut self, now: Instant, out: &mut Vec<Element>) {
+        let due = self.unwritten.iter_mut().filter(|(_, at)| **at <= now);
+        let due: Vec<_> = due
+            .map(|(key, at)| {
+                *at = now + AGAIN;
+                key.clone()
+            })
+            .collect();
+        for (tenant, agent) in due {
+            self.meet(&tenant, &agent, out);
         }
-        tracing::warn!(%host, "the server refuses to let us write rosters, agents are asked instead");
-        self.introduce(&host, out);
     }
 
     /// Makes everyone known anew to the agents of a host.

@@ -166,7 +166,9 @@ impl State {
                 let domain = &self.settings.domain;
                 out.extend(answers::answer(domain, &self.book, &self.roster, &agent, &target, &iq));
             }
-            Decoded::Answered { id, refused } => self.roster.answered(&id, refused, &mut out),
+            Decoded::Answered { id, outcome } => {
+                self.roster.answered(&id, outcome, Instant::now(), &mut out);
+            }
             Decoded::Barrier { id } => match self.outbox.returned(&id) {
                 Returned::Accepted(pos) => self.accepted(pos),
                 Returned::Nothing => {}
@@ -233,7 +235,8 @@ impl State {
     /// When something is to be done next though nothing comes.
     pub(super) fn next_timer(&self) -> Instant {
         let barrier = self.outbox.oldest().map(|sent| sent + BARRIER);
-        let timers = [self.settling, self.closing, self.retries.next(), barrier];
+        let timers =
+            [self.settling, self.closing, self.retries.next(), self.roster.next(), barrier];
         timers.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
@@ -245,6 +248,9 @@ impl State {
             self.roster.settle(&mut out);
             self.pass(out);
         }
+        let mut out = Vec::new();
+        self.roster.due(now, &mut out);
+        self.pass(out);
         for element in self.retries.due(now) {
             self.outbox.push(element, Kind::Line, None);
         }

@@ -286,3 +286,29 @@ async fn too_fast() {
     assert_eq!(known.token(), token);
     bystanders.go_on().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conversations_an_hour() {
+    let more = "[limits]\nconversations_per_hour_per_address = 3\n";
+    let gateway = Gateway::start(Server::Prosody, Ground::Embedded, more).await;
+    // However much is said before the first word is stored, it is one conversation.
+    let mut ann = gateway.customer().await;
+    for number in 0..10 {
+        ann.write(&format!("m{number}"), "Hello?").await;
+    }
+    for number in 0..10 {
+        assert_eq!(ann.until("ack").await["id"], format!("m{number}"));
+    }
+    for number in 2..=3 {
+        ann.say(json!({"type": "end", "id": format!("e{number}")})).await;
+        ann.find(|frame| frame["state"] == "closed").await;
+        ann.acked(&format!("n{number}"), "Once more").await;
+    }
+    let mut bob = gateway.customer().await;
+    bob.write("m1", "And I?").await;
+    let refused = bob.until("error").await;
+    assert_eq!((&refused["code"], &refused["for"]), (&json!("rate_limited"), &json!("m1")));
+    assert!(refused["retry_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{refused}");
+    // Those who talk already go on.
+    ann.acked("m11", "Still here").await;
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
-use crate::support::seat::{bare, spoken};
+use crate::support::seat::{Seat, bare, spoken};
 
 async fn plan() -> Plan {
     Gateway::plan(Server::Prosody, Ground::Embedded, "").await
@@ -281,4 +281,27 @@ async fn commands() {
     let ack = ann.acked("m9", "Yes?").await;
     assert_eq!(ack["conversation"], active["conversation"]);
     alice.hears("Yes?").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_made_after_its_agent() {
+    let plan = plan().await;
+    let mut alice = plan.seat("alice").await;
+    let account = plan.account("ghost");
+    plan.employ(&format!("{account}@{}", plan.xmpp.host), "ghost").await;
+    let xmpp = plan.xmpp.clone();
+    let gateway = plan.open().await;
+
+    // It costs nobody else anything: customers still stand in the lists of the others.
+    let mut ann = asking(&gateway, "Hello?").await;
+    let chat = alice.accept(&mut ann, "Hello?").await;
+    alice.find("Ann in her list", |el| String::from(el).contains(&format!("jid='{chat}'"))).await;
+    // Made at last, it is an agent like any other.
+    let mut ghost = Seat::login(&xmpp, &account).await;
+    ghost.show("").await;
+    gateway.until_status(&mut alice, "Ghost: available").await;
+    alice.show("away").await;
+    gateway.until_status(&mut alice, "Alice: away").await;
+    let mut bob = asking(&gateway, "Anyone?").await;
+    ghost.accept(&mut bob, "Anyone?").await;
 }

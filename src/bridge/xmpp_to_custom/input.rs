@@ -92,8 +92,8 @@ pub enum Decoded {
     Answered {
         /// Its id.
         id: String,
-        /// Whether it was refused.
-        refused: bool,
+        /// How.
+        outcome: Outcome,
     },
     /// One of our barriers came back.
     Barrier {
@@ -129,6 +129,17 @@ pub enum Decoded {
     Nothing,
 }
 
+/// What came of a query of our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// We may not do such things.
+    Forbidden,
+    /// This one could not be done.
+    Failed,
+}
+
 /// What a presence says of subscriptions (RFC 6121 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subscription {
@@ -156,9 +167,7 @@ pub fn decode(element: Element, context: Context<'_>) -> Decoded {
         ("message", type_) => message(&element, type_.unwrap_or("normal"), from, to, context),
         ("presence", type_) => presence(&element, type_, &from, &to, context),
         ("iq", Some("get" | "set")) => query(element, from, to, context),
-        ("iq", Some(type_ @ ("result" | "error"))) => {
-            answered(&element, type_ == "error", &from, context)
-        }
+        ("iq", Some("result" | "error")) => answered(&element, &from, context),
         _ => Decoded::Nothing,
     }
 }
@@ -184,11 +193,17 @@ fn query(iq: Element, from: Jid, to: Jid, context: Context<'_>) -> Decoded {
 }
 
 /// An answer counts only from where our questions go: agents and their servers.
-fn answered(iq: &Element, refused: bool, from: &Jid, context: Context<'_>) -> Decoded {
-    match (iq.attr("id"), context.book.agent(from)) {
-        (Some(id), Some(_)) => Decoded::Answered { id: id.to_owned(), refused },
-        _ => Decoded::Nothing,
-    }
+fn answered(iq: &Element, from: &Jid, context: Context<'_>) -> Decoded {
+    let (Some(id), Some(_)) = (iq.attr("id"), context.book.agent(from)) else {
+        return Decoded::Nothing;
+    };
+    let error = iq.children().find(|child| child.name() == "error");
+    let outcome = match (iq.attr("type"), error) {
+        (Some("result"), _) => Outcome::Done,
+        (_, Some(error)) if error.has_child("forbidden", ns::XMPP_STANZAS) => Outcome::Forbidden,
+        _ => Outcome::Failed,
+    };
+    Decoded::Answered { id: id.to_owned(), outcome }
 }
 
 fn presence(

@@ -130,8 +130,11 @@ fn with_privilege_rosters_are_written_and_nobody_is_asked() {
     roster.contact(&alice(), ann(ContactPresence::Away), &mut Vec::new());
     let granted = told(|out| roster.granted("example.org".into(), out));
     assert_eq!(granted, ["write acme both", "online acme", "write k3f9 both", "away k3f9"]);
-    assert_eq!(told(|out| roster.answered("r1", false, out)), ["probe acme"]);
-    assert!(told(|out| roster.answered("r2", false, out)).is_empty());
+    assert_eq!(
+        told(|out| roster.answered("r1", Outcome::Done, Instant::now(), out)),
+        ["probe acme"]
+    );
+    assert!(told(|out| roster.answered("r2", Outcome::Done, Instant::now(), out)).is_empty());
     assert!(roster.believes(&alice(), &acme_desk()));
     assert!(told(|out| roster.came(&alice(), out)).is_empty(), "his server asks by itself");
 
@@ -163,8 +166,31 @@ fn a_privilege_that_is_not_honoured_is_none() {
     let mut roster = roster();
     roster.contact(&alice(), ann(ContactPresence::Away), &mut Vec::new());
     roster.granted("example.org".into(), &mut Vec::new());
-    let fallen_back = told(|out| roster.answered("r1", true, out));
+    let fallen_back = told(|out| roster.answered("r1", Outcome::Forbidden, Instant::now(), out));
     assert_eq!(fallen_back, ["subscribe acme", "online acme", "away k3f9"]);
-    assert!(told(|out| roster.answered("r2", true, out)).is_empty());
-    assert!(told(|out| roster.answered("r9", true, out)).is_empty(), "not ours");
+    assert!(told(|out| roster.answered("r2", Outcome::Forbidden, Instant::now(), out)).is_empty());
+    assert!(
+        told(|out| roster.answered("r9", Outcome::Forbidden, Instant::now(), out)).is_empty(),
+        "not ours"
+    );
+}
+
+#[test]
+fn an_account_that_is_not_there_yet_costs_nobody_else_the_privilege() {
+    let now = Instant::now();
+    let mut roster = roster();
+    roster.contact(&alice(), ann(ContactPresence::Away), &mut Vec::new());
+    roster.granted("example.org".into(), &mut Vec::new());
+    assert!(told(|out| roster.answered("r1", Outcome::Failed, now, out)).is_empty());
+    assert!(told(|out| roster.answered("r2", Outcome::Failed, now, out)).is_empty());
+    assert!(roster.believes(&alice(), &acme_desk()));
+
+    // Tried again from time to time, and once it works the customers follow.
+    assert_eq!(roster.next(), Some(now + AGAIN));
+    assert!(told(|out| roster.due(now, out)).is_empty());
+    let tried = told(|out| roster.due(now + AGAIN, out));
+    assert_eq!(tried, ["write acme both", "online acme"]);
+    let done = told(|out| roster.answered("r3", Outcome::Done, now, out));
+    assert_eq!(done, ["probe acme", "write k3f9 both", "away k3f9"]);
+    assert_eq!(roster.next(), None);
 }
