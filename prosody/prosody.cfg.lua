@@ -15,6 +15,8 @@
 --   XMPP_ARCHIVE              how long a message archive is kept, or off  1d
 --   XMPP_LOCAL                a further file, read last, that may override anything here
 
+local Lua = Lua or _G; -- 13 wants Lua's own functions by this name, 0.12 does not know it
+
 local function words(text)
 	local list = {};
 	for word in text:gmatch("%S+") do list[#list + 1] = word; end
@@ -23,7 +25,7 @@ end
 
 local function link_secret()
 	if not ENV_XMPP_LINK_SECRET_FILE then return ENV_XMPP_LINK_SECRET; end
-	local file = assert(io.open(ENV_XMPP_LINK_SECRET_FILE));
+	local file = Lua.assert(Lua.io.open(ENV_XMPP_LINK_SECRET_FILE));
 	local secret = file:read("l");
 	file:close();
 	return secret;
@@ -32,10 +34,10 @@ end
 local host = ENV_XMPP_HOST or "localhost";
 local upload_host = "upload."..host;
 local links = words(ENV_XMPP_LINKS or ("chat."..host));
-local secret = assert(link_secret(), "set XMPP_LINK_SECRET or XMPP_LINK_SECRET_FILE");
+local secret = Lua.assert(link_secret(), "set XMPP_LINK_SECRET or XMPP_LINK_SECRET_FILE");
 local archive = ENV_XMPP_ARCHIVE or "1d";
-local http_port = tonumber(ENV_XMPP_HTTP_PORT) or 5280;
-local is_0_12 = (prosody.version or ""):match("^0%.") ~= nil;
+local http_port = Lua.tonumber(ENV_XMPP_HTTP_PORT) or 5280;
+local is_0_12 = (Lua.prosody.version or ""):match("^0%.") ~= nil;
 
 -- (Options cannot be read back, so what grows is a local first.)
 local modules = {
@@ -81,11 +83,11 @@ smacks_hibernation_time = 300;
 smacks_max_queue_size = 2000;
 
 c2s_interfaces = { ENV_XMPP_INTERFACE or "*" };
-c2s_ports = { tonumber(ENV_XMPP_PORT) or 5222 };
+c2s_ports = { Lua.tonumber(ENV_XMPP_PORT) or 5222 };
 
 -- A component stream has no TLS: loopback, a private network or a tunnel, nothing else.
 component_interfaces = { ENV_XMPP_COMPONENT_INTERFACE or "127.0.0.1" };
-component_ports = { tonumber(ENV_XMPP_COMPONENT_PORT) or 5347 };
+component_ports = { Lua.tonumber(ENV_XMPP_COMPONENT_PORT) or 5347 };
 
 http_interfaces = { ENV_XMPP_INTERFACE or "*" };
 http_ports = { http_port };
@@ -105,7 +107,7 @@ if ENV_XMPP_WEB_ORIGINS then access_control_allow_origins = words(ENV_XMPP_WEB_O
 -- rosters of the agents who serve them and sees who is available. "outgoing" lets it show a line
 -- that a colleague wrote under that colleague's name.
 local privileges = {};
-for _, domain in ipairs(links) do
+for _, domain in Lua.ipairs(links) do
 	privileges[domain] = { roster = "both", message = "outgoing", presence = "managed_entity" };
 end
 privileged_entities = privileges;
@@ -119,7 +121,7 @@ Component(upload_host) "http_file_share"
 	http_file_share_size_limit = 16 * 1024 * 1024;
 	http_file_share_expires_after = 7 * 24 * 3600; -- the gateway keeps its own copy
 
-for _, domain in ipairs(links) do
+for _, domain in Lua.ipairs(links) do
 	Component(domain)
 		component_secret = secret;
 		-- Needed here as well as on the VirtualHost: it is this one that sees the link log in.

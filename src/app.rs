@@ -115,6 +115,11 @@ impl App {
     }
 
     async fn serve_until_signal(&self) -> anyhow::Result<()> {
+        if let Some(site) = self.config.http.site.as_ref().filter(|site| !site.is_dir()) {
+            anyhow::bail!(
+                "http.site = {site:?} is not a folder here; create it, or take the key away"
+            );
+        }
         let address = self.config.http.listen;
         let listener = TcpListener::bind(address).await.with_context(|| {
             format!(
@@ -136,12 +141,13 @@ impl App {
     }
 }
 
-/// Ready where the database answers and every link stands, here or on another node.
+/// Ready where the database answers and every link stands, here or on another node; a cache that is
+/// away is only named.
 fn readiness(status: Arc<Status>) -> Readiness {
     Readiness::new(move || {
         let parts: Vec<(String, bool)> =
             status.parts().into_iter().map(|(name, trouble)| (name, trouble.is_none())).collect();
-        Ready { ready: parts.iter().all(|(_, well)| *well), parts }
+        Ready { ready: status.is_ready(), parts }
     })
 }
 

@@ -8,3 +8,6 @@ pub mod agent_command;
 pub mod clean;
 pub mod custom_to_xmpp;
 pub mod xmpp_to_custom;
+
+#[cfg(test)]
+mod tests;

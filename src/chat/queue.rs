@@ -69,10 +69,10 @@ impl Line {
         self.places.iter().map(|(_, _, id)| *id)
     }
 
-    /// The place of a conversation, from 1. Linear in it.
+    /// The place of a conversation, from 1. Counted from the end, where those stand who just came.
     pub(super) fn position(&self, view: &Conversation) -> u32 {
-        let before = self.places.range(..place(view)).count();
-        u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
+        let behind = self.places.range(place(view)..).count();
+        u32::try_from(self.places.len() - behind).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// How many stand in it.

@@ -126,8 +126,8 @@ fn each_fault_names_key_value_mend_and_origin() {
             r#"http.trusted_proxies[1]: "ten" is not a network; write an address or ADDRESS/BITS, e.g. 10.0.0.0/8 (from FILE)"#,
         ),
         (
-            r#"http.site = "no/such""#,
-            r#"http.site: "no/such" is not a folder here; create it, or take the key away (from FILE)"#,
+            r#"http.site = """#,
+            r#"http.site: "" is empty; name a folder, or take the key away (from FILE)"#,
         ),
         (
             r#"admin.token = "short""#,

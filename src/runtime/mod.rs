@@ -9,6 +9,7 @@ pub mod status;
 mod switchboard;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,6 +31,9 @@ use crate::ports::world::World;
 
 /// Customers told to go at a stop come back spread over so many milliseconds.
 const SPREAD_MS: u32 = 3_000;
+
+/// How often the cache is asked whether it is there.
+const CACHE_WATCH: Duration = Duration::from_secs(2);
 
 /// What a node is made of.
 pub struct Parts {
@@ -95,6 +99,7 @@ impl Node {
         }
         owners.close();
         tokio::spawn(receive(parts.bus, node, switchboard.clone(), hub.clone()));
+        tokio::spawn(watch_cache(parts.cache.clone(), status.clone(), stop.clone()));
         let edge = Edge::new(Shared {
             node,
             store: parts.store,
@@ -131,6 +136,23 @@ impl Node {
     }
 }
 
+/// Sees whether the cache answers: nothing that customers need waits for it, so nobody else says.
+async fn watch_cache(cache: Arc<dyn Cache>, status: Arc<Status>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let trouble = cache.ping().await.err().map(|error| error.to_string());
+        if status.cache_is(trouble.clone()) {
+            match trouble {
+                Some(error) => tracing::warn!(error, "the cache is away; going on without it"),
+                None => tracing::info!("the cache answers"),
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(CACHE_WATCH) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
 /// Hands what other nodes say to the owners and sockets here.
 async fn receive(bus: Arc<dyn Bus>, node: NodeId, switchboard: Arc<Switchboard>, hub: Arc<Hub>) {
     let mut messages = loop {
@@ -138,7 +160,7 @@ async fn receive(bus: Arc<dyn Bus>, node: NodeId, switchboard: Arc<Switchboard>,
             Ok(messages) => break messages,
             Err(error) => {
                 tracing::warn!(%error, "other nodes cannot be heard; trying again");
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     };

@@ -337,8 +337,8 @@ impl News {
                 id: id.as_ref().map(ToString::to_string),
                 error: number(&ERRORS, error),
             },
-            // A node says goodbye to its own sockets.
-            Letter::Bye { .. } => return None,
+            // A node says these to its own sockets.
+            Letter::Bye { .. } | Letter::NewOwner => return None,
         })
     }
 

@@ -38,6 +38,9 @@ impl Default for Options {
 /// Connections of owners of links on MySQL: renewing a lease never waits for an append.
 const OWNERS: u32 = 4;
 
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 256;
+
 /// A connection idle for so long is tried before it is used.
 const STALE: Duration = Duration::from_secs(5);
 
@@ -74,7 +77,13 @@ impl Url {
                         .to_owned(),
                 ));
             }
-            Ok(Self::MySql(Box::new(options.charset("utf8mb4").disable_statement_logging())))
+            Ok(Self::MySql(Box::new(
+                options
+                    .charset("utf8mb4")
+                    // More than there are; see `sql::together`.
+                    .statement_cache_capacity(STATEMENTS)
+                    .disable_statement_logging(),
+            )))
         } else if url.starts_with("sqlite:") {
             let options = SqliteConnectOptions::from_str(url).map_err(|_| {
                 StoreError::Unavailable(

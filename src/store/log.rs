@@ -17,7 +17,7 @@ use super::convert::{command_key, int, nat, row_from, row_into, rows_from};
 use super::entity::link;
 use super::entity::log::{Column, Entity, Model};
 use super::error::{unavailable, violated};
-use super::{SqlStore, begin, commit, lease, views};
+use super::{SqlStore, begin, commit, lease, sql, views};
 use crate::chat::ids::{ConversationId, Epoch, LinkDomain, Pos, Seq, SessionId, Timestamp};
 use crate::chat::model::{Acked, Append, CommandKey, Row, RowKind, Snapshot};
 use crate::ports::store::{Log, StoreError};
@@ -118,7 +118,10 @@ impl Log for SqlStore {
                         Column::Seq,
                         Column::At,
                     ])
-                    .filter(Column::Session.is_in(chunk.iter().map(|session| session.0)))
+                    .filter(
+                        Column::Session
+                            .is_in(sql::padded(chunk.iter().map(|session| session.0).collect())),
+                    )
                     .filter(Column::Command.is_not_null())
                     .into_tuple()
                     .all(&self.desk)
@@ -236,7 +239,7 @@ fn chunks(mut appends: &[Append]) -> impl Iterator<Item = &[Append]> {
                 before == 0 || bytes <= BYTES
             })
             .count();
-        let (chunk, rest) = appends.split_at(fitting);
+        let (chunk, rest) = appends.split_at(sql::together(fitting, ROWS));
         appends = rest;
         (!chunk.is_empty()).then_some(chunk)
     })

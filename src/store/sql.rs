@@ -27,3 +27,22 @@ pub(super) fn new_or_present(
         _ => Expr::cust(format!("COALESCE(VALUES(`{column}`), `{table}`.`{column}`)")),
     }
 }
+
+/// How many of so many rows go into one statement: a power of two.
+///
+/// Each number of rows is a statement of its own to the server, and what was prepared once is
+/// used again. Were there more of them than a connection keeps, each would drop another, and to
+/// drop one costs 40 ms: the driver writes it without waiting for an answer, and the next thing it
+/// writes waits for a delayed acknowledgement.
+pub(super) fn together(rows: usize, most: usize) -> usize {
+    rows.min(most).checked_ilog2().map_or(0, |bits| 1 << bits)
+}
+
+/// The same values, the last repeated until their number is a power of two: for lists in
+/// conditions, for the reason of [`together`].
+pub(super) fn padded<T: Clone>(mut values: Vec<T>) -> Vec<T> {
+    if let Some(last) = values.last().cloned() {
+        values.resize(values.len().next_power_of_two(), last);
+    }
+    values
+}

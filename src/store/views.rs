@@ -39,7 +39,10 @@ pub(super) async fn write(
         .into_values()
         .map(|(view, served_by)| into(link, view, served_by).map(Model::into_active_model))
         .collect::<Result<Vec<_>, _>>()?;
-    for chunk in models.chunks(TOGETHER) {
+    let mut rest = models.as_slice();
+    while !rest.is_empty() {
+        let (chunk, after) = rest.split_at(sql::together(rest.len(), TOGETHER));
+        rest = after;
         let upsert = OnConflict::column(Column::Id)
             .update_columns([
                 Column::Queue,
@@ -87,7 +90,7 @@ pub(super) async fn count(
         let there: Vec<Uuid> = Entity::find()
             .select_only()
             .column(Column::Id)
-            .filter(Column::Id.is_in(chunk.iter().copied()))
+            .filter(Column::Id.is_in(sql::padded(chunk.to_vec())))
             .into_tuple()
             .all(transaction)
             .await
@@ -109,7 +112,7 @@ pub(super) async fn count(
             let sum = Expr::col(customer::Column::Conversations).add(count);
             customer::Entity::update_many()
                 .col_expr(customer::Column::Conversations, sum)
-                .filter(customer::Column::Id.is_in(chunk.iter().copied()))
+                .filter(customer::Column::Id.is_in(sql::padded(chunk.to_vec())))
                 .exec(transaction)
                 .await
                 .map_err(unavailable)?;

@@ -19,7 +19,12 @@ pub fn tell(outbound: Outbound, frames: &mut Vec<ServerFrame>) -> Result<(), Far
         }
         Outbound::Entries { conversation, rows, more } => {
             let entries = rows.iter().filter_map(|row| frame::entry(row)).collect();
-            rest(&conversation.to_string(), frame::parts(entries), more, frames);
+            let mut parts = frame::parts(entries);
+            if parts.is_empty() {
+                // What was promised may turn out to be nothing: its end is told all the same.
+                parts.push(Vec::new());
+            }
+            rest(&conversation.to_string(), parts, more, frames);
         }
         Outbound::Ack { id, acked } => frames.push(ServerFrame::Ack(frame::ack(&id, acked))),
         Outbound::Refused { id, error } => {

@@ -13,6 +13,7 @@ mod outbox;
 mod retry;
 mod roster;
 mod sieve;
+mod state;
 mod stream;
 mod supervisor;
 
@@ -24,9 +25,9 @@ use crate::chat::ids::LinkDomain;
 
 /// Tries to log in and leaves again, for `couplet check`.
 ///
-/// Prosody answers [`ProbeError::Conflict`] where a gateway is at work. ejabberd lets both in and
-/// for this moment may send an agent's stanza here, where it is lost: do not probe a link whose
-/// lease is held.
+/// Not for a link whose lease is held: where a gateway is at work, Prosody refuses this attempt
+/// with [`ProbeError::Conflict`] or, set to `kick_old`, ends the gateway's stream; ejabberd lets
+/// both in, and for this moment may send an agent's stanza here, where it is lost.
 pub async fn probe(
     domain: &LinkDomain,
     server: &str,

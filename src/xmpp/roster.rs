@@ -42,7 +42,7 @@ enum Standing {
     Asked,
     /// The agent's presence may be asked for.
     Given,
-    /// Said no. Not asked again before he is added anew.
+    /// Said no. Not asked again unless he is taken off the book and put there anew.
     Refused,
 }
 
@@ -50,9 +50,11 @@ enum Standing {
 struct Desk {
     name: Arc<str>,
     standing: Standing,
+    /// Whether the agent has been met on this stream.
+    met: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Shown {
     name: Option<Arc<str>>,
     group: Arc<str>,
@@ -127,11 +129,15 @@ impl Roster {
         self.settled = false;
         self.privileged.clear();
         self.writing.clear();
+        self.desks.values_mut().for_each(|desk| desk.met = false);
     }
 
     /// The server lets us write the rosters of its users.
     pub(super) fn granted(&mut self, host: String, out: &mut Vec<Element>) {
-        self.privileged.insert(host);
+        let news = self.privileged.insert(host.clone());
+        if self.settled && news {
+            self.introduce(&host, out);
+        }
         self.settle(out);
     }
 
@@ -164,7 +170,8 @@ impl Roster {
             let known = self.desks.get(&key).map(|desk| desk.standing);
             if known.is_none() {
                 let name = tenant.as_str().into();
-                self.desks.insert(key, Desk { name, standing: Standing::Unknown });
+                let standing = Standing::Unknown;
+                self.desks.insert(key, Desk { name, standing, met: false });
             }
             match known {
                 _ if !self.settled => {}
@@ -185,18 +192,19 @@ impl Roster {
             Contact::Desk { tenant, name, .. } => {
                 let name: Arc<str> = clean::name(&name).map_or(tenant.as_str().into(), Arc::from);
                 let key = (tenant.clone(), agent.clone());
-                let standing = match self.desks.get(&key).map(|desk| desk.standing) {
-                    None | Some(Standing::Refused) => Standing::Unknown,
-                    Some(standing) => standing,
+                let known = self.desks.get(&key);
+                let (standing, met) = match known {
+                    Some(desk) => (desk.standing, desk.met && desk.name == name),
+                    None => (Standing::Unknown, false),
                 };
-                self.desks.insert(key, Desk { name, standing });
-                if self.settled {
+                self.desks.insert(key, Desk { name, standing, met });
+                if self.settled && !met {
                     self.meet(&tenant, agent, out);
                 }
             }
             Contact::Shown { customer, group, presence } => {
-                self.remember(agent, &customer, group, presence);
-                if self.settled {
+                let news = self.remember(agent, &customer, group, presence);
+                if self.settled && news {
                     self.show(agent, &customer.localpart, out);
                 }
             }
@@ -267,6 +275,11 @@ impl Roster {
             return;
         }
         tracing::warn!(%host, "the server refuses to let us write rosters, agents are asked instead");
+        self.introduce(&host, out);
+    }
+
+    /// Makes everyone known anew to the agents of a host.
+    fn introduce(&mut self, host: &str, out: &mut Vec<Element>) {
         let met = self.desks.keys().filter(|(_, agent)| address::host(agent) == host);
         for (tenant, agent) in met.cloned().collect::<Vec<_>>() {
             self.meet(&tenant, &agent, out);
@@ -284,6 +297,7 @@ impl Roster {
         let peer = Peer::Desk(tenant.clone());
         let Some(desk) = self.desks.get_mut(&(tenant.clone(), agent.clone())) else { return };
         let name = desk.name.clone();
+        desk.met = true;
         if privileged {
             out.extend(self.write(agent, &peer, Some(&name), Some(&name)));
         } else {
@@ -307,20 +321,24 @@ impl Roster {
         }
     }
 
+    /// Remembers a customer as he is now; says whether anything about him is new.
     fn remember(
         &mut self,
         agent: &AgentJid,
         customer: &Customer,
         group: Arc<str>,
         presence: ContactPresence,
-    ) {
+    ) -> bool {
         let list = self.contacts.entry(agent.clone()).or_default();
         let known = list.contains_key(&customer.localpart);
-        if known || self.remembered < CONTACTS {
-            let name = customer.name.clone();
-            list.insert(customer.localpart.clone(), Shown { name, group, presence });
-            self.remembered += usize::from(!known);
+        if !known && self.remembered >= CONTACTS {
+            return false;
         }
+        self.remembered += usize::from(!known);
+        let shown = Shown { name: customer.name.clone(), group, presence };
+        let news = list.get(&customer.localpart) != Some(&shown);
+        list.insert(customer.localpart.clone(), shown);
+        news
     }
 
     fn show_all(&mut self, agent: &AgentJid, out: &mut Vec<Element>) {
@@ -439,3 +457,6 @@ fn caps(peer: &Peer) -> Option<Element> {
     let hash = Hash::new(Algo::Sha_1, answers::verification(peer)?);
     Some(Caps::new(answers::NODE, hash).into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -458,12 +458,11 @@ async fn with_privilege_rosters_are_written(server: &Xmpp) {
         assert_eq!(asked.attr("from"), Some(desk.as_str()));
     } else {
         let item = |jid: &str| {
-            let items = seen
+            let mut items = seen
                 .iter()
                 .filter_map(|el| el.get_child("query", ROSTER)?.get_child("item", ROSTER));
             items
-                .filter(|item| item.attr("jid") == Some(jid))
-                .last()
+                .rfind(|item| item.attr("jid") == Some(jid))
                 .unwrap_or_else(|| panic!("{jid} is not in the roster: {:#?}", shown(&seen)))
         };
         for (jid, name) in [(&desk, "Acme"), (&customer, "Ann")] {

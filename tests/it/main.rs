@@ -11,7 +11,15 @@
 
 mod cache;
 mod cli;
+mod gate;
+mod house;
 mod link;
+mod nodes;
+mod outage;
+mod promise;
+mod queue;
 mod road;
+mod session;
 mod store;
+mod strangers;
 mod support;

@@ -8,6 +8,7 @@
 //! happened.
 
 mod agent;
+mod command;
 mod contact;
 mod customer;
 mod lifecycle;

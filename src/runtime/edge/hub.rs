@@ -94,6 +94,15 @@ impl Hub {
         }
     }
 
+    /// Puts a letter into the mailboxes of all sockets of a link.
+    pub(crate) fn tell_link(&self, link: &LinkDomain, letter: &Letter) {
+        for here in self.lock().values().filter(|here| here.link == *link) {
+            for (_, mailbox) in &here.sockets {
+                mailbox.put(letter.clone(), self.limit);
+            }
+        }
+    }
+
     /// Says goodbye to all; `spread_ms` is how far apart they may come back.
     pub(crate) fn dismiss(&self, reason: ByeReason, spread_ms: u32) {
         let present = self.lock();

@@ -26,6 +26,8 @@ pub(crate) enum Letter {
         /// Its last entry.
         seq: Seq,
     },
+    /// The link has a new owner: what the one before was given may be lost.
+    NewOwner,
     /// The socket is to be closed.
     Bye {
         /// Why.

@@ -15,7 +15,7 @@ use super::{
     Welcome,
 };
 use crate::bridge::clean;
-use crate::chat::effect::{Answer, CustomerNotice, CustomerState, Phase};
+use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
 use crate::chat::event::{CustomerAction, CustomerCommand, CustomerConnection, SocketAddress};
 use crate::chat::ids::{CommandId, ConversationId, LinkDomain, Seq, SessionId};
 use crate::chat::model::{Acked, Conversation, Customer, Row, RowKind, State};
@@ -43,6 +43,8 @@ pub struct CustomerSocket {
     past: Option<ConversationId>,
     /// Whether the conversation in hand is open.
     open: bool,
+    /// A new conversation was counted and has not begun yet: what is said meanwhile belongs to it.
+    counted: bool,
     /// Durable commands of this socket without an ack.
     pending: HashSet<CommandId>,
     /// What is still owed of the welcome: whole conversations, after these entries.
@@ -82,6 +84,7 @@ impl CustomerSocket {
             cursor: None,
             past: None,
             open: false,
+            counted: false,
             pending: HashSet::new(),
             owed: VecDeque::new(),
             letter: None,
@@ -219,7 +222,7 @@ impl CustomerSocket {
         match letter {
             Letter::Notice(CustomerNotice::Entry(row)) => self.entry(row).await?,
             Letter::Notice(CustomerNotice::State(state)) => {
-                self.open = !matches!(state.phase, Phase::Closed { .. });
+                self.begun(!matches!(state.phase, Phase::Closed { .. }));
                 self.ready.push_back(Outbound::State(state));
             }
             Letter::Notice(CustomerNotice::Receipt { conversation, delivered, read }) => {
@@ -239,6 +242,12 @@ impl CustomerSocket {
                 if self.cursor.is_none_or(|(id, at)| id != conversation || at < seq) {
                     self.turn_to(conversation).await?;
                     self.fill(conversation).await?;
+                }
+            }
+            Letter::NewOwner => {
+                for id in self.pending.drain() {
+                    let error = CommandError::Overloaded;
+                    self.ready.push_back(Outbound::Refused { id: Some(id), error });
                 }
             }
             Letter::Bye { reason, reconnect_after_ms } => {
@@ -300,9 +309,7 @@ impl CustomerSocket {
     fn give(&mut self, row: Arc<Row>) {
         let Some(seq) = row.seq else { return };
         self.cursor = Some((row.conversation, seq));
-        if let RowKind::Closed { .. } = row.kind {
-            self.open = false;
-        }
+        self.begun(!matches!(row.kind, RowKind::Closed { .. }));
         let own = row.key.as_ref().filter(|key| key.session == self.session);
         if let Some(key) = own.filter(|key| self.pending.contains(&key.id)) {
             let acked = Acked { conversation: row.conversation, seq: row.seq, at: row.at };
@@ -311,6 +318,11 @@ impl CustomerSocket {
         } else {
             self.ready.push_back(Outbound::Entry(row));
         }
+    }
+
+    /// There is a conversation; says whether it is open.
+    fn begun(&mut self, open: bool) {
+        (self.open, self.counted) = (open, false);
     }
 
     async fn ack(&mut self, id: CommandId, acked: Acked) -> Result<(), StoreError> {
@@ -356,12 +368,13 @@ impl CustomerSocket {
             if !repeated && self.pending.len() >= PENDING {
                 return Err(unavailable);
             }
-            if let (true, false, false, Some(address)) = (begins, self.open, repeated, self.address)
-            {
+            let new = begins && !repeated && !self.open && !self.counted;
+            if let (true, Some(address)) = (new, self.address) {
                 self.shared.admission.conversation(address).map_err(
                     |TooMany { retry_after_ms }| SubmitError::RateLimited { retry_after_ms },
                 )?;
             }
+            self.counted = begins && (self.counted || new);
         }
         let command = CustomerCommand {
             customer: self.customer.clone(),

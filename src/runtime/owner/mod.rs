@@ -3,9 +3,11 @@
 //! Invariants: a desk lives only under a lease; the stream is open only while the lease is ours
 //! beyond doubt, and is closed before the lease can be another's.
 
+mod drain;
 mod elsewhere;
 mod outbox;
 mod term;
+mod upkeep;
 mod writer;
 
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::edge::hub::Hub;
+use super::edge::mailbox::Letter;
 use super::post::{Post, Postbox};
 use super::switchboard::{Switchboard, ToOwner};
 use crate::chat::desk::DeskLimits;
@@ -55,10 +58,18 @@ impl Owner {
         let mut said = None;
         let mut refreshed = Instant::now();
         loop {
-            let lease = tokio::select! {
-                lease = self.store.acquire(&self.link, self.node, LEASE) => lease,
-                () = stop.cancelled() => return,
-            };
+            // Never cut short: a lease that was granted unheard would lock the link until it runs out.
+            let lease = self.store.acquire(&self.link, self.node, LEASE).await;
+            if stop.is_cancelled() {
+                if let Ok(Lease::Granted(epoch)) = lease {
+                    let _ = self.store.release(&self.link, epoch).await;
+                }
+                return;
+            }
+            match &lease {
+                Ok(_) => self.status.database_up(),
+                Err(error) => self.status.database_down(&error.to_string()),
+            }
             let wait = match &lease {
                 Ok(Lease::Granted(epoch)) => {
                     tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
@@ -81,6 +92,7 @@ impl Owner {
                         tracing::info!(link = %self.link, node = %by, "another node owns the link");
                         self.status.link_up(&self.link);
                         said = None;
+                        self.hub.tell_link(&self.link, &Letter::NewOwner);
                         self.announce_customers(*by);
                     }
                     (*remaining).clamp(Duration::from_millis(50), KNOCK)

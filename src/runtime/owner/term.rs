@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::elsewhere::Elsewhere;
@@ -15,14 +15,13 @@ use super::outbox::{self, Outbox, Outgoing};
 use super::writer::{self, Written};
 use super::{LEASE, Owner, RENEWAL};
 use crate::chat::desk::{Desk, Need};
-use crate::chat::effect::Effect;
+use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect, ToAgent, ToAgentContent};
 use crate::chat::event::{CustomerConnection, Event, Loaded};
 use crate::chat::ids::{CustomerId, Epoch, Pos};
 use crate::chat::model::Append;
 use crate::ports::link::{FromLink, LinkHandle, ToLink};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
-use crate::runtime::edge::staffed_key;
 use crate::runtime::post::Post;
 use crate::runtime::switchboard::ToOwner;
 
@@ -32,14 +31,10 @@ const INBOX: usize = 4_096;
 const BATCH: usize = 256;
 /// Rows that may wait for the database, and stanzas that may wait for the link.
 const BEHIND: u64 = 20_000;
-/// How long the word that an agent is in holds; it is repeated with each look at the settings.
-const STAFFED_TTL: Duration = Duration::from_secs(30);
 /// How often the settings are looked at.
 const SETTINGS: Duration = Duration::from_secs(2);
 /// How often the heads of open conversations are said again.
 const HEADS: Duration = Duration::from_secs(5);
-/// How long an orderly stop may wait for the database and the server.
-const DRAIN: Duration = Duration::from_secs(8);
 
 /// Why a term ended.
 pub(super) enum End {
@@ -49,24 +44,33 @@ pub(super) enum End {
     Lost(&'static str),
 }
 
+/// What a term does again and again.
+struct Rhythm {
+    renewal: Interval,
+    settings: Interval,
+    heads: Interval,
+}
+
 /// See the module.
 pub(super) struct Term<'a> {
-    owner: &'a Owner,
-    epoch: Epoch,
-    desk: Desk,
-    handle: &'a mut LinkHandle,
+    pub(super) owner: &'a Owner,
+    pub(super) epoch: Epoch,
+    pub(super) desk: Desk,
+    pub(super) handle: &'a mut LinkHandle,
     inbox: mpsc::Receiver<ToOwner>,
     appends: mpsc::UnboundedSender<Append>,
-    written: mpsc::UnboundedReceiver<Written>,
-    outbox: Outbox,
-    up: watch::Sender<bool>,
-    stored: Pos,
-    accepted: Pos,
-    cursor: Pos,
-    revision: u64,
-    renewed: Instant,
+    pub(super) written: mpsc::UnboundedReceiver<Written>,
+    pub(super) outbox: Outbox,
+    pub(super) up: watch::Sender<bool>,
+    pub(super) stored: Pos,
+    pub(super) accepted: Pos,
+    pub(super) cursor: Pos,
+    pub(super) revision: u64,
+    pub(super) renewed: Instant,
     effects: Vec<Effect>,
-    elsewhere: Elsewhere,
+    pub(super) elsewhere: Elsewhere,
+    /// The word that agents are in, on its way to the cache.
+    pub(super) telling: Option<JoinHandle<()>>,
 }
 
 impl<'a> Term<'a> {
@@ -110,7 +114,9 @@ impl<'a> Term<'a> {
             renewed,
             effects: Vec::new(),
             elsewhere: Elsewhere::default(),
+            telling: None,
         };
+        owner.hub.tell_link(&owner.link, &Letter::NewOwner);
         term.welcome_present();
         term.send_agents().await;
         let _ = term.handle.to.send(ToLink::Open { epoch }).await;
@@ -126,7 +132,7 @@ impl<'a> Term<'a> {
         }
     }
 
-    async fn send_agents(&mut self) {
+    pub(super) async fn send_agents(&mut self) {
         let agents = self.desk.agents().collect();
         let _ = self.handle.to.send(ToLink::Agents(agents)).await;
     }
@@ -149,44 +155,49 @@ impl<'a> Term<'a> {
     }
 
     async fn work(&mut self, stop: &CancellationToken) -> End {
-        let mut renewal = ticker(RENEWAL);
-        let mut settings = ticker(SETTINGS);
-        let mut heads = ticker(HEADS);
+        let mut rhythm =
+            Rhythm { renewal: ticker(RENEWAL), settings: ticker(SETTINGS), heads: ticker(HEADS) };
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let deadline = self.deadline();
-            let open = !self.behind();
-            tokio::select! {
-                () = stop.cancelled() => return End::Stopped,
-                Some(written) = self.written.recv() => {
-                    if let Some(end) = self.on_written(written) {
-                        return end;
-                    }
-                }
-                _ = self.inbox.recv_many(&mut batch, BATCH), if open => {
-                    for said in batch.drain(..) {
-                        let event = self.hear(said);
-                        self.take(event).await;
-                    }
-                }
-                said = self.handle.from.recv(), if open => match said {
-                    Some(said) => {
-                        if let Some(end) = self.on_link(said).await {
-                            return end;
-                        }
-                    }
-                    None => return End::Lost("the link's supervisor has ended"),
-                },
-                () = sleep_until(deadline) => self.feed(Event::Tick),
-                _ = renewal.tick() => {
-                    if let Some(end) = self.renew().await {
-                        return end;
-                    }
-                }
-                _ = settings.tick() => self.look_at_settings().await,
-                _ = heads.tick() => self.say_heads(),
+            // Whatever a step waits for, it waits no longer than the lease is ours beyond doubt.
+            let until = self.renewed + LEASE - RENEWAL;
+            let step = self.step(stop, &mut rhythm, &mut batch);
+            match tokio::time::timeout_at(until, step).await {
+                Ok(None) => {}
+                Ok(Some(end)) => return end,
+                Err(_) => return End::Lost("the lease could not be renewed in time"),
             }
         }
+    }
+
+    async fn step(
+        &mut self,
+        stop: &CancellationToken,
+        rhythm: &mut Rhythm,
+        batch: &mut Vec<ToOwner>,
+    ) -> Option<End> {
+        let deadline = self.deadline();
+        let open = !self.behind();
+        tokio::select! {
+            () = stop.cancelled() => return Some(End::Stopped),
+            Some(written) = self.written.recv() => return self.on_written(written),
+            _ = self.inbox.recv_many(batch, BATCH), if open => {
+                for said in batch.drain(..) {
+                    let event = self.hear(said);
+                    self.take(event).await;
+                }
+            }
+            // Always: behind what agents say come the barriers that let the outbox go on.
+            said = self.handle.from.recv() => match said {
+                Some(said) => return self.on_link(said).await,
+                None => return Some(End::Lost("the link's supervisor has ended")),
+            },
+            () = sleep_until(deadline) => self.feed(Event::Tick),
+            _ = rhythm.renewal.tick() => return self.renew().await,
+            _ = rhythm.settings.tick() => self.look_at_settings().await,
+            _ = rhythm.heads.tick() => self.say_heads(),
+        }
+        None
     }
 
     /// What an edge said, as an event; those that come from other nodes are remembered.
@@ -215,7 +226,7 @@ impl<'a> Term<'a> {
         Some(Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
     }
 
-    fn on_written(&mut self, written: Written) -> Option<End> {
+    pub(super) fn on_written(&mut self, written: Written) -> Option<End> {
         match written {
             Written::Upto(upto) => {
                 self.stored = upto;
@@ -265,15 +276,39 @@ impl<'a> Term<'a> {
         if let Some(need) = self.desk.needs(&event) {
             match self.load(&need).await {
                 Ok(loaded) => self.feed(Event::Loaded(loaded)),
-                // The customer's client says it again; the agent's does not get its receipt.
                 Err(error) => {
                     tracing::warn!(link = %self.owner.link, %error, "a command waits for the database");
                     self.owner.status.database_down(&error.to_string());
-                    return;
+                    return self.turn_away(event);
                 }
             }
         }
         self.feed(event);
+    }
+
+    /// Tells whoever it came from to say it again later: nothing was done.
+    fn turn_away(&self, event: Event) {
+        match event {
+            Event::Customer(command) => self.carry_out(Effect::Answer {
+                to: command.socket,
+                customer: command.customer.id,
+                answer: Answer::Refused {
+                    id: command.key().map(|key| key.id),
+                    error: CommandError::Overloaded,
+                },
+            }),
+            Event::Agent(input) => self.carry_out(Effect::Send(ToAgent {
+                agent: input.agent,
+                resource: Some(input.resource).filter(|resource| !resource.is_empty()),
+                from: input.to,
+                conversation: None,
+                content: ToAgentContent::Refused {
+                    stanza: input.stanza,
+                    refusal: AgentRefusal::Overloaded,
+                },
+            })),
+            _ => {}
+        }
     }
 
     async fn load(&self, need: &Need) -> Result<Loaded, StoreError> {
@@ -291,7 +326,7 @@ impl<'a> Term<'a> {
     }
 
     /// Gives the desk an event and carries its effects out.
-    fn feed(&mut self, event: Event) {
+    pub(super) fn feed(&mut self, event: Event) {
         let mut effects = std::mem::take(&mut self.effects);
         self.desk.handle(self.owner.world.now(), event, &mut effects);
         for effect in effects.drain(..) {
@@ -326,130 +361,16 @@ impl<'a> Term<'a> {
     }
 
     /// Tells all sockets of a customer, here and elsewhere.
-    fn tell(&self, customer: CustomerId, letter: Letter) {
+    pub(super) fn tell(&self, customer: CustomerId, letter: Letter) {
         for node in self.elsewhere.nodes(customer) {
             let letter = letter.clone();
             self.owner.postbox.put(node, Post::ToEdge { customer, socket: None, letter });
         }
         self.owner.hub.tell(customer, letter);
     }
-
-    /// Holds the lease; a lease that cannot be held ends the term before it can be another's.
-    async fn renew(&mut self) -> Option<End> {
-        let asked = Instant::now();
-        let patience = LEASE.saturating_sub(RENEWAL).saturating_sub(self.renewed.elapsed());
-        let renewal = self.owner.store.renew(&self.owner.link, self.epoch, LEASE);
-        match tokio::time::timeout(patience.max(Duration::from_millis(1)), renewal).await {
-            Ok(Ok(())) => {
-                self.renewed = asked;
-                None
-            }
-            Ok(Err(StoreError::Fenced)) => Some(End::Lost("another node owns it")),
-            outcome => {
-                if let Ok(Err(error)) = outcome {
-                    tracing::warn!(link = %self.owner.link, %error, "the lease could not be renewed");
-                    self.owner.status.database_down(&error.to_string());
-                }
-                (self.renewed.elapsed() + RENEWAL >= LEASE)
-                    .then_some(End::Lost("the lease could not be renewed in time"))
-            }
-        }
-    }
-
-    async fn look_at_settings(&mut self) {
-        self.say_staffed().await;
-        if self.accepted > self.cursor {
-            let moved =
-                self.owner.store.move_cursor(&self.owner.link, self.epoch, self.accepted).await;
-            if moved.is_ok() {
-                self.cursor = self.accepted;
-            }
-        }
-        let Ok(revision) = self.owner.store.revision(&self.owner.link).await else { return };
-        self.owner.status.database_up();
-        if revision != self.revision
-            && let Ok(settings) = self.owner.store.settings(&self.owner.link).await
-        {
-            tracing::info!(link = %self.owner.link, revision, "settings have changed");
-            self.revision = revision;
-            self.feed(Event::Settings(settings));
-            self.send_agents().await;
-        }
-    }
-
-    /// Makes known, here and through the cache, which tenants have an agent in.
-    async fn say_staffed(&self) {
-        let staffed = self.desk.tenants().map(|tenant| (tenant, self.desk.anyone_in(tenant)));
-        self.owner.switchboard.put_staffed(staffed);
-        for tenant in self.desk.tenants() {
-            let word = Bytes::from_static(if self.desk.anyone_in(tenant) { b"1" } else { b"0" });
-            if self.owner.cache.set(&staffed_key(tenant), word, STAFFED_TTL).await.is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Says the heads of open conversations again, by which a lost notice is found; and forgets the
-    /// customers of edges that have fallen silent.
-    fn say_heads(&mut self) {
-        for (customer, conversation, seq) in self.desk.heads() {
-            self.tell(customer, Letter::Head { conversation, seq });
-        }
-        for (customer, node) in self.elsewhere.expired() {
-            let gone =
-                CustomerConnection { customer, node, online: false, opened: false, page: None };
-            self.feed(Event::Connected(gone));
-        }
-    }
-
-    /// Orderly stop: what was taken is stored and sent, then the lease is given up.
-    async fn drain(&mut self) {
-        let until = Instant::now() + DRAIN;
-        while self.stored < self.desk.head() {
-            match tokio::time::timeout_at(until, self.written.recv()).await {
-                Ok(Some(written)) => {
-                    if self.on_written(written).is_some() {
-                        return;
-                    }
-                }
-                _ => break,
-            }
-        }
-        while self.outbox.waiting() > 0 && *self.up.borrow() && Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        self.close_link(until.saturating_duration_since(Instant::now())).await;
-        let (store, link, accepted) = (&self.owner.store, &self.owner.link, self.accepted);
-        if accepted > self.cursor {
-            let _ = store.move_cursor(link, self.epoch, accepted).await;
-        }
-        if let Err(error) = store.release(link, self.epoch).await {
-            tracing::warn!(%link, %error, "the lease could not be given up; it runs out by itself");
-        }
-    }
-
-    /// Lets the link write what waits and close its stream.
-    async fn close_link(&mut self, patience: Duration) {
-        let closing = async {
-            if self.handle.to.send(ToLink::Close).await.is_err() {
-                return;
-            }
-            while let Some(said) = self.handle.from.recv().await {
-                match said {
-                    FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
-                    FromLink::Closed => return,
-                    _ => {}
-                }
-            }
-        };
-        if tokio::time::timeout(patience, closing).await.is_err() {
-            tracing::warn!(link = %self.owner.link, "the stream did not close in time");
-        }
-        let _ = self.up.send(false);
-    }
 }
 
-fn ticker(period: Duration) -> tokio::time::Interval {
+fn ticker(period: Duration) -> Interval {
     let mut ticker = interval(period);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker

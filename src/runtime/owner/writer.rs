@@ -44,7 +44,11 @@ pub(super) async fn run(
         loop {
             match store.append(&link, epoch, &batch).await {
                 Ok(()) => break,
-                Err(error @ (StoreError::Fenced | StoreError::Foreign(_))) => {
+                // What the database will never take must not hold up what it will: begin anew from
+                // what stands.
+                Err(
+                    error @ (StoreError::Fenced | StoreError::Foreign(_) | StoreError::Refused(_)),
+                ) => {
                     let _ = written.send(Written::Lost(error));
                     return;
                 }

@@ -43,8 +43,13 @@ impl Customer {
 
     /// Opens a socket and says nothing.
     pub(crate) async fn bare(address: SocketAddr, tenant: &str) -> Self {
-        let socket = knock(address, tenant, &[("Sec-WebSocket-Protocol", "couplet.v1")]).await;
-        Self { socket: socket.expect("the door is open"), log: Vec::new(), welcome: Value::Null }
+        Self::try_bare(address, tenant).await.expect("the door is open")
+    }
+
+    /// Opens a socket, if the gateway lets it.
+    pub(crate) async fn try_bare(address: SocketAddr, tenant: &str) -> Result<Self, Error> {
+        let socket = knock(address, tenant, &[("Sec-WebSocket-Protocol", "couplet.v1")]).await?;
+        Ok(Self { socket, log: Vec::new(), welcome: Value::Null })
     }
 
     /// Comes back with the session of another socket; `seen` is the conversation and its last entry seen.
@@ -115,7 +120,11 @@ impl Customer {
                     self.log.push(frame.clone());
                     return Ok(frame);
                 }
-                Some(Ok(Message::Close(frame))) => return Err(frame),
+                Some(Ok(Message::Close(frame))) => {
+                    // Returned with the next reading; the gateway waits for it.
+                    let _ = tokio::time::timeout(PATIENCE, self.socket.next()).await;
+                    return Err(frame);
+                }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),
             }
@@ -142,6 +151,18 @@ impl Customer {
             let frame = self.next().await;
             if wanted(&frame) {
                 return frame;
+            }
+        }
+    }
+
+    /// Says something until it is acked, each time as much later as it was told.
+    pub(crate) async fn insisted(&mut self, id: &str, text: &str) -> Value {
+        loop {
+            self.write(id, text).await;
+            let answer = self.find(|frame| frame["id"] == id || frame["for"] == id).await;
+            match answer["retry_after_ms"].as_u64() {
+                Some(pause) => tokio::time::sleep(Duration::from_millis(pause)).await,
+                None => return answer,
             }
         }
     }

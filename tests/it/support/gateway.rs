@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use couplet::app::App;
 use couplet::chat::ids::{AgentJid, LinkDomain, QueueKey, TenantKey};
@@ -11,15 +12,18 @@ use couplet::config::Config;
 use couplet::ports::store::{Directory as _, Tenant};
 use couplet::store::SqlStore;
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::agent::Agent;
-use super::customer::Customer;
+use super::customer::{Customer, PATIENCE};
 use super::db::{Backend, Db};
 use super::domain::{Domain, domain};
+use super::seat::Seat;
 use super::servers::{Xmpp, servers};
 
 /// What a gateway stands on.
@@ -59,9 +63,20 @@ impl Server {
     }
 }
 
+/// All that a gateway stands on, before it runs: who is an agent from its first moment on need not
+/// wait until changed settings are taken up.
+pub(crate) struct Plan {
+    pub(crate) xmpp: Xmpp,
+    pub(crate) domain: String,
+    taken: Domain,
+    pub(crate) db: Db,
+    pub(crate) config: PathBuf,
+    folder: TempDir,
+}
+
 /// A running gateway.
 pub(crate) struct Gateway {
-    pub(crate) server: Server,
+    xmpp: Xmpp,
     pub(crate) domain: String,
     _taken: Domain,
     pub(crate) address: SocketAddr,
@@ -72,39 +87,140 @@ pub(crate) struct Gateway {
     running: JoinHandle<anyhow::Result<()>>,
 }
 
+/// A further node.
+pub(crate) struct Node {
+    pub(crate) address: SocketAddr,
+    stop: CancellationToken,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Node {
+    pub(crate) async fn end(self) {
+        self.stop.cancel();
+        self.running.await.unwrap().unwrap();
+    }
+}
+
 /// The tenant of every gateway.
 pub(crate) const TENANT: &str = "acme";
 
-impl Gateway {
-    /// Starts one; `more` is added to its configuration.
-    pub(crate) async fn start(server: Server, ground: Ground, more: &str) -> Self {
-        let xmpp = server.xmpp();
-        let taken = domain(&xmpp, server.kind());
+/// What tenants' identity tokens are signed with.
+pub(crate) const IDENTITY_SECRET: &str = "a secret of thirty-two characters";
+
+impl Plan {
+    /// Makes ready for a gateway on this server, on a domain of this kind.
+    pub(crate) async fn on(xmpp: Xmpp, kind: &str, ground: Ground, more: &str) -> Self {
+        let taken = domain(&xmpp, kind);
         let domain = taken.name.to_string();
         let db = Db::new(match ground {
             Ground::Embedded => Backend::Sqlite,
             Ground::Full => Backend::Mysql,
         })
         .await;
-        let folder = TempDir::new().unwrap();
         let cache = match ground {
             Ground::Embedded => "memory://".to_owned(),
             Ground::Full => servers().redis.url,
         };
+        let folder = TempDir::new().unwrap();
         let config = folder.path().join("couplet.toml");
+        let plan = Self { xmpp, domain, taken, db, config, folder };
+        let url = plan.db.url.expose_secret().to_owned();
+        plan.configure(&url, &cache, more);
+        add_tenant(&plan.db.store, TENANT, &plan.domain).await;
+        plan
+    }
+
+    /// Where the database is.
+    pub(crate) fn url(&self) -> Url {
+        Url::parse(self.db.url.expose_secret()).unwrap()
+    }
+
+    /// Writes the configuration anew.
+    pub(crate) fn configure(&self, database: &str, cache: &str, more: &str) {
         let text = format!(
-            "{more}\n[database]\nurl = {:?}\n[cache]\nurl = {cache:?}\n\
-             [[links]]\ndomain = {domain:?}\nserver = \"127.0.0.1:{}\"\nsecret = {:?}\n\
+            "{more}\n[database]\nurl = {database:?}\n[cache]\nurl = {cache:?}\n\
+             [[links]]\ndomain = {:?}\nserver = \"127.0.0.1:{}\"\nsecret = {:?}\n\
              agent_hosts = [{:?}]\n",
-            db.url.expose_secret(),
-            xmpp.component,
-            xmpp.secret,
-            xmpp.host,
+            self.domain, self.xmpp.component, self.xmpp.secret, self.xmpp.host,
         );
-        std::fs::write(&config, text).unwrap();
-        add_tenant(&db.store, TENANT, &domain).await;
+        std::fs::write(&self.config, text).unwrap();
+    }
+
+    /// The localpart of an agent's account: of this gateway alone, whatever else runs.
+    pub(crate) fn account(&self, name: &str) -> String {
+        account(&self.domain, name)
+    }
+
+    /// An agent who is available, at a client made of little.
+    pub(crate) async fn seat(&self, name: &str) -> Seat {
+        self.seat_of(TENANT, name, |_| {}).await
+    }
+
+    /// The same, of a tenant and with settings of his own.
+    pub(crate) async fn seat_of(
+        &self,
+        tenant: &str,
+        name: &str,
+        set: impl FnOnce(&mut AgentSettings),
+    ) -> Seat {
+        let mut seat = Seat::login(&self.xmpp, &self.account(name)).await;
+        let mut settings = settings(&seat.jid, name, Role::Agent);
+        set(&mut settings);
+        self.db.store.put_agent(&TenantKey::new(tenant).unwrap(), &settings).await.unwrap();
+        seat.show("").await;
+        seat
+    }
+
+    /// Makes an account an agent, whether it exists or not.
+    pub(crate) async fn employ(&self, jid: &str, name: &str) {
+        let settings = settings(jid, name, Role::Agent);
+        self.db.store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
+    }
+
+    /// An account of the server, available, that is no agent.
+    pub(crate) async fn stranger(&self, name: &str) -> Seat {
+        let mut seat = Seat::login(&self.xmpp, &self.account(name)).await;
+        seat.show("").await;
+        seat
+    }
+
+    /// A further tenant on the same link.
+    pub(crate) async fn tenant(&self, key: &str, set: impl FnOnce(&mut Tenant)) {
+        let mut tenant = tenant(key, &self.domain);
+        set(&mut tenant);
+        self.db.store.add_tenant(&tenant).await.unwrap();
+    }
+
+    /// Writes the queue `default` anew.
+    pub(crate) async fn queue(&self, strategy: Strategy, offer_ms: i64) {
+        let key = TenantKey::new(TENANT).unwrap();
+        self.db.store.put_queue(&key, &queue(strategy, offer_ms)).await.unwrap();
+    }
+
+    /// Starts the gateway, and waits until it can work.
+    pub(crate) async fn open(self) -> Gateway {
+        let gateway = self.launch().await;
+        gateway.until_ready(true).await;
+        gateway
+    }
+
+    /// Starts the gateway, whatever is away.
+    pub(crate) async fn launch(self) -> Gateway {
+        let Self { xmpp, domain, taken, db, config, folder } = self;
         let (address, stop, running) = run(&config).await;
-        Self { server, domain, _taken: taken, address, db, config, _folder: folder, stop, running }
+        Gateway { xmpp, domain, _taken: taken, address, db, config, _folder: folder, stop, running }
+    }
+}
+
+impl Gateway {
+    /// Starts one; `more` is added to its configuration.
+    pub(crate) async fn start(server: Server, ground: Ground, more: &str) -> Self {
+        Self::plan(server, ground, more).await.open().await
+    }
+
+    /// Makes ready for one.
+    pub(crate) async fn plan(server: Server, ground: Ground, more: &str) -> Plan {
+        Plan::on(server.xmpp(), server.kind(), ground, more).await
     }
 
     /// A further tenant on the same link.
@@ -126,24 +242,16 @@ impl Gateway {
     }
 
     pub(crate) async fn absent_agent_of(&self, tenant: &str, name: &str, role: Role) -> Agent {
-        let xmpp = self.server.xmpp();
         let jid = self.jid(name);
-        let agent = Agent::login(&xmpp, &jid).await;
-        let settings = AgentSettings {
-            jid: AgentJid::normalised(&jid),
-            name: capital(name).as_str().into(),
-            capacity: 4,
-            role,
-            queues: vec![QueueKey::default_queue()],
-        };
+        let agent = Agent::login(&self.xmpp, &jid).await;
+        let settings = settings(&jid, name, role);
         self.db.store.put_agent(&TenantKey::new(tenant).unwrap(), &settings).await.unwrap();
         agent
     }
 
     /// The account of an agent: of this gateway alone, whatever else runs at the same time.
     pub(crate) fn jid(&self, name: &str) -> String {
-        let unique = self.domain.split('.').next().unwrap();
-        format!("{name}-{unique}@{}", self.server.xmpp().host)
+        format!("{}@{}", account(&self.domain, name), self.xmpp.host)
     }
 
     /// Waits until the desk says that the agent takes conversations, by asking the desk.
@@ -164,11 +272,68 @@ impl Gateway {
         Customer::arrive(self.address, TENANT).await
     }
 
+    /// Another node of the same gateway: the same database, cache and link.
+    pub(crate) async fn node(&self) -> Node {
+        let (address, stop, running) = run(&self.config).await;
+        Node { address, stop, running }
+    }
+
+    /// Stops the first node in order.
+    pub(crate) async fn stop_first(&mut self) {
+        self.halt().await;
+        self.running = tokio::spawn(async { Ok(()) });
+    }
+
+    /// The desk's JID.
+    pub(crate) fn desk(&self) -> String {
+        format!("{TENANT}@{}", self.domain)
+    }
+
+    /// Waits until the desk says this of itself, by asking it.
+    pub(crate) async fn until_status(&self, seat: &mut Seat, wanted: &str) {
+        let desk = self.desk();
+        loop {
+            seat.say(&desk, "status").await;
+            if seat.answer_from(&desk).await.contains(wanted) {
+                return;
+            }
+        }
+    }
+
+    /// Asks the public listener.
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        reqwest::get(format!("http://{}{path}", self.address)).await.unwrap()
+    }
+
+    /// Waits until the node says that it is ready, or that it is not; what it says of its parts.
+    pub(crate) async fn until_ready(&self, ready: bool) -> Value {
+        self.until_parts(|answer| answer["ready"] == ready).await
+    }
+
+    /// Waits until the node says this of its parts.
+    pub(crate) async fn until_parts(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let asking = async {
+            let mut pace = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                pace.tick().await;
+                let response = self.get("/readyz").await;
+                let status = response.status().as_u16();
+                let answer: Value = response.json().await.unwrap();
+                assert_eq!(status, if answer["ready"] == true { 200 } else { 503 });
+                if wanted(&answer) {
+                    return answer;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.expect("its readiness changes in time")
+    }
+
     /// Stops it in order and starts it again, on the same database and link.
     pub(crate) async fn restart(&mut self) {
         self.halt().await;
         let (address, stop, running) = run(&self.config).await;
         (self.address, self.stop, self.running) = (address, stop, running);
+        self.until_ready(true).await;
     }
 
     async fn halt(&mut self) {
@@ -200,7 +365,13 @@ async fn run(
 }
 
 async fn add_tenant(store: &SqlStore, key: &str, domain: &str) {
-    let tenant = Tenant {
+    let tenant = tenant(key, domain);
+    store.add_tenant(&tenant).await.unwrap();
+    store.put_queue(&tenant.key, &queue(Strategy::LeastLoaded, 30_000)).await.unwrap();
+}
+
+fn tenant(key: &str, domain: &str) -> Tenant {
+    Tenant {
         key: TenantKey::new(key).unwrap(),
         name: capital(key).as_str().into(),
         link: LinkDomain::new(domain).unwrap(),
@@ -208,17 +379,27 @@ async fn add_tenant(store: &SqlStore, key: &str, domain: &str) {
         origin_required: false,
         color: None,
         locale: None,
-        identity_secret: Some("a secret of thirty-two characters".into()),
+        identity_secret: Some(IDENTITY_SECRET.into()),
         idle_close_ms: 30 * 60_000,
-    };
-    store.add_tenant(&tenant).await.unwrap();
-    let patient = QueueSettings {
-        key: QueueKey::default_queue(),
-        name: "Everyone".into(),
-        strategy: Strategy::LeastLoaded,
-        offer_ms: 30_000,
-    };
-    store.put_queue(&tenant.key, &patient).await.unwrap();
+    }
+}
+
+fn queue(strategy: Strategy, offer_ms: i64) -> QueueSettings {
+    QueueSettings { key: QueueKey::default_queue(), name: "Everyone".into(), strategy, offer_ms }
+}
+
+fn settings(jid: &str, name: &str, role: Role) -> AgentSettings {
+    AgentSettings {
+        jid: AgentJid::normalised(jid),
+        name: capital(name).as_str().into(),
+        capacity: 4,
+        role,
+        queues: vec![QueueKey::default_queue()],
+    }
+}
+
+fn account(domain: &str, name: &str) -> String {
+    format!("{name}-{}", domain.split('.').next().unwrap())
 }
 
 fn capital(name: &str) -> String {

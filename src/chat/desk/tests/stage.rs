@@ -94,7 +94,7 @@ impl Stage {
     pub(super) fn with_limit(settings: Vec<TenantSettings>, waiting: usize) -> Self {
         let now = Timestamp(1_700_000_000_000);
         let limits = DeskLimits { waiting };
-        let store = Store { settings, ..Store::default() };
+        let store = Store::new(settings);
         let mut stage = Self {
             desk: Desk::restore(limits, now, store.snapshot(now)),
             now,

@@ -1,6 +1,6 @@
 //! A store in memory that folds what the desk appends, as the database does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::chat::event::Loaded;
@@ -20,9 +20,15 @@ pub(super) struct Store {
     pub(super) views: BTreeMap<ConversationId, Conversation>,
     pub(super) customers: BTreeMap<CustomerId, Customer>,
     pub(super) settings: Vec<TenantSettings>,
+    commands: HashMap<SessionId, Vec<(CommandKey, Pos)>>,
+    words: HashMap<ConversationId, Vec<Arc<Row>>>,
 }
 
 impl Store {
+    pub(super) fn new(settings: Vec<TenantSettings>) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
     /// Commits one row; panics where a database would refuse it.
     pub(super) fn append(&mut self, append: &Append) {
         let row = &append.row;
@@ -46,6 +52,10 @@ impl Store {
         }
         if matches!(row.kind, RowKind::Message { .. }) {
             view.active_at = view.active_at.max(row.at);
+            self.words.entry(row.conversation).or_default().push(row.clone());
+        }
+        if let Some(key) = row.key.clone() {
+            self.commands.entry(key.session).or_default().push((key, row.pos));
         }
         self.rows.push(row.clone());
     }
@@ -59,7 +69,9 @@ impl Store {
     }
 
     pub(super) fn find(&self, key: &CommandKey) -> Option<&Arc<Row>> {
-        self.rows.iter().find(|row| row.key.as_ref() == Some(key))
+        let commands = self.commands.get(&key.session)?;
+        let (_, pos) = commands.iter().find(|(known, _)| known == key)?;
+        self.row(*pos)
     }
 
     /// The words of a conversation.
@@ -67,16 +79,12 @@ impl Store {
         &self,
         conversation: ConversationId,
     ) -> impl Iterator<Item = &Arc<Row>> + '_ {
-        self.rows.iter().filter(move |row| {
-            row.conversation == conversation && matches!(row.kind, RowKind::Message { .. })
-        })
+        self.words.get(&conversation).into_iter().flatten()
     }
 
     pub(super) fn session(&self, session: SessionId) -> Loaded {
-        let commands = self.rows.iter().filter_map(|row| {
-            let key = row.key.clone().filter(|key| key.session == session)?;
-            Some((key, acked(row)))
-        });
+        let known = self.commands.get(&session).into_iter().flatten();
+        let commands = known.filter_map(|(key, pos)| Some((key.clone(), acked(self.row(*pos)?))));
         Loaded::Session { session, commands: commands.collect() }
     }
 

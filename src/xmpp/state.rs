@@ -1,0 +1,329 @@
+//! What a link knows, and what it makes of whatever it is told.
+//!
+//! Invariants: nothing here waits; what is for the server goes through the outbox, what is for the
+//! runtime through `unread`, each in its order; only what the runtime said makes anyone an agent.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use xmpp_parsers::minidom::Element;
+
+use super::answers;
+use super::outbox::{Kind, Outbox, Returned};
+use super::retry::Retries;
+use super::roster::Roster;
+use super::stream::Lost;
+use super::supervisor::LinkSettings;
+use crate::bridge::address::{self, Book};
+use crate::bridge::custom_to_xmpp::stanza;
+use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded};
+use crate::chat::effect::{Contact, ToAgent, ToAgentContent};
+use crate::chat::event::{Availability, Event};
+use crate::chat::ids::{AgentJid, ConversationId, Pos, TenantKey};
+use crate::ports::link::{FromLink, ToLink};
+use crate::ports::world::World;
+
+/// How long a server has to say what it lets us do, before agents are asked for subscriptions.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// How long a barrier may be on its way; an overloaded server drains for tens of seconds.
+const BARRIER: Duration = Duration::from_secs(90);
+
+/// How long an orderly close may take.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Pauses between attempts grow from the first to the second.
+const SHORTEST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// All that the link knows.
+pub(super) struct State {
+    pub(super) settings: Arc<LinkSettings>,
+    world: Arc<dyn World>,
+    book: Book,
+    roster: Roster,
+    pub(super) outbox: Outbox,
+    retries: Retries,
+    presences: HashMap<AgentJid, HashMap<Arc<str>, Availability>>,
+    /// What the runtime has not taken yet.
+    pub(super) unread: VecDeque<FromLink>,
+    /// Whether the runtime wants a stream.
+    pub(super) wanted: bool,
+    /// Whether there is one.
+    standing: bool,
+    /// Until when an orderly close may take.
+    pub(super) closing: Option<Instant>,
+    /// Until when the server may say what it lets us do.
+    settling: Option<Instant>,
+}
+
+impl State {
+    pub(super) fn new(settings: LinkSettings, world: Arc<dyn World>) -> Self {
+        Self {
+            book: Book::default(),
+            roster: Roster::new(settings.domain.clone()),
+            outbox: Outbox::new(&settings.domain),
+            retries: Retries::default(),
+            presences: HashMap::new(),
+            unread: VecDeque::new(),
+            wanted: false,
+            standing: false,
+            closing: None,
+            settling: None,
+            settings: Arc::new(settings),
+            world,
+        }
+    }
+
+    /// The stream stands.
+    pub(super) fn up(&mut self) {
+        self.standing = true;
+        self.settling = Some(Instant::now() + SETTLING);
+        self.unread.push_back(FromLink::Up);
+    }
+
+    /// Does what the runtime says.
+    pub(super) fn told(&mut self, told: ToLink) {
+        match told {
+            ToLink::Send(to_agent) => self.send(&to_agent),
+            ToLink::Passed { pos } => self.outbox.passed(pos),
+            ToLink::Contact { agent, contact } => {
+                let lasting = matches!(*contact, Contact::Removed { .. });
+                let mut out = Vec::new();
+                if self.allows(&agent) {
+                    self.roster.contact(&agent, *contact, &mut out);
+                }
+                let kind = if lasting { Kind::Line } else { Kind::Passing };
+                out.into_iter().for_each(|element| self.outbox.push(element, kind, None));
+            }
+            ToLink::Agents(agents) => self.agents(agents),
+            ToLink::Open { epoch } => {
+                self.outbox.open(epoch);
+                self.wanted = true;
+                self.closing = None;
+            }
+            ToLink::Close if self.standing => self.closing = Some(Instant::now() + CLOSING),
+            ToLink::Close => {
+                self.wanted = false;
+                self.unread.push_back(FromLink::Closed);
+            }
+        }
+    }
+
+    fn send(&mut self, to_agent: &ToAgent) {
+        let cursor = stanza::cursor(to_agent);
+        let passing = matches!(to_agent.content, ToAgentContent::Typing { .. });
+        let heard = !passing || self.is_here(&to_agent.agent);
+        let wanted = heard && self.allows(&to_agent.agent);
+        let built = stanza::message(&self.settings.domain, to_agent, self.world.now());
+        match built.filter(|_| wanted) {
+            Some(element) => {
+                if let Some(pos) = cursor {
+                    self.retries.remember(pos, &to_agent.agent, &element);
+                }
+                let kind = match &to_agent.content {
+                    ToAgentContent::Row { row, .. } => Kind::Row(row.pos),
+                    _ if passing => Kind::Passing,
+                    _ => Kind::Line,
+                };
+                self.outbox.push(element, kind, accepts(to_agent));
+            }
+            None => cursor.into_iter().for_each(|pos| self.outbox.passed(pos)),
+        }
+    }
+
+    fn agents(&mut self, agents: Vec<(TenantKey, AgentJid)>) {
+        let (allowed, refused) =
+            agents.into_iter().partition::<Vec<_>, _>(|(_, agent)| self.allows(agent));
+        for (tenant, agent) in refused {
+            tracing::error!(%tenant, %agent, "his host is not among the link's agent_hosts, he is a stranger");
+        }
+        self.book = Book::new(allowed);
+        let book = &self.book;
+        self.presences.retain(|agent, _| book.knows(agent));
+        let mut out = Vec::new();
+        self.roster.agents(&self.book, &mut out);
+        self.pass(out);
+    }
+
+    /// Takes in a stanza.
+    pub(super) fn heard(&mut self, element: Element) -> Result<(), Lost> {
+        let world = &self.world;
+        let fresh = || ConversationId(world.uuid());
+        let context = Context { domain: &self.settings.domain, book: &self.book, fresh: &fresh };
+        let mut out = Vec::new();
+        match input::decode(element, context) {
+            Decoded::Presence { agent, target, resource, availability } => {
+                if self.roster.believes(&agent, &target) {
+                    self.presence(agent, resource, availability, &mut out);
+                }
+            }
+            Decoded::Event(event) => self.unread.push_back(FromLink::Event(event)),
+            Decoded::Reply(reply) => out.push(reply),
+            Decoded::Query { agent, target, iq } => {
+                let domain = &self.settings.domain;
+                out.extend(answers::answer(domain, &self.book, &self.roster, &agent, &target, &iq));
+            }
+            Decoded::Answered { id, refused } => self.roster.answered(&id, refused, &mut out),
+            Decoded::Barrier { id } => match self.outbox.returned(&id) {
+                Returned::Accepted(pos) => self.accepted(pos),
+                Returned::Nothing => {}
+                Returned::Stranger => {
+                    return Err(Lost {
+                        reason: "another stream speaks for our domain".to_owned(),
+                        condition: Some("conflict".to_owned()),
+                    });
+                }
+            },
+            Decoded::Subscription { agent, target, kind } => {
+                self.roster.subscription(&agent, &target, kind, &mut out);
+            }
+            Decoded::Privilege { host, roster } => {
+                if roster
+                    && address::host_allowed(
+                        &host,
+                        &self.settings.domain,
+                        &self.settings.agent_hosts,
+                    )
+                {
+                    self.roster.granted(host, &mut out);
+                }
+            }
+            Decoded::Again { agent, customer, pos } => {
+                if !self.retries.again(pos, &agent, Instant::now()) {
+                    let bounced = Event::Bounced { agent, customer, pos };
+                    self.unread.push_back(FromLink::Event(bounced));
+                }
+            }
+            Decoded::Nothing => {}
+        }
+        self.pass(out);
+        Ok(())
+    }
+
+    /// An agent's presence: the runtime hears of changes alone.
+    fn presence(
+        &mut self,
+        agent: AgentJid,
+        resource: Arc<str>,
+        availability: Availability,
+        out: &mut Vec<Element>,
+    ) {
+        let was_here = self.is_here(&agent);
+        let clients = self.presences.entry(agent.clone()).or_default();
+        let news = if resource.is_empty() && availability == Availability::Gone {
+            clients.clear();
+            true
+        } else if availability == Availability::Gone {
+            clients.remove(&resource).is_some()
+        } else {
+            clients.insert(resource.clone(), availability) != Some(availability)
+        };
+        if !was_here && self.is_here(&agent) {
+            self.roster.came(&agent, out);
+        }
+        if news {
+            let event = Event::Presence { agent, resource, availability };
+            self.unread.push_back(FromLink::Event(event));
+        }
+    }
+
+    /// When something is to be done next though nothing comes.
+    pub(super) fn next_timer(&self) -> Instant {
+        let barrier = self.outbox.oldest().map(|sent| sent + BARRIER);
+        let timers = [self.settling, self.closing, self.retries.next(), barrier];
+        timers.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
+    }
+
+    /// Does what is due.
+    pub(super) fn timers(&mut self) -> Result<(), Lost> {
+        let now = Instant::now();
+        if self.settling.take_if(|at| *at <= now).is_some() {
+            let mut out = Vec::new();
+            self.roster.settle(&mut out);
+            self.pass(out);
+        }
+        for element in self.retries.due(now) {
+            self.outbox.push(element, Kind::Line, None);
+        }
+        match self.outbox.oldest() {
+            Some(sent) if sent + BARRIER <= now => {
+                let seconds = BARRIER.as_secs();
+                Err(Lost::new(format!("the server has taken nothing for {seconds} s")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn fill(&mut self, out: &mut VecDeque<Element>) {
+        if let Some(pos) = self.outbox.fill(out) {
+            self.accepted(pos);
+        }
+    }
+
+    fn accepted(&mut self, upto: Pos) {
+        match self.unread.back_mut() {
+            Some(FromLink::Accepted { pos }) => *pos = upto,
+            _ => self.unread.push_back(FromLink::Accepted { pos: upto }),
+        }
+    }
+
+    fn pass(&mut self, elements: Vec<Element>) {
+        for element in elements {
+            self.outbox.push(element, Kind::Passing, None);
+        }
+    }
+
+    /// The stream is gone; for good where the runtime closed it.
+    pub(super) fn lost(&mut self, lost: &Lost, closed: bool) {
+        self.outbox.lost(lost.blames_us());
+        self.roster.lost();
+        self.presences.clear();
+        self.standing = false;
+        if closed {
+            self.wanted = false;
+            self.closing = None;
+            self.unread.push_back(FromLink::Closed);
+        } else {
+            self.down(lost.reason.clone(), lost.is_conflict());
+        }
+    }
+
+    pub(super) fn down(&mut self, reason: String, conflict: bool) {
+        tracing::warn!(domain = %self.settings.domain, %reason, "no stream");
+        self.unread.push_back(FromLink::Down { reason, conflict });
+    }
+
+    fn is_here(&self, agent: &AgentJid) -> bool {
+        let clients = self.presences.get(agent);
+        clients.is_some_and(|clients| clients.values().any(|&is| is > Availability::Gone))
+    }
+
+    fn allows(&self, agent: &AgentJid) -> bool {
+        let settings = &self.settings;
+        address::host_allowed(address::host(agent), &settings.domain, &settings.agent_hosts)
+    }
+
+    /// How long until the next attempt: longer each time, and nobody at the same moment.
+    pub(super) fn pause(&self, attempt: &mut u32) -> Duration {
+        let longest = LONGEST.min(SHORTEST * 2_u32.saturating_pow(*attempt));
+        *attempt = attempt.saturating_add(1).min(16);
+        let mut chance = [0; 1];
+        self.world.secret(&mut chance);
+        let [chance] = chance;
+        longest / 2 + longest.mul_f64(f64::from(chance) / 512.0)
+    }
+}
+
+/// The row that is accepted with a stanza: one for several agents only with the last of them.
+fn accepts(to_agent: &ToAgent) -> Option<Pos> {
+    match &to_agent.content {
+        ToAgentContent::Row { row, .. } => match row.recipients.as_slice() {
+            [.., last] if *last != to_agent.agent => Some(Pos(row.pos.0.saturating_sub(1))),
+            _ => Some(row.pos),
+        },
+        _ => stanza::cursor(to_agent),
+    }
+}

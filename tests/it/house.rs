@@ -1,0 +1,592 @@
+//! The rules of the house that no compiler holds: which part may name which, who may know the
+//! clock, what every file begins with, and that the documents point at what is there.
+//!
+//! Sources are read as tokens: words in comments and strings do not count, words inside macros do.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which parts of the crate each part may name, besides itself. `main` sees the crate from outside.
+const MAY_NAME: [(&str, &[&str]); 15] = [
+    ("chat", &[]),
+    ("wire", &[]),
+    ("bridge", &["chat", "wire"]),
+    ("ports", &["chat"]),
+    ("store", &["chat", "ports"]),
+    ("cache", &["chat", "ports"]),
+    ("xmpp", &["bridge", "chat", "ports"]),
+    ("world", &["chat", "ports"]),
+    ("runtime", &["bridge", "chat", "ports"]),
+    ("websocket", &["bridge", "chat", "ports", "runtime", "wire"]),
+    ("web", &["bridge", "chat", "ports", "runtime", "websocket", "wire"]),
+    ("config", &["chat"]),
+    ("cli", &["bridge", "chat", "config", "ports", "wire"]),
+    (
+        "app",
+        &[
+            "bridge",
+            "cache",
+            "chat",
+            "cli",
+            "config",
+            "ports",
+            "runtime",
+            "store",
+            "web",
+            "websocket",
+            "wire",
+            "world",
+            "xmpp",
+        ],
+    ),
+    ("main", &["app", "cli", "config"]),
+];
+
+/// Parts that compute and do nothing else.
+const PURE: [&str; 3] = ["chat", "wire", "bridge"];
+
+/// What only some may name: a path, or any part of one, and where it may stand.
+const KEPT: [(&[&str], &[&str]); 21] = [
+    (&["anyhow"], &["src/main.rs", "src/app.rs"]),
+    // The wall clock, chance, the environment.
+    (&["SystemTime"], &["src/world.rs"]),
+    (&["OsRng"], &["src/world.rs"]),
+    (&["Uuid", "now_v7"], &["src/world.rs"]),
+    (&["Uuid", "new_v4"], &[]),
+    (&["rand"], &["src/world.rs", "src/cache/"]),
+    (&["std", "env"], &["src/config/"]),
+    // Each adapter keeps its library to itself.
+    (&["sea_orm"], &["src/store/"]),
+    (&["couplet_migrations"], &["src/store/"]),
+    (&["deadpool_redis"], &["src/cache/"]),
+    (&["tokio_xmpp"], &["src/xmpp/"]),
+    (&["xmpp_parsers"], &["src/bridge/", "src/xmpp/", "src/config/links.rs"]),
+    (&["warp"], &["src/web/"]),
+    (&["tokio_tungstenite"], &["src/websocket/"]),
+    (&["clap"], &["src/cli/", "src/main.rs"]),
+    (&["jsonwebtoken"], &["src/runtime/edge/sessions.rs"]),
+    (&["governor"], &["src/runtime/admission.rs"]),
+    // The core's types are nobody's format.
+    (
+        &["serde"],
+        &[
+            "src/wire/",
+            "src/web/",
+            "src/cli/",
+            "src/runtime/post.rs",
+            "src/runtime/edge/",
+            "src/store/",
+        ],
+    ),
+    (&["std", "fs"], &["src/config/", "src/cli/"]),
+    (&["std", "process"], &["src/main.rs", "src/world.rs"]),
+    (&["unsafe"], &[]),
+];
+
+/// What the pure parts may not name.
+const IMPURE: [&[&str]; 7] = [
+    &["tokio"],
+    &["async"],
+    &["std", "fs"],
+    &["std", "net"],
+    &["std", "thread"],
+    &["Instant"],
+    &["tracing"],
+];
+
+#[test]
+fn every_part_names_only_what_it_may() {
+    let mut broken = Vec::new();
+    for file in sources("src") {
+        broken.extend(breaches(&name(&file), &read(&file)));
+    }
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+#[test]
+fn every_part_has_its_rule() {
+    let parts: BTreeSet<String> = sources("src").iter().map(|file| part(&name(file))).collect();
+    let known = MAY_NAME.iter().map(|(part, _)| (*part).to_owned()).chain(["lib".to_owned()]);
+    assert_eq!(parts, known.collect());
+}
+
+#[test]
+fn every_file_says_at_its_head_what_it_answers_for() {
+    let silent: Vec<String> = ["src", "migrations/src", "tests/it"]
+        .into_iter()
+        .flat_map(sources)
+        .filter(|file| !is_tests(&name(file)) && !read(file).starts_with("//! "))
+        .map(|file| name(&file))
+        .collect();
+    assert!(silent.is_empty(), "these do not begin with `//! `: {silent:?}");
+}
+
+#[test]
+fn unsafe_code_is_forbidden_by_the_compiler_too() {
+    let manifest = read(&root().join("Cargo.toml"));
+    assert!(manifest.contains("unsafe_code = \"forbid\""));
+    for member in ["Cargo.toml", "migrations/Cargo.toml"] {
+        let text = read(&root().join(member));
+        assert!(text.contains("[lints]\nworkspace = true"), "{member} does not take the lints");
+    }
+}
+
+#[test]
+fn a_breach_is_found() {
+    // Each made-up file breaks one rule, in a form that a search for `use crate::` would not see.
+    let table = [
+        ("src/chat/queue.rs", "use crate::store::SqlStore;", "store"),
+        ("src/chat/queue.rs", "use crate::{chat::ids::Seq, wire};", "wire"),
+        ("src/chat/desk/offer.rs", "fn f() { super::super::super::runtime::go() }", "runtime"),
+        ("src/wire/mod.rs", "type T = Vec<crate::chat::ids::Seq>;", "chat"),
+        ("src/bridge/clean.rs", "assert!(crate::ports::bus::X);", "ports"),
+        ("src/store/log.rs", "use crate::{ports::store::{Log, Store}, cache as c};", "cache"),
+        ("src/runtime/mod.rs", "use crate::wire::Entry;", "wire"),
+        ("src/cli/mod.rs", "use crate::app::App;", "app"),
+        ("src/main.rs", "use couplet::{app::App, store::SqlStore};", "store"),
+        ("src/web/mod.rs", "fn f() -> anyhow::Result<()> { Ok(()) }", "anyhow"),
+        ("src/runtime/mod.rs", "use std::{env, sync::Arc};", "std::env"),
+        ("src/runtime/mod.rs", "use std::time::{Duration, SystemTime};", "SystemTime"),
+        ("src/xmpp/mod.rs", "let id = uuid::Uuid::now_v7();", "Uuid::now_v7"),
+        ("src/runtime/mod.rs", "use sea_orm::EntityTrait;", "sea_orm"),
+        ("src/chat/mod.rs", "#[derive(serde::Serialize)] struct A;", "serde"),
+        ("src/chat/mod.rs", "async fn f() {}", "async"),
+        ("src/chat/mod.rs", "use std::time::Instant;", "Instant"),
+        ("src/web/mod.rs", "unsafe { f() }", "unsafe"),
+    ];
+    for (file, source, what) in table {
+        let found = breaches(file, &format!("//! x\n{source}\n"));
+        assert_eq!(found.len(), 1, "{file}: {source}: {found:?}");
+        assert!(found[0].starts_with(&format!("{file}:2: ")), "{found:?}");
+        assert!(found[0].contains(&format!("`{what}`")), "{found:?}");
+    }
+    let fine = "//! See `crate::store`.\n/* use crate::store; */\nuse crate::chat::ids;\n\
+                const A: &str = \"crate::store // \\\" anyhow\"; const B: &str = r#\"unsafe \"x\"#;\n\
+                const C: char = '\"'; fn f<'a>(x: &'a str) { self.store.warp::<u8>(x) }\n\
+                use super::model::Seq;\n#[cfg(test)]\nmod tests { use std::fs; async fn f() {} }\n";
+    assert_eq!(breaches("src/chat/queue.rs", fine), [""; 0]);
+}
+
+#[test]
+fn the_documents_point_at_what_is_there() {
+    let mut broken = Vec::new();
+    for file in documents() {
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        for link in links(&read(&file)) {
+            let path = link.split('#').next().unwrap_or_default();
+            if !path.is_empty() && !folder.join(path).exists() {
+                broken.push(format!("{}: {link}", name(&file)));
+            }
+            if let Some((path, anchor)) = link.split_once('#') {
+                let target = if path.is_empty() { file.clone() } else { folder.join(path) };
+                if target.exists() && !anchors(&read(&target)).contains(anchor) {
+                    broken.push(format!("{}: {link}", name(&file)));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links to nothing:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn links_are_found() {
+    let text = "See [a](b.md#c), ![p](d/e.png) and [web](https://example.org).\n```\n[no](x)\n```\n`[no](y)`\n";
+    assert_eq!(links(text), ["b.md#c", "d/e.png"]);
+    let heads = "# One `two`, three\n## At 3 a.m.\n```\n# no\n```\n";
+    let expected = ["one-two-three", "at-3-am"].map(str::to_owned);
+    assert_eq!(anchors(heads), BTreeSet::from(expected));
+}
+
+#[test]
+fn the_operators_guide_and_the_example_know_the_same_keys() {
+    let example = example_keys(&read(&root().join("deploy/couplet.example.toml")));
+    let guide = guide_keys(&read(&root().join("docs/operations.md")));
+    assert!(example.len() > 20, "{example:?}");
+    assert_eq!(guide, example);
+}
+
+// ---- what a source names ----
+
+/// What a file does that it may not, one line each.
+fn breaches(file: &str, source: &str) -> Vec<String> {
+    if is_tests(file) {
+        return Vec::new();
+    }
+    let own = part(file);
+    let mut tokens = tokens(source);
+    without_tests(&mut tokens);
+    let mut broken = Vec::new();
+    let mut say = |line: usize, what: &str, why: &str| {
+        broken.push(format!("{file}:{line}: `{what}` {why}"));
+    };
+    for (line, path) in paths(&tokens) {
+        if let Some(named) = ours(file, &path) {
+            let may =
+                MAY_NAME.iter().find(|(part, _)| *part == own).map_or(&[][..], |(_, may)| may);
+            if own != "lib" && named != own && !may.contains(&named.as_str()) {
+                say(line, &named, &format!("is nothing that {own} may name"));
+            }
+        }
+        for (kept, places) in KEPT {
+            let allowed = places.iter().any(|place| file.starts_with(place));
+            if !allowed && names(&path, kept) {
+                say(line, &kept.join("::"), &format!("is kept to {places:?}"));
+            }
+        }
+        if PURE.contains(&own.as_str()) {
+            for impure in IMPURE {
+                // What is kept from everybody but a few is told above.
+                if names(&path, impure) && KEPT.iter().all(|(kept, _)| *kept != impure) {
+                    say(line, &impure.join("::"), "has no place in what is pure");
+                }
+            }
+        }
+    }
+    broken
+}
+
+/// The part that a file belongs to: `src/chat/desk/mod.rs` to `chat`, `src/app.rs` to `app`.
+fn part(file: &str) -> String {
+    let inner = file.strip_prefix("src/").unwrap_or(file);
+    let first = inner.split('/').next().unwrap_or_default();
+    first.strip_suffix(".rs").unwrap_or(first).to_owned()
+}
+
+/// Tests beside the code may look wherever they like.
+fn is_tests(file: &str) -> bool {
+    file.ends_with("/tests.rs") || file.contains("/tests/") || file.ends_with("/scripted.rs")
+}
+
+/// The part of the crate that a path leads to, where it is one of ours.
+fn ours(file: &str, path: &[String]) -> Option<String> {
+    let head = path.first()?.as_str();
+    let at = match head {
+        "crate" => 1,
+        "couplet" if file == "src/main.rs" => 1,
+        "super" => {
+            let ups = path.iter().take_while(|word| *word == "super").count();
+            if ups < depth(file) {
+                return None;
+            }
+            ups
+        }
+        _ => return None,
+    };
+    let named = path.get(at)?;
+    MAY_NAME.iter().any(|(part, _)| part == named).then(|| named.clone())
+}
+
+/// How many modules deep a file is.
+fn depth(file: &str) -> usize {
+    let inner = file.strip_prefix("src/").unwrap_or(file);
+    let inner =
+        inner.strip_suffix("/mod.rs").or_else(|| inner.strip_suffix(".rs")).unwrap_or(inner);
+    inner.split('/').count()
+}
+
+fn names(path: &[String], wanted: &[&str]) -> bool {
+    // The name of a crate, or a keyword, counts where a path begins with it; a type's anywhere.
+    match wanted {
+        [word] if word.chars().all(|c| c.is_ascii_lowercase() || c == '_') => {
+            path.first().is_some_and(|first| first == word)
+        }
+        _ => path.windows(wanted.len()).any(|part| part == wanted),
+    }
+}
+
+/// A word or a sign of a source, with its line.
+type Token = (usize, String);
+
+/// Words, `::` and single signs; without comments, strings, characters and lifetimes.
+fn tokens(source: &str) -> Vec<Token> {
+    let chars: Vec<char> = source.chars().collect();
+    let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (mut tokens, mut i, mut line) = (Vec::new(), 0, 1);
+    while i < chars.len() {
+        let start = i;
+        match at(i) {
+            '/' if at(i + 1) == '/' => {
+                while i < chars.len() && at(i) != '\n' {
+                    i += 1;
+                }
+            }
+            '/' if at(i + 1) == '*' => {
+                let mut open = 1;
+                i += 2;
+                while i < chars.len() && open > 0 {
+                    match (at(i), at(i + 1)) {
+                        ('/', '*') => (open, i) = (open + 1, i + 2),
+                        ('*', '/') => (open, i) = (open - 1, i + 2),
+                        _ => i += 1,
+                    }
+                }
+            }
+            '"' => i = string_end(&chars, i),
+            '\'' if at(i + 1) == '\\' => {
+                i += 3;
+                while i < chars.len() && at(i) != '\'' {
+                    i += 1;
+                }
+                i += 1;
+            }
+            '\'' if at(i + 2) == '\'' => i += 3,
+            '\'' => {
+                i += 1;
+                while is_word(at(i)) {
+                    i += 1;
+                }
+            }
+            c if is_word(c) => {
+                while is_word(at(i)) {
+                    i += 1;
+                }
+                let word: String = chars[start..i].iter().collect();
+                let raw = matches!(word.as_str(), "r" | "br" | "cr");
+                match at(i) {
+                    '#' | '"' if raw && raw_end(&chars, i).is_some() => {
+                        i = raw_end(&chars, i).unwrap_or(i);
+                    }
+                    '"' if matches!(word.as_str(), "b" | "c") => i = string_end(&chars, i),
+                    _ => tokens.push((line, word)),
+                }
+            }
+            ':' if at(i + 1) == ':' => {
+                tokens.push((line, "::".to_owned()));
+                i += 2;
+            }
+            c => {
+                if !c.is_whitespace() {
+                    tokens.push((line, c.to_string()));
+                }
+                i += 1;
+            }
+        }
+        line += chars[start..i.min(chars.len())].iter().filter(|c| **c == '\n').count();
+    }
+    tokens
+}
+
+fn string_end(chars: &[char], from: usize) -> usize {
+    let mut i = from + 1;
+    while i < chars.len() && chars[i] != '"' {
+        i += if chars[i] == '\\' { 2 } else { 1 };
+    }
+    i + 1
+}
+
+/// The end of a raw string whose `#`s or quote begin here; none where it is a raw word.
+fn raw_end(chars: &[char], from: usize) -> Option<usize> {
+    let hashes = chars[from..].iter().take_while(|c| **c == '#').count();
+    if chars.get(from + hashes) != Some(&'"') {
+        return None;
+    }
+    let mut end = from + hashes + 1;
+    while end < chars.len() {
+        let closing = chars[end + 1..].iter().take_while(|c| **c == '#').count();
+        if chars[end] == '"' && closing >= hashes {
+            return Some(end + 1 + hashes);
+        }
+        end += 1;
+    }
+    Some(end)
+}
+
+/// Takes out `#[cfg(test)] mod … { … }`.
+fn without_tests(tokens: &mut Vec<Token>) {
+    const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
+    let mut from = 0;
+    while let Some(at) = find(tokens, from, &MARK) {
+        let body = tokens[at..].iter().position(|(_, t)| t == "{" || t == ";").map(|n| at + n);
+        let Some(body) = body else { return };
+        from = at + MARK.len();
+        let is_module = tokens[from..body].iter().any(|(_, t)| t == "mod");
+        if !is_module || tokens[body].1 == ";" {
+            continue;
+        }
+        let mut open = 0;
+        let end = tokens[body..].iter().position(|(_, token)| {
+            open += i32::from(token == "{") - i32::from(token == "}");
+            open == 0
+        });
+        tokens.drain(at..end.map_or(tokens.len(), |end| body + end + 1));
+        from = at;
+    }
+}
+
+fn find(tokens: &[Token], from: usize, wanted: &[&str]) -> Option<usize> {
+    let rest = tokens.get(from..)?;
+    let here = rest
+        .windows(wanted.len())
+        .position(|part| part.iter().zip(wanted).all(|((_, token), word)| token == word));
+    here.map(|at| from + at)
+}
+
+/// Every path, with groups (`a::{b, c::d}`) written out.
+fn paths(tokens: &[Token]) -> Vec<(usize, Vec<String>)> {
+    let mut found = Vec::new();
+    let mut i = 0;
+    while i < tokens.len() {
+        let before =
+            i.checked_sub(1).and_then(|at| tokens.get(at)).map(|(_, token)| token.as_str());
+        if is_word(&tokens[i].1) && !matches!(before, Some(".")) {
+            i = path(tokens, i, &[], &mut found);
+        } else {
+            i += 1;
+        }
+    }
+    found
+}
+
+/// Reads one path from its first word on; says where it ends.
+fn path(
+    tokens: &[Token],
+    from: usize,
+    prefix: &[String],
+    found: &mut Vec<(usize, Vec<String>)>,
+) -> usize {
+    let token = |i: usize| tokens.get(i).map_or("", |(_, token)| token.as_str());
+    let (mut whole, mut i) = (prefix.to_vec(), from);
+    whole.push(tokens[from].1.clone());
+    i += 1;
+    while token(i) == "::" {
+        if token(i + 1) == "{" {
+            i += 2;
+            while i < tokens.len() && token(i) != "}" {
+                i = if is_word(token(i)) { path(tokens, i, &whole, found) } else { i + 1 };
+                if token(i) == "as" {
+                    i += 2;
+                }
+            }
+            return i + 1;
+        }
+        if !is_word(token(i + 1)) {
+            break;
+        }
+        whole.push(token(i + 1).to_owned());
+        i += 2;
+    }
+    found.push((tokens[from].0, whole));
+    i
+}
+
+fn is_word(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+// ---- documents ----
+
+fn documents() -> Vec<PathBuf> {
+    let mut all = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    all.extend(["CONTRIBUTING.md", "widget/README.md"].map(|file| root().join(file)));
+    let docs = fs::read_dir(root().join("docs")).expect("docs/ is there");
+    all.extend(docs.map(|entry| entry.expect("an entry").path()));
+    all.retain(|file| file.extension().is_some_and(|ext| ext == "md") && file.exists());
+    all
+}
+
+/// The lines of a document that are not code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut code = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        code ^= fence;
+        !code && !fence
+    })
+}
+
+/// Where a document's links lead, but for those that lead out.
+fn links(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in prose(text) {
+        let plain: String = line.split('`').step_by(2).collect::<Vec<_>>().join("`");
+        let mut rest = plain.as_str();
+        while let Some((_, after)) = rest.split_once("](") {
+            let (link, behind) = after.split_once(')').unwrap_or((after, ""));
+            if !link.contains("://") && !link.starts_with("mailto:") {
+                found.push(link.to_owned());
+            }
+            rest = behind;
+        }
+    }
+    found
+}
+
+/// The names that a document's headings can be linked by.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let heads = prose(text).filter(|line| line.starts_with('#'));
+    let heads = heads.map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    let kept = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
+    heads
+        .map(|head| head.chars().filter(|c| kept(*c)).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
+/// `section.key` of every key that the example shows, set or not.
+fn example_keys(toml: &str) -> BTreeSet<String> {
+    let mut section = String::new();
+    let mut keys = BTreeSet::new();
+    for line in toml.lines() {
+        let line = line.strip_prefix("#:").unwrap_or(line).trim();
+        if line.starts_with('[') {
+            section = line.trim_matches(['[', ']']).to_owned();
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            keys.insert(format!("{section}.{key}"));
+        }
+    }
+    keys
+}
+
+/// The keys in the first column of the guide's tables of settings.
+fn guide_keys(guide: &str) -> BTreeSet<String> {
+    const SECTIONS: [&str; 7] = ["http", "admin", "database", "cache", "links", "limits", "log"];
+    let first = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    first
+        .filter_map(|(key, _)| {
+            let (section, name) = key.split_once('.')?;
+            let is_key = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            (is_key && SECTIONS.contains(&section)).then(|| key.to_owned())
+        })
+        .collect()
+}
+
+// ---- files ----
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// A file's path from the root.
+fn name(file: &Path) -> String {
+    let mut name = String::new();
+    let inner = file.strip_prefix(root()).unwrap_or(file);
+    for part in inner.components() {
+        let slash = if name.is_empty() { "" } else { "/" };
+        let _ = write!(name, "{slash}{}", part.as_os_str().to_string_lossy());
+    }
+    name
+}
+
+/// Every source below a folder, in order.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}

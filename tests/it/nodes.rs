@@ -1,0 +1,67 @@
+//! Two nodes over one database and one Redis: any node serves any customer, and when the owner of
+//! the link goes in order, the other goes on within a second.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::agent::bare;
+use crate::support::customer::Customer;
+use crate::support::gateway::{Gateway, Ground, Server, TENANT};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_of_the_node_that_does_not_own_the_link() {
+    let mut gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
+    let alice = gateway.agent("alice").await;
+    let node = gateway.node().await;
+
+    // Through the other node: refused for as long as it does not know the owner, then as ever.
+    let mut customer = Customer::arrive(node.address, TENANT).await;
+    let ack = until_taken(&mut customer, "m1", "Hello?").await;
+    assert_eq!(ack["seq"], 1);
+    customer.find(|frame| frame["type"] == "state" && frame["state"] == "waiting").await;
+    let offer = alice.message_of("Hello?").await;
+    let chat = bare(&offer).to_owned();
+    alice.send(&chat, "Good morning.").await;
+    let answer = customer.find(|frame| frame["text"] == "Good morning.").await;
+    assert_eq!(answer["seq"], 3);
+    customer.find(|frame| frame["state"] == "active").await;
+    alice.perform(json!({"do": "chatstate", "to": chat, "state": "composing"})).await;
+    customer.until("typing").await;
+
+    // A second tab on the first node sees the same log.
+    let mut tab = customer.return_as(gateway.address, None).await;
+    assert_eq!(tab.caught_up().await.len(), 3);
+    customer.acked("m2", "From the first tab").await;
+    let entry = tab.until("entry").await;
+    assert_eq!((&entry["seq"], &entry["text"]), (&json!(4), &json!("From the first tab")));
+
+    // The owner goes in order; the other node is the owner before a second is over.
+    let going = Instant::now();
+    gateway.stop_first().await;
+    let stopped = going.elapsed();
+    let ack = until_taken(&mut customer, "m3", "Still there?").await;
+    let away = going.elapsed() - stopped;
+    assert_eq!(ack["seq"], 5);
+    assert!(away < Duration::from_secs(2), "nobody owned the link for {away:?}");
+    alice.message_of("Still there?").await;
+    alice.send(&chat, "Still here.").await;
+    customer.find(|frame| frame["text"] == "Still here." && frame["seq"] == 6).await;
+
+    node.end().await;
+    gateway.end().await;
+}
+
+/// Says something again, as the widget does, as long as the answer is `unavailable`.
+async fn until_taken(customer: &mut Customer, id: &str, text: &str) -> serde_json::Value {
+    loop {
+        customer.write(id, text).await;
+        let answer = customer.find(|frame| frame["id"] == id || frame["for"] == id).await;
+        if answer["type"] == "ack" {
+            return answer;
+        }
+        assert_eq!(answer["code"], "unavailable", "{answer}");
+        let wait = answer["retry_after_ms"].as_u64().expect("it says when to try again");
+        tokio::time::sleep(Duration::from_millis(wait.min(100))).await;
+    }
+}

@@ -1,0 +1,238 @@
+//! Servers that are away at the start, go away, or know us not: each has its clear word, none ends
+//! the gateway, and all works once they are back.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+use url::Url;
+
+use crate::support::customer::Customer;
+use crate::support::fault::{OwnProsody, Way};
+use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
+use crate::support::seat::{Bystanders, Seat, spoken};
+use crate::support::servers::servers;
+
+/// What a node says of a part of it.
+async fn until_part(gateway: &Gateway, part: &str, works: bool) -> Value {
+    gateway.until_parts(|answer| answer["parts"][part] == works).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_xmpp_server() {
+    let own = OwnProsody::start().await;
+    own.kill();
+    let plan = Plan::on(own.xmpp.clone(), "c", Ground::Embedded, "").await;
+    let account = plan.account("alice");
+    plan.employ(&format!("{account}@{}", own.xmpp.host), "alice").await;
+    let link = format!("link {}", plan.domain);
+    let gateway = plan.launch().await;
+
+    // Down at the start: the process lives and says what is missing; what customers say is kept.
+    assert_eq!(gateway.get("/healthz").await.status(), 200);
+    let parts = gateway.until_ready(false).await;
+    assert_eq!(
+        (&parts["parts"][&link], &parts["parts"]["database"]),
+        (&json!(false), &json!(true))
+    );
+    let mut ann = gateway.customer().await;
+    assert_eq!(ann.insisted("m1", "Is anyone in?").await["seq"], 1);
+    own.start_again().await;
+    until_part(&gateway, &link, true).await;
+    let mut alice = Seat::login(&own.xmpp, &account).await;
+    alice.show("").await;
+    let chat = alice.accept(&mut ann, "Is anyone in?").await;
+
+    // Killed in the middle: what is said meanwhile is stored, and reaches the agent afterwards.
+    own.kill();
+    let parts = gateway.until_ready(false).await;
+    assert_eq!(parts["parts"][&link], false);
+    ann.acked("m2", "Hello?").await;
+    ann.acked("m3", "Still there?").await;
+    own.start_again().await;
+    let mut alice = Seat::login(&own.xmpp, &account).await;
+    alice.confirms = false;
+    alice.show("").await;
+    let ids: Vec<_> = [alice.hears("Hello?").await, alice.hears("Still there?").await]
+        .iter()
+        .map(|el| el.attr("id").unwrap().to_owned())
+        .collect();
+    let said: Vec<_> = alice.so_far().await.iter().filter_map(spoken).collect();
+    assert!(
+        !said.iter().any(|text| text == "Is anyone in?"),
+        "she has confirmed that one: {said:?}"
+    );
+
+    // Her client has taken them in silence when the server dies again: under the same ids they come.
+    own.kill();
+    gateway.until_ready(false).await;
+    own.start_again().await;
+    let mut alice = Seat::login(&own.xmpp, &account).await;
+    alice.show("").await;
+    for (id, text) in ids.iter().zip(["Hello?", "Still there?"]) {
+        assert_eq!(alice.hears(text).await.attr("id"), Some(&**id));
+    }
+    ann.find(|frame| frame["type"] == "receipt" && frame["delivered"] == 5).await;
+    alice.say(&chat, "Sorry for that.").await;
+    assert_eq!(ann.find(|frame| frame["type"] == "entry").await["text"], "Sorry for that.");
+
+    // Frozen: the customer does not notice, and everything comes once, in order.
+    own.freeze();
+    for number in 4..=8 {
+        ann.acked(&format!("m{number}"), &format!("Line {number}")).await;
+    }
+    own.thaw();
+    alice.hears("Line 8").await;
+    let said: Vec<_> = alice.so_far().await.iter().filter_map(spoken).collect();
+    let lines: Vec<_> = said.iter().filter(|text| text.starts_with("Line")).collect();
+    assert_eq!(lines, ["Line 4", "Line 5", "Line 6", "Line 7"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database() {
+    let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
+    let mut url = plan.url();
+    let mut way = Way::to(url.port().unwrap());
+    url.set_port(Some(way.address.port())).unwrap();
+    plan.configure(url.as_str(), "memory://", "");
+    let alice = plan.seat("alice").await;
+    let gateway = plan.launch().await;
+
+    // Down at the start: the process lives, and says so to whoever asks.
+    assert_eq!(gateway.get("/healthz").await.status(), 200);
+    until_part(&gateway, "database", false).await;
+    way.open();
+    gateway.until_ready(true).await;
+    let mut two = Bystanders::meet(gateway.customer().await, alice).await;
+    two.go_on().await;
+    let known = two.customer.token();
+
+    // Gone in the middle: nothing is acked, who comes is told when to come again.
+    way.close().await;
+    two.customer.write("kept", "Do you read me?").await;
+    let parts = until_part(&gateway, "database", false).await;
+    assert_eq!(parts["ready"], false);
+    let hello = async |mut hello: Value| {
+        let mut late = Customer::bare(gateway.address, TENANT).await;
+        hello["type"] = "hello".into();
+        late.say(hello).await;
+        let bye = late.next().await;
+        assert_eq!((&bye["type"], &bye["reason"]), (&json!("bye"), &json!("unavailable")));
+        assert!(bye["reconnect_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{bye}");
+        assert_eq!(late.close_code().await, Some(1011));
+    };
+    let config = async {
+        let refused = gateway.get("/v1/bolt/config").await;
+        assert_eq!(refused.status(), 503);
+        assert!(refused.headers().contains_key("retry-after"));
+        assert_eq!(refused.headers()["content-type"], "application/problem+json");
+    };
+    let history = async {
+        two.customer.say(json!({"type": "history", "id": "h1"})).await;
+        let error = two.customer.find(|frame| frame["for"] == "h1").await;
+        assert_eq!(error["code"], "unavailable");
+        assert!(error["retry_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{error}");
+    };
+    let asked = Instant::now();
+    tokio::join!(hello(json!({})), hello(json!({"session": known})), config, history);
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+
+    // And back: what was said under an id is said again under it, and exists once.
+    way.open();
+    let ack = two.customer.insisted("kept", "Do you read me?").await;
+    assert_eq!(ack["seq"], 6, "{ack}");
+    two.seat.hears("Do you read me?").await;
+    gateway.until_ready(true).await;
+    two.seat.say(&two.chat, "Loud and clear.").await;
+    let answer = two.customer.find(|frame| frame["text"] == "Loud and clear.").await;
+    assert_eq!(answer["seq"], 7);
+    let said: Vec<_> = two.seat.so_far().await.iter().filter_map(spoken).collect();
+    assert!(!said.iter().any(|text| text == "Do you read me?"), "{said:?}");
+    gateway.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cache() {
+    let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
+    let redis = Url::parse(&servers().redis.url).unwrap();
+    let mut way = Way::to(redis.port().unwrap());
+    let cache = format!("redis://{}", way.address);
+    plan.configure(plan.url().as_str(), &cache, "[limits]\nmessage_burst = 1000\n");
+    let alice = plan.seat("alice").await;
+    let gateway = plan.launch().await;
+
+    // Away at the start: it is said, and one node alone does not need it.
+    assert_eq!(gateway.get("/healthz").await.status(), 200);
+    assert_eq!(gateway.until_ready(true).await["parts"]["cache"], false);
+    let mut two = Bystanders::meet(gateway.customer().await, alice).await;
+    two.go_on().await;
+    way.open();
+    until_part(&gateway, "cache", true).await;
+
+    // Silent for a while, then gone: nobody who talks notices.
+    way.freeze(true);
+    for works in [false, true] {
+        let turned = until_part(&gateway, "cache", works);
+        tokio::pin!(turned);
+        loop {
+            let begun = Instant::now();
+            two.go_on().await;
+            assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+            if tokio::time::timeout(Duration::from_millis(50), &mut turned).await.is_ok() {
+                break;
+            }
+        }
+        way.freeze(false);
+    }
+    way.close().await;
+    until_part(&gateway, "cache", false).await;
+    two.go_on().await;
+    assert_eq!(gateway.until_ready(true).await["parts"]["cache"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_secrets() {
+    // Of the database.
+    let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
+    let mut url = plan.url();
+    url.set_password(Some("hunter2")).unwrap();
+    plan.configure(url.as_str(), "memory://", "");
+    let line = checked(&plan, "database").await;
+    assert!(line.contains("FAILED") && line.contains("refuses user and password"), "{line}");
+    let gateway = plan.launch().await;
+    until_part(&gateway, "database", false).await;
+    assert_eq!(gateway.get("/healthz").await.status(), 200);
+    let refused = gateway.get("/v1/acme/config").await;
+    assert_eq!(refused.status(), 503);
+    let body = refused.text().await.unwrap();
+    assert!(!body.contains("hunter2") && !body.contains("root"), "{body}");
+    gateway.end().await;
+
+    // Of the XMPP server.
+    let mut plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
+    plan.xmpp.secret = "hunter2".to_owned();
+    plan.configure(plan.url().as_str(), "memory://", "");
+    let name = format!("link {}", plan.domain);
+    let line = checked(&plan, &name).await;
+    assert!(line.contains("FAILED") && line.contains("secret"), "{line}");
+    let gateway = plan.launch().await;
+    let mut ann = gateway.customer().await;
+    ann.insisted("m1", "Is anyone in?").await;
+    let parts = gateway.until_ready(false).await;
+    assert_eq!(
+        (&parts["parts"][&name], &parts["parts"]["database"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(gateway.get("/healthz").await.status(), 200);
+}
+
+/// What `couplet check` says of a part.
+async fn checked(plan: &Plan, name: &str) -> String {
+    let mut check = Command::new(env!("CARGO_BIN_EXE_couplet"));
+    check.args(["check", "--config"]).arg(&plan.config);
+    let done = check.env_clear().output().await.unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    let out = String::from_utf8(done.stdout).unwrap();
+    assert!(!out.contains("hunter2"), "{out}");
+    out.lines().find(|line| line.starts_with(name)).expect("a line for each").to_owned()
+}

@@ -1,0 +1,155 @@
+//! Servers that are away, go away, or say nothing for a while.
+#![allow(dead_code, reason = "each test needs some of it")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::process::Command;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::servers::Xmpp;
+
+/// A Prosody of a test's own.
+pub(crate) struct OwnProsody {
+    pub(crate) xmpp: Xmpp,
+    folder: TempDir,
+}
+
+impl OwnProsody {
+    /// Starts one.
+    pub(crate) async fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        servers_sh(&folder, &[]).await;
+        let told = std::fs::read_to_string(folder.path().join("server.json")).unwrap();
+        Self { xmpp: serde_json::from_str(&told).unwrap(), folder }
+    }
+
+    /// Kills it, as a power cut does.
+    pub(crate) fn kill(&self) {
+        self.signal("-KILL");
+    }
+
+    /// Stops it in the middle of whatever it does, until it is thawed.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// See [`freeze`](Self::freeze).
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Starts it again where it was, with its accounts.
+    pub(crate) async fn start_again(&self) {
+        let _ = std::fs::remove_file(self.pid());
+        let ports = [self.xmpp.c2s, self.xmpp.component, self.xmpp.http];
+        servers_sh(&self.folder, &ports.map(|port| port.to_string())).await;
+    }
+
+    fn pid(&self) -> PathBuf {
+        self.folder.path().join("prosody.pid")
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.pid()).unwrap_or_default();
+        let mut kill = std::process::Command::new("kill");
+        let _ = kill.args([signal, pid.trim()]).stderr(Stdio::null()).status();
+    }
+}
+
+impl Drop for OwnProsody {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+async fn servers_sh(folder: &TempDir, ports: &[String]) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers.sh");
+    let mut command = Command::new(script);
+    command.args(["prosody", "start"]).arg(folder.path()).args(ports).stdin(Stdio::null());
+    assert!(command.status().await.unwrap().success(), "the server starts");
+}
+
+/// A way to a server that can be closed, as if nothing listened there, and frozen, as if the
+/// server had fallen asleep. Closed at first.
+pub(crate) struct Way {
+    pub(crate) address: SocketAddr,
+    target: SocketAddr,
+    /// Keeps the port while nobody listens there.
+    bound: Option<TcpSocket>,
+    carrying: Option<JoinHandle<()>>,
+    frozen: watch::Sender<bool>,
+}
+
+impl Way {
+    /// A closed way to a server on loopback.
+    pub(crate) fn to(port: u16) -> Self {
+        let bound = bind(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let address = bound.local_addr().unwrap();
+        let target = SocketAddr::from(([127, 0, 0, 1], port));
+        let frozen = watch::Sender::new(false);
+        Self { address, target, bound: Some(bound), carrying: None, frozen }
+    }
+
+    /// Lets connections through.
+    pub(crate) fn open(&mut self) {
+        let listener = self.bound.take().expect("it is closed").listen(128).unwrap();
+        self.carrying = Some(tokio::spawn(carry(listener, self.target, self.frozen.subscribe())));
+    }
+
+    /// Cuts every connection and lets no further one through.
+    pub(crate) async fn close(&mut self) {
+        let carrying = self.carrying.take().expect("it is open");
+        carrying.abort();
+        let _ = carrying.await;
+        self.bound = Some(bind(self.address));
+    }
+
+    /// Nothing gets through, nor is anything cut.
+    pub(crate) fn freeze(&self, frozen: bool) {
+        self.frozen.send_replace(frozen);
+    }
+}
+
+fn bind(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
+async fn carry(listener: TcpListener, target: SocketAddr, frozen: watch::Receiver<bool>) {
+    let frozen = Arc::new(frozen);
+    let mut carried = JoinSet::new();
+    loop {
+        let (near, _) = listener.accept().await.unwrap();
+        let frozen = frozen.clone();
+        carried.spawn(async move {
+            let Ok(far) = TcpStream::connect(target).await else { return };
+            let _ = (near.set_nodelay(true), far.set_nodelay(true));
+            let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+            tokio::select! {
+                () = pass(near_in, far_out, &frozen) => {}
+                () = pass(far_in, near_out, &frozen) => {}
+            }
+        });
+    }
+}
+
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, frozen: &watch::Receiver<bool>) {
+    let mut frozen = frozen.clone();
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let _ = frozen.wait_for(|frozen| !frozen).await;
+        if to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}

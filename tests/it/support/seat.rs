@@ -1,0 +1,211 @@
+//! An agent's seat: a client made of little that does what an agent does, stanza by stanza. Quicker
+//! to be there than a whole client, and it may write what no client would.
+#![allow(dead_code, reason = "each test needs some of it")]
+
+use std::collections::VecDeque;
+
+use xmpp_parsers::minidom::Element;
+
+use super::customer::{Customer, PATIENCE};
+use super::servers::Xmpp;
+use super::xmpp_client::Client;
+pub(crate) use super::xmpp_client::body;
+
+const RECEIPTS: &str = "urn:xmpp:receipts";
+const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
+
+/// See the module.
+pub(crate) struct Seat {
+    pub(crate) jid: String,
+    /// Whether messages are confirmed as clients do (XEP-0184).
+    pub(crate) confirms: bool,
+    client: Client,
+    /// Came while something else was waited for.
+    kept: VecDeque<Element>,
+    numbered: u64,
+}
+
+impl Seat {
+    /// Registers an account where there is none, and logs in.
+    pub(crate) async fn login(server: &Xmpp, name: &str) -> Self {
+        let client = Client::login(server, name, "seat").await;
+        let jid = client.jid.clone();
+        Self { jid, confirms: true, client, kept: VecDeque::new(), numbered: 0 }
+    }
+
+    /// Sets the availability: empty, `away`, `dnd`, `unavailable`….
+    pub(crate) async fn show(&mut self, show: &str) {
+        let xml = match show {
+            "" => "<presence/>".to_owned(),
+            "unavailable" => "<presence type='unavailable'/>".to_owned(),
+            show => format!("<presence><show>{show}</show></presence>"),
+        };
+        self.client.write(&xml).await;
+    }
+
+    /// Writes what is given, as it is.
+    pub(crate) async fn write(&mut self, xml: &str) {
+        self.client.write(xml).await;
+    }
+
+    /// Says something with a receipt asked for; the stanza's id.
+    pub(crate) async fn say(&mut self, to: &str, text: &str) -> String {
+        let id = self.fresh();
+        self.say_as(&id, to, text).await;
+        id
+    }
+
+    /// The same under an id.
+    pub(crate) async fn say_as(&mut self, id: &str, to: &str, text: &str) {
+        let text = text.replace('&', "&amp;").replace('<', "&lt;");
+        let more = format!("<body>{text}</body><request xmlns='{RECEIPTS}'/>");
+        self.write(&format!("<message type='chat' id='{id}' to='{to}'>{more}</message>")).await;
+    }
+
+    /// An id not used before.
+    pub(crate) fn fresh(&mut self) -> String {
+        self.numbered += 1;
+        format!("s{}", self.numbered)
+    }
+
+    /// Asks something; the answer, an error too.
+    pub(crate) async fn ask(&mut self, to: &str, query: &str) -> Element {
+        let id = self.fresh();
+        self.write(&format!("<iq type='get' id='{id}' to='{to}'>{query}</iq>")).await;
+        self.find("an answer", |el| el.name() == "iq" && el.attr("id") == Some(&id)).await
+    }
+
+    /// The next stanza like this; those before it are kept for later.
+    pub(crate) async fn find(&mut self, what: &str, wanted: impl Fn(&Element) -> bool) -> Element {
+        if let Some(at) = self.kept.iter().position(&wanted) {
+            return self.kept.remove(at).unwrap();
+        }
+        let search = async {
+            loop {
+                let element = self.client.next().await;
+                react(&mut self.client, &element, self.confirms).await;
+                if wanted(&element) {
+                    return element;
+                }
+                self.kept.push_back(element);
+            }
+        };
+        match tokio::time::timeout(PATIENCE, search).await {
+            Ok(found) => found,
+            Err(_) => {
+                let kept: Vec<String> = self.kept.iter().map(String::from).collect();
+                panic!("{}: {what} did not come; what came: {kept:#?}", self.jid)
+            }
+        }
+    }
+
+    /// The next message with exactly this text.
+    pub(crate) async fn hears(&mut self, text: &str) -> Element {
+        self.find(text, |el| spoken(el).as_deref() == Some(text)).await
+    }
+
+    /// The next message whose text contains this.
+    pub(crate) async fn hears_of(&mut self, part: &str) -> Element {
+        self.find(part, |el| spoken(el).is_some_and(|text| text.contains(part))).await
+    }
+
+    /// The next text from an address.
+    pub(crate) async fn answer_from(&mut self, bare: &str) -> String {
+        let found = self.find(bare, |el| body(el).is_some() && self::bare(el) == bare).await;
+        body(&found).unwrap_or_default()
+    }
+
+    /// The condition and the text of the error that came back for a stanza.
+    pub(crate) async fn error_for(&mut self, id: &str) -> (String, String) {
+        let answers = |el: &Element| el.attr("type") == Some("error") && el.attr("id") == Some(id);
+        condition(&self.find(&format!("an error for {id}"), answers).await)
+    }
+
+    /// Waits for the receipt for a stanza.
+    pub(crate) async fn receipt_for(&mut self, id: &str) {
+        self.find(&format!("a receipt for {id}"), |el| {
+            el.get_child("received", RECEIPTS).is_some_and(|of| of.attr("id") == Some(id))
+        })
+        .await;
+    }
+
+    /// Every stanza that has come by now: all that was under way before the server answers a ping.
+    pub(crate) async fn so_far(&mut self) -> Vec<Element> {
+        let host = self.jid.split('@').next_back().unwrap().to_owned();
+        self.ask(&host, "<ping xmlns='urn:xmpp:ping'/>").await;
+        self.kept.drain(..).collect()
+    }
+
+    /// Answers the first message of a customer who waits, and so accepts him: the address of the
+    /// chat, once the customer knows that he is served.
+    pub(crate) async fn accept(&mut self, customer: &mut Customer, first: &str) -> String {
+        let offer = self.hears(first).await;
+        let chat = bare(&offer).to_owned();
+        let id = self.say(&chat, "Good morning.").await;
+        self.receipt_for(&id).await;
+        customer.find(|frame| frame["text"] == "Good morning.").await;
+        chat
+    }
+}
+
+/// What any client does by itself.
+async fn react(client: &mut Client, element: &Element, confirms: bool) {
+    let from = element.attr("from").unwrap_or_default();
+    if element.is("presence", "jabber:client") && element.attr("type") == Some("subscribe") {
+        client.write(&format!("<presence type='subscribed' to='{from}'/>")).await;
+    }
+    if let (true, Some(id)) = (confirms && spoken(element).is_some(), element.attr("id"))
+        && element.has_child("request", RECEIPTS)
+    {
+        let received = format!("<received xmlns='{RECEIPTS}' id='{id}'/>");
+        client.write(&format!("<message to='{from}' id='r-{id}'>{received}</message>")).await;
+    }
+}
+
+/// The text of a message that is no error.
+pub(crate) fn spoken(element: &Element) -> Option<String> {
+    body(element).filter(|_| element.attr("type") != Some("error"))
+}
+
+/// The bare JID a stanza came from.
+pub(crate) fn bare(element: &Element) -> &str {
+    element.attr("from").and_then(|from| from.split('/').next()).unwrap_or_default()
+}
+
+/// The condition and the text of an error stanza.
+pub(crate) fn condition(element: &Element) -> (String, String) {
+    let error = element.children().find(|child| child.name() == "error").expect("an error");
+    let text = error.get_child("text", STANZAS).map(Element::text).unwrap_or_default();
+    let condition = error.children().find(|child| child.has_ns(STANZAS) && child.name() != "text");
+    (condition.expect("a condition").name().to_owned(), text)
+}
+
+/// A customer and an agent in conversation, who must not notice what others do.
+pub(crate) struct Bystanders {
+    pub(crate) customer: Customer,
+    pub(crate) seat: Seat,
+    pub(crate) chat: String,
+    turns: u64,
+}
+
+impl Bystanders {
+    /// Begins their conversation.
+    pub(crate) async fn meet(mut customer: Customer, mut seat: Seat) -> Self {
+        customer.acked("first", "I only stand by.").await;
+        let chat = seat.accept(&mut customer, "I only stand by.").await;
+        Self { customer, seat, chat, turns: 0 }
+    }
+
+    /// Both say something, and both get it; the customer sees nothing else in between.
+    pub(crate) async fn go_on(&mut self) {
+        self.turns += 1;
+        let (asked, told) =
+            (format!("Question {}?", self.turns), format!("Answer {}.", self.turns));
+        let ack = self.customer.acked(&format!("turn{}", self.turns), &asked).await;
+        self.seat.hears(&asked).await;
+        self.seat.say(&self.chat, &told).await;
+        let entry = self.customer.until("entry").await;
+        assert_eq!(entry["text"], told.as_str());
+        assert_eq!(entry["seq"].as_u64(), ack["seq"].as_u64().map(|seq| seq + 1));
+    }
+}
