@@ -13,7 +13,7 @@ let visitors;
 let alice;
 
 before(async () => {
-  stage = await Stage.open({ agents: ['alice'] });
+  stage = await Stage.open({ agents: [['alice']] });
   visitors = await Visitors.open();
   alice = await Agent.login(visitors, stage, 'alice');
 });
@@ -93,7 +93,9 @@ test('from hello to close: words, ticks, typing, a reload in the middle', async 
   await alice.sees('⚙ The customer ended the conversation');
   await customer.isTold('This chat has ended');
   equal(await customer.page.locator('couplet-chat .note', { hasText: 'This chat has ended' }).count(), 2);
-  const conversations = (await stage.transcript()).map(({ entries }) => entries.map(({ kind, text }) => text ?? kind));
+  const conversations = (await stage.transcript()).map(({ entries }) =>
+    entries.map(({ kind, text }) => text ?? kind),
+  );
   deepEqual(conversations, [
     ['Do the notebooks lie flat?', 'joined', ...said.slice(1), 'Yes please.', 'closed'],
     ['One more thing', 'joined', 'Go ahead.', 'closed'],

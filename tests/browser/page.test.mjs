@@ -4,13 +4,19 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { Agent } from './support/converse.mjs';
 import { Shop } from './support/shop.mjs';
-import { Stage, TENANT } from './support/stage.mjs';
+import { Stage } from './support/stage.mjs';
 import { Visitors } from './support/visitors.mjs';
 import { Customer } from './support/widget.mjs';
 
 /** Boxes are where they come to rest. */
 const STILL = { reducedMotion: 'reduce' };
-const PHONE = { ...STILL, viewport: { width: 390, height: 844 }, deviceScaleFactor: 3, isMobile: true, hasTouch: true };
+const PHONE = {
+  ...STILL,
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 3,
+  isMobile: true,
+  hasTouch: true,
+};
 
 let shop;
 let stage;
@@ -19,7 +25,8 @@ let alice;
 
 before(async () => {
   shop = await Shop.open();
-  stage = await Stage.open({ agents: ['alice'], origins: [shop.url] });
+  const agents = [['alice'], ['bob', '--queue', 'binding', '--capacity', '1']];
+  stage = await Stage.open({ agents, queues: [['binding', 'Binding']], origins: [shop.url] });
   visitors = await Visitors.open();
   alice = await Agent.login(visitors, stage, 'alice');
 });
@@ -39,8 +46,6 @@ async function talk(customer, question, answer) {
 }
 
 test('places in the line, until somebody is there', async () => {
-  await stage.couplet('queue', 'add', '--tenant', TENANT, 'binding', '--name', 'Binding');
-  await stage.hire('bob', '--queue', 'binding', '--capacity', '1');
   const gateway = stage.url;
   const url = shop.page('/binding', { gateway, attributes: 'data-queue="binding"' });
   const first = await Customer.arrive(visitors, url);
@@ -70,7 +75,10 @@ test('places in the line, until somebody is there', async () => {
 test('a strict Content-Security-Policy is not touched', async () => {
   // As widget/README.md has it; Trusted Types on top, which the widget needs nothing for.
   const socket = stage.url.replace('http', 'ws');
-  const policy = `default-src 'none'; script-src ${stage.url}; connect-src ${stage.url} ${socket}; require-trusted-types-for 'script'; trusted-types 'none'`;
+  const policy = [
+    `default-src 'none'; script-src ${stage.url}; connect-src ${stage.url} ${socket}`,
+    "require-trusted-types-for 'script'; trusted-types 'none'",
+  ].join('; ');
   const customer = await Customer.arrive(visitors, shop.page('/strict', { gateway: stage.url, policy }));
   await customer.open();
   await talk(customer, 'Is it allowed here?', 'It is: https://halyard.example/strict');
@@ -95,7 +103,10 @@ const drawn = (customer) =>
       const name = `${at} ${element.localName}.${element.getAttribute('class')}`;
       const { x, y, width, height } = element.getBoundingClientRect();
       const style = getComputedStyle(element);
-      const lines = Array.from(style, (property) => `${name} ${property}: ${style.getPropertyValue(property)}`);
+      const lines = Array.from(
+        style,
+        (property) => `${name} ${property}: ${style.getPropertyValue(property)}`,
+      );
       return [`${name} at ${x} ${y} of ${width} ${height}`, ...lines];
     });
   });
@@ -119,7 +130,11 @@ test("a hostile page's style stays out, and the widget's stays in", async () => 
     [page('/plain', ''), page('/hostile', HOSTILE)].map((url) => Customer.arrive(visitors, url, STILL)),
   );
   const own = (customer) =>
-    customer.page.evaluate(() => ['h1', 'a', 'body > button, p > button'].map((name) => getComputedStyle(document.querySelector(name)).color));
+    customer.page.evaluate(() =>
+      ['h1', 'a', 'body > button, p > button'].map(
+        (name) => getComputedStyle(document.querySelector(name)).color,
+      ),
+    );
   await hostile.part('launcher').waitFor();
   const before = await own(hostile);
   for (const customer of [plain, hostile]) {
@@ -130,7 +145,10 @@ test("a hostile page's style stays out, and the widget's stays in", async () => 
   const [wanted, got] = [await drawn(plain), await drawn(hostile)];
   const plainly = new Set(wanted);
   ok(wanted.length > 5_000);
-  deepEqual(got.filter((line) => !plainly.has(line)), []);
+  deepEqual(
+    got.filter((line) => !plainly.has(line)),
+    [],
+  );
   deepEqual(await own(hostile), before);
   await talk(hostile, 'What is it like here?', 'Loud.');
 });

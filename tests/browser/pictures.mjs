@@ -15,7 +15,7 @@ const shoot = (page, name, clip) => page.screenshot({ path: `${folder}${name}.pn
 const still = { reducedMotion: 'reduce' };
 const phone = { ...still, viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
-const stage = await Stage.open({ agents: ['alice'], plainNames: true });
+const stage = await Stage.open({ agents: [['alice']], plainNames: true });
 const visitors = await Visitors.open();
 
 /** The conversation, up to where the agent is about to answer. */
@@ -23,8 +23,12 @@ async function talk(customer, alice) {
   await customer.open();
   await customer.says('Hello, do the notebooks really lie flat? I draw across both pages.');
   await alice.takes();
-  await alice.says('Good morning. They do, from the first page to the last: the sections are sewn, not glued.');
-  await customer.sees('Good morning. They do, from the first page to the last: the sections are sewn, not glued.');
+  await alice.says(
+    'Good morning. They do, from the first page to the last: the sections are sewn, not glued.',
+  );
+  await customer.sees(
+    'Good morning. They do, from the first page to the last: the sections are sewn, not glued.',
+  );
   await customer.says('Lovely 🙂 And the paper, does it take fountain pen ink?');
   await customer.ticked('fountain pen', 'read');
   await alice.says('It does, without feathering. Shall I put a sample sheet in with your order?');
@@ -51,7 +55,10 @@ await visitors.leave();
 // Both sides of one conversation, the one beside the other.
 const alice = await Agent.login(visitors, stage, 'alice');
 await alice.page.setViewportSize({ width: 804, height: 720 });
-const customer = await Customer.arrive(visitors, stage.url, { ...still, viewport: { width: 620, height: 720 } });
+const customer = await Customer.arrive(visitors, stage.url, {
+  ...still,
+  viewport: { width: 620, height: 720 },
+});
 await talk(customer, alice);
 await alice.types('Then a green Desk');
 await customer.isShownTyping('Alice is typing');
@@ -62,7 +69,10 @@ await both.setContent(`<style>
   body { display: flex; gap: 8px; margin: 0; padding: 8px; background: #d5d9d7; }
   img { display: block; border-radius: 8px; }
 </style><img src="${source(left)}"><img src="${source(right)}">`);
-await both.locator('img').last().evaluate((image) => image.decode());
+await both
+  .locator('img')
+  .last()
+  .evaluate((image) => image.decode());
 await shoot(both, 'conversation');
 await shoot(alice.page, 'agent');
 await customer.page.setViewportSize({ width: 1280, height: 800 });

@@ -10,7 +10,8 @@ const DOMAINS = 200;
 
 export function prosody() {
   const file = process.env.COUPLET_TEST_SERVERS;
-  if (!file) throw new Error('COUPLET_TEST_SERVERS names servers.json: run tests/run.sh, or tests/servers.sh start');
+  if (!file)
+    throw new Error('COUPLET_TEST_SERVERS names servers.json: run tests/run.sh, or tests/servers.sh start');
   return JSON.parse(readFileSync(file, 'utf8')).prosody;
 }
 
@@ -37,8 +38,12 @@ export function takeDomain(server) {
 export async function register(server, username, password) {
   const socket = connect(server.c2s, '127.0.0.1');
   socket.setTimeout(10_000, () => socket.destroy(new Error('the XMPP server does not answer')));
-  const head = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='${server.host}' version='1.0'>`;
-  const query = `<iq type='set' id='r'><query xmlns='jabber:iq:register'><username>${username}</username><password>${password}</password></query></iq>`;
+  const head =
+    "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' " +
+    `to='${server.host}' version='1.0'>`;
+  const query =
+    "<iq type='set' id='r'><query xmlns='jabber:iq:register'>" +
+    `<username>${username}</username><password>${password}</password></query></iq>`;
   socket.write(head);
   let heard = '';
   let asked = false;

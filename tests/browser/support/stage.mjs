@@ -2,7 +2,16 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,8 +28,11 @@ export const TENANT = 'demo';
 export const PASSWORD = 'secret';
 
 export class Stage {
-  /** Ready for customers; `agents` are hired. `origins` may embed the widget. */
-  static async open({ agents, origins = [], plainNames = false }) {
+  /**
+   * Ready for customers. `agents` are hired, each on the terms that `couplet agent add` takes; pages of
+   * `origins` may embed the widget.
+   */
+  static async open({ agents, queues = [], origins = [], plainNames = false }) {
     for (const needed of [couplet, converse]) {
       if (!existsSync(needed)) throw new Error(`${needed} is missing: tests/run.sh builds and installs it`);
     }
@@ -40,14 +52,25 @@ export class Stage {
     stage.#configure();
     await stage.couplet('migrate');
     const allowed = [stage.url, ...origins].flatMap((origin) => ['--origin', origin]);
-    await stage.couplet('tenant', 'add', TENANT, '--name', 'Halyard', '--link', stage.domain.name, ...allowed);
-    for (const agent of agents) await stage.hire(agent);
+    await stage.couplet(
+      'tenant',
+      'add',
+      TENANT,
+      '--name',
+      'Halyard',
+      '--link',
+      stage.domain.name,
+      ...allowed,
+    );
+    for (const [key, name] of queues)
+      await stage.couplet('queue', 'add', '--tenant', TENANT, key, '--name', name);
+    for (const [agent, ...terms] of agents) await stage.#hire(agent, terms);
     await stage.start();
     return stage;
   }
 
   /** An agent with an account, who serves once logged in. */
-  async hire(agent, ...terms) {
+  async #hire(agent, terms) {
     await register(this.server, this.account(agent), PASSWORD);
     const name = agent[0].toUpperCase() + agent.slice(1);
     await this.couplet('agent', 'add', '--tenant', TENANT, this.jid(agent), '--name', name, ...terms);
@@ -62,7 +85,10 @@ export class Stage {
     const site = join(this.folder, 'site');
     cpSync(join(root, 'deploy/demo/site'), site, { recursive: true });
     symlinkSync(converse, join(site, 'converse'));
-    const agent = { websocket: `ws://localhost:${this.server.http}/xmpp-websocket`, domain: this.server.host };
+    const agent = {
+      websocket: `ws://localhost:${this.server.http}/xmpp-websocket`,
+      domain: this.server.host,
+    };
     writeFileSync(join(site, 'agent.json'), JSON.stringify(agent));
   }
 

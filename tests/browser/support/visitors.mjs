@@ -35,7 +35,11 @@ export class Visitors {
   }
 
   async #someone(options) {
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
+    const context = await this.browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      locale: 'en-GB',
+      ...options,
+    });
     this.#contexts.push(context);
     return context;
   }

@@ -44,9 +44,12 @@ export class Customer {
 
   /** The log comes to hold exactly these messages, once each, in this order. */
   async seesAll(wanted) {
-    let seen;
-    const same = async () => isDeepStrictEqual((seen = await this.texts()), wanted);
-    await until('the log is whole', same).catch(() => deepEqual(seen.map(start), wanted.map(start)));
+    let seen = [];
+    const isWhole = async () => {
+      seen = await this.texts();
+      return isDeepStrictEqual(seen, wanted);
+    };
+    await until('the log is whole', isWhole).catch(() => deepEqual(seen.map(start), wanted.map(start)));
   }
 
   async isTold(words) {
@@ -67,7 +70,9 @@ export class Customer {
   /** One's own message has got so far: `sending sent delivered read`. */
   async ticked(text, state) {
     const words = this.page.locator('[data-part="text"]', { hasText: text });
-    await this.page.locator(`couplet-chat [data-part="message"][data-state="${state}"]`, { has: words }).waitFor();
+    await this.page
+      .locator(`couplet-chat [data-part="message"][data-state="${state}"]`, { has: words })
+      .waitFor();
   }
 }
 
