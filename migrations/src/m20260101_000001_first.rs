@@ -41,6 +41,7 @@ async fn links(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(shape.uuid("node"))
         .col(shape.number("epoch").not_null())
         .col(shape.number("lease_until").not_null())
+        .col(ColumnDef::new("stands").boolean().not_null())
         .col(shape.number("cursor_pos").not_null())
         // Rows up to here may have been removed; their positions are never given again.
         .col(shape.number("floor_pos").not_null())

@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use crate::chat::ids::NodeId;
 use crate::config::{Config, Link};
+use crate::ports::store::LinkOwner;
 
 use super::error::told;
 use super::output::{Output, columns};
@@ -65,8 +65,8 @@ async fn cache(config: &Config, backends: &dyn Backends) -> Checked {
 async fn probe(link: &Link, backends: &dyn Backends) -> Checked {
     let try_it = async {
         // A second stream would end the first on Prosody, and steal from it on ejabberd.
-        if let Some(node) = owner(link, backends).await {
-            return Ok(format!("node {node} holds it; not tried, so as not to disturb it"));
+        if let Some(LinkOwner { node, stands: true }) = owner(link, backends).await {
+            return Ok(format!("it stands, on node {node}"));
         }
         backends.probe(link).await?;
         Ok(format!("{} took the secret", link.server))
@@ -75,7 +75,7 @@ async fn probe(link: &Link, backends: &dyn Backends) -> Checked {
 }
 
 /// Who owns the link now, as far as the database can say.
-async fn owner(link: &Link, backends: &dyn Backends) -> Option<NodeId> {
+async fn owner(link: &Link, backends: &dyn Backends) -> Option<LinkOwner> {
     let store = backends.store().await.ok()?;
     store.owner(&link.domain).await.ok().flatten()
 }

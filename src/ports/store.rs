@@ -59,6 +59,15 @@ pub enum Lease {
     },
 }
 
+/// Who owns a link, and how it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkOwner {
+    /// The node.
+    pub node: NodeId,
+    /// Whether its stream stood at the last renewal.
+    pub stands: bool,
+}
+
 /// A link's ownership, on the database's clock.
 #[async_trait]
 pub trait Leases: Send + Sync + 'static {
@@ -69,13 +78,18 @@ pub trait Leases: Send + Sync + 'static {
         node: NodeId,
         ttl: Duration,
     ) -> Result<Lease, StoreError>;
-    /// Holds the lease for another `ttl`.
-    async fn renew(&self, link: &LinkDomain, epoch: Epoch, ttl: Duration)
-    -> Result<(), StoreError>;
+    /// Holds the lease for another `ttl`, and says whether the stream stands.
+    async fn renew(
+        &self,
+        link: &LinkDomain,
+        epoch: Epoch,
+        ttl: Duration,
+        stands: bool,
+    ) -> Result<(), StoreError>;
     /// Gives it up.
     async fn release(&self, link: &LinkDomain, epoch: Epoch) -> Result<(), StoreError>;
     /// Who owns the link now, where anyone does.
-    async fn owner(&self, link: &LinkDomain) -> Result<Option<NodeId>, StoreError>;
+    async fn owner(&self, link: &LinkDomain) -> Result<Option<LinkOwner>, StoreError>;
 }
 
 /// The log of a link and the views of it.

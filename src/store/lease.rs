@@ -17,7 +17,7 @@ use super::entity::link::{ActiveModel, Column, Entity, Model};
 use super::error::unavailable;
 use super::{SqlStore, begin, commit, sql};
 use crate::chat::ids::{Epoch, LinkDomain, NodeId};
-use crate::ports::store::{Lease, Leases, StoreError};
+use crate::ports::store::{Lease, Leases, LinkOwner, StoreError};
 
 /// The row of a link; none where it was never asked for.
 pub(super) async fn find(
@@ -67,6 +67,7 @@ pub(super) async fn ensure(
         node: Set(None),
         epoch: Set(0),
         lease_until: Set(0),
+        stands: Set(false),
         cursor_pos: Set(0),
         floor_pos: Set(0),
         revision: Set(0),
@@ -119,6 +120,7 @@ impl Leases for SqlStore {
                 .col_expr(Column::Node, Expr::value(Some(node.0)))
                 .col_expr(Column::Epoch, Expr::value(epoch))
                 .col_expr(Column::LeaseUntil, sql::now(&transaction).add(millis(ttl)))
+                .col_expr(Column::Stands, Expr::value(false))
                 .filter(Column::Id.eq(held.id))
                 .exec(&transaction)
                 .await
@@ -134,10 +136,12 @@ impl Leases for SqlStore {
         link: &LinkDomain,
         epoch: Epoch,
         ttl: Duration,
+        stands: bool,
     ) -> Result<(), StoreError> {
         self.within(async {
             let renewed = Entity::update_many()
                 .col_expr(Column::LeaseUntil, sql::now(&self.owner).add(millis(ttl)))
+                .col_expr(Column::Stands, Expr::value(stands))
                 .filter(Column::Domain.eq(link.as_str()))
                 .filter(Column::Epoch.eq(int(epoch.0)?))
                 .filter(Column::Node.is_not_null())
@@ -165,16 +169,19 @@ impl Leases for SqlStore {
         .await
     }
 
-    async fn owner(&self, link: &LinkDomain) -> Result<Option<NodeId>, StoreError> {
+    async fn owner(&self, link: &LinkDomain) -> Result<Option<LinkOwner>, StoreError> {
         self.within(async {
             let query = Entity::find()
                 .select_only()
-                .column(Column::Node)
+                .columns([Column::Node, Column::Stands])
                 .filter(Column::Domain.eq(link.as_str()))
                 .filter(Expr::col(Column::LeaseUntil).gt(sql::now(&self.read)));
-            let node: Option<Option<uuid::Uuid>> =
+            let held: Option<(Option<uuid::Uuid>, bool)> =
                 query.into_tuple().one(&self.read).await.map_err(unavailable)?;
-            Ok(node.flatten().map(NodeId))
+            let owner = |(node, stands): (Option<uuid::Uuid>, bool)| {
+                Some(LinkOwner { node: NodeId(node?), stands })
+            };
+            Ok(held.and_then(owner))
         })
         .await
     }

@@ -14,6 +14,8 @@ pub struct Model {
     pub epoch: i64,
     /// On the clock of the database.
     pub lease_until: i64,
+    /// Whether the owner's stream stood at the last renewal.
+    pub stands: bool,
     pub cursor_pos: i64,
     /// Rows up to here may have been removed; their positions are never given again.
     pub floor_pos: i64,

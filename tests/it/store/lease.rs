@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use couplet::chat::ids::Epoch;
-use couplet::ports::store::{Lease, Leases, StoreError};
+use couplet::ports::store::{Lease, Leases, LinkOwner, StoreError};
 
 use super::fixture::*;
 use crate::support::db::Db;
@@ -36,7 +36,7 @@ async fn one_of_many_wins(db: &Db) {
             })
             .collect();
         assert_eq!(granted.len(), 1, "{answers:?}");
-        let owner = db.store.owner(&link).await.expect("an answer").expect("owned");
+        let owner = db.store.owner(&link).await.expect("an answer").expect("owned").node;
         for answer in answers {
             if let Lease::Held { by, remaining } = answer {
                 assert_eq!(by, owner);
@@ -62,17 +62,18 @@ async fn held_until_it_runs_out(db: &Db) {
     assert_eq!(db.store.owner(&link()).await, Ok(None));
     let second = db.store.acquire(&link(), node(2), short).await.expect("an answer");
     assert_eq!(second, Lease::Granted(first.next()));
-    assert_eq!(db.store.renew(&link(), first, MINUTE).await, Err(StoreError::Fenced));
+    assert_eq!(db.store.renew(&link(), first, MINUTE, true).await, Err(StoreError::Fenced));
 }
 
 async fn renewed_and_fenced(db: &Db) {
     let lease = db.store.acquire(&link(), node(1), Duration::from_millis(1)).await;
     let Ok(Lease::Granted(epoch)) = lease else { panic!("{lease:?}") };
     tokio::time::sleep(Duration::from_millis(20)).await;
-    db.store.renew(&link(), epoch, MINUTE).await.expect("run out, but nobody took it");
-    assert_eq!(db.store.owner(&link()).await, Ok(Some(node(1))));
+    db.store.renew(&link(), epoch, MINUTE, true).await.expect("run out, but nobody took it");
+    let owner = LinkOwner { node: node(1), stands: true };
+    assert_eq!(db.store.owner(&link()).await, Ok(Some(owner)));
     for wrong in [Epoch(0), epoch.next()] {
-        assert_eq!(db.store.renew(&link(), wrong, MINUTE).await, Err(StoreError::Fenced));
+        assert_eq!(db.store.renew(&link(), wrong, MINUTE, true).await, Err(StoreError::Fenced));
     }
 }
 
@@ -82,7 +83,7 @@ async fn released(db: &Db) {
     assert_eq!(db.store.release(&link(), epoch.next()).await, Err(StoreError::Fenced));
     db.store.release(&link(), epoch).await.expect("given up");
     assert_eq!(db.store.owner(&link()).await, Ok(None));
-    assert_eq!(db.store.renew(&link(), epoch, MINUTE).await, Err(StoreError::Fenced));
+    assert_eq!(db.store.renew(&link(), epoch, MINUTE, true).await, Err(StoreError::Fenced));
     assert!(take(&db.store, 2).await > epoch);
 }
 
@@ -90,5 +91,5 @@ async fn asked_again_by_its_owner(db: &Db) {
     let first = take(&db.store, 1).await;
     let second = take(&db.store, 1).await;
     assert!(second > first, "an answer was lost: a new term begins");
-    assert_eq!(db.store.renew(&link(), first, MINUTE).await, Err(StoreError::Fenced));
+    assert_eq!(db.store.renew(&link(), first, MINUTE, true).await, Err(StoreError::Fenced));
 }
