@@ -223,6 +223,20 @@ async fn wrong_secrets() {
     assert_eq!(gateway.get("/healthz").await.status(), 200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_leaves_a_running_link_alone() {
+    let gateway = Gateway::start(Server::Prosody, Ground::Embedded, "").await;
+    gateway.until_ready(true).await;
+    let mut check = Command::new(env!("CARGO_BIN_EXE_couplet"));
+    let done = check.args(["check", "--config"]).arg(&gateway.config).output().await.unwrap();
+    let out = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(done.status.code(), Some(0), "{out}");
+    assert!(out.contains("it stands, on node"), "{out}");
+    // A second stream on the domain would have ended the first at once.
+    assert_eq!(gateway.until_parts(|_| true).await["ready"], true);
+    gateway.end().await;
+}
+
 /// What `couplet check` says of a part.
 async fn checked(plan: &Plan, name: &str) -> String {
     let mut check = Command::new(env!("CARGO_BIN_EXE_couplet"));

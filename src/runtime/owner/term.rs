@@ -251,10 +251,13 @@ impl<'a> Term<'a> {
             FromLink::Event(event) => self.take(event).await,
             FromLink::Up => {
                 tracing::info!(link = %self.owner.link, "the stream stands");
-                self.owner.status.link_up(&self.owner.link);
                 let _ = self.up.send(true);
+                // Known to all before it is said: who checks the link then leaves it alone.
+                let end = self.renew().await;
+                self.owner.status.link_up(&self.owner.link);
                 self.send_agents().await;
                 self.feed(Event::LinkUp);
+                return end;
             }
             FromLink::Down { reason, conflict } => {
                 tracing::warn!(link = %self.owner.link, reason, "the stream is down");
