@@ -19,16 +19,19 @@ case "${1:-}" in
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 
-if [ -n "$check" ]; then # beside a demo that runs, and always from nothing
-  rm -rf "${STATE_DIR:=target/demo-check}"
-  read -r some other <<<"$(free_ports 2)"
-  : "${HTTP_PORT:=$some}" "${XMPP_PORT:=$other}"
-fi
-HTTP_PORT="${HTTP_PORT:-8080}"
-export XMPP_PORT="${XMPP_PORT:-5222}"
-mkdir -p "${STATE_DIR:=target/demo}"
-STATE_DIR="$(cd "$STATE_DIR" && pwd)"
-url="http://localhost:$HTTP_PORT"
+# Where it all is: ports and the folder of its state.
+settle() {
+  if [ -n "$check" ]; then # beside a demo that runs, and always from nothing
+    rm -rf "${STATE_DIR:=target/demo-check}"
+    read -r some other <<<"$(free_ports 2)"
+    : "${HTTP_PORT:=$some}" "${XMPP_PORT:=$other}"
+  fi
+  HTTP_PORT="${HTTP_PORT:-8080}"
+  export XMPP_PORT="${XMPP_PORT:-5222}"
+  mkdir -p "${STATE_DIR:=target/demo}"
+  STATE_DIR="$(cd "$STATE_DIR" && pwd)"
+  url="http://localhost:$HTTP_PORT"
+}
 agents=(alice bob carol)
 umask 077
 
@@ -155,6 +158,7 @@ TEXT
 }
 
 install_missing
+settle
 for port in "$HTTP_PORT" "$XMPP_PORT"; do
   ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null ||
     die "port $port is in use; set HTTP_PORT and XMPP_PORT to free ones (and STATE_DIR, if another demo runs)"
