@@ -16,7 +16,7 @@ before(async () => {
   visitors = await Visitors.open();
   alice = await Agent.login(visitors, stage, 'alice');
 });
-afterEach(() => visitors.leave(alice.page.context()));
+afterEach((play) => visitors.leave(play, alice.page.context()));
 after(async () => {
   await visitors?.close();
   await stage?.close();

@@ -30,7 +30,7 @@ before(async () => {
   visitors = await Visitors.open();
   alice = await Agent.login(visitors, stage, 'alice');
 });
-afterEach(() => visitors.leave(alice.page.context()));
+afterEach((play) => visitors.leave(play, alice.page.context()));
 after(async () => {
   await visitors?.close();
   await stage?.close();
@@ -73,7 +73,7 @@ test('places in the line, until somebody is there', async () => {
 });
 
 test('a strict Content-Security-Policy is not touched', async () => {
-  // As widget/README.md has it; Trusted Types on top, which the widget needs nothing for.
+  // As docs/embedding.md has it; Trusted Types on top, which the widget needs nothing for.
   const socket = stage.url.replace('http', 'ws');
   const policy = [
     `default-src 'none'; script-src ${stage.url}; connect-src ${stage.url} ${socket}`,

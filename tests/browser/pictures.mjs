@@ -50,7 +50,7 @@ for (const customer of [early, waiting]) {
   await customer.part('end').click();
   await customer.isTold('This chat has ended');
 }
-await visitors.leave();
+await visitors.leave({ passed: true });
 
 // Both sides of one conversation, the one beside the other.
 const alice = await Agent.login(visitors, stage, 'alice');
@@ -81,7 +81,7 @@ await customer.page.emulateMedia({ colorScheme: 'dark', reducedMotion: 'reduce' 
 await shoot(customer.page, 'dark');
 await alice.says('!close');
 await customer.isTold('This chat has ended');
-await visitors.leave(alice.page.context());
+await visitors.leave({ passed: true }, alice.page.context());
 
 const small = await Customer.arrive(visitors, stage.url, phone);
 await talk(small, alice);

@@ -219,10 +219,9 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
   }
 
   /** Another tab has begun, or has shown, what this one has not. */
-  function otherTab(): void {
-    const session = store.session();
+  function otherTab(session: Remembered): void {
     const conversation = latest(state);
-    if (!session || !state.consented) return;
+    if (!state.consented) return;
     if (session.customer !== state.customer && !conversation) {
       restore();
       socket.restart();

@@ -15,8 +15,8 @@ export interface Store {
   /** From now on on disk; what was kept in memory moves there. */
   persist(): void;
   clear(): void;
-  /** Calls back when another tab changed the session. */
-  watch(changed: () => void): () => void;
+  /** Calls back with the session as another tab wrote it: what is on disk may be what this one wrote since. */
+  watch(changed: (session: Remembered) => void): () => void;
 }
 
 export function createStore(tenant: string, persistent: boolean): Store {
@@ -28,8 +28,7 @@ export function createStore(tenant: string, persistent: boolean): Store {
 
   function read<T>(key: string): T | undefined {
     try {
-      const text = memory.get(key) ?? disk?.getItem(key);
-      return text ? JSON.parse(text) : undefined;
+      return parsed(memory.get(key) ?? disk?.getItem(key));
     } catch {
       return undefined;
     }
@@ -82,12 +81,22 @@ export function createStore(tenant: string, persistent: boolean): Store {
     },
     watch(changed) {
       const listener = (event: StorageEvent) => {
-        if (event.key === sessionKey) changed();
+        const session = event.key === sessionKey && parsed<Remembered>(event.newValue);
+        if (session) changed(session);
       };
       window.addEventListener('storage', listener);
       return () => window.removeEventListener('storage', listener);
     },
   };
+}
+
+/** What another hand has spoilt counts as nothing. */
+function parsed<T>(text: string | null | undefined): T | undefined {
+  try {
+    return text ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function openDisk(): Storage | undefined {

@@ -12,10 +12,14 @@ converse.plugins.add('one-chat-each', {
   initialize() {
     const { chats } = this._converse.api;
     const get = chats.get.bind(chats);
-    let before = Promise.resolve();
-    chats.get = (...asked) => {
-      const found = before.then(() => get(...asked));
-      before = found.catch(() => {});
+    const opening = new Map();
+    chats.get = (jid, attrs, create) => {
+      if (!create || typeof jid !== 'string') return get(jid, attrs, create);
+      const found = Promise.resolve(opening.get(jid)).then(() => get(jid, attrs, create));
+      opening.set(
+        jid,
+        found.catch(() => {}),
+      );
       return found;
     };
   },

@@ -5,7 +5,11 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+/** What is of use to the one who looks into a failure. */
+export const LOGS = join(ROOT, 'target/run');
 const DOMAINS = 200;
 
 export function prosody() {

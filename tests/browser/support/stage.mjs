@@ -14,15 +14,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { freePort, prosody, register, takeDomain } from './servers.mjs';
+import { freePort, LOGS, prosody, ROOT, register, takeDomain } from './servers.mjs';
 import { until } from './until.mjs';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-const couplet = join(root, 'target/debug/couplet');
-const logs = join(root, 'target/run');
-const converse = join(root, 'deploy/demo/node_modules/converse.js/dist');
+const couplet = join(ROOT, 'target/debug/couplet');
+const converse = join(ROOT, 'deploy/demo/node_modules/converse.js/dist');
 
 export const TENANT = 'demo';
 export const PASSWORD = 'secret';
@@ -45,8 +42,8 @@ export class Stage {
     // Accounts are of this stage alone, whatever else runs at the same time.
     stage.account = (agent) => (plainNames ? agent : `${agent}-${stage.domain.unique}`);
     // Stays behind, for the one who looks into a failure.
-    mkdirSync(logs, { recursive: true });
-    stage.log = join(logs, `gateway-of-${basename(process.argv[1], '.mjs')}.log`);
+    mkdirSync(LOGS, { recursive: true });
+    stage.log = join(LOGS, `gateway-of-${basename(process.argv[1], '.mjs')}.log`);
     rmSync(stage.log, { force: true });
     stage.#assembleSite();
     stage.#configure();
@@ -83,7 +80,7 @@ export class Stage {
   /** The same files as the demo's, see deploy/demo.sh. */
   #assembleSite() {
     const site = join(this.folder, 'site');
-    cpSync(join(root, 'deploy/demo/site'), site, { recursive: true });
+    cpSync(join(ROOT, 'deploy/demo/site'), site, { recursive: true });
     symlinkSync(converse, join(site, 'converse'));
     const agent = {
       websocket: `ws://localhost:${this.server.http}/xmpp-websocket`,

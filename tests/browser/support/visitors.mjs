@@ -3,6 +3,7 @@
 
 import { deepEqual } from 'node:assert/strict';
 import { chromium } from 'playwright-core';
+import { LOGS } from './servers.mjs';
 import { PATIENCE } from './until.mjs';
 
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'].concat(
@@ -44,11 +45,18 @@ export class Visitors {
     return context;
   }
 
-  /** Everybody but those who stay leaves; nothing was complained of. */
-  async leave(...staying) {
+  /** The play is over: everybody but who stays leaves, and nothing was complained of. Of a failure there are pictures. */
+  async leave(play, ...staying) {
+    if (!play.passed) await this.#depict(play.name);
     for (const context of this.#contexts.filter((one) => !staying.includes(one))) await context.close();
     this.#contexts = this.#contexts.filter((one) => staying.includes(one));
     deepEqual(this.faults.splice(0), []);
+  }
+
+  async #depict(name) {
+    const pages = this.#contexts.flatMap((context) => context.pages());
+    const file = (n) => `${LOGS}/${name.replace(/\W+/g, '-')}-${n}.png`;
+    await Promise.all(pages.map((page, n) => page.screenshot({ path: file(n) }).catch(() => {})));
   }
 
   async close() {
