@@ -1,16 +1,23 @@
 //! What agents are to get, in order.
 //!
 //! Invariants: stanzas reach the link in the order in which the desk let them out; a backlog is
-//! read and sent before what follows it. While the stream is down nothing is kept here: once it
-//! stands again the desk says what is to be sent once more.
+//! read and sent before what follows it. Between one customer and one agent nothing overtakes
+//! anything. While the stream is down nothing is kept here: once it stands again the desk says what
+//! is to be sent once more.
+//!
+//! What follows the head of an offer waits a moment: a client that does not know the customer yet
+//! opens its chat on the first message, and some (Converse.js 14) lose the second where both come
+//! in the same instant.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
-use crate::chat::effect::{Backlog, Contact, ToAgent, ToAgentContent};
+use crate::chat::effect::{Backlog, Contact, Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Pos};
 use crate::chat::model::{Author, Row, RowKind};
@@ -19,6 +26,8 @@ use crate::ports::store::Store;
 
 /// Rows of a backlog read at once.
 const PAGE: u32 = 200;
+/// How long a client has for opening the chat of a customer who is new to it.
+const OPENING: Duration = Duration::from_millis(500);
 /// Between two tries while the database is away.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -28,6 +37,25 @@ pub(super) enum Outgoing {
     Send(Box<ToAgent>),
     Backlog(Backlog),
     Contact(AgentJid, Box<Contact>),
+}
+
+impl Outgoing {
+    /// The chat it belongs to; contacts belong to none.
+    fn chat(&self) -> Option<Chat> {
+        match self {
+            Self::Send(stanza) => Some((stanza.agent.clone(), stanza.from.clone())),
+            Self::Backlog(backlog) => {
+                Some((backlog.agent.clone(), Peer::Customer(backlog.from.clone())))
+            }
+            Self::Contact(..) => None,
+        }
+    }
+
+    /// Whether it is the head of an offer.
+    fn opens(&self) -> bool {
+        matches!(self, Self::Send(stanza)
+            if matches!(stanza.content, ToAgentContent::Line(Line::Waiting { .. })))
+    }
 }
 
 /// The end that the owner writes to.
@@ -58,7 +86,7 @@ pub(super) fn spawn(
 ) -> Outbox {
     let (sender, receiver) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let carrier = Carrier { store, link, up };
+    let carrier = Carrier { store, link, up, opening: VecDeque::new() };
     tokio::spawn(carrier.run(receiver, waiting.clone()));
     Outbox { sender, waiting }
 }
@@ -67,7 +95,12 @@ struct Carrier {
     store: Arc<dyn Store>,
     link: mpsc::Sender<ToLink>,
     up: watch::Receiver<bool>,
+    /// Chats that are being opened, each with what waits for it, in the order of their times.
+    opening: VecDeque<(Instant, Chat, VecDeque<Outgoing>)>,
 }
+
+/// One customer in one agent's client.
+type Chat = (AgentJid, Peer);
 
 impl Carrier {
     async fn run(
@@ -75,18 +108,50 @@ impl Carrier {
         mut receiver: mpsc::UnboundedReceiver<Outgoing>,
         waiting: Arc<AtomicUsize>,
     ) {
-        while let Some(outgoing) = receiver.recv().await {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            if !*self.up.borrow() {
-                continue;
-            }
-            match outgoing {
-                Outgoing::Send(stanza) => self.hand(ToLink::Send(stanza)).await,
-                Outgoing::Contact(agent, contact) => {
-                    self.hand(ToLink::Contact { agent, contact }).await;
+        loop {
+            let next = self.opening.front().map(|(at, ..)| *at);
+            tokio::select! {
+                outgoing = receiver.recv() => {
+                    let Some(outgoing) = outgoing else { return };
+                    if let Some(outgoing) = self.hold(outgoing) {
+                        waiting.fetch_sub(1, Ordering::Relaxed);
+                        self.carry(outgoing).await;
+                    }
                 }
-                Outgoing::Backlog(backlog) => self.backlog(backlog).await,
+                () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
+                    let Some((_, _, held)) = self.opening.pop_front() else { continue };
+                    waiting.fetch_sub(held.len(), Ordering::Relaxed);
+                    for outgoing in held {
+                        self.carry(outgoing).await;
+                    }
+                }
             }
+        }
+    }
+
+    /// Keeps what is for a chat that is being opened; gives back what can go.
+    fn hold(&mut self, outgoing: Outgoing) -> Option<Outgoing> {
+        let Some(chat) = outgoing.chat() else { return Some(outgoing) };
+        if let Some((_, _, held)) = self.opening.iter_mut().find(|(_, other, _)| *other == chat) {
+            held.push_back(outgoing);
+            return None;
+        }
+        if outgoing.opens() {
+            self.opening.push_back((Instant::now() + OPENING, chat, VecDeque::new()));
+        }
+        Some(outgoing)
+    }
+
+    async fn carry(&mut self, outgoing: Outgoing) {
+        if !*self.up.borrow() {
+            return;
+        }
+        match outgoing {
+            Outgoing::Send(stanza) => self.hand(ToLink::Send(stanza)).await,
+            Outgoing::Contact(agent, contact) => {
+                self.hand(ToLink::Contact { agent, contact }).await;
+            }
+            Outgoing::Backlog(backlog) => self.backlog(backlog).await,
         }
     }
 
