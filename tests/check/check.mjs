@@ -8,10 +8,14 @@
 // The agent's password is in the environment, ALICE_PASSWORD.
 
 import { execFile } from 'node:child_process';
+import { webcrypto } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { parseArgs, promisify } from 'node:util';
 import { client, xml } from '@xmpp/client';
 import { WebSocket } from 'ws';
+
+// Debian 12's Node 18 keeps it out of the globals, where the XMPP client looks for it.
+globalThis.crypto ??= webcrypto;
 
 const { values: options } = parseArgs({
   options: {
