@@ -100,6 +100,10 @@ class Agent {
   async #hear(stanza) {
     this.#heard.add(stanza);
     const id = stanza.attrs.id;
+    // Where the server does not let the gateway write rosters, its desk asks once; people accept.
+    if (stanza.is('presence') && stanza.attrs.type === 'subscribe') {
+      await this.xmpp.send(xml('presence', { to: stanza.attrs.from, type: 'subscribed' }));
+    }
     if (stanza.is('message') && id && stanza.getChild('request', 'urn:xmpp:receipts')) {
       await this.#say(stanza.attrs.from, xml('received', { xmlns: 'urn:xmpp:receipts', id }));
       if (stanza.getChildText('body'))
