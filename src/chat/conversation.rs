@@ -1,7 +1,8 @@
 //! One open conversation, with what the desk must know of it besides its view.
 //!
-//! Invariants: `messages` holds every customer message of the conversation in order; the marks of
-//! the view only ever cover a prefix of it, so a tick says that *all* before it arrived.
+//! Invariants: `messages` holds, in order, everything of the conversation that its agents' clients
+//! are to confirm: every message of the customer and, last, the close. The marks of the view only
+//! ever cover a prefix of it, so a tick says that *all* before it arrived.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,10 +18,14 @@ const SPOKEN_KEPT: usize = 64;
 pub(super) struct Case {
     /// The view.
     pub(super) view: Conversation,
-    /// Every customer message.
+    /// Every customer message, and the close.
     messages: Vec<(Pos, Seq)>,
+    /// The row of the offer that stands or was accepted, and when it was made.
+    pub(super) offered: Option<(Pos, Timestamp)>,
     /// Confirmed ones that have an unconfirmed one before them.
     scattered: BTreeSet<Pos>,
+    /// What an agent whose client confirms nothing had before him when he answered.
+    answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
     spoken: VecDeque<(Seq, Arc<str>)>,
     /// The client that the agent last spoke from: typing goes there.
@@ -56,6 +61,8 @@ impl Case {
         Self {
             view,
             messages: Vec::new(),
+            offered: None,
+            answered: Seq(0),
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
             resource: None,
@@ -66,9 +73,48 @@ impl Case {
         }
     }
 
-    /// The customer said something.
-    pub(super) fn customer_spoke(&mut self, pos: Pos, seq: Seq) {
+    /// There is more to be confirmed: the customer said something, or the conversation was closed.
+    pub(super) fn to_be_confirmed(&mut self, pos: Pos, seq: Seq) {
         self.messages.push((pos, seq));
+    }
+
+    /// Whether there is something that the client of whoever has it now has not confirmed.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.messages.last().is_some_and(|(_, seq)| *seq > self.taken_in())
+    }
+
+    /// Whether that is so of something before a row.
+    pub(super) fn unconfirmed_before(&self, pos: Pos) -> bool {
+        let before = self.messages.partition_point(|(at, _)| *at < pos);
+        let last = before.checked_sub(1).and_then(|last| self.messages.get(last));
+        last.is_some_and(|(_, seq)| *seq > self.taken_in())
+    }
+
+    /// Up to here nothing needs to be sent again.
+    pub(super) fn taken_in(&self) -> Seq {
+        self.view.confirmed.max(self.answered)
+    }
+
+    /// The row of the last message before the first unconfirmed one.
+    pub(super) fn confirmed_pos(&self) -> Pos {
+        let first = self.messages.partition_point(|(_, seq)| *seq <= self.taken_in());
+        let before = first.checked_sub(1).and_then(|last| self.messages.get(last));
+        before.map_or(Pos(0), |(pos, _)| *pos)
+    }
+
+    /// The agent has answered, and his client confirms nothing: he has read what is there.
+    pub(super) fn answered_without_receipts(&mut self) {
+        if let (Seq(0), true, Some((_, seq))) =
+            (self.view.confirmed, self.scattered.is_empty(), self.messages.last())
+        {
+            self.answered = *seq;
+        }
+    }
+
+    /// Whether this row was sent to whoever has the conversation now, and may come back.
+    pub(super) fn was_sent(&self, pos: Pos) -> bool {
+        self.messages.binary_search_by_key(&pos, |(pos, _)| *pos).is_ok()
+            || self.offered.is_some_and(|(offer, _)| offer == pos)
     }
 
     /// The agent said something in a stanza with this id.
@@ -155,6 +201,7 @@ impl Case {
     /// Others have it now: nothing is confirmed by them yet. The customer's ticks stay.
     pub(super) fn begin_assignment(&mut self) {
         self.view.confirmed = Seq(0);
+        self.answered = Seq(0);
         self.scattered.clear();
         self.spoken.clear();
         self.resource = None;
@@ -202,7 +249,7 @@ mod tests {
             passed: Vec::new(),
         });
         for (pos, seq) in [(10, 1), (30, 3), (40, 4)] {
-            case.customer_spoke(Pos(pos), Seq(seq));
+            case.to_be_confirmed(Pos(pos), Seq(seq));
         }
         case
     }

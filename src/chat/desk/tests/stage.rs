@@ -287,6 +287,13 @@ impl Stage {
 
     // ---- agents ----
 
+    /// The stream is lost and stands again, and these agents are heard of.
+    pub(super) fn reconnects(&mut self, agents: &[&str]) {
+        self.event(Event::LinkDown);
+        self.event(Event::LinkUp);
+        agents.iter().for_each(|name| self.is(name, Availability::Free));
+    }
+
     pub(super) fn is(&mut self, agent: &str, availability: Availability) {
         let presence = Event::Presence { agent: jid(agent), resource: "desk".into(), availability };
         self.event(presence);
@@ -413,6 +420,9 @@ fn row_line(row: &Row) -> String {
     match &row.kind {
         RowKind::Message { text, .. } => format!("{who} {text:?}"),
         RowKind::Closed { reason } => format!("closed: {reason:?}"),
+        RowKind::Requeued { .. } => "passed on".to_owned(),
+        RowKind::Joined => format!("{who} joined"),
+        RowKind::Left => format!("{who} left"),
         kind => format!("{who} {kind:?}"),
     }
 }
@@ -452,7 +462,6 @@ fn stanza_line(stanza: &ToAgent) -> String {
     let what = match &stanza.content {
         ToAgentContent::Row { row, .. } => row_line(row),
         ToAgentContent::Line(Line::Waiting { .. }) => "waits".to_owned(),
-        ToAgentContent::Line(Line::TakenBy { name }) => format!("taken by {name}"),
         ToAgentContent::Line(line) => format!("{line:?}"),
         ToAgentContent::Typing { on } => format!("types: {on}"),
         ToAgentContent::Received { stanza } => format!("received {stanza:?}"),
