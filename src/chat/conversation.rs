@@ -104,11 +104,13 @@ impl Case {
 
     /// The agent has answered, and his client confirms nothing: he has read what is there.
     pub(super) fn answered_without_receipts(&mut self) {
-        if let (Seq(0), true, Some((_, seq))) =
-            (self.view.confirmed, self.scattered.is_empty(), self.messages.last())
-        {
+        if let (true, Some((_, seq))) = (self.gives_no_receipts(), self.messages.last()) {
             self.answered = *seq;
         }
+    }
+
+    fn gives_no_receipts(&self) -> bool {
+        self.view.confirmed == Seq(0) && self.scattered.is_empty()
     }
 
     /// Whether this row was sent to whoever has the conversation now, and may come back.
@@ -164,23 +166,27 @@ impl Case {
         let message = self.messages.binary_search_by_key(&pos, |(pos, _)| *pos);
         message.is_ok_and(|found| {
             self.scattered.contains(&pos)
-                || self.messages.get(found).is_some_and(|(_, seq)| *seq <= self.view.confirmed)
+                || self.messages.get(found).is_some_and(|(_, seq)| *seq <= self.taken_in())
         })
     }
 
-    /// The agent's client has shown everything up to this message, so it has received it too.
+    /// The agent's client has shown everything up to this message: for the customer's ticks all of it
+    /// was received. What is sent again is another matter: a message lost on its way, which none of
+    /// his clients ever had, is not confirmed by what was shown after it.
     pub(super) fn displayed(&mut self, pos: Pos) -> Moved {
         let upto = self.messages.partition_point(|(at, _)| *at <= pos);
-        let Some((_, seq)) = upto.checked_sub(1).and_then(|last| self.messages.get(last)).copied()
+        let Some((at, seq)) = upto.checked_sub(1).and_then(|last| self.messages.get(last)).copied()
         else {
             return Moved::Nothing;
         };
         let mut moved = Moved::Nothing;
-        if seq > self.view.confirmed {
-            self.view.confirmed = seq;
-            self.scattered.retain(|at| *at > pos);
-            self.advance();
-            moved = Moved::Inward;
+        if self.gives_no_receipts() {
+            self.answered = self.answered.max(seq);
+        } else if seq > self.view.confirmed {
+            self.scattered.insert(at);
+            if self.advance() {
+                moved = Moved::Inward;
+            }
         }
         if seq > self.view.read {
             self.view.read = seq;
@@ -267,18 +273,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_was_received() {
+    fn what_is_shown_was_received_as_far_as_the_customer_sees() {
         let mut case = case();
         case.received(Pos(40));
         assert_eq!(case.displayed(Pos(35)), Moved::Ticks, "a row between two messages");
-        assert_eq!((case.view.read, case.view.delivered), (Seq(3), Seq(4)));
+        assert_eq!((case.view.read, case.view.delivered), (Seq(3), Seq(3)));
         assert_eq!(case.displayed(Pos(9)), Moved::Nothing, "before the first");
+        assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(0), true), "10 may be lost");
+        assert_eq!(case.received(Pos(10)), Moved::Ticks);
+        assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(40), false));
         assert_eq!(case.displayed(Pos(10)), Moved::Nothing, "no tick goes back");
+    }
+
+    #[test]
+    fn a_client_that_gives_no_receipts_is_spared_what_its_user_has_read() {
+        let mut case = case();
+        case.displayed(Pos(30));
+        assert_eq!(case.confirmed_pos(), Pos(30));
+        assert!(case.is_confirmed(Pos(10)) && !case.is_confirmed(Pos(40)));
+        case.answered_without_receipts();
+        assert!(!case.is_unconfirmed());
+        case.to_be_confirmed(Pos(50), Seq(5));
+        assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(40), true));
+        case.begin_assignment();
+        assert_eq!(case.confirmed_pos(), Pos(0), "another has read nothing");
     }
 
     #[test]
     fn a_new_assignment_confirms_anew_inwardly() {
         let mut case = case();
+        case.received(Pos(10));
         case.displayed(Pos(40));
         case.begin_assignment();
         assert!(!case.is_confirmed(Pos(10)));
