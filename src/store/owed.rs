@@ -33,10 +33,8 @@ pub(super) async fn owed(
     now: Timestamp,
 ) -> Result<Vec<Owed>, StoreError> {
     let mut closes = BTreeMap::new();
-    let late = [
-        log::Column::At.gte(now.0.saturating_sub(ACCEPTED)),
-        log::Column::Pos.gt(int(cursor.0)?),
-    ];
+    let late =
+        [log::Column::At.gte(now.0.saturating_sub(ACCEPTED)), log::Column::Pos.gt(int(cursor.0)?)];
     for late in late {
         let found = log::Entity::find()
             .join(
@@ -74,8 +72,7 @@ async fn complete(
     closes: &[Arc<Row>],
 ) -> Result<Vec<Owed>, StoreError> {
     let ids = || sql::padded(closes.iter().map(|close| close.conversation.0).collect());
-    let query =
-        conversation::Entity::find().filter(conversation::Column::Id.is_in(ids()));
+    let query = conversation::Entity::find().filter(conversation::Column::Id.is_in(ids()));
     let mut views: HashMap<_, _> = transcripts::with_customers(connection, query)
         .await?
         .into_iter()

@@ -6,9 +6,7 @@ use super::timer::Timer;
 use super::{Desk, NewRow};
 use crate::chat::effect::{Backlog, Effect, Line};
 use crate::chat::event::Availability;
-use crate::chat::ids::{
-    AgentJid, ConversationId, Localpart, Pos, QueueKey, TenantKey, Timestamp,
-};
+use crate::chat::ids::{AgentJid, ConversationId, Localpart, Pos, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
 use crate::chat::presence::Clients;
 use crate::chat::routing::{Candidate, choose};

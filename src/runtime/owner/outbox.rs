@@ -39,7 +39,11 @@ pub(super) type Stream = u64;
 #[derive(Debug)]
 pub(super) enum Outgoing {
     /// A stream stands; whether agents were told the notices in these rows is not known.
-    Opened { stream: Stream, after: Pos, upto: Pos },
+    Opened {
+        stream: Stream,
+        after: Pos,
+        upto: Pos,
+    },
     Send(Box<ToAgent>),
     Backlog(Backlog),
     Contact(AgentJid, Box<Contact>),

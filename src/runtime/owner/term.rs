@@ -95,7 +95,8 @@ impl<'a> Term<'a> {
         let writing = writer::run(owner.store.clone(), owner.link.clone(), epoch, waiting, report);
         tokio::spawn(writing);
         let (up, is_up) = watch::channel(0);
-        let outbox = outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
+        let outbox =
+            outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
         let (sender, inbox) = mpsc::channel(INBOX);
         owner.switchboard.here(&owner.link, sender);
 

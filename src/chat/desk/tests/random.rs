@@ -801,9 +801,10 @@ impl History {
     fn check_delivered(&self) {
         let day_ago = self.on.now.plus(-24 * HOUR);
         for (id, told) in &self.model.told {
-            let closed = self.on.store.rows.iter().find(|row| {
-                row.conversation == *id && matches!(row.kind, RowKind::Closed { .. })
-            });
+            let closed =
+                self.on.store.rows.iter().find(|row| {
+                    row.conversation == *id && matches!(row.kind, RowKind::Closed { .. })
+                });
             let agents = match (&told.stand, closed) {
                 (Stand::Held(agent), _) => BTreeSet::from([agent.clone()]),
                 (Stand::Closed, Some(row)) if row.at > day_ago => told.ended_for.clone(),
