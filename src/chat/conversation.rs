@@ -74,7 +74,7 @@ impl Case {
     }
 
     /// There is more to be confirmed: the customer said something, or the conversation was closed.
-    pub(super) fn to_be_confirmed(&mut self, pos: Pos, seq: Seq) {
+    pub(super) fn owe_confirmation(&mut self, pos: Pos, seq: Seq) {
         self.messages.push((pos, seq));
     }
 
@@ -255,7 +255,7 @@ mod tests {
             passed: Vec::new(),
         });
         for (pos, seq) in [(10, 1), (30, 3), (40, 4)] {
-            case.to_be_confirmed(Pos(pos), Seq(seq));
+            case.owe_confirmation(Pos(pos), Seq(seq));
         }
         case
     }
@@ -293,7 +293,7 @@ mod tests {
         assert!(case.is_confirmed(Pos(10)) && !case.is_confirmed(Pos(40)));
         case.answered_without_receipts();
         assert!(!case.is_unconfirmed());
-        case.to_be_confirmed(Pos(50), Seq(5));
+        case.owe_confirmation(Pos(50), Seq(5));
         assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(40), true));
         case.begin_assignment();
         assert_eq!(case.confirmed_pos(), Pos(0), "another has read nothing");

@@ -195,7 +195,7 @@ impl Desk {
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
-            case.to_be_confirmed(row.pos, seq);
+            case.owe_confirmation(row.pos, seq);
         }
         self.commanded(key, id, row.seq, now);
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));

@@ -156,7 +156,7 @@ impl Desk {
         visitor.contacts.extend(agents.iter().cloned());
         let mut case = Case::new(view);
         for (pos, seq) in messages {
-            case.to_be_confirmed(pos, seq);
+            case.owe_confirmation(pos, seq);
         }
         let sent = close.pos <= cursor;
         self.owe(now, case, agents, close.clone());

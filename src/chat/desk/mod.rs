@@ -134,7 +134,7 @@ impl Desk {
         }
         for (conversation, pos, seq) in snapshot.messages {
             if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.to_be_confirmed(pos, seq);
+                case.owe_confirmation(pos, seq);
             }
         }
         for (conversation, pos, at) in snapshot.offers {

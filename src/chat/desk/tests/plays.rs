@@ -880,6 +880,75 @@ fn a_new_stream_sends_what_is_unconfirmed_once_more() {
     assert_eq!(on.contacts("ann"), ["+ desk of acme", "+ mia online"]);
 }
 
+#[test]
+fn who_is_away_gets_everything_when_he_comes() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.received("ann", "mia", "one");
+    on.so_far();
+    on.is("ann", Gone);
+    on.says("mia", "two");
+    on.pass(10 * SECOND);
+    assert_eq!(on.heard("ann"), NOTHING, "servers keep what is sent to nobody, and tell nobody");
+    on.is("ann", Free);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "two""#]);
+
+    // A second client within the same moment is no reason to say it twice; a later one is.
+    on.is_at("ann", "phone", Away);
+    assert_eq!(on.heard("ann"), NOTHING);
+    on.received("ann", "mia", "two");
+    on.pass(2 * SECOND);
+    assert_eq!(on.heard("ann"), NOTHING);
+    on.says("mia", "three");
+    on.is_at("ann", "tablet", Away);
+    assert_eq!(
+        on.heard("ann"),
+        [r#"mia customer "three""#, r#"mia so far: customer "three""#],
+        "the new one may have come too late for it"
+    );
+}
+
+#[test]
+fn the_last_words_are_owed_beyond_the_close() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.received("ann", "mia", "one");
+    on.event(Event::LinkDown);
+    on.says("mia", "Bye");
+    on.ends("mia", "e1");
+    on.so_far();
+    // However long it takes, and whoever has the link then.
+    on.pass(HOUR);
+    on.crash();
+    on.event(Event::LinkUp);
+    on.is("ann", Free);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "Bye""#, "mia closed: Customer"]);
+    on.received("ann", "mia", "Bye");
+    assert_eq!(on.heard("mia"), ["delivered 4 read 0"], "ticks are for the living and the dead");
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), ["mia closed: Customer"]);
+    on.confirms_the_close("ann", "mia");
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), NOTHING);
+}
+
+#[test]
+fn what_was_sent_and_is_never_confirmed_is_owed_for_a_quarter_of_an_hour() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.ends("mia", "e1");
+    on.so_far();
+    on.pass(14 * MINUTE);
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "one""#, "mia closed: Customer"]);
+    on.pass(MINUTE);
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), NOTHING);
+}
+
 // ---- contact lists ----
 
 #[test]

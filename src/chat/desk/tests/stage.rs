@@ -295,8 +295,13 @@ impl Stage {
     }
 
     pub(super) fn is(&mut self, agent: &str, availability: Availability) {
-        let presence = Event::Presence { agent: jid(agent), resource: "desk".into(), availability };
-        self.event(presence);
+        self.is_at(agent, "desk", availability);
+    }
+
+    /// The same of one of his clients.
+    pub(super) fn is_at(&mut self, agent: &str, resource: &str, availability: Availability) {
+        let (agent, resource) = (jid(agent), resource.into());
+        self.event(Event::Presence { agent, resource, availability });
     }
 
     pub(super) fn input(&mut self, agent: &str, customer: &str, id: &str, content: AgentContent) {
@@ -326,6 +331,13 @@ impl Stage {
     /// His client has received the customer's message with this text.
     pub(super) fn received(&mut self, agent: &str, customer: &str, text: &str) {
         let pos = self.pos(text);
+        self.input(agent, customer, "r", AgentContent::Received { pos });
+    }
+
+    /// His client has received the last line of the last conversation that was closed.
+    pub(super) fn confirms_the_close(&mut self, agent: &str, customer: &str) {
+        let closed = |row: &&Arc<Row>| matches!(row.kind, RowKind::Closed { .. });
+        let pos = self.store.rows.iter().rev().find(closed).unwrap().pos;
         self.input(agent, customer, "r", AgentContent::Received { pos });
     }
 
