@@ -232,6 +232,7 @@ impl Desk {
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.open = None;
+            visitor.ended = row.seq.map(|seq| (id, seq, now));
         }
         self.show_contact(before.customer);
         self.part(now, before.customer);

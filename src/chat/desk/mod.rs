@@ -48,6 +48,10 @@ pub enum Need {
     Customer(Localpart),
 }
 
+/// For how long the end of a conversation is said again, in milliseconds: longer than it takes
+/// another node to own the link, and its customers to be heard of.
+const SAID_AGAIN_MS: i64 = 60_000;
+
 /// What a desk takes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeskLimits {
@@ -84,6 +88,8 @@ struct Visitor {
     /// Who served him last.
     last_agent: Option<AgentJid>,
     sessions: BTreeSet<SessionId>,
+    /// The last conversation that was closed, its last entry, and when.
+    ended: Option<(ConversationId, Seq, Timestamp)>,
     /// Closed conversations of his of which the last words are not confirmed.
     owed: BTreeSet<ConversationId>,
     /// Until when he is remembered, once he is away and nothing is open.
@@ -267,13 +273,22 @@ impl Desk {
         self.gate.head()
     }
 
-    /// The open conversations of a customer who is known to be here, with their heads: what a
-    /// lost notice is found by.
-    pub fn heads(&self) -> impl Iterator<Item = (CustomerId, ConversationId, Seq)> + '_ {
-        self.cases
-            .values()
-            .filter(|case| self.online(case.view.customer))
-            .map(|case| (case.view.customer, case.view.id, case.view.head))
+    /// The open conversation of each customer who is known to be here, or the one that was closed a
+    /// moment ago, with its head: what a lost notice is found by.
+    pub fn heads(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (CustomerId, ConversationId, Seq)> + '_ {
+        let here = self.visitors.values().filter(|visitor| !visitor.nodes.is_empty());
+        here.filter_map(move |visitor| {
+            let open = visitor.open.and_then(|id| self.cases.get(&id));
+            let ended = || visitor.ended.filter(|(_, _, at)| now.since(*at) <= SAID_AGAIN_MS);
+            let (id, head) = match open {
+                Some(case) => (case.view.id, case.view.head),
+                None => ended().map(|(id, head, _)| (id, head))?,
+            };
+            Some((visitor.customer.id, id, head))
+        })
     }
 
     /// Whether an agent of the tenant is there to take conversations.
@@ -368,6 +383,7 @@ impl Desk {
             contacts: BTreeSet::new(),
             last_agent: None,
             sessions: BTreeSet::new(),
+            ended: None,
             owed: BTreeSet::new(),
             leaves_at: None,
         });
