@@ -11,7 +11,7 @@ use sea_orm::{
 use super::convert::{AGENT, CUSTOMER, MESSAGE, nat, rows_from};
 use super::entity::{conversation, log};
 use super::error::unavailable;
-use super::{SqlStore, directory, lease, transcripts};
+use super::{SqlStore, directory, lease, recall, transcripts};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
 use crate::chat::model::Snapshot;
 use crate::ports::store::StoreError;
@@ -31,9 +31,12 @@ impl SqlStore {
         let Some(link) = lease::find(&moment, domain).await? else {
             return Ok(Snapshot::default());
         };
+        let head = head(&moment, &link).await?;
+        let tenants = directory::settings(&moment, link.id).await?;
         Ok(Snapshot {
-            head: head(&moment, &link).await?,
-            tenants: directory::settings(&moment, link.id).await?,
+            head,
+            recall: recall::take(&moment, link.id, head, &tenants, now).await?,
+            tenants,
             conversations: transcripts::open_with_customers(&moment, link.id).await?,
             messages: messages(&moment, link.id).await?,
             agent_messages: rows_from(
@@ -41,7 +44,7 @@ impl SqlStore {
                     .filter(log::Column::Link.eq(link.id))
                     .filter(log::Column::At.gte(now.0.saturating_sub(REPEATS)))
                     .filter(log::Column::Author.eq(AGENT))
-                    .filter(log::Column::Kind.eq(MESSAGE))
+                    .filter(log::Column::Kind.is_in([MESSAGE, "opened", "closed"]))
                     .filter(log::Column::Stanza.is_not_null())
                     .order_by_asc(log::Column::Pos)
                     .all(&moment)

@@ -31,7 +31,7 @@ async fn one_of_many_wins(db: &Db) {
         let granted: Vec<Epoch> = answers
             .iter()
             .filter_map(|answer| match answer {
-                Lease::Granted(epoch) => Some(*epoch),
+                Lease::Granted { epoch, .. } => Some(*epoch),
                 Lease::Held { .. } => None,
             })
             .collect();
@@ -53,7 +53,7 @@ async fn one_of_many_wins(db: &Db) {
 async fn held_until_it_runs_out(db: &Db) {
     let short = Duration::from_millis(1500);
     let first = db.store.acquire(&link(), node(1), short).await.expect("an answer");
-    let Lease::Granted(first) = first else { panic!("{first:?}") };
+    let Lease::Granted { epoch: first, .. } = first else { panic!("{first:?}") };
     let held = db.store.acquire(&link(), node(2), short).await.expect("an answer");
     let Lease::Held { by, remaining } = held else { panic!("{held:?}") };
     assert_eq!(by, node(1));
@@ -61,13 +61,16 @@ async fn held_until_it_runs_out(db: &Db) {
     tokio::time::sleep(remaining + Duration::from_millis(20)).await;
     assert_eq!(db.store.owner(&link()).await, Ok(None));
     let second = db.store.acquire(&link(), node(2), short).await.expect("an answer");
-    assert_eq!(second, Lease::Granted(first.next()));
+    let Lease::Granted { epoch, silent: Some(silent) } = second else { panic!("{second:?}") };
+    assert_eq!(epoch, first.next());
+    // Not given up: it was certainly held when it was granted, and not after it ran out.
+    assert!(silent >= short && silent < 2 * short, "{silent:?}");
     assert_eq!(db.store.renew(&link(), first, MINUTE, true).await, Err(StoreError::Fenced));
 }
 
 async fn renewed_and_fenced(db: &Db) {
     let lease = db.store.acquire(&link(), node(1), Duration::from_millis(1)).await;
-    let Ok(Lease::Granted(epoch)) = lease else { panic!("{lease:?}") };
+    let Ok(Lease::Granted { epoch, .. }) = lease else { panic!("{lease:?}") };
     tokio::time::sleep(Duration::from_millis(20)).await;
     db.store.renew(&link(), epoch, MINUTE, true).await.expect("run out, but nobody took it");
     let owner = LinkOwner { node: node(1), stands: true };
