@@ -318,11 +318,14 @@ pub struct Snapshot {
     pub recall: Recall,
 }
 
+/// What a customer filled in before, in its order: each question with its answer.
+pub type Answers = Vec<(Arc<str>, Arc<str>)>;
+
 /// What a desk knows besides the open conversations, and what is in no view.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recall {
     /// What customers filled in before, of the open conversations, in its order.
-    pub answers: Vec<(ConversationId, Vec<(Arc<str>, Arc<str>)>)>,
+    pub answers: Vec<(ConversationId, Answers)>,
     /// Who held an open conversation last.
     pub served: Vec<(ConversationId, AgentJid)>,
     /// The latest rows by which any conversation changed hands (offered, joined, requeued, closed),

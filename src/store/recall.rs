@@ -16,7 +16,7 @@ use super::entity::log::{Column as Entry, Entity as Log};
 use super::entity::{customer, log};
 use super::error::unavailable;
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
-use crate::chat::model::{Departing, Recall, RowKind, TenantSettings};
+use crate::chat::model::{Answers, Departing, Recall, RowKind, TenantSettings};
 use crate::ports::store::StoreError;
 
 /// How many rows at the end of the log are looked through for how conversations changed hands.
@@ -92,8 +92,6 @@ async fn answers(
     }
     Ok(found)
 }
-
-type Answers = Vec<(std::sync::Arc<str>, std::sync::Arc<str>)>;
 
 /// The customers whose conversation was closed while agents had them in their lists.
 async fn departing(

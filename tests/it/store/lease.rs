@@ -13,6 +13,7 @@ suite!(
     held_until_it_runs_out,
     renewed_and_fenced,
     released,
+    set_back,
     asked_again_by_its_owner
 );
 
@@ -87,7 +88,25 @@ async fn released(db: &Db) {
     db.store.release(&link(), epoch).await.expect("given up");
     assert_eq!(db.store.owner(&link()).await, Ok(None));
     assert_eq!(db.store.renew(&link(), epoch, MINUTE, true).await, Err(StoreError::Fenced));
-    assert!(take(&db.store, 2).await > epoch);
+    let next = db.store.acquire(&link(), node(2), MINUTE).await.expect("an answer");
+    let Lease::Granted { epoch: next, silent: None } = next else { panic!("{next:?}") };
+    assert!(next > epoch);
+}
+
+async fn set_back(db: &Db) {
+    // A lease of an hour stands for one that the database's clock, an hour ahead, once gave.
+    let short = Duration::from_millis(1500);
+    let ahead = db.store.acquire(&link(), node(1), Duration::from_secs(3600)).await;
+    let Ok(Lease::Granted { epoch, silent: None }) = ahead else { panic!("{ahead:?}") };
+    let held = db.store.acquire(&link(), node(2), short).await;
+    assert_eq!(held, Ok(Lease::Held { by: node(1), remaining: short }));
+    // Its owner may live: whoever renews in time keeps it.
+    db.store.renew(&link(), epoch, short, true).await.expect("still his");
+    let held = db.store.acquire(&link(), node(2), short).await.expect("an answer");
+    let Lease::Held { remaining, .. } = held else { panic!("{held:?}") };
+    tokio::time::sleep(remaining + Duration::from_millis(20)).await;
+    let taken = db.store.acquire(&link(), node(2), short).await;
+    assert!(matches!(taken, Ok(Lease::Granted { silent: Some(_), .. })), "{taken:?}");
 }
 
 async fn asked_again_by_its_owner(db: &Db) {

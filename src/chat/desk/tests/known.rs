@@ -7,9 +7,9 @@ use super::stage::{HOUR, MINUTE};
 use super::store::Store;
 use crate::chat::desk::Desk;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, TenantKey, Timestamp};
-use crate::chat::model::{Row, RowKind, State};
+use crate::chat::model::{Answers, Row, RowKind, State};
 
-type Answers = Vec<(Arc<str>, Arc<str>)>;
+type Visitor = (Option<AgentJid>, BTreeSet<AgentJid>, Option<Timestamp>);
 
 /// See the module.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Known {
     /// Whose turn it was when.
     asked_at: BTreeMap<(TenantKey, AgentJid), Timestamp>,
     /// Who served a customer last, whose contact list he stands in, and when he leaves it.
-    visitors: BTreeMap<CustomerId, (Option<AgentJid>, BTreeSet<AgentJid>, Option<Timestamp>)>,
+    visitors: BTreeMap<CustomerId, Visitor>,
     /// The assignments that are over.
     ended: BTreeMap<(CustomerId, AgentJid), Pos>,
 }

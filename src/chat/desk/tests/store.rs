@@ -136,12 +136,14 @@ impl Store {
             _ => None,
         };
         let of_open = |(id, _): &(ConversationId, _)| self.views[id].is_open();
-        let moves = |row: &&Arc<Row>| match row.kind {
-            RowKind::Offered
-            | RowKind::Joined
-            | RowKind::Requeued { .. }
-            | RowKind::Closed { .. } => true,
-            _ => false,
+        let moves = |row: &&Arc<Row>| {
+            matches!(
+                row.kind,
+                RowKind::Offered
+                    | RowKind::Joined
+                    | RowKind::Requeued { .. }
+                    | RowKind::Closed { .. }
+            )
         };
         let departing = |row: &&Arc<Row>| {
             matches!(row.kind, RowKind::Closed { .. })
