@@ -15,8 +15,8 @@ use crate::chat::ids::{
     TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Author, CloseReason, CommandKey, Customer, QueueSettings, RequeueReason, Role,
-    Row, RowKind, Strategy,
+    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, QueueSettings,
+    RequeueReason, Role, Row, RowKind, Strategy,
 };
 use crate::ports::store::StoreError;
 
@@ -171,6 +171,11 @@ pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
         details: details.as_ref().map(json).transpose()?,
         recipients: jids(&row.recipients)?,
     })
+}
+
+/// What a customer filled in before, out of the details of a row that says so.
+pub(super) fn answers_from(details: &str) -> Result<Answers, StoreError> {
+    Ok(parse::<Details>(details)?.answers.unwrap_or_default())
 }
 
 /// The kind of a row with words.

@@ -3,20 +3,20 @@
 //! Invariant: each question is bounded, by what is open or by how far it looks back, however long
 //! the log is.
 
-use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
     QuerySelect,
 };
 use uuid::Uuid;
 
-use super::convert::{customer_from, int, row_from, rows_from};
+use super::convert::{answers_from, customer_from, int, row_from, rows_from};
 use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::entity::{customer, log};
 use super::error::unavailable;
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
-use crate::chat::model::{Answers, Departing, Recall, RowKind, TenantSettings};
+use crate::chat::model::{Answers, Departing, Recall, TenantSettings};
 use crate::ports::store::StoreError;
 
 /// How many rows at the end of the log are looked through for how conversations changed hands.
@@ -28,6 +28,8 @@ const MOVES: [&str; 4] = ["offered", "joined", "requeued", "closed"];
 const DEPARTING_MS: i64 = 48 * 60 * 60_000;
 /// How many of them at most.
 const DEPARTING: u64 = 20_000;
+/// Customers in one question.
+const TOGETHER: usize = 256;
 
 /// All of it.
 pub(super) async fn take(
@@ -74,7 +76,11 @@ async fn answers(
     connection: &impl ConnectionTrait,
     link: i32,
 ) -> Result<Vec<(ConversationId, Answers)>, StoreError> {
-    let mut query = joined(&[]);
+    let mut query = Query::select();
+    query
+        .columns([Entry::Conversation, Entry::Details].map(|column| (Log, column)))
+        .from(Views)
+        .inner_join(Log, of_its_conversation());
     query
         .and_where(Expr::col((Views, View::Link)).eq(link))
         .and_where(Expr::col((Views, View::Open)).eq(true))
@@ -83,14 +89,13 @@ async fn answers(
         .and_where(Expr::col((Log, Entry::Details)).is_not_null())
         .order_by((Log, Entry::Pos), Order::Asc);
     let rows = connection.query_all(&query).await.map_err(unavailable)?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let row = row_from(log::Model::from_query_result(row, "").map_err(unavailable)?)?;
-        if let RowKind::Opened { answers } = row.kind {
-            found.push((row.conversation, answers));
-        }
-    }
-    Ok(found)
+    rows.iter()
+        .map(|row| {
+            let id = row.try_get("", "conversation").map_err(unavailable)?;
+            let details: String = row.try_get("", "details").map_err(unavailable)?;
+            Ok((ConversationId(id), answers_from(&details)?))
+        })
+        .collect()
 }
 
 /// The customers whose conversation was closed while agents had them in their lists.
@@ -100,8 +105,12 @@ async fn departing(
     now: Timestamp,
 ) -> Result<Vec<Departing>, StoreError> {
     let keys: Vec<&str> = tenants.iter().map(|tenant| tenant.key.as_str()).collect();
-    let mut query = joined(&[View::ServedBy]);
+    let mut query = Query::select();
     query
+        .columns(Entry::iter().map(|column| (Log, column)))
+        .column((Views, View::ServedBy))
+        .from(Views)
+        .inner_join(Log, of_its_conversation())
         .and_where(Expr::col((Views, View::Tenant)).is_in(keys))
         .and_where(Expr::col((Views, View::OpenedAt)).gte(now.plus(-DEPARTING_MS).0))
         .and_where(Expr::col((Views, View::Open)).eq(false))
@@ -138,16 +147,6 @@ async fn departing(
     Ok(departing.collect())
 }
 
-/// Customers in one question.
-const TOGETHER: usize = 256;
-
-/// Rows of the log with columns of their conversations.
-fn joined(with: &[View]) -> SelectStatement {
-    use sea_orm::Iterable;
-    Query::select()
-        .columns(Entry::iter().map(|column| (Log, column)))
-        .columns(with.iter().map(|column| (Views, *column)))
-        .from(Views)
-        .inner_join(Log, Expr::col((Log, Entry::Conversation)).equals((Views, View::Id)))
-        .take()
+fn of_its_conversation() -> SimpleExpr {
+    Expr::col((Log, Entry::Conversation)).equals((Views, View::Id))
 }
