@@ -13,6 +13,7 @@ mod cache;
 mod cli;
 mod gate;
 mod house;
+mod interruption;
 mod link;
 mod nodes;
 mod outage;
