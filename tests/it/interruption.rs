@@ -97,14 +97,14 @@ async fn a_lease_that_nobody_gave_up(server: Server) {
     // A node takes the link and dies with it. The next one has to wait until the lease runs out.
     let link = LinkDomain::new(&gateway.domain).unwrap();
     let dead = NodeId(Uuid::from_u128(7));
-    let lease = gateway.db.store.acquire(&link, dead, Duration::from_secs(8)).await.unwrap();
+    let lease = gateway.db.store.acquire(&link, dead, Duration::from_secs(5)).await.unwrap();
     assert!(matches!(lease, Lease::Granted { silent: None, .. }), "given up: {lease:?}");
     let node = gateway.node().await;
     let line = alice.hears_of(LINE).await;
     assert_eq!(bare(&line), gateway.desk());
     let text = spoken(&line).unwrap();
     let seconds: u32 = text.split_once('(').unwrap().1.split(' ').next().unwrap().parse().unwrap();
-    assert!((8..=15).contains(&seconds), "{text}");
+    assert!((5..=15).contains(&seconds), "{text}");
     node.end().await;
     gateway.end().await;
 }
