@@ -10,7 +10,10 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::convert::{answers_from, customer_from, int, row_from, rows_from};
+use super::convert::{
+    CLOSED, JOINED, OFFERED, OPENED, REQUEUED, answers_from, customer_from, int, row_from,
+    rows_from,
+};
 use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::entity::{customer, log};
@@ -22,7 +25,7 @@ use crate::ports::store::StoreError;
 /// How many rows at the end of the log are looked through for how conversations changed hands.
 const MOVES_WITHIN: u64 = 20_000;
 /// The kinds of row by which they do.
-const MOVES: [&str; 4] = ["offered", "joined", "requeued", "closed"];
+const MOVES: [&str; 4] = [OFFERED, JOINED, REQUEUED, CLOSED];
 /// How far back conversations are looked at whose customers may still stand in contact lists, in
 /// milliseconds: they stay a day after the close.
 const DEPARTING_MS: i64 = 48 * 60 * 60_000;
@@ -85,7 +88,7 @@ async fn answers(
         .and_where(Expr::col((Views, View::Link)).eq(link))
         .and_where(Expr::col((Views, View::Open)).eq(true))
         .and_where(Expr::col((Log, Entry::Seq)).is_null())
-        .and_where(Expr::col((Log, Entry::Kind)).eq("opened"))
+        .and_where(Expr::col((Log, Entry::Kind)).eq(OPENED))
         .and_where(Expr::col((Log, Entry::Details)).is_not_null())
         .order_by((Log, Entry::Pos), Order::Asc);
     let rows = connection.query_all(&query).await.map_err(unavailable)?;
@@ -115,7 +118,7 @@ async fn departing(
         .and_where(Expr::col((Views, View::OpenedAt)).gte(now.plus(-DEPARTING_MS).0))
         .and_where(Expr::col((Views, View::Open)).eq(false))
         .and_where(Expr::col((Log, Entry::Seq)).equals((Views, View::Head)))
-        .and_where(Expr::col((Log, Entry::Kind)).eq("closed"))
+        .and_where(Expr::col((Log, Entry::Kind)).eq(CLOSED))
         .and_where(Expr::col((Log, Entry::Recipients)).is_not_null())
         .order_by((Views, View::OpenedAt), Order::Desc)
         .limit(DEPARTING);

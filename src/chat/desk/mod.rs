@@ -11,6 +11,7 @@ mod agent;
 mod command;
 mod contact;
 mod customer;
+mod delivery;
 mod interruption;
 mod lifecycle;
 mod offer;
@@ -38,6 +39,7 @@ use super::model::{
 use super::presence::Clients;
 use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
+use delivery::Owed;
 use interruption::Interruptions;
 use timer::{Timer, Timers};
 
@@ -86,6 +88,8 @@ struct Visitor {
     /// Who served him last.
     last_agent: Option<AgentJid>,
     sessions: BTreeSet<SessionId>,
+    /// Closed conversations of his of which the last words are not confirmed.
+    owed: BTreeSet<ConversationId>,
     /// Until when he is remembered, once he is away and nothing is open.
     leaves_at: Option<Timestamp>,
 }
@@ -102,6 +106,7 @@ pub struct Desk {
     visitors: HashMap<CustomerId, Visitor>,
     addresses: HashMap<Localpart, CustomerId>,
     cases: HashMap<ConversationId, Case>,
+    owed: HashMap<ConversationId, Owed>,
     commands: Commands,
     stanzas: Stanzas,
     /// What agents ordered.
@@ -127,6 +132,7 @@ impl Desk {
             visitors: HashMap::new(),
             addresses: HashMap::new(),
             cases: HashMap::new(),
+            owed: HashMap::new(),
             commands: Commands::default(),
             stanzas: Stanzas::default(),
             orders: Stanzas::default(),
@@ -140,8 +146,16 @@ impl Desk {
         }
         for (conversation, pos, seq) in snapshot.messages {
             if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.customer_spoke(pos, seq);
+                case.owe_confirmation(pos, seq);
             }
+        }
+        for (conversation, pos, at) in snapshot.offers {
+            if let Some(case) = desk.cases.get_mut(&conversation) {
+                case.offered = Some((pos, at));
+            }
+        }
+        for owed in snapshot.owed {
+            desk.owe_again(now, owed, snapshot.cursor);
         }
         for row in snapshot.agent_messages {
             let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
@@ -376,6 +390,7 @@ impl Desk {
             contacts: BTreeSet::new(),
             last_agent: None,
             sessions: BTreeSet::new(),
+            owed: BTreeSet::new(),
             leaves_at: None,
         });
         // An edge's copy may be older than what the desk itself counted.
@@ -388,14 +403,14 @@ impl Desk {
 
     /// Appends a row to a conversation and gives it back; `seen` rows are entries for the customer.
     fn append(&mut self, now: Timestamp, case: ConversationId, entry: NewRow) -> Option<Arc<Row>> {
-        let case = self.cases.get_mut(&case)?;
-        let view = &mut case.view;
+        let pos = self.gate.next();
+        let view = &mut self.any_case_mut(case)?.view;
         let seq = entry.seen.then(|| {
             view.head = view.head.next();
             view.head
         });
         let row = Arc::new(Row {
-            pos: self.gate.next(),
+            pos,
             tenant: view.tenant.clone(),
             conversation: view.id,
             customer: view.customer,
@@ -429,7 +444,7 @@ impl Desk {
         content: ToAgentContent,
     ) {
         let Some(visitor) =
-            self.cases.get(&case).and_then(|case| self.visitors.get(&case.view.customer))
+            self.any_case(case).and_then(|case| self.visitors.get(&case.view.customer))
         else {
             return;
         };

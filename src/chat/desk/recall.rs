@@ -4,12 +4,13 @@
 //! happened: what customers filled in, whose turn it is, who failed whom, which errors come late,
 //! and who is still to leave the contact lists.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::timer::Timer;
 use super::{Desk, contact};
 use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
-use crate::chat::model::{Author, Conversation, Customer, Departing, Recall, Row, RowKind, State};
+use crate::chat::model::{Conversation, Customer, Departing, Recall, Row, RowKind, State};
 
 /// Nobody leaves the contact lists before the stream had time to stand, in milliseconds.
 const SETTLES_MS: i64 = 60_000;
@@ -35,38 +36,31 @@ impl Desk {
     }
 
     /// Goes through the rows by which conversations changed hands.
-    fn replay(&mut self, now: Timestamp, moves: &[std::sync::Arc<Row>]) {
-        let mut asked: HashMap<ConversationId, Vec<AgentJid>> = HashMap::new();
+    fn replay(&mut self, now: Timestamp, moves: &[Arc<Row>]) {
         let mut failed: BTreeMap<ConversationId, Vec<AgentJid>> = BTreeMap::new();
         for row in moves {
             let at = row.at.min(now);
-            match (&row.kind, &row.author) {
-                (RowKind::Offered, _) => {
+            match &row.kind {
+                RowKind::Offered => {
                     for agent in &row.recipients {
                         let key = (row.tenant.clone(), agent.clone());
                         if self.agent_of(&row.tenant, agent).is_some() {
                             self.work.entry(key).or_default().asked_at = at;
                         }
                     }
-                    asked.insert(row.conversation, row.recipients.clone());
                     failed.remove(&row.conversation);
                 }
-                (RowKind::Joined, Author::Agent { jid, .. }) => {
-                    for loser in asked.remove(&row.conversation).unwrap_or_default() {
-                        if loser != *jid {
-                            self.ended.insert(at, row.customer, &loser, row.pos);
-                        }
+                RowKind::Joined => {
+                    for loser in &row.recipients {
+                        self.ended.insert(at, row.customer, loser, row.pos);
                     }
                     failed.remove(&row.conversation);
                 }
-                (RowKind::Requeued { agent, .. }, _) => {
+                RowKind::Requeued { agent, .. } => {
                     self.ended.insert(at, row.customer, agent, row.pos);
-                    if let Some(asked) = asked.get_mut(&row.conversation) {
-                        asked.retain(|other| other != agent);
-                    }
                     failed.entry(row.conversation).or_default().push(agent.clone());
                 }
-                (RowKind::Closed { .. }, _) => {
+                RowKind::Closed { .. } => {
                     for agent in &row.recipients {
                         self.ended.insert(at, row.customer, agent, row.pos);
                     }
@@ -96,7 +90,6 @@ impl Desk {
         visitor.last_agent = visitor.last_agent.take().or(served_by);
         if visitor.open.is_none() {
             let at = closed.at.min(now).plus(contact::STAYS_MS).max(now.plus(SETTLES_MS));
-            let at = visitor.leaves_at.map_or(at, |other| other.max(at));
             visitor.leaves_at = Some(at);
             self.timers.arm(at, Timer::Leave(id));
         }
