@@ -84,16 +84,18 @@ pub(super) async fn ensure(
 
 /// A lease that holds for longer than any is given for: the database's clock was set back. From
 /// here on it holds as long as one that was renewed just now, so a dead owner keeps nobody out
-/// for as long as the step was, and a living one renews it before anybody may have it.
+/// for as long as the step was, and a living one renews it before anybody may have it. Needs no
+/// lock: one that was renewed meanwhile is left as it is.
 async fn shorten(
-    transaction: &impl ConnectionTrait,
-    id: i32,
+    connection: &impl ConnectionTrait,
+    held: &Model,
     ttl: Duration,
 ) -> Result<(), StoreError> {
     Entity::update_many()
-        .col_expr(Column::LeaseUntil, sql::now(transaction).add(millis(ttl)))
-        .filter(Column::Id.eq(id))
-        .exec(transaction)
+        .col_expr(Column::LeaseUntil, sql::now(connection).add(millis(ttl)))
+        .filter(Column::Id.eq(held.id))
+        .filter(Column::LeaseUntil.eq(held.lease_until))
+        .exec(connection)
         .await
         .map_err(unavailable)?;
     Ok(())
@@ -131,7 +133,7 @@ impl Leases for SqlStore {
             if let Some(by) = held.node.filter(|by| *by != node.0 && held.lease_until > now) {
                 let left = Duration::from_millis(nat(held.lease_until - now)?);
                 if left > ttl {
-                    shorten(&transaction, held.id, ttl).await?;
+                    shorten(&transaction, &held, ttl).await?;
                     commit(transaction).await?;
                 }
                 return Ok(Lease::Held { by: NodeId(by), remaining: left.min(ttl) });
