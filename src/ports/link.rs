@@ -1,6 +1,7 @@
 //! One component stream, as the runtime sees it.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::chat::effect::{Contact, ToAgent};
 use crate::chat::event::Event;
@@ -49,6 +50,9 @@ pub enum FromLink {
         /// 5 s that nothing is opened.
         conflict: bool,
     },
+    /// Another stream speaks for our domain beside ours, as ejabberd lets it: the lease is to be
+    /// checked. Part of what agents say goes there.
+    Contested,
     /// The server has taken everything up to this row (barrier).
     Accepted {
         /// The row.
@@ -68,4 +72,7 @@ pub struct LinkHandle {
     pub to: mpsc::Sender<ToLink>,
     /// From it. Bounded: a stream whose reader waits here is not read on.
     pub from: mpsc::Receiver<FromLink>,
+    /// Until when a stream may stand. The supervisor looks at it before anything else, whatever
+    /// waits in either channel: a process that wakes after it hands back what it reads, and leaves.
+    pub until: watch::Sender<Instant>,
 }
