@@ -136,6 +136,8 @@ pub enum CommandError {
     UnknownTenant,
     /// More waits than this desk takes on; the customer's client tries again later.
     Overloaded,
+    /// Another node has taken the desk over, and may not have heard of it; it is said again at once.
+    Moved,
 }
 
 /// One stanza to an agent.

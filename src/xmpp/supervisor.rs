@@ -242,14 +242,16 @@ impl Supervisor {
     /// nobody else has heard it: so they see that it did not arrive, and say it again.
     async fn leave(&mut self, mut stream: Stream) {
         let mut out = VecDeque::new();
+        let mut read = 0_u32;
         while let Ok(told) = self.to.try_recv() {
             self.state.told_too_late(&told, &mut out);
         }
         let giving_back = async {
             self.state.give_back(&mut out);
             // Each stanza that the server has sent already; it is asked for none.
-            while let Ok(Ok(read)) = timeout(NOTHING_MORE, stream.turn(&mut out)).await {
-                if let Incoming::Stanza(element) = read {
+            while let Ok(Ok(turned)) = timeout(NOTHING_MORE, stream.turn(&mut out)).await {
+                if let Incoming::Stanza(element) = turned {
+                    read += 1;
                     self.state.heard(element);
                     self.state.give_back(&mut out);
                 }
@@ -257,6 +259,8 @@ impl Supervisor {
         };
         // In time or not: it ends.
         let _ = timeout(GIVING_BACK, giving_back).await;
+        let domain = &self.state.settings.domain;
+        tracing::warn!(%domain, read, "the stream has no time left and is closed");
         stream.close(CUT).await;
         self.state.gone();
     }

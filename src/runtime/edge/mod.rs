@@ -202,6 +202,8 @@ pub struct HistoryPage {
 
 /// Come back after so long where the owner or the store does not answer, in milliseconds.
 pub(crate) const RETRY_MS: u32 = 1_000;
+/// And where only the link's owner is not known: mostly another takes over at this moment.
+pub(crate) const MOVED_MS: u32 = 250;
 /// How long a tenant's settings are believed.
 const TENANT_TTL: Duration = Duration::from_secs(2);
 

@@ -78,9 +78,11 @@ impl Term<'_> {
     }
 
     fn take_now(&mut self, event: Event) {
-        match self.desk.needs(&event) {
-            Some(_) => self.turn_away(event),
-            None => self.feed(event),
+        match event {
+            event if self.desk.needs(&event).is_none() => self.feed(event),
+            Event::Agent(input) => self.give_back(&input),
+            // Customers' clients say it again, once they hear of the next owner.
+            _ => {}
         }
     }
 

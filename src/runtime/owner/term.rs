@@ -310,7 +310,7 @@ impl<'a> Term<'a> {
     }
 
     /// Tells whoever it came from to say it again later: nothing was done.
-    pub(super) fn turn_away(&self, event: Event) {
+    fn turn_away(&self, event: Event) {
         match event {
             Event::Customer(command) => self.carry_out(Effect::Answer {
                 to: command.socket,

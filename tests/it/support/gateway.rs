@@ -177,6 +177,12 @@ impl Plan {
         self.db.store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
     }
 
+    /// The same for one who serves so many at a time.
+    pub(crate) async fn hire(&self, jid: &str, capacity: u32) {
+        let settings = AgentSettings { capacity, ..settings(jid, "clerk", Role::Agent) };
+        self.db.store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
+    }
+
     /// An account of the server, available, that is no agent.
     pub(crate) async fn stranger(&self, name: &str) -> Seat {
         let mut seat = Seat::login(&self.xmpp, &self.account(name)).await;
