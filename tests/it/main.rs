@@ -16,6 +16,7 @@ mod house;
 mod link;
 mod nodes;
 mod outage;
+mod pressure;
 mod promise;
 mod queue;
 mod road;

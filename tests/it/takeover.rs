@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::support::crew::{Crew, Longest};
-use crate::support::gateway::Server;
+use crate::support::customer::Customer;
+use crate::support::gateway::{Server, TENANT};
 
 macro_rules! on_both_servers {
     ($($play:ident),* $(,)?) => {$(
@@ -60,7 +61,13 @@ async fn stopped(server: Server) {
 async fn frozen(server: Server) {
     let crew = Crew::meet(server, 6, 2).await;
     crew.turn(1).await;
-    // In the middle of things: they go on when it freezes, while it is frozen, and when it wakes.
+    // In the middle of things: they go on when it freezes, while it is frozen, and when it wakes. It
+    // is writing, most likely; a transaction that stays open must not keep the others from the link.
+    let mut busy = Customer::arrive(crew.nodes[0].address, TENANT).await;
+    for number in 0..200 {
+        busy.write(&format!("b{number}"), "busy").await;
+    }
+    busy.until("ack").await;
     for (who, visitor) in crew.visitors.iter().enumerate() {
         visitor.say(&format!("c{who} 2"));
     }
@@ -76,6 +83,7 @@ async fn frozen(server: Server) {
     }
     crew.nodes[0].thaw();
     crew.answered(4).await;
+    drop(busy);
     crew.nodes[0].until_logged("the link is not ours any more").await;
     crew.nodes[0].until_logged("another node owns the link").await;
     crew.turn(5).await;

@@ -117,10 +117,16 @@ struct Work {
 impl Work {
     async fn work(mut self) {
         let mut pace = tokio::time::interval(Duration::from_millis(50));
+        let mut alive = tokio::time::interval(Duration::from_secs(2));
         loop {
             tokio::select! {
                 element = self.client.next() => self.hear(&element).await,
                 Some((chat, text)) = self.words.recv() => self.say(chat, text).await,
+                // Whoever hears nothing for a while takes the stream for dead.
+                _ = alive.tick() => {
+                    let ping = "<iq type='get' id='alive'><ping xmlns='urn:xmpp:ping'/></iq>";
+                    self.client.write(ping).await;
+                }
                 _ = pace.tick() => {
                     let now = Instant::now();
                     let due: Vec<_> = self.chats.iter_mut().filter(|(_, (at, _))| *at <= now)
