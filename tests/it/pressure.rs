@@ -18,7 +18,7 @@ use crate::support::customer::Customer;
 use crate::support::domain::domain;
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::process::Process;
-use crate::support::seat::{Bystanders, Seat};
+use crate::support::seat::{Bystanders, Seat, spoken};
 use crate::support::servers::servers;
 use crate::support::visitor::Visitor;
 
@@ -35,12 +35,11 @@ async fn an_agent_who_floods_on_ejabberd() {
 async fn flood(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, LIMITS).await;
     let (seat, account) = (plan.seat("alice").await, plan.account("mallory"));
+    let mut mallory = Seat::login(&server.xmpp(), &account).await;
+    plan.hire(&mallory.jid, 1).await;
+    mallory.show("away").await;
     let gateway = plan.open().await;
     let mut two = Bystanders::meet(gateway.customer().await, seat).await;
-    let mut mallory = Seat::login(&server.xmpp(), &account).await;
-    gateway.hire(&mallory.jid, 1).await;
-    mallory.show("").await;
-    gateway.until_status(&mut mallory, "available").await;
     let desk = gateway.desk();
     let last = 1_500;
     for number in 0..=last {
@@ -59,10 +58,10 @@ async fn flood(server: Server) {
     // Slower, he is heard again.
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
+        mallory.so_far().await;
         let id = mallory.say(&desk, "status").await;
         let answers = |el: &Element| {
-            let received = el.get_child("received", "urn:xmpp:receipts");
-            el.attr("id") == Some(&id) || received.is_some_and(|of| of.attr("id") == Some(&id))
+            el.attr("id") == Some(&id) || spoken(el).is_some_and(|text| text.contains("waits"))
         };
         if mallory.find("an answer", answers).await.attr("type") != Some("error") {
             break;

@@ -184,7 +184,8 @@ impl Plan {
 
     /// The same for one who serves so many at a time.
     pub(crate) async fn hire(&self, jid: &str, capacity: u32) {
-        hire(&self.db.store, jid, capacity).await;
+        let settings = AgentSettings { capacity, ..settings(jid, "clerk", Role::Agent) };
+        self.db.store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
     }
 
     /// An account of the server, available, that is no agent.
@@ -257,11 +258,6 @@ impl Gateway {
         let settings = settings(&jid, name, role);
         self.db.store.put_agent(&TenantKey::new(tenant).unwrap(), &settings).await.unwrap();
         agent
-    }
-
-    /// Makes an account an agent who serves so many at a time.
-    pub(crate) async fn hire(&self, jid: &str, capacity: u32) {
-        hire(&self.db.store, jid, capacity).await;
     }
 
     /// The account of an agent: of this gateway alone, whatever else runs at the same time.
@@ -377,11 +373,6 @@ async fn run(
     let stopped = stop.clone();
     let running = tokio::spawn(async move { app.run(listener, stopped).await });
     (address, stop, running)
-}
-
-async fn hire(store: &SqlStore, jid: &str, capacity: u32) {
-    let settings = AgentSettings { capacity, ..settings(jid, "clerk", Role::Agent) };
-    store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
 }
 
 async fn add_tenant(store: &SqlStore, key: &str, domain: &str) {
