@@ -30,11 +30,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the threads cannot be started")?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let mut out = io::BufWriter::new(io::stdout());
         let done = cli::run(cli, &config, &App::new(config.clone()), &mut out).await;
         out.flush().map_err(CliError::Output).and(done).map_err(Into::into)
-    })
+    });
+    // What still hangs (a name server that does not answer) is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 /// The log goes to standard error. The gateway logs as configured; a command of the shell says

@@ -1,6 +1,7 @@
 //! One component stream, as the runtime sees it.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::chat::effect::{Contact, ToAgent};
 use crate::chat::event::Event;
@@ -51,6 +52,9 @@ pub enum FromLink {
         /// When the stream last brought something; none where there was no stream to lose.
         heard: Option<Timestamp>,
     },
+    /// Another stream speaks for our domain beside ours, as ejabberd lets it: the lease is to be
+    /// checked. Part of what agents say goes there.
+    Contested,
     /// The server has taken everything up to this row (barrier).
     Accepted {
         /// The row.
@@ -70,4 +74,7 @@ pub struct LinkHandle {
     pub to: mpsc::Sender<ToLink>,
     /// From it. Bounded: a stream whose reader waits here is not read on.
     pub from: mpsc::Receiver<FromLink>,
+    /// Until when a stream may stand. The supervisor looks at it before anything else, whatever
+    /// waits in either channel: a process that wakes after it hands back what it reads, and leaves.
+    pub until: watch::Sender<Instant>,
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use xmpp_parsers::minidom::Element;
 
 use super::answers;
+use super::given_back::Pace;
 use super::outbox::{Kind, Outbox, Returned};
 use super::retry::Retries;
 use super::roster::Roster;
@@ -34,6 +35,9 @@ const BARRIER: Duration = Duration::from_secs(90);
 /// How long an orderly close may take.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// How often it is said that another stream speaks for our domain.
+const CONTESTED: Duration = Duration::from_secs(5);
+
 /// Pauses between attempts grow from the first to the second.
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(15);
@@ -41,7 +45,7 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// All that the link knows.
 pub(super) struct State {
     pub(super) settings: Arc<LinkSettings>,
-    world: Arc<dyn World>,
+    pub(super) world: Arc<dyn World>,
     book: Book,
     roster: Roster,
     pub(super) outbox: Outbox,
@@ -59,6 +63,10 @@ pub(super) struct State {
     pub(super) closing: Option<Instant>,
     /// Until when the server may say what it lets us do.
     settling: Option<Instant>,
+    /// How fast agents may speak.
+    pub(super) pace: Pace,
+    /// When another stream last showed.
+    contested: Option<Instant>,
 }
 
 impl State {
@@ -75,6 +83,8 @@ impl State {
             heard: Timestamp::default(),
             closing: None,
             settling: None,
+            pace: Pace::default(),
+            contested: None,
             settings: Arc::new(settings),
             world,
         }
@@ -147,13 +157,14 @@ impl State {
         self.book = Book::new(allowed);
         let book = &self.book;
         self.presences.retain(|agent, _| book.knows(agent));
+        self.pace.sweep();
         let mut out = Vec::new();
         self.roster.agents(&self.book, &mut out);
         self.pass(out);
     }
 
     /// Takes in a stanza.
-    pub(super) fn heard(&mut self, element: Element) -> Result<(), Lost> {
+    pub(super) fn heard(&mut self, element: Element) {
         self.heard = self.world.now();
         let world = &self.world;
         let fresh = || ConversationId(world.uuid());
@@ -165,6 +176,7 @@ impl State {
                     self.presence(agent, resource, availability, &mut out);
                 }
             }
+            Decoded::Event(Event::Agent(input)) => self.said(input, &mut out),
             Decoded::Event(event) => self.unread.push_back(FromLink::Event(event)),
             Decoded::Reply(reply) => out.push(reply),
             Decoded::Query { agent, target, iq } => {
@@ -177,11 +189,9 @@ impl State {
             Decoded::Barrier { id } => match self.outbox.returned(&id) {
                 Returned::Accepted(pos) => self.accepted(pos),
                 Returned::Nothing => {}
-                Returned::Stranger => {
-                    return Err(Lost {
-                        reason: "another stream speaks for our domain".to_owned(),
-                        condition: Some("conflict".to_owned()),
-                    });
+                Returned::Stranger(accepted) => {
+                    accepted.into_iter().for_each(|pos| self.accepted(pos));
+                    self.contested();
                 }
             },
             Decoded::Subscription { agent, target, kind } => {
@@ -207,7 +217,21 @@ impl State {
             Decoded::Nothing => {}
         }
         self.pass(out);
-        Ok(())
+    }
+
+    /// The time that the runtime gave is over: no stream stands, and none is to be opened.
+    pub(super) fn gone(&mut self) {
+        self.lost(&Lost::new("the lease has run out"), true);
+    }
+
+    /// Another stream speaks for our domain. Said now and then: it shows again and again.
+    fn contested(&mut self) {
+        let now = Instant::now();
+        if self.contested.is_none_or(|at| at + CONTESTED <= now) {
+            self.contested = Some(now);
+            tracing::error!(domain = %self.settings.domain, "another stream speaks for our domain");
+            self.unread.push_back(FromLink::Contested);
+        }
     }
 
     /// An agent's presence: the runtime hears of changes alone.
@@ -240,14 +264,16 @@ impl State {
     /// When something is to be done next though nothing comes.
     pub(super) fn next_timer(&self) -> Instant {
         let barrier = self.outbox.oldest().map(|sent| sent + BARRIER);
+        let again = self.outbox.next_asking();
         let timers =
-            [self.settling, self.closing, self.retries.next(), self.roster.next(), barrier];
+            [self.settling, self.closing, self.retries.next(), self.roster.next(), barrier, again];
         timers.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
     /// Does what is due.
-    pub(super) fn timers(&mut self) -> Result<(), Lost> {
+    pub(super) fn timers(&mut self, out: &mut VecDeque<Element>) -> Result<(), Lost> {
         let now = Instant::now();
+        self.outbox.ask_again(now, out);
         if self.settling.take_if(|at| *at <= now).is_some() {
             let mut out = Vec::new();
             self.roster.settle(&mut out);

@@ -67,7 +67,7 @@ const KEPT: [(&[&str], &[&str]); 21] = [
     (&["tokio_tungstenite"], &["src/websocket/"]),
     (&["clap"], &["src/cli/", "src/main.rs"]),
     (&["jsonwebtoken"], &["src/runtime/edge/sessions.rs"]),
-    (&["governor"], &["src/runtime/admission.rs"]),
+    (&["governor"], &["src/runtime/admission.rs", "src/xmpp/given_back.rs"]),
     // The core's types are nobody's format.
     (
         &["serde"],

@@ -58,6 +58,7 @@ impl Link {
         let cancel = CancellationToken::new();
         let world: Arc<dyn World> = Arc::new(SystemWorld);
         let handle = spawn(settings, world, &tracker, cancel.clone());
+        handle.until.send_replace(tokio::time::Instant::now() + Duration::from_secs(3_600));
         Self { handle, domain, _tracker: tracker, _cancel: cancel.drop_guard() }
     }
 
@@ -695,7 +696,7 @@ async fn a_later_owner_is_noticed() {
     old.until("up", |said| matches!(said, FromLink::Up)).await;
     new.say(ToLink::Open { epoch: Epoch(2) }).await;
     new.until("up", |said| matches!(said, FromLink::Up)).await;
-    let conflict = |said: &FromLink| matches!(said, FromLink::Down { conflict: true, .. });
+    let conflict = |said: &FromLink| matches!(said, FromLink::Contested);
     let search = async {
         for pos in 1.. {
             old.say(row(&alice, pos, "whose?")).await;

@@ -22,7 +22,10 @@ impl Term<'_> {
         let asked = Instant::now();
         let stands = *self.up.borrow() != 0;
         match self.owner.store.renew(&self.owner.link, self.epoch, LEASE, stands).await {
-            Ok(()) => self.renewed = asked,
+            Ok(()) => {
+                self.renewed = asked;
+                self.hold();
+            }
             Err(StoreError::Fenced) => return Some(End::Lost("another node owns it")),
             Err(error) => {
                 tracing::warn!(link = %self.owner.link, %error, "the lease could not be renewed");
