@@ -138,7 +138,13 @@ impl Roster {
         self.privileged.clear();
         self.writing.clear();
         self.unwritten.clear();
-        self.desks.values_mut().for_each(|desk| desk.met = false);
+        for desk in self.desks.values_mut() {
+            desk.met = false;
+            // A server that was killed may have forgotten the last of what it wrote down.
+            if desk.standing == Standing::Given {
+                desk.standing = Standing::Unknown;
+            }
+        }
     }
 
     /// The server lets us write the rosters of its users.

@@ -23,7 +23,7 @@ use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded};
 use crate::chat::effect::{Contact, ToAgent, ToAgentContent};
 use crate::chat::event::{Availability, Event};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, TenantKey, Timestamp};
-use crate::ports::link::{FromLink, ToLink};
+use crate::ports::link::{FromLink, Stream, ToLink};
 use crate::ports::world::World;
 
 /// How long a server has to say what it lets us do, before agents are asked for subscriptions.
@@ -31,6 +31,10 @@ const SETTLING: Duration = Duration::from_millis(500);
 
 /// How long a barrier may be on its way; an overloaded server drains for tens of seconds.
 const BARRIER: Duration = Duration::from_secs(90);
+
+/// And how long where nothing else comes either: an overloaded server still says something, a dead
+/// connection does not.
+const SILENT: Duration = Duration::from_secs(12);
 
 /// How long an orderly close may take.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -57,8 +61,12 @@ pub(super) struct State {
     pub(super) wanted: bool,
     /// Whether there is one.
     standing: bool,
+    /// How many there were, and the one that the runtime speaks for.
+    stream: Stream,
+    begun: Stream,
     /// When it last brought something.
     heard: Timestamp,
+    heard_at: Instant,
     /// Until when an orderly close may take.
     pub(super) closing: Option<Instant>,
     /// Until when the server may say what it lets us do.
@@ -80,7 +88,10 @@ impl State {
             unread: VecDeque::new(),
             wanted: false,
             standing: false,
+            stream: 0,
+            begun: 0,
             heard: Timestamp::default(),
+            heard_at: Instant::now(),
             closing: None,
             settling: None,
             pace: Pace::default(),
@@ -93,16 +104,20 @@ impl State {
     /// The stream stands.
     pub(super) fn up(&mut self) {
         self.standing = true;
+        self.stream += 1;
         self.heard = self.world.now();
+        self.heard_at = Instant::now();
         self.settling = Some(Instant::now() + SETTLING);
-        self.unread.push_back(FromLink::Up);
+        self.unread.push_back(FromLink::Up { stream: self.stream });
     }
 
     /// Does what the runtime says.
     pub(super) fn told(&mut self, told: ToLink) {
         match told {
+            ToLink::Begin { stream } => self.begun = stream,
+            // What was meant for a stream that is lost is said again, in its order, by whoever knows it.
+            ToLink::Send(_) if !self.standing || self.begun != self.stream => {}
             ToLink::Send(to_agent) => self.send(&to_agent),
-            ToLink::Passed { pos } => self.outbox.passed(pos),
             ToLink::Contact { agent, contact } => {
                 let lasting = matches!(*contact, Contact::Removed { .. });
                 let mut out = Vec::new();
@@ -166,6 +181,7 @@ impl State {
     /// Takes in a stanza.
     pub(super) fn heard(&mut self, element: Element) {
         self.heard = self.world.now();
+        self.heard_at = Instant::now();
         let world = &self.world;
         let fresh = || ConversationId(world.uuid());
         let context = Context { domain: &self.settings.domain, book: &self.book, fresh: &fresh };
@@ -263,7 +279,7 @@ impl State {
 
     /// When something is to be done next though nothing comes.
     pub(super) fn next_timer(&self) -> Instant {
-        let barrier = self.outbox.oldest().map(|sent| sent + BARRIER);
+        let barrier = self.given_up_at();
         let again = self.outbox.next_asking();
         let timers =
             [self.settling, self.closing, self.retries.next(), self.roster.next(), barrier, again];
@@ -282,13 +298,15 @@ impl State {
         let mut out = Vec::new();
         self.roster.due(now, &mut out);
         self.pass(out);
-        for element in self.retries.due(now) {
-            self.outbox.push(element, Kind::Line, None);
+        for (pos, element) in self.retries.due(now) {
+            self.outbox.push(element, Kind::Row(pos), None);
         }
-        match self.outbox.oldest() {
-            Some(sent) if sent + BARRIER <= now => {
-                let seconds = BARRIER.as_secs();
-                Err(Lost::new(format!("the server has taken nothing for {seconds} s")))
+        match self.given_up_at() {
+            Some(at) if at <= now => {
+                let silent = now.duration_since(self.heard_at).as_secs();
+                Err(Lost::new(format!(
+                    "the server has not taken what was written; it has been silent for {silent} s"
+                )))
             }
             _ => Ok(()),
         }
@@ -298,6 +316,12 @@ impl State {
         if let Some(pos) = self.outbox.fill(out) {
             self.accepted(pos);
         }
+    }
+
+    /// When the stream counts as dead, where a barrier is on its way.
+    fn given_up_at(&self) -> Option<Instant> {
+        let sent = self.outbox.oldest()?;
+        Some((sent + BARRIER).min(sent.max(self.heard_at) + SILENT))
     }
 
     fn accepted(&mut self, upto: Pos) {

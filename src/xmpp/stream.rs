@@ -27,7 +27,7 @@ const LOGIN: Duration = Duration::from_secs(10);
 
 /// A silent stream is asked after the first, and taken for dead after the second.
 const TIMEOUTS: Timeouts =
-    Timeouts { read_timeout: Duration::from_secs(30), response_timeout: Duration::from_secs(15) };
+    Timeouts { read_timeout: Duration::from_secs(15), response_timeout: Duration::from_secs(15) };
 
 /// How much is gathered before it is written.
 const WRITE_BYTES: usize = 32 * 1024;

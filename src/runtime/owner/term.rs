@@ -11,7 +11,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::elsewhere::Elsewhere;
-use super::outbox::{self, Outbox, Outgoing, Stream};
+use super::outbox::{self, Outbox, Outgoing};
 use super::writer::{self, Written};
 use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::{Desk, Need};
@@ -19,7 +19,7 @@ use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect, ToAgent};
 use crate::chat::event::{CustomerConnection, Event, Loaded};
 use crate::chat::ids::{CustomerId, Epoch, Pos, Timestamp};
 use crate::chat::model::Append;
-use crate::ports::link::{FromLink, LinkHandle, ToLink};
+use crate::ports::link::{FromLink, LinkHandle, Stream, ToLink};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::post::Post;
@@ -68,7 +68,6 @@ pub(super) struct Term<'a> {
     pub(super) outbox: Outbox,
     /// Which stream stands.
     pub(super) up: watch::Sender<Stream>,
-    streams: Stream,
     pub(super) stored: Pos,
     pub(super) accepted: Pos,
     pub(super) cursor: Pos,
@@ -119,7 +118,6 @@ impl<'a> Term<'a> {
             written,
             outbox,
             up,
-            streams: 0,
             stored,
             accepted: cursor,
             cursor,
@@ -276,12 +274,11 @@ impl<'a> Term<'a> {
     async fn on_link(&mut self, said: FromLink) -> Option<End> {
         match said {
             FromLink::Event(event) => self.take(event).await,
-            FromLink::Up => {
+            FromLink::Up { stream } => {
                 tracing::info!(link = %self.owner.link, "the stream stands");
-                self.streams += 1;
-                let _ = self.up.send(self.streams);
+                let _ = self.up.send(stream);
                 self.outbox.put(Outgoing::Opened {
-                    stream: self.streams,
+                    stream,
                     after: self.accepted,
                     upto: self.stored,
                 });
