@@ -21,6 +21,8 @@ use super::gateway::TENANT;
 
 /// A node that says nothing for so long is left for another.
 const SILENCE: Duration = Duration::from_millis(1_500);
+/// The same for one of a crowd, which would otherwise spend its time on asking.
+const CROWDS_SILENCE: Duration = Duration::from_secs(15);
 /// How long a node has for a welcome.
 const WELCOME: Duration = Duration::from_secs(8);
 
@@ -64,10 +66,19 @@ impl Drop for Visitor {
 impl Visitor {
     /// Comes to the first of these nodes, and to the next whenever one is gone.
     pub(crate) fn come(nodes: Vec<SocketAddr>) -> Self {
+        Self::who_bears(SILENCE, nodes)
+    }
+
+    /// The same for one of a crowd.
+    pub(crate) fn of_many(nodes: Vec<SocketAddr>) -> Self {
+        Self::who_bears(CROWDS_SILENCE, nodes)
+    }
+
+    fn who_bears(silence: Duration, nodes: Vec<SocketAddr>) -> Self {
         let (says, words) = mpsc::unbounded_channel();
         let record = Arc::new(Mutex::new(Record::default()));
-        let life =
-            Life { nodes, record: record.clone(), words, waiting: VecDeque::new(), token: None };
+        let (kept, waiting) = (record.clone(), VecDeque::new());
+        let life = Life { nodes, record: kept, words, waiting, token: None, silence };
         Self { says, record, life: tokio::spawn(life.live()) }
     }
 
@@ -116,6 +127,7 @@ struct Life {
     /// Not acknowledged yet; only the first has been said.
     waiting: VecDeque<usize>,
     token: Option<String>,
+    silence: Duration,
 }
 
 /// How long to stay away.
@@ -133,12 +145,12 @@ impl Life {
 
     /// One socket, from its opening to its end; nothing where it just breaks.
     async fn visit(&mut self, node: SocketAddr) -> Option<Left> {
-        let stream = timeout(SILENCE, TcpStream::connect(node)).await.ok()?.ok()?;
+        let stream = timeout(self.silence, TcpStream::connect(node)).await.ok()?.ok()?;
         let mut request = format!("ws://{node}/v1/{TENANT}/ws").into_client_request().unwrap();
         let protocol = "couplet.v1".parse().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
         let opening = tokio_tungstenite::client_async(request, stream);
-        let (mut socket, _) = timeout(WELCOME, opening).await.ok()?.ok()?;
+        let (mut socket, _) = timeout(WELCOME.max(self.silence), opening).await.ok()?.ok()?;
         let mut hello = json!({"type": "hello"});
         if let Some(token) = &self.token {
             hello["session"] = token.as_str().into();
@@ -154,7 +166,7 @@ impl Life {
         let mut heard = Instant::now();
         let mut greeted = false;
         let mut again: Option<tokio::time::Instant> = None;
-        let mut pings = tokio::time::interval(SILENCE / 4);
+        let mut pings = tokio::time::interval(self.silence / 4);
         loop {
             tokio::select! {
                 message = socket.next() => {
@@ -197,7 +209,8 @@ impl Life {
                     self.say(&mut socket).await?;
                 }
                 _ = pings.tick() => {
-                    if heard.elapsed() > if greeted { SILENCE } else { WELCOME } {
+                    let patience = if greeted { self.silence } else { WELCOME.max(self.silence) };
+                    if heard.elapsed() > patience {
                         return None;
                     }
                     if greeted {
