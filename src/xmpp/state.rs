@@ -29,6 +29,11 @@ use crate::ports::world::World;
 /// How long a server has to say what it lets us do, before agents are asked for subscriptions.
 const SETTLING: Duration = Duration::from_millis(500);
 
+/// How long agents have to answer how they are before they are asked again. Doubles each time: while
+/// a frozen node holds on to its stream, ejabberd gives it every other answer.
+const ASKING: Duration = Duration::from_secs(1);
+const ASKED: u32 = 5;
+
 /// How long a barrier may be on its way; an overloaded server drains for tens of seconds.
 const BARRIER: Duration = Duration::from_secs(90);
 
@@ -71,6 +76,8 @@ pub(super) struct State {
     pub(super) closing: Option<Instant>,
     /// Until when the server may say what it lets us do.
     settling: Option<Instant>,
+    /// When agents of whom nothing was heard are asked again, and how often they were.
+    asking: Option<(Instant, u32)>,
     /// How fast agents may speak.
     pub(super) pace: Pace,
     /// When another stream last showed.
@@ -94,6 +101,7 @@ impl State {
             heard_at: Instant::now(),
             closing: None,
             settling: None,
+            asking: None,
             pace: Pace::default(),
             contested: None,
             settings: Arc::new(settings),
@@ -108,6 +116,7 @@ impl State {
         self.heard = self.world.now();
         self.heard_at = Instant::now();
         self.settling = Some(Instant::now() + SETTLING);
+        self.asking = Some((Instant::now() + SETTLING + ASKING, 0));
         self.unread.push_back(FromLink::Up { stream: self.stream });
     }
 
@@ -281,9 +290,10 @@ impl State {
     pub(super) fn next_timer(&self) -> Instant {
         let barrier = self.given_up_at();
         let again = self.outbox.next_asking();
-        let timers =
-            [self.settling, self.closing, self.retries.next(), self.roster.next(), barrier, again];
-        timers.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
+        let asking = self.asking.map(|(at, _)| at);
+        let timers = [self.settling, self.closing, self.retries.next(), self.roster.next()];
+        let timers = timers.into_iter().chain([barrier, again, asking]);
+        timers.flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
     /// Does what is due.
@@ -296,6 +306,11 @@ impl State {
             self.pass(out);
         }
         let mut out = Vec::new();
+        if let Some((_, times)) = self.asking.take_if(|(at, _)| *at <= now) {
+            let unheard = self.book.pairs().filter(|(_, who)| !self.presences.contains_key(*who));
+            unheard.for_each(|(tenant, who)| self.roster.ask_again(tenant, who, times, &mut out));
+            self.asking = (times < ASKED).then(|| (now + ASKING * 2_u32.pow(times), times + 1));
+        }
         self.roster.due(now, &mut out);
         self.pass(out);
         for (pos, element) in self.retries.due(now) {
