@@ -302,6 +302,10 @@ impl Desk {
             State::Offered { .. } => None,
             State::Waiting | State::Closed { .. } => return,
         };
+        #[cfg(feature = "chaos")]
+        if crate::chaos::mutant("cursor-early") {
+            return;
+        }
         let customer = view.customer;
         for agent in case.audience().to_vec() {
             self.add_contact(customer, &agent);

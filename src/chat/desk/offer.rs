@@ -146,6 +146,12 @@ impl Desk {
 
     /// Sends an agent all that was said so far.
     pub(super) fn catch_up(&mut self, id: ConversationId, agent: &AgentJid) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::mutant("requeue-forgets-backlog")
+            && self.cases.get(&id).is_some_and(|case| !case.view.passed.is_empty())
+        {
+            return;
+        }
         self.backlog(id, agent, None);
     }
 
