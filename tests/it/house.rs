@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which parts of the crate each part may name, besides itself. `main` sees the crate from outside.
-/// What `tests/chaos` needs inside a node, and no ordinary build has, any part may name.
+/// What `tests/chaos` needs inside a node, and no ordinary build has (`chaos`), any part may name.
 const MAY_NAME: [(&str, &[&str]); 16] = [
     ("chaos", &[]),
     ("chat", &[]),

@@ -71,6 +71,8 @@ pub(crate) struct Agent {
     counter: u64,
     logins: u64,
     attempt: u32,
+    /// The last words to everybody are said.
+    farewell: bool,
 }
 
 impl Agent {
@@ -95,6 +97,7 @@ impl Agent {
             counter: 0,
             logins: 0,
             attempt: 0,
+            farewell: false,
         }
     }
 
@@ -149,6 +152,7 @@ impl Agent {
                     return Ok("gone");
                 }
             }
+            self.bid_farewell();
             self.speak(stream).await?;
             self.settle();
             let until = self.until().min(ping).min(heard + SILENCE);
@@ -172,6 +176,15 @@ impl Agent {
                     }
                 }
             }
+        }
+    }
+
+    /// The last word in each conversation is an agent's: nothing after it could reveal its loss.
+    fn bid_farewell(&mut self) {
+        if self.phases.now() == Phase::Quiet && !self.farewell {
+            self.farewell = true;
+            let chats: Vec<String> = self.chats.keys().cloned().collect();
+            chats.into_iter().for_each(|chat| self.reply(chat, 1_500));
         }
     }
 
@@ -323,7 +336,7 @@ impl Agent {
 
     fn settle(&self) {
         let client = FIRST + self.number;
-        let idle = self.unticked.is_empty() && self.replies.is_empty();
+        let idle = self.farewell && self.unticked.is_empty() && self.replies.is_empty();
         if idle && self.phases.now() == Phase::Quiet {
             self.phases.settled(client);
         } else {

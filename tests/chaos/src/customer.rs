@@ -157,8 +157,13 @@ impl Customer {
                 frame = socket.next() => match frame {
                     Ok(frame) => {
                         heard = Instant::now();
-                        if let Some(left) = self.take(&frame, socket.node) {
+                        if let Some(left) = self.take(&frame) {
                             return left;
+                        }
+                        if let (true, Some((_, seq))) = (self.random.random_ratio(1, 30), self.held)
+                            && let Err(why) = socket.say(&json!({"type": "read", "seq": seq})).await
+                        {
+                            return (why, 0);
                         }
                     }
                     Err(why) => return (why, 0),
@@ -269,7 +274,7 @@ impl Customer {
     }
 
     /// Takes a frame; says why and for how long the socket is to be left, where it is.
-    fn take(&mut self, frame: &Value, _node: usize) -> Option<(Left, u64)> {
+    fn take(&mut self, frame: &Value) -> Option<(Left, u64)> {
         match frame["type"].as_str().unwrap_or_default() {
             "entry" => self.entry(frame),
             "entries" => {
