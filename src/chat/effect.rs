@@ -236,15 +236,6 @@ pub enum Line {
         /// What it is about.
         subject: Option<Arc<str>>,
     },
-    /// Another agent took the conversation.
-    TakenBy {
-        /// His name.
-        name: Arc<str>,
-    },
-    /// The offer passed on to others.
-    PassedOn,
-    /// The conversation was taken back.
-    TakenBack,
     /// The conversation ended.
     Closed {
         /// Why.

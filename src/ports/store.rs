@@ -128,6 +128,15 @@ pub trait Log: Send + Sync + 'static {
         upto: Pos,
         limit: u32,
     ) -> Result<Vec<Arc<Row>>, StoreError>;
+    /// Rows of a link with `after < pos <= upto` that tell agents who has a conversation (joined,
+    /// left, requeued) and have recipients, each with its customer's address; in order, at most `limit`.
+    async fn notices(
+        &self,
+        link: &LinkDomain,
+        after: Pos,
+        upto: Pos,
+        limit: u32,
+    ) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError>;
 }
 
 /// What customers' sockets read.

@@ -125,21 +125,21 @@ pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
             }
             MESSAGE
         }
-        RowKind::Joined => "joined",
-        RowKind::Left => "left",
+        RowKind::Joined => JOINED,
+        RowKind::Left => LEFT,
         RowKind::Closed { reason } => {
             let reason = Some(close_word(*reason).to_owned());
             details = Some(Details { reason, ..Details::default() });
-            "closed"
+            CLOSED
         }
-        RowKind::Offered => "offered",
+        RowKind::Offered => OFFERED,
         RowKind::Requeued { agent, reason } => {
             details = Some(Details {
                 agent: Some(agent.to_string()),
                 reason: Some(requeue_word(*reason).to_owned()),
                 ..Details::default()
             });
-            "requeued"
+            REQUEUED
         }
         RowKind::Marked { delivered, read } => {
             let marks = Some([delivered.0, read.0]);
@@ -175,6 +175,16 @@ pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
 
 /// The kind of a row with words.
 pub(super) const MESSAGE: &str = "message";
+/// An agent came in.
+pub(super) const JOINED: &str = "joined";
+/// An agent went out.
+pub(super) const LEFT: &str = "left";
+/// The end.
+pub(super) const CLOSED: &str = "closed";
+/// Agents were asked.
+pub(super) const OFFERED: &str = "offered";
+/// Back in the queue.
+pub(super) const REQUEUED: &str = "requeued";
 /// The author of a customer's row.
 pub(super) const CUSTOMER: &str = "customer";
 /// The author of an agent's row.
@@ -190,13 +200,13 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
             text: model.text.as_deref().ok_or_else(|| at("a message without text"))?.into(),
             reply_to: details.reply_to.map(Seq),
         },
-        "joined" => RowKind::Joined,
-        "left" => RowKind::Left,
-        "closed" => RowKind::Closed {
+        JOINED => RowKind::Joined,
+        LEFT => RowKind::Left,
+        CLOSED => RowKind::Closed {
             reason: parse_close(&details.reason.ok_or_else(|| at("an end without reason"))?)?,
         },
-        "offered" => RowKind::Offered,
-        "requeued" => RowKind::Requeued {
+        OFFERED => RowKind::Offered,
+        REQUEUED => RowKind::Requeued {
             agent: AgentJid::normalised(
                 &details.agent.ok_or_else(|| at("a return without agent"))?,
             ),

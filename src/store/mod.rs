@@ -18,6 +18,7 @@ mod entity;
 mod error;
 mod lease;
 mod log;
+mod owed;
 mod schema;
 mod sessions;
 mod snapshot;

@@ -11,6 +11,7 @@
 
 mod cache;
 mod cli;
+mod delivery;
 mod gate;
 mod house;
 mod link;

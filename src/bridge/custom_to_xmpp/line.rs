@@ -45,9 +45,6 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             parts.extend(subject.as_deref().map(|subject| format!("“{}”", piece(subject))));
             joined(parts, page.as_deref(), visit(*conversations))
         }
-        Line::TakenBy { name } => marked(&format!("{name} took this conversation")),
-        Line::PassedOn => marked("Passed on to others"),
-        Line::TakenBack => marked("Taken back; what you write no longer reaches the customer"),
         Line::Closed { reason } => marked(closed(*reason)),
         Line::Reopened => marked("A new conversation; the customer reads what you write"),
         Line::Help { in_chat } => help(*in_chat),
@@ -88,8 +85,13 @@ pub fn row(row: &Row) -> Option<String> {
         }
         (RowKind::Message { text, .. }, Author::Agent { name, .. }) => Some(mirrored(name, text)),
         (RowKind::Message { text, .. }, Author::System) => Some(marked(&piece(text))),
-        (RowKind::Joined, Author::Agent { name, .. }) => Some(marked(&format!("{name} joined"))),
-        (RowKind::Left, Author::Agent { name, .. }) => Some(marked(&format!("{name} left"))),
+        (RowKind::Joined, Author::Agent { name, .. }) => {
+            Some(marked(&format!("{name} took this conversation")))
+        }
+        (RowKind::Left, _) => {
+            Some(marked("Taken back; what you write no longer reaches the customer"))
+        }
+        (RowKind::Requeued { .. }, _) => Some(marked("Passed on to others")),
         (RowKind::Closed { reason }, _) => Some(marked(closed(*reason))),
         (RowKind::Opened { answers }, _) if !answers.is_empty() => {
             Some(answered(answers).collect::<Vec<_>>().join("\n"))

@@ -114,7 +114,8 @@ impl Desk {
         if !self.gate.is_settled() {
             return self.timers.arm(now.plus(FORGOTTEN_MS), Timer::Leave(customer));
         }
-        if let Some(Visitor { customer, sessions, .. }) = self.visitors.remove(&customer) {
+        if let Some(Visitor { customer, sessions, owed, .. }) = self.visitors.remove(&customer) {
+            owed.into_iter().for_each(|id| self.settle(id));
             self.addresses.remove(&customer.localpart);
             for session in sessions {
                 self.commands.forget(session);

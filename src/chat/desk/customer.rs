@@ -197,15 +197,12 @@ impl Desk {
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
-            case.customer_spoke(row.pos, seq);
+            case.owe_confirmation(row.pos, seq);
         }
         self.commanded(key, id, row.seq, now);
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));
         let name = self.visitors.get(&customer).and_then(|v| v.customer.name.clone());
-        for agent in &audience {
-            let content = ToAgentContent::Row { row: row.clone(), name: name.clone() };
-            self.send(id, agent, content);
-        }
+        self.deliver(id, &audience, &row, name.as_ref());
     }
 
     /// Two mutants: a repeated command is carried out once more, without its key, for that is

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::timer::Timer;
 use super::{Desk, NewRow, Visitor};
 use crate::chat::conversation::Case;
-use crate::chat::effect::{CustomerNotice, CustomerState, Line, Phase, ToAgentContent};
+use crate::chat::effect::{CustomerNotice, CustomerState, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
 use crate::chat::model::{
     Author, CloseReason, CommandKey, Conversation, RequeueReason, Row, RowKind, State,
@@ -90,11 +90,14 @@ impl Desk {
             line.served(now);
         }
         let author = self.author(&tenant, agent);
-        let joined = self.append(now, id, NewRow::seen(author, RowKind::Joined).with_view());
+        let joined = NewRow {
+            recipients: losers.clone(),
+            ..NewRow::seen(author, RowKind::Joined).with_view()
+        };
+        let Some(joined) = self.append(now, id, joined) else { return };
         self.work.entry((tenant.clone(), agent.clone())).or_default().held.insert(id);
-        let name = self.agent_name(&tenant, agent);
         for loser in &losers {
-            self.say(id, loser, Line::TakenBy { name: name.clone() });
+            self.send(id, loser, ToAgentContent::Row { row: joined.clone(), name: None });
             self.release(&tenant, loser, id);
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
@@ -104,9 +107,7 @@ impl Desk {
             self.add_contact(before.customer, agent);
             self.catch_up(id, agent);
         }
-        if let Some(row) = joined {
-            self.notify(&tenant, before.customer, CustomerNotice::Entry(row));
-        }
+        self.notify(&tenant, before.customer, CustomerNotice::Entry(joined));
         self.tell_state(id);
         self.positions_changed(now, &tenant, &queue);
     }
@@ -125,14 +126,17 @@ impl Desk {
         case.begin_assignment();
         let view = case.view.clone();
         if let Some(agent) = &held_by {
-            let row = NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view();
-            if let Some(row) = self.append(now, id, row) {
+            let left = NewRow {
+                recipients: audience.clone(),
+                ..NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view()
+            };
+            if let Some(row) = self.append(now, id, left) {
+                self.send(id, agent, ToAgentContent::Row { row: row.clone(), name: None });
                 self.notify(&tenant, view.customer, CustomerNotice::Entry(row));
             }
         }
         for agent in &audience {
-            let line = if held_by.is_some() { Line::TakenBack } else { Line::PassedOn };
-            self.let_go(now, id, &tenant, agent, reason, line);
+            self.let_go(now, id, &tenant, agent, reason, held_by.is_none());
         }
         if let Some(line) = self.line(&tenant, &queue) {
             line.enter(&view);
@@ -163,10 +167,11 @@ impl Desk {
         // What his client confirmed is not confirmed by the others'.
         case.begin_assignment();
         let tenant = case.view.tenant.clone();
-        self.let_go(now, id, &tenant, agent, reason, Line::PassedOn);
+        self.let_go(now, id, &tenant, agent, reason, true);
     }
 
-    /// Writes down that an agent does not have the conversation any more, and tells him.
+    /// Writes down that an agent does not have the conversation any more, and tells him where he was
+    /// only asked.
     fn let_go(
         &mut self,
         now: Timestamp,
@@ -174,11 +179,15 @@ impl Desk {
         tenant: &TenantKey,
         agent: &AgentJid,
         reason: RequeueReason,
-        line: Line,
+        was_asked: bool,
     ) {
-        let kind = RowKind::Requeued { agent: agent.clone(), reason };
-        self.append(now, id, NewRow::hidden(Author::System, kind).with_view());
-        self.say(id, agent, line);
+        let row = NewRow {
+            recipients: was_asked.then(|| agent.clone()).into_iter().collect(),
+            ..NewRow::hidden(Author::System, RowKind::Requeued { agent: agent.clone(), reason })
+        };
+        if let Some(row) = self.append(now, id, row.with_view()).filter(|_| was_asked) {
+            self.send(id, agent, ToAgentContent::Row { row, name: None });
+        }
         self.release(tenant, agent, id);
     }
 
@@ -217,9 +226,7 @@ impl Desk {
         let row = self.append(now, id, row)?;
         self.notify(&tenant, before.customer, CustomerNotice::Entry(row.clone()));
         self.tell_state(id);
-        for agent in &audience {
-            self.send(id, agent, ToAgentContent::Row { row: row.clone(), name: None });
-        }
+        self.deliver(id, &audience, &row, None);
         for agent in &audience {
             self.release(&tenant, agent, id);
         }
@@ -228,7 +235,10 @@ impl Desk {
         }
         self.show_contact(before.customer);
         self.part(now, before.customer);
-        self.cases.remove(&id);
+        if let (Some(mut case), Some(seq)) = (self.cases.remove(&id), row.seq) {
+            case.owe_confirmation(row.pos, seq);
+            self.owe(now, case, audience, row.clone());
+        }
         self.positions_changed(now, &tenant, &queue);
         Some(row)
     }
@@ -319,6 +329,8 @@ impl Desk {
                 Timer::AskAgain(id) => self.ask_again(now, id),
                 Timer::Idle(id) => self.close_if_idle(now, id),
                 Timer::Gone(agent) => self.take_back_if_gone(now, &agent),
+                Timer::SendAgain(agent) => self.send_again(now, &agent),
+                Timer::Owed(id) => self.forget_owed(now, id),
                 Timer::Away(customer) => self.show_contact(customer),
                 Timer::Leave(customer) => self.leave(now, customer),
                 Timer::Positions(tenant, queue) => self.tell_positions(&tenant, &queue),
@@ -351,7 +363,8 @@ impl Desk {
             for customer in customers {
                 self.remove_contact(customer, &agent);
             }
-            self.work.remove(&(tenant, agent));
+            self.work.remove(&(tenant, agent.clone()));
+            self.owe_nothing_to(&agent);
         }
     }
 

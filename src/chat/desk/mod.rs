@@ -11,6 +11,7 @@ mod agent;
 mod command;
 mod contact;
 mod customer;
+mod delivery;
 mod lifecycle;
 mod offer;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use super::model::{
 use super::presence::Clients;
 use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
+use delivery::Owed;
 use timer::{Timer, Timers};
 
 /// What the desk must know before it can take an event.
@@ -82,6 +84,8 @@ struct Visitor {
     /// Who served him last.
     last_agent: Option<AgentJid>,
     sessions: BTreeSet<SessionId>,
+    /// Closed conversations of his of which the last words are not confirmed.
+    owed: BTreeSet<ConversationId>,
     /// Until when he is remembered, once he is away and nothing is open.
     leaves_at: Option<Timestamp>,
 }
@@ -98,6 +102,7 @@ pub struct Desk {
     visitors: HashMap<CustomerId, Visitor>,
     addresses: HashMap<Localpart, CustomerId>,
     cases: HashMap<ConversationId, Case>,
+    owed: HashMap<ConversationId, Owed>,
     commands: Commands,
     stanzas: Stanzas,
     /// Queues in which something may have to be offered.
@@ -118,6 +123,7 @@ impl Desk {
             visitors: HashMap::new(),
             addresses: HashMap::new(),
             cases: HashMap::new(),
+            owed: HashMap::new(),
             commands: Commands::default(),
             stanzas: Stanzas::default(),
             stirred: BTreeSet::new(),
@@ -128,8 +134,16 @@ impl Desk {
         }
         for (conversation, pos, seq) in snapshot.messages {
             if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.customer_spoke(pos, seq);
+                case.owe_confirmation(pos, seq);
             }
+        }
+        for (conversation, pos, at) in snapshot.offers {
+            if let Some(case) = desk.cases.get_mut(&conversation) {
+                case.offered = Some((pos, at));
+            }
+        }
+        for owed in snapshot.owed {
+            desk.owe_again(now, owed, snapshot.cursor);
         }
         for row in snapshot.agent_messages {
             if let (Author::Agent { jid, .. }, Some(stanza), RowKind::Message { text, .. }) =
@@ -354,6 +368,7 @@ impl Desk {
             contacts: BTreeSet::new(),
             last_agent: None,
             sessions: BTreeSet::new(),
+            owed: BTreeSet::new(),
             leaves_at: None,
         });
         // An edge's copy may be older than what the desk itself counted.
@@ -366,14 +381,14 @@ impl Desk {
 
     /// Appends a row to a conversation and gives it back; `seen` rows are entries for the customer.
     fn append(&mut self, now: Timestamp, case: ConversationId, entry: NewRow) -> Option<Arc<Row>> {
-        let case = self.cases.get_mut(&case)?;
-        let view = &mut case.view;
+        let pos = self.gate.next();
+        let view = &mut self.any_case_mut(case)?.view;
         let seq = entry.seen.then(|| {
             view.head = view.head.next();
             view.head
         });
         let row = Arc::new(Row {
-            pos: self.gate.next(),
+            pos,
             tenant: view.tenant.clone(),
             conversation: view.id,
             customer: view.customer,
@@ -407,7 +422,7 @@ impl Desk {
         content: ToAgentContent,
     ) {
         let Some(visitor) =
-            self.cases.get(&case).and_then(|case| self.visitors.get(&case.view.customer))
+            self.any_case(case).and_then(|case| self.visitors.get(&case.view.customer))
         else {
             return;
         };

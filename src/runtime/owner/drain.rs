@@ -24,7 +24,7 @@ impl Term<'_> {
                 _ => break,
             }
         }
-        while self.outbox.waiting() > 0 && *self.up.borrow() && Instant::now() < until {
+        while self.outbox.waiting() > 0 && *self.up.borrow() != 0 && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         self.close_link(until.saturating_duration_since(Instant::now())).await;
@@ -54,6 +54,6 @@ impl Term<'_> {
         if tokio::time::timeout(patience, closing).await.is_err() {
             tracing::warn!(link = %self.owner.link, "the stream did not close in time");
         }
-        let _ = self.up.send(false);
+        let _ = self.up.send(0);
     }
 }

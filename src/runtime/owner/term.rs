@@ -11,7 +11,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::elsewhere::Elsewhere;
-use super::outbox::{self, Outbox, Outgoing};
+use super::outbox::{self, Outbox, Outgoing, Stream};
 use super::writer::{self, Written};
 use super::{LEASE, Owner, RENEWAL};
 use crate::chat::desk::{Desk, Need};
@@ -61,7 +61,9 @@ pub(super) struct Term<'a> {
     appends: mpsc::UnboundedSender<Append>,
     pub(super) written: mpsc::UnboundedReceiver<Written>,
     pub(super) outbox: Outbox,
-    pub(super) up: watch::Sender<bool>,
+    /// Which stream stands.
+    pub(super) up: watch::Sender<Stream>,
+    streams: Stream,
     pub(super) stored: Pos,
     pub(super) accepted: Pos,
     pub(super) cursor: Pos,
@@ -92,8 +94,9 @@ impl<'a> Term<'a> {
         let (report, written) = mpsc::unbounded_channel();
         let writing = writer::run(owner.store.clone(), owner.link.clone(), epoch, waiting, report);
         tokio::spawn(writing);
-        let (up, is_up) = watch::channel(false);
-        let outbox = outbox::spawn(owner.store.clone(), handle.to.clone(), is_up);
+        let (up, is_up) = watch::channel(0);
+        let outbox =
+            outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
         let (sender, inbox) = mpsc::channel(INBOX);
         owner.switchboard.here(&owner.link, sender);
 
@@ -107,6 +110,7 @@ impl<'a> Term<'a> {
             written,
             outbox,
             up,
+            streams: 0,
             stored,
             accepted: cursor,
             cursor,
@@ -251,7 +255,13 @@ impl<'a> Term<'a> {
             FromLink::Event(event) => self.take(event).await,
             FromLink::Up => {
                 tracing::info!(link = %self.owner.link, "the stream stands");
-                let _ = self.up.send(true);
+                self.streams += 1;
+                let _ = self.up.send(self.streams);
+                self.outbox.put(Outgoing::Opened {
+                    stream: self.streams,
+                    after: self.accepted,
+                    upto: self.stored,
+                });
                 // Known to all before it is said: who checks the link then leaves it alone.
                 let end = self.renew().await;
                 self.owner.status.link_up(&self.owner.link);
@@ -262,7 +272,7 @@ impl<'a> Term<'a> {
             FromLink::Down { reason, conflict } => {
                 tracing::warn!(link = %self.owner.link, reason, "the stream is down");
                 self.owner.status.link_down(&self.owner.link, &reason);
-                let _ = self.up.send(false);
+                let _ = self.up.send(0);
                 self.feed(Event::LinkDown);
                 if conflict {
                     return self.renew().await;

@@ -20,7 +20,7 @@ impl Term<'_> {
     /// [`work`](Self::work) finds that the lease may run out.
     pub(super) async fn renew(&mut self) -> Option<End> {
         let asked = Instant::now();
-        let stands = *self.up.borrow();
+        let stands = *self.up.borrow() != 0;
         match self.owner.store.renew(&self.owner.link, self.epoch, LEASE, stands).await {
             Ok(()) => self.renewed = asked,
             Err(StoreError::Fenced) => return Some(End::Lost("another node owns it")),

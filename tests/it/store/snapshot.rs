@@ -3,13 +3,22 @@
 use std::sync::Arc;
 
 use couplet::chat::ids::{Pos, Seq};
-use couplet::chat::model::{AgentSettings, CloseReason, Role, Row, RowKind, Snapshot, State};
+use couplet::chat::model::{
+    AgentSettings, Append, CloseReason, Owed, RequeueReason, Role, Row, RowKind, Snapshot, State,
+};
 use couplet::ports::store::{Directory, Log};
 
 use super::fixture::*;
 use crate::support::db::Db;
 
-suite!(nothing_is_an_empty_snapshot, mixed_history, many_open_conversations);
+suite!(
+    nothing_is_an_empty_snapshot,
+    mixed_history,
+    many_open_conversations,
+    offers_that_stand,
+    closed_and_not_confirmed,
+    who_has_a_conversation
+);
 
 async fn nothing_is_an_empty_snapshot(db: &Db) {
     assert_eq!(db.store.snapshot(&link(), T0).await, Ok(Snapshot::default()));
@@ -82,6 +91,7 @@ async fn mixed_history(db: &Db) {
     let snapshot = db.store.snapshot(&link(), T0.plus(20)).await.expect("read");
     let expected = Snapshot {
         head: Pos(12),
+        cursor: Pos(0),
         tenants: db.store.settings(&link()).await.expect("read"),
         conversations: vec![(first, one(1)), (second, one(2))],
         messages: vec![
@@ -90,6 +100,8 @@ async fn mixed_history(db: &Db) {
             (conversation_id(1), Pos(10), Seq(3)),
             (conversation_id(1), Pos(12), Seq(4)),
         ],
+        offers: vec![],
+        owed: vec![],
         agent_messages: vec![batch[3].row.clone()],
     };
     assert_eq!(snapshot, expected);
@@ -123,4 +135,106 @@ async fn many_open_conversations(db: &Db) {
             .iter()
             .all(|(view, with)| { view.head == Seq(1) && with.conversations == 600 })
     );
+}
+
+/// A row of the desk's own that is for Alice.
+fn for_alice(pos: u64, number: u128, seq: Option<u64>, kind: RowKind) -> Append {
+    let mut append = opened(pos, number);
+    append.view = None;
+    let row = Arc::make_mut(&mut append.row);
+    row.seq = seq.map(Seq);
+    row.at = T0.plus(i64::try_from(pos).expect("small"));
+    row.kind = kind;
+    row.recipients = vec![jid("alice@example.org")];
+    append
+}
+
+async fn offers_that_stand(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let offered = |pos, number| {
+        with_view(for_alice(pos, number, None, RowKind::Offered), number, |view| {
+            view.state =
+                State::Offered { agents: vec![jid("alice@example.org")], until: T0.plus(30_000) };
+        })
+    };
+    let batch = [opened(1, 1), opened(2, 2), offered(3, 1), offered(4, 2), offered(5, 1)];
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+    let taken = with_view(answered(6, 2, 1, None), 2, |view| {
+        view.state = State::Active { agent: jid("alice@example.org") };
+    });
+    db.store.append(&link(), epoch, &[taken]).await.expect("stored");
+    let snapshot = db.store.snapshot(&link(), T0).await.expect("read");
+    assert_eq!(snapshot.offers, [(conversation_id(1), Pos(5), T0.plus(5))]);
+}
+
+async fn closed_and_not_confirmed(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let kind = RowKind::Closed { reason: CloseReason::Customer };
+    let closed = |pos, number, confirmed| {
+        with_view(for_alice(pos, number, Some(2), kind.clone()), number, |view| {
+            view.state = State::Closed { reason: CloseReason::Customer };
+            view.head = Seq(2);
+            view.confirmed = Seq(confirmed);
+        })
+    };
+    let mut unserved = closed(9, 3, 0);
+    Arc::make_mut(&mut unserved.row).recipients.clear();
+    let batch = [
+        opened(1, 1),
+        opened(2, 2),
+        opened(3, 3),
+        said(4, 1, 1, "one"),
+        said(5, 2, 1, "one"),
+        said(6, 3, 1, "one"),
+        closed(7, 1, 1),
+        closed(8, 2, 2),
+        unserved,
+    ];
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+    let expected = Owed {
+        view: (**batch[6].view.as_ref().expect("a view")).clone(),
+        customer: couplet::chat::model::Customer { conversations: 1, ..customer(1) },
+        close: batch[6].row.clone(),
+        messages: vec![(Pos(4), Seq(1)), (Pos(7), Seq(2))],
+    };
+    let owed = async |minutes: i64| {
+        let now = T0.plus(minutes * 60_000);
+        db.store.snapshot(&link(), now).await.expect("read").owed
+    };
+    let mut found = owed(1).await;
+    found.iter_mut().for_each(|owed| owed.view.active_at = expected.view.active_at);
+    assert_eq!(found, [expected]);
+    assert_eq!(owed(60).await.len(), 1, "the server has not accepted it yet");
+    db.store.move_cursor(&link(), epoch, Pos(7)).await.expect("moved");
+    assert_eq!(owed(1).await.len(), 1, "accepted, and not confirmed");
+    assert_eq!(owed(60).await.len(), 0, "not for ever");
+}
+
+async fn who_has_a_conversation(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let requeued =
+        RowKind::Requeued { agent: jid("alice@example.org"), reason: RequeueReason::Silent };
+    let mut told_nobody = for_alice(3, 1, None, requeued.clone());
+    Arc::make_mut(&mut told_nobody.row).recipients.clear();
+    let batch = [
+        opened(1, 1),
+        for_alice(2, 1, None, requeued),
+        told_nobody,
+        said(4, 1, 1, "one"),
+        opened(5, 2),
+        for_alice(6, 2, Some(1), RowKind::Left),
+    ];
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+    let notices = async |after, upto, limit| {
+        db.store.notices(&link(), Pos(after), Pos(upto), limit).await.expect("read")
+    };
+    let (first, second) = (batch[1].row.clone(), batch[5].row.clone());
+    let (one, two) = (customer(1).localpart, customer(2).localpart);
+    assert_eq!(
+        notices(0, 6, 10).await,
+        [(one.clone(), first.clone()), (two.clone(), second.clone())]
+    );
+    assert_eq!(notices(0, 6, 1).await, [(one.clone(), first.clone())]);
+    assert_eq!(notices(2, 6, 10).await, [(two, second)]);
+    assert_eq!(notices(0, 5, 10).await, [(one, first)]);
 }

@@ -8,7 +8,7 @@ use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
 };
 use crate::chat::model::{
-    Acked, Append, Author, CommandKey, Conversation, Customer, Row, RowKind, Snapshot,
+    Acked, Append, Author, CommandKey, Conversation, Customer, Owed, Row, RowKind, Snapshot, State,
     TenantSettings,
 };
 use crate::chat::repeats::STANZA_MS;
@@ -20,6 +20,8 @@ pub(super) struct Store {
     pub(super) views: BTreeMap<ConversationId, Conversation>,
     pub(super) customers: BTreeMap<CustomerId, Customer>,
     pub(super) settings: Vec<TenantSettings>,
+    /// What the server has accepted.
+    pub(super) cursor: Pos,
     commands: HashMap<SessionId, Vec<(CommandKey, Pos)>>,
     words: HashMap<ConversationId, Vec<Arc<Row>>>,
 }
@@ -101,8 +103,21 @@ impl Store {
         let open = self.views.values().filter(|view| view.is_open());
         let is_open = |row: &Row| self.views.get(&row.conversation).is_some_and(|v| v.is_open());
         let words = self.rows.iter().filter(|row| matches!(row.kind, RowKind::Message { .. }));
+        let offered = |row: &&Arc<Row>| {
+            let view = &self.views[&row.conversation];
+            row.kind == RowKind::Offered && matches!(view.state, State::Offered { .. })
+        };
+        let offers: BTreeMap<_, _> = self
+            .rows
+            .iter()
+            .filter(offered)
+            .map(|row| (row.conversation, (row.pos, row.at)))
+            .collect();
         Snapshot {
             head: self.head(),
+            cursor: self.cursor,
+            offers: offers.into_iter().map(|(id, (pos, at))| (id, pos, at)).collect(),
+            owed: self.rows.iter().filter_map(|row| self.owed(now, row)).collect(),
             tenants: self.settings.clone(),
             conversations: open
                 .map(|view| (view.clone(), self.customers[&view.customer].clone()))
@@ -117,6 +132,29 @@ impl Store {
                 .cloned()
                 .collect(),
         }
+    }
+}
+
+impl Store {
+    /// A row that closed a conversation of which the end is not confirmed.
+    fn owed(&self, now: Timestamp, close: &Arc<Row>) -> Option<Owed> {
+        let view = self.views.get(&close.conversation)?;
+        let late = now.since(close.at) <= STANZA_MS || close.pos > self.cursor;
+        let is_owed = matches!(close.kind, RowKind::Closed { .. })
+            && !close.recipients.is_empty()
+            && Some(view.confirmed) < close.seq
+            && late;
+        is_owed.then(|| Owed {
+            view: view.clone(),
+            customer: self.customers[&view.customer].clone(),
+            close: close.clone(),
+            messages: self
+                .messages(view.id)
+                .filter(|row| row.author == Author::Customer)
+                .chain([close])
+                .map(|row| (row.pos, row.seq.unwrap()))
+                .collect(),
+        })
     }
 }
 
