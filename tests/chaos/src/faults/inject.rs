@@ -150,16 +150,11 @@ impl Injector {
 
     /// A node that has it not.
     async fn bystander(&self, dice: usize) -> &Node {
-        loop {
-            let owner = self.owner().await.number;
-            let others: Vec<&Node> =
-                self.nodes.0.iter().filter(|node| node.number != owner).collect();
-            match others.get(dice % others.len().max(1)) {
-                Some(node) => return node,
-                // A single node is owner and all else.
-                None => return self.owner().await,
-            }
-        }
+        let owner = self.owner().await;
+        let others: Vec<&Node> =
+            self.nodes.0.iter().filter(|node| node.number != owner.number).collect();
+        // A single node is owner and all else.
+        others.get(dice % others.len().max(1)).copied().unwrap_or(owner)
     }
 
     /// The customers whose last welcome came from a node.
