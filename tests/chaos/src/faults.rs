@@ -132,6 +132,20 @@ impl Kind {
         )
     }
 
+    /// Whether only some customers, or one agent, feel it.
+    fn is_partial(self) -> bool {
+        matches!(
+            self,
+            Self::CustomersCut
+                | Self::CustomersSilent
+                | Self::CustomersSlow
+                | Self::AgentCut
+                | Self::AgentSilent
+                | Self::AgentAway
+                | Self::AgentGone
+        )
+    }
+
     /// For how long what is broken stays broken, in milliseconds; where it is killed, until it is
     /// started again.
     fn lasts_ms(self) -> (u64, u64) {
@@ -158,55 +172,84 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) kind: Kind,
-    /// Milliseconds after the load began.
-    pub(crate) at_ms: u64,
+    pub(crate) when: When,
     pub(crate) lasts_ms: u64,
     /// By it a target is chosen, where there are several.
     pub(crate) dice: u64,
 }
 
-/// A round has every kind once; in a long run, where service is to come back between most faults,
-/// it takes so long, in milliseconds.
-const ROUND_MS: u64 = 210_000;
-/// How long before the end the last fault begins, in milliseconds.
-const TAIL_MS: u64 = 3_000;
+/// When a fault begins, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// So long after the load began.
+    At(u64),
+    /// So long after service has come back from the one before.
+    Recovered(u64),
+    /// So long after the one before began, whatever has come of it.
+    Upon(u64),
+}
 
-/// Every kind at least once; in a long run, so many that service comes back between most of them.
+/// In a short run, how long before the end the last fault begins, in milliseconds.
+const TAIL_MS: u64 = 3_000;
+/// In a long one, how long a round of every kind may take, in seconds.
+const ROUND_S: u64 = 220;
+/// In a long run, every so manieth fault comes upon the one before.
+const UPON: u32 = 6;
+
+/// Every kind at least once. In a short run they come one upon another; in a long one there are
+/// rounds of all kinds, and service is to come back between most faults.
 pub(crate) fn plan(seed: u64, seconds: u64) -> Vec<Fault> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let span = seconds.saturating_mul(1_000).saturating_sub(TAIL_MS).max(1_000);
-    let (mut heavy, mut light) = (Vec::new(), Vec::new());
-    let rounds = (span / ROUND_MS).max(1);
-    for _ in 0..rounds {
-        let (mut some, mut others): (Vec<Kind>, Vec<Kind>) =
-            KINDS.iter().partition(|kind| kind.is_heavy());
-        if rounds > 1 {
-            // Nodes die most of all.
-            some.extend([Kind::OwnerKill, Kind::KillCommitAck, Kind::KillSendBarrier]);
-            others.extend([Kind::NodeKill; 4]);
-        }
-        some.shuffle(&mut random);
-        others.shuffle(&mut random);
-        heavy.extend(some);
-        light.extend(others);
+    let rounds = seconds / ROUND_S;
+    if rounds < 2 {
+        return crowded(&mut random, seconds);
     }
+    let mut faults = Vec::new();
+    for round in 0..rounds {
+        let (mut apart, mut shared): (Vec<Kind>, Vec<Kind>) =
+            KINDS.iter().partition(|kind| kind.is_partial());
+        // Nodes die most of all.
+        shared.extend([Kind::NodeKill; 4]);
+        shared.shuffle(&mut random);
+        apart.shuffle(&mut random);
+        for kind in shared {
+            let pause = random.random_range(300..1_200);
+            let upon = random.random_ratio(1, UPON);
+            let when = if upon { When::Upon(pause) } else { When::Recovered(pause) };
+            faults.push(fault(&mut random, kind, when, u64::MAX));
+        }
+        // What only some feel goes on beside.
+        let step = ROUND_S * 1_000 / u64::try_from(apart.len()).unwrap_or(1);
+        for (number, kind) in (0..).zip(apart) {
+            let at = round * ROUND_S * 1_000 + number * step + random.random_range(0..step / 2);
+            faults.push(fault(&mut random, kind, When::At(at), u64::MAX));
+        }
+    }
+    faults
+}
+
+/// Every kind once, spread so that those that take long begin far from one another.
+fn crowded(random: &mut ChaCha8Rng, seconds: u64) -> Vec<Fault> {
+    let span = seconds.saturating_mul(1_000).saturating_sub(TAIL_MS).max(1_000);
+    let (mut heavy, mut light): (Vec<Kind>, Vec<Kind>) =
+        KINDS.iter().partition(|kind| kind.is_heavy());
+    heavy.shuffle(random);
+    light.shuffle(random);
     let mut faults = Vec::new();
     for kinds in [heavy, light] {
         let step = span / u64::try_from(kinds.len()).unwrap_or(1).max(1);
         for (number, kind) in (0..).zip(kinds) {
-            let (least, most) = kind.lasts_ms();
-            let at_ms = number * step + random.random_range(0..(step / 2).max(1));
-            let rest = (span + TAIL_MS).saturating_sub(at_ms);
-            faults.push(Fault {
-                kind,
-                at_ms,
-                lasts_ms: random.random_range(least..most.max(least + 1)).min(rest.max(least)),
-                dice: random.random(),
-            });
+            let at = number * step + random.random_range(0..(step / 2).max(1));
+            faults.push(fault(random, kind, When::At(at), span + TAIL_MS - at));
         }
     }
-    faults.sort_by_key(|fault| fault.at_ms);
     faults
+}
+
+fn fault(random: &mut ChaCha8Rng, kind: Kind, when: When, most_ms: u64) -> Fault {
+    let (least, most) = kind.lasts_ms();
+    let lasts = random.random_range(least..most.max(least + 1));
+    Fault { kind, when, lasts_ms: lasts.min(most_ms.max(least)), dice: random.random() }
 }
 
 #[cfg(test)]
@@ -219,7 +262,7 @@ mod tests {
         let mut kinds: Vec<Kind> = plan.iter().map(|fault| fault.kind).collect();
         kinds.sort_unstable();
         assert_eq!(kinds, KINDS);
-        assert!(plan.iter().all(|fault| fault.at_ms < 60_000));
+        assert!(plan.iter().all(|fault| matches!(fault.when, When::At(0..60_000))));
         assert_ne!(plan, super::plan(2, 60));
         assert_eq!(plan, super::plan(1, 60));
     }

@@ -17,6 +17,8 @@ const AFTER_US: u64 = 1_000_000;
 pub(crate) struct Cost {
     pub(crate) kind: Kind,
     pub(crate) count: usize,
+    /// While nothing else took everybody's service away.
+    pub(crate) alone: usize,
     pub(crate) acks_median: u64,
     pub(crate) acks_worst: u64,
     pub(crate) arrivals_median: u64,
@@ -45,7 +47,7 @@ pub(crate) fn costs(events: &[Event]) -> Vec<Cost> {
             _ => {}
         }
     }
-    let mut by_kind: BTreeMap<Kind, Vec<(u64, u64)>> = BTreeMap::new();
+    let mut seen = Vec::new();
     for ((from, kind, affects), to) in faults {
         let upto = (to + AFTER_US).min(end);
         if from >= end {
@@ -69,9 +71,38 @@ pub(crate) fn costs(events: &[Event]) -> Vec<Cost> {
                 longest(arrivals.iter().map(|(at, _)| *at), from, upto, end)
             }
         };
-        by_kind.entry(kind).or_default().push((ack, arrival));
+        // Until when its doing lasts, at most.
+        let until = to.max(from + ack).max(from + arrival);
+        seen.push(Seen { kind, from, until, all: *affects == Affects::All, ack, arrival });
     }
-    by_kind.into_iter().map(|(kind, spans)| cost(kind, &spans)).collect()
+    let mut by_kind: BTreeMap<Kind, Vec<&Seen>> = BTreeMap::new();
+    for fault in &seen {
+        by_kind.entry(fault.kind).or_default().push(fault);
+    }
+    by_kind.into_iter().map(|(kind, faults)| cost(kind, &faults, &seen)).collect()
+}
+
+/// What a fault seems to have cost.
+struct Seen {
+    kind: Kind,
+    from: u64,
+    until: u64,
+    all: bool,
+    ack: u64,
+    arrival: u64,
+}
+
+impl Seen {
+    /// Whether nothing else took everybody's service away at the same time.
+    fn is_alone(&self, among: &[Seen]) -> bool {
+        let crosses = |other: &&Seen| {
+            other.all
+                && !std::ptr::eq(*other, self)
+                && other.from <= self.until
+                && other.until >= self.from
+        };
+        !among.iter().any(|other| crosses(&other))
+    }
 }
 
 /// When the load was over.
@@ -80,15 +111,28 @@ pub(crate) fn load_end(events: &[Event]) -> u64 {
     quiet.or(events.last()).map_or(0, |event| event.at)
 }
 
-fn cost(kind: Kind, spans: &[(u64, u64)]) -> Cost {
-    let sorted = |pick: fn(&(u64, u64)) -> u64| {
-        let mut all: Vec<u64> = spans.iter().map(pick).collect();
-        all.sort_unstable();
-        (all.get(all.len() / 2).copied().unwrap_or(0), all.last().copied().unwrap_or(0))
+/// Of those that were alone, as long as there are any.
+fn cost(kind: Kind, faults: &[&Seen], all: &[Seen]) -> Cost {
+    let mut alone: Vec<&Seen> = faults.to_vec();
+    alone.retain(|fault| fault.is_alone(all));
+    let judged = if alone.is_empty() { faults } else { &alone };
+    let sorted = |pick: fn(&Seen) -> u64| {
+        let mut spans: Vec<u64> = judged.iter().map(|fault| pick(fault) / 1_000).collect();
+        spans.sort_unstable();
+        let median = spans.get(spans.len() / 2).copied();
+        (median.unwrap_or_default(), spans.last().copied().unwrap_or_default())
     };
-    let (acks_median, acks_worst) = sorted(|(acks, _)| acks / 1_000);
-    let (arrivals_median, arrivals_worst) = sorted(|(_, arrivals)| arrivals / 1_000);
-    Cost { kind, count: spans.len(), acks_median, acks_worst, arrivals_median, arrivals_worst }
+    let (acks_median, acks_worst) = sorted(|fault| fault.ack);
+    let (arrivals_median, arrivals_worst) = sorted(|fault| fault.arrival);
+    Cost {
+        kind,
+        count: faults.len(),
+        alone: alone.len(),
+        acks_median,
+        acks_worst,
+        arrivals_median,
+        arrivals_worst,
+    }
 }
 
 /// The longest gap that began, or was there, between `from` and `upto`; what of it lies before
@@ -110,9 +154,10 @@ fn longest(times: impl Iterator<Item = u64>, from: u64, upto: u64, end: u64) -> 
 
 /// As a table for the documents.
 pub(crate) fn table(costs: &[Cost]) -> String {
-    let mut table = "| fault | times | no ack: median | worst | no arrival: median | worst |\n\
-                     |---|---|---|---|---|---|\n"
-        .to_owned();
+    let mut table =
+        "| fault | times | alone | no ack: median | worst | no arrival: median | worst |\n\
+                     |---|---|---|---|---|---|---|\n"
+            .to_owned();
     let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1_000.0);
     for cost in costs {
         let acks = match cost.acks_worst {
@@ -121,9 +166,10 @@ pub(crate) fn table(costs: &[Cost]) -> String {
         };
         let _ = writeln!(
             table,
-            "| {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             cost.kind,
             cost.count,
+            cost.alone,
             acks[0],
             acks[1],
             seconds(cost.arrivals_median),

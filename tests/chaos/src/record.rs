@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -107,6 +108,8 @@ struct Inner {
     began: Instant,
     began_ms: i64,
     lines: Mutex<Lines>,
+    acks: AtomicU64,
+    arrivals: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -128,11 +131,22 @@ impl Record {
     pub(crate) fn begin(file: &Path) -> std::io::Result<Self> {
         let lines = Lines { events: Vec::new(), file: BufWriter::new(File::create(file)?) };
         let began_ms = now_ms();
-        Ok(Self(Arc::new(Inner { began: Instant::now(), began_ms, lines: Mutex::new(lines) })))
+        Ok(Self(Arc::new(Inner {
+            began: Instant::now(),
+            began_ms,
+            lines: Mutex::new(lines),
+            acks: AtomicU64::default(),
+            arrivals: AtomicU64::default(),
+        })))
     }
 
     /// Writes something down.
     pub(crate) fn put(&self, what: What) {
+        match what {
+            What::Ack { .. } => self.0.acks.fetch_add(1, Ordering::Relaxed),
+            What::Heard { .. } => self.0.arrivals.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
         let mut lines = self.lines();
         // Under the lock: the order of the lines is the order of their times.
         let event = Event { at: self.now(), what };
@@ -140,6 +154,11 @@ impl Record {
         let _ = serde_json::to_writer(&mut lines.file, &event);
         let _ = lines.file.write_all(b"\n");
         lines.events.push(event);
+    }
+
+    /// How many acknowledgements customers had so far, and how many arrivals agents.
+    pub(crate) fn pulse(&self) -> (u64, u64) {
+        (self.0.acks.load(Ordering::Relaxed), self.0.arrivals.load(Ordering::Relaxed))
     }
 
     /// Microseconds since the run began.

@@ -23,7 +23,9 @@ use crate::servers::Servers;
 use crate::{Arguments, outage, picture, say, transcript};
 
 /// How long clients may take to finish once all is whole.
-const SETTLE: Duration = Duration::from_secs(90);
+const SETTLE: Duration = Duration::from_secs(75);
+/// With a mutant, which may keep them from it for ever.
+const SETTLE_MUTANT: Duration = Duration::from_secs(35);
 /// How often the status is told.
 const STATUS: Duration = Duration::from_secs(5);
 
@@ -117,6 +119,7 @@ impl Load {
             agents,
             customers: arguments.customers.max(1),
             record: record.clone(),
+            until: Instant::now() + Duration::from_secs(arguments.seconds),
         });
         Ok(Self { servers, nodes, record, phases, phase, clients, injector })
     }
@@ -149,7 +152,8 @@ impl Load {
         stored: &str,
     ) -> anyhow::Result<Verdict> {
         let all = arguments.customers.max(1) + arguments.agents.max(1);
-        let until = Instant::now() + SETTLE;
+        let patience = if arguments.mutant.is_some() { SETTLE_MUTANT } else { SETTLE };
+        let until = Instant::now() + patience;
         // What agents still say at the end is said by then.
         sleep(Duration::from_secs(3)).await;
         loop {

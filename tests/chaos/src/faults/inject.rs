@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Fault, Kind};
+use super::{Fault, Kind, When};
 use crate::agent::Shown;
 use crate::nodes::{Ended, GROUPS, Node, Nodes};
 use crate::proxy::{Mode, Way};
@@ -21,6 +21,12 @@ use crate::servers::{Server, Servers};
 const POINT: Duration = Duration::from_secs(5);
 /// How long a node may take to stop in order.
 const STOP: Duration = Duration::from_secs(30);
+/// Service is there where so many acks and arrivals come in a pulse.
+const SERVED: u64 = 20;
+/// See [`SERVED`].
+const PULSE: Duration = Duration::from_millis(700);
+/// How long service is waited for.
+const RECOVERY: Duration = Duration::from_secs(60);
 /// How much slower a slow way is, for each piece.
 const SLOW: Duration = Duration::from_millis(150);
 
@@ -33,15 +39,61 @@ pub(crate) struct Injector {
     pub(crate) agents: Vec<watch::Sender<Shown>>,
     pub(crate) customers: usize,
     pub(crate) record: Record,
+    /// Nothing begins after it.
+    pub(crate) until: Instant,
 }
 
 impl Injector {
     /// Carries the plan out; returns when all is whole again.
     pub(crate) async fn run(self: Arc<Self>, plan: Vec<Fault>) -> anyhow::Result<()> {
+        let numbered = plan.into_iter().enumerate();
+        let (timed, paced): (Vec<_>, Vec<_>) =
+            numbered.partition(|(_, fault)| matches!(fault.when, When::At(_)));
+        let mut tracks = JoinSet::new();
+        tracks.spawn(self.clone().timed(timed));
+        tracks.spawn(self.paced(paced));
+        while let Some(done) = tracks.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
+    /// Those that begin at their times.
+    async fn timed(self: Arc<Self>, plan: Vec<(usize, Fault)>) -> anyhow::Result<()> {
         let began = Instant::now();
         let mut under_way = JoinSet::new();
-        for (number, fault) in plan.into_iter().enumerate() {
-            sleep_until(began + Duration::from_millis(fault.at_ms)).await;
+        for (number, fault) in plan {
+            let injector = self.clone();
+            under_way.spawn(async move {
+                if let When::At(at) = fault.when {
+                    sleep_until(began + Duration::from_millis(at)).await;
+                }
+                injector.inject(number, fault).await
+            });
+        }
+        while let Some(done) = under_way.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
+    /// Those that follow one another.
+    async fn paced(self: Arc<Self>, plan: Vec<(usize, Fault)>) -> anyhow::Result<()> {
+        let mut under_way = JoinSet::new();
+        for (number, fault) in plan {
+            match fault.when {
+                When::Recovered(pause) => {
+                    while let Some(done) = under_way.join_next().await {
+                        done??;
+                    }
+                    self.until_served().await;
+                    sleep(Duration::from_millis(pause)).await;
+                }
+                When::Upon(pause) | When::At(pause) => sleep(Duration::from_millis(pause)).await,
+            }
+            if Instant::now() >= self.until {
+                break;
+            }
             let injector = self.clone();
             under_way.spawn(async move { injector.inject(number, fault).await });
         }
@@ -49,6 +101,21 @@ impl Injector {
             done??;
         }
         Ok(())
+    }
+
+    /// Waits until customers are acknowledged and agents get something, both many times a second.
+    async fn until_served(&self) {
+        let waiting = async {
+            loop {
+                let (acks, arrivals) = self.record.pulse();
+                sleep(PULSE).await;
+                let (more, further) = self.record.pulse();
+                if more >= acks + SERVED && further >= arrivals + SERVED {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(RECOVERY, waiting).await;
     }
 
     async fn inject(&self, number: usize, fault: Fault) -> anyhow::Result<()> {
