@@ -102,8 +102,9 @@ impl Case {
         before.map_or(Pos(0), |(pos, _)| *pos)
     }
 
-    /// The agent has answered, and his client confirms nothing: he has read what is there.
-    pub(super) fn answered_without_receipts(&mut self) {
+    /// The agent has answered. Where his client has confirmed nothing, his words stand for it: many
+    /// a client gives no receipts to whoever is not in its contact list, though it asks for them.
+    pub(super) fn answered_by_agent(&mut self) {
         if let (true, Some((_, seq))) = (self.gives_no_receipts(), self.messages.last()) {
             self.answered = *seq;
         }
@@ -166,7 +167,7 @@ impl Case {
         let message = self.messages.binary_search_by_key(&pos, |(pos, _)| *pos);
         message.is_ok_and(|found| {
             self.scattered.contains(&pos)
-                || self.messages.get(found).is_some_and(|(_, seq)| *seq <= self.taken_in())
+                || self.messages.get(found).is_some_and(|(_, seq)| *seq <= self.view.confirmed)
         })
     }
 
@@ -290,8 +291,8 @@ mod tests {
         let mut case = case();
         case.displayed(Pos(30));
         assert_eq!(case.confirmed_pos(), Pos(30));
-        assert!(case.is_confirmed(Pos(10)) && !case.is_confirmed(Pos(40)));
-        case.answered_without_receipts();
+        assert!(!case.is_confirmed(Pos(10)), "if it comes back, it has not arrived");
+        case.answered_by_agent();
         assert!(!case.is_unconfirmed());
         case.owe_confirmation(Pos(50), Seq(5));
         assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(40), true));

@@ -248,6 +248,13 @@ pub enum Line {
         /// Which.
         in_chat: bool,
     },
+    /// Not everything that the agent sent in this time has arrived.
+    Interrupted {
+        /// From when ...
+        from: Timestamp,
+        /// ... to when.
+        to: Timestamp,
+    },
     /// Who the customer is.
     Who {
         /// His name.

@@ -332,6 +332,36 @@ pub struct Snapshot {
     /// Closed conversations whose end is not confirmed: closed within the last 15 minutes, or above
     /// the cursor.
     pub owed: Vec<Owed>,
-    /// Agent messages of the last 15 minutes that had a stanza id, for finding repeats.
+    /// What agents said and ordered in the last 15 minutes under a stanza id, for finding repeats.
     pub agent_messages: Vec<Arc<Row>>,
+    /// What else a desk knew.
+    pub recall: Recall,
+}
+
+/// What a customer filled in before, in its order: each question with its answer.
+pub type Answers = Vec<(Arc<str>, Arc<str>)>;
+
+/// What a desk knows besides the open conversations, and what is in no view.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recall {
+    /// What customers filled in before, of the open conversations, in its order.
+    pub answers: Vec<(ConversationId, Answers)>,
+    /// Who held an open conversation last.
+    pub served: Vec<(ConversationId, AgentJid)>,
+    /// The latest rows by which any conversation changed hands (offered, joined, requeued, closed),
+    /// in `pos` order.
+    pub moves: Vec<Arc<Row>>,
+    /// Customers who may still stand in contact lists of agents, though their conversation is closed.
+    pub departing: Vec<Departing>,
+}
+
+/// A customer whose conversation was closed not long ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departing {
+    /// Who.
+    pub customer: Customer,
+    /// The close; its recipients have him in their lists.
+    pub closed: Arc<Row>,
+    /// Who held the conversation last.
+    pub served_by: Option<AgentJid>,
 }

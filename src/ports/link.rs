@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use crate::chat::effect::{Contact, ToAgent};
 use crate::chat::event::Event;
-use crate::chat::ids::{AgentJid, Epoch, LinkDomain, Pos, TenantKey};
+use crate::chat::ids::{AgentJid, Epoch, LinkDomain, Pos, TenantKey, Timestamp};
 
 /// What the runtime tells a link.
 #[derive(Debug, Clone)]
@@ -48,6 +48,8 @@ pub enum FromLink {
         /// The server says another stream has our domain: the lease is to be checked, within the
         /// 5 s that nothing is opened.
         conflict: bool,
+        /// When the stream last brought something; none where there was no stream to lose.
+        heard: Option<Timestamp>,
     },
     /// The server has taken everything up to this row (barrier).
     Accepted {

@@ -49,7 +49,12 @@ pub enum StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
     /// It is ours, under this term.
-    Granted(Epoch),
+    Granted {
+        /// The term.
+        epoch: Epoch,
+        /// Where the last owner did not give it up: how long ago he was last known to live.
+        silent: Option<Duration>,
+    },
     /// Another node's, for this long yet.
     Held {
         /// Whose.

@@ -86,6 +86,25 @@ pub(super) async fn ensure(
     find(connection, domain).await?.ok_or_else(|| StoreError::Missing(format!("the link {domain}")))
 }
 
+/// A lease that holds for longer than any is given for: the database's clock was set back. From
+/// here on it holds as long as one that was renewed just now, so a dead owner keeps nobody out
+/// for as long as the step was, and a living one renews it before anybody may have it. Needs no
+/// lock: one that was renewed meanwhile is left as it is.
+async fn shorten(
+    connection: &impl ConnectionTrait,
+    held: &Model,
+    ttl: Duration,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::LeaseUntil, sql::now(connection).add(millis(ttl)))
+        .filter(Column::Id.eq(held.id))
+        .filter(Column::LeaseUntil.eq(held.lease_until))
+        .exec(connection)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
+}
+
 fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
 }
@@ -116,9 +135,18 @@ impl Leases for SqlStore {
             let now: i64 = row.try_get("", "now").map_err(unavailable)?;
             let held = Model::from_query_result(&row, "").map_err(unavailable)?;
             if let Some(by) = held.node.filter(|by| *by != node.0 && held.lease_until > now) {
-                let remaining = Duration::from_millis(nat(held.lease_until - now)?);
-                return Ok(Lease::Held { by: NodeId(by), remaining });
+                let left = Duration::from_millis(nat(held.lease_until - now)?);
+                if left > ttl {
+                    shorten(&transaction, &held, ttl).await?;
+                    commit(transaction).await?;
+                }
+                return Ok(Lease::Held { by: NodeId(by), remaining: left.min(ttl) });
             }
+            // Whoever did not give it up had it for certain when he last renewed it.
+            let silent = held.node.map(|_| {
+                let renewed = held.lease_until.saturating_sub(millis(ttl));
+                Duration::from_millis(u64::try_from(now.saturating_sub(renewed)).unwrap_or(0))
+            });
             let epoch = held.epoch.saturating_add(1);
             Entity::update_many()
                 .col_expr(Column::Node, Expr::value(Some(node.0)))
@@ -130,7 +158,7 @@ impl Leases for SqlStore {
                 .await
                 .map_err(unavailable)?;
             commit(transaction).await?;
-            Ok(Lease::Granted(Epoch(nat(epoch)?)))
+            Ok(Lease::Granted { epoch: Epoch(nat(epoch)?), silent })
         })
         .await
     }

@@ -19,6 +19,7 @@ mod error;
 mod lease;
 mod log;
 mod owed;
+mod recall;
 mod schema;
 mod sessions;
 mod snapshot;

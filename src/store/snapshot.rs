@@ -8,10 +8,10 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::convert::{AGENT, CUSTOMER, MESSAGE, OFFERED, nat, rows_from};
+use super::convert::{AGENT, CLOSED, CUSTOMER, MESSAGE, OFFERED, OPENED, nat, rows_from};
 use super::entity::{conversation, log};
 use super::error::unavailable;
-use super::{SqlStore, directory, lease, owed, transcripts};
+use super::{SqlStore, directory, lease, owed, recall, transcripts};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
 use crate::chat::model::Snapshot;
 use crate::ports::store::StoreError;
@@ -32,10 +32,13 @@ impl SqlStore {
             return Ok(Snapshot::default());
         };
         let cursor = Pos(nat(link.cursor_pos)?);
+        let head = head(&moment, &link).await?;
+        let tenants = directory::settings(&moment, link.id).await?;
         Ok(Snapshot {
-            head: head(&moment, &link).await?,
+            head,
             cursor,
-            tenants: directory::settings(&moment, link.id).await?,
+            recall: recall::take(&moment, link.id, head, &tenants, now).await?,
+            tenants,
             conversations: transcripts::open_with_customers(&moment, link.id).await?,
             messages: messages(&moment, link.id).await?,
             offers: offers(&moment, link.id).await?,
@@ -45,7 +48,7 @@ impl SqlStore {
                     .filter(log::Column::Link.eq(link.id))
                     .filter(log::Column::At.gte(now.0.saturating_sub(REPEATS)))
                     .filter(log::Column::Author.eq(AGENT))
-                    .filter(log::Column::Kind.eq(MESSAGE))
+                    .filter(log::Column::Kind.is_in([MESSAGE, OPENED, CLOSED]))
                     .filter(log::Column::Stanza.is_not_null())
                     .order_by_asc(log::Column::Pos)
                     .all(&moment)

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::fault::OwnProsody;
+use crate::support::fault::OwnServer;
 use crate::support::gateway::{Gateway, Ground, Plan, Server};
 use crate::support::seat::{Seat, spoken};
 
@@ -14,7 +14,7 @@ async fn words(seat: &mut Seat) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn last_words_in_an_outage() {
-    let own = OwnProsody::start().await;
+    let own = OwnServer::start().await;
     let plan = Plan::on(own.xmpp.clone(), "c", Ground::Embedded, "").await;
     let account = plan.account("alice");
     plan.employ(&format!("{account}@{}", own.xmpp.host), "alice").await;

@@ -14,6 +14,7 @@ mod cli;
 mod delivery;
 mod gate;
 mod house;
+mod interruption;
 mod link;
 mod nodes;
 mod outage;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::lifecycle::Beginning;
+use super::lifecycle::{Beginning, Command};
 use super::{Desk, NewRow};
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, Effect, ToAgentContent};
 use crate::chat::event::{CustomerAction, CustomerCommand, SocketAddress};
@@ -77,7 +77,7 @@ impl Desk {
             CustomerAction::End { id } => match open {
                 Some(case) => {
                     let key = CommandKey { session: by.session, id };
-                    let ended = Some(key.clone());
+                    let ended = Command { key: Some(key.clone()), stanza: None };
                     let row = self.close(now, case, Author::Customer, CloseReason::Customer, ended);
                     if let Some(row) = row {
                         self.commanded(key, case, row.seq, now);
@@ -147,6 +147,7 @@ impl Desk {
                 answers,
                 key: key.clone(),
                 author: Author::Customer,
+                stanza: None,
             },
         );
         if let Some(key) = key {

@@ -160,6 +160,7 @@ impl Desk {
         let agents = close.recipients.clone();
         let visitor = self.visitor(customer);
         visitor.contacts.extend(agents.iter().cloned());
+        visitor.ended = close.seq.map(|seq| (close.conversation, seq, close.at));
         let mut case = Case::new(view);
         for (pos, seq) in messages {
             case.owe_confirmation(pos, seq);

@@ -28,12 +28,24 @@ pub(super) struct Beginning {
     pub(super) key: Option<CommandKey>,
     /// Who began it.
     pub(super) author: Author,
+    /// The id of the agent's stanza that began it.
+    pub(super) stanza: Option<Arc<str>>,
+}
+
+/// What ended a conversation, where somebody commanded it.
+#[derive(Default)]
+pub(super) struct Command {
+    /// The customer's command.
+    pub(super) key: Option<CommandKey>,
+    /// The id of the agent's stanza.
+    pub(super) stanza: Option<Arc<str>>,
 }
 
 impl Desk {
     /// Begins a conversation, in line.
     pub(super) fn begin(&mut self, now: Timestamp, beginning: Beginning) {
-        let Beginning { id, tenant, customer, queue, subject, answers, key, author } = beginning;
+        let Beginning { id, tenant, customer, queue, subject, answers, key, author, stanza } =
+            beginning;
         let view = Conversation {
             id,
             tenant: tenant.clone(),
@@ -64,7 +76,7 @@ impl Desk {
             visitor.customer.conversations += 1;
         }
         let row = NewRow::hidden(author, RowKind::Opened { answers });
-        self.append(now, id, NewRow { key, ..row.with_view() });
+        self.append(now, id, NewRow { key, stanza, ..row.with_view() });
         self.stirred.insert((tenant, queue));
     }
 
@@ -98,7 +110,7 @@ impl Desk {
         self.work.entry((tenant.clone(), agent.clone())).or_default().held.insert(id);
         for loser in &losers {
             self.send(id, loser, ToAgentContent::Row { row: joined.clone(), name: None });
-            self.release(&tenant, loser, id);
+            self.release(now, &tenant, loser, id);
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.last_agent = Some(agent.clone());
@@ -188,7 +200,7 @@ impl Desk {
         if let Some(row) = self.append(now, id, row.with_view()).filter(|_| was_asked) {
             self.send(id, agent, ToAgentContent::Row { row, name: None });
         }
-        self.release(tenant, agent, id);
+        self.release(now, tenant, agent, id);
     }
 
     /// Whoever failed it is passed over for as long as an offer stands.
@@ -208,7 +220,7 @@ impl Desk {
         id: ConversationId,
         author: Author,
         reason: CloseReason,
-        key: Option<CommandKey>,
+        by: Command,
     ) -> Option<Arc<Row>> {
         let case = self.cases.get_mut(&id)?;
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
@@ -219,7 +231,8 @@ impl Desk {
             line.leave(&before);
         }
         let row = NewRow {
-            key,
+            key: by.key,
+            stanza: by.stanza,
             recipients: audience.clone(),
             ..NewRow::seen(author, RowKind::Closed { reason }).with_view()
         };
@@ -228,10 +241,11 @@ impl Desk {
         self.tell_state(id);
         self.deliver(id, &audience, &row, None);
         for agent in &audience {
-            self.release(&tenant, agent, id);
+            self.release(now, &tenant, agent, id);
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.open = None;
+            visitor.ended = row.seq.map(|seq| (id, seq, now));
         }
         self.show_contact(before.customer);
         self.part(now, before.customer);
@@ -244,12 +258,19 @@ impl Desk {
     }
 
     /// The agent has nothing more to do with the conversation.
-    fn release(&mut self, tenant: &TenantKey, agent: &AgentJid, id: ConversationId) {
+    fn release(
+        &mut self,
+        now: Timestamp,
+        tenant: &TenantKey,
+        agent: &AgentJid,
+        id: ConversationId,
+    ) {
         if let Some(work) = self.work.get_mut(&(tenant.clone(), agent.clone())) {
             work.held.remove(&id);
         }
         if let Some(case) = self.cases.get(&id) {
             let customer = case.view.customer;
+            self.ended.insert(now, customer, agent, self.gate.head());
             if case.view.is_open() {
                 self.remove_contact(customer, agent);
             }
@@ -314,7 +335,7 @@ impl Desk {
             let silence = due.since(view.active_at);
             self.timers.arm(now.plus(silence), Timer::Idle(id));
         } else {
-            self.close(now, id, Author::System, CloseReason::Idle, None);
+            self.close(now, id, Author::System, CloseReason::Idle, Command::default());
         }
     }
 
@@ -400,7 +421,7 @@ impl Desk {
 }
 
 /// Puts an agent last among those who were asked.
-fn remember(passed: &mut Vec<AgentJid>, agent: &AgentJid) {
+pub(super) fn remember(passed: &mut Vec<AgentJid>, agent: &AgentJid) {
     passed.retain(|other| other != agent);
     passed.push(agent.clone());
 }

@@ -12,8 +12,10 @@ mod command;
 mod contact;
 mod customer;
 mod delivery;
+mod interruption;
 mod lifecycle;
 mod offer;
+mod recall;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 
 use super::conversation::Case;
 use super::effect::{CustomerNotice, Effect, Line as SystemLine, ToAgent, ToAgentContent};
+use super::ended::Ended;
 use super::event::{CustomerConnection, Event, Loaded, Peer};
 use super::gate::Gate;
 use super::ids::{
@@ -37,6 +40,7 @@ use super::presence::Clients;
 use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
 use delivery::Owed;
+use interruption::Interruptions;
 use timer::{Timer, Timers};
 
 /// What the desk must know before it can take an event.
@@ -47,6 +51,10 @@ pub enum Need {
     /// Whose address this is.
     Customer(Localpart),
 }
+
+/// For how long the end of a conversation is said again, in milliseconds: longer than it takes
+/// another node to own the link, and its customers to be heard of.
+const SAID_AGAIN_MS: i64 = 60_000;
 
 /// What a desk takes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +92,8 @@ struct Visitor {
     /// Who served him last.
     last_agent: Option<AgentJid>,
     sessions: BTreeSet<SessionId>,
+    /// The last conversation that was closed, its last entry, and when.
+    ended: Option<(ConversationId, Seq, Timestamp)>,
     /// Closed conversations of his of which the last words are not confirmed.
     owed: BTreeSet<ConversationId>,
     /// Until when he is remembered, once he is away and nothing is open.
@@ -105,6 +115,10 @@ pub struct Desk {
     owed: HashMap<ConversationId, Owed>,
     commands: Commands,
     stanzas: Stanzas,
+    /// What agents ordered.
+    orders: Stanzas,
+    ended: Ended,
+    interruptions: Interruptions,
     /// Queues in which something may have to be offered.
     stirred: BTreeSet<(TenantKey, QueueKey)>,
 }
@@ -112,7 +126,8 @@ pub struct Desk {
 impl Desk {
     /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too;
     /// [`Event::LinkUp`] says when there is a stream on which agents can be heard.
-    pub fn restore(limits: DeskLimits, now: Timestamp, snapshot: Snapshot) -> Self {
+    pub fn restore(limits: DeskLimits, now: Timestamp, mut snapshot: Snapshot) -> Self {
+        recall::not_ahead(now, &mut snapshot.conversations);
         let mut desk = Self {
             limits,
             gate: Gate::after(snapshot.head),
@@ -126,6 +141,9 @@ impl Desk {
             owed: HashMap::new(),
             commands: Commands::default(),
             stanzas: Stanzas::default(),
+            orders: Stanzas::default(),
+            ended: Ended::default(),
+            interruptions: Interruptions::default(),
             stirred: BTreeSet::new(),
         };
         desk.put_settings(snapshot.tenants);
@@ -146,10 +164,14 @@ impl Desk {
             desk.owe_again(now, owed, snapshot.cursor);
         }
         for row in snapshot.agent_messages {
-            if let (Author::Agent { jid, .. }, Some(stanza), RowKind::Message { text, .. }) =
-                (&row.author, &row.stanza, &row.kind)
-            {
-                desk.stanzas.insert(row.at, jid, row.customer, stanza, text);
+            let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
+                continue;
+            };
+            if let Some(order) = command::order_of(&row.kind) {
+                desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
+            }
+            if let RowKind::Message { text, .. } = &row.kind {
+                desk.stanzas.insert(row.at.min(now), jid, row.customer, stanza, text);
                 if let (Some(case), Some(seq)) = (desk.cases.get_mut(&row.conversation), row.seq)
                     && case.view.agent() == Some(jid)
                 {
@@ -157,6 +179,7 @@ impl Desk {
                 }
             }
         }
+        desk.recall(now, snapshot.recall);
         for (tenant, agent) in desk.work.keys() {
             // The settings changed while nobody had the link.
             if desk.agent_of(tenant, agent).is_none() {
@@ -169,6 +192,10 @@ impl Desk {
     fn readmit(&mut self, now: Timestamp, mut view: Conversation, customer: Customer) {
         let id = view.id;
         self.house(&mut view);
+        let longest = now.plus(self.offer_ms(&view.tenant, &view.queue));
+        if let State::Offered { until, .. } = &mut view.state {
+            *until = longest.min(*until);
+        }
         self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
         let case = Case::new(view);
         for agent in case.audience() {
@@ -228,6 +255,7 @@ impl Desk {
             Event::Bounced { agent, customer, pos } => {
                 self.bounced(now, &agent, &customer, pos);
             }
+            Event::Interrupted { since } => self.interrupted(now, since),
             Event::LinkUp => self.link_up(now),
             Event::LinkDown => {
                 self.clients.values_mut().for_each(Clients::forget);
@@ -267,13 +295,22 @@ impl Desk {
         self.gate.head()
     }
 
-    /// The open conversations of a customer who is known to be here, with their heads: what a
-    /// lost notice is found by.
-    pub fn heads(&self) -> impl Iterator<Item = (CustomerId, ConversationId, Seq)> + '_ {
-        self.cases
-            .values()
-            .filter(|case| self.online(case.view.customer))
-            .map(|case| (case.view.customer, case.view.id, case.view.head))
+    /// The open conversation of each customer who is known to be here, or the one that was closed a
+    /// moment ago, with its head: what a lost notice is found by.
+    pub fn heads(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (CustomerId, ConversationId, Seq)> + '_ {
+        let here = self.visitors.values().filter(|visitor| !visitor.nodes.is_empty());
+        here.filter_map(move |visitor| {
+            let open = visitor.open.and_then(|id| self.cases.get(&id));
+            let ended = || visitor.ended.filter(|(_, _, at)| now.since(*at) <= SAID_AGAIN_MS);
+            let (id, head) = match open {
+                Some(case) => (case.view.id, case.view.head),
+                None => ended().map(|(id, head, _)| (id, head))?,
+            };
+            Some((visitor.customer.id, id, head))
+        })
     }
 
     /// Whether an agent of the tenant is there to take conversations.
@@ -368,6 +405,7 @@ impl Desk {
             contacts: BTreeSet::new(),
             last_agent: None,
             sessions: BTreeSet::new(),
+            ended: None,
             owed: BTreeSet::new(),
             leaves_at: None,
         });

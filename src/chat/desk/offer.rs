@@ -213,6 +213,7 @@ impl Desk {
             self.timers.arm(at, Timer::Gone(agent.clone()));
         }
         if came {
+            self.tell_interruption(now, agent);
             self.arrived(now, agent);
         }
         if was == is {
@@ -270,7 +271,8 @@ impl Desk {
     }
 
     /// The server could not deliver to the agent: the customer goes back to the head of the queue,
-    /// but for a bounce so late that the agent's client has the message by now.
+    /// but for a bounce so late that the agent's client has the message by now, or that it may
+    /// be about an assignment that is over.
     pub(super) fn bounced(
         &mut self,
         now: Timestamp,
@@ -283,7 +285,10 @@ impl Desk {
             .get(customer)
             .and_then(|id| self.visitors.get(id))
             .and_then(|visitor| visitor.open);
+        let customer = self.addresses.get(customer).copied();
+        let late = customer.is_some_and(|customer| self.ended.covers(now, customer, agent, pos));
         if let Some(id) = open
+            && !late
             && self.cases.get(&id).is_some_and(|case| case.was_sent(pos) && !case.is_confirmed(pos))
         {
             self.withdraw(now, id, agent, RequeueReason::Bounced);

@@ -17,7 +17,7 @@ use super::{LEASE, Owner, RENEWAL};
 use crate::chat::desk::{Desk, Need};
 use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect, ToAgent, ToAgentContent};
 use crate::chat::event::{CustomerConnection, Event, Loaded};
-use crate::chat::ids::{CustomerId, Epoch, Pos};
+use crate::chat::ids::{CustomerId, Epoch, Pos, Timestamp};
 use crate::chat::model::Append;
 use crate::ports::link::{FromLink, LinkHandle, ToLink};
 use crate::ports::store::StoreError;
@@ -57,6 +57,8 @@ pub(super) struct Term<'a> {
     pub(super) epoch: Epoch,
     pub(super) desk: Desk,
     pub(super) handle: &'a mut LinkHandle,
+    /// Since when agents may have spoken to nobody; outlives the term until they are told.
+    silent: &'a mut Option<Timestamp>,
     inbox: mpsc::Receiver<ToOwner>,
     appends: mpsc::UnboundedSender<Append>,
     pub(super) written: mpsc::UnboundedReceiver<Written>,
@@ -81,6 +83,7 @@ impl<'a> Term<'a> {
         owner: &'a Owner,
         epoch: Epoch,
         handle: &'a mut LinkHandle,
+        silent: &'a mut Option<Timestamp>,
     ) -> Result<Self, StoreError> {
         let renewed = Instant::now();
         let now = owner.world.now();
@@ -105,6 +108,7 @@ impl<'a> Term<'a> {
             epoch,
             desk,
             handle,
+            silent,
             inbox,
             appends,
             written,
@@ -266,10 +270,14 @@ impl<'a> Term<'a> {
                 let end = self.renew().await;
                 self.owner.status.link_up(&self.owner.link);
                 self.send_agents().await;
+                if let Some(since) = self.silent.take() {
+                    self.feed(Event::Interrupted { since });
+                }
                 self.feed(Event::LinkUp);
                 return end;
             }
-            FromLink::Down { reason, conflict } => {
+            FromLink::Down { reason, conflict, heard } => {
+                *self.silent = super::earlier(*self.silent, heard);
                 tracing::warn!(link = %self.owner.link, reason, "the stream is down");
                 self.owner.status.link_down(&self.owner.link, &reason);
                 let _ = self.up.send(0);

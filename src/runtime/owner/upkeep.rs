@@ -79,7 +79,7 @@ impl Term<'_> {
     /// Says the heads of open conversations again, by which a lost notice is found; and forgets the
     /// customers of edges that have fallen silent.
     pub(super) fn say_heads(&mut self) {
-        for (customer, conversation, seq) in self.desk.heads() {
+        for (customer, conversation, seq) in self.desk.heads(self.owner.world.now()) {
             #[cfg(feature = "chaos")]
             if crate::chaos::mutant("last-notice-dropped") {
                 break;

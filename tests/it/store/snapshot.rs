@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use couplet::chat::ids::{Pos, Seq};
+use couplet::chat::ids::{Pos, Seq, Timestamp};
 use couplet::chat::model::{
-    AgentSettings, Append, CloseReason, Owed, RequeueReason, Role, Row, RowKind, Snapshot, State,
+    AgentSettings, Answers, Append, Author, CloseReason, Conversation, Departing, Owed, Recall,
+    RequeueReason, Role, Row, RowKind, Snapshot, State,
 };
 use couplet::ports::store::{Directory, Log};
 
@@ -14,6 +15,7 @@ use crate::support::db::Db;
 suite!(
     nothing_is_an_empty_snapshot,
     mixed_history,
+    what_is_in_no_view,
     many_open_conversations,
     offers_that_stand,
     closed_and_not_confirmed,
@@ -103,11 +105,90 @@ async fn mixed_history(db: &Db) {
         offers: vec![],
         owed: vec![],
         agent_messages: vec![batch[3].row.clone()],
+        recall: Recall {
+            answers: vec![(conversation_id(1), answers()), (conversation_id(2), answers())],
+            served: vec![(conversation_id(1), jid("alice@example.org"))],
+            moves: Vec::new(),
+            departing: Vec::new(),
+        },
     };
     assert_eq!(snapshot, expected);
     assert_eq!(snapshot.tenants[0].agents, [agent]);
     let later = db.store.snapshot(&link(), T0.plus(20 * 60_000)).await.expect("read");
     assert_eq!(later.agent_messages, Vec::new());
+}
+
+/// What [`opened`] says that the customer filled in.
+fn answers() -> Answers {
+    vec![("b".into(), "2".into()), ("a".into(), "1".into())]
+}
+
+/// A row that the customer does not see, but for a close.
+fn moved(pos: u64, number: u128, kind: RowKind, recipients: &[&str]) -> Append {
+    let mut append = opened(pos, number);
+    let row = Arc::make_mut(&mut append.row);
+    row.author = Author::Agent { jid: jid("alice@example.org"), name: "Alice".into() };
+    (row.kind, row.recipients) = (kind, recipients.iter().map(|name| jid(name)).collect());
+    append
+}
+
+/// A conversation that Alice had and that was closed, with its customer in the lists of these.
+fn closed(pos: u64, number: u128, opened_at: Timestamp, lists: &[&str]) -> [Append; 2] {
+    let held = |view: &mut Conversation| {
+        view.opened_at = opened_at;
+        view.state = State::Active { agent: jid("alice@example.org") };
+    };
+    let closed = RowKind::Closed { reason: CloseReason::Agent };
+    let mut end = with_view(moved(pos + 1, number, closed, lists), number, |view| {
+        held(view);
+        view.state = State::Closed { reason: CloseReason::Agent };
+        view.head = Seq(1);
+    });
+    let row = Arc::make_mut(&mut end.row);
+    (row.seq, row.stanza) = (Some(Seq(1)), Some("close".into()));
+    [with_view(opened(pos, number), number, held), end]
+}
+
+async fn what_is_in_no_view(db: &Db) {
+    let epoch = acme(&db.store).await;
+    db.store.add_tenant(&tenant("bolt")).await.expect("another tenant");
+    let alice = "alice@example.org";
+    let [first, gone] = closed(1, 1, T0, &[alice]);
+    let [second, alone] = closed(3, 2, T0.plus(1), &[]);
+    let requeued = RowKind::Requeued { agent: jid(alice), reason: RequeueReason::Silent };
+    let third = [
+        opened(5, 3),
+        without_view(moved(6, 3, RowKind::Offered, &[alice, "bob@example.org"])),
+        without_view(moved(7, 3, requeued, &[])),
+        without_view(moved(8, 3, RowKind::Marked { delivered: Seq(0), read: Seq(0) }, &[])),
+        without_view(moved(9, 3, RowKind::Opened { answers: Vec::new() }, &[])),
+        without_view(moved(10, 3, RowKind::Opened { answers: answers() }, &[])),
+    ];
+    let mut batch = vec![first, gone.clone(), second, alone.clone()];
+    batch.extend(third.iter().cloned());
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+
+    let snapshot = db.store.snapshot(&link(), T0.plus(20)).await.expect("read");
+    let with = couplet::chat::model::Customer { conversations: 1, ..customer(1) };
+    let expected = Recall {
+        answers: vec![(conversation_id(3), answers()), (conversation_id(3), answers())],
+        served: Vec::new(),
+        moves: [&gone, &alone, &third[1], &third[2]].map(|append| append.row.clone()).into(),
+        departing: vec![Departing {
+            customer: with,
+            closed: gone.row.clone(),
+            served_by: Some(jid(alice)),
+        }],
+    };
+    assert_eq!(snapshot.recall, expected);
+    assert_eq!(snapshot.agent_messages, [gone.row.clone(), alone.row.clone()], "what was ordered");
+    // A customer leaves the lists a day after the close: who came long ago has left.
+    let later = db.store.snapshot(&link(), T0.plus(48 * 3_600_000 + 1)).await.expect("read");
+    assert_eq!(later.recall.departing, Vec::new());
+}
+
+fn without_view(append: Append) -> Append {
+    Append { view: None, ..append }
 }
 
 async fn many_open_conversations(db: &Db) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 
+use super::known::Known;
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use super::store::{acked, author};
 use crate::chat::effect::{
@@ -68,6 +69,8 @@ enum Op {
     Bounces(usize, prop::sample::Index),
     LinkDown,
     LinkUp,
+    /// A new stream after one that was cut.
+    Interrupted(i64),
     Settings(u8),
     /// So many milliseconds pass; whether the desk is woken in between.
     Waits(i64, bool),
@@ -108,7 +111,8 @@ fn op() -> impl Strategy<Value = Op> {
         12 => (agent(), 0..2usize, availability).prop_map(|(a, r, is)| Op::Is(a, r, is)),
         2 => (agent(), any_of()).prop_map(|(a, k)| Op::Bounces(a, k)),
         1 => Just(Op::LinkDown),
-        3 => Just(Op::LinkUp),
+        2 => Just(Op::LinkUp),
+        1 => (0..MINUTE).prop_map(Op::Interrupted),
         2 => (0..8u8).prop_map(Op::Settings),
         10 => (span, any::<bool>()).prop_map(|(span, woken)| Op::Waits(span, woken)),
         2 => Just(Op::Crashes),
@@ -161,6 +165,8 @@ impl Told {
 struct Model {
     told: BTreeMap<ConversationId, Told>,
     texts: BTreeSet<Arc<str>>,
+    /// When an agent last lost a customer, and the last row he may have got of him by then.
+    ended: BTreeMap<(CustomerId, AgentJid), (Pos, Timestamp)>,
     last: Pos,
 }
 
@@ -197,6 +203,7 @@ impl Model {
             row.recipients.iter().for_each(|agent| may_be_asked(self, row.conversation, agent));
         }
         let told = self.told.get_mut(&row.conversation).expect("a conversation begins first");
+        let before = told.audience();
         let is_mark = matches!(row.kind, RowKind::Marked { .. });
         assert!(told.stand != Stand::Closed || is_mark, "nothing comes after the close: {row:?}");
         if let Some(seq) = row.seq {
@@ -249,6 +256,9 @@ impl Model {
                 (told.delivered, told.read) = (*delivered, *read);
             }
             (kind, by) => panic!("{kind:?} by {by:?}"),
+        }
+        for agent in before.difference(&told.audience()) {
+            self.ended.insert((row.customer, agent.clone()), (row.pos, row.at));
         }
     }
 
@@ -380,8 +390,7 @@ impl History {
             Op::Bounces(a, which) => {
                 let shown = self.shown.get(&jid(AGENTS[*a])).filter(|shown| !shown.is_empty());
                 if let Some((customer, pos)) = shown.map(|shown| *which.get(shown)) {
-                    let customer = self.on.store.customers[&customer].localpart.clone();
-                    self.on.event(Event::Bounced { agent: jid(AGENTS[*a]), customer, pos });
+                    self.bounce(jid(AGENTS[*a]), customer, pos);
                 }
             }
             Op::LinkDown => {
@@ -390,6 +399,11 @@ impl History {
                 self.on.event(Event::LinkDown);
             }
             Op::LinkUp => self.link_up(),
+            Op::Interrupted(span) => {
+                let since = self.on.now.plus(-span);
+                self.on.event(Event::Interrupted { since });
+                self.link_up();
+            }
             Op::Settings(less) => self.set(*less),
             Op::Waits(span, woken) => self.wait(*span, *woken),
             Op::Crashes => self.crash(),
@@ -400,6 +414,20 @@ impl History {
         self.link = true;
         self.present.clear();
         self.on.event(Event::LinkUp);
+    }
+
+    fn bounce(&mut self, agent: AgentJid, customer: CustomerId, pos: Pos) {
+        self.on.event(Event::Tick);
+        self.check_rows();
+        let before = self.on.desk.head();
+        let ended = self.model.ended.get(&(customer, agent.clone()));
+        let late =
+            ended.is_some_and(|(upto, at)| pos <= *upto && self.on.now.since(*at) <= 15 * MINUTE);
+        let customer = self.on.store.customers[&customer].localpart.clone();
+        self.on.event(Event::Bounced { agent, customer, pos });
+        if late {
+            assert_eq!(self.on.desk.head(), before, "a late bounce changes nothing");
+        }
     }
 
     fn presence(&mut self, a: usize, r: usize, availability: Availability) {
@@ -521,7 +549,11 @@ impl History {
 
     fn crash(&mut self) {
         self.on.left.clear();
+        let known = self.on.pending.is_empty().then(|| Known::by(&self.on.desk, self.on.now));
         self.on.crash();
+        if let Some(known) = known {
+            known.outlived(&self.on.desk, &self.on.store, self.on.now);
+        }
         (self.link, self.present) = (false, BTreeMap::new());
         self.model = Model::default();
         for row in &self.on.store.rows {

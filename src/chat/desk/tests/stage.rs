@@ -236,7 +236,7 @@ impl Stage {
                 fresh,
                 queue: Some(QueueKey::new(queue).unwrap()),
                 subject: None,
-                answers: Vec::new(),
+                answers: vec![("by".into(), id.into())],
             },
         );
     }
@@ -323,9 +323,21 @@ impl Stage {
         self.input(agent, customer, &text.clone(), content);
     }
 
+    /// Orders something, each time in another stanza.
     pub(super) fn orders(&mut self, agent: &str, customer: &str, command: AgentCommand) {
+        let id = format!("order {}", self.fresh());
+        self.orders_as(agent, customer, &id, command);
+    }
+
+    pub(super) fn orders_as(
+        &mut self,
+        agent: &str,
+        customer: &str,
+        id: &str,
+        command: AgentCommand,
+    ) {
         let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        self.input(agent, customer, "order", AgentContent::Command { command, fresh });
+        self.input(agent, customer, id, AgentContent::Command { command, fresh });
     }
 
     /// His client has received the customer's message with this text.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::stage::HOUR;
 use crate::chat::event::Loaded;
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
 };
 use crate::chat::model::{
-    Acked, Append, Author, CommandKey, Conversation, Customer, Owed, Row, RowKind, Snapshot, State,
-    TenantSettings,
+    Acked, Append, Author, CommandKey, Conversation, Customer, Departing, Owed, Recall, Row,
+    RowKind, Snapshot, State, TenantSettings,
 };
 use crate::chat::repeats::STANZA_MS;
 
@@ -127,9 +128,56 @@ impl Store {
                 .filter(|row| row.author == Author::Customer && is_open(row))
                 .map(|row| (row.conversation, row.pos, row.seq.unwrap()))
                 .collect(),
-            agent_messages: words
+            agent_messages: self
+                .rows
+                .iter()
                 .filter(|row| row.stanza.is_some() && now.since(row.at) <= STANZA_MS)
                 .cloned()
+                .collect(),
+            recall: self.recall(now),
+        }
+    }
+
+    fn recall(&self, now: Timestamp) -> Recall {
+        let open = || self.views.values().filter(|view| view.is_open());
+        let held = |id: ConversationId| {
+            let joined = |row: &&Arc<Row>| row.conversation == id && row.kind == RowKind::Joined;
+            self.rows.iter().rev().find(joined).and_then(author)
+        };
+        let answers = |row: &Arc<Row>| match &row.kind {
+            RowKind::Opened { answers } if !answers.is_empty() => {
+                Some((row.conversation, answers.clone()))
+            }
+            _ => None,
+        };
+        let of_open = |(id, _): &(ConversationId, _)| self.views[id].is_open();
+        let moves = |row: &&Arc<Row>| {
+            matches!(
+                row.kind,
+                RowKind::Offered
+                    | RowKind::Joined
+                    | RowKind::Requeued { .. }
+                    | RowKind::Closed { .. }
+            )
+        };
+        let departing = |row: &&Arc<Row>| {
+            matches!(row.kind, RowKind::Closed { .. })
+                && !row.recipients.is_empty()
+                && now.since(self.views[&row.conversation].opened_at) <= 48 * HOUR
+        };
+        Recall {
+            answers: self.rows.iter().filter_map(answers).filter(of_open).collect(),
+            served: open().filter_map(|view| Some((view.id, held(view.id)?))).collect(),
+            moves: self.rows.iter().filter(moves).cloned().collect(),
+            departing: self
+                .rows
+                .iter()
+                .filter(departing)
+                .map(|row| Departing {
+                    customer: self.customers[&row.customer].clone(),
+                    closed: row.clone(),
+                    served_by: held(row.conversation),
+                })
                 .collect(),
         }
     }
