@@ -12,8 +12,11 @@ cd "$(dirname "$0")/.."
 . deploy/lib.sh
 need_rust
 
-cargo build --quiet --locked -p couplet --features chaos --bin couplet
 mkdir -p target/chaos
+exec 9>target/chaos/lock
+flock --nonblock 9 || die "another run is under way here"
+
+cargo build --quiet --locked -p couplet --features chaos --bin couplet
 # A copy: the next ordinary build puts its own in that place.
 cp target/debug/couplet target/chaos/couplet
 cargo build --quiet --locked -p couplet-chaos
@@ -33,4 +36,4 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-target/debug/chaos "$@"
+target/debug/chaos "$@" 9>&-
