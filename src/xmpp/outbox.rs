@@ -156,6 +156,8 @@ impl Outbox {
             cursor.into_iter().for_each(|pos| self.passed(pos));
             return;
         }
+        #[cfg(feature = "chaos")]
+        crate::chaos::point(crate::chaos::COMMIT_SEND, matches!(kind, Kind::Row(_)));
         self.waiting.push_back(Waiting::Stanza(Item { element, kind, cursor, suspect }));
     }
 

@@ -199,13 +199,20 @@ impl Stream {
                 Poll::Pending => return Poll::Pending,
             }
             let Some(element) = out.pop_front() else { break };
+            #[cfg(feature = "chaos")]
+            crate::chaos::written(element.attr("id").is_some_and(|id| id.starts_with('p')));
             if let Err(error) = sink(xml.as_mut()).start_send(&element) {
                 return Poll::Ready(Err(Lost::new(error.to_string())));
             }
         }
         match sink(xml.as_mut()).poll_flush(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(Lost::new(error.to_string()))),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => {
+                #[cfg(feature = "chaos")]
+                crate::chaos::flushed();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
         }
     }
 

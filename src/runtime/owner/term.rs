@@ -394,6 +394,10 @@ impl<'a> Term<'a> {
     /// Tells all sockets of a customer, here and elsewhere.
     pub(super) fn tell(&self, customer: CustomerId, letter: Letter) {
         for node in self.elsewhere.nodes(customer) {
+            #[cfg(feature = "chaos")]
+            if crate::chaos::mutant("last-notice-dropped") && crate::chaos::tenth() {
+                continue;
+            }
             let letter = letter.clone();
             self.owner.postbox.put(node, Post::ToEdge { customer, socket: None, letter });
         }

@@ -83,6 +83,10 @@ impl Term<'_> {
     /// customers of edges that have fallen silent.
     pub(super) fn say_heads(&mut self) {
         for (customer, conversation, seq) in self.desk.heads(self.owner.world.now()) {
+            #[cfg(feature = "chaos")]
+            if crate::chaos::mutant("last-notice-dropped") {
+                break;
+            }
             self.tell(customer, Letter::Head { conversation, seq });
         }
         for (customer, node) in self.elsewhere.expired() {
