@@ -1,7 +1,8 @@
 //! One open conversation, with what the desk must know of it besides its view.
 //!
-//! Invariants: `messages` holds every customer message of the conversation in order; the marks of
-//! the view only ever cover a prefix of it, so a tick says that *all* before it arrived.
+//! Invariants: `messages` holds, in order, everything of the conversation that its agents' clients
+//! are to confirm: every message of the customer and, last, the close. The marks of the view only
+//! ever cover a prefix of it, so a tick says that *all* before it arrived.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -17,10 +18,14 @@ const SPOKEN_KEPT: usize = 64;
 pub(super) struct Case {
     /// The view.
     pub(super) view: Conversation,
-    /// Every customer message.
+    /// Every customer message, and the close.
     messages: Vec<(Pos, Seq)>,
+    /// The row of the offer that stands or was accepted, and when it was made.
+    pub(super) offered: Option<(Pos, Timestamp)>,
     /// Confirmed ones that have an unconfirmed one before them.
     scattered: BTreeSet<Pos>,
+    /// What an agent whose client confirms nothing had before him when he answered.
+    answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
     spoken: VecDeque<(Seq, Arc<str>)>,
     /// The client that the agent last spoke from: typing goes there.
@@ -56,6 +61,8 @@ impl Case {
         Self {
             view,
             messages: Vec::new(),
+            offered: None,
+            answered: Seq(0),
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
             resource: None,
@@ -66,9 +73,51 @@ impl Case {
         }
     }
 
-    /// The customer said something.
-    pub(super) fn customer_spoke(&mut self, pos: Pos, seq: Seq) {
+    /// There is more to be confirmed: the customer said something, or the conversation was closed.
+    pub(super) fn owe_confirmation(&mut self, pos: Pos, seq: Seq) {
         self.messages.push((pos, seq));
+    }
+
+    /// Whether there is something that the client of whoever has it now has not confirmed.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.messages.last().is_some_and(|(_, seq)| *seq > self.taken_in())
+    }
+
+    /// Whether that is so of something before a row.
+    pub(super) fn unconfirmed_before(&self, pos: Pos) -> bool {
+        let before = self.messages.partition_point(|(at, _)| *at < pos);
+        let last = before.checked_sub(1).and_then(|last| self.messages.get(last));
+        last.is_some_and(|(_, seq)| *seq > self.taken_in())
+    }
+
+    /// Up to here nothing needs to be sent again.
+    pub(super) fn taken_in(&self) -> Seq {
+        self.view.confirmed.max(self.answered)
+    }
+
+    /// The row of the last message before the first unconfirmed one.
+    pub(super) fn confirmed_pos(&self) -> Pos {
+        let first = self.messages.partition_point(|(_, seq)| *seq <= self.taken_in());
+        let before = first.checked_sub(1).and_then(|last| self.messages.get(last));
+        before.map_or(Pos(0), |(pos, _)| *pos)
+    }
+
+    /// The agent has answered. Where his client has confirmed nothing, his words stand for it: many
+    /// a client gives no receipts to whoever is not in its contact list, though it asks for them.
+    pub(super) fn answered_by_agent(&mut self) {
+        if let (true, Some((_, seq))) = (self.gives_no_receipts(), self.messages.last()) {
+            self.answered = *seq;
+        }
+    }
+
+    fn gives_no_receipts(&self) -> bool {
+        self.view.confirmed == Seq(0) && self.scattered.is_empty()
+    }
+
+    /// Whether this row was sent to whoever has the conversation now, and may come back.
+    pub(super) fn was_sent(&self, pos: Pos) -> bool {
+        self.messages.binary_search_by_key(&pos, |(pos, _)| *pos).is_ok()
+            || self.offered.is_some_and(|(offer, _)| offer == pos)
     }
 
     /// The agent said something in a stanza with this id.
@@ -122,19 +171,23 @@ impl Case {
         })
     }
 
-    /// The agent's client has shown everything up to this message, so it has received it too.
+    /// The agent's client has shown everything up to this message: for the customer's ticks all of it
+    /// was received. What is sent again is another matter: a message lost on its way, which none of
+    /// his clients ever had, is not confirmed by what was shown after it.
     pub(super) fn displayed(&mut self, pos: Pos) -> Moved {
         let upto = self.messages.partition_point(|(at, _)| *at <= pos);
-        let Some((_, seq)) = upto.checked_sub(1).and_then(|last| self.messages.get(last)).copied()
+        let Some((at, seq)) = upto.checked_sub(1).and_then(|last| self.messages.get(last)).copied()
         else {
             return Moved::Nothing;
         };
         let mut moved = Moved::Nothing;
-        if seq > self.view.confirmed {
-            self.view.confirmed = seq;
-            self.scattered.retain(|at| *at > pos);
-            self.advance();
-            moved = Moved::Inward;
+        if self.gives_no_receipts() {
+            self.answered = self.answered.max(seq);
+        } else if seq > self.view.confirmed {
+            self.scattered.insert(at);
+            if self.advance() {
+                moved = Moved::Inward;
+            }
         }
         if seq > self.view.read {
             self.view.read = seq;
@@ -155,6 +208,7 @@ impl Case {
     /// Others have it now: nothing is confirmed by them yet. The customer's ticks stay.
     pub(super) fn begin_assignment(&mut self) {
         self.view.confirmed = Seq(0);
+        self.answered = Seq(0);
         self.scattered.clear();
         self.spoken.clear();
         self.resource = None;
@@ -202,7 +256,7 @@ mod tests {
             passed: Vec::new(),
         });
         for (pos, seq) in [(10, 1), (30, 3), (40, 4)] {
-            case.customer_spoke(Pos(pos), Seq(seq));
+            case.owe_confirmation(Pos(pos), Seq(seq));
         }
         case
     }
@@ -220,18 +274,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_was_received() {
+    fn what_is_shown_was_received_as_far_as_the_customer_sees() {
         let mut case = case();
         case.received(Pos(40));
         assert_eq!(case.displayed(Pos(35)), Moved::Ticks, "a row between two messages");
-        assert_eq!((case.view.read, case.view.delivered), (Seq(3), Seq(4)));
+        assert_eq!((case.view.read, case.view.delivered), (Seq(3), Seq(3)));
         assert_eq!(case.displayed(Pos(9)), Moved::Nothing, "before the first");
+        assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(0), true), "10 may be lost");
+        assert_eq!(case.received(Pos(10)), Moved::Ticks);
+        assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(40), false));
         assert_eq!(case.displayed(Pos(10)), Moved::Nothing, "no tick goes back");
+    }
+
+    #[test]
+    fn a_client_that_gives_no_receipts_is_spared_what_its_user_has_read() {
+        let mut case = case();
+        case.displayed(Pos(30));
+        assert_eq!(case.confirmed_pos(), Pos(30));
+        assert!(!case.is_confirmed(Pos(10)), "if it comes back, it has not arrived");
+        case.answered_by_agent();
+        assert!(!case.is_unconfirmed());
+        case.owe_confirmation(Pos(50), Seq(5));
+        assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(40), true));
+        case.begin_assignment();
+        assert_eq!(case.confirmed_pos(), Pos(0), "another has read nothing");
     }
 
     #[test]
     fn a_new_assignment_confirms_anew_inwardly() {
         let mut case = case();
+        case.received(Pos(10));
         case.displayed(Pos(40));
         case.begin_assignment();
         assert!(!case.is_confirmed(Pos(10)));

@@ -251,15 +251,6 @@ pub enum Line {
         /// What it is about.
         subject: Option<Arc<str>>,
     },
-    /// Another agent took the conversation.
-    TakenBy {
-        /// His name.
-        name: Arc<str>,
-    },
-    /// The offer passed on to others.
-    PassedOn,
-    /// The conversation was taken back.
-    TakenBack,
     /// The conversation ended.
     Closed {
         /// Why.
@@ -271,6 +262,13 @@ pub enum Line {
     Help {
         /// Which.
         in_chat: bool,
+    },
+    /// Not everything that the agent sent in this time has arrived.
+    Interrupted {
+        /// From when ...
+        from: Timestamp,
+        /// ... to when.
+        to: Timestamp,
     },
     /// Who the customer is.
     Who {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
-    SessionId, TenantKey,
+    SessionId, TenantKey, Timestamp,
 };
 use super::model::{Acked, CommandKey, Customer, TenantSettings};
 
@@ -37,6 +37,12 @@ pub enum Event {
         customer: Localpart,
         /// The row it was made of.
         pos: Pos,
+    },
+    /// Not everything that agents sent between `since` and now has come: a node died, or the
+    /// stream was cut. Comes before the [`LinkUp`](Self::LinkUp) that ends it.
+    Interrupted {
+        /// When all was well for certain.
+        since: Timestamp,
     },
     /// The link has a stream; presences of agents are unknown until they come again.
     LinkUp,

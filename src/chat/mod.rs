@@ -6,6 +6,7 @@
 mod conversation;
 pub mod desk;
 pub mod effect;
+mod ended;
 pub mod event;
 mod gate;
 pub mod ids;

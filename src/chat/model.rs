@@ -105,7 +105,7 @@ pub enum State {
         /// The one owner.
         agent: AgentJid,
     },
-    /// Ended; a closed conversation never changes again.
+    /// Ended; of a closed conversation only the marks may still move.
     Closed {
         /// Why.
         reason: CloseReason,
@@ -241,9 +241,9 @@ pub enum RowKind {
         /// The entry it answers.
         reply_to: Option<Seq>,
     },
-    /// An agent came in (the author). Has a `seq`.
+    /// An agent came in (the author). Has a `seq`. Those who were asked too and lost are its recipients.
     Joined,
-    /// An agent went out (the author). Has a `seq`.
+    /// An agent went out (the author), who is its recipient. Has a `seq`.
     Left,
     /// The end. Has a `seq`.
     Closed {
@@ -252,7 +252,7 @@ pub enum RowKind {
     },
     /// Proposed to the recipients, who get the conversation so far. No `seq`.
     Offered,
-    /// Back in the queue, from this agent. No `seq`.
+    /// Back in the queue, from this agent; he is its recipient where he was only asked. No `seq`.
     Requeued {
         /// Whom it was taken from.
         agent: AgentJid,
@@ -301,17 +301,67 @@ pub struct Acked {
     pub at: Timestamp,
 }
 
+/// A closed conversation of which its agents' clients have not confirmed the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// The conversation.
+    pub view: Conversation,
+    /// With whom.
+    pub customer: Customer,
+    /// The row that closed it; its recipients are those it is owed to.
+    pub close: Arc<Row>,
+    /// Every customer message of it and the close, in `pos` order.
+    pub messages: Vec<(Pos, Seq)>,
+}
+
 /// What a desk is restored from: everything that is open on its link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// The last `pos` given on this link.
     pub head: Pos,
+    /// The server has accepted everything up to here.
+    pub cursor: Pos,
     /// The settings of the tenants on this link.
     pub tenants: Vec<TenantSettings>,
     /// The open conversations, each with its customer.
     pub conversations: Vec<(Conversation, Customer)>,
     /// Every customer message of the open conversations, in `pos` order.
     pub messages: Vec<(ConversationId, Pos, Seq)>,
-    /// Agent messages of the last 15 minutes that had a stanza id, for finding repeats.
+    /// The last offer of each conversation that is offered, and when it was made.
+    pub offers: Vec<(ConversationId, Pos, Timestamp)>,
+    /// Closed conversations whose end is not confirmed: closed within the last 15 minutes, or above
+    /// the cursor.
+    pub owed: Vec<Owed>,
+    /// What agents said and ordered in the last 15 minutes under a stanza id, for finding repeats.
     pub agent_messages: Vec<Arc<Row>>,
+    /// What else a desk knew.
+    pub recall: Recall,
+}
+
+/// What a customer filled in before, in its order: each question with its answer.
+pub type Answers = Vec<(Arc<str>, Arc<str>)>;
+
+/// What a desk knows besides the open conversations, and what is in no view.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recall {
+    /// What customers filled in before, of the open conversations, in its order.
+    pub answers: Vec<(ConversationId, Answers)>,
+    /// Who held an open conversation last.
+    pub served: Vec<(ConversationId, AgentJid)>,
+    /// The latest rows by which any conversation changed hands (offered, joined, requeued, closed),
+    /// in `pos` order.
+    pub moves: Vec<Arc<Row>>,
+    /// Customers who may still stand in contact lists of agents, though their conversation is closed.
+    pub departing: Vec<Departing>,
+}
+
+/// A customer whose conversation was closed not long ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Departing {
+    /// Who.
+    pub customer: Customer,
+    /// The close; its recipients have him in their lists.
+    pub closed: Arc<Row>,
+    /// Who held the conversation last.
+    pub served_by: Option<AgentJid>,
 }

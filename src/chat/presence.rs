@@ -21,6 +21,8 @@ pub(super) struct Clients {
     absent_since: Option<Timestamp>,
     /// Whether a presence has come since the stream stands.
     heard: bool,
+    /// Until when nothing is sent again: a client's fellows come within moments of it.
+    pub(super) sent_again_until: Timestamp,
 }
 
 impl Clients {
@@ -34,23 +36,34 @@ impl Clients {
         *self = Self { absent_since: Some(now), ..Self::default() };
     }
 
-    /// A presence came. `Gone` from no client in particular means all of them.
-    pub(super) fn hear(&mut self, now: Timestamp, resource: &Arc<str>, availability: Availability) {
+    /// A presence came; says whether it is of a client that was not there before. `Gone` from no
+    /// client in particular means all of them.
+    pub(super) fn hear(
+        &mut self,
+        now: Timestamp,
+        resource: &Arc<str>,
+        availability: Availability,
+    ) -> bool {
         self.heard = true;
+        let mut is_new = false;
         match availability {
             Availability::Gone if resource.is_empty() => self.known.clear(),
             Availability::Gone => {
                 self.known.remove(resource);
             }
-            _ => {
-                self.known.insert(resource.clone(), availability);
-            }
+            _ => is_new = self.known.insert(resource.clone(), availability).is_none(),
         }
         if self.known.is_empty() {
             self.absent_since.get_or_insert(now);
         } else {
             self.absent_since = None;
         }
+        is_new
+    }
+
+    /// Whether any client of his is there.
+    pub(super) fn is_here(&self) -> bool {
+        !self.known.is_empty()
     }
 
     /// How available he is; none while it is not known.

@@ -73,6 +73,16 @@ impl Stanzas {
         self.known.contains(&stanza_key(agent, customer, stanza, text))
     }
 
+    /// What the agent said since then, in its order.
+    pub(super) fn since<'a>(
+        &'a self,
+        agent: &'a AgentJid,
+        from: Timestamp,
+    ) -> impl Iterator<Item = (CustomerId, Arc<str>)> + 'a {
+        let later = self.order.iter().filter(move |(at, key)| *at >= from && key.0 == *agent);
+        later.map(|(_, (_, customer, stanza, _))| (*customer, stanza.clone()))
+    }
+
     /// The agent said this to the customer.
     pub(super) fn insert(
         &mut self,

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::chat::effect::{Contact, ToAgent};
 use crate::chat::event::Event;
-use crate::chat::ids::{AgentJid, Epoch, LinkDomain, Pos, TenantKey};
+use crate::chat::ids::{AgentJid, Epoch, LinkDomain, Pos, TenantKey, Timestamp};
 
 /// What the runtime tells a link.
 #[derive(Debug, Clone)]
@@ -49,6 +49,8 @@ pub enum FromLink {
         /// The server says another stream has our domain: the lease is to be checked, within the
         /// 5 s that nothing is opened.
         conflict: bool,
+        /// When the stream last brought something; none where there was no stream to lose.
+        heard: Option<Timestamp>,
     },
     /// Another stream speaks for our domain beside ours, as ejabberd lets it: the lease is to be
     /// checked. Part of what agents say goes there.

@@ -49,7 +49,12 @@ pub enum StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
     /// It is ours, under this term.
-    Granted(Epoch),
+    Granted {
+        /// The term.
+        epoch: Epoch,
+        /// Where the last owner did not give it up: how long ago he was last known to live.
+        silent: Option<Duration>,
+    },
     /// Another node's, for this long yet.
     Held {
         /// Whose.
@@ -128,6 +133,15 @@ pub trait Log: Send + Sync + 'static {
         upto: Pos,
         limit: u32,
     ) -> Result<Vec<Arc<Row>>, StoreError>;
+    /// Rows of a link with `after < pos <= upto` that tell agents who has a conversation (joined,
+    /// left, requeued) and have recipients, each with its customer's address; in order, at most `limit`.
+    async fn notices(
+        &self,
+        link: &LinkDomain,
+        after: Pos,
+        upto: Pos,
+        limit: u32,
+    ) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError>;
 }
 
 /// What customers' sockets read.

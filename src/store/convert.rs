@@ -15,8 +15,8 @@ use crate::chat::ids::{
     TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Author, CloseReason, CommandKey, Customer, QueueSettings, RequeueReason, Role,
-    Row, RowKind, Strategy,
+    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, QueueSettings,
+    RequeueReason, Role, Row, RowKind, Strategy,
 };
 use crate::ports::store::StoreError;
 
@@ -116,7 +116,7 @@ pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
             if !answers.is_empty() {
                 details = Some(Details { answers: Some(answers.clone()), ..Details::default() });
             }
-            "opened"
+            OPENED
         }
         RowKind::Message { text: words, reply_to } => {
             text = Some(words.to_string());
@@ -125,21 +125,21 @@ pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
             }
             MESSAGE
         }
-        RowKind::Joined => "joined",
-        RowKind::Left => "left",
+        RowKind::Joined => JOINED,
+        RowKind::Left => LEFT,
         RowKind::Closed { reason } => {
             let reason = Some(close_word(*reason).to_owned());
             details = Some(Details { reason, ..Details::default() });
-            "closed"
+            CLOSED
         }
-        RowKind::Offered => "offered",
+        RowKind::Offered => OFFERED,
         RowKind::Requeued { agent, reason } => {
             details = Some(Details {
                 agent: Some(agent.to_string()),
                 reason: Some(requeue_word(*reason).to_owned()),
                 ..Details::default()
             });
-            "requeued"
+            REQUEUED
         }
         RowKind::Marked { delivered, read } => {
             let marks = Some([delivered.0, read.0]);
@@ -173,8 +173,25 @@ pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
     })
 }
 
+/// What a customer filled in before, out of the details of a row that says so.
+pub(super) fn answers_from(details: &str) -> Result<Answers, StoreError> {
+    Ok(parse::<Details>(details)?.answers.unwrap_or_default())
+}
+
 /// The kind of a row with words.
 pub(super) const MESSAGE: &str = "message";
+/// The beginning, or a further `start`.
+pub(super) const OPENED: &str = "opened";
+/// An agent came in.
+pub(super) const JOINED: &str = "joined";
+/// An agent went out.
+pub(super) const LEFT: &str = "left";
+/// The end.
+pub(super) const CLOSED: &str = "closed";
+/// Agents were asked.
+pub(super) const OFFERED: &str = "offered";
+/// Back in the queue.
+pub(super) const REQUEUED: &str = "requeued";
 /// The author of a customer's row.
 pub(super) const CUSTOMER: &str = "customer";
 /// The author of an agent's row.
@@ -185,18 +202,18 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
     let details: Details = model.details.as_deref().map(parse).transpose()?.unwrap_or_default();
     let at = |what: &str| corrupt(what, format!("at position {}", model.pos));
     let kind = match model.kind.as_str() {
-        "opened" => RowKind::Opened { answers: details.answers.unwrap_or_default() },
+        OPENED => RowKind::Opened { answers: details.answers.unwrap_or_default() },
         MESSAGE => RowKind::Message {
             text: model.text.as_deref().ok_or_else(|| at("a message without text"))?.into(),
             reply_to: details.reply_to.map(Seq),
         },
-        "joined" => RowKind::Joined,
-        "left" => RowKind::Left,
-        "closed" => RowKind::Closed {
+        JOINED => RowKind::Joined,
+        LEFT => RowKind::Left,
+        CLOSED => RowKind::Closed {
             reason: parse_close(&details.reason.ok_or_else(|| at("an end without reason"))?)?,
         },
-        "offered" => RowKind::Offered,
-        "requeued" => RowKind::Requeued {
+        OFFERED => RowKind::Offered,
+        REQUEUED => RowKind::Requeued {
             agent: AgentJid::normalised(
                 &details.agent.ok_or_else(|| at("a return without agent"))?,
             ),

@@ -99,14 +99,40 @@ async fn look(
     Ok((Model::from_query_result(&row, "").map_err(unavailable)?, now))
 }
 
-/// By whom else the link is held, and how long yet.
-fn held((link, now): &(Model, i64), node: NodeId) -> Result<Option<Lease>, StoreError> {
-    let by = link.node.filter(|by| *by != node.0 && link.lease_until > *now);
-    by.map(|by| {
-        let remaining = Duration::from_millis(nat(link.lease_until - now)?);
-        Ok(Lease::Held { by: NodeId(by), remaining })
-    })
-    .transpose()
+/// By whom else the link is held, and how long yet: never longer than a lease is given for.
+async fn held(
+    connection: &impl ConnectionTrait,
+    (link, now): &(Model, i64),
+    node: NodeId,
+    ttl: Duration,
+) -> Result<Option<Lease>, StoreError> {
+    let Some(by) = link.node.filter(|by| *by != node.0 && link.lease_until > *now) else {
+        return Ok(None);
+    };
+    let left = Duration::from_millis(nat(link.lease_until - now)?);
+    if left > ttl {
+        shorten(connection, link, ttl).await?;
+    }
+    Ok(Some(Lease::Held { by: NodeId(by), remaining: left.min(ttl) }))
+}
+
+/// A lease that holds for longer than any is given for: the database's clock was set back. From
+/// here on it holds as long as one that was renewed just now, so a dead owner keeps nobody out
+/// for as long as the step was, and a living one renews it before anybody may have it. Needs no
+/// lock: one that was renewed meanwhile is left as it is.
+async fn shorten(
+    connection: &impl ConnectionTrait,
+    held: &Model,
+    ttl: Duration,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::LeaseUntil, sql::now(connection).add(millis(ttl)))
+        .filter(Column::Id.eq(held.id))
+        .filter(Column::LeaseUntil.eq(held.lease_until))
+        .exec(connection)
+        .await
+        .map_err(unavailable)?;
+    Ok(())
 }
 
 fn millis(time: Duration) -> i64 {
@@ -127,15 +153,23 @@ impl Leases for SqlStore {
             ensure(&self.owner, link).await?;
             // Whoever only knocks takes no lock: it would stand in the way of the owner's writes,
             // and wait for a dead owner's transaction.
-            if let Some(held) = held(&look(&self.owner, link, None).await?, node)? {
+            if let Some(held) =
+                held(&self.owner, &look(&self.owner, link, None).await?, node, ttl).await?
+            {
                 return Ok(held);
             }
             let transaction = begin(&self.owner).await?;
             let found = look(&transaction, link, Some(LockType::Update)).await?;
-            if let Some(held) = held(&found, node)? {
+            if let Some(held) = held(&transaction, &found, node, ttl).await? {
+                commit(transaction).await?;
                 return Ok(held);
             }
-            let (held, _) = found;
+            let (held, now) = found;
+            // Whoever did not give it up had it for certain when he last renewed it.
+            let silent = held.node.map(|_| {
+                let renewed = held.lease_until.saturating_sub(millis(ttl));
+                Duration::from_millis(u64::try_from(now.saturating_sub(renewed)).unwrap_or(0))
+            });
             let epoch = held.epoch.saturating_add(1);
             Entity::update_many()
                 .col_expr(Column::Node, Expr::value(Some(node.0)))
@@ -147,7 +181,7 @@ impl Leases for SqlStore {
                 .await
                 .map_err(unavailable)?;
             commit(transaction).await?;
-            Ok(Lease::Granted(Epoch(nat(epoch)?)))
+            Ok(Lease::Granted { epoch: Epoch(nat(epoch)?), silent })
         })
         .await
     }

@@ -17,8 +17,10 @@ use super::convert::{command_key, int, nat, row_from, row_into, rows_from};
 use super::entity::link;
 use super::entity::log::{Column, Entity, Model};
 use super::error::{unavailable, violated};
-use super::{SqlStore, begin, commit, lease, sql, views};
-use crate::chat::ids::{ConversationId, Epoch, LinkDomain, Pos, Seq, SessionId, Timestamp};
+use super::{SqlStore, begin, commit, lease, owed, sql, views};
+use crate::chat::ids::{
+    ConversationId, Epoch, LinkDomain, Localpart, Pos, Seq, SessionId, Timestamp,
+};
 use crate::chat::model::{Acked, Append, CommandKey, Row, RowKind, Snapshot};
 use crate::ports::store::{Log, StoreError};
 
@@ -161,6 +163,20 @@ impl Log for SqlStore {
                 .await
                 .map_err(unavailable)?;
             rows_from(rows)
+        })
+        .await
+    }
+
+    async fn notices(
+        &self,
+        link: &LinkDomain,
+        after: Pos,
+        upto: Pos,
+        limit: u32,
+    ) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError> {
+        self.within(async {
+            let Some(link) = lease::find(&self.desk, link).await? else { return Ok(Vec::new()) };
+            owed::notices(&self.desk, link.id, (after, upto), limit).await
         })
         .await
     }

@@ -18,6 +18,8 @@ mod entity;
 mod error;
 mod lease;
 mod log;
+mod owed;
+mod recall;
 mod schema;
 mod sessions;
 mod snapshot;

@@ -8,10 +8,10 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::convert::{AGENT, CUSTOMER, MESSAGE, nat, rows_from};
+use super::convert::{AGENT, CLOSED, CUSTOMER, MESSAGE, OFFERED, OPENED, nat, rows_from};
 use super::entity::{conversation, log};
 use super::error::unavailable;
-use super::{SqlStore, directory, lease, transcripts};
+use super::{SqlStore, directory, lease, owed, recall, transcripts};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
 use crate::chat::model::Snapshot;
 use crate::ports::store::StoreError;
@@ -31,17 +31,24 @@ impl SqlStore {
         let Some(link) = lease::find(&moment, domain).await? else {
             return Ok(Snapshot::default());
         };
+        let cursor = Pos(nat(link.cursor_pos)?);
+        let head = head(&moment, &link).await?;
+        let tenants = directory::settings(&moment, link.id).await?;
         Ok(Snapshot {
-            head: head(&moment, &link).await?,
-            tenants: directory::settings(&moment, link.id).await?,
+            head,
+            cursor,
+            recall: recall::take(&moment, link.id, head, &tenants, now).await?,
+            tenants,
             conversations: transcripts::open_with_customers(&moment, link.id).await?,
             messages: messages(&moment, link.id).await?,
+            offers: offers(&moment, link.id).await?,
+            owed: owed::owed(&moment, link.id, cursor, now).await?,
             agent_messages: rows_from(
                 log::Entity::find()
                     .filter(log::Column::Link.eq(link.id))
                     .filter(log::Column::At.gte(now.0.saturating_sub(REPEATS)))
                     .filter(log::Column::Author.eq(AGENT))
-                    .filter(log::Column::Kind.eq(MESSAGE))
+                    .filter(log::Column::Kind.is_in([MESSAGE, OPENED, CLOSED]))
                     .filter(log::Column::Stanza.is_not_null())
                     .order_by_asc(log::Column::Pos)
                     .all(&moment)
@@ -100,6 +107,38 @@ async fn messages(
             let pos = nat(row.try_get("", "pos").map_err(unavailable)?)?;
             let seq = nat(row.try_get("", "seq").map_err(unavailable)?)?;
             Ok((ConversationId(conversation), Pos(pos), Seq(seq)))
+        })
+        .collect()
+}
+
+/// The last offer of each conversation that is offered.
+async fn offers(
+    connection: &impl ConnectionTrait,
+    link: i32,
+) -> Result<Vec<(ConversationId, Pos, Timestamp)>, StoreError> {
+    let (row, view) = (log::Entity, conversation::Entity);
+    let query = Query::select()
+        .column((row, log::Column::Conversation))
+        .expr_as(Expr::col((row, log::Column::Pos)).max(), "pos")
+        .expr_as(Expr::col((row, log::Column::At)).max(), "at")
+        .from(view)
+        .inner_join(
+            row,
+            Expr::col((row, log::Column::Conversation)).equals((view, conversation::Column::Id)),
+        )
+        .and_where(Expr::col((view, conversation::Column::Link)).eq(link))
+        .and_where(Expr::col((view, conversation::Column::Open)).eq(true))
+        .and_where(Expr::col((view, conversation::Column::State)).eq("offered"))
+        .and_where(Expr::col((row, log::Column::Kind)).eq(OFFERED))
+        .group_by_col((row, log::Column::Conversation))
+        .take();
+    let rows = connection.query_all(&query).await.map_err(unavailable)?;
+    rows.iter()
+        .map(|row| {
+            let conversation = row.try_get("", "conversation").map_err(unavailable)?;
+            let pos = nat(row.try_get("", "pos").map_err(unavailable)?)?;
+            let at = row.try_get("", "at").map_err(unavailable)?;
+            Ok((ConversationId(conversation), Pos(pos), Timestamp(at)))
         })
         .collect()
 }

@@ -170,7 +170,7 @@ async fn one(
 }
 
 /// Conversations with their customers; one whose customer was removed is left out.
-async fn with_customers(
+pub(super) async fn with_customers(
     connection: &impl ConnectionTrait,
     query: Select<Entity>,
 ) -> Result<Vec<(Conversation, Customer)>, StoreError> {

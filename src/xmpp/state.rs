@@ -22,7 +22,7 @@ use crate::bridge::custom_to_xmpp::stanza;
 use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded};
 use crate::chat::effect::{Contact, ToAgent, ToAgentContent};
 use crate::chat::event::{Availability, Event};
-use crate::chat::ids::{AgentJid, ConversationId, Pos, TenantKey};
+use crate::chat::ids::{AgentJid, ConversationId, Pos, TenantKey, Timestamp};
 use crate::ports::link::{FromLink, ToLink};
 use crate::ports::world::World;
 
@@ -57,6 +57,8 @@ pub(super) struct State {
     pub(super) wanted: bool,
     /// Whether there is one.
     standing: bool,
+    /// When it last brought something.
+    heard: Timestamp,
     /// Until when an orderly close may take.
     pub(super) closing: Option<Instant>,
     /// Until when the server may say what it lets us do.
@@ -78,6 +80,7 @@ impl State {
             unread: VecDeque::new(),
             wanted: false,
             standing: false,
+            heard: Timestamp::default(),
             closing: None,
             settling: None,
             pace: Pace::default(),
@@ -90,6 +93,7 @@ impl State {
     /// The stream stands.
     pub(super) fn up(&mut self) {
         self.standing = true;
+        self.heard = self.world.now();
         self.settling = Some(Instant::now() + SETTLING);
         self.unread.push_back(FromLink::Up);
     }
@@ -161,6 +165,7 @@ impl State {
 
     /// Takes in a stanza.
     pub(super) fn heard(&mut self, element: Element) {
+        self.heard = self.world.now();
         let world = &self.world;
         let fresh = || ConversationId(world.uuid());
         let context = Context { domain: &self.settings.domain, book: &self.book, fresh: &fresh };
@@ -319,13 +324,14 @@ impl State {
             self.closing = None;
             self.unread.push_back(FromLink::Closed);
         } else {
-            self.down(lost.reason.clone(), lost.is_conflict());
+            self.down(lost.reason.clone(), lost.is_conflict(), Some(self.heard));
         }
     }
 
-    pub(super) fn down(&mut self, reason: String, conflict: bool) {
+    /// There is no stream; `heard` where one was lost.
+    pub(super) fn down(&mut self, reason: String, conflict: bool, heard: Option<Timestamp>) {
         tracing::warn!(domain = %self.settings.domain, %reason, "no stream");
-        self.unread.push_back(FromLink::Down { reason, conflict });
+        self.unread.push_back(FromLink::Down { reason, conflict, heard });
     }
 
     fn is_here(&self, agent: &AgentJid) -> bool {

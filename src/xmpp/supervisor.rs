@@ -122,7 +122,7 @@ impl Supervisor {
                     // A server that is away for an hour is reported once.
                     if conflict || told.as_ref() != Some(&reason) {
                         told = Some(reason.clone());
-                        self.state.down(reason, conflict);
+                        self.state.down(reason, conflict, None);
                     }
                     conflict
                 }

@@ -267,7 +267,7 @@ async fn a_server_that_is_down_is_awaited(server: &Xmpp) {
     link.say(ToLink::Open { epoch: Epoch(1) }).await;
     let down = link.next().await;
     assert!(
-        matches!(&down, FromLink::Down { reason, conflict: false } if reason.contains("connect")),
+        matches!(&down, FromLink::Down { reason, conflict: false, heard: None } if reason.contains("connect")),
         "{down:?}"
     );
     let relay = Relay::start(address.to_string(), server.component).await;

@@ -11,8 +11,10 @@
 
 mod cache;
 mod cli;
+mod delivery;
 mod gate;
 mod house;
+mod interruption;
 mod link;
 mod nodes;
 mod outage;

@@ -4,10 +4,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use url::Url;
 
 use crate::support::agent::bare;
 use crate::support::customer::Customer;
+use crate::support::fault::Way;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
+use crate::support::servers::servers;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_of_the_node_that_does_not_own_the_link() {
@@ -48,6 +51,39 @@ async fn a_customer_of_the_node_that_does_not_own_the_link() {
     alice.send(&chat, "Still here.").await;
     customer.find(|frame| frame["text"] == "Still here." && frame["seq"] == 6).await;
 
+    node.end().await;
+    gateway.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_did_not_hear_of() {
+    let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
+    let alice = gateway.agent("alice").await;
+    let redis = Url::parse(&servers().redis.url).unwrap();
+    let mut way = Way::to(redis.port().unwrap());
+    way.open();
+    let node = gateway.node_by(way.address).await;
+    let mut customer = Customer::arrive(node.address, TENANT).await;
+    until_taken(&mut customer, "m1", "Hello?").await;
+    let chat = bare(&alice.message_of("Hello?").await).to_owned();
+    alice.send(&chat, "Good morning.").await;
+    customer.find(|frame| frame["text"] == "Good morning.").await;
+
+    // The node hears nothing for a while, and it does not come again by itself: what was said, and
+    // that the conversation is closed.
+    way.close().await;
+    alice.send(&chat, "We are closing now.").await;
+    alice.send(&chat, "!close").await;
+    alice.message_of("⚙ The conversation is closed").await;
+    way.open();
+    let entry = customer.until("entry").await;
+    assert_eq!((&entry["seq"], &entry["text"]), (&json!(4), &json!("We are closing now.")));
+    let entry = customer.until("entry").await;
+    assert_eq!((&entry["seq"], &entry["kind"]), (&json!(5), &json!("closed")));
+
+    // The next conversation begins as ever, on the same socket.
+    let ack = until_taken(&mut customer, "m2", "One more thing").await;
+    assert_eq!(ack["seq"], 1);
     node.end().await;
     gateway.end().await;
 }

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use url::Url;
 
 use crate::support::customer::Customer;
-use crate::support::fault::{OwnProsody, Way};
+use crate::support::fault::{OwnServer, Way};
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::seat::{Bystanders, Seat, spoken};
 use crate::support::servers::servers;
@@ -20,7 +20,7 @@ async fn until_part(gateway: &Gateway, part: &str, works: bool) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_xmpp_server() {
-    let own = OwnProsody::start().await;
+    let own = OwnServer::start().await;
     own.kill();
     let plan = Plan::on(own.xmpp.clone(), "c", Ground::Embedded, "").await;
     let account = plan.account("alice");

@@ -264,7 +264,7 @@ async fn two_links_on_two_nodes() {
     // Somebody holds the second link until the first node owns the first one, and is looking away.
     let store = &plan.db.store;
     let held = store.acquire(&second.name, NodeId(Uuid::from_u128(7)), Duration::from_secs(60));
-    let Ok(Lease::Granted(epoch)) = held.await else { panic!("nobody else has it") };
+    let Ok(Lease::Granted { epoch, .. }) = held.await else { panic!("nobody else has it") };
     let unready = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let one = Process::launch(&plan.config, unready);
     one.until_logged("the stream stands").await;

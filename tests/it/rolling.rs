@@ -8,7 +8,7 @@ use tokio::time::interval;
 use crate::support::clerk::Clerk;
 use crate::support::crew::{Crew, LIMITS};
 use crate::support::customer::Customer;
-use crate::support::fault::{OwnProsody, Way};
+use crate::support::fault::{OwnServer, Way};
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::process::Process;
 use crate::support::servers::servers;
@@ -130,7 +130,7 @@ async fn asked_twice_it_ends_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_xmpp_server_is_frozen() {
-    let own = OwnProsody::start().await;
+    let own = OwnServer::start().await;
     let plan = Plan::on(own.xmpp.clone(), "c", Ground::Full, LIMITS).await;
     let (mut node, visitor, clerk) = one(&plan).await;
     let second = Process::start(&plan.config).await;
@@ -185,7 +185,7 @@ async fn while_a_customer_does_not_read() {
 async fn while_the_database_is_away_a_link_is_left_in_time() {
     // Another node must not get the link before this one's stream is closed: so it closes it by
     // itself, also where the XMPP server does not take a word any more.
-    let own = OwnProsody::start().await;
+    let own = OwnServer::start().await;
     let plan = Plan::on(own.xmpp.clone(), "c", Ground::Full, LIMITS).await;
     let mut url = plan.url();
     let mut way = Way::to(url.port().unwrap());

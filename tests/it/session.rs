@@ -2,7 +2,12 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use couplet::chat::ids::TenantKey;
+use couplet::ports::store::Sessions as _;
+use couplet::ports::world::World as _;
+use couplet::world::SystemWorld;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::support::customer::Customer;
@@ -74,6 +79,39 @@ async fn tokens() {
     // Nor does a token name a tenant that is not its own.
     let elsewhere = Customer::greet(gateway.address, "bolt", json!({"session": ann.token()})).await;
     assert_ne!(who(&elsewhere), who(&ann));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_after_the_clock_was_set_back() {
+    const DAY_MS: i64 = 24 * 60 * 60_000;
+    let gateway = gateway().await;
+    let store = &gateway.db.store;
+    let tenant = TenantKey::new(TENANT).unwrap();
+    let stored = async |token: &str| {
+        let hash = digest(&SHA256, token.as_bytes()).as_ref().try_into().unwrap();
+        store.session(&tenant, &hash).await.unwrap().expect("it is stored")
+    };
+    let ann = gateway.customer().await;
+    let first = ann.token();
+    let now = SystemWorld.now();
+
+    // Given out when the clock was a year ahead: used once, it ends as one given out now.
+    let mut session = stored(&first).await;
+    session.expires_at = now.plus(400 * DAY_MS);
+    store.update_session(&session).await.unwrap();
+    let back = ann.return_as(gateway.address, None).await;
+    let second = back.token();
+    assert_ne!(first, second);
+    assert!(stored(&second).await.expires_at <= SystemWorld.now().plus(30 * DAY_MS));
+
+    // The one before is good for a minute from when the new one is used.
+    let mut session = stored(&second).await;
+    session.previous.as_mut().unwrap().1 = Some(now.plus(400 * DAY_MS));
+    store.update_session(&session).await.unwrap();
+    let again = back.return_as(gateway.address, None).await;
+    assert_eq!(again.token(), second);
+    let until = stored(&second).await.previous.unwrap().1.unwrap();
+    assert!(until <= SystemWorld.now().plus(60_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,11 +45,14 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             parts.extend(subject.as_deref().map(|subject| format!("“{}”", piece(subject))));
             joined(parts, page.as_deref(), visit(*conversations))
         }
-        Line::TakenBy { name } => marked(&format!("{name} took this conversation")),
-        Line::PassedOn => marked("Passed on to others"),
-        Line::TakenBack => marked("Taken back; what you write no longer reaches the customer"),
         Line::Closed { reason } => marked(closed(*reason)),
         Line::Reopened => marked("A new conversation; the customer reads what you write"),
+        Line::Interrupted { from, to } => marked(&format!(
+            "The connection was interrupted {} ({}). A message of yours from that time without \
+             a ✓ did not arrive: please say it again.",
+            times(*from, *to),
+            span(to.since(*from))
+        )),
         Line::Help { in_chat } => help(*in_chat),
         Line::Who { name, open, online, page, conversations, answers } => {
             let who = customer_name(name.as_deref(), peer);
@@ -88,8 +91,13 @@ pub fn row(row: &Row) -> Option<String> {
         }
         (RowKind::Message { text, .. }, Author::Agent { name, .. }) => Some(mirrored(name, text)),
         (RowKind::Message { text, .. }, Author::System) => Some(marked(&piece(text))),
-        (RowKind::Joined, Author::Agent { name, .. }) => Some(marked(&format!("{name} joined"))),
-        (RowKind::Left, Author::Agent { name, .. }) => Some(marked(&format!("{name} left"))),
+        (RowKind::Joined, Author::Agent { name, .. }) => {
+            Some(marked(&format!("{name} took this conversation")))
+        }
+        (RowKind::Left, _) => {
+            Some(marked("Taken back; what you write no longer reaches the customer"))
+        }
+        (RowKind::Requeued { .. }, _) => Some(marked("Passed on to others")),
         (RowKind::Closed { reason }, _) => Some(marked(closed(*reason))),
         (RowKind::Opened { answers }, _) if !answers.is_empty() => {
             Some(answered(answers).collect::<Vec<_>>().join("\n"))
@@ -201,6 +209,18 @@ fn span(ms: i64) -> String {
     }
 }
 
+/// From when to when, to the second, with the day where there are two.
+fn times(from: Timestamp, to: Timestamp) -> String {
+    let moment = |at: Timestamp, format: &str| {
+        let utc = chrono::DateTime::from_timestamp_millis(at.0);
+        utc.map_or_else(|| "?".to_owned(), |utc| utc.format(format).to_string())
+    };
+    let day = |at| moment(at, "%F");
+    let format = if day(from) == day(to) { "%T" } else { "%F %T" };
+    // To the full second after it: what came just before the end belongs to it.
+    format!("from {} to {} UTC", moment(from, format), moment(to.plus(999), format))
+}
+
 /// A person's words as part of a line: one line, cut.
 fn piece(words: &str) -> String {
     cut(&words.split_whitespace().collect::<Vec<_>>().join(" "), PIECE_CHARS)
@@ -231,6 +251,21 @@ mod tests {
         ];
         for (ms, said) in table {
             assert_eq!(span(ms), said, "{ms}");
+        }
+    }
+
+    #[test]
+    fn an_interruption_is_said_with_its_times() {
+        let table = [
+            (1_700_000_000_900, 1_700_000_012_100, "from 22:13:20 to 22:13:33 UTC"),
+            (
+                1_700_000_000_000,
+                1_700_020_000_000,
+                "from 2023-11-14 22:13:20 to 2023-11-15 03:46:40 UTC",
+            ),
+        ];
+        for (from, to, said) in table {
+            assert_eq!(times(Timestamp(from), Timestamp(to)), said);
         }
     }
 

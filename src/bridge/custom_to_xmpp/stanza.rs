@@ -44,8 +44,10 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
             let body = line::row(row)?;
             let mut words = spoken(from, to, body, thread);
             identified(&mut words, row.pos);
-            if is_customers(row) {
+            if is_customers(row) || matches!(row.kind, RowKind::Closed { .. }) {
                 words.payloads.push(Request.into());
+            }
+            if is_customers(row) {
                 words.payloads.push(Markable.into());
                 words.payloads.push(ChatState::Active.into());
                 let name = line::customer_name(name.as_deref(), &to_agent.from);

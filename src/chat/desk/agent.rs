@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::{Desk, NewRow};
-use crate::chat::conversation::{Case, Moved};
 use crate::chat::effect::{AgentRefusal, CustomerNotice, Effect, Line, ToAgent, ToAgentContent};
-use crate::chat::event::{AgentCommand, AgentContent, AgentInput, Peer, Refusal};
+use crate::chat::event::{AgentCommand, AgentContent, AgentInput, Availability, Peer, Refusal};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::{RowKind, State};
+use crate::chat::model::RowKind;
 
 /// What an agent has to do with a customer.
 pub(super) enum Standing {
@@ -25,6 +24,7 @@ pub(super) enum Standing {
 
 impl Desk {
     pub(super) fn agent_input(&mut self, now: Timestamp, input: AgentInput) {
+        self.speaks(now, &input);
         match &input.to {
             Peer::Desk(tenant) => {
                 let tenant = tenant.clone();
@@ -34,6 +34,17 @@ impl Desk {
                 Some(customer) => self.agent_to_customer(now, customer, input),
                 None => self.no_such_address(&input),
             },
+        }
+    }
+
+    /// Whoever speaks is there, even if his presence is still under way or is kept from us; but only
+    /// his presence says that he takes conversations.
+    fn speaks(&mut self, now: Timestamp, input: &AgentInput) {
+        let client = self.clients.get(&input.agent).filter(|_| !input.resource.is_empty());
+        if client.is_some_and(|clients| !clients.has(&input.resource)) {
+            self.presence(now, &input.agent, &input.resource, Availability::Away);
+            // Before what he says changes what he has.
+            self.send_again(now, &input.agent);
         }
     }
 
@@ -74,20 +85,15 @@ impl Desk {
                 let on = *on;
                 self.agent_typing(case, &input, on);
             }
-            (AgentContent::Received { pos }, Standing::Holds(case) | Standing::MayTake(case)) => {
+            (AgentContent::Received { pos }, _) => {
                 let pos = *pos;
-                self.confirmed(now, case, &input.agent, |case| case.received(pos));
+                self.confirmed(now, customer, &input.agent, pos, |case| case.received(pos));
             }
-            (AgentContent::Displayed { pos }, Standing::Holds(case) | Standing::MayTake(case)) => {
+            (AgentContent::Displayed { pos }, _) => {
                 let pos = *pos;
-                self.confirmed(now, case, &input.agent, |case| case.displayed(pos));
+                self.confirmed(now, customer, &input.agent, pos, |case| case.displayed(pos));
             }
-            (
-                AgentContent::Typing { .. }
-                | AgentContent::Received { .. }
-                | AgentContent::Displayed { .. },
-                _,
-            ) => {}
+            (AgentContent::Typing { .. }, _) => {}
             (AgentContent::Refused { reason }, _) => self.refuse_agent(&input, refusal(*reason)),
             (AgentContent::Command { command, fresh }, standing) => {
                 let (command, fresh) = (command.clone(), *fresh);
@@ -147,6 +153,7 @@ impl Desk {
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
         case.resource = case_client(input);
         case.view.active_at = now;
+        case.answered_by_agent();
         if let Some(stanza) = &input.stanza {
             self.stanzas.insert(now, &input.agent, customer, stanza, &text);
         }
@@ -207,33 +214,6 @@ impl Desk {
         self.notify(&tenant, customer, CustomerNotice::Typing { on, name });
     }
 
-    /// The agent's client has confirmed something.
-    fn confirmed(
-        &mut self,
-        now: Timestamp,
-        id: ConversationId,
-        agent: &AgentJid,
-        mark: impl FnOnce(&mut Case) -> Moved,
-    ) {
-        let Some(case) = self.cases.get_mut(&id) else { return };
-        if !case.reaches(agent) {
-            return;
-        }
-        let moved = mark(case);
-        let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
-        let (delivered, read) = (case.view.delivered, case.view.read);
-        if moved == Moved::Nothing {
-            return;
-        }
-        let author = self.author(&tenant, agent);
-        let kind = RowKind::Marked { delivered, read };
-        self.append(now, id, NewRow::hidden(author, kind).with_view());
-        if moved == Moved::Ticks {
-            let notice = CustomerNotice::Receipt { conversation: id, delivered, read };
-            self.notify(&tenant, customer, notice);
-        }
-    }
-
     /// Answers the client that asked, from the address it asked.
     pub(super) fn reply(&mut self, input: &AgentInput, line: Line) {
         self.answer_agent(input, ToAgentContent::Line(line));
@@ -277,8 +257,8 @@ impl Desk {
         }));
     }
 
-    /// The stream stands (again): presences are asked for, and what an agent's client has not
-    /// confirmed is sent once more, under the same ids.
+    /// The stream stands (again): presences are asked for. What an agent's client has not confirmed
+    /// is sent once more when he is heard of.
     pub(super) fn link_up(&mut self, now: Timestamp) {
         for (agent, clients) in &mut self.clients {
             clients.expect(now);
@@ -287,26 +267,6 @@ impl Desk {
             }
         }
         self.greet_agents();
-        let mut open: Vec<ConversationId> = self.cases.keys().copied().collect();
-        open.sort_unstable();
-        for id in open {
-            self.send_again(id);
-        }
-    }
-
-    fn send_again(&mut self, id: ConversationId) {
-        let Some(case) = self.cases.get(&id) else { return };
-        let view = &case.view;
-        let unconfirmed_above = match view.state {
-            State::Active { .. } => Some(view.confirmed),
-            State::Offered { .. } => None,
-            State::Waiting | State::Closed { .. } => return,
-        };
-        let customer = view.customer;
-        for agent in case.audience().to_vec() {
-            self.add_contact(customer, &agent);
-            self.backlog(id, &agent, unconfirmed_above);
-        }
     }
 }
 

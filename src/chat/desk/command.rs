@@ -2,12 +2,25 @@
 
 use super::Desk;
 use super::agent::Standing;
-use super::lifecycle::Beginning;
+use super::lifecycle::{Beginning, Command};
 use crate::chat::effect::{AgentRefusal, Line};
 use crate::chat::event::{AgentCommand, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
-use crate::chat::model::CloseReason;
+use crate::chat::model::{CloseReason, RowKind};
 use crate::chat::presence::Clients;
+
+/// The orders that are carried out once, as they are remembered.
+const CLOSE: &str = "close";
+const REOPEN: &str = "reopen";
+
+/// The order that an agent's row came of.
+pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
+    match kind {
+        RowKind::Closed { .. } => Some(CLOSE),
+        RowKind::Opened { .. } => Some(REOPEN),
+        _ => None,
+    }
+}
 
 impl Desk {
     pub(super) fn agent_command(
@@ -19,6 +32,9 @@ impl Desk {
         command: AgentCommand,
         fresh: ConversationId,
     ) {
+        if self.is_repeated_order(now, customer, input, &command) {
+            return;
+        }
         match (command, standing) {
             (AgentCommand::Unknown { word }, _) => {
                 self.refuse_agent(input, AgentRefusal::UnknownCommand { word });
@@ -57,6 +73,34 @@ impl Desk {
         }
     }
 
+    /// Whether the same stanza ordered this before: then nothing happens again but the answer.
+    fn is_repeated_order(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: &AgentInput,
+        command: &AgentCommand,
+    ) -> bool {
+        let (order, answer) = match command {
+            AgentCommand::Close => (CLOSE, Line::Closed { reason: CloseReason::Agent }),
+            AgentCommand::Reopen => (REOPEN, Line::Reopened),
+            _ => return false,
+        };
+        let Some(stanza) = &input.stanza else { return false };
+        let repeated = self.orders.knows(now, &input.agent, customer, stanza, order);
+        if repeated {
+            self.reply(input, answer);
+        }
+        repeated
+    }
+
+    /// The order was carried out.
+    fn ordered(&mut self, now: Timestamp, customer: CustomerId, input: &AgentInput, order: &str) {
+        if let Some(stanza) = &input.stanza {
+            self.orders.insert(now, &input.agent, customer, stanza, order);
+        }
+    }
+
     fn supervises(&self, customer: CustomerId, agent: &AgentJid) -> bool {
         let visitor = self.visitors.get(&customer);
         visitor.is_some_and(|visitor| self.is_supervisor(&visitor.customer.tenant, agent))
@@ -65,8 +109,10 @@ impl Desk {
     fn close_by(&mut self, now: Timestamp, id: ConversationId, input: &AgentInput) {
         let Some(case) = self.cases.get(&id) else { return };
         let author = self.author(&case.view.tenant, &input.agent);
-        let told = case.reaches(&input.agent);
-        self.close(now, id, author, CloseReason::Agent, None);
+        let (told, customer) = (case.reaches(&input.agent), case.view.customer);
+        let by = Command { key: None, stanza: input.stanza.clone() };
+        self.close(now, id, author, CloseReason::Agent, by);
+        self.ordered(now, customer, input, CLOSE);
         if !told {
             self.reply(input, Line::Closed { reason: CloseReason::Agent });
         }
@@ -94,8 +140,10 @@ impl Desk {
                 answers: Vec::new(),
                 key: None,
                 author,
+                stanza: input.stanza.clone(),
             },
         );
+        self.ordered(now, customer, input, REOPEN);
         self.assign(now, fresh, &input.agent);
         self.reply(input, Line::Reopened);
     }

@@ -12,7 +12,7 @@ use crate::chat::model::Role;
 /// How long a customer without a socket still counts as there: a page is being loaded. Milliseconds.
 const RELOAD_MS: i64 = 5_000;
 /// How long a customer stays in the contact lists after the close, in milliseconds.
-const STAYS_MS: i64 = 24 * 60 * 60_000;
+pub(super) const STAYS_MS: i64 = 24 * 60 * 60_000;
 /// How long a customer in no contact list stays in memory, in milliseconds.
 const FORGOTTEN_MS: i64 = 60_000;
 
@@ -114,7 +114,8 @@ impl Desk {
         if !self.gate.is_settled() {
             return self.timers.arm(now.plus(FORGOTTEN_MS), Timer::Leave(customer));
         }
-        if let Some(Visitor { customer, sessions, .. }) = self.visitors.remove(&customer) {
+        if let Some(Visitor { customer, sessions, owed, .. }) = self.visitors.remove(&customer) {
+            owed.into_iter().for_each(|id| self.settle(id));
             self.addresses.remove(&customer.localpart);
             for session in sessions {
                 self.commands.forget(session);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::lifecycle::Beginning;
+use super::lifecycle::{Beginning, Command};
 use super::{Desk, NewRow};
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, Effect, ToAgentContent};
 use crate::chat::event::{CustomerAction, CustomerCommand, SocketAddress};
@@ -75,7 +75,7 @@ impl Desk {
             CustomerAction::End { id } => match open {
                 Some(case) => {
                     let key = CommandKey { session: by.session, id };
-                    let ended = Some(key.clone());
+                    let ended = Command { key: Some(key.clone()), stanza: None };
                     let row = self.close(now, case, Author::Customer, CloseReason::Customer, ended);
                     if let Some(row) = row {
                         self.commanded(key, case, row.seq, now);
@@ -145,6 +145,7 @@ impl Desk {
                 answers,
                 key: key.clone(),
                 author: Author::Customer,
+                stanza: None,
             },
         );
         if let Some(key) = key {
@@ -195,15 +196,12 @@ impl Desk {
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
-            case.customer_spoke(row.pos, seq);
+            case.owe_confirmation(row.pos, seq);
         }
         self.commanded(key, id, row.seq, now);
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));
         let name = self.visitors.get(&customer).and_then(|v| v.customer.name.clone());
-        for agent in &audience {
-            let content = ToAgentContent::Row { row: row.clone(), name: name.clone() };
-            self.send(id, agent, content);
-        }
+        self.deliver(id, &audience, &row, name.as_ref());
     }
 
     fn commanded(

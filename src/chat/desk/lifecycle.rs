@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::timer::Timer;
 use super::{Desk, NewRow, Visitor};
 use crate::chat::conversation::Case;
-use crate::chat::effect::{CustomerNotice, CustomerState, Line, Phase, ToAgentContent};
+use crate::chat::effect::{CustomerNotice, CustomerState, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
 use crate::chat::model::{
     Author, CloseReason, CommandKey, Conversation, RequeueReason, Row, RowKind, State,
@@ -28,12 +28,24 @@ pub(super) struct Beginning {
     pub(super) key: Option<CommandKey>,
     /// Who began it.
     pub(super) author: Author,
+    /// The id of the agent's stanza that began it.
+    pub(super) stanza: Option<Arc<str>>,
+}
+
+/// What ended a conversation, where somebody commanded it.
+#[derive(Default)]
+pub(super) struct Command {
+    /// The customer's command.
+    pub(super) key: Option<CommandKey>,
+    /// The id of the agent's stanza.
+    pub(super) stanza: Option<Arc<str>>,
 }
 
 impl Desk {
     /// Begins a conversation, in line.
     pub(super) fn begin(&mut self, now: Timestamp, beginning: Beginning) {
-        let Beginning { id, tenant, customer, queue, subject, answers, key, author } = beginning;
+        let Beginning { id, tenant, customer, queue, subject, answers, key, author, stanza } =
+            beginning;
         let view = Conversation {
             id,
             tenant: tenant.clone(),
@@ -64,7 +76,7 @@ impl Desk {
             visitor.customer.conversations += 1;
         }
         let row = NewRow::hidden(author, RowKind::Opened { answers });
-        self.append(now, id, NewRow { key, ..row.with_view() });
+        self.append(now, id, NewRow { key, stanza, ..row.with_view() });
         self.stirred.insert((tenant, queue));
     }
 
@@ -90,12 +102,15 @@ impl Desk {
             line.served(now);
         }
         let author = self.author(&tenant, agent);
-        let joined = self.append(now, id, NewRow::seen(author, RowKind::Joined).with_view());
+        let joined = NewRow {
+            recipients: losers.clone(),
+            ..NewRow::seen(author, RowKind::Joined).with_view()
+        };
+        let Some(joined) = self.append(now, id, joined) else { return };
         self.work.entry((tenant.clone(), agent.clone())).or_default().held.insert(id);
-        let name = self.agent_name(&tenant, agent);
         for loser in &losers {
-            self.say(id, loser, Line::TakenBy { name: name.clone() });
-            self.release(&tenant, loser, id);
+            self.send(id, loser, ToAgentContent::Row { row: joined.clone(), name: None });
+            self.release(now, &tenant, loser, id);
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.last_agent = Some(agent.clone());
@@ -104,9 +119,7 @@ impl Desk {
             self.add_contact(before.customer, agent);
             self.catch_up(id, agent);
         }
-        if let Some(row) = joined {
-            self.notify(&tenant, before.customer, CustomerNotice::Entry(row));
-        }
+        self.notify(&tenant, before.customer, CustomerNotice::Entry(joined));
         self.tell_state(id);
         self.positions_changed(now, &tenant, &queue);
     }
@@ -125,14 +138,17 @@ impl Desk {
         case.begin_assignment();
         let view = case.view.clone();
         if let Some(agent) = &held_by {
-            let row = NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view();
-            if let Some(row) = self.append(now, id, row) {
+            let left = NewRow {
+                recipients: audience.clone(),
+                ..NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view()
+            };
+            if let Some(row) = self.append(now, id, left) {
+                self.send(id, agent, ToAgentContent::Row { row: row.clone(), name: None });
                 self.notify(&tenant, view.customer, CustomerNotice::Entry(row));
             }
         }
         for agent in &audience {
-            let line = if held_by.is_some() { Line::TakenBack } else { Line::PassedOn };
-            self.let_go(now, id, &tenant, agent, reason, line);
+            self.let_go(now, id, &tenant, agent, reason, held_by.is_none());
         }
         if let Some(line) = self.line(&tenant, &queue) {
             line.enter(&view);
@@ -163,10 +179,11 @@ impl Desk {
         // What his client confirmed is not confirmed by the others'.
         case.begin_assignment();
         let tenant = case.view.tenant.clone();
-        self.let_go(now, id, &tenant, agent, reason, Line::PassedOn);
+        self.let_go(now, id, &tenant, agent, reason, true);
     }
 
-    /// Writes down that an agent does not have the conversation any more, and tells him.
+    /// Writes down that an agent does not have the conversation any more, and tells him where he was
+    /// only asked.
     fn let_go(
         &mut self,
         now: Timestamp,
@@ -174,12 +191,16 @@ impl Desk {
         tenant: &TenantKey,
         agent: &AgentJid,
         reason: RequeueReason,
-        line: Line,
+        was_asked: bool,
     ) {
-        let kind = RowKind::Requeued { agent: agent.clone(), reason };
-        self.append(now, id, NewRow::hidden(Author::System, kind).with_view());
-        self.say(id, agent, line);
-        self.release(tenant, agent, id);
+        let row = NewRow {
+            recipients: was_asked.then(|| agent.clone()).into_iter().collect(),
+            ..NewRow::hidden(Author::System, RowKind::Requeued { agent: agent.clone(), reason })
+        };
+        if let Some(row) = self.append(now, id, row.with_view()).filter(|_| was_asked) {
+            self.send(id, agent, ToAgentContent::Row { row, name: None });
+        }
+        self.release(now, tenant, agent, id);
     }
 
     /// Whoever failed it is passed over for as long as an offer stands.
@@ -199,7 +220,7 @@ impl Desk {
         id: ConversationId,
         author: Author,
         reason: CloseReason,
-        key: Option<CommandKey>,
+        by: Command,
     ) -> Option<Arc<Row>> {
         let case = self.cases.get_mut(&id)?;
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
@@ -210,36 +231,46 @@ impl Desk {
             line.leave(&before);
         }
         let row = NewRow {
-            key,
+            key: by.key,
+            stanza: by.stanza,
             recipients: audience.clone(),
             ..NewRow::seen(author, RowKind::Closed { reason }).with_view()
         };
         let row = self.append(now, id, row)?;
         self.notify(&tenant, before.customer, CustomerNotice::Entry(row.clone()));
         self.tell_state(id);
+        self.deliver(id, &audience, &row, None);
         for agent in &audience {
-            self.send(id, agent, ToAgentContent::Row { row: row.clone(), name: None });
-        }
-        for agent in &audience {
-            self.release(&tenant, agent, id);
+            self.release(now, &tenant, agent, id);
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.open = None;
+            visitor.ended = row.seq.map(|seq| (id, seq, now));
         }
         self.show_contact(before.customer);
         self.part(now, before.customer);
-        self.cases.remove(&id);
+        if let (Some(mut case), Some(seq)) = (self.cases.remove(&id), row.seq) {
+            case.owe_confirmation(row.pos, seq);
+            self.owe(now, case, audience, row.clone());
+        }
         self.positions_changed(now, &tenant, &queue);
         Some(row)
     }
 
     /// The agent has nothing more to do with the conversation.
-    fn release(&mut self, tenant: &TenantKey, agent: &AgentJid, id: ConversationId) {
+    fn release(
+        &mut self,
+        now: Timestamp,
+        tenant: &TenantKey,
+        agent: &AgentJid,
+        id: ConversationId,
+    ) {
         if let Some(work) = self.work.get_mut(&(tenant.clone(), agent.clone())) {
             work.held.remove(&id);
         }
         if let Some(case) = self.cases.get(&id) {
             let customer = case.view.customer;
+            self.ended.insert(now, customer, agent, self.gate.head());
             if case.view.is_open() {
                 self.remove_contact(customer, agent);
             }
@@ -304,7 +335,7 @@ impl Desk {
             let silence = due.since(view.active_at);
             self.timers.arm(now.plus(silence), Timer::Idle(id));
         } else {
-            self.close(now, id, Author::System, CloseReason::Idle, None);
+            self.close(now, id, Author::System, CloseReason::Idle, Command::default());
         }
     }
 
@@ -319,6 +350,8 @@ impl Desk {
                 Timer::AskAgain(id) => self.ask_again(now, id),
                 Timer::Idle(id) => self.close_if_idle(now, id),
                 Timer::Gone(agent) => self.take_back_if_gone(now, &agent),
+                Timer::SendAgain(agent) => self.send_again(now, &agent),
+                Timer::Owed(id) => self.forget_owed(now, id),
                 Timer::Away(customer) => self.show_contact(customer),
                 Timer::Leave(customer) => self.leave(now, customer),
                 Timer::Positions(tenant, queue) => self.tell_positions(&tenant, &queue),
@@ -351,7 +384,8 @@ impl Desk {
             for customer in customers {
                 self.remove_contact(customer, &agent);
             }
-            self.work.remove(&(tenant, agent));
+            self.work.remove(&(tenant, agent.clone()));
+            self.owe_nothing_to(&agent);
         }
     }
 
@@ -387,7 +421,7 @@ impl Desk {
 }
 
 /// Puts an agent last among those who were asked.
-fn remember(passed: &mut Vec<AgentJid>, agent: &AgentJid) {
+pub(super) fn remember(passed: &mut Vec<AgentJid>, agent: &AgentJid) {
     passed.retain(|other| other != agent);
     passed.push(agent.clone());
 }

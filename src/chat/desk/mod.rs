@@ -11,8 +11,11 @@ mod agent;
 mod command;
 mod contact;
 mod customer;
+mod delivery;
+mod interruption;
 mod lifecycle;
 mod offer;
+mod recall;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -22,6 +25,7 @@ use std::sync::Arc;
 
 use super::conversation::Case;
 use super::effect::{CustomerNotice, Effect, Line as SystemLine, ToAgent, ToAgentContent};
+use super::ended::Ended;
 use super::event::{CustomerConnection, Event, Loaded, Peer};
 use super::gate::Gate;
 use super::ids::{
@@ -35,6 +39,8 @@ use super::model::{
 use super::presence::Clients;
 use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
+use delivery::Owed;
+use interruption::Interruptions;
 use timer::{Timer, Timers};
 
 /// What the desk must know before it can take an event.
@@ -45,6 +51,10 @@ pub enum Need {
     /// Whose address this is.
     Customer(Localpart),
 }
+
+/// For how long the end of a conversation is said again, in milliseconds: longer than it takes
+/// another node to own the link, and its customers to be heard of.
+const SAID_AGAIN_MS: i64 = 60_000;
 
 /// What a desk takes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +92,10 @@ struct Visitor {
     /// Who served him last.
     last_agent: Option<AgentJid>,
     sessions: BTreeSet<SessionId>,
+    /// The last conversation that was closed, its last entry, and when.
+    ended: Option<(ConversationId, Seq, Timestamp)>,
+    /// Closed conversations of his of which the last words are not confirmed.
+    owed: BTreeSet<ConversationId>,
     /// Until when he is remembered, once he is away and nothing is open.
     leaves_at: Option<Timestamp>,
 }
@@ -98,8 +112,13 @@ pub struct Desk {
     visitors: HashMap<CustomerId, Visitor>,
     addresses: HashMap<Localpart, CustomerId>,
     cases: HashMap<ConversationId, Case>,
+    owed: HashMap<ConversationId, Owed>,
     commands: Commands,
     stanzas: Stanzas,
+    /// What agents ordered.
+    orders: Stanzas,
+    ended: Ended,
+    interruptions: Interruptions,
     /// Queues in which something may have to be offered.
     stirred: BTreeSet<(TenantKey, QueueKey)>,
 }
@@ -107,7 +126,8 @@ pub struct Desk {
 impl Desk {
     /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too;
     /// [`Event::LinkUp`] says when there is a stream on which agents can be heard.
-    pub fn restore(limits: DeskLimits, now: Timestamp, snapshot: Snapshot) -> Self {
+    pub fn restore(limits: DeskLimits, now: Timestamp, mut snapshot: Snapshot) -> Self {
+        recall::not_ahead(now, &mut snapshot.conversations);
         let mut desk = Self {
             limits,
             gate: Gate::after(snapshot.head),
@@ -118,8 +138,12 @@ impl Desk {
             visitors: HashMap::new(),
             addresses: HashMap::new(),
             cases: HashMap::new(),
+            owed: HashMap::new(),
             commands: Commands::default(),
             stanzas: Stanzas::default(),
+            orders: Stanzas::default(),
+            ended: Ended::default(),
+            interruptions: Interruptions::default(),
             stirred: BTreeSet::new(),
         };
         desk.put_settings(snapshot.tenants);
@@ -128,14 +152,26 @@ impl Desk {
         }
         for (conversation, pos, seq) in snapshot.messages {
             if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.customer_spoke(pos, seq);
+                case.owe_confirmation(pos, seq);
             }
         }
+        for (conversation, pos, at) in snapshot.offers {
+            if let Some(case) = desk.cases.get_mut(&conversation) {
+                case.offered = Some((pos, at));
+            }
+        }
+        for owed in snapshot.owed {
+            desk.owe_again(now, owed, snapshot.cursor);
+        }
         for row in snapshot.agent_messages {
-            if let (Author::Agent { jid, .. }, Some(stanza), RowKind::Message { text, .. }) =
-                (&row.author, &row.stanza, &row.kind)
-            {
-                desk.stanzas.insert(row.at, jid, row.customer, stanza, text);
+            let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
+                continue;
+            };
+            if let Some(order) = command::order_of(&row.kind) {
+                desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
+            }
+            if let RowKind::Message { text, .. } = &row.kind {
+                desk.stanzas.insert(row.at.min(now), jid, row.customer, stanza, text);
                 if let (Some(case), Some(seq)) = (desk.cases.get_mut(&row.conversation), row.seq)
                     && case.view.agent() == Some(jid)
                 {
@@ -143,6 +179,7 @@ impl Desk {
                 }
             }
         }
+        desk.recall(now, snapshot.recall);
         for (tenant, agent) in desk.work.keys() {
             // The settings changed while nobody had the link.
             if desk.agent_of(tenant, agent).is_none() {
@@ -155,6 +192,10 @@ impl Desk {
     fn readmit(&mut self, now: Timestamp, mut view: Conversation, customer: Customer) {
         let id = view.id;
         self.house(&mut view);
+        let longest = now.plus(self.offer_ms(&view.tenant, &view.queue));
+        if let State::Offered { until, .. } = &mut view.state {
+            *until = longest.min(*until);
+        }
         self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
         let case = Case::new(view);
         for agent in case.audience() {
@@ -214,6 +255,7 @@ impl Desk {
             Event::Bounced { agent, customer, pos } => {
                 self.bounced(now, &agent, &customer, pos);
             }
+            Event::Interrupted { since } => self.interrupted(now, since),
             Event::LinkUp => self.link_up(now),
             Event::LinkDown => {
                 self.clients.values_mut().for_each(Clients::forget);
@@ -253,13 +295,22 @@ impl Desk {
         self.gate.head()
     }
 
-    /// The open conversations of a customer who is known to be here, with their heads: what a
-    /// lost notice is found by.
-    pub fn heads(&self) -> impl Iterator<Item = (CustomerId, ConversationId, Seq)> + '_ {
-        self.cases
-            .values()
-            .filter(|case| self.online(case.view.customer))
-            .map(|case| (case.view.customer, case.view.id, case.view.head))
+    /// The open conversation of each customer who is known to be here, or the one that was closed a
+    /// moment ago, with its head: what a lost notice is found by.
+    pub fn heads(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (CustomerId, ConversationId, Seq)> + '_ {
+        let here = self.visitors.values().filter(|visitor| !visitor.nodes.is_empty());
+        here.filter_map(move |visitor| {
+            let open = visitor.open.and_then(|id| self.cases.get(&id));
+            let ended = || visitor.ended.filter(|(_, _, at)| now.since(*at) <= SAID_AGAIN_MS);
+            let (id, head) = match open {
+                Some(case) => (case.view.id, case.view.head),
+                None => ended().map(|(id, head, _)| (id, head))?,
+            };
+            Some((visitor.customer.id, id, head))
+        })
     }
 
     /// Whether an agent of the tenant is there to take conversations.
@@ -354,6 +405,8 @@ impl Desk {
             contacts: BTreeSet::new(),
             last_agent: None,
             sessions: BTreeSet::new(),
+            ended: None,
+            owed: BTreeSet::new(),
             leaves_at: None,
         });
         // An edge's copy may be older than what the desk itself counted.
@@ -366,14 +419,14 @@ impl Desk {
 
     /// Appends a row to a conversation and gives it back; `seen` rows are entries for the customer.
     fn append(&mut self, now: Timestamp, case: ConversationId, entry: NewRow) -> Option<Arc<Row>> {
-        let case = self.cases.get_mut(&case)?;
-        let view = &mut case.view;
+        let pos = self.gate.next();
+        let view = &mut self.any_case_mut(case)?.view;
         let seq = entry.seen.then(|| {
             view.head = view.head.next();
             view.head
         });
         let row = Arc::new(Row {
-            pos: self.gate.next(),
+            pos,
             tenant: view.tenant.clone(),
             conversation: view.id,
             customer: view.customer,
@@ -407,7 +460,7 @@ impl Desk {
         content: ToAgentContent,
     ) {
         let Some(visitor) =
-            self.cases.get(&case).and_then(|case| self.visitors.get(&case.view.customer))
+            self.any_case(case).and_then(|case| self.visitors.get(&case.view.customer))
         else {
             return;
         };

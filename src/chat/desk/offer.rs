@@ -6,9 +6,7 @@ use super::timer::Timer;
 use super::{Desk, NewRow};
 use crate::chat::effect::{Backlog, Effect, Line};
 use crate::chat::event::Availability;
-use crate::chat::ids::{
-    AgentJid, ConversationId, Localpart, Pos, QueueKey, Seq, TenantKey, Timestamp,
-};
+use crate::chat::ids::{AgentJid, ConversationId, Localpart, Pos, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
 use crate::chat::presence::Clients;
 use crate::chat::routing::{Candidate, choose};
@@ -116,23 +114,27 @@ impl Desk {
             ..NewRow::hidden(Author::System, RowKind::Offered).with_view()
         };
         let Some(row) = self.append(now, id, row) else { return };
+        if let Some(case) = self.cases.get_mut(&id) {
+            case.offered = Some((row.pos, row.at));
+        }
         for agent in &agents {
             let work = self.work.entry((tenant.clone(), agent.clone())).or_default();
             work.held.insert(id);
             work.asked_at = now;
-            self.propose(now, id, agent, row.pos);
+            self.propose(now, id, agent);
         }
     }
 
-    /// Shows an agent the customer and all that was said so far.
-    fn propose(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid, offered: Pos) {
+    /// Shows an agent who is asked the customer, and all that was said so far.
+    pub(super) fn propose(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         let Some(case) = self.cases.get(&id) else { return };
+        let Some((pos, at)) = case.offered else { return };
         let view = case.view.clone();
         self.add_contact(view.customer, agent);
         let Some(visitor) = self.visitors.get(&view.customer) else { return };
         let line = Line::Waiting {
-            pos: offered,
-            at: now,
+            pos,
+            at,
             name: visitor.customer.name.clone(),
             queue: self.queue_name(&view.tenant, &view.queue),
             waited_ms: now.since(view.waiting_since),
@@ -146,16 +148,6 @@ impl Desk {
 
     /// Sends an agent all that was said so far.
     pub(super) fn catch_up(&mut self, id: ConversationId, agent: &AgentJid) {
-        self.backlog(id, agent, None);
-    }
-
-    /// Sends an agent what the customer said after an entry; where none is named, what both said.
-    pub(super) fn backlog(
-        &mut self,
-        id: ConversationId,
-        agent: &AgentJid,
-        unconfirmed_above: Option<Seq>,
-    ) {
         let Some(customer) = self.cases.get(&id).map(|case| case.view.customer) else { return };
         let Some(visitor) = self.visitors.get(&customer) else { return };
         self.gate.emit(Effect::Backlog(Backlog {
@@ -165,7 +157,7 @@ impl Desk {
             conversation: id,
             after: Pos(0),
             upto: self.gate.head(),
-            unconfirmed_above,
+            unconfirmed_above: None,
         }));
     }
 
@@ -209,10 +201,14 @@ impl Desk {
     ) {
         let Some(clients) = self.clients.get_mut(agent) else { return };
         let was = clients.availability();
-        clients.hear(now, resource, availability);
+        let came = clients.hear(now, resource, availability);
         let is = clients.availability();
         if let Some(at) = clients.gone_at() {
             self.timers.arm(at, Timer::Gone(agent.clone()));
+        }
+        if came {
+            self.tell_interruption(now, agent);
+            self.arrived(now, agent);
         }
         if was == is {
             return;
@@ -269,7 +265,8 @@ impl Desk {
     }
 
     /// The server could not deliver to the agent: the customer goes back to the head of the queue,
-    /// but for a bounce so late that the agent's client has the message by now.
+    /// but for a bounce so late that the agent's client has the message by now, or that it may
+    /// be about an assignment that is over.
     pub(super) fn bounced(
         &mut self,
         now: Timestamp,
@@ -282,8 +279,11 @@ impl Desk {
             .get(customer)
             .and_then(|id| self.visitors.get(id))
             .and_then(|visitor| visitor.open);
+        let customer = self.addresses.get(customer).copied();
+        let late = customer.is_some_and(|customer| self.ended.covers(now, customer, agent, pos));
         if let Some(id) = open
-            && self.cases.get(&id).is_some_and(|case| !case.is_confirmed(pos))
+            && !late
+            && self.cases.get(&id).is_some_and(|case| case.was_sent(pos) && !case.is_confirmed(pos))
         {
             self.withdraw(now, id, agent, RequeueReason::Bounced);
         }

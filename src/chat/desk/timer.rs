@@ -17,6 +17,10 @@ pub(super) enum Timer {
     Idle(ConversationId),
     /// Whether an agent is gone for good.
     Gone(AgentJid),
+    /// What an agent who came has not confirmed.
+    SendAgain(AgentJid),
+    /// Whether a closed conversation is still owed to its agents.
+    Owed(ConversationId),
     /// Whether a customer's socket has stayed away.
     Away(CustomerId),
     /// Whether a customer can leave the contact lists and the memory.

@@ -118,11 +118,16 @@ async fn resume(
         if session.expires_at <= now {
             return Ok(None);
         }
-        if let Some((_, until @ None)) = &mut session.previous {
-            *until = Some(now.plus(OVERLAP_MS));
+        // Not more than a minute from now, nor a lifetime: the clock may have been set back since.
+        let overlap = now.plus(OVERLAP_MS);
+        if let Some((_, until)) = &mut session.previous
+            && until.is_none_or(|until| until > overlap)
+        {
+            *until = Some(overlap);
             store.update_session(&session).await.map_err(unavailable)?;
         }
-        if session.expires_at.since(now) < LIFETIME_MS - FRESH_MS {
+        let fresh = LIFETIME_MS - FRESH_MS..=LIFETIME_MS + FRESH_MS;
+        if !fresh.contains(&session.expires_at.since(now)) {
             let (token, new) = fresh_token(world);
             session.previous = Some((session.token, None));
             session.token = new;

@@ -39,7 +39,7 @@ pub struct CustomerSocket {
     mailbox: Arc<Mailbox>,
     /// The conversation in hand, and its last entry that was given.
     cursor: Option<(ConversationId, Seq)>,
-    /// The conversation before: late word of it is worth nothing.
+    /// One that came before: late word of it is worth nothing, and needs no question.
     past: Option<ConversationId>,
     /// Whether the conversation in hand is open.
     open: bool,
@@ -239,8 +239,8 @@ impl CustomerSocket {
                 self.ready.push_back(Outbound::Refused { id, error });
             }
             Letter::Head { conversation, seq } => {
-                if self.cursor.is_none_or(|(id, at)| id != conversation || at < seq) {
-                    self.turn_to(conversation).await?;
+                let is_news = self.cursor.is_none_or(|(id, at)| id != conversation || at < seq);
+                if is_news && self.turn_to(conversation).await? {
                     self.fill(conversation).await?;
                 }
             }
@@ -259,8 +259,7 @@ impl CustomerSocket {
 
     async fn entry(&mut self, row: Arc<Row>) -> Result<(), StoreError> {
         let Some(seq) = row.seq else { return Ok(()) };
-        self.turn_to(row.conversation).await?;
-        if self.past == Some(row.conversation) {
+        if !self.turn_to(row.conversation).await? {
             return Ok(());
         }
         let at = self.seen_of(row.conversation);
@@ -272,26 +271,45 @@ impl CustomerSocket {
         Ok(())
     }
 
-    /// Takes up the conversation that there is word of, once the one before is given to its end.
-    async fn turn_to(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
-        match self.cursor {
-            Some((id, _)) if id != conversation && self.past != Some(conversation) => {
-                if self.open {
-                    self.fill(id).await?;
-                }
-                self.past = Some(id);
-                self.cursor = Some((conversation, Seq(0)));
-            }
-            _ => {}
+    /// Takes up the conversation that there is word of, once the one before is given to its end;
+    /// says whether it is in hand then. Word of an earlier one may come late (from a node that was
+    /// frozen, say): the store knows which one is the last.
+    async fn turn_to(&mut self, conversation: ConversationId) -> Result<bool, StoreError> {
+        let Some((in_hand, _)) = self.cursor else { return Ok(true) };
+        if in_hand == conversation || self.past == Some(conversation) {
+            return Ok(in_hand == conversation);
         }
-        Ok(())
+        if !self.is_later(conversation, in_hand).await? {
+            self.past = Some(conversation);
+            return Ok(false);
+        }
+        self.fill(in_hand).await?;
+        self.past = Some(in_hand);
+        self.cursor = Some((conversation, Seq(0)));
+        Ok(true)
     }
 
-    /// Gives all that is stored of a conversation beyond the cursor.
-    async fn fill(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
-        if self.past == Some(conversation) {
-            return Ok(());
+    /// Whether the first of two conversations of this customer began after the second.
+    async fn is_later(
+        &self,
+        one: ConversationId,
+        other: ConversationId,
+    ) -> Result<bool, StoreError> {
+        let store = &self.shared.store;
+        match store.latest(self.customer.id).await?.map(|latest| latest.id) {
+            Some(latest) if latest == one => Ok(true),
+            Some(latest) if latest == other => Ok(false),
+            _ => {
+                let (one, other) =
+                    (store.conversation(one).await?, store.conversation(other).await?);
+                let began = |conversation: Option<Conversation>| conversation.map(|c| c.opened_at);
+                Ok(began(one) >= began(other))
+            }
         }
+    }
+
+    /// Gives all that is stored of the conversation in hand beyond the cursor.
+    async fn fill(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
         loop {
             let after = self.seen_of(conversation);
             let rows = self.shared.store.entries_after(conversation, after, PAGE).await?;
@@ -326,11 +344,11 @@ impl CustomerSocket {
     }
 
     async fn ack(&mut self, id: CommandId, acked: Acked) -> Result<(), StoreError> {
-        let ahead = self.cursor.is_some_and(|(conversation, at)| {
-            conversation == acked.conversation && acked.seq > Some(at)
-        });
-        if ahead {
-            // Its entry was lost on the way: what lies between comes first, and the ack with it.
+        // Where its entry was lost on the way, what lies between comes first, and the ack with it.
+        if let Some(seq) = acked.seq.filter(|_| self.pending.contains(&id))
+            && self.turn_to(acked.conversation).await?
+            && self.seen_of(acked.conversation) < seq
+        {
             self.fill(acked.conversation).await?;
             if !self.pending.contains(&id) {
                 return Ok(());

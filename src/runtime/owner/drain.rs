@@ -37,14 +37,14 @@ impl Term<'_> {
                 _ => break,
             }
         }
-        while self.outbox.waiting() > 0 && *self.up.borrow() && Instant::now() < until {
+        while self.outbox.waiting() > 0 && *self.up.borrow() != 0 && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         if timeout_at(until, self.close_link()).await.is_err() {
             tracing::warn!(link = %self.owner.link, "the server does not take what is left; closing");
             self.leave_link().await;
         }
-        let _ = self.up.send(false);
+        let _ = self.up.send(0);
         let giving_up = async {
             let (store, link, accepted) = (&self.owner.store, &self.owner.link, self.accepted);
             if accepted > self.cursor {
@@ -95,7 +95,7 @@ impl Term<'_> {
 
     /// Ends the stream at once: whoever owns the link now says what is to be said.
     pub(super) async fn leave_link(&mut self) {
-        let _ = self.up.send(false);
+        let _ = self.up.send(0);
         self.handle.until.send_replace(Instant::now());
         // Where none stands, that is answered; where one does, it is not waited for.
         let _ = self.handle.to.try_send(ToLink::Close);

@@ -22,7 +22,7 @@ use super::post::{Post, Postbox};
 use super::switchboard::{Switchboard, ToOwner};
 use crate::chat::desk::DeskLimits;
 use crate::chat::event::CustomerConnection;
-use crate::chat::ids::{LinkDomain, NodeId};
+use crate::chat::ids::{LinkDomain, NodeId, Timestamp};
 use crate::ports::cache::Cache;
 use crate::ports::link::LinkHandle;
 use crate::ports::store::{Lease, Store};
@@ -72,12 +72,14 @@ impl Owner {
     async fn serve(&self, mut handle: LinkHandle, stop: CancellationToken) {
         let mut said = None;
         let mut refreshed = Instant::now();
+        // Since when agents may have spoken to nobody, while they were not told yet.
+        let mut silent: Option<Timestamp> = None;
         loop {
             // Cut short only at the very last: a lease that was granted unheard would lock the link
             // until it runs out.
             let lease = self.store.acquire(&self.link, self.node, LEASE).await;
             if stop.is_cancelled() {
-                if let Ok(Lease::Granted(epoch)) = lease {
+                if let Ok(Lease::Granted { epoch, .. }) = lease {
                     let _ = self.store.release(&self.link, epoch).await;
                 }
                 return;
@@ -87,10 +89,11 @@ impl Owner {
                 Err(error) => self.status.database_down(&error.to_string()),
             }
             let wait = match &lease {
-                Ok(Lease::Granted(epoch)) => {
+                Ok(Lease::Granted { epoch, silent: ago }) => {
                     tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
                     said = None;
-                    match Term::begin(self, *epoch, &mut handle).await {
+                    silent = earlier(silent, ago.map(|ago| before(self.world.now(), ago)));
+                    match Term::begin(self, *epoch, &mut handle, &mut silent).await {
                         Ok(term) => match term.serve(&stop).await {
                             End::Stopped => return,
                             End::Lost(reason) => {
@@ -104,6 +107,8 @@ impl Owner {
                     KNOCK
                 }
                 Ok(Lease::Held { by, remaining }) => {
+                    // What is to be said of the time before is the owner's to say.
+                    silent = None;
                     if self.switchboard.there(&self.link, *by) {
                         tracing::info!(link = %self.link, node = %by, "another node owns the link");
                         self.status.link_up(&self.link);
@@ -143,4 +148,14 @@ impl Owner {
             self.postbox.put(owner, Post::ToOwner(self.link.clone(), ToOwner::Connected(here)));
         }
     }
+}
+
+/// The moment so long ago.
+fn before(now: Timestamp, ago: Duration) -> Timestamp {
+    now.plus(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX).saturating_neg())
+}
+
+/// The earlier of two moments, where there are two.
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }

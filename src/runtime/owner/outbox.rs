@@ -2,8 +2,9 @@
 //!
 //! Invariants: stanzas reach the link in the order in which the desk let them out; a backlog is
 //! read and sent before what follows it. Between one customer and one agent nothing overtakes
-//! anything. While the stream is down nothing is kept here: once it stands again the desk says what
-//! is to be sent once more.
+//! anything. What waits when the stream is lost is dropped, and so is all up to the opening of the
+//! next one: notices above the link's cursor are then read from the log and sent again, and
+//! everything else the desk says again where it was not confirmed.
 //!
 //! What follows the head of an offer waits a moment: a client that does not know the customer yet
 //! opens its chat on the first message, and some (Converse.js 14) lose the second where both come
@@ -19,10 +20,10 @@ use tokio::time::Instant;
 
 use crate::chat::effect::{Backlog, Contact, Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
-use crate::chat::ids::{AgentJid, Pos};
+use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos};
 use crate::chat::model::{Author, Row, RowKind};
 use crate::ports::link::ToLink;
-use crate::ports::store::Store;
+use crate::ports::store::{Store, StoreError};
 
 /// Rows of a backlog read at once.
 const PAGE: u32 = 200;
@@ -31,9 +32,18 @@ const OPENING: Duration = Duration::from_millis(500);
 /// Between two tries while the database is away.
 const RETRY: Duration = Duration::from_millis(250);
 
+/// The number of a stream in its term; 0 is none.
+pub(super) type Stream = u64;
+
 /// One thing for the link.
 #[derive(Debug)]
 pub(super) enum Outgoing {
+    /// A stream stands; whether agents were told the notices in these rows is not known.
+    Opened {
+        stream: Stream,
+        after: Pos,
+        upto: Pos,
+    },
     Send(Box<ToAgent>),
     Backlog(Backlog),
     Contact(AgentJid, Box<Contact>),
@@ -47,7 +57,7 @@ impl Outgoing {
             Self::Backlog(backlog) => {
                 Some((backlog.agent.clone(), Peer::Customer(backlog.from.clone())))
             }
-            Self::Contact(..) => None,
+            Self::Contact(..) | Self::Opened { .. } => None,
         }
     }
 
@@ -78,23 +88,28 @@ impl Outbox {
     }
 }
 
-/// Starts the task that carries an outbox to its link. `up` says whether the stream stands.
+/// Starts the task that carries an outbox to its link. `up` says which stream stands.
 pub(super) fn spawn(
     store: Arc<dyn Store>,
+    domain: LinkDomain,
     link: mpsc::Sender<ToLink>,
-    up: watch::Receiver<bool>,
+    up: watch::Receiver<Stream>,
 ) -> Outbox {
     let (sender, receiver) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let carrier = Carrier { store, link, up, opening: VecDeque::new() };
+    let carrier = Carrier { store, domain, link, up, opened: 0, opening: VecDeque::new() };
     tokio::spawn(carrier.run(receiver, waiting.clone()));
     Outbox { sender, waiting }
 }
 
 struct Carrier {
     store: Arc<dyn Store>,
+    domain: LinkDomain,
     link: mpsc::Sender<ToLink>,
-    up: watch::Receiver<bool>,
+    /// Which stream stands.
+    up: watch::Receiver<Stream>,
+    /// The stream that was opened here.
+    opened: Stream,
     /// Chats that are being opened, each with what waits for it, in the order of their times.
     opening: VecDeque<(Instant, Chat, VecDeque<Outgoing>)>,
 }
@@ -142,11 +157,21 @@ impl Carrier {
         Some(outgoing)
     }
 
+    /// Whether what is carried goes out on the stream that it was meant for.
+    fn is_open(&self) -> bool {
+        self.opened != 0 && *self.up.borrow() == self.opened
+    }
+
     async fn carry(&mut self, outgoing: Outgoing) {
-        if !*self.up.borrow() {
+        if let Outgoing::Opened { stream, after, upto } = outgoing {
+            self.opened = stream;
+            return self.notices(after, upto).await;
+        }
+        if !self.is_open() {
             return;
         }
         match outgoing {
+            Outgoing::Opened { .. } => {}
             Outgoing::Send(stanza) => self.hand(ToLink::Send(stanza)).await,
             Outgoing::Contact(agent, contact) => {
                 self.hand(ToLink::Contact { agent, contact }).await;
@@ -157,52 +182,70 @@ impl Carrier {
 
     /// Waits for room at the link: a slow server slows its desk, not the memory.
     async fn hand(&mut self, what: ToLink) {
-        let link = &self.link;
+        let (link, opened) = (&self.link, self.opened);
         tokio::select! {
             _ = link.send(what) => {}
-            _ = self.up.wait_for(|up| !up) => {}
+            _ = self.up.wait_for(|up| *up != opened) => {}
         }
+    }
+
+    /// Tells agents again who has what, where the server may not have taken it.
+    async fn notices(&mut self, mut after: Pos, upto: Pos) {
+        while self.is_open() {
+            let read = self.store.notices(&self.domain, after, upto, PAGE).await;
+            let Some(rows) = self.patiently(read).await else { continue };
+            let Some((_, last)) = rows.last() else { return };
+            after = last.pos;
+            for (from, row) in rows {
+                for agent in &row.recipients {
+                    self.send_row(agent, &from, row.clone(), None).await;
+                }
+            }
+        }
+    }
+
+    async fn send_row(
+        &mut self,
+        agent: &AgentJid,
+        from: &Localpart,
+        row: Arc<Row>,
+        name: Option<Arc<str>>,
+    ) {
+        let stanza = ToAgent {
+            agent: agent.clone(),
+            resource: None,
+            from: Peer::Customer(from.clone()),
+            conversation: Some(row.conversation),
+            content: ToAgentContent::Row { row, name },
+        };
+        self.hand(ToLink::Send(Box::new(stanza))).await;
     }
 
     async fn backlog(&mut self, backlog: Backlog) {
         let mut after = backlog.after;
-        loop {
-            let rows = self.read(&backlog, after).await;
-            let Some(last) = rows.last().map(|row| row.pos) else { return };
+        while self.is_open() {
+            let read = self.store.rows(backlog.conversation, after, backlog.upto, PAGE).await;
+            let Some(rows) = self.patiently(read).await else { continue };
+            let Some(last) = rows.last() else { return };
+            after = last.pos;
             let full = rows.len() == PAGE as usize;
-            for row in rows {
-                if concerns(&row, &backlog) {
-                    let name = backlog.name.clone();
-                    let stanza = ToAgent {
-                        agent: backlog.agent.clone(),
-                        resource: None,
-                        from: Peer::Customer(backlog.from.clone()),
-                        conversation: Some(backlog.conversation),
-                        content: ToAgentContent::Row { row, name },
-                    };
-                    self.hand(ToLink::Send(Box::new(stanza))).await;
-                }
+            for row in rows.into_iter().filter(|row| concerns(row, &backlog)) {
+                let name = backlog.name.clone();
+                self.send_row(&backlog.agent, &backlog.from, row, name).await;
             }
-            if !full || !*self.up.borrow() {
+            if !full {
                 return;
             }
-            after = last;
         }
     }
 
-    async fn read(&self, backlog: &Backlog, after: Pos) -> Vec<Arc<Row>> {
-        loop {
-            match self.store.rows(backlog.conversation, after, backlog.upto, PAGE).await {
-                Ok(rows) => return rows,
-                Err(error) => {
-                    tracing::warn!(%error, "a backlog waits for the database");
-                    tokio::time::sleep(RETRY).await;
-                }
-            }
-            if !*self.up.borrow() {
-                return Vec::new();
-            }
+    /// What was read; where nothing could be, after a while.
+    async fn patiently<T>(&self, read: Result<T, StoreError>) -> Option<T> {
+        if let Err(error) = &read {
+            tracing::warn!(%error, "what agents are to get waits for the database");
+            tokio::time::sleep(RETRY).await;
         }
+        read.ok()
     }
 }
 

@@ -11,13 +11,13 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::elsewhere::Elsewhere;
-use super::outbox::{self, Outbox, Outgoing};
+use super::outbox::{self, Outbox, Outgoing, Stream};
 use super::writer::{self, Written};
 use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::{Desk, Need};
 use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect, ToAgent};
 use crate::chat::event::{CustomerConnection, Event, Loaded};
-use crate::chat::ids::{CustomerId, Epoch, Pos};
+use crate::chat::ids::{CustomerId, Epoch, Pos, Timestamp};
 use crate::chat::model::Append;
 use crate::ports::link::{FromLink, LinkHandle, ToLink};
 use crate::ports::store::StoreError;
@@ -60,11 +60,15 @@ pub(super) struct Term<'a> {
     pub(super) epoch: Epoch,
     pub(super) desk: Desk,
     pub(super) handle: &'a mut LinkHandle,
+    /// Since when agents may have spoken to nobody; outlives the term until they are told.
+    silent: &'a mut Option<Timestamp>,
     pub(super) inbox: mpsc::Receiver<ToOwner>,
     appends: mpsc::UnboundedSender<Append>,
     pub(super) written: mpsc::UnboundedReceiver<Written>,
     pub(super) outbox: Outbox,
-    pub(super) up: watch::Sender<bool>,
+    /// Which stream stands.
+    pub(super) up: watch::Sender<Stream>,
+    streams: Stream,
     pub(super) stored: Pos,
     pub(super) accepted: Pos,
     pub(super) cursor: Pos,
@@ -82,6 +86,7 @@ impl<'a> Term<'a> {
         owner: &'a Owner,
         epoch: Epoch,
         handle: &'a mut LinkHandle,
+        silent: &'a mut Option<Timestamp>,
     ) -> Result<Self, StoreError> {
         let now = owner.world.now();
         let revision = owner.store.revision(&owner.link).await?;
@@ -97,8 +102,9 @@ impl<'a> Term<'a> {
         let (report, written) = mpsc::unbounded_channel();
         let writing = writer::run(owner.store.clone(), owner.link.clone(), epoch, waiting, report);
         tokio::spawn(writing);
-        let (up, is_up) = watch::channel(false);
-        let outbox = outbox::spawn(owner.store.clone(), handle.to.clone(), is_up);
+        let (up, is_up) = watch::channel(0);
+        let outbox =
+            outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
         let (sender, inbox) = mpsc::channel(INBOX);
         owner.switchboard.here(&owner.link, sender);
 
@@ -107,11 +113,13 @@ impl<'a> Term<'a> {
             epoch,
             desk,
             handle,
+            silent,
             inbox,
             appends,
             written,
             outbox,
             up,
+            streams: 0,
             stored,
             accepted: cursor,
             cursor,
@@ -270,18 +278,28 @@ impl<'a> Term<'a> {
             FromLink::Event(event) => self.take(event).await,
             FromLink::Up => {
                 tracing::info!(link = %self.owner.link, "the stream stands");
-                let _ = self.up.send(true);
+                self.streams += 1;
+                let _ = self.up.send(self.streams);
+                self.outbox.put(Outgoing::Opened {
+                    stream: self.streams,
+                    after: self.accepted,
+                    upto: self.stored,
+                });
                 // Known to all before it is said: who checks the link then leaves it alone.
                 let end = self.renew().await;
                 self.owner.status.link_up(&self.owner.link);
                 self.send_agents().await;
+                if let Some(since) = self.silent.take() {
+                    self.feed(Event::Interrupted { since });
+                }
                 self.feed(Event::LinkUp);
                 return end;
             }
-            FromLink::Down { reason, conflict } => {
+            FromLink::Down { reason, conflict, heard } => {
+                *self.silent = super::earlier(*self.silent, heard);
                 tracing::warn!(link = %self.owner.link, reason, "the stream is down");
                 self.owner.status.link_down(&self.owner.link, &reason);
-                let _ = self.up.send(false);
+                let _ = self.up.send(0);
                 self.feed(Event::LinkDown);
                 if conflict {
                     return self.renew().await;

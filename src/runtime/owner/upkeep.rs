@@ -20,7 +20,7 @@ impl Term<'_> {
     /// [`work`](Self::work) finds that the lease may run out.
     pub(super) async fn renew(&mut self) -> Option<End> {
         let asked = Instant::now();
-        let stands = *self.up.borrow();
+        let stands = *self.up.borrow() != 0;
         match self.owner.store.renew(&self.owner.link, self.epoch, LEASE, stands).await {
             Ok(()) => {
                 self.renewed = asked;
@@ -82,7 +82,7 @@ impl Term<'_> {
     /// Says the heads of open conversations again, by which a lost notice is found; and forgets the
     /// customers of edges that have fallen silent.
     pub(super) fn say_heads(&mut self) {
-        for (customer, conversation, seq) in self.desk.heads() {
+        for (customer, conversation, seq) in self.desk.heads(self.owner.world.now()) {
             self.tell(customer, Letter::Head { conversation, seq });
         }
         for (customer, node) in self.elsewhere.expired() {

@@ -86,7 +86,8 @@ async fn transcripts_are_exported_whole() {
     let store = SqlStore::connect(&url.into(), Options::default()).await.unwrap();
     let link = LinkDomain::new("chat.localhost").unwrap();
     let node = NodeId(Uuid::from_u128(9));
-    let Lease::Granted(epoch) = store.acquire(&link, node, Duration::from_secs(60)).await.unwrap()
+    let Lease::Granted { epoch, .. } =
+        store.acquire(&link, node, Duration::from_secs(60)).await.unwrap()
     else {
         panic!("somebody else has the link")
     };

@@ -189,7 +189,7 @@ async fn takeover_under_load_leaves_no_gap(db: &Db) {
     let other = db.another().await;
     let short = Duration::from_millis(1);
     let granted = |lease| match lease {
-        couplet::ports::store::Lease::Granted(epoch) => epoch,
+        couplet::ports::store::Lease::Granted { epoch, .. } => epoch,
         held => panic!("{held:?}"),
     };
     let old = granted(db.store.acquire(&link(), node(1), short).await.expect("ours"));

@@ -87,7 +87,7 @@ pub(crate) async fn acme(store: &SqlStore) -> Epoch {
 /// Takes the link for a minute.
 pub(crate) async fn take(store: &SqlStore, by: u128) -> Epoch {
     match store.acquire(&link(), node(by), MINUTE).await.expect("an answer") {
-        Lease::Granted(epoch) => epoch,
+        Lease::Granted { epoch, .. } => epoch,
         held => panic!("the link is free, but {held:?}"),
     }
 }

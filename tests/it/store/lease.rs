@@ -13,6 +13,7 @@ suite!(
     held_until_it_runs_out,
     renewed_and_fenced,
     released,
+    set_back,
     asked_again_by_its_owner
 );
 
@@ -31,7 +32,7 @@ async fn one_of_many_wins(db: &Db) {
         let granted: Vec<Epoch> = answers
             .iter()
             .filter_map(|answer| match answer {
-                Lease::Granted(epoch) => Some(*epoch),
+                Lease::Granted { epoch, .. } => Some(*epoch),
                 Lease::Held { .. } => None,
             })
             .collect();
@@ -53,7 +54,7 @@ async fn one_of_many_wins(db: &Db) {
 async fn held_until_it_runs_out(db: &Db) {
     let short = Duration::from_millis(1500);
     let first = db.store.acquire(&link(), node(1), short).await.expect("an answer");
-    let Lease::Granted(first) = first else { panic!("{first:?}") };
+    let Lease::Granted { epoch: first, .. } = first else { panic!("{first:?}") };
     let held = db.store.acquire(&link(), node(2), short).await.expect("an answer");
     let Lease::Held { by, remaining } = held else { panic!("{held:?}") };
     assert_eq!(by, node(1));
@@ -61,13 +62,16 @@ async fn held_until_it_runs_out(db: &Db) {
     tokio::time::sleep(remaining + Duration::from_millis(20)).await;
     assert_eq!(db.store.owner(&link()).await, Ok(None));
     let second = db.store.acquire(&link(), node(2), short).await.expect("an answer");
-    assert_eq!(second, Lease::Granted(first.next()));
+    let Lease::Granted { epoch, silent: Some(silent) } = second else { panic!("{second:?}") };
+    assert_eq!(epoch, first.next());
+    // Not given up: it was certainly held when it was granted, and not after it ran out.
+    assert!(silent >= short && silent < 2 * short, "{silent:?}");
     assert_eq!(db.store.renew(&link(), first, MINUTE, true).await, Err(StoreError::Fenced));
 }
 
 async fn renewed_and_fenced(db: &Db) {
     let lease = db.store.acquire(&link(), node(1), Duration::from_millis(1)).await;
-    let Ok(Lease::Granted(epoch)) = lease else { panic!("{lease:?}") };
+    let Ok(Lease::Granted { epoch, .. }) = lease else { panic!("{lease:?}") };
     tokio::time::sleep(Duration::from_millis(20)).await;
     db.store.renew(&link(), epoch, MINUTE, true).await.expect("run out, but nobody took it");
     let owner = LinkOwner { node: node(1), stands: true };
@@ -84,7 +88,25 @@ async fn released(db: &Db) {
     db.store.release(&link(), epoch).await.expect("given up");
     assert_eq!(db.store.owner(&link()).await, Ok(None));
     assert_eq!(db.store.renew(&link(), epoch, MINUTE, true).await, Err(StoreError::Fenced));
-    assert!(take(&db.store, 2).await > epoch);
+    let next = db.store.acquire(&link(), node(2), MINUTE).await.expect("an answer");
+    let Lease::Granted { epoch: next, silent: None } = next else { panic!("{next:?}") };
+    assert!(next > epoch);
+}
+
+async fn set_back(db: &Db) {
+    // A lease of an hour stands for one that the database's clock, an hour ahead, once gave.
+    let short = Duration::from_millis(1500);
+    let ahead = db.store.acquire(&link(), node(1), Duration::from_secs(3600)).await;
+    let Ok(Lease::Granted { epoch, silent: None }) = ahead else { panic!("{ahead:?}") };
+    let held = db.store.acquire(&link(), node(2), short).await;
+    assert_eq!(held, Ok(Lease::Held { by: node(1), remaining: short }));
+    // Its owner may live: whoever renews in time keeps it.
+    db.store.renew(&link(), epoch, short, true).await.expect("still his");
+    let held = db.store.acquire(&link(), node(2), short).await.expect("an answer");
+    let Lease::Held { remaining, .. } = held else { panic!("{held:?}") };
+    tokio::time::sleep(remaining + Duration::from_millis(20)).await;
+    let taken = db.store.acquire(&link(), node(2), short).await;
+    assert!(matches!(taken, Ok(Lease::Granted { silent: Some(_), .. })), "{taken:?}");
 }
 
 async fn asked_again_by_its_owner(db: &Db) {

@@ -2,14 +2,25 @@
 
 use std::sync::Arc;
 
-use couplet::chat::ids::{Pos, Seq};
-use couplet::chat::model::{AgentSettings, CloseReason, Role, Row, RowKind, Snapshot, State};
+use couplet::chat::ids::{Pos, Seq, Timestamp};
+use couplet::chat::model::{
+    AgentSettings, Answers, Append, Author, CloseReason, Conversation, Departing, Owed, Recall,
+    RequeueReason, Role, Row, RowKind, Snapshot, State,
+};
 use couplet::ports::store::{Directory, Log};
 
 use super::fixture::*;
 use crate::support::db::Db;
 
-suite!(nothing_is_an_empty_snapshot, mixed_history, many_open_conversations);
+suite!(
+    nothing_is_an_empty_snapshot,
+    mixed_history,
+    what_is_in_no_view,
+    many_open_conversations,
+    offers_that_stand,
+    closed_and_not_confirmed,
+    who_has_a_conversation
+);
 
 async fn nothing_is_an_empty_snapshot(db: &Db) {
     assert_eq!(db.store.snapshot(&link(), T0).await, Ok(Snapshot::default()));
@@ -82,6 +93,7 @@ async fn mixed_history(db: &Db) {
     let snapshot = db.store.snapshot(&link(), T0.plus(20)).await.expect("read");
     let expected = Snapshot {
         head: Pos(12),
+        cursor: Pos(0),
         tenants: db.store.settings(&link()).await.expect("read"),
         conversations: vec![(first, one(1)), (second, one(2))],
         messages: vec![
@@ -90,12 +102,93 @@ async fn mixed_history(db: &Db) {
             (conversation_id(1), Pos(10), Seq(3)),
             (conversation_id(1), Pos(12), Seq(4)),
         ],
+        offers: vec![],
+        owed: vec![],
         agent_messages: vec![batch[3].row.clone()],
+        recall: Recall {
+            answers: vec![(conversation_id(1), answers()), (conversation_id(2), answers())],
+            served: vec![(conversation_id(1), jid("alice@example.org"))],
+            moves: Vec::new(),
+            departing: Vec::new(),
+        },
     };
     assert_eq!(snapshot, expected);
     assert_eq!(snapshot.tenants[0].agents, [agent]);
     let later = db.store.snapshot(&link(), T0.plus(20 * 60_000)).await.expect("read");
     assert_eq!(later.agent_messages, Vec::new());
+}
+
+/// What [`opened`] says that the customer filled in.
+fn answers() -> Answers {
+    vec![("b".into(), "2".into()), ("a".into(), "1".into())]
+}
+
+/// A row that the customer does not see, but for a close.
+fn moved(pos: u64, number: u128, kind: RowKind, recipients: &[&str]) -> Append {
+    let mut append = opened(pos, number);
+    let row = Arc::make_mut(&mut append.row);
+    row.author = Author::Agent { jid: jid("alice@example.org"), name: "Alice".into() };
+    (row.kind, row.recipients) = (kind, recipients.iter().map(|name| jid(name)).collect());
+    append
+}
+
+/// A conversation that Alice had and that was closed, with its customer in the lists of these.
+fn closed(pos: u64, number: u128, opened_at: Timestamp, lists: &[&str]) -> [Append; 2] {
+    let held = |view: &mut Conversation| {
+        view.opened_at = opened_at;
+        view.state = State::Active { agent: jid("alice@example.org") };
+    };
+    let closed = RowKind::Closed { reason: CloseReason::Agent };
+    let mut end = with_view(moved(pos + 1, number, closed, lists), number, |view| {
+        held(view);
+        view.state = State::Closed { reason: CloseReason::Agent };
+        view.head = Seq(1);
+    });
+    let row = Arc::make_mut(&mut end.row);
+    (row.seq, row.stanza) = (Some(Seq(1)), Some("close".into()));
+    [with_view(opened(pos, number), number, held), end]
+}
+
+async fn what_is_in_no_view(db: &Db) {
+    let epoch = acme(&db.store).await;
+    db.store.add_tenant(&tenant("bolt")).await.expect("another tenant");
+    let alice = "alice@example.org";
+    let [first, gone] = closed(1, 1, T0, &[alice]);
+    let [second, alone] = closed(3, 2, T0.plus(1), &[]);
+    let requeued = RowKind::Requeued { agent: jid(alice), reason: RequeueReason::Silent };
+    let third = [
+        opened(5, 3),
+        without_view(moved(6, 3, RowKind::Offered, &[alice, "bob@example.org"])),
+        without_view(moved(7, 3, requeued, &[])),
+        without_view(moved(8, 3, RowKind::Marked { delivered: Seq(0), read: Seq(0) }, &[])),
+        without_view(moved(9, 3, RowKind::Opened { answers: Vec::new() }, &[])),
+        without_view(moved(10, 3, RowKind::Opened { answers: answers() }, &[])),
+    ];
+    let mut batch = vec![first, gone.clone(), second, alone.clone()];
+    batch.extend(third.iter().cloned());
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+
+    let snapshot = db.store.snapshot(&link(), T0.plus(20)).await.expect("read");
+    let with = couplet::chat::model::Customer { conversations: 1, ..customer(1) };
+    let expected = Recall {
+        answers: vec![(conversation_id(3), answers()), (conversation_id(3), answers())],
+        served: Vec::new(),
+        moves: [&gone, &alone, &third[1], &third[2]].map(|append| append.row.clone()).into(),
+        departing: vec![Departing {
+            customer: with,
+            closed: gone.row.clone(),
+            served_by: Some(jid(alice)),
+        }],
+    };
+    assert_eq!(snapshot.recall, expected);
+    assert_eq!(snapshot.agent_messages, [gone.row.clone(), alone.row.clone()], "what was ordered");
+    // A customer leaves the lists a day after the close: who came long ago has left.
+    let later = db.store.snapshot(&link(), T0.plus(48 * 3_600_000 + 1)).await.expect("read");
+    assert_eq!(later.recall.departing, Vec::new());
+}
+
+fn without_view(append: Append) -> Append {
+    Append { view: None, ..append }
 }
 
 async fn many_open_conversations(db: &Db) {
@@ -123,4 +216,106 @@ async fn many_open_conversations(db: &Db) {
             .iter()
             .all(|(view, with)| { view.head == Seq(1) && with.conversations == 600 })
     );
+}
+
+/// A row of the desk's own that is for Alice.
+fn for_alice(pos: u64, number: u128, seq: Option<u64>, kind: RowKind) -> Append {
+    let mut append = opened(pos, number);
+    append.view = None;
+    let row = Arc::make_mut(&mut append.row);
+    row.seq = seq.map(Seq);
+    row.at = T0.plus(i64::try_from(pos).expect("small"));
+    row.kind = kind;
+    row.recipients = vec![jid("alice@example.org")];
+    append
+}
+
+async fn offers_that_stand(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let offered = |pos, number| {
+        with_view(for_alice(pos, number, None, RowKind::Offered), number, |view| {
+            view.state =
+                State::Offered { agents: vec![jid("alice@example.org")], until: T0.plus(30_000) };
+        })
+    };
+    let batch = [opened(1, 1), opened(2, 2), offered(3, 1), offered(4, 2), offered(5, 1)];
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+    let taken = with_view(answered(6, 2, 1, None), 2, |view| {
+        view.state = State::Active { agent: jid("alice@example.org") };
+    });
+    db.store.append(&link(), epoch, &[taken]).await.expect("stored");
+    let snapshot = db.store.snapshot(&link(), T0).await.expect("read");
+    assert_eq!(snapshot.offers, [(conversation_id(1), Pos(5), T0.plus(5))]);
+}
+
+async fn closed_and_not_confirmed(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let kind = RowKind::Closed { reason: CloseReason::Customer };
+    let closed = |pos, number, confirmed| {
+        with_view(for_alice(pos, number, Some(2), kind.clone()), number, |view| {
+            view.state = State::Closed { reason: CloseReason::Customer };
+            view.head = Seq(2);
+            view.confirmed = Seq(confirmed);
+        })
+    };
+    let mut unserved = closed(9, 3, 0);
+    Arc::make_mut(&mut unserved.row).recipients.clear();
+    let batch = [
+        opened(1, 1),
+        opened(2, 2),
+        opened(3, 3),
+        said(4, 1, 1, "one"),
+        said(5, 2, 1, "one"),
+        said(6, 3, 1, "one"),
+        closed(7, 1, 1),
+        closed(8, 2, 2),
+        unserved,
+    ];
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+    let expected = Owed {
+        view: (**batch[6].view.as_ref().expect("a view")).clone(),
+        customer: couplet::chat::model::Customer { conversations: 1, ..customer(1) },
+        close: batch[6].row.clone(),
+        messages: vec![(Pos(4), Seq(1)), (Pos(7), Seq(2))],
+    };
+    let owed = async |minutes: i64| {
+        let now = T0.plus(minutes * 60_000);
+        db.store.snapshot(&link(), now).await.expect("read").owed
+    };
+    let mut found = owed(1).await;
+    found.iter_mut().for_each(|owed| owed.view.active_at = expected.view.active_at);
+    assert_eq!(found, [expected]);
+    assert_eq!(owed(60).await.len(), 1, "the server has not accepted it yet");
+    db.store.move_cursor(&link(), epoch, Pos(7)).await.expect("moved");
+    assert_eq!(owed(1).await.len(), 1, "accepted, and not confirmed");
+    assert_eq!(owed(60).await.len(), 0, "not for ever");
+}
+
+async fn who_has_a_conversation(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let requeued =
+        RowKind::Requeued { agent: jid("alice@example.org"), reason: RequeueReason::Silent };
+    let mut told_nobody = for_alice(3, 1, None, requeued.clone());
+    Arc::make_mut(&mut told_nobody.row).recipients.clear();
+    let batch = [
+        opened(1, 1),
+        for_alice(2, 1, None, requeued),
+        told_nobody,
+        said(4, 1, 1, "one"),
+        opened(5, 2),
+        for_alice(6, 2, Some(1), RowKind::Left),
+    ];
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+    let notices = async |after, upto, limit| {
+        db.store.notices(&link(), Pos(after), Pos(upto), limit).await.expect("read")
+    };
+    let (first, second) = (batch[1].row.clone(), batch[5].row.clone());
+    let (one, two) = (customer(1).localpart, customer(2).localpart);
+    assert_eq!(
+        notices(0, 6, 10).await,
+        [(one.clone(), first.clone()), (two.clone(), second.clone())]
+    );
+    assert_eq!(notices(0, 6, 1).await, [(one.clone(), first.clone())]);
+    assert_eq!(notices(2, 6, 10).await, [(two, second)]);
+    assert_eq!(notices(0, 5, 10).await, [(one, first)]);
 }

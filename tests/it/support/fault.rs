@@ -16,19 +16,29 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::servers::Xmpp;
 
-/// A Prosody of a test's own.
-pub(crate) struct OwnProsody {
+/// An XMPP server of a test's own.
+pub(crate) struct OwnServer {
     pub(crate) xmpp: Xmpp,
+    kind: &'static str,
     folder: TempDir,
 }
 
-impl OwnProsody {
-    /// Starts one.
+impl OwnServer {
+    /// Starts a Prosody.
     pub(crate) async fn start() -> Self {
+        Self::start_a("prosody").await
+    }
+
+    /// Starts an ejabberd.
+    pub(crate) async fn ejabberd() -> Self {
+        Self::start_a("ejabberd").await
+    }
+
+    async fn start_a(kind: &'static str) -> Self {
         let folder = TempDir::new().unwrap();
-        servers_sh(&folder, &[]).await;
+        servers_sh(kind, &folder, &[]).await;
         let told = std::fs::read_to_string(folder.path().join("server.json")).unwrap();
-        Self { xmpp: serde_json::from_str(&told).unwrap(), folder }
+        Self { xmpp: serde_json::from_str(&told).unwrap(), kind, folder }
     }
 
     /// Kills it, as a power cut does.
@@ -50,11 +60,11 @@ impl OwnProsody {
     pub(crate) async fn start_again(&self) {
         let _ = std::fs::remove_file(self.pid());
         let ports = [self.xmpp.c2s, self.xmpp.component, self.xmpp.http];
-        servers_sh(&self.folder, &ports.map(|port| port.to_string())).await;
+        servers_sh(self.kind, &self.folder, &ports.map(|port| port.to_string())).await;
     }
 
     fn pid(&self) -> PathBuf {
-        self.folder.path().join("prosody.pid")
+        self.folder.path().join(format!("{}.pid", self.kind))
     }
 
     fn signal(&self, signal: &str) {
@@ -64,16 +74,16 @@ impl OwnProsody {
     }
 }
 
-impl Drop for OwnProsody {
+impl Drop for OwnServer {
     fn drop(&mut self) {
         self.kill();
     }
 }
 
-async fn servers_sh(folder: &TempDir, ports: &[String]) {
+async fn servers_sh(kind: &str, folder: &TempDir, ports: &[String]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers.sh");
     let mut command = Command::new(script);
-    command.args(["prosody", "start"]).arg(folder.path()).args(ports).stdin(Stdio::null());
+    command.args([kind, "start"]).arg(folder.path()).args(ports).stdin(Stdio::null());
     assert!(command.status().await.unwrap().success(), "the server starts");
 }
 

@@ -289,6 +289,18 @@ impl Gateway {
         Node { address, stop, running }
     }
 
+    /// The same, with a way of its own to the cache.
+    pub(crate) async fn node_by(&self, cache: SocketAddr) -> Node {
+        let config = std::fs::read_to_string(&self.config).unwrap();
+        let theirs = Url::parse(&servers().redis.url).unwrap();
+        let mut ours = theirs.clone();
+        ours.set_port(Some(cache.port())).unwrap();
+        let path = self.config.with_file_name("other.toml");
+        std::fs::write(&path, config.replace(theirs.as_str(), ours.as_str())).unwrap();
+        let (address, stop, running) = run(&path).await;
+        Node { address, stop, running }
+    }
+
     /// Stops the first node in order.
     pub(crate) async fn stop_first(&mut self) {
         self.halt().await;

@@ -28,7 +28,12 @@ pub(crate) struct Seat {
 impl Seat {
     /// Registers an account where there is none, and logs in.
     pub(crate) async fn login(server: &Xmpp, name: &str) -> Self {
-        let client = Client::login(server, name, "seat").await;
+        Self::login_as(server, name, "seat").await
+    }
+
+    /// The same with a resource of one's own.
+    pub(crate) async fn login_as(server: &Xmpp, name: &str, resource: &str) -> Self {
+        let client = Client::login(server, name, resource).await;
         let jid = client.jid.clone();
         Self { jid, confirms: true, client, kept: VecDeque::new(), numbered: 0 }
     }

@@ -8,7 +8,7 @@ use xmpp_parsers::ns;
 
 use super::*;
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, Seq, TenantKey};
-use crate::chat::model::CloseReason;
+use crate::chat::model::{CloseReason, RequeueReason};
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
 
@@ -119,6 +119,10 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         }
         other => other,
     };
+    let requeued = RowKind::Requeued {
+        agent: AgentJid::normalised("alice@example.org"),
+        reason: RequeueReason::Silent,
+    };
     let long = "https://example.com/a/very/long/path/that/does/not/fit/into/eighty/columns/at/all";
     vec![
         ("customer's words", said(customer.clone(), "Hello <you> & \"me\"\n]]>")),
@@ -130,8 +134,9 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("customer poses as the desk", said(customer.clone(), "ok\n⚙ Closed")),
         ("customer acts", said(customer.clone(), "/me waves")),
         ("another agent's words", said(bob(), "Hello\n/me waves\n⚙ x")),
-        ("joined", row_of(bob(), NOW, RowKind::Joined, None)),
-        ("left", row_of(bob(), NOW, RowKind::Left, None)),
+        ("taken", row_of(bob(), NOW, RowKind::Joined, None)),
+        ("taken back", row_of(bob(), NOW, RowKind::Left, None)),
+        ("passed on", row_of(Author::System, NOW, requeued, None)),
         (
             "closed",
             row_of(Author::System, NOW, RowKind::Closed { reason: CloseReason::Idle }, None),
@@ -146,9 +151,6 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("waiting, just come", line(waiting(None, 900, None, 1))),
         ("waiting on a long page", line(waiting(Some("Ann"), 7_260_000, Some(long), 12))),
         ("waiting with a subject", line(subject)),
-        ("taken", line(Line::TakenBy { name: "Bob".into() })),
-        ("passed on", line(Line::PassedOn)),
-        ("taken back", line(Line::TakenBack)),
         ("ended by the customer", line(Line::Closed { reason: CloseReason::Customer })),
         ("ended by the agent", line(Line::Closed { reason: CloseReason::Agent })),
         ("reopened", line(Line::Reopened)),
@@ -215,7 +217,7 @@ proptest! {
         words in any::<String>(),
         name in any::<String>(),
         other in ".{0,400}",
-        which in 0_usize..8,
+        which in 0_usize..7,
     ) {
         let author = Author::Agent { jid: AgentJid::normalised("bob@example.org"), name: name.as_str().into() };
         let pieces = vec![(Arc::from(other.as_str()), Arc::from(words.as_str()))];
@@ -229,8 +231,7 @@ proptest! {
                 conversations: 1, answers: pieces,
             }),
             5 => refused(AgentRefusal::UnknownCommand { word: words.as_str().into() }),
-            6 => to_phone(ToAgentContent::Received { stanza: words.as_str().into() }),
-            _ => line(Line::TakenBy { name: name.as_str().into() }),
+            _ => to_phone(ToAgentContent::Received { stanza: words.as_str().into() }),
         };
         let element = message(&domain(), &effect, NOW).expect("a stanza");
         let xml = String::from(&element);

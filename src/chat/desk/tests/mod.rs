@@ -1,6 +1,8 @@
 //! The desk on a stage: plays of what customers and agents see, and random histories.
 
+mod after_faults;
 mod crowd;
+mod known;
 mod plays;
 mod random;
 mod stage;

@@ -21,7 +21,7 @@ fn the_first_message_is_the_offer_and_the_answer_accepts_it() {
     assert_eq!(on.contacts("ann"), ["+ mia online"]);
 
     on.answers("ann", "mia", "Hi");
-    assert_eq!(on.heard("mia"), ["2 Ann Joined", "active with Ann", r#"3 Ann "Hi""#]);
+    assert_eq!(on.heard("mia"), ["2 Ann joined", "active with Ann", r#"3 Ann "Hi""#]);
     assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
 
     on.says("mia", "My parcel");
@@ -41,7 +41,7 @@ fn nothing_leaves_before_it_is_stored() {
     assert_eq!(on.heard("mia"), [r#"1 customer "Hello""#, "waiting 1"]);
     assert_eq!(on.heard("ann"), NOTHING);
     on.store_some(2);
-    assert_eq!(on.heard("mia"), ["2 Ann Joined", "active with Ann"]);
+    assert_eq!(on.heard("mia"), ["2 Ann joined", "active with Ann"]);
     assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
     on.store_some(1);
     assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
@@ -67,7 +67,7 @@ fn the_loser_of_a_race_hears_who_won() {
     assert_eq!(on.heard("ann"), on.heard("bob"));
     on.answers("bob", "mia", "Bob here");
     on.answers("ann", "mia", "Ann here");
-    assert_eq!(on.heard("ann"), ["mia taken by Bob", "mia refused: taken by Bob"]);
+    assert_eq!(on.heard("ann"), ["mia Bob joined", "mia refused: taken by Bob"]);
     assert_eq!(on.contacts("ann"), ["+ mia online", "- mia"]);
     assert_eq!(on.heard("bob"), [r#"mia received "Bob here""#]);
     on.orders("ann", "mia", Close);
@@ -80,10 +80,10 @@ fn one_of_many_who_leaves_is_not_asked_any_more_and_the_last_frees_the_customer(
     on.says("mia", "Hello");
     on.so_far();
     on.is("ann", Gone);
-    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.heard("ann"), ["mia passed on"]);
     assert_eq!(on.heard("bob"), NOTHING);
     on.is("bob", Gone);
-    assert_eq!(on.heard("bob"), ["mia PassedOn"]);
+    assert_eq!(on.heard("bob"), ["mia passed on"]);
     on.is("ann", Free);
     assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
 }
@@ -96,7 +96,7 @@ fn an_offer_that_runs_out_passes_to_another() {
     on.pass(29 * SECOND);
     assert_eq!(on.heard("bob"), NOTHING);
     on.pass(SECOND);
-    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.heard("ann"), ["mia passed on"]);
     assert_eq!(on.contacts("ann"), ["- mia"]);
     assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
     assert_eq!(on.heard("mia"), NOTHING, "to the customer nothing changed");
@@ -113,7 +113,7 @@ fn an_offer_stands_where_nobody_else_could_be_asked() {
     assert!(on.pending.is_empty() && on.store.head() == Pos(3), "nothing is written about it");
     on.is("bob", Free);
     on.pass(30 * SECOND);
-    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.heard("ann"), ["mia passed on"]);
     assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
 }
 
@@ -126,7 +126,7 @@ fn of_two_offers_that_run_out_at_once_only_as_many_pass_on_as_others_have_room()
     on.is("bob", Free);
     on.so_far();
     on.pass(30 * SECOND);
-    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.heard("ann"), ["mia passed on"]);
     assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
 }
 
@@ -137,7 +137,7 @@ fn a_late_answer_is_accepted_where_nobody_holds_the_conversation() {
     on.pass(30 * SECOND);
     on.so_far();
     on.answers("ann", "mia", "Sorry, here");
-    assert_eq!(on.heard("bob"), ["mia taken by Ann"]);
+    assert_eq!(on.heard("bob"), ["mia Ann joined"]);
     assert_eq!(
         on.heard("ann"),
         [r#"mia so far: customer "Hello""#, r#"mia received "Sorry, here""#]
@@ -159,7 +159,7 @@ fn a_late_answer_is_accepted_also_after_another_round_and_a_pause() {
     on.pass(2 * MINUTE);
     on.so_far();
     on.answers("bob", "mia", "Back");
-    assert_eq!(on.heard("mia"), ["2 Bob Joined", "active with Bob", r#"3 Bob "Back""#]);
+    assert_eq!(on.heard("mia"), ["2 Bob joined", "active with Bob", r#"3 Bob "Back""#]);
 }
 
 #[test]
@@ -224,13 +224,14 @@ fn a_conversation_is_taken_back_only_after_the_grace() {
     on.is("ann", Away);
     on.pass(5 * MINUTE);
     assert_eq!(on.heard("mia"), NOTHING, "she came back in time");
+    on.so_far();
 
     on.is("ann", Gone);
     on.pass(29 * SECOND);
     assert_eq!(on.heard("mia"), NOTHING);
     on.pass(SECOND);
-    assert_eq!(on.heard("mia"), ["4 Ann Left", "waiting 1"]);
-    assert_eq!(on.heard("ann"), ["mia TakenBack"]);
+    assert_eq!(on.heard("mia"), ["4 Ann left", "waiting 1"]);
+    assert_eq!(on.heard("ann"), ["mia Ann left"]);
 }
 
 #[test]
@@ -265,7 +266,7 @@ fn whoever_failed_a_customer_is_asked_again_only_when_nobody_else_came() {
     on.so_far();
     let bounced = bounce(&on);
     on.event(bounced);
-    assert_eq!(on.heard("ann"), ["mia PassedOn"]);
+    assert_eq!(on.heard("ann"), ["mia passed on"]);
     on.pass(29 * SECOND);
     assert_eq!(on.heard("ann"), NOTHING);
     on.pass(SECOND);
@@ -293,7 +294,7 @@ fn an_outage_of_the_server_takes_nobody_away() {
     assert_eq!(on.heard("mia"), NOTHING);
     on.is("bob", Free);
     on.pass(SECOND);
-    assert_eq!(on.heard("mia"), ["4 Ann Left", "waiting 1"], "the grace began with the stream");
+    assert_eq!(on.heard("mia"), ["4 Ann left", "waiting 1"], "the grace began with the stream");
 }
 
 // ---- the line ----
@@ -331,7 +332,7 @@ fn a_supervisor_may_take_one_who_waits_beyond_his_room() {
                 format!(r#"{customer} received "Sue here""#)
             ]
         );
-        assert_eq!(on.heard(customer), ["2 Sue Joined", "active with Sue", r#"3 Sue "Sue here""#]);
+        assert_eq!(on.heard(customer), ["2 Sue joined", "active with Sue", r#"3 Sue "Sue here""#]);
     }
 }
 
@@ -387,7 +388,7 @@ fn nothing_can_be_said_in_a_closed_conversation_but_it_can_be_reopened() {
     on.says("noa", "Hello");
     on.so_far();
     on.orders("ann", "mia", Reopen);
-    assert_eq!(on.heard("mia"), ["1 Ann Joined", "active with Ann"]);
+    assert_eq!(on.heard("mia"), ["1 Ann joined", "active with Ann"]);
     assert_eq!(on.heard("ann"), ["mia so far: ", "mia Reopened"]);
     on.answers("ann", "mia", "I looked it up");
     assert_eq!(on.heard("mia"), [r#"2 Ann "I looked it up""#]);
@@ -545,15 +546,13 @@ fn the_next_agent_confirms_anew_and_no_tick_goes_back() {
     on.so_far();
     on.received("ann", "mia", "three");
     assert_eq!(on.heard("mia"), NOTHING, "what ann's client says does not count any more");
-    on.event(Event::LinkUp);
+    on.reconnects(&["bob"]);
     assert_eq!(
         on.heard("bob"),
-        [r#"mia so far: customer "one", customer "two", customer "three""#],
-        "bob's client has confirmed nothing yet"
+        [r#"mia so far: customer "three""#],
+        "bob's client has confirmed nothing yet, but bob has answered"
     );
     on.received("bob", "mia", "one");
-    on.event(Event::LinkUp);
-    assert_eq!(on.heard("bob"), [r#"mia so far: customer "two", customer "three""#]);
     assert_eq!(on.heard("mia"), NOTHING);
     on.received("bob", "mia", "two");
     on.received("bob", "mia", "three");
@@ -566,10 +565,9 @@ fn one_of_many_confirms_for_himself_alone() {
     on.says("mia", "one");
     on.received("ann", "mia", "one");
     on.is("ann", Gone);
-    on.answers("bob", "mia", "Hi");
     on.so_far();
-    on.event(Event::LinkUp);
-    assert_eq!(on.heard("bob"), [r#"mia so far: customer "one""#]);
+    on.reconnects(&["bob"]);
+    assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "one""#]);
 }
 
 #[test]
@@ -629,7 +627,7 @@ fn a_repeated_stanza_is_confirmed_again_whatever_became_of_the_conversation() {
     assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
     on.crash();
     on.answers("ann", "mia", "Hi");
-    assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "Hello""#, r#"mia received "Hi""#]);
 
     on.event(Event::LinkUp);
     on.is("ann", Gone);
@@ -712,7 +710,7 @@ fn a_removed_agent_leaves_under_his_name_and_loses_his_contacts() {
     on.answers("ann", "mia", "Hi");
     on.so_far();
     on.event(Event::Settings(staff(&["bob"])));
-    assert_eq!(on.heard("mia"), ["4 Ann Left", "waiting 1"]);
+    assert_eq!(on.heard("mia"), ["4 Ann left", "waiting 1"]);
     assert_eq!(on.contacts("ann"), ["- mia", "- noa"]);
     on.is("bob", Free);
     assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello", Ann "Hi""#]);
@@ -730,7 +728,7 @@ fn an_agent_removed_while_nobody_had_the_link_holds_nothing() {
     on.store.settings[0].agents.clear();
     on.crash();
     on.event(Event::Tick);
-    assert_eq!(on.heard("mia"), ["4  Left", "waiting 1"]);
+    assert_eq!(on.heard("mia"), ["4  left", "waiting 1"]);
 }
 
 #[test]
@@ -817,7 +815,10 @@ fn a_restart_in_every_state_goes_on() {
     on.event(Event::LinkUp);
     on.so_far();
     on.answers("bob", "mia", "Bye");
-    assert_eq!(on.heard("bob"), ["mia refused: Closed"]);
+    assert_eq!(
+        on.heard("bob"),
+        [r#"mia so far: customer "Hello""#, "mia closed: Customer", "mia refused: Closed"]
+    );
     on.orders("bob", "mia", Reopen);
     assert_eq!(on.heard("bob"), ["mia so far: ", "mia Reopened"]);
 }
@@ -838,7 +839,7 @@ fn whoever_failed_a_customer_is_passed_over_across_a_restart() {
     on.pass(30 * SECOND);
     assert_eq!(on.heard("ann"), NOTHING, "she is not there");
     on.answers("ann", "mia", "Here again");
-    assert_eq!(on.heard("mia"), ["5 Ann Joined", "active with Ann", r#"6 Ann "Here again""#]);
+    assert_eq!(on.heard("mia"), ["5 Ann joined", "active with Ann", r#"6 Ann "Here again""#]);
 }
 
 #[test]
@@ -866,10 +867,84 @@ fn a_new_stream_sends_what_is_unconfirmed_once_more() {
     on.says("noa", "Hello");
     on.so_far();
     on.event(Event::LinkDown);
+    on.says("mia", "three");
     on.event(Event::LinkUp);
-    assert_eq!(on.heard("ann"), [r#"mia so far: customer "two""#]);
-    assert_eq!(on.heard("bob"), [r#"noa so far: customer "Hello""#]);
+    assert_eq!(on.heard("ann"), NOTHING, "nobody is there yet");
+    on.is("ann", Away);
+    on.is("bob", Away);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "two", customer "three""#]);
+    assert_eq!(on.heard("bob"), ["noa waits", r#"noa so far: customer "Hello""#]);
     assert_eq!(on.contacts("ann"), ["+ desk of acme", "+ mia online"]);
+}
+
+#[test]
+fn who_is_away_gets_everything_when_he_comes() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.received("ann", "mia", "one");
+    on.so_far();
+    on.is("ann", Gone);
+    on.says("mia", "two");
+    on.pass(10 * SECOND);
+    assert_eq!(on.heard("ann"), NOTHING, "servers keep what is sent to nobody, and tell nobody");
+    on.is("ann", Free);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "two""#]);
+
+    // A second client within the same moment is no reason to say it twice; a later one is.
+    on.is_at("ann", "phone", Away);
+    assert_eq!(on.heard("ann"), NOTHING);
+    on.received("ann", "mia", "two");
+    on.pass(2 * SECOND);
+    assert_eq!(on.heard("ann"), NOTHING);
+    on.says("mia", "three");
+    on.is_at("ann", "tablet", Away);
+    assert_eq!(
+        on.heard("ann"),
+        [r#"mia customer "three""#, r#"mia so far: customer "three""#],
+        "the new one may have come too late for it"
+    );
+}
+
+#[test]
+fn the_last_words_are_owed_beyond_the_close() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.received("ann", "mia", "one");
+    on.event(Event::LinkDown);
+    on.says("mia", "Bye");
+    on.ends("mia", "e1");
+    on.so_far();
+    // However long it takes, and whoever has the link then.
+    on.pass(HOUR);
+    on.crash();
+    on.event(Event::LinkUp);
+    on.is("ann", Free);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "Bye""#, "mia closed: Customer"]);
+    on.received("ann", "mia", "Bye");
+    assert_eq!(on.heard("mia"), ["delivered 4 read 0"], "ticks are for the living and the dead");
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), ["mia closed: Customer"]);
+    on.confirms_the_close("ann", "mia");
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), NOTHING);
+}
+
+#[test]
+fn what_was_sent_and_is_never_confirmed_is_owed_for_a_quarter_of_an_hour() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.says("mia", "Bye");
+    on.ends("mia", "e1");
+    on.so_far();
+    on.pass(14 * MINUTE);
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "Bye""#, "mia closed: Customer"]);
+    on.pass(MINUTE);
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), NOTHING);
 }
 
 // ---- contact lists ----

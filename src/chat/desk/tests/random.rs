@@ -8,6 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 
+use super::known::Known;
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use super::store::{acked, author};
 use crate::chat::effect::{
@@ -68,6 +69,8 @@ enum Op {
     Bounces(usize, prop::sample::Index),
     LinkDown,
     LinkUp,
+    /// A new stream after one that was cut.
+    Interrupted(i64),
     Settings(u8),
     /// So many milliseconds pass; whether the desk is woken in between.
     Waits(i64, bool),
@@ -108,7 +111,8 @@ fn op() -> impl Strategy<Value = Op> {
         12 => (agent(), 0..2usize, availability).prop_map(|(a, r, is)| Op::Is(a, r, is)),
         2 => (agent(), any_of()).prop_map(|(a, k)| Op::Bounces(a, k)),
         1 => Just(Op::LinkDown),
-        3 => Just(Op::LinkUp),
+        2 => Just(Op::LinkUp),
+        1 => (0..MINUTE).prop_map(Op::Interrupted),
         2 => (0..8u8).prop_map(Op::Settings),
         10 => (span, any::<bool>()).prop_map(|(span, woken)| Op::Waits(span, woken)),
         2 => Just(Op::Crashes),
@@ -143,6 +147,8 @@ struct Told {
     read: Seq,
     /// Those from whom it was taken.
     failed_by: BTreeSet<AgentJid>,
+    /// Those who had it when it was closed.
+    ended_for: BTreeSet<AgentJid>,
 }
 
 impl Told {
@@ -159,6 +165,8 @@ impl Told {
 struct Model {
     told: BTreeMap<ConversationId, Told>,
     texts: BTreeSet<Arc<str>>,
+    /// When an agent last lost a customer, and the last row he may have got of him by then.
+    ended: BTreeMap<(CustomerId, AgentJid), (Pos, Timestamp)>,
     last: Pos,
 }
 
@@ -183,6 +191,7 @@ impl Model {
                     delivered: Seq(0),
                     read: Seq(0),
                     failed_by: BTreeSet::new(),
+                    ended_for: BTreeSet::new(),
                 },
             );
             return;
@@ -194,7 +203,9 @@ impl Model {
             row.recipients.iter().for_each(|agent| may_be_asked(self, row.conversation, agent));
         }
         let told = self.told.get_mut(&row.conversation).expect("a conversation begins first");
-        assert_ne!(told.stand, Stand::Closed, "nothing comes after the close: {row:?}");
+        let before = told.audience();
+        let is_mark = matches!(row.kind, RowKind::Marked { .. });
+        assert!(told.stand != Stand::Closed || is_mark, "nothing comes after the close: {row:?}");
         if let Some(seq) = row.seq {
             assert_eq!(seq, told.head.next(), "seq is dense");
             told.head = seq;
@@ -235,15 +246,19 @@ impl Model {
             }
             (RowKind::Closed { .. }, _) => {
                 assert_eq!(told.audience(), recipients);
+                told.ended_for = recipients;
                 told.stand = Stand::Closed;
             }
             (RowKind::Marked { delivered, read }, Some(agent)) => {
-                assert!(told.audience().contains(&agent));
+                assert!(told.audience().contains(&agent) || told.ended_for.contains(&agent));
                 assert!(*delivered >= told.delivered && *read >= told.read, "no tick goes back");
                 assert!(read <= delivered && *delivered <= told.head);
                 (told.delivered, told.read) = (*delivered, *read);
             }
             (kind, by) => panic!("{kind:?} by {by:?}"),
+        }
+        for agent in before.difference(&told.audience()) {
+            self.ended.insert((row.customer, agent.clone()), (row.pos, row.at));
         }
     }
 
@@ -325,6 +340,20 @@ impl History {
     }
 
     fn act(&mut self, op: &Op) {
+        // Agents are heard on a stream alone.
+        let of_agents = matches!(
+            op,
+            Op::Answers(..)
+                | Op::AnswersAgain(_)
+                | Op::Orders(..)
+                | Op::Confirms(..)
+                | Op::AgentTypes(..)
+                | Op::Is(..)
+                | Op::Bounces(..)
+        );
+        if of_agents && !self.link {
+            return;
+        }
         match op {
             Op::Says(c) => {
                 let id = self.next("m");
@@ -357,16 +386,11 @@ impl History {
                 let typing = AgentContent::Typing { on: true };
                 self.on.input(AGENTS[*a], CUSTOMERS[*c], "t", typing);
             }
-            Op::Is(a, r, availability) => {
-                if self.link {
-                    self.presence(*a, *r, *availability);
-                }
-            }
+            Op::Is(a, r, availability) => self.presence(*a, *r, *availability),
             Op::Bounces(a, which) => {
                 let shown = self.shown.get(&jid(AGENTS[*a])).filter(|shown| !shown.is_empty());
                 if let Some((customer, pos)) = shown.map(|shown| *which.get(shown)) {
-                    let customer = self.on.store.customers[&customer].localpart.clone();
-                    self.on.event(Event::Bounced { agent: jid(AGENTS[*a]), customer, pos });
+                    self.bounce(jid(AGENTS[*a]), customer, pos);
                 }
             }
             Op::LinkDown => {
@@ -375,6 +399,11 @@ impl History {
                 self.on.event(Event::LinkDown);
             }
             Op::LinkUp => self.link_up(),
+            Op::Interrupted(span) => {
+                let since = self.on.now.plus(-span);
+                self.on.event(Event::Interrupted { since });
+                self.link_up();
+            }
             Op::Settings(less) => self.set(*less),
             Op::Waits(span, woken) => self.wait(*span, *woken),
             Op::Crashes => self.crash(),
@@ -385,6 +414,20 @@ impl History {
         self.link = true;
         self.present.clear();
         self.on.event(Event::LinkUp);
+    }
+
+    fn bounce(&mut self, agent: AgentJid, customer: CustomerId, pos: Pos) {
+        self.on.event(Event::Tick);
+        self.check_rows();
+        let before = self.on.desk.head();
+        let ended = self.model.ended.get(&(customer, agent.clone()));
+        let late =
+            ended.is_some_and(|(upto, at)| pos <= *upto && self.on.now.since(*at) <= 15 * MINUTE);
+        let customer = self.on.store.customers[&customer].localpart.clone();
+        self.on.event(Event::Bounced { agent, customer, pos });
+        if late {
+            assert_eq!(self.on.desk.head(), before, "a late bounce changes nothing");
+        }
     }
 
     fn presence(&mut self, a: usize, r: usize, availability: Availability) {
@@ -506,7 +549,11 @@ impl History {
 
     fn crash(&mut self) {
         self.on.left.clear();
+        let known = self.on.pending.is_empty().then(|| Known::by(&self.on.desk, self.on.now));
         self.on.crash();
+        if let Some(known) = known {
+            known.outlived(&self.on.desk, &self.on.store, self.on.now);
+        }
         (self.link, self.present) = (false, BTreeMap::new());
         self.model = Model::default();
         for row in &self.on.store.rows {
@@ -736,12 +783,15 @@ impl History {
                 self.is_stored(row);
                 assert!(row.recipients.contains(agent));
                 let place = (row.conversation, agent.clone());
-                assert!(!self.ended.contains(&place), "nothing is delivered after the close");
                 match row.kind {
                     RowKind::Closed { .. } => {
                         self.ended.insert(place);
                     }
-                    _ => self.show(agent, row),
+                    RowKind::Message { .. } => {
+                        assert!(!self.ended.contains(&place), "no word is new after the close");
+                        self.show(agent, row);
+                    }
+                    _ => {}
                 }
             }
             ToAgentContent::Line(Line::Waiting { pos, .. }) => {
@@ -761,8 +811,6 @@ impl History {
     }
 
     fn check_backlog(&mut self, backlog: &Backlog) {
-        let place = (backlog.conversation, backlog.agent.clone());
-        assert!(!self.ended.contains(&place), "nothing is delivered after the close");
         for row in self.on.read_backlog(backlog) {
             if row.author == Author::Customer {
                 self.show(&backlog.agent, &row);
@@ -770,11 +818,40 @@ impl History {
         }
     }
 
+    /// What is sent while there is no stream gets nowhere.
     fn show(&mut self, agent: &AgentJid, row: &Row) {
+        if !self.link {
+            return;
+        }
         self.shown.entry(agent.clone()).or_default().push((row.customer, row.pos));
     }
 
     // ---- how it ends ----
+
+    /// Whatever was lost on the way: who has a conversation, or had it when it was closed, has every
+    /// word of its customer, once all are there again.
+    fn check_delivered(&self) {
+        let day_ago = self.on.now.plus(-24 * HOUR);
+        for (id, told) in &self.model.told {
+            let closed =
+                self.on.store.rows.iter().find(|row| {
+                    row.conversation == *id && matches!(row.kind, RowKind::Closed { .. })
+                });
+            let agents = match (&told.stand, closed) {
+                (Stand::Held(agent), _) => BTreeSet::from([agent.clone()]),
+                (Stand::Closed, Some(row)) if row.at > day_ago => told.ended_for.clone(),
+                _ => continue,
+            };
+            // Bob is taken off the book at times: then nothing is owed to him.
+            for agent in agents.iter().filter(|agent| **agent != jid("bob")) {
+                let shown = self.shown.get(agent);
+                for row in self.on.store.messages(*id).filter(|r| r.author == Author::Customer) {
+                    let has = shown.is_some_and(|shown| shown.contains(&(told.customer, row.pos)));
+                    assert!(has, "{agent} never got {row:?} of {told:?}");
+                }
+            }
+        }
+    }
 
     /// Everything works again, everyone says again what was not acked, and all comes to an end.
     fn come_to_rest(&mut self) {
@@ -783,6 +860,9 @@ impl History {
         self.link_up();
         self.everyone_comes();
         self.take(usize::MAX);
+        self.wait(2 * SECOND, true);
+        self.take(usize::MAX);
+        self.check_delivered();
         for c in 0..CUSTOMERS.len() {
             for said in self.said[c].clone() {
                 let key = self.key(c, &said);

@@ -236,7 +236,7 @@ impl Stage {
                 fresh,
                 queue: Some(QueueKey::new(queue).unwrap()),
                 subject: None,
-                answers: Vec::new(),
+                answers: vec![("by".into(), id.into())],
             },
         );
     }
@@ -287,9 +287,21 @@ impl Stage {
 
     // ---- agents ----
 
+    /// The stream is lost and stands again, and these agents are heard of.
+    pub(super) fn reconnects(&mut self, agents: &[&str]) {
+        self.event(Event::LinkDown);
+        self.event(Event::LinkUp);
+        agents.iter().for_each(|name| self.is(name, Availability::Free));
+    }
+
     pub(super) fn is(&mut self, agent: &str, availability: Availability) {
-        let presence = Event::Presence { agent: jid(agent), resource: "desk".into(), availability };
-        self.event(presence);
+        self.is_at(agent, "desk", availability);
+    }
+
+    /// The same of one of his clients.
+    pub(super) fn is_at(&mut self, agent: &str, resource: &str, availability: Availability) {
+        let (agent, resource) = (jid(agent), resource.into());
+        self.event(Event::Presence { agent, resource, availability });
     }
 
     pub(super) fn input(&mut self, agent: &str, customer: &str, id: &str, content: AgentContent) {
@@ -311,14 +323,33 @@ impl Stage {
         self.input(agent, customer, &text.clone(), content);
     }
 
+    /// Orders something, each time in another stanza.
     pub(super) fn orders(&mut self, agent: &str, customer: &str, command: AgentCommand) {
+        let id = format!("order {}", self.fresh());
+        self.orders_as(agent, customer, &id, command);
+    }
+
+    pub(super) fn orders_as(
+        &mut self,
+        agent: &str,
+        customer: &str,
+        id: &str,
+        command: AgentCommand,
+    ) {
         let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        self.input(agent, customer, "order", AgentContent::Command { command, fresh });
+        self.input(agent, customer, id, AgentContent::Command { command, fresh });
     }
 
     /// His client has received the customer's message with this text.
     pub(super) fn received(&mut self, agent: &str, customer: &str, text: &str) {
         let pos = self.pos(text);
+        self.input(agent, customer, "r", AgentContent::Received { pos });
+    }
+
+    /// His client has received the last line of the last conversation that was closed.
+    pub(super) fn confirms_the_close(&mut self, agent: &str, customer: &str) {
+        let closed = |row: &&Arc<Row>| matches!(row.kind, RowKind::Closed { .. });
+        let pos = self.store.rows.iter().rev().find(closed).unwrap().pos;
         self.input(agent, customer, "r", AgentContent::Received { pos });
     }
 
@@ -413,6 +444,9 @@ fn row_line(row: &Row) -> String {
     match &row.kind {
         RowKind::Message { text, .. } => format!("{who} {text:?}"),
         RowKind::Closed { reason } => format!("closed: {reason:?}"),
+        RowKind::Requeued { .. } => "passed on".to_owned(),
+        RowKind::Joined => format!("{who} joined"),
+        RowKind::Left => format!("{who} left"),
         kind => format!("{who} {kind:?}"),
     }
 }
@@ -452,7 +486,6 @@ fn stanza_line(stanza: &ToAgent) -> String {
     let what = match &stanza.content {
         ToAgentContent::Row { row, .. } => row_line(row),
         ToAgentContent::Line(Line::Waiting { .. }) => "waits".to_owned(),
-        ToAgentContent::Line(Line::TakenBy { name }) => format!("taken by {name}"),
         ToAgentContent::Line(line) => format!("{line:?}"),
         ToAgentContent::Typing { on } => format!("types: {on}"),
         ToAgentContent::Received { stanza } => format!("received {stanza:?}"),

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::stage::HOUR;
 use crate::chat::event::Loaded;
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
 };
 use crate::chat::model::{
-    Acked, Append, Author, CommandKey, Conversation, Customer, Row, RowKind, Snapshot,
-    TenantSettings,
+    Acked, Append, Author, CommandKey, Conversation, Customer, Departing, Owed, Recall, Row,
+    RowKind, Snapshot, State, TenantSettings,
 };
 use crate::chat::repeats::STANZA_MS;
 
@@ -20,6 +21,8 @@ pub(super) struct Store {
     pub(super) views: BTreeMap<ConversationId, Conversation>,
     pub(super) customers: BTreeMap<CustomerId, Customer>,
     pub(super) settings: Vec<TenantSettings>,
+    /// What the server has accepted.
+    pub(super) cursor: Pos,
     commands: HashMap<SessionId, Vec<(CommandKey, Pos)>>,
     words: HashMap<ConversationId, Vec<Arc<Row>>>,
 }
@@ -101,8 +104,21 @@ impl Store {
         let open = self.views.values().filter(|view| view.is_open());
         let is_open = |row: &Row| self.views.get(&row.conversation).is_some_and(|v| v.is_open());
         let words = self.rows.iter().filter(|row| matches!(row.kind, RowKind::Message { .. }));
+        let offered = |row: &&Arc<Row>| {
+            let view = &self.views[&row.conversation];
+            row.kind == RowKind::Offered && matches!(view.state, State::Offered { .. })
+        };
+        let offers: BTreeMap<_, _> = self
+            .rows
+            .iter()
+            .filter(offered)
+            .map(|row| (row.conversation, (row.pos, row.at)))
+            .collect();
         Snapshot {
             head: self.head(),
+            cursor: self.cursor,
+            offers: offers.into_iter().map(|(id, (pos, at))| (id, pos, at)).collect(),
+            owed: self.rows.iter().filter_map(|row| self.owed(now, row)).collect(),
             tenants: self.settings.clone(),
             conversations: open
                 .map(|view| (view.clone(), self.customers[&view.customer].clone()))
@@ -112,11 +128,81 @@ impl Store {
                 .filter(|row| row.author == Author::Customer && is_open(row))
                 .map(|row| (row.conversation, row.pos, row.seq.unwrap()))
                 .collect(),
-            agent_messages: words
+            agent_messages: self
+                .rows
+                .iter()
                 .filter(|row| row.stanza.is_some() && now.since(row.at) <= STANZA_MS)
                 .cloned()
                 .collect(),
+            recall: self.recall(now),
         }
+    }
+
+    fn recall(&self, now: Timestamp) -> Recall {
+        let open = || self.views.values().filter(|view| view.is_open());
+        let held = |id: ConversationId| {
+            let joined = |row: &&Arc<Row>| row.conversation == id && row.kind == RowKind::Joined;
+            self.rows.iter().rev().find(joined).and_then(author)
+        };
+        let answers = |row: &Arc<Row>| match &row.kind {
+            RowKind::Opened { answers } if !answers.is_empty() => {
+                Some((row.conversation, answers.clone()))
+            }
+            _ => None,
+        };
+        let of_open = |(id, _): &(ConversationId, _)| self.views[id].is_open();
+        let moves = |row: &&Arc<Row>| {
+            matches!(
+                row.kind,
+                RowKind::Offered
+                    | RowKind::Joined
+                    | RowKind::Requeued { .. }
+                    | RowKind::Closed { .. }
+            )
+        };
+        let departing = |row: &&Arc<Row>| {
+            matches!(row.kind, RowKind::Closed { .. })
+                && !row.recipients.is_empty()
+                && now.since(self.views[&row.conversation].opened_at) <= 48 * HOUR
+        };
+        Recall {
+            answers: self.rows.iter().filter_map(answers).filter(of_open).collect(),
+            served: open().filter_map(|view| Some((view.id, held(view.id)?))).collect(),
+            moves: self.rows.iter().filter(moves).cloned().collect(),
+            departing: self
+                .rows
+                .iter()
+                .filter(departing)
+                .map(|row| Departing {
+                    customer: self.customers[&row.customer].clone(),
+                    closed: row.clone(),
+                    served_by: held(row.conversation),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Store {
+    /// A row that closed a conversation of which the end is not confirmed.
+    fn owed(&self, now: Timestamp, close: &Arc<Row>) -> Option<Owed> {
+        let view = self.views.get(&close.conversation)?;
+        let late = now.since(close.at) <= STANZA_MS || close.pos > self.cursor;
+        let is_owed = matches!(close.kind, RowKind::Closed { .. })
+            && !close.recipients.is_empty()
+            && Some(view.confirmed) < close.seq
+            && late;
+        is_owed.then(|| Owed {
+            view: view.clone(),
+            customer: self.customers[&view.customer].clone(),
+            close: close.clone(),
+            messages: self
+                .messages(view.id)
+                .filter(|row| row.author == Author::Customer)
+                .chain([close])
+                .map(|row| (row.pos, row.seq.unwrap()))
+                .collect(),
+        })
     }
 }
 

@@ -1,0 +1,273 @@
+//! What agents are owed, and saying it again.
+//!
+//! Nobody acknowledges what is sent to an agent but his own client, by its receipts (XEP-0184). So
+//! nothing is sent to an agent who is not there, and when a client of his comes, all that is not
+//! confirmed in what he holds is sent to him (again), under the same stanza ids.
+//!
+//! Invariants: what a customer said goes to whoever has the conversation until a client of his has
+//! confirmed it, also after the close; what is sent again was said before the close.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Desk;
+use super::timer::Timer;
+use crate::chat::conversation::{Case, Moved};
+use crate::chat::effect::{Backlog, CustomerNotice, Effect, ToAgentContent};
+use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, Timestamp};
+use crate::chat::model::{Owed as Stored, Row, RowKind, State};
+use crate::chat::presence::Clients;
+
+/// Clients of an agent that come within so many milliseconds count as having come at once.
+const TOGETHER_MS: i64 = 1_000;
+/// How long a closed conversation that was sent waits to be confirmed, in milliseconds: the rest of
+/// the agents' clients never confirm anything.
+const SENT_MS: i64 = 15 * 60_000;
+/// How long one that could not be sent is kept, in milliseconds.
+const KEPT_MS: i64 = 24 * 60 * 60_000;
+
+/// A closed conversation of which the last words are not confirmed.
+#[derive(Debug)]
+pub(super) struct Owed {
+    /// As it was closed.
+    pub(super) case: Case,
+    /// To whom.
+    agents: Vec<AgentJid>,
+    close: Arc<Row>,
+    /// Whether all of it was sent to an agent who was there.
+    sent: bool,
+}
+
+impl Desk {
+    pub(super) fn is_here(&self, agent: &AgentJid) -> bool {
+        self.clients.get(agent).is_some_and(Clients::is_here)
+    }
+
+    /// Sends a row to those of its agents who are there; the others get it when they come.
+    pub(super) fn deliver(
+        &mut self,
+        id: ConversationId,
+        agents: &[AgentJid],
+        row: &Arc<Row>,
+        name: Option<&Arc<str>>,
+    ) {
+        for agent in agents {
+            if self.is_here(agent) {
+                let content = ToAgentContent::Row { row: row.clone(), name: name.cloned() };
+                self.send(id, agent, content);
+            }
+        }
+    }
+
+    /// A client of the agent has come.
+    pub(super) fn arrived(&mut self, now: Timestamp, agent: &AgentJid) {
+        if let Some(clients) = self.clients.get(agent) {
+            let at = now.max(clients.sent_again_until);
+            self.timers.arm(at, Timer::SendAgain(agent.clone()));
+        }
+    }
+
+    /// Sends the agent what he has and has not confirmed.
+    pub(super) fn send_again(&mut self, now: Timestamp, agent: &AgentJid) {
+        match self.clients.get_mut(agent) {
+            Some(clients) if clients.is_here() && clients.sent_again_until <= now => {
+                clients.sent_again_until = now.plus(TOGETHER_MS);
+            }
+            _ => return,
+        }
+        let mut owed: Vec<(Pos, ConversationId)> = self
+            .owed
+            .iter()
+            .filter(|(_, owed)| owed.agents.contains(agent))
+            .map(|(id, owed)| (owed.close.pos, *id))
+            .collect();
+        owed.sort_unstable();
+        for (_, id) in owed {
+            self.send_close_again(id, agent);
+        }
+        let tenants: Vec<_> = self.tenants_of(agent).cloned().collect();
+        for tenant in tenants {
+            for id in self.held_by(&tenant, agent) {
+                self.send_case_again(now, id, agent);
+            }
+        }
+    }
+
+    fn send_case_again(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
+        let Some(case) = self.cases.get(&id) else { return };
+        let customer = case.view.customer;
+        match &case.view.state {
+            State::Active { .. } if case.is_unconfirmed() => {
+                self.add_contact(customer, agent);
+                self.backlog_of_unconfirmed(id, agent);
+            }
+            // In a client of another's it may be confirmed.
+            State::Offered { agents, .. } if case.is_unconfirmed() || agents.len() > 1 => {
+                self.propose(now, id, agent);
+            }
+            State::Active { .. } => self.add_contact(customer, agent),
+            _ => {}
+        }
+    }
+
+    fn backlog_of_unconfirmed(&mut self, id: ConversationId, agent: &AgentJid) {
+        let Some(case) = self.any_case(id) else { return };
+        let Some(visitor) = self.visitors.get(&case.view.customer) else { return };
+        let backlog = Backlog {
+            agent: agent.clone(),
+            from: visitor.customer.localpart.clone(),
+            name: visitor.customer.name.clone(),
+            conversation: id,
+            after: case.confirmed_pos(),
+            upto: self.gate.head(),
+            unconfirmed_above: Some(case.taken_in()),
+        };
+        self.gate.emit(Effect::Backlog(backlog));
+    }
+
+    // ---- closed conversations ----
+
+    /// The conversation is closed; its agents' clients are still to confirm the rest of it.
+    pub(super) fn owe(
+        &mut self,
+        now: Timestamp,
+        case: Case,
+        agents: Vec<AgentJid>,
+        close: Arc<Row>,
+    ) {
+        if agents.is_empty() {
+            return;
+        }
+        let id = case.view.id;
+        let sent = agents.iter().all(|agent| self.is_here(agent));
+        if let Some(visitor) = self.visitors.get_mut(&case.view.customer) {
+            visitor.owed.insert(id);
+        }
+        self.owed.insert(id, Owed { case, agents, close, sent });
+        self.timers.arm(now.plus(SENT_MS), Timer::Owed(id));
+    }
+
+    /// As [`owe`](Self::owe), after a restart; what the server had accepted counts as sent.
+    pub(super) fn owe_again(&mut self, now: Timestamp, stored: Stored, cursor: Pos) {
+        let Stored { view, customer, close, messages } = stored;
+        let id = customer.id;
+        let agents = close.recipients.clone();
+        let visitor = self.visitor(customer);
+        visitor.contacts.extend(agents.iter().cloned());
+        visitor.ended = close.seq.map(|seq| (close.conversation, seq, close.at));
+        let mut case = Case::new(view);
+        for (pos, seq) in messages {
+            case.owe_confirmation(pos, seq);
+        }
+        let sent = close.pos <= cursor;
+        self.owe(now, case, agents, close.clone());
+        if let Some(owed) = self.owed.get_mut(&close.conversation) {
+            owed.sent = sent;
+        }
+        self.part(now, id);
+    }
+
+    fn send_close_again(&mut self, id: ConversationId, agent: &AgentJid) {
+        let Some(owed) = self.owed.get_mut(&id) else { return };
+        owed.sent = true;
+        let close = owed.close.clone();
+        if owed.case.unconfirmed_before(close.pos) {
+            self.backlog_of_unconfirmed(id, agent);
+        }
+        self.send(id, agent, ToAgentContent::Row { row: close, name: None });
+    }
+
+    /// Whether it has waited long enough.
+    pub(super) fn forget_owed(&mut self, now: Timestamp, id: ConversationId) {
+        let Some(owed) = self.owed.get(&id) else { return };
+        if owed.sent || now.since(owed.close.at) >= KEPT_MS {
+            self.settle(id);
+        } else {
+            self.timers.arm(now.plus(SENT_MS), Timer::Owed(id));
+        }
+    }
+
+    /// Nothing more is owed of a closed conversation.
+    pub(super) fn settle(&mut self, id: ConversationId) {
+        if let Some(owed) = self.owed.remove(&id)
+            && let Some(visitor) = self.visitors.get_mut(&owed.case.view.customer)
+        {
+            visitor.owed.remove(&id);
+        }
+    }
+
+    /// The agent serves nobody any more: nothing is owed to him.
+    pub(super) fn owe_nothing_to(&mut self, agent: &AgentJid) {
+        let mut settled = BTreeSet::new();
+        for (id, owed) in &mut self.owed {
+            owed.agents.retain(|other| other != agent);
+            if owed.agents.is_empty() {
+                settled.insert(*id);
+            }
+        }
+        settled.into_iter().for_each(|id| self.settle(id));
+    }
+
+    /// An open conversation, or a closed one that is still owed.
+    pub(super) fn any_case(&self, id: ConversationId) -> Option<&Case> {
+        self.cases.get(&id).or_else(|| self.owed.get(&id).map(|owed| &owed.case))
+    }
+
+    pub(super) fn any_case_mut(&mut self, id: ConversationId) -> Option<&mut Case> {
+        match self.cases.get_mut(&id) {
+            Some(case) => Some(case),
+            None => self.owed.get_mut(&id).map(|owed| &mut owed.case),
+        }
+    }
+
+    // ---- what agents' clients confirm ----
+
+    /// A client of the agent has confirmed the message made of a row.
+    pub(super) fn confirmed(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        agent: &AgentJid,
+        pos: Pos,
+        mark: impl FnOnce(&mut Case) -> Moved,
+    ) {
+        let Some(id) = self.conversation_of(customer, agent, pos) else { return };
+        let Some(case) = self.any_case_mut(id) else { return };
+        let moved = mark(case);
+        let (tenant, delivered, read) =
+            (case.view.tenant.clone(), case.view.delivered, case.view.read);
+        let is_settled = !case.view.is_open() && !case.is_unconfirmed();
+        if moved == Moved::Nothing {
+            return;
+        }
+        let author = self.author(&tenant, agent);
+        let kind = RowKind::Marked { delivered, read };
+        self.append(now, id, super::NewRow::hidden(author, kind).with_view());
+        if moved == Moved::Ticks {
+            let notice = CustomerNotice::Receipt { conversation: id, delivered, read };
+            self.notify(&tenant, customer, notice);
+        }
+        if is_settled {
+            self.settle(id);
+        }
+    }
+
+    /// The conversation with the customer that this row is of, where it concerns the agent: one of
+    /// the closed ones that are owed to him, else the open one.
+    fn conversation_of(
+        &self,
+        customer: CustomerId,
+        agent: &AgentJid,
+        pos: Pos,
+    ) -> Option<ConversationId> {
+        let visitor = self.visitors.get(&customer)?;
+        let closed = visitor.owed.iter().filter_map(|id| Some((*id, self.owed.get(id)?)));
+        let of_it = closed
+            .filter(|(_, owed)| pos <= owed.close.pos && owed.agents.contains(agent))
+            .min_by_key(|(_, owed)| owed.close.pos);
+        match of_it {
+            Some((id, _)) => Some(id),
+            None => visitor.open.filter(|id| self.cases.get(id).is_some_and(|c| c.reaches(agent))),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a restored desk knows besides the open conversations.
+//!
+//! Invariant: nothing here decides who holds what; it only lets the desk go on as if nothing had
+//! happened: what customers filled in, whose turn it is, who failed whom, which errors come late,
+//! and who is still to leave the contact lists.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::timer::Timer;
+use super::{Desk, contact};
+use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
+use crate::chat::model::{Conversation, Customer, Departing, Recall, Row, RowKind, State};
+
+/// Nobody leaves the contact lists before the stream had time to stand, in milliseconds.
+const SETTLES_MS: i64 = 60_000;
+
+impl Desk {
+    /// Takes in what the store recalls, once the open conversations are there.
+    pub(super) fn recall(&mut self, now: Timestamp, recall: Recall) {
+        for (id, answers) in recall.answers {
+            if let Some(case) = self.cases.get_mut(&id) {
+                case.answers.extend(answers);
+            }
+        }
+        for (id, agent) in recall.served {
+            let customer = self.cases.get(&id).map(|case| case.view.customer);
+            if let Some(visitor) = customer.and_then(|id| self.visitors.get_mut(&id)) {
+                visitor.last_agent.get_or_insert(agent);
+            }
+        }
+        self.replay(now, &recall.moves);
+        for departing in recall.departing {
+            self.departing(now, departing);
+        }
+    }
+
+    /// Goes through the rows by which conversations changed hands.
+    fn replay(&mut self, now: Timestamp, moves: &[Arc<Row>]) {
+        let mut failed: BTreeMap<ConversationId, Vec<AgentJid>> = BTreeMap::new();
+        for row in moves {
+            let at = row.at.min(now);
+            match &row.kind {
+                RowKind::Offered => {
+                    for agent in &row.recipients {
+                        let key = (row.tenant.clone(), agent.clone());
+                        if self.agent_of(&row.tenant, agent).is_some() {
+                            self.work.entry(key).or_default().asked_at = at;
+                        }
+                    }
+                    failed.remove(&row.conversation);
+                }
+                RowKind::Joined => {
+                    for loser in &row.recipients {
+                        self.ended.insert(at, row.customer, loser, row.pos);
+                    }
+                    failed.remove(&row.conversation);
+                }
+                RowKind::Requeued { agent, .. } => {
+                    self.ended.insert(at, row.customer, agent, row.pos);
+                    failed.entry(row.conversation).or_default().push(agent.clone());
+                }
+                RowKind::Closed { .. } => {
+                    for agent in &row.recipients {
+                        self.ended.insert(at, row.customer, agent, row.pos);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (id, agents) in failed {
+            if let Some(case) = self.cases.get_mut(&id)
+                && case.view.state == State::Waiting
+            {
+                for agent in agents {
+                    super::lifecycle::remember(&mut case.shunned, &agent);
+                }
+            }
+        }
+    }
+
+    /// A customer who is to leave the contact lists a day after the close.
+    fn departing(&mut self, now: Timestamp, departing: Departing) {
+        let Departing { customer, closed, served_by } = departing;
+        let serves = |agent: &&AgentJid| self.agent_of(&customer.tenant, agent).is_some();
+        let lists: Vec<AgentJid> = closed.recipients.iter().filter(serves).cloned().collect();
+        let Customer { id, .. } = customer;
+        let visitor = self.visitor(customer);
+        visitor.contacts.extend(lists);
+        visitor.last_agent = visitor.last_agent.take().or(served_by);
+        if visitor.open.is_none() {
+            let at = closed.at.min(now).plus(contact::STAYS_MS).max(now.plus(SETTLES_MS));
+            visitor.leaves_at = Some(at);
+            self.timers.arm(at, Timer::Leave(id));
+        }
+    }
+}
+
+/// Moments that lie ahead, since the clock was set back, become the present: no offer stands and
+/// no silence lasts for as long as the step was. Those in line keep their order, behind all who
+/// came before the step and before all who come now.
+pub(super) fn not_ahead(now: Timestamp, conversations: &mut [(Conversation, Customer)]) {
+    let mut ahead: Vec<&mut Conversation> = Vec::new();
+    for (view, _) in conversations {
+        view.active_at = view.active_at.min(now);
+        if view.waiting_since > now {
+            ahead.push(view);
+        }
+    }
+    ahead.sort_by_key(|view| (view.waiting_since, view.id));
+    for (behind, view) in ahead.into_iter().rev().enumerate() {
+        view.waiting_since = now.plus(-i64::try_from(behind).unwrap_or(i64::MAX));
+    }
+}

@@ -1,0 +1,149 @@
+//! Closed conversations whose end no client of their agents has confirmed, and what agents were
+//! told besides words: what a stream's loss may have swallowed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+
+use super::convert::{CLOSED, CUSTOMER, JOINED, LEFT, MESSAGE, REQUEUED, int, nat, row_from};
+use super::entity::{conversation, customer, log};
+use super::error::{corrupt, unavailable};
+use super::{sql, transcripts};
+use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
+use crate::chat::model::{Owed, Row};
+use crate::ports::store::StoreError;
+
+/// How far back the end of a conversation that the server has accepted is looked for, in
+/// milliseconds.
+const ACCEPTED: i64 = 15 * 60 * 1000;
+
+/// Conversations in one question.
+const TOGETHER: usize = 256;
+
+/// See [`Snapshot::owed`](crate::chat::model::Snapshot::owed).
+pub(super) async fn owed(
+    connection: &impl ConnectionTrait,
+    link: i32,
+    cursor: Pos,
+    now: Timestamp,
+) -> Result<Vec<Owed>, StoreError> {
+    let mut closes = BTreeMap::new();
+    let late =
+        [log::Column::At.gte(now.0.saturating_sub(ACCEPTED)), log::Column::Pos.gt(int(cursor.0)?)];
+    for late in late {
+        let found = log::Entity::find()
+            .join(
+                JoinType::InnerJoin,
+                log::Entity::belongs_to(conversation::Entity)
+                    .from(log::Column::Conversation)
+                    .to(conversation::Column::Id)
+                    .into(),
+            )
+            .filter(log::Column::Link.eq(link))
+            .filter(late)
+            .filter(log::Column::Kind.eq(CLOSED))
+            .filter(log::Column::Recipients.is_not_null())
+            .filter(
+                Expr::col((conversation::Entity, conversation::Column::Confirmed))
+                    .lt(Expr::col((log::Entity, log::Column::Seq))),
+            )
+            .all(connection)
+            .await
+            .map_err(unavailable)?;
+        for model in found {
+            closes.insert(model.pos, Arc::new(row_from(model)?));
+        }
+    }
+    let closes: Vec<Arc<Row>> = closes.into_values().collect();
+    let mut owed = Vec::with_capacity(closes.len());
+    for chunk in closes.chunks(TOGETHER) {
+        owed.extend(complete(connection, chunk).await?);
+    }
+    Ok(owed)
+}
+
+async fn complete(
+    connection: &impl ConnectionTrait,
+    closes: &[Arc<Row>],
+) -> Result<Vec<Owed>, StoreError> {
+    let ids = || sql::padded(closes.iter().map(|close| close.conversation.0).collect());
+    let query = conversation::Entity::find().filter(conversation::Column::Id.is_in(ids()));
+    let mut views: HashMap<_, _> = transcripts::with_customers(connection, query)
+        .await?
+        .into_iter()
+        .map(|(view, customer)| (view.id, (view, customer)))
+        .collect();
+    let said: Vec<(uuid::Uuid, i64, Option<i64>)> = log::Entity::find()
+        .select_only()
+        .columns([log::Column::Conversation, log::Column::Pos, log::Column::Seq])
+        .filter(log::Column::Conversation.is_in(ids()))
+        .filter(log::Column::Author.eq(CUSTOMER))
+        .filter(log::Column::Kind.eq(MESSAGE))
+        .order_by_asc(log::Column::Pos)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(unavailable)?;
+    let mut messages: HashMap<ConversationId, Vec<(Pos, Seq)>> = HashMap::new();
+    for (conversation, pos, seq) in said {
+        let seq = seq.ok_or_else(|| corrupt("a message without seq", pos))?;
+        let messages = messages.entry(ConversationId(conversation)).or_default();
+        messages.push((Pos(nat(pos)?), Seq(nat(seq)?)));
+    }
+    let owed = closes.iter().filter_map(|close| {
+        let (view, customer) = views.remove(&close.conversation)?;
+        let mut messages = messages.remove(&close.conversation).unwrap_or_default();
+        messages.push((close.pos, close.seq?));
+        Some(Owed { view, customer, close: close.clone(), messages })
+    });
+    Ok(owed.collect())
+}
+
+/// See [`Log::notices`](crate::ports::store::Log::notices).
+pub(super) async fn notices(
+    connection: &impl ConnectionTrait,
+    link: i32,
+    (after, upto): (Pos, Pos),
+    limit: u32,
+) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError> {
+    let (after, upto) = (int(after.0).unwrap_or(i64::MAX), int(upto.0).unwrap_or(i64::MAX));
+    let told = Condition::any()
+        .add(log::Column::Kind.eq(JOINED))
+        .add(log::Column::Kind.eq(LEFT))
+        .add(log::Column::Kind.eq(REQUEUED));
+    let rows = log::Entity::find()
+        .filter(log::Column::Link.eq(link))
+        .filter(log::Column::Pos.gt(after))
+        .filter(log::Column::Pos.lte(upto))
+        .filter(told)
+        .filter(log::Column::Recipients.is_not_null())
+        .order_by_asc(log::Column::Pos)
+        .limit(u64::from(limit))
+        .all(connection)
+        .await
+        .map_err(unavailable)?;
+    let customers: Vec<uuid::Uuid> = rows.iter().map(|row| row.customer).collect();
+    let found: Vec<(uuid::Uuid, String)> = customer::Entity::find()
+        .select_only()
+        .columns([customer::Column::Id, customer::Column::Localpart])
+        .filter(customer::Column::Id.is_in(sql::padded(customers)))
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(unavailable)?;
+    let addresses: HashMap<uuid::Uuid, String> = found.into_iter().collect();
+    let mut notices = Vec::with_capacity(rows.len());
+    for row in rows {
+        // A customer who was removed has no chat any more.
+        let Some(address) = addresses.get(&row.customer) else { continue };
+        let localpart =
+            Localpart::new(address).map_err(|_| corrupt("the customer's address", address))?;
+        notices.push((localpart, Arc::new(row_from(row)?)));
+    }
+    Ok(notices)
+}

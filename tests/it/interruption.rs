@@ -1,0 +1,200 @@
+//! What an agent is told after an unclean stop, and which errors and orders do not count twice.
+
+use std::time::Duration;
+
+use couplet::chat::ids::{LinkDomain, NodeId};
+use couplet::ports::store::{Lease, Leases as _};
+use uuid::Uuid;
+
+use crate::support::fault::OwnServer;
+use crate::support::gateway::{Gateway, Ground, Plan, Server};
+use crate::support::seat::{Seat, bare, spoken};
+
+const LINE: &str = "The connection was interrupted from ";
+
+/// Waits until the desk knows that the agent is here: all it would tell him has come by then.
+async fn all_that_came(gateway: &Gateway, seat: &mut Seat, name: &str) -> Vec<String> {
+    gateway.until_status(seat, &format!("{name}: available")).await;
+    seat.so_far().await.iter().filter_map(spoken).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_prosody() {
+    a_killed_server(OwnServer::start().await, "c").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_ejabberd() {
+    a_killed_server(OwnServer::ejabberd().await, "u").await;
+}
+
+async fn a_killed_server(own: OwnServer, kind: &str) {
+    let plan = Plan::on(own.xmpp.clone(), kind, Ground::Embedded, "").await;
+    let names = ["alice", "bob"].map(|name| plan.account(name));
+    for (account, name) in names.iter().zip(["alice", "bob"]) {
+        plan.employ(&format!("{account}@{}", own.xmpp.host), name).await;
+    }
+    let mut gateway = plan.open().await;
+    let mut alice = Seat::login(&own.xmpp, &names[0]).await;
+    alice.show("").await;
+    let mut ann = gateway.customer().await;
+    ann.acked("m1", "Is anyone in?").await;
+    let chat = alice.accept(&mut ann, "Is anyone in?").await;
+    let last = alice.say(&chat, "One moment.").await;
+    alice.receipt_for(&last).await;
+
+    own.kill();
+    gateway.until_ready(false).await;
+    own.start_again().await;
+    gateway.until_ready(true).await;
+    let mut alice = Seat::login(&own.xmpp, &names[0]).await;
+    let mut bob = Seat::login(&own.xmpp, &names[1]).await;
+    for seat in [&mut alice, &mut bob] {
+        seat.show("").await;
+        // An ejabberd that is killed forgets what was subscribed to in the seconds before.
+        seat.write(&format!("<presence to='{}'/>", gateway.desk())).await;
+    }
+    // What is stored is confirmed again, before the line: what has no receipt now is not stored.
+    let line = alice.hears_of(LINE).await;
+    assert_eq!(bare(&line), gateway.desk());
+    let text = spoken(&line).unwrap();
+    assert!(text.contains(" UTC (") && text.ends_with("please say it again."), "{text}");
+    alice.receipt_for(&last).await;
+    let told = all_that_came(&gateway, &mut bob, "Bob").await;
+    assert!(!told.iter().any(|text| text.contains(LINE)), "he has no chat: {told:?}");
+
+    // Told once, and not at all after an orderly stop.
+    alice.show("away").await;
+    drop(ann);
+    gateway.restart().await;
+    alice.show("").await;
+    alice.write(&format!("<presence to='{}'/>", gateway.desk())).await;
+    let told = all_that_came(&gateway, &mut alice, "Alice").await;
+    assert!(!told.iter().any(|text| text.contains(LINE)), "{told:?}");
+    gateway.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_nobody_gave_up_prosody() {
+    a_lease_that_nobody_gave_up(Server::Prosody).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_nobody_gave_up_ejabberd() {
+    a_lease_that_nobody_gave_up(Server::Ejabberd).await;
+}
+
+async fn a_lease_that_nobody_gave_up(server: Server) {
+    let plan = Gateway::plan(server, Ground::Full, "").await;
+    let mut alice = plan.seat("alice").await;
+    let mut gateway = plan.open().await;
+    let mut ann = gateway.customer().await;
+    ann.acked("m1", "Is anyone in?").await;
+    alice.accept(&mut ann, "Is anyone in?").await;
+    drop(ann);
+    gateway.stop_first().await;
+
+    // A node takes the link and dies with it. The next one has to wait until the lease runs out.
+    let link = LinkDomain::new(&gateway.domain).unwrap();
+    let dead = NodeId(Uuid::from_u128(7));
+    let lease = gateway.db.store.acquire(&link, dead, Duration::from_secs(5)).await.unwrap();
+    assert!(matches!(lease, Lease::Granted { silent: None, .. }), "given up: {lease:?}");
+    let node = gateway.node().await;
+    let line = alice.hears_of(LINE).await;
+    assert_eq!(bare(&line), gateway.desk());
+    let text = spoken(&line).unwrap();
+    let seconds: u32 = text.split_once('(').unwrap().1.split(' ').next().unwrap().parse().unwrap();
+    assert!((5..=15).contains(&seconds), "{text}");
+    node.end().await;
+    gateway.end().await;
+}
+
+/// What a server writes when it gives a message back. Anybody may write it for himself.
+async fn give_back(seat: &mut Seat, chat: &str, id: &str) {
+    let error = "<error type='cancel'>\
+                 <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    seat.write(&format!("<message type='error' id='{id}' to='{chat}'>{error}</message>")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_that_come_late() {
+    let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
+    let mut alice = plan.seat("alice").await;
+    let mut bob = plan.seat_of("acme", "bob", |bob| bob.capacity = 1).await;
+    bob.show("dnd").await;
+    alice.confirms = false;
+    let gateway = plan.open().await;
+    let mut ann = gateway.customer().await;
+    ann.acked("m1", "Is anyone in?").await;
+    let offer = alice.hears_of("is waiting").await;
+    let head = offer.attr("id").unwrap().to_owned();
+    let first = alice.hears("Is anyone in?").await;
+    let (chat, first) = (bare(&first).to_owned(), first.attr("id").unwrap().to_owned());
+    alice.say(&chat, "I am.").await;
+    ann.find(|frame| frame["state"] == "active").await;
+
+    // Another's error counts for himself alone.
+    give_back(&mut bob, &chat, &first).await;
+    alice.say(&chat, "How can I help?").await;
+    let entry = ann
+        .find(|frame| {
+            frame["kind"] != "message" && frame["type"] == "entry"
+                || frame["text"] == "How can I help?"
+        })
+        .await;
+    assert_eq!(entry["text"], "How can I help?", "{entry}");
+
+    // Her own takes the customer away; she answers late and has him again.
+    give_back(&mut alice, &chat, &first).await;
+    ann.find(|frame| frame["kind"] == "left").await;
+    alice.hears_of("Taken back").await;
+    alice.say(&chat, "Sorry, here I am.").await;
+    ann.find(|frame| frame["state"] == "active").await;
+
+    // What was sent before comes back now: it says nothing of this assignment.
+    for id in [&head, &first, &first] {
+        give_back(&mut alice, &chat, id).await;
+    }
+    alice.say(&chat, "Where were we?").await;
+    let next =
+        ann.find(|frame| frame["type"] == "entry" && frame["text"] != "Sorry, here I am.").await;
+    assert_eq!(next["text"], "Where were we?", "{next}");
+
+    // But what was sent in it does.
+    ann.acked("m2", "At the beginning.").await;
+    let second = alice.hears("At the beginning.").await.attr("id").unwrap().to_owned();
+    give_back(&mut alice, &chat, &second).await;
+    ann.find(|frame| frame["kind"] == "left").await;
+    gateway.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_a_client_sends_again() {
+    let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
+    let mut alice = plan.seat("alice").await;
+    let mut gateway = plan.open().await;
+    let mut ann = gateway.customer().await;
+    ann.acked("m1", "Is anyone in?").await;
+    let chat = alice.accept(&mut ann, "Is anyone in?").await;
+    alice.say_as("close-1", &chat, "!close").await;
+    ann.find(|frame| frame["state"] == "closed").await;
+    alice.hears_of("is closed").await;
+    ann.acked("m2", "One more thing.").await;
+    alice.accept(&mut ann, "One more thing.").await;
+
+    // Her client was cut off and sends what it has no confirmation for, here and after a restart.
+    for restarted in [false, true] {
+        if restarted {
+            drop(ann);
+            gateway.restart().await;
+            gateway.until_status(&mut alice, "Alice: available").await;
+            ann = gateway.customer().await;
+        }
+        alice.so_far().await;
+        alice.say_as("close-1", &chat, "!close").await;
+        assert!(alice.answer_from(&chat).await.contains("The conversation is closed"));
+        gateway.until_status(&mut alice, "Alice: available, 1 of 4").await;
+    }
+    drop(ann);
+    gateway.end().await;
+}
