@@ -196,6 +196,22 @@ impl Roster {
         }
     }
 
+    /// Asks once more for agents of whom nothing has been heard: their answers may have gone to
+    /// another stream of our domain, which ejabberd has for as long as its process is frozen. Says
+    /// whether there are any.
+    pub(super) fn ask_again(
+        &mut self,
+        book: &Book,
+        heard: impl Fn(&AgentJid) -> bool,
+        out: &mut Vec<Element>,
+    ) -> bool {
+        let unheard: Vec<_> = book.pairs().filter(|(_, agent)| !heard(agent)).collect();
+        for (tenant, agent) in &unheard {
+            self.meet(tenant, agent, out);
+        }
+        !unheard.is_empty()
+    }
+
     /// A line of an agent's list is as it says here.
     pub(super) fn contact(&mut self, agent: &AgentJid, contact: Contact, out: &mut Vec<Element>) {
         match contact {

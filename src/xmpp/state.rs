@@ -35,6 +35,10 @@ const BARRIER: Duration = Duration::from_secs(90);
 /// How long an orderly close may take.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// How often, and how many times, agents are asked once more of whom nothing was heard.
+const UNHEARD: Duration = Duration::from_secs(1);
+const UNHEARD_TRIES: u32 = 5;
+
 /// How often it is said that another stream speaks for our domain.
 const CONTESTED: Duration = Duration::from_secs(5);
 
@@ -63,6 +67,8 @@ pub(super) struct State {
     pub(super) closing: Option<Instant>,
     /// Until when the server may say what it lets us do.
     settling: Option<Instant>,
+    /// When agents of whom nothing was heard are asked once more, and how often yet.
+    unheard: Option<(Instant, u32)>,
     /// How fast agents may speak.
     pub(super) pace: Pace,
     /// When another stream last showed.
@@ -83,6 +89,7 @@ impl State {
             heard: Timestamp::default(),
             closing: None,
             settling: None,
+            unheard: None,
             pace: Pace::default(),
             contested: None,
             settings: Arc::new(settings),
@@ -95,6 +102,7 @@ impl State {
         self.standing = true;
         self.heard = self.world.now();
         self.settling = Some(Instant::now() + SETTLING);
+        self.unheard = Some((Instant::now() + UNHEARD, UNHEARD_TRIES));
         self.unread.push_back(FromLink::Up);
     }
 
@@ -265,8 +273,16 @@ impl State {
     pub(super) fn next_timer(&self) -> Instant {
         let barrier = self.outbox.oldest().map(|sent| sent + BARRIER);
         let again = self.outbox.next_asking();
-        let timers =
-            [self.settling, self.closing, self.retries.next(), self.roster.next(), barrier, again];
+        let unheard = self.unheard.map(|(at, _)| at);
+        let timers = [
+            self.settling,
+            self.closing,
+            self.retries.next(),
+            self.roster.next(),
+            barrier,
+            again,
+            unheard,
+        ];
         timers.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
@@ -280,6 +296,12 @@ impl State {
             self.pass(out);
         }
         let mut out = Vec::new();
+        if let Some((_, tries)) = self.unheard.take_if(|(at, _)| *at <= now) {
+            let presences = &self.presences;
+            let heard = |agent: &AgentJid| presences.contains_key(agent);
+            let more = self.roster.ask_again(&self.book, heard, &mut out) && tries > 1;
+            self.unheard = more.then_some((now + UNHEARD, tries - 1));
+        }
         self.roster.due(now, &mut out);
         self.pass(out);
         for element in self.retries.due(now) {
