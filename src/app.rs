@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +32,9 @@ use crate::{cache, web, xmpp};
 
 /// How long customers' sockets have to close at a stop.
 const SOCKETS_GRACE: Duration = Duration::from_secs(3);
+
+/// How long the database has to close its connections.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// The real backends, as configured.
 #[derive(Debug)]
@@ -87,18 +91,27 @@ impl App {
             sockets: sockets.clone(),
         });
         tracing::info!(address = %listener.local_addr()?, "serving customers");
-        web::serve(listener, routes, stop.cancelled_owned()).await;
-
-        tracing::info!(sockets = sockets.open(), "stopping");
-        node.dismiss();
-        if !sockets.drain(SOCKETS_GRACE).await {
-            tracing::warn!(left = sockets.open(), "some sockets did not close in time");
+        // The listener, the customers and the links end beside one another: none waits for what
+        // is slow at another.
+        let serving = web::serve(listener, routes, stop.clone().cancelled_owned());
+        let dismissing = async {
+            node.dismiss().await;
+            if !sockets.drain(SOCKETS_GRACE).await {
+                tracing::warn!(left = sockets.open(), "some sockets did not close in time");
+            }
+        };
+        let giving_up = async {
+            stop.cancelled().await;
+            tracing::info!(sockets = sockets.open(), "stopping");
+            node.stop().await;
+            cut.cancel();
+            links.close();
+            links.wait().await;
+        };
+        tokio::join!(serving, dismissing, giving_up);
+        if timeout(CLOSING, store.close()).await.is_err() {
+            tracing::warn!("the database did not take its leave");
         }
-        node.stop().await;
-        cut.cancel();
-        links.close();
-        links.wait().await;
-        store.close().await;
         tracing::info!("stopped");
         Ok(())
     }
@@ -129,15 +142,19 @@ impl App {
         let stop = CancellationToken::new();
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let asked = stop.clone();
-        tokio::spawn(async move {
+        let mut asked = async || {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            asked.cancel();
-        });
-        self.run(listener, stop).await
+        };
+        let running = self.run(listener, stop.clone());
+        tokio::select! {
+            ended = running => ended,
+            () = async { asked().await; stop.cancel(); asked().await } => {
+                anyhow::bail!("asked a second time, so it ends at once; leases run out by themselves")
+            }
+        }
     }
 }
 

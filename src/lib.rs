@@ -35,6 +35,8 @@
 pub mod app;
 pub mod bridge;
 pub mod cache;
+#[cfg(feature = "chaos")]
+pub mod chaos;
 pub mod chat;
 pub mod cli;
 pub mod config;

@@ -26,15 +26,20 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     let config = Config::load(cli.config.as_deref())?;
     log(&config.log, matches!(cli.command, Command::Serve))?;
+    #[cfg(feature = "chaos")]
+    couplet::chaos::listen();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the threads cannot be started")?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let mut out = io::BufWriter::new(io::stdout());
         let done = cli::run(cli, &config, &App::new(config.clone()), &mut out).await;
         out.flush().map_err(CliError::Output).and(done).map_err(Into::into)
-    })
+    });
+    // What still hangs (a name server that does not answer) is not waited for.
+    runtime.shutdown_background();
+    done
 }
 
 /// The log goes to standard error. The gateway logs as configured; a command of the shell says

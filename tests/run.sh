@@ -81,6 +81,7 @@ step "widget: build" npm --prefix widget run build # first: the gateway embeds i
 step "widget: types and lint" npm --prefix widget run check
 step "cargo fmt" cargo fmt --all --check
 step "cargo clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+step "cargo clippy: chaos" cargo clippy -p couplet --bins --features chaos --locked -- -D warnings
 step "widget: tests" npm --prefix widget test
 step "widget: in a browser" npm --prefix widget run test:browser
 step "tests: build" cargo nextest run --workspace --locked --no-run
@@ -88,3 +89,4 @@ step "servers" tests/servers.sh start "$servers"
 export COUPLET_TEST_SERVERS="$servers/servers.json"
 cargo nextest run --workspace --locked --no-fail-fast "$@"
 step "both sides in a browser" npm --prefix tests/browser test
+step "faults under load" tests/chaos.sh --seconds 60 --seed 1

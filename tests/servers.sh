@@ -4,9 +4,10 @@
 #   tests/servers.sh start [DIR]     Prosody, ejabberd, MariaDB, Redis; writes DIR/servers.json
 #   tests/servers.sh stop  [DIR]
 #   tests/servers.sh prosody|ejabberd start DIR [C2S_PORT COMPONENT_PORT HTTP_PORT]
-#   tests/servers.sh prosody|ejabberd stop  DIR
+#   tests/servers.sh mariadb|redis start DIR [PORT]
+#   tests/servers.sh prosody|ejabberd|mariadb|redis stop DIR
 #                                    one more server of a test's own, for faults; writes DIR/server.json.
-#                                    With the same DIR and ports it comes back with its accounts.
+#                                    With the same DIR and ports it comes back with what it had stored.
 #
 # DIR is target/servers unless given. Needs the packages that tests/run.sh installs.
 set -euo pipefail
@@ -115,6 +116,18 @@ one() { # prosody|ejabberd start|stop DIR [PORTS]
   (umask 077 && server_json "${ports[@]}" "$(secret_of "$dir")" >"$dir/server.json")
 }
 
+backend() { # mariadb|redis start|stop DIR [PORT]
+  local server=$1 action=$2 dir=${3:?a folder} port=${4:-}
+  mkdir -p "$dir"
+  dir="$(cd "$dir" && pwd)"
+  halt "$dir" "$server"
+  [ "$action" = start ] || return 0
+  [ -n "$port" ] || port="$(free_ports 1)"
+  "${server}_start" "$dir" "$port"
+  await 60 "$dir" "$server" "${server}_answers" "$port"
+  printf '{"port":%d}\n' "$port" >"$dir/server.json"
+}
+
 stop_all() { # DIR
   local name halting=()
   for name in prosody ejabberd mariadb redis; do
@@ -168,5 +181,6 @@ case "${1:-}" in
     "${1}_all" "$(cd "$dir" && pwd)"
     ;;
   prosody | ejabberd) one "$@" ;;
+  mariadb | redis) backend "$@" ;;
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::event::{Peer, SocketAddress};
+use super::event::{AgentInput, Peer, SocketAddress};
 use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, TenantKey,
     Timestamp,
@@ -136,6 +136,8 @@ pub enum CommandError {
     UnknownTenant,
     /// More waits than this desk takes on; the customer's client tries again later.
     Overloaded,
+    /// Another node has taken the desk over, and may not have heard of it; it is said again at once.
+    Moved,
 }
 
 /// One stanza to an agent.
@@ -151,6 +153,19 @@ pub struct ToAgent {
     pub conversation: Option<ConversationId>,
     /// What.
     pub content: ToAgentContent,
+}
+
+impl ToAgent {
+    /// Gives an agent his words back.
+    pub fn refused(input: &AgentInput, refusal: AgentRefusal) -> Self {
+        Self {
+            agent: input.agent.clone(),
+            resource: Some(input.resource.clone()).filter(|resource| !resource.is_empty()),
+            from: input.to.clone(),
+            conversation: None,
+            content: ToAgentContent::Refused { stanza: input.stanza.clone(), refusal },
+        }
+    }
 }
 
 /// What a stanza to an agent says.

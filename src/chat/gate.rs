@@ -45,6 +45,10 @@ impl Gate {
 
     /// Lets an effect out once every row before it is stored.
     pub(super) fn emit(&mut self, effect: Effect) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::mutant("ack-before-commit") {
+            return self.out.push(effect);
+        }
         if self.is_settled() {
             self.out.push(effect);
         } else {

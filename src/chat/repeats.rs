@@ -67,6 +67,10 @@ impl Stanzas {
         stanza: &Arc<str>,
         text: &str,
     ) -> bool {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::mutant("dedup-off") {
+            return false;
+        }
         while let Some((_, key)) = self.order.pop_front_if(|(at, _)| now.since(*at) > STANZA_MS) {
             self.known.remove(&key);
         }

@@ -1,20 +1,25 @@
 //! One component stream, as the runtime sees it.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use crate::chat::effect::{Contact, ToAgent};
 use crate::chat::event::Event;
 use crate::chat::ids::{AgentJid, Epoch, LinkDomain, Pos, TenantKey, Timestamp};
+
+/// The number of a link's stream, from 1; 0 is none.
+pub type Stream = u64;
 
 /// What the runtime tells a link.
 #[derive(Debug, Clone)]
 pub enum ToLink {
     /// Write a stanza. Where it is made of a row, `pos` moves the cursor once the server has accepted it.
     Send(Box<ToAgent>),
-    /// Rows up to `pos` need nothing more to be sent: the cursor may move once all before is accepted.
-    Passed {
-        /// The row.
-        pos: Pos,
+    /// What follows is meant for this stream; what came before and is not written yet was meant for
+    /// another one, and is dropped.
+    Begin {
+        /// The stream, as [`FromLink::Up`] named it.
+        stream: Stream,
     },
     /// Put a customer (or the desk) into an agent's contact list, or bring it up to date.
     Contact {
@@ -39,8 +44,11 @@ pub enum ToLink {
 pub enum FromLink {
     /// Something for the desk: an agent's words, a presence, a bounce.
     Event(Event),
-    /// The stream stands.
-    Up,
+    /// A stream stands. Nothing is written on it before [`ToLink::Begin`] names it.
+    Up {
+        /// Which.
+        stream: Stream,
+    },
     /// The stream is gone; it is being opened again unless the runtime closed it.
     Down {
         /// Why, for the operator.
@@ -51,6 +59,9 @@ pub enum FromLink {
         /// When the stream last brought something; none where there was no stream to lose.
         heard: Option<Timestamp>,
     },
+    /// Another stream speaks for our domain beside ours, as ejabberd lets it: the lease is to be
+    /// checked. Part of what agents say goes there.
+    Contested,
     /// The server has taken everything up to this row (barrier).
     Accepted {
         /// The row.
@@ -70,4 +81,7 @@ pub struct LinkHandle {
     pub to: mpsc::Sender<ToLink>,
     /// From it. Bounded: a stream whose reader waits here is not read on.
     pub from: mpsc::Receiver<FromLink>,
+    /// Until when a stream may stand. The supervisor looks at it before anything else, whatever
+    /// waits in either channel: a process that wakes after it hands back what it reads, and leaves.
+    pub until: watch::Sender<Instant>,
 }

@@ -1,6 +1,8 @@
 //! Who may open what, how often: limits per address and per socket.
 //!
 //! Invariants: an address is what a customer cannot have many of, so IPv6 counts by its /64;
+//! a bounded number of sockets is being opened at a time, and the others stand in line or come back
+//! later, so that thousands at once drown neither the database nor the desks;
 //! memory is bounded, whoever knocks ([`Admission::sweep`], [`ADDRESSES`]). Rates run on a monotonic
 //! clock of their own: they are spans, never moments, and a step of the wall clock moves none of them.
 
@@ -8,14 +10,28 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The most addresses that are told apart at a time; those beyond share one allowance.
 pub const ADDRESSES: usize = 100_000;
+
+/// Sockets that are being opened at a time: each asks the database a handful of times, and those who
+/// are in want it too.
+const OPENING: usize = 16;
+
+/// Those that stand in line for it, and how long; whoever comes beyond is told when to come again.
+const IN_LINE: usize = 4_096;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whoever is sent away comes back between the first and the sum of both.
+const COME_BACK_MS: u32 = 1_000;
+const COME_BACK_SPREAD_MS: u32 = 4_000;
 
 /// How often [`Admission::keep_small`] forgets the addresses that have their whole allowance back.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -62,6 +78,10 @@ pub struct Admission {
     sessions: DefaultKeyedRateLimiter<IpAddr>,
     conversations: DefaultKeyedRateLimiter<IpAddr>,
     sockets: Mutex<HashMap<IpAddr, u32>>,
+    opening: Semaphore,
+    /// Places left in line.
+    line: Semaphore,
+    sent_away: AtomicU32,
 }
 
 impl Admission {
@@ -74,6 +94,9 @@ impl Admission {
             sessions: RateLimiter::keyed(per_minute),
             conversations: RateLimiter::keyed(per_hour),
             sockets: Mutex::default(),
+            opening: Semaphore::new(OPENING),
+            line: Semaphore::new(IN_LINE),
+            sent_away: AtomicU32::new(0),
         })
     }
 
@@ -93,6 +116,24 @@ impl Admission {
         *open += 1;
         drop(sockets);
         Some(SocketGuard { admission: Arc::clone(self), key })
+    }
+
+    /// Waits for one's turn to ask the database who is there; it lasts until the permit is dropped.
+    ///
+    /// # Errors
+    /// Where too many are in line before, or it takes too long. Each is told another time.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, TooMany> {
+        if let Ok(turn) = self.opening.try_acquire() {
+            return Ok(turn);
+        }
+        if let Ok(_place) = self.line.try_acquire()
+            && let Ok(Ok(turn)) = tokio::time::timeout(PATIENCE, self.opening.acquire()).await
+        {
+            return Ok(turn);
+        }
+        let number = self.sent_away.fetch_add(1, Ordering::Relaxed);
+        let spread = number.wrapping_mul(997) % COME_BACK_SPREAD_MS;
+        Err(TooMany { retry_after_ms: COME_BACK_MS + spread })
     }
 
     /// Counts a new session.
@@ -294,6 +335,34 @@ mod tests {
         assert_eq!(admission.conversation(ours), Ok(()));
         let refused = admission.conversation(ours).unwrap_err();
         assert!((1_790_000..=1_800_001).contains(&refused.retry_after_ms), "{refused:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_are_opened_at_a_time_and_the_rest_stands_in_line_or_comes_back() {
+        let admission = Admission::new(limits());
+        let mut turns = Vec::new();
+        for _ in 0..OPENING {
+            turns.push(admission.turn().await.unwrap());
+        }
+        // The line moves on as turns end.
+        let next = tokio::join!(admission.turn(), async { drop(turns.pop()) }).0;
+        turns.push(next.unwrap());
+        // Nobody waits for ever, and no line is endless; each is told a time of his own.
+        let waiting = (0..IN_LINE + 100).map(|_| admission.turn());
+        let begun = tokio::time::Instant::now();
+        let mut told: Vec<_> = futures_util::future::join_all(waiting)
+            .await
+            .into_iter()
+            .map(|turn| turn.unwrap_err().retry_after_ms)
+            .collect();
+        assert_eq!(begun.elapsed(), PATIENCE);
+        let (first, last) = (COME_BACK_MS, COME_BACK_MS + COME_BACK_SPREAD_MS);
+        assert!(told.iter().all(|ms| (first..last).contains(ms)));
+        told.sort_unstable();
+        told.dedup();
+        assert!(told.len() > 3_900, "{}", told.len());
+        drop(turns);
+        assert!(admission.turn().await.is_ok());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use self::admission::Admission;
 use self::edge::hub::Hub;
-use self::edge::{ByeReason, Edge, Shared};
+use self::edge::{Edge, Shared};
 use self::owner::Owner;
 use self::post::Post;
 use self::status::Status;
@@ -29,8 +29,9 @@ use crate::ports::link::LinkHandle;
 use crate::ports::store::Store;
 use crate::ports::world::World;
 
-/// Customers told to go at a stop come back spread over so many milliseconds.
-const SPREAD_MS: u32 = 3_000;
+/// At a stop customers are told to go once the owners here have stored what they took, and given it
+/// back as acknowledged; at the latest after this.
+const ACKNOWLEDGING: Duration = Duration::from_millis(300);
 
 /// How often the cache is asked whether it is there.
 const CACHE_WATCH: Duration = Duration::from_secs(2);
@@ -123,16 +124,18 @@ impl Node {
         &self.status
     }
 
-    /// Tells every customer when to come back.
-    pub fn dismiss(&self) {
-        self.hub.dismiss(ByeReason::Restart, SPREAD_MS);
-    }
-
-    /// Stops in order: what was taken is stored and sent, the links are given up. At most about
-    /// ten seconds.
-    pub async fn stop(self) {
+    /// Stops in order: what was taken is stored and sent, the links are given up, at most some six
+    /// seconds later. Links first: other nodes take them over while customers are on their way.
+    pub async fn stop(&self) {
         self.stop.cancel();
         self.owners.wait().await;
+    }
+
+    /// Tells every customer when to come back, once [`stop`](Self::stop) has begun.
+    pub async fn dismiss(&self) {
+        self.stop.cancelled().await;
+        let _ = tokio::time::timeout(ACKNOWLEDGING, self.owners.wait()).await;
+        self.hub.dismiss();
     }
 }
 

@@ -81,8 +81,8 @@ pub(super) fn spawn(bus: Arc<dyn Bus>) -> Postbox {
                     }
                 }
             }
-            // While it is cut nothing new comes in; what probes it is the refresh of the edges.
-            if is_cut.load(Ordering::Relaxed) {
+            // While it is cut nothing new comes in, so nothing else would ever try it again.
+            while is_cut.load(Ordering::Relaxed) {
                 tokio::time::sleep(std::time::Duration::from_millis(500)).await;
                 is_cut.store(bus.publish("probe", Bytes::new()).await.is_err(), Ordering::Relaxed);
             }
@@ -172,11 +172,12 @@ enum News {
 }
 
 const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
-const ERRORS: [CommandError; 4] = [
+const ERRORS: [CommandError; 5] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
     CommandError::Overloaded,
+    CommandError::Moved,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {

@@ -14,7 +14,7 @@ use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sea_orm::sqlx::{ConnectOptions, Connection, Database, Executor};
+use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{SqlStore, error, seconds};
@@ -43,6 +43,14 @@ const STATEMENTS: usize = 256;
 
 /// A connection idle for so long is tried before it is used.
 const STALE: Duration = Duration::from_secs(5);
+
+/// MySQL ends a connection that says nothing for so long, and with it what it locked: an owner's
+/// before its lease runs out, so that the next owner does not wait for it.
+pub(super) const SILENCE: Duration = Duration::from_secs(60);
+const OWNERS_SILENCE: Duration = Duration::from_secs(5);
+
+/// A connection that is so near to that is left alone, and another opened.
+const MARGIN: Duration = Duration::from_secs(2);
 
 /// Where the database is. It holds the password, so it does not show itself.
 #[derive(Clone)]
@@ -108,25 +116,34 @@ impl Url {
     }
 
     /// A pool of its own.
-    pub(super) fn pool(&self, connections: u32, patience: Duration) -> DatabaseConnection {
+    pub(super) fn pool(
+        &self,
+        connections: u32,
+        patience: Duration,
+        silence: Duration,
+    ) -> DatabaseConnection {
         match self {
             Self::MySql(options) => MySqlPoolOptions::from(sized(connections, patience))
-                .after_connect(|connection, _| {
+                .after_connect(move |connection, _| {
                     Box::pin(async move {
                         // Without strictness the server would cut what is too long; without the
-                        // other a forgotten lock would be waited for 50 s.
-                        connection
-                            .execute(
-                                "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
-                                 SESSION innodb_lock_wait_timeout = 5",
-                            )
-                            .await
-                            .map(drop)
+                        // second a forgotten lock would be waited for 50 s; without the last a
+                        // node that was frozen, or lost its power, in the middle of a transaction
+                        // would keep what it locked for 8 h.
+                        let seconds = silence.as_secs();
+                        let settings = format!(
+                            "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
+                             SESSION innodb_lock_wait_timeout = 5, SESSION wait_timeout = {seconds}"
+                        );
+                        connection.execute(AssertSqlSafe(settings)).await.map(drop)
                     })
                 })
                 .test_before_acquire(false)
-                .before_acquire(|connection, about| {
+                .before_acquire(move |connection, about| {
                     Box::pin(async move {
+                        if about.idle_for + MARGIN >= silence {
+                            return Ok(false);
+                        }
                         if about.idle_for >= STALE {
                             connection.ping().await?;
                         }
@@ -185,13 +202,13 @@ impl SqlStore {
         let url = Url::parse(url)?;
         let (read, write, owner, desk) = match &url {
             Url::MySql(_) => {
-                let all = url.pool(options.connections, options.patience);
-                let owner = url.pool(OWNERS, options.patience);
+                let all = url.pool(options.connections, options.patience, SILENCE);
+                let owner = url.pool(OWNERS, options.patience, OWNERS_SILENCE);
                 (all.clone(), all, owner.clone(), owner)
             }
             Url::Sqlite(_) => {
-                let writer = url.pool(1, options.patience);
-                let read = url.pool(options.connections.min(4), options.patience);
+                let writer = url.pool(1, options.patience, SILENCE);
+                let read = url.pool(options.connections.min(4), options.patience, SILENCE);
                 (read.clone(), writer.clone(), writer, read)
             }
         };

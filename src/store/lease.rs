@@ -50,6 +50,10 @@ pub(super) async fn fence(
     domain: &LinkDomain,
     epoch: Epoch,
 ) -> Result<Model, StoreError> {
+    #[cfg(feature = "chaos")]
+    if crate::chaos::mutant("fence-unlocked") {
+        return find(transaction, domain).await?.ok_or(StoreError::Fenced);
+    }
     let link = lock(transaction, domain).await?.ok_or(StoreError::Fenced)?;
     if nat(link.epoch)? == epoch.0 { Ok(link) } else { Err(StoreError::Fenced) }
 }
@@ -101,6 +105,32 @@ async fn shorten(
     Ok(())
 }
 
+/// The row of a link, and the time of the database.
+async fn look(
+    connection: &impl ConnectionTrait,
+    link: &LinkDomain,
+    lock: Option<LockType>,
+) -> Result<(Model, i64), StoreError> {
+    let mut query = Entity::find().filter(Column::Domain.eq(link.as_str())).into_query();
+    if let Some(lock) = lock {
+        query.lock(lock);
+    }
+    query.expr_as(sql::now(connection), "now");
+    let row = connection.query_one(&query).await.map_err(unavailable)?;
+    let row = row.ok_or_else(|| StoreError::Missing(format!("the link {link}")))?;
+    let now = row.try_get("", "now").map_err(unavailable)?;
+    Ok((Model::from_query_result(&row, "").map_err(unavailable)?, now))
+}
+
+/// By whom else the link is held, and how long yet.
+fn held(
+    (link, now): &(Model, i64),
+    node: NodeId,
+) -> Result<Option<(NodeId, Duration)>, StoreError> {
+    let by = link.node.filter(|by| *by != node.0 && link.lease_until > *now);
+    by.map(|by| Ok((NodeId(by), Duration::from_millis(nat(link.lease_until - now)?)))).transpose()
+}
+
 fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX / 2)
 }
@@ -117,27 +147,21 @@ impl Leases for SqlStore {
             // Not inside the transaction: a lock on a row that is not there yet keeps two nodes
             // from making it.
             ensure(&self.owner, link).await?;
-            let transaction = begin(&self.owner).await?;
-            let mut query = Entity::find()
-                .filter(Column::Domain.eq(link.as_str()))
-                .lock(LockType::Update)
-                .into_query();
-            query.expr_as(sql::now(&transaction), "now");
-            let row = transaction
-                .query_one(&query)
-                .await
-                .map_err(unavailable)?
-                .ok_or_else(|| StoreError::Missing(format!("the link {link}")))?;
-            let now: i64 = row.try_get("", "now").map_err(unavailable)?;
-            let held = Model::from_query_result(&row, "").map_err(unavailable)?;
-            if let Some(by) = held.node.filter(|by| *by != node.0 && held.lease_until > now) {
-                let left = Duration::from_millis(nat(held.lease_until - now)?);
-                if left > ttl {
-                    shorten(&transaction, &held, ttl).await?;
-                    commit(transaction).await?;
+            // Whoever only knocks takes no lock: it would stand in the way of the owner's writes,
+            // and wait for a dead owner's transaction.
+            let found = look(&self.owner, link, None).await?;
+            if let Some((by, remaining)) = held(&found, node)? {
+                if remaining > ttl {
+                    shorten(&self.owner, &found.0, ttl).await?;
                 }
-                return Ok(Lease::Held { by: NodeId(by), remaining: left.min(ttl) });
+                return Ok(Lease::Held { by, remaining: remaining.min(ttl) });
             }
+            let transaction = begin(&self.owner).await?;
+            let found = look(&transaction, link, Some(LockType::Update)).await?;
+            if let Some((by, remaining)) = held(&found, node)? {
+                return Ok(Lease::Held { by, remaining: remaining.min(ttl) });
+            }
+            let (held, now) = found;
             // Whoever did not give it up had it for certain when he last renewed it.
             let silent = held.node.map(|_| {
                 let renewed = held.lease_until.saturating_sub(millis(ttl));

@@ -226,6 +226,9 @@ async fn insert_missing<'a>(
     for append in appends {
         match there.get(&append.row.pos) {
             Some(row) if *row == *append.row => {}
+            // What stands there is taken for our own: without it this second fence holds.
+            #[cfg(feature = "chaos")]
+            Some(_) if crate::chaos::mutant("fence-unlocked") => {}
             Some(_) => return Err(StoreError::Foreign(append.row.pos)),
             None => missing.push(append),
         }

@@ -9,6 +9,7 @@ use couplet_migrations::{Migrator, MigratorTrait};
 use sea_orm::sea_query::Query;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 
+use super::connect::SILENCE;
 use super::connect::Url;
 use super::{SqlStore, begin, commit, error};
 use crate::ports::store::StoreError;
@@ -21,7 +22,7 @@ impl SqlStore {
     /// works on it.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         // One connection of its own: it holds the lock, and the lock goes with it.
-        let connection = self.url.pool(1, self.options.patience);
+        let connection = self.url.pool(1, self.options.patience, SILENCE);
         let done = match &self.url {
             Url::MySql(_) => migrate_mysql(&connection).await,
             Url::Sqlite(_) => migrate_sqlite(&connection).await,

@@ -23,7 +23,7 @@ const HEAD: Duration = Duration::from_secs(10);
 /// The most that a head takes.
 const HEAD_BYTES: usize = 16 * 1024;
 /// Answers under way at a stop have this long.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(3);
 /// After a failed accept (too many open files) the next is tried after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -10,6 +10,7 @@
 //! at most [`IN_FLIGHT`] stanzas and two barriers are on their way.
 
 use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use xmpp_parsers::iq::Iq;
@@ -28,6 +29,9 @@ const BATCH: usize = 64;
 
 /// How many barriers may be on their way.
 const BARRIERS: usize = 2;
+
+/// A barrier that is not back is written again this often.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How much may wait before the runtime has to.
 const WAITING: usize = 512;
@@ -84,8 +88,8 @@ pub(super) enum Returned {
     Accepted(Pos),
     /// No row is newly accepted.
     Nothing,
-    /// Another stream speaks for our domain.
-    Stranger,
+    /// Another stream speaks for our domain; rows up to here are accepted all the same.
+    Stranger(Option<Pos>),
 }
 
 /// See the module.
@@ -98,6 +102,8 @@ pub(super) struct Outbox {
     waiting: VecDeque<Waiting>,
     flight: VecDeque<Item>,
     barriers: VecDeque<Barrier>,
+    /// When a barrier was last written.
+    asked: Option<Instant>,
     /// What a barrier made now would carry.
     mark: Pos,
     accepted: Pos,
@@ -150,6 +156,8 @@ impl Outbox {
             cursor.into_iter().for_each(|pos| self.passed(pos));
             return;
         }
+        #[cfg(feature = "chaos")]
+        crate::chaos::point(crate::chaos::COMMIT_SEND, matches!(kind, Kind::Row(_)));
         self.waiting.push_back(Waiting::Stanza(Item { element, kind, cursor, suspect }));
     }
 
@@ -213,27 +221,53 @@ impl Outbox {
     /// A barrier came back.
     pub(super) fn returned(&mut self, id: &str) -> Returned {
         match self.barriers.iter().position(|barrier| barrier.id == id) {
-            Some(0) => {
-                let Some(barrier) = self.barriers.pop_front() else { return Returned::Nothing };
-                for item in self.flight.drain(..barrier.covers.min(self.flight.len())) {
-                    if let Kind::Row(pos) = item.kind {
-                        self.suspects.remove(&pos);
-                    }
-                }
-                self.accept(barrier.pos).map_or(Returned::Nothing, Returned::Accepted)
-            }
-            // An earlier one went to somebody else.
-            Some(_) => Returned::Stranger,
+            Some(0) => self.take_barrier().map_or(Returned::Nothing, Returned::Accepted),
+            // An earlier one went to somebody else. The server took it all the same: it had read
+            // what came before this one.
+            Some(at) => Returned::Stranger((0..=at).filter_map(|_| self.take_barrier()).last()),
             None => {
                 let epoch = id.strip_prefix('b').and_then(|id| id.split_once('-')?.0.parse().ok());
                 // Of an earlier term, or of a stream just lost: late, and nothing more.
                 if epoch.is_some_and(|epoch: u64| epoch > self.epoch.0) {
-                    Returned::Stranger
+                    Returned::Stranger(None)
                 } else {
                     Returned::Nothing
                 }
             }
         }
+    }
+
+    /// The first barrier on its way is back; says which rows are accepted by it.
+    fn take_barrier(&mut self) -> Option<Pos> {
+        let barrier = self.barriers.pop_front()?;
+        for item in self.flight.drain(..barrier.covers.min(self.flight.len())) {
+            if let Kind::Row(pos) = item.kind {
+                self.suspects.remove(&pos);
+            }
+        }
+        self.accept(barrier.pos)
+    }
+
+    /// When the last barrier is to be written again.
+    pub(super) fn next_asking(&self) -> Option<Instant> {
+        self.barriers.back().and(self.asked).map(|asked| asked + AGAIN)
+    }
+
+    /// Writes the last barrier again where none has come back for a while: ejabberd gives it to any
+    /// stream of our domain, also to one whose process is frozen.
+    pub(super) fn ask_again(&mut self, now: Instant, out: &mut VecDeque<Element>) {
+        if self.next_asking().is_some_and(|at| at <= now)
+            && let Some(barrier) = self.barriers.back()
+        {
+            out.extend(self.ping_of(barrier.id.clone()));
+            self.asked = Some(now);
+        }
+    }
+
+    fn ping_of(&self, id: String) -> Option<Element> {
+        let (domain, barrier) = self.own.as_ref()?;
+        let ping = Iq::from_get(id, Ping).with_from(domain.clone()).with_to(barrier.clone());
+        Some(ping.into())
     }
 
     /// The stream is gone; `blamed` where the server says that we ended it.
@@ -291,17 +325,12 @@ impl Outbox {
         if self.barriers.len() >= BARRIERS {
             return;
         }
-        let Some((domain, barrier)) = &self.own else { return };
         let id = format!("b{}-{}", self.epoch.0, self.mark.0);
-        let ping =
-            Iq::from_get(id.clone(), Ping).with_from(domain.clone()).with_to(barrier.clone());
-        out.push_back(ping.into());
-        self.barriers.push_back(Barrier {
-            id,
-            pos: self.mark,
-            covers: self.uncovered,
-            sent: Instant::now(),
-        });
+        let Some(ping) = self.ping_of(id.clone()) else { return };
+        out.push_back(ping);
+        let (pos, covers, sent) = (self.mark, self.uncovered, Instant::now());
+        self.barriers.push_back(Barrier { id, pos, covers, sent });
+        self.asked = Some(sent);
         self.uncovered = 0;
         self.moved = false;
     }

@@ -65,11 +65,11 @@ impl Retries {
     }
 
     /// What is due now, in the order it was first written.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<Element> {
+    pub(super) fn due(&mut self, now: Instant) -> Vec<(Pos, Element)> {
         let due = self.sent.iter_mut().filter(|sent| sent.due.is_some_and(|due| due <= now));
         due.map(|sent| {
             sent.due = None;
-            sent.element.clone()
+            (sent.pos, sent.element.clone())
         })
         .collect()
     }

@@ -138,7 +138,13 @@ impl Roster {
         self.privileged.clear();
         self.writing.clear();
         self.unwritten.clear();
-        self.desks.values_mut().for_each(|desk| desk.met = false);
+        for desk in self.desks.values_mut() {
+            desk.met = false;
+            // A server that was killed may have forgotten the last of what it wrote down.
+            if desk.standing == Standing::Given {
+                desk.standing = Standing::Unknown;
+            }
+        }
     }
 
     /// The server lets us write the rosters of its users.
@@ -358,6 +364,27 @@ impl Roster {
             }
         }
         out.extend(self.desk_presence(agent, &peer));
+    }
+
+    /// An agent has not said how he is: his server is asked once more, and he himself (whom a client
+    /// might show each request) only the first times.
+    pub(super) fn ask_again(
+        &mut self,
+        tenant: &TenantKey,
+        agent: &AgentJid,
+        times: u32,
+        out: &mut Vec<Element>,
+    ) {
+        let peer = Peer::Desk(tenant.clone());
+        let standing = self.desks.get(&(tenant.clone(), agent.clone())).map(|desk| desk.standing);
+        match standing {
+            _ if self.is_privileged(agent) => out.extend(self.presence(agent, &peer, Type::Probe)),
+            Some(Standing::Given) => out.extend(self.presence(agent, &peer, Type::Probe)),
+            Some(Standing::Asked) if times < 3 => {
+                out.extend(self.presence(agent, &peer, Type::Subscribe));
+            }
+            _ => {}
+        }
     }
 
     fn take_out(&mut self, agent: &AgentJid, localpart: Localpart, out: &mut Vec<Element>) {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use xmpp_parsers::minidom::Element;
 
 use super::answers;
+use super::given_back::Pace;
 use super::outbox::{Kind, Outbox, Returned};
 use super::retry::Retries;
 use super::roster::Roster;
@@ -22,17 +23,29 @@ use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded};
 use crate::chat::effect::{Contact, ToAgent, ToAgentContent};
 use crate::chat::event::{Availability, Event};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, TenantKey, Timestamp};
-use crate::ports::link::{FromLink, ToLink};
+use crate::ports::link::{FromLink, Stream, ToLink};
 use crate::ports::world::World;
 
 /// How long a server has to say what it lets us do, before agents are asked for subscriptions.
 const SETTLING: Duration = Duration::from_millis(500);
 
+/// How long agents have to answer how they are before they are asked again. Doubles each time: while
+/// a frozen node holds on to its stream, ejabberd gives it every other answer.
+const ASKING: Duration = Duration::from_secs(1);
+const ASKED: u32 = 5;
+
 /// How long a barrier may be on its way; an overloaded server drains for tens of seconds.
 const BARRIER: Duration = Duration::from_secs(90);
 
+/// And how long where nothing else comes either: an overloaded server still says something, a dead
+/// connection does not.
+const SILENT: Duration = Duration::from_secs(12);
+
 /// How long an orderly close may take.
 const CLOSING: Duration = Duration::from_secs(5);
+
+/// How often it is said that another stream speaks for our domain.
+const CONTESTED: Duration = Duration::from_secs(5);
 
 /// Pauses between attempts grow from the first to the second.
 const SHORTEST: Duration = Duration::from_millis(250);
@@ -41,7 +54,7 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// All that the link knows.
 pub(super) struct State {
     pub(super) settings: Arc<LinkSettings>,
-    world: Arc<dyn World>,
+    pub(super) world: Arc<dyn World>,
     book: Book,
     roster: Roster,
     pub(super) outbox: Outbox,
@@ -53,12 +66,22 @@ pub(super) struct State {
     pub(super) wanted: bool,
     /// Whether there is one.
     standing: bool,
+    /// How many there were, and the one that the runtime speaks for.
+    stream: Stream,
+    begun: Stream,
     /// When it last brought something.
     heard: Timestamp,
+    heard_at: Instant,
     /// Until when an orderly close may take.
     pub(super) closing: Option<Instant>,
     /// Until when the server may say what it lets us do.
     settling: Option<Instant>,
+    /// When agents of whom nothing was heard are asked again, and how often they were.
+    asking: Option<(Instant, u32)>,
+    /// How fast agents may speak.
+    pub(super) pace: Pace,
+    /// When another stream last showed.
+    contested: Option<Instant>,
 }
 
 impl State {
@@ -72,9 +95,15 @@ impl State {
             unread: VecDeque::new(),
             wanted: false,
             standing: false,
+            stream: 0,
+            begun: 0,
             heard: Timestamp::default(),
+            heard_at: Instant::now(),
             closing: None,
             settling: None,
+            asking: None,
+            pace: Pace::default(),
+            contested: None,
             settings: Arc::new(settings),
             world,
         }
@@ -83,16 +112,21 @@ impl State {
     /// The stream stands.
     pub(super) fn up(&mut self) {
         self.standing = true;
+        self.stream += 1;
         self.heard = self.world.now();
+        self.heard_at = Instant::now();
         self.settling = Some(Instant::now() + SETTLING);
-        self.unread.push_back(FromLink::Up);
+        self.asking = Some((Instant::now() + SETTLING + ASKING, 0));
+        self.unread.push_back(FromLink::Up { stream: self.stream });
     }
 
     /// Does what the runtime says.
     pub(super) fn told(&mut self, told: ToLink) {
         match told {
+            ToLink::Begin { stream } => self.begun = stream,
+            // What was meant for a stream that is lost is said again, in its order, by whoever knows it.
+            ToLink::Send(_) if !self.standing || self.begun != self.stream => {}
             ToLink::Send(to_agent) => self.send(&to_agent),
-            ToLink::Passed { pos } => self.outbox.passed(pos),
             ToLink::Contact { agent, contact } => {
                 let lasting = matches!(*contact, Contact::Removed { .. });
                 let mut out = Vec::new();
@@ -147,14 +181,16 @@ impl State {
         self.book = Book::new(allowed);
         let book = &self.book;
         self.presences.retain(|agent, _| book.knows(agent));
+        self.pace.sweep();
         let mut out = Vec::new();
         self.roster.agents(&self.book, &mut out);
         self.pass(out);
     }
 
     /// Takes in a stanza.
-    pub(super) fn heard(&mut self, element: Element) -> Result<(), Lost> {
+    pub(super) fn heard(&mut self, element: Element) {
         self.heard = self.world.now();
+        self.heard_at = Instant::now();
         let world = &self.world;
         let fresh = || ConversationId(world.uuid());
         let context = Context { domain: &self.settings.domain, book: &self.book, fresh: &fresh };
@@ -165,6 +201,7 @@ impl State {
                     self.presence(agent, resource, availability, &mut out);
                 }
             }
+            Decoded::Event(Event::Agent(input)) => self.said(input, &mut out),
             Decoded::Event(event) => self.unread.push_back(FromLink::Event(event)),
             Decoded::Reply(reply) => out.push(reply),
             Decoded::Query { agent, target, iq } => {
@@ -177,11 +214,9 @@ impl State {
             Decoded::Barrier { id } => match self.outbox.returned(&id) {
                 Returned::Accepted(pos) => self.accepted(pos),
                 Returned::Nothing => {}
-                Returned::Stranger => {
-                    return Err(Lost {
-                        reason: "another stream speaks for our domain".to_owned(),
-                        condition: Some("conflict".to_owned()),
-                    });
+                Returned::Stranger(accepted) => {
+                    accepted.into_iter().for_each(|pos| self.accepted(pos));
+                    self.contested();
                 }
             },
             Decoded::Subscription { agent, target, kind } => {
@@ -207,7 +242,21 @@ impl State {
             Decoded::Nothing => {}
         }
         self.pass(out);
-        Ok(())
+    }
+
+    /// The time that the runtime gave is over: no stream stands, and none is to be opened.
+    pub(super) fn gone(&mut self) {
+        self.lost(&Lost::new("the lease has run out"), true);
+    }
+
+    /// Another stream speaks for our domain. Said now and then: it shows again and again.
+    fn contested(&mut self) {
+        let now = Instant::now();
+        if self.contested.is_none_or(|at| at + CONTESTED <= now) {
+            self.contested = Some(now);
+            tracing::error!(domain = %self.settings.domain, "another stream speaks for our domain");
+            self.unread.push_back(FromLink::Contested);
+        }
     }
 
     /// An agent's presence: the runtime hears of changes alone.
@@ -239,30 +288,40 @@ impl State {
 
     /// When something is to be done next though nothing comes.
     pub(super) fn next_timer(&self) -> Instant {
-        let barrier = self.outbox.oldest().map(|sent| sent + BARRIER);
-        let timers =
-            [self.settling, self.closing, self.retries.next(), self.roster.next(), barrier];
-        timers.into_iter().flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
+        let barrier = self.given_up_at();
+        let again = self.outbox.next_asking();
+        let asking = self.asking.map(|(at, _)| at);
+        let timers = [self.settling, self.closing, self.retries.next(), self.roster.next()];
+        let timers = timers.into_iter().chain([barrier, again, asking]);
+        timers.flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
     /// Does what is due.
-    pub(super) fn timers(&mut self) -> Result<(), Lost> {
+    pub(super) fn timers(&mut self, out: &mut VecDeque<Element>) -> Result<(), Lost> {
         let now = Instant::now();
+        self.outbox.ask_again(now, out);
         if self.settling.take_if(|at| *at <= now).is_some() {
             let mut out = Vec::new();
             self.roster.settle(&mut out);
             self.pass(out);
         }
         let mut out = Vec::new();
+        if let Some((_, times)) = self.asking.take_if(|(at, _)| *at <= now) {
+            let unheard = self.book.pairs().filter(|(_, who)| !self.presences.contains_key(*who));
+            unheard.for_each(|(tenant, who)| self.roster.ask_again(tenant, who, times, &mut out));
+            self.asking = (times < ASKED).then(|| (now + ASKING * 2_u32.pow(times), times + 1));
+        }
         self.roster.due(now, &mut out);
         self.pass(out);
-        for element in self.retries.due(now) {
-            self.outbox.push(element, Kind::Line, None);
+        for (pos, element) in self.retries.due(now) {
+            self.outbox.push(element, Kind::Row(pos), None);
         }
-        match self.outbox.oldest() {
-            Some(sent) if sent + BARRIER <= now => {
-                let seconds = BARRIER.as_secs();
-                Err(Lost::new(format!("the server has taken nothing for {seconds} s")))
+        match self.given_up_at() {
+            Some(at) if at <= now => {
+                let silent = now.duration_since(self.heard_at).as_secs();
+                Err(Lost::new(format!(
+                    "the server has not taken what was written; it has been silent for {silent} s"
+                )))
             }
             _ => Ok(()),
         }
@@ -272,6 +331,12 @@ impl State {
         if let Some(pos) = self.outbox.fill(out) {
             self.accepted(pos);
         }
+    }
+
+    /// When the stream counts as dead, where a barrier is on its way.
+    fn given_up_at(&self) -> Option<Instant> {
+        let sent = self.outbox.oldest()?;
+        Some((sent + BARRIER).min(sent.max(self.heard_at) + SILENT))
     }
 
     fn accepted(&mut self, upto: Pos) {

@@ -27,7 +27,7 @@ const LOGIN: Duration = Duration::from_secs(10);
 
 /// A silent stream is asked after the first, and taken for dead after the second.
 const TIMEOUTS: Timeouts =
-    Timeouts { read_timeout: Duration::from_secs(30), response_timeout: Duration::from_secs(15) };
+    Timeouts { read_timeout: Duration::from_secs(15), response_timeout: Duration::from_secs(15) };
 
 /// How much is gathered before it is written.
 const WRITE_BYTES: usize = 32 * 1024;
@@ -199,13 +199,20 @@ impl Stream {
                 Poll::Pending => return Poll::Pending,
             }
             let Some(element) = out.pop_front() else { break };
+            #[cfg(feature = "chaos")]
+            crate::chaos::written(element.attr("id").is_some_and(|id| id.starts_with('p')));
             if let Err(error) = sink(xml.as_mut()).start_send(&element) {
                 return Poll::Ready(Err(Lost::new(error.to_string())));
             }
         }
         match sink(xml.as_mut()).poll_flush(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(Lost::new(error.to_string()))),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => {
+                #[cfg(feature = "chaos")]
+                crate::chaos::flushed();
+                Poll::Pending
+            }
+            Poll::Pending => Poll::Pending,
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Invariants: one task owns the stream and everything about it; it reads as long as the runtime
 //! takes what was read, whatever the server does with what we write; the runtime hears of a
-//! stream's end before anything of the next one.
+//! stream's end before anything of the next one. No stream outlives the time the runtime gave it,
+//! and nothing that is read after that time reaches the runtime.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -10,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -30,6 +31,13 @@ const UNREAD: usize = 8_192;
 
 /// How long the end of a stream may take to be written.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How long giving back what came too late may take, and how long nothing more of it must come.
+const GIVING_BACK: Duration = Duration::from_millis(500);
+const NOTHING_MORE: Duration = Duration::from_millis(50);
+
+/// How long the end of a stream may take to be written that has no time left.
+const CUT: Duration = Duration::from_millis(100);
 
 /// After a conflict the runtime has so long to see whether the domain is still its own to ask for.
 const CONFLICT: Duration = Duration::from_secs(5);
@@ -61,14 +69,16 @@ pub fn spawn(
     let (to_sender, to) = mpsc::channel(CHANNEL);
     let (from, from_receiver) = mpsc::channel(CHANNEL);
     let domain = settings.domain.clone();
-    let supervisor = Supervisor { state: State::new(settings, world), to, from };
+    // Nothing stands before it is said for how long.
+    let (until_sender, until) = watch::channel(Instant::now());
+    let supervisor = Supervisor { state: State::new(settings, world), to, from, until };
     tracker.spawn(async move {
         tokio::select! {
             () = cancel.cancelled() => {}
             () = supervisor.run() => {}
         }
     });
-    LinkHandle { domain, to: to_sender, from: from_receiver }
+    LinkHandle { domain, to: to_sender, from: from_receiver, until: until_sender }
 }
 
 /// The ends of the channels, and all the rest.
@@ -76,6 +86,7 @@ struct Supervisor {
     state: State,
     to: mpsc::Receiver<ToLink>,
     from: mpsc::Sender<FromLink>,
+    until: watch::Receiver<Instant>,
 }
 
 /// The handle was dropped: nobody wants the link any more.
@@ -135,7 +146,7 @@ impl Supervisor {
 
     /// Takes one thing from the runtime, or gives it one.
     async fn step(&mut self) -> Result<(), Dropped> {
-        let Self { state, to, from } = self;
+        let Self { state, to, from, .. } = self;
         tokio::select! {
             room = from.reserve(), if !state.unread.is_empty() => {
                 let room = room.map_err(|_| Dropped)?;
@@ -157,8 +168,14 @@ impl Supervisor {
         let login = stream::login(settings.domain.as_str(), &settings.server, &settings.secret);
         tokio::pin!(login);
         while self.state.wanted {
+            let until = self.until();
+            if self.overdue() {
+                self.state.gone();
+                break;
+            }
             tokio::select! {
                 outcome = &mut login => return Ok(Some(outcome)),
+                () = sleep_until(until) => {}
                 stepped = self.step() => stepped?,
             }
         }
@@ -170,7 +187,12 @@ impl Supervisor {
         tracing::info!(domain = %self.state.settings.domain, "the stream stands");
         self.state.up();
         let mut out = VecDeque::new();
+        let mut until = self.until.clone();
         loop {
+            if self.overdue() {
+                self.leave(stream).await;
+                return Ok(Lost::new("the lease has run out"));
+            }
             self.state.fill(&mut out);
             if let Some(until) = self.state.closing
                 && (self.state.outbox.is_idle() && out.is_empty() || Instant::now() >= until)
@@ -180,21 +202,25 @@ impl Supervisor {
                 self.state.lost(&closed, true);
                 return Ok(closed);
             }
-            let next = self.state.next_timer();
+            let next = self.state.next_timer().min(self.until());
             let reading = self.state.unread.len() < UNREAD;
             let turned = tokio::select! {
+                Ok(()) = until.changed() => None,
                 turned = stream.turn(&mut out), if reading => Some(turned),
                 stepped = self.step() => { stepped?; None }
                 () = sleep_until(next) => None,
             };
             let ended = match turned {
-                Some(Ok(Incoming::Stanza(element))) => self.state.heard(element).err(),
+                Some(Ok(Incoming::Stanza(element))) => {
+                    self.state.heard(element);
+                    None
+                }
                 Some(Ok(Incoming::Silence)) => {
                     self.state.outbox.ping(&mut out);
                     None
                 }
                 Some(Err(lost)) => Some(lost),
-                None => self.state.timers().err(),
+                None => self.state.timers(&mut out).err(),
             };
             if let Some(lost) = ended {
                 let closing = self.state.closing.is_some();
@@ -202,5 +228,40 @@ impl Supervisor {
                 return Ok(lost);
             }
         }
+    }
+
+    fn until(&self) -> Instant {
+        *self.until.borrow()
+    }
+
+    fn overdue(&self) -> bool {
+        self.until() <= Instant::now()
+    }
+
+    /// Ends a stream that has no time left. What agents said to it is given back to them, for
+    /// nobody else has heard it: so they see that it did not arrive, and say it again.
+    async fn leave(&mut self, mut stream: Stream) {
+        let mut out = VecDeque::new();
+        let mut read = 0_u32;
+        while let Ok(told) = self.to.try_recv() {
+            self.state.told_too_late(&told, &mut out);
+        }
+        let giving_back = async {
+            self.state.give_back(&mut out);
+            // Each stanza that the server has sent already; it is asked for none.
+            while let Ok(Ok(turned)) = timeout(NOTHING_MORE, stream.turn(&mut out)).await {
+                if let Incoming::Stanza(element) = turned {
+                    read += 1;
+                    self.state.heard(element);
+                    self.state.give_back(&mut out);
+                }
+            }
+        };
+        // In time or not: it ends.
+        let _ = timeout(GIVING_BACK, giving_back).await;
+        let domain = &self.state.settings.domain;
+        tracing::warn!(%domain, read, "the stream has no time left and is closed");
+        stream.close(CUT).await;
+        self.state.gone();
     }
 }

@@ -58,6 +58,7 @@ impl Link {
         let cancel = CancellationToken::new();
         let world: Arc<dyn World> = Arc::new(SystemWorld);
         let handle = spawn(settings, world, &tracker, cancel.clone());
+        handle.until.send_replace(tokio::time::Instant::now() + Duration::from_secs(3_600));
         Self { handle, domain, _tracker: tracker, _cancel: cancel.drop_guard() }
     }
 
@@ -66,8 +67,16 @@ impl Link {
         let mut link = Self::spawn(server, kind);
         link.agents(agents).await;
         link.say(ToLink::Open { epoch: Epoch(1) }).await;
-        link.until("up", |said| matches!(said, FromLink::Up)).await;
+        link.until_up().await;
         link
+    }
+
+    /// Waits for a stream, and speaks for it from then on.
+    async fn until_up(&mut self) {
+        let stands = |said: &FromLink| matches!(said, FromLink::Up { .. });
+        if let FromLink::Up { stream } = self.until("up", stands).await {
+            self.say(ToLink::Begin { stream }).await;
+        }
     }
 
     async fn say(&self, said: ToLink) {
@@ -270,7 +279,7 @@ async fn a_server_that_is_down_is_awaited(server: &Xmpp) {
         "{down:?}"
     );
     let relay = Relay::start(address.to_string(), server.component).await;
-    link.until("up", |said| matches!(said, FromLink::Up)).await;
+    link.until_up().await;
     drop(relay);
 }
 
@@ -307,7 +316,7 @@ async fn a_lost_stream_is_opened_again(server: &Xmpp) {
     let mut link = Link::at(server, domain(server, "u"), &address);
     link.agents(&[&alice]).await;
     link.say(ToLink::Open { epoch: Epoch(1) }).await;
-    link.until("up", |said| matches!(said, FromLink::Up)).await;
+    link.until_up().await;
     link.say(row(&alice, 1, "before")).await;
     link.accepted(1).await;
     assert_eq!(alice.message().await.1, "before");
@@ -316,7 +325,7 @@ async fn a_lost_stream_is_opened_again(server: &Xmpp) {
     let down = |said: &FromLink| matches!(said, FromLink::Down { conflict: false, .. });
     link.until("down", down).await;
     let _relay = Relay::start(address, server.component).await;
-    link.until("up again", |said| matches!(said, FromLink::Up)).await;
+    link.until_up().await;
     link.say(row(&alice, 2, "after")).await;
     link.accepted(2).await;
     assert_eq!(alice.message().await.1, "after");
@@ -401,7 +410,7 @@ async fn a_link_is_closed_in_order(server: &Xmpp) {
         alice.message().await;
     }
     link.say(ToLink::Open { epoch: Epoch(2) }).await;
-    link.until("up again", |said| matches!(said, FromLink::Up)).await;
+    link.until_up().await;
     link.say(ToLink::Close).await;
     link.until("closed again", |said| matches!(said, FromLink::Closed)).await;
 }
@@ -522,7 +531,7 @@ async fn strangers_hear_one_answer(server: &Xmpp) {
         let expected = ["message", "iq", "iq"].map(|name| (name.to_owned(), refused.clone()));
         assert_eq!(heard, expected, "{to}: {:#?}", shown(&seen));
     }
-    link.say(ToLink::Passed { pos: Pos(1) }).await;
+    link.say(row(&alice, 1, "For Alice alone")).await;
     let next = link.next().await;
     assert!(matches!(next, FromLink::Accepted { .. }), "nothing reached the desk: {next:?}");
 }
@@ -677,7 +686,7 @@ async fn a_second_stream_is_a_conflict() {
     let down = link.until("down", |said| matches!(said, FromLink::Down { .. })).await;
     assert!(matches!(down, FromLink::Down { conflict: true, .. }), "{down:?}");
     let started = std::time::Instant::now();
-    link.until("up again", |said| matches!(said, FromLink::Up)).await;
+    link.until_up().await;
     assert!(started.elapsed() > Duration::from_secs(4), "the lease was to be checked first");
 }
 
@@ -692,10 +701,10 @@ async fn a_later_owner_is_noticed() {
     let mut old = Link::at(&server, first, &address);
     let mut new = Link::at(&server, second, &address);
     old.say(ToLink::Open { epoch: Epoch(1) }).await;
-    old.until("up", |said| matches!(said, FromLink::Up)).await;
+    old.until_up().await;
     new.say(ToLink::Open { epoch: Epoch(2) }).await;
-    new.until("up", |said| matches!(said, FromLink::Up)).await;
-    let conflict = |said: &FromLink| matches!(said, FromLink::Down { conflict: true, .. });
+    new.until_up().await;
+    let conflict = |said: &FromLink| matches!(said, FromLink::Contested);
     let search = async {
         for pos in 1.. {
             old.say(row(&alice, pos, "whose?")).await;

@@ -10,6 +10,8 @@ use crate::wire::{self, Entry, EntryKind, ErrorCode, ErrorFrame, FRAME_BYTES, Fr
 
 /// After so long a command that met an overloaded desk is worth another try.
 const OVERLOAD_MS: u32 = 2_000;
+/// What another node has taken over is said again after this.
+const MOVED_MS: u32 = 100;
 
 /// What stands around the words of an entry, at the most: its fields' names, its ids, its author.
 const ENTRY_BYTES: usize = 512;
@@ -78,6 +80,7 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
         CommandError::Overloaded => {
             (ErrorCode::Unavailable, "too much waits to be done", Some(OVERLOAD_MS))
         }
+        CommandError::Moved => (ErrorCode::Unavailable, "another node takes over", Some(MOVED_MS)),
     };
     ErrorFrame {
         code,
@@ -291,6 +294,7 @@ mod tests {
             "not open" => error(CommandError::NotOpen),
             "no such tenant" => error(CommandError::UnknownTenant),
             "overloaded" => error(CommandError::Overloaded),
+            "moved" => error(CommandError::Moved),
             "error about nothing" => ServerFrame::Error(refused(None, CommandError::NotOpen)),
             "typing" => ServerFrame::Typing(Typing { on: true, name: "Alice".into() }),
             "pong" => ServerFrame::Pong(Pong { n: Some(4) }),

@@ -39,6 +39,8 @@ impl Desk {
         }
         if let Some(key) = &key {
             if let Some(acked) = self.commands.find(key) {
+                #[cfg(feature = "chaos")]
+                self.do_again(now, open, &command.action, acked);
                 return self.answer(&by, Answer::Ack { id: key.id.clone(), acked });
             }
             if !self.tenants.contains_key(&by.tenant) {
@@ -202,6 +204,35 @@ impl Desk {
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));
         let name = self.visitors.get(&customer).and_then(|v| v.customer.name.clone());
         self.deliver(id, &audience, &row, name.as_ref());
+    }
+
+    /// Two mutants: a repeated command is carried out once more, without its key, for that is
+    /// unique in the database too.
+    #[cfg(feature = "chaos")]
+    fn do_again(
+        &mut self,
+        now: Timestamp,
+        open: Option<ConversationId>,
+        action: &CustomerAction,
+        acked: Acked,
+    ) {
+        use crate::chaos::mutant;
+        let forgotten = mutant("dedup-off")
+            || mutant("dedup-per-conversation") && open != Some(acked.conversation);
+        if let (true, Some(case), CustomerAction::Message { text, .. }) = (forgotten, open, action)
+        {
+            let row = NewRow::seen(
+                Author::Customer,
+                RowKind::Message { text: text.clone(), reply_to: None },
+            );
+            if let Some(row) = self.append(now, case, row)
+                && let Some(visitor) = self.cases.get(&case).map(|case| case.view.customer)
+                && let Some(visitor) = self.visitors.get(&visitor)
+            {
+                let (tenant, customer) = (visitor.customer.tenant.clone(), visitor.customer.id);
+                self.notify(&tenant, customer, CustomerNotice::Entry(row));
+            }
+        }
     }
 
     fn commanded(

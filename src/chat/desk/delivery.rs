@@ -55,6 +55,12 @@ impl Desk {
             if self.is_here(agent) {
                 let content = ToAgentContent::Row { row: row.clone(), name: name.cloned() };
                 self.send(id, agent, content);
+                #[cfg(feature = "chaos")]
+                if crate::chaos::mutant("cursor-early")
+                    && let Some(case) = self.any_case_mut(id)
+                {
+                    case.received(row.pos);
+                }
             }
         }
     }

@@ -148,6 +148,12 @@ impl Desk {
 
     /// Sends an agent all that was said so far.
     pub(super) fn catch_up(&mut self, id: ConversationId, agent: &AgentJid) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::mutant("requeue-forgets-backlog")
+            && self.cases.get(&id).is_some_and(|case| !case.view.passed.is_empty())
+        {
+            return;
+        }
         let Some(customer) = self.cases.get(&id).map(|case| case.view.customer) else { return };
         let Some(visitor) = self.visitors.get(&customer) else { return };
         self.gate.emit(Effect::Backlog(Backlog {

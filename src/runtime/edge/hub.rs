@@ -4,7 +4,7 @@
 //! dropped, so that nothing can fall between the two.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ByeReason;
@@ -26,13 +26,16 @@ struct Present {
 pub(crate) struct Hub {
     present: Mutex<HashMap<CustomerId, Present>>,
     next: AtomicU64,
+    /// All are told to go.
+    dismissed: AtomicBool,
     /// Letters that may wait for one socket.
     limit: usize,
 }
 
 impl Hub {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { present: Mutex::default(), next: AtomicU64::new(1), limit }
+        let (present, next) = (Mutex::default(), AtomicU64::new(1));
+        Self { present, next, dismissed: AtomicBool::new(false), limit }
     }
 
     /// A socket has opened: its number and its mailbox.
@@ -54,6 +57,9 @@ impl Hub {
         here.customer = customer.clone();
         here.page = page.or_else(|| here.page.take());
         here.sockets.push((number, mailbox.clone()));
+        if self.dismissed.load(Ordering::Relaxed) {
+            mailbox.put(Letter::Bye { reason: ByeReason::Restart, reconnect_after_ms: 0 }, 1);
+        }
         (number, mailbox)
     }
 
@@ -103,15 +109,17 @@ impl Hub {
         }
     }
 
-    /// Says goodbye to all; `spread_ms` is how far apart they may come back.
-    pub(crate) fn dismiss(&self, reason: ByeReason, spread_ms: u32) {
+    /// Says goodbye to all, and when each may come back; whoever still enters has to go at once.
+    pub(crate) fn dismiss(&self) {
         let present = self.lock();
+        self.dismissed.store(true, Ordering::Relaxed);
         let sockets = present.values().flat_map(|here| &here.sockets);
-        let all = u64::try_from(sockets.clone().count()).unwrap_or(u64::MAX).max(1);
+        let all = u64::try_from(sockets.clone().count()).unwrap_or(u64::MAX);
+        let spread = spread_ms(all);
         for (index, (_, mailbox)) in (0_u64..).zip(sockets) {
-            let after = u64::from(spread_ms) * index / all;
-            let reconnect_after_ms = u32::try_from(after).unwrap_or(spread_ms);
-            mailbox.put(Letter::Bye { reason, reconnect_after_ms }, usize::MAX);
+            let reconnect_after_ms = u32::try_from(spread * index / all.max(1)).unwrap_or(0);
+            let bye = Letter::Bye { reason: ByeReason::Restart, reconnect_after_ms };
+            mailbox.put(bye, usize::MAX);
         }
     }
 
@@ -124,5 +132,22 @@ impl Hub {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<CustomerId, Present>> {
         self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far apart so many may come back: a hundred a second while they are few; of many more at
+/// once, since nobody is to wait long.
+fn spread_ms(sockets: u64) -> u64 {
+    (sockets * 10).min(1_000 + sockets * 45 / 100).min(10_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread_ms;
+
+    #[test]
+    fn many_are_spread_further_than_few() {
+        let spread = [0, 1, 100, 2_000, 20_000, 1_000_000].map(spread_ms);
+        assert_eq!(spread, [0, 10, 1_000, 1_900, 10_000, 10_000]);
     }
 }

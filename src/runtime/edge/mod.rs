@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::hub::Hub;
-use super::admission::Admission;
+use super::admission::{Admission, TooMany};
 use super::switchboard::Switchboard;
 use crate::chat::effect::{CommandError, CustomerState};
 use crate::chat::ids::{
@@ -202,6 +202,8 @@ pub struct HistoryPage {
 
 /// Come back after so long where the owner or the store does not answer, in milliseconds.
 pub(crate) const RETRY_MS: u32 = 1_000;
+/// And where only the link's owner is not known: mostly another takes over at this moment.
+pub(crate) const MOVED_MS: u32 = 250;
 /// How long a tenant's settings are believed.
 const TENANT_TTL: Duration = Duration::from_secs(2);
 
@@ -250,7 +252,16 @@ impl Edge {
         if let Some(view) = self.remembered(key, TENANT_TTL) {
             return Ok(Some(view));
         }
-        match self.read_tenant(key).await {
+        let turn = self.0.admission.turn().await;
+        let read = match &turn {
+            // Whoever stood before in the line has asked the same.
+            Ok(_) => match self.remembered(key, TENANT_TTL) {
+                Some(view) => return Ok(Some(view)),
+                None => self.read_tenant(key).await,
+            },
+            Err(too_many) => Err(StoreError::Unavailable(too_many.to_string())),
+        };
+        match read {
             Ok(view) => {
                 let mut tenants = self.0.tenants.lock().unwrap_or_else(PoisonError::into_inner);
                 // Names of tenants that do not exist are not kept: anyone can make them up.
@@ -300,6 +311,11 @@ impl Edge {
         opening: Opening,
     ) -> Result<(Welcome, CustomerSocket), OpenError> {
         let shared = &self.0;
+        let _turn = shared
+            .admission
+            .turn()
+            .await
+            .map_err(|TooMany { retry_after_ms }| OpenError::Unavailable { retry_after_ms })?;
         let admitted =
             sessions::admit(&*shared.store, &*shared.world, &shared.admission, tenant, &opening)
                 .await?;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::mailbox::{Letter, Mailbox};
 use super::sessions::Admitted;
 use super::{
-    CurrentConversation, HistoryPage, Opening, Outbound, RETRY_MS, Shared, SubmitError, TenantView,
-    Welcome,
+    CurrentConversation, HistoryPage, MOVED_MS, Opening, Outbound, RETRY_MS, Shared, SubmitError,
+    TenantView, Welcome,
 };
 use crate::bridge::clean;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
@@ -246,7 +246,7 @@ impl CustomerSocket {
             }
             Letter::NewOwner => {
                 for id in self.pending.drain() {
-                    let error = CommandError::Overloaded;
+                    let error = CommandError::Moved;
                     self.ready.push_back(Outbound::Refused { id: Some(id), error });
                 }
             }
@@ -403,7 +403,7 @@ impl CustomerSocket {
         self.shared
             .switchboard
             .hand(&self.link, ToOwner::Command(Box::new(command)))
-            .map_err(|_| unavailable)?;
+            .map_err(|_| SubmitError::Unavailable { retry_after_ms: MOVED_MS })?;
         self.pending.extend(id);
         Ok(())
     }

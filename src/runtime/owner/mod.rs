@@ -29,14 +29,19 @@ use crate::ports::store::{Lease, Store};
 use crate::ports::world::World;
 use term::{End, Term};
 
-/// How long a lease holds without being renewed.
-pub(super) const LEASE: Duration = Duration::from_secs(8);
+/// How long a lease holds without being renewed: what a link stands still when its owner dies.
+pub(super) const LEASE: Duration = Duration::from_secs(6);
 /// How often it is renewed.
-pub(super) const RENEWAL: Duration = Duration::from_secs(2);
+pub(super) const RENEWAL: Duration = Duration::from_millis(1_500);
+/// How long a renewal is trusted. What is left of the lease is for ending the stream.
+pub(super) const HOLDS: Duration = Duration::from_millis(4_500);
 /// How often an owner elsewhere is told which customers are here.
 const REFRESH: Duration = Duration::from_secs(10);
 /// How often a link that another owns, or a database that is away, is asked for again.
-const KNOCK: Duration = Duration::from_millis(500);
+const KNOCK: Duration = Duration::from_millis(200);
+
+/// Whatever an owner does takes no longer than this after a stop.
+const STOP: Duration = Duration::from_secs(6);
 
 /// What an owner works with.
 pub(super) struct Owner {
@@ -54,13 +59,24 @@ pub(super) struct Owner {
 
 impl Owner {
     /// Owns the link whenever it can, until `stop`; then commits, closes the stream and gives the lease up.
-    pub(super) async fn run(self, mut handle: LinkHandle, stop: CancellationToken) {
+    pub(super) async fn run(self, handle: LinkHandle, stop: CancellationToken) {
+        let late = stop.clone();
+        tokio::select! {
+            () = self.serve(handle, stop) => {}
+            () = async { late.cancelled().await; tokio::time::sleep(STOP).await } => {
+                tracing::warn!(link = %self.link, "the database does not answer; leaving all the same");
+            }
+        }
+    }
+
+    async fn serve(&self, mut handle: LinkHandle, stop: CancellationToken) {
         let mut said = None;
         let mut refreshed = Instant::now();
         // Since when agents may have spoken to nobody, while they were not told yet.
         let mut silent: Option<Timestamp> = None;
         loop {
-            // Never cut short: a lease that was granted unheard would lock the link until it runs out.
+            // Cut short only at the very last: a lease that was granted unheard would lock the link
+            // until it runs out.
             let lease = self.store.acquire(&self.link, self.node, LEASE).await;
             if stop.is_cancelled() {
                 if let Ok(Lease::Granted { epoch, .. }) = lease {
@@ -77,7 +93,7 @@ impl Owner {
                     tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
                     said = None;
                     silent = earlier(silent, ago.map(|ago| before(self.world.now(), ago)));
-                    match Term::begin(&self, *epoch, &mut handle, &mut silent).await {
+                    match Term::begin(self, *epoch, &mut handle, &mut silent).await {
                         Ok(term) => match term.serve(&stop).await {
                             End::Stopped => return,
                             End::Lost(reason) => {

@@ -22,7 +22,7 @@ use crate::chat::effect::{Backlog, Contact, Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos};
 use crate::chat::model::{Author, Row, RowKind};
-use crate::ports::link::ToLink;
+use crate::ports::link::{Stream, ToLink};
 use crate::ports::store::{Store, StoreError};
 
 /// Rows of a backlog read at once.
@@ -31,9 +31,6 @@ const PAGE: u32 = 200;
 const OPENING: Duration = Duration::from_millis(500);
 /// Between two tries while the database is away.
 const RETRY: Duration = Duration::from_millis(250);
-
-/// The number of a stream in its term; 0 is none.
-pub(super) type Stream = u64;
 
 /// One thing for the link.
 #[derive(Debug)]
@@ -165,17 +162,17 @@ impl Carrier {
     async fn carry(&mut self, outgoing: Outgoing) {
         if let Outgoing::Opened { stream, after, upto } = outgoing {
             self.opened = stream;
+            self.hand(ToLink::Begin { stream }).await;
             return self.notices(after, upto).await;
         }
-        if !self.is_open() {
-            return;
-        }
         match outgoing {
+            // The link remembers who stands in which list, and brings them up to date on its own.
+            Outgoing::Contact(agent, contact) => {
+                let _ = self.link.send(ToLink::Contact { agent, contact }).await;
+            }
+            _ if !self.is_open() => {}
             Outgoing::Opened { .. } => {}
             Outgoing::Send(stanza) => self.hand(ToLink::Send(stanza)).await,
-            Outgoing::Contact(agent, contact) => {
-                self.hand(ToLink::Contact { agent, contact }).await;
-            }
             Outgoing::Backlog(backlog) => self.backlog(backlog).await,
         }
     }

@@ -11,15 +11,15 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::elsewhere::Elsewhere;
-use super::outbox::{self, Outbox, Outgoing, Stream};
+use super::outbox::{self, Outbox, Outgoing};
 use super::writer::{self, Written};
-use super::{LEASE, Owner, RENEWAL};
+use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::{Desk, Need};
-use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect, ToAgent, ToAgentContent};
+use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect, ToAgent};
 use crate::chat::event::{CustomerConnection, Event, Loaded};
 use crate::chat::ids::{CustomerId, Epoch, Pos, Timestamp};
 use crate::chat::model::Append;
-use crate::ports::link::{FromLink, LinkHandle, ToLink};
+use crate::ports::link::{FromLink, LinkHandle, Stream, ToLink};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::post::Post;
@@ -35,6 +35,9 @@ const BEHIND: u64 = 20_000;
 const SETTINGS: Duration = Duration::from_secs(2);
 /// How often the heads of open conversations are said again.
 const HEADS: Duration = Duration::from_secs(5);
+
+/// For the operator.
+const TOO_LATE: &str = "the lease could not be renewed in time";
 
 /// Why a term ended.
 pub(super) enum End {
@@ -59,13 +62,12 @@ pub(super) struct Term<'a> {
     pub(super) handle: &'a mut LinkHandle,
     /// Since when agents may have spoken to nobody; outlives the term until they are told.
     silent: &'a mut Option<Timestamp>,
-    inbox: mpsc::Receiver<ToOwner>,
+    pub(super) inbox: mpsc::Receiver<ToOwner>,
     appends: mpsc::UnboundedSender<Append>,
     pub(super) written: mpsc::UnboundedReceiver<Written>,
     pub(super) outbox: Outbox,
     /// Which stream stands.
     pub(super) up: watch::Sender<Stream>,
-    streams: Stream,
     pub(super) stored: Pos,
     pub(super) accepted: Pos,
     pub(super) cursor: Pos,
@@ -85,13 +87,15 @@ impl<'a> Term<'a> {
         handle: &'a mut LinkHandle,
         silent: &'a mut Option<Timestamp>,
     ) -> Result<Self, StoreError> {
-        let renewed = Instant::now();
         let now = owner.world.now();
         let revision = owner.store.revision(&owner.link).await?;
         let snapshot = owner.store.snapshot(&owner.link, now).await?;
         let cursor = owner.store.cursor(&owner.link).await?;
         let desk = Desk::restore(owner.limits, now, snapshot);
         let stored = desk.head();
+        // However long that took: from here on the lease is ours for a while.
+        let renewed = Instant::now();
+        owner.store.renew(&owner.link, epoch, LEASE, false).await?;
 
         let (appends, waiting) = mpsc::unbounded_channel();
         let (report, written) = mpsc::unbounded_channel();
@@ -114,7 +118,6 @@ impl<'a> Term<'a> {
             written,
             outbox,
             up,
-            streams: 0,
             stored,
             accepted: cursor,
             cursor,
@@ -125,6 +128,7 @@ impl<'a> Term<'a> {
             telling: None,
         };
         owner.hub.tell_link(&owner.link, &Letter::NewOwner);
+        term.hold();
         term.welcome_present();
         term.send_agents().await;
         let _ = term.handle.to.send(ToLink::Open { epoch }).await;
@@ -145,6 +149,16 @@ impl<'a> Term<'a> {
         let _ = self.handle.to.send(ToLink::Agents(agents)).await;
     }
 
+    /// Until when the lease is ours beyond doubt.
+    fn until(&self) -> Instant {
+        self.renewed + HOLDS
+    }
+
+    /// Lets the stream stand for as long.
+    pub(super) fn hold(&self) {
+        self.handle.until.send_replace(self.until());
+    }
+
     fn behind(&self) -> bool {
         self.desk.head().0 - self.stored.0 > BEHIND || self.outbox.waiting() as u64 > BEHIND
     }
@@ -156,8 +170,7 @@ impl<'a> Term<'a> {
         self.owner.status.link_down(&self.owner.link, "not served by this node");
         match end {
             End::Stopped => self.drain().await,
-            // Whoever owns the link now says what is to be said: close at once.
-            End::Lost(_) => self.close_link(Duration::from_secs(2)).await,
+            End::Lost(_) => self.leave_link().await,
         }
         end
     }
@@ -167,13 +180,17 @@ impl<'a> Term<'a> {
             Rhythm { renewal: ticker(RENEWAL), settings: ticker(SETTINGS), heads: ticker(HEADS) };
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            // Whatever a step waits for, it waits no longer than the lease is ours beyond doubt.
-            let until = self.renewed + LEASE - RENEWAL;
+            // Whatever a step waits for, it waits no longer than the lease is ours beyond doubt; and
+            // none begins later, however much waits for a process that was frozen.
+            let until = self.until();
+            if until <= Instant::now() {
+                return End::Lost(TOO_LATE);
+            }
             let step = self.step(stop, &mut rhythm, &mut batch);
             match tokio::time::timeout_at(until, step).await {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
-                Err(_) => return End::Lost("the lease could not be renewed in time"),
+                Err(_) => return End::Lost(TOO_LATE),
             }
         }
     }
@@ -209,7 +226,7 @@ impl<'a> Term<'a> {
     }
 
     /// What an edge said, as an event; those that come from other nodes are remembered.
-    fn hear(&mut self, said: ToOwner) -> Event {
+    pub(super) fn hear(&mut self, said: ToOwner) -> Event {
         let (customer, node, online) = match &said {
             ToOwner::Command(command) => (&command.customer, command.socket.node, true),
             ToOwner::Connected(connection) => {
@@ -257,12 +274,11 @@ impl<'a> Term<'a> {
     async fn on_link(&mut self, said: FromLink) -> Option<End> {
         match said {
             FromLink::Event(event) => self.take(event).await,
-            FromLink::Up => {
+            FromLink::Up { stream } => {
                 tracing::info!(link = %self.owner.link, "the stream stands");
-                self.streams += 1;
-                let _ = self.up.send(self.streams);
+                let _ = self.up.send(stream);
                 self.outbox.put(Outgoing::Opened {
-                    stream: self.streams,
+                    stream,
                     after: self.accepted,
                     upto: self.stored,
                 });
@@ -286,6 +302,7 @@ impl<'a> Term<'a> {
                     return self.renew().await;
                 }
             }
+            FromLink::Contested => return self.renew().await,
             FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
             FromLink::Closed => {}
         }
@@ -318,16 +335,9 @@ impl<'a> Term<'a> {
                     error: CommandError::Overloaded,
                 },
             }),
-            Event::Agent(input) => self.carry_out(Effect::Send(ToAgent {
-                agent: input.agent,
-                resource: Some(input.resource).filter(|resource| !resource.is_empty()),
-                from: input.to,
-                conversation: None,
-                content: ToAgentContent::Refused {
-                    stanza: input.stanza,
-                    refusal: AgentRefusal::Overloaded,
-                },
-            })),
+            Event::Agent(input) => {
+                self.carry_out(Effect::Send(ToAgent::refused(&input, AgentRefusal::Overloaded)));
+            }
             _ => {}
         }
     }
@@ -384,6 +394,10 @@ impl<'a> Term<'a> {
     /// Tells all sockets of a customer, here and elsewhere.
     pub(super) fn tell(&self, customer: CustomerId, letter: Letter) {
         for node in self.elsewhere.nodes(customer) {
+            #[cfg(feature = "chaos")]
+            if crate::chaos::mutant("last-notice-dropped") && crate::chaos::tenth() {
+                continue;
+            }
             let letter = letter.clone();
             self.owner.postbox.put(node, Post::ToEdge { customer, socket: None, letter });
         }

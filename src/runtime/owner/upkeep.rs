@@ -22,7 +22,10 @@ impl Term<'_> {
         let asked = Instant::now();
         let stands = *self.up.borrow() != 0;
         match self.owner.store.renew(&self.owner.link, self.epoch, LEASE, stands).await {
-            Ok(()) => self.renewed = asked,
+            Ok(()) => {
+                self.renewed = asked;
+                self.hold();
+            }
             Err(StoreError::Fenced) => return Some(End::Lost("another node owns it")),
             Err(error) => {
                 tracing::warn!(link = %self.owner.link, %error, "the lease could not be renewed");
@@ -80,6 +83,10 @@ impl Term<'_> {
     /// customers of edges that have fallen silent.
     pub(super) fn say_heads(&mut self) {
         for (customer, conversation, seq) in self.desk.heads(self.owner.world.now()) {
+            #[cfg(feature = "chaos")]
+            if crate::chaos::mutant("last-notice-dropped") {
+                break;
+            }
             self.tell(customer, Letter::Head { conversation, seq });
         }
         for (customer, node) in self.elsewhere.expired() {

@@ -61,6 +61,11 @@ pub(super) async fn run(
                 }
             }
         }
+        #[cfg(feature = "chaos")]
+        crate::chaos::point(
+            crate::chaos::COMMIT_ACK,
+            batch.iter().any(|append| append.row.key.is_some()),
+        );
         batch.clear();
         if written.send(Written::Upto(upto)).is_err() {
             return;

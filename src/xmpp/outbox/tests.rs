@@ -145,11 +145,32 @@ fn a_second_stream_shows() {
     written(&mut outbox);
     row(&mut outbox, "b", 2);
     written(&mut outbox);
-    assert_eq!(outbox.returned("b7-2"), Returned::Stranger, "the first went elsewhere");
-    assert_eq!(outbox.returned("b8-1"), Returned::Stranger, "a later owner speaks");
+    let elsewhere = Returned::Stranger(Some(Pos(2)));
+    assert_eq!(outbox.returned("b7-2"), elsewhere, "the first went elsewhere, and was taken");
+    assert!(outbox.is_idle());
+    assert_eq!(outbox.returned("b8-1"), Returned::Stranger(None), "a later owner speaks");
     for late in ["b6-9", "b7-99", "b", "x", "b-1", ""] {
         assert_eq!(outbox.returned(late), Returned::Nothing, "{late:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_barrier_that_is_not_back_is_written_again() {
+    let mut outbox = outbox();
+    assert_eq!(outbox.next_asking(), None);
+    row(&mut outbox, "a", 1);
+    assert_eq!(written(&mut outbox), ["a", "b7-1"]);
+    let mut out = VecDeque::new();
+    for _ in 0..3 {
+        outbox.ask_again(Instant::now(), &mut out);
+        assert!(out.is_empty(), "not yet");
+        tokio::time::advance(AGAIN).await;
+        outbox.ask_again(Instant::now(), &mut out);
+        assert_eq!(out.pop_front().unwrap().attr("id"), Some("b7-1"));
+    }
+    assert_eq!(outbox.returned("b7-1"), Returned::Accepted(Pos(1)));
+    assert_eq!(outbox.returned("b7-1"), Returned::Nothing, "the second of the same");
+    assert_eq!(outbox.next_asking(), None);
 }
 
 #[test]

@@ -130,6 +130,11 @@ impl Plan {
         plan
     }
 
+    /// The link's domain.
+    pub(crate) fn taken_name(&self) -> LinkDomain {
+        self.taken.name.clone()
+    }
+
     /// Where the database is.
     pub(crate) fn url(&self) -> Url {
         Url::parse(self.db.url.expose_secret()).unwrap()
@@ -174,6 +179,12 @@ impl Plan {
     /// Makes an account an agent, whether it exists or not.
     pub(crate) async fn employ(&self, jid: &str, name: &str) {
         let settings = settings(jid, name, Role::Agent);
+        self.db.store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
+    }
+
+    /// The same for one who serves so many at a time.
+    pub(crate) async fn hire(&self, jid: &str, capacity: u32) {
+        let settings = AgentSettings { capacity, ..settings(jid, "clerk", Role::Agent) };
         self.db.store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
     }
 

@@ -1,11 +1,15 @@
 //! What the tests stand on.
 
 pub(crate) mod agent;
+pub(crate) mod clerk;
+pub(crate) mod crew;
 pub(crate) mod customer;
 pub(crate) mod db;
 pub(crate) mod domain;
 pub(crate) mod fault;
 pub(crate) mod gateway;
+pub(crate) mod process;
 pub(crate) mod seat;
 pub(crate) mod servers;
+pub(crate) mod visitor;
 pub(crate) mod xmpp_client;

@@ -53,3 +53,21 @@ fn a_crowd_in_line_is_told_no_more_than_it_must() {
     on.pass(10 * SECOND);
     assert_eq!(on.left.len(), 0);
 }
+
+/// Generous by a factor of ten on a busy machine without optimisation, and far below what a walk
+/// through the whole line for each of them would take.
+#[test]
+fn what_one_of_a_crowd_does_takes_no_walk_through_all() {
+    let mut on = crowd();
+    let took = |of: &mut dyn FnMut(usize), times: usize| {
+        let begun = std::time::Instant::now();
+        (0..times).for_each(of);
+        begun.elapsed() / u32::try_from(times).unwrap()
+    };
+    let message = took(&mut |index| on.says(&format!("c{}", index * 7), "Anyone?"), 1_000);
+    on.so_far();
+    let tick = took(&mut |_| on.event(Event::Tick), 1_000);
+    eprintln!("10,000 in line: a message takes {message:?}, a tick {tick:?}");
+    assert!(message < std::time::Duration::from_millis(2), "{message:?}");
+    assert!(tick < std::time::Duration::from_millis(2), "{tick:?}");
+}

@@ -1,0 +1,88 @@
+//! What agents say that is not taken: too fast, too late, or while the stream is being closed.
+//!
+//! Invariant: words are never dropped in silence as long as a stream stands; their speaker gets them
+//! back as an error, and says them again. What is not words (typing) may fall.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use xmpp_parsers::minidom::Element;
+
+use super::state::State;
+use crate::bridge::custom_to_xmpp::stanza;
+use crate::chat::effect::{AgentRefusal, ToAgent, ToAgentContent};
+use crate::chat::event::{AgentContent, AgentInput, Event};
+use crate::chat::ids::AgentJid;
+use crate::ports::link::{FromLink, ToLink};
+
+/// What one agent may say a second, over time and at once. Nobody types so fast, no bot needs to.
+const SAID: NonZeroU32 = NonZeroU32::new(50).unwrap();
+const SAID_AT_ONCE: NonZeroU32 = NonZeroU32::new(200).unwrap();
+
+/// How fast agents may speak. Strangers are not counted: they are answered, and that is bounded.
+pub(super) struct Pace(DefaultKeyedRateLimiter<AgentJid>);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(RateLimiter::keyed(Quota::per_second(SAID).allow_burst(SAID_AT_ONCE)))
+    }
+}
+
+impl Pace {
+    /// Counts a stanza. Receipts are free: they come in floods by themselves, after a backlog, and
+    /// are worth having.
+    fn allows(&self, input: &AgentInput) -> bool {
+        let counts = is_spoken(input) || matches!(input.content, AgentContent::Typing { .. });
+        !counts || self.0.check_key(&input.agent).is_ok()
+    }
+
+    /// Forgets who has his whole allowance back.
+    pub(super) fn sweep(&self) {
+        self.0.retain_recent();
+    }
+}
+
+impl State {
+    /// An agent's words, unless they come too fast or while the stream is being closed: then they
+    /// are given back.
+    pub(super) fn said(&mut self, input: Box<AgentInput>, out: &mut Vec<Element>) {
+        if !self.pace.allows(&input) || (is_spoken(&input) && self.closing.is_some()) {
+            out.extend(self.refusal(&input));
+        } else {
+            self.unread.push_back(FromLink::Event(Event::Agent(input)));
+        }
+    }
+
+    /// The error that gives an agent his words back: `resource-constraint`, to be said again.
+    fn refusal(&self, input: &AgentInput) -> Option<Element> {
+        if !is_spoken(input) {
+            return None;
+        }
+        let refused = ToAgent::refused(input, AgentRefusal::Overloaded);
+        stanza::message(&self.settings.domain, &refused, self.world.now())
+    }
+
+    /// Gives agents back what the runtime has not taken; the rest of it is worth nothing any more.
+    pub(super) fn give_back(&mut self, out: &mut VecDeque<Element>) {
+        for said in std::mem::take(&mut self.unread) {
+            if let FromLink::Event(Event::Agent(input)) = said {
+                out.extend(self.refusal(&input));
+            }
+        }
+    }
+
+    /// What the runtime said when no time was left: only what gives agents their words back counts.
+    pub(super) fn told_too_late(&self, told: &ToLink, out: &mut VecDeque<Element>) {
+        if let ToLink::Send(to_agent) = told
+            && matches!(to_agent.content, ToAgentContent::Refused { .. })
+        {
+            out.extend(stanza::message(&self.settings.domain, to_agent, self.world.now()));
+        }
+    }
+}
+
+/// Whether it is words, which somebody waits for.
+fn is_spoken(input: &AgentInput) -> bool {
+    matches!(input.content, AgentContent::Text { .. } | AgentContent::Command { .. })
+}

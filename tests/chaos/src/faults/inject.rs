@@ -1,0 +1,351 @@
+//! Breaks things according to the plan, and mends them.
+//!
+//! Invariant: whoever breaks a thing holds it until it is whole again, so that two faults never
+//! work on the same thing; a fault that must wait for that begins later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Fault, Kind, When};
+use crate::agent::Shown;
+use crate::nodes::{Ended, GROUPS, Node, Nodes};
+use crate::proxy::{Mode, Way};
+use crate::record::{Affects, Record, What};
+use crate::servers::{Server, Servers};
+
+/// How long a point is waited for before another owner is looked for.
+const POINT: Duration = Duration::from_secs(5);
+/// How long a node may take to stop in order.
+const STOP: Duration = Duration::from_secs(30);
+/// Service is there where so many acks and arrivals come in a pulse.
+const SERVED: u64 = 20;
+/// See [`SERVED`].
+const PULSE: Duration = Duration::from_millis(700);
+/// How long service is waited for.
+const RECOVERY: Duration = Duration::from_secs(60);
+/// How much slower a slow way is, for each piece.
+const SLOW: Duration = Duration::from_millis(150);
+
+/// All that can be broken.
+#[derive(Debug)]
+pub(crate) struct Injector {
+    pub(crate) servers: Arc<Servers>,
+    pub(crate) nodes: Arc<Nodes>,
+    pub(crate) ways_of_agents: Vec<Arc<Way>>,
+    pub(crate) agents: Vec<watch::Sender<Shown>>,
+    pub(crate) customers: usize,
+    pub(crate) record: Record,
+    /// Nothing begins after it.
+    pub(crate) until: Instant,
+}
+
+impl Injector {
+    /// Carries the plan out; returns when all is whole again.
+    pub(crate) async fn run(self: Arc<Self>, plan: Vec<Fault>) -> anyhow::Result<()> {
+        let numbered = plan.into_iter().enumerate();
+        let (timed, paced): (Vec<_>, Vec<_>) =
+            numbered.partition(|(_, fault)| matches!(fault.when, When::At(_)));
+        let mut tracks = JoinSet::new();
+        tracks.spawn(self.clone().timed(timed));
+        tracks.spawn(self.paced(paced));
+        while let Some(done) = tracks.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
+    /// Those that begin at their times.
+    async fn timed(self: Arc<Self>, plan: Vec<(usize, Fault)>) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let mut under_way = JoinSet::new();
+        for (number, fault) in plan {
+            let injector = self.clone();
+            under_way.spawn(async move {
+                if let When::At(at) = fault.when {
+                    sleep_until(began + Duration::from_millis(at)).await;
+                }
+                injector.inject(number, fault).await
+            });
+        }
+        while let Some(done) = under_way.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
+    /// Those that follow one another.
+    async fn paced(self: Arc<Self>, plan: Vec<(usize, Fault)>) -> anyhow::Result<()> {
+        let mut under_way = JoinSet::new();
+        for (number, fault) in plan {
+            match fault.when {
+                When::Recovered(pause) => {
+                    while let Some(done) = under_way.join_next().await {
+                        done??;
+                    }
+                    self.until_served().await;
+                    sleep(Duration::from_millis(pause)).await;
+                }
+                When::Upon(pause) | When::At(pause) => sleep(Duration::from_millis(pause)).await,
+            }
+            if Instant::now() >= self.until {
+                break;
+            }
+            let injector = self.clone();
+            under_way.spawn(async move { injector.inject(number, fault).await });
+        }
+        while let Some(done) = under_way.join_next().await {
+            done??;
+        }
+        Ok(())
+    }
+
+    /// Waits until customers are acknowledged and agents get something, both many times a second.
+    async fn until_served(&self) {
+        let waiting = async {
+            loop {
+                let (acks, arrivals) = self.record.pulse();
+                sleep(PULSE).await;
+                let (more, further) = self.record.pulse();
+                if more >= acks + SERVED && further >= arrivals + SERVED {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(RECOVERY, waiting).await;
+    }
+
+    async fn inject(&self, number: usize, fault: Fault) -> anyhow::Result<()> {
+        let lasts = Duration::from_millis(fault.lasts_ms);
+        let dice = usize::try_from(fault.dice % 1_000_003).unwrap_or_default();
+        match fault.kind {
+            Kind::OwnerKill | Kind::OwnerFreezeShort | Kind::OwnerFreezeLong | Kind::OwnerStop => {
+                let node = self.owner().await;
+                self.node(number, fault.kind, node, Affects::All, lasts).await
+            }
+            Kind::NodeKill => {
+                let node = self.bystander(dice).await;
+                let customers = self.customers_of(node.number);
+                self.node(number, fault.kind, node, customers, lasts).await
+            }
+            Kind::KillCommitAck | Kind::KillCommitSend | Kind::KillSendBarrier => {
+                self.point(number, fault.kind, lasts).await
+            }
+            Kind::DatabaseKill | Kind::DatabaseFreeze => {
+                self.server(number, fault.kind, &self.servers.database, lasts).await
+            }
+            Kind::RedisKill | Kind::RedisFreeze => {
+                self.server(number, fault.kind, &self.servers.redis, lasts).await
+            }
+            Kind::XmppKill | Kind::XmppFreeze => {
+                self.server(number, fault.kind, &self.servers.xmpp, lasts).await
+            }
+            Kind::RedisFlush => {
+                let _held = self.servers.redis.hurt.lock().await;
+                self.begin(number, fault.kind, "Redis", Affects::All);
+                let port = self.servers.redis_port.to_string();
+                let mut flush = tokio::process::Command::new("redis-cli");
+                flush.args(["-p", &port, "flushall"]).stdout(std::process::Stdio::null());
+                let hit = flush.status().await?.success();
+                self.end(number, hit);
+                Ok(())
+            }
+            Kind::DatabaseCut | Kind::DatabaseSilent | Kind::DatabaseSlow => {
+                let node = self.owner().await;
+                let _held = node.hurt.lock().await;
+                self.way(number, fault.kind, &[&node.database], &name(node), Affects::All, lasts)
+                    .await;
+                Ok(())
+            }
+            Kind::RedisCut => {
+                let node = self.bystander(dice).await;
+                let _held = node.hurt.lock().await;
+                let customers = self.customers_of(node.number);
+                self.way(number, fault.kind, &[&node.redis], &name(node), customers, lasts).await;
+                Ok(())
+            }
+            Kind::StreamCut | Kind::StreamSilent | Kind::StreamSlow => {
+                let node = self.owner().await;
+                let _held = node.hurt.lock().await;
+                self.way(number, fault.kind, &[&node.component], &name(node), Affects::All, lasts)
+                    .await;
+                Ok(())
+            }
+            Kind::CustomersCut | Kind::CustomersSilent | Kind::CustomersSlow => {
+                let group = dice % GROUPS;
+                let doors: Vec<&Way> =
+                    self.nodes.0.iter().filter_map(|node| node.doors.get(group)).collect();
+                let of = (0..self.customers).filter(|customer| customer % GROUPS == group);
+                let affects = Affects::Customers(of.collect());
+                let target = format!("group {group}");
+                self.way(number, fault.kind, &doors, &target, affects, lasts).await;
+                Ok(())
+            }
+            Kind::AgentCut | Kind::AgentSilent => {
+                let agent = dice % self.agents.len().max(1);
+                let Some(way) = self.ways_of_agents.get(agent) else { return Ok(()) };
+                let (target, affects) = (format!("agent {agent}"), Affects::Agent(agent));
+                self.way(number, fault.kind, &[way], &target, affects, lasts).await;
+                Ok(())
+            }
+            Kind::AgentAway | Kind::AgentGone => {
+                let agent = dice % self.agents.len().max(1);
+                let Some(sender) = self.agents.get(agent) else { return Ok(()) };
+                self.begin(number, fault.kind, &format!("agent {agent}"), Affects::Agent(agent));
+                let away = fault.kind == Kind::AgentAway;
+                sender.send_replace(if away { Shown::Away } else { Shown::Gone });
+                sleep(lasts).await;
+                sender.send_replace(Shown::Free);
+                self.end(number, true);
+                Ok(())
+            }
+        }
+    }
+
+    /// The node that has the stream; waits for one, and for whoever works on it.
+    async fn owner(&self) -> &Node {
+        loop {
+            if let Some(node) = self.nodes.owner() {
+                return node;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A node that has it not.
+    async fn bystander(&self, dice: usize) -> &Node {
+        let owner = self.owner().await;
+        let others: Vec<&Node> =
+            self.nodes.0.iter().filter(|node| node.number != owner.number).collect();
+        // A single node is owner and all else.
+        others.get(dice % others.len().max(1)).copied().unwrap_or(owner)
+    }
+
+    /// The customers whose last welcome came from a node.
+    fn customers_of(&self, wanted: usize) -> Affects {
+        let mut at = vec![None; self.customers];
+        self.record.last_nodes(&mut at);
+        let there = at.iter().enumerate().filter(|(_, node)| **node == Some(wanted));
+        Affects::Customers(there.map(|(customer, _)| customer).collect())
+    }
+
+    async fn node(
+        &self,
+        number: usize,
+        kind: Kind,
+        node: &Node,
+        affects: Affects,
+        lasts: Duration,
+    ) -> anyhow::Result<()> {
+        let _held = node.hurt.lock().await;
+        self.begin(number, kind, &name(node), affects);
+        let mut hit = true;
+        match kind {
+            Kind::OwnerFreezeShort | Kind::OwnerFreezeLong => {
+                node.signal("STOP");
+                sleep(lasts).await;
+                node.signal("CONT");
+            }
+            Kind::OwnerStop => {
+                node.signal("TERM");
+                let ended = node.ended(STOP).await;
+                hit = ended == Some(Ended::InOrder);
+                if ended.is_none() {
+                    node.signal("KILL");
+                    node.ended(STOP).await;
+                }
+                node.start().await?;
+            }
+            _ => {
+                node.signal("KILL");
+                hit = node.ended(STOP).await.is_some();
+                sleep(lasts).await;
+                node.start().await?;
+            }
+        }
+        self.end(number, hit);
+        Ok(())
+    }
+
+    /// Arms the owner until an owner dies at the point.
+    async fn point(&self, number: usize, kind: Kind, lasts: Duration) -> anyhow::Result<()> {
+        let Some(point) = kind.point() else { return Ok(()) };
+        for _ in 0..12 {
+            let node = self.owner().await;
+            let _held = node.hurt.lock().await;
+            if node.component.open() == 0 {
+                continue;
+            }
+            node.arm(point).await;
+            if let Some(ended) = node.ended(POINT).await {
+                let hit = ended == Ended::AtPoint;
+                self.begin(number, kind, &name(node), Affects::All);
+                sleep(lasts).await;
+                node.start().await?;
+                self.end(number, hit);
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn server(
+        &self,
+        number: usize,
+        kind: Kind,
+        server: &Server,
+        lasts: Duration,
+    ) -> anyhow::Result<()> {
+        let _held = server.hurt.lock().await;
+        self.begin(number, kind, "", Affects::All);
+        if matches!(kind, Kind::DatabaseFreeze | Kind::RedisFreeze | Kind::XmppFreeze) {
+            server.signal("STOP");
+            sleep(lasts).await;
+            server.signal("CONT");
+        } else {
+            server.signal("KILL");
+            sleep(lasts).await;
+            server.start_again().await?;
+        }
+        self.end(number, true);
+        Ok(())
+    }
+
+    async fn way(
+        &self,
+        number: usize,
+        kind: Kind,
+        ways: &[&Way],
+        target: &str,
+        affects: Affects,
+        lasts: Duration,
+    ) {
+        self.begin(number, kind, target, affects);
+        let mode = match kind {
+            Kind::DatabaseCut | Kind::RedisCut | Kind::StreamCut => Mode::Cut,
+            Kind::CustomersCut | Kind::AgentCut => Mode::Cut,
+            Kind::DatabaseSlow | Kind::StreamSlow | Kind::CustomersSlow => Mode::Delay(SLOW),
+            _ => Mode::HalfOpen,
+        };
+        let hit = ways.iter().any(|way| way.open() > 0);
+        ways.iter().for_each(|way| way.set(mode));
+        sleep(lasts).await;
+        ways.iter().for_each(|way| way.set(Mode::Pass));
+        self.end(number, hit);
+    }
+
+    fn begin(&self, fault: usize, kind: Kind, target: &str, affects: Affects) {
+        self.record.put(What::Fault { fault, kind, target: target.to_owned(), affects });
+    }
+
+    fn end(&self, fault: usize, hit: bool) {
+        self.record.put(What::Healed { fault, hit });
+    }
+}
+
+fn name(node: &Node) -> String {
+    format!("node {}", node.number)
+}

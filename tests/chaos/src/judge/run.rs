@@ -1,0 +1,47 @@
+//! Whether the run was one at all: enough messages, every fault, every point.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Class, Material, Verdict};
+use crate::faults::Kind;
+use crate::record::What;
+
+/// What a run must have seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Demands {
+    /// Messages, both ways together.
+    pub(crate) messages: usize,
+    /// Kinds of faults, each so often.
+    pub(crate) faults: Vec<(Kind, usize)>,
+}
+
+pub(super) fn judge(material: &Material<'_>, demands: &Demands, verdict: &mut Verdict) {
+    let messages = verdict.counts.acked + verdict.counts.ticked;
+    if messages < demands.messages {
+        verdict.add(Class::TooFew, format!("{messages} messages of {}", demands.messages));
+    }
+    let mut begun: HashMap<usize, Kind> = HashMap::new();
+    let mut happened: HashMap<Kind, usize> = HashMap::new();
+    let mut points: BTreeSet<Kind> = BTreeSet::new();
+    for event in material.events {
+        match event.what {
+            What::Fault { fault, kind, .. } => {
+                begun.insert(fault, kind);
+                *happened.entry(kind).or_default() += 1;
+            }
+            What::Healed { fault, hit: true } => {
+                points.extend(begun.get(&fault).filter(|kind| kind.point().is_some()));
+            }
+            _ => {}
+        }
+    }
+    for (kind, wanted) in &demands.faults {
+        let happened = happened.get(kind).copied().unwrap_or_default();
+        if happened < *wanted {
+            verdict.add(Class::FaultMissed, format!("{kind}: {happened} of {wanted}"));
+        }
+        if kind.point().is_some() && !points.contains(kind) {
+            verdict.add(Class::PointMissed, kind.to_string());
+        }
+    }
+}

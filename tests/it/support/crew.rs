@@ -1,0 +1,177 @@
+//! Nodes in processes of their own over one database, customers and agents who talk through them, and
+//! the judgement on what they all wrote down.
+#![allow(dead_code, reason = "each test needs some of it")]
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use couplet::chat::ids::{ConversationId, Seq};
+use couplet::chat::model::RowKind;
+use couplet::ports::store::Transcripts as _;
+use uuid::Uuid;
+
+use super::clerk::Clerk;
+use super::gateway::{Gateway, Ground, Plan, Server};
+use super::process::Process;
+use super::visitor::Visitor;
+
+/// Nobody is held back by what one address may do.
+pub(crate) const LIMITS: &str = "[limits]\nmessages_per_second = 1000\nmessage_burst = 10000\n\
+     sockets_per_address = 100000\nsessions_per_minute_per_address = 1000000\n\
+     conversations_per_hour_per_address = 1000000\n";
+
+/// See the module.
+pub(crate) struct Crew {
+    pub(crate) plan: Plan,
+    pub(crate) nodes: Vec<Process>,
+    pub(crate) visitors: Vec<Visitor>,
+    pub(crate) clerks: Vec<Clerk>,
+}
+
+/// The longest that anything took.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Longest {
+    /// From a customer's word to its acknowledgement.
+    pub(crate) ack: Duration,
+    /// From a customer's word to its arrival at an agent.
+    pub(crate) arrival: Duration,
+}
+
+impl Longest {
+    pub(crate) fn of_all(self) -> Duration {
+        self.ack.max(self.arrival)
+    }
+}
+
+impl Crew {
+    /// Three nodes, of which the first owns the link; customers spread over them, each served by an
+    /// agent, each in conversation already.
+    pub(crate) async fn meet(server: Server, visitors: usize, clerks: usize) -> Self {
+        let mut crew = Self::open(Gateway::plan(server, Ground::Full, LIMITS).await, clerks).await;
+        crew.visit(visitors).await;
+        crew
+    }
+
+    /// Three nodes and agents who are there, by this plan.
+    pub(crate) async fn open(plan: Plan, clerks: usize) -> Self {
+        let mut staff = Vec::new();
+        for number in 0..clerks {
+            let account = plan.account(&format!("clerk{number}"));
+            plan.hire(&format!("{account}@{}", plan.xmpp.host), 50).await;
+            staff.push(Clerk::come(&plan.xmpp, &account, "c").await);
+        }
+        let mut nodes = vec![Process::start(&plan.config).await];
+        let (second, third) =
+            tokio::join!(Process::start(&plan.config), Process::start(&plan.config));
+        nodes.extend([second, third]);
+        Self { plan, nodes, visitors: Vec::new(), clerks: staff }
+    }
+
+    /// So many customers come and begin to talk.
+    pub(crate) async fn visit(&mut self, visitors: usize) {
+        for number in 0..visitors {
+            self.visitors.push(Visitor::come(self.from(number)));
+        }
+        self.turn(0).await;
+    }
+
+    /// All nodes, beginning with this one.
+    pub(crate) fn from(&self, first: usize) -> Vec<SocketAddr> {
+        let nodes = self.nodes.iter().cycle().skip(first % self.nodes.len());
+        nodes.take(self.nodes.len()).map(|node| node.address).collect()
+    }
+
+    /// Every customer says something, and hears an agent say it back.
+    pub(crate) async fn turn(&self, number: u64) {
+        for (who, visitor) in self.visitors.iter().enumerate() {
+            visitor.say(&format!("c{who} {number}"));
+        }
+        self.answered(number).await;
+    }
+
+    /// Waits until every customer has heard the answer to what he said under this number.
+    pub(crate) async fn answered(&self, number: u64) {
+        for (who, visitor) in self.visitors.iter().enumerate() {
+            visitor.hears(&format!("re c{who} {number}")).await;
+        }
+    }
+
+    /// Judges from what all wrote down, and from the database, once all has been answered: nothing
+    /// lost, nothing twice, order kept.
+    pub(crate) async fn judge(&self) -> Longest {
+        for clerk in &self.clerks {
+            clerk.confirmed().await;
+        }
+        let arrivals: Vec<_> =
+            self.clerks.iter().flat_map(|clerk| clerk.look().arrived.clone()).collect();
+        let mut ids: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for arrival in &arrivals {
+            ids.entry(&arrival.text).or_default().insert(&arrival.id);
+        }
+        let mut longest = Longest::default();
+        for visitor in &self.visitors {
+            let record = visitor.look();
+            assert!(record.wrong.is_empty(), "{:#?}", record.wrong);
+            for said in &record.said {
+                let acked = said.acked.unwrap_or_else(|| panic!("{said:?} has no ack"));
+                longest.ack = longest.ack.max(acked - said.at);
+                let first = arrivals.iter().filter(|one| one.text == said.text).map(|one| one.at);
+                let first = first.min().unwrap_or_else(|| panic!("{said:?} reached no agent"));
+                longest.arrival = longest.arrival.max(first - said.at);
+                assert_eq!(ids[said.text.as_str()].len(), 1, "{said:?} came under {ids:?}");
+            }
+            let said: Vec<_> = record.said.iter().map(|said| said.text.as_str()).collect();
+            let answers: Vec<_> = said.iter().map(|text| format!("re {text}")).collect();
+            let echoes: Vec<_> =
+                record.heard.iter().filter(|text| text.starts_with("re ")).cloned().collect();
+            assert_eq!(echoes, answers, "each answer once, in its order");
+            let mut firsts: Vec<_> = said
+                .iter()
+                .map(|text| arrivals.iter().position(|one| one.text == *text).unwrap())
+                .collect();
+            let as_said = firsts.clone();
+            firsts.sort_unstable();
+            assert_eq!(firsts, as_said, "in the order in which they were said: {said:?}");
+        }
+        self.compare_transcripts().await;
+        longest
+    }
+
+    async fn compare_transcripts(&self) {
+        for visitor in &self.visitors {
+            let (conversation, mut expected) = {
+                let record = visitor.look();
+                let said = record.said.iter().map(|said| said.text.clone());
+                let all: Vec<_> = said.chain(record.heard.iter().cloned()).collect();
+                (record.conversation.clone().unwrap(), all)
+            };
+            let id = ConversationId(Uuid::parse_str(&conversation).unwrap());
+            let rows = self.plan.db.store.entries_after(id, Seq(0), 10_000).await.unwrap();
+            let seqs: Vec<_> = rows.iter().filter_map(|row| row.seq).collect();
+            assert_eq!(seqs, (1..=seqs.len() as u64).map(Seq).collect::<Vec<_>>(), "no gap");
+            let mut stored: Vec<_> = rows
+                .iter()
+                .filter_map(|row| match &row.kind {
+                    RowKind::Message { text, .. } => Some(text.to_string()),
+                    _ => None,
+                })
+                .collect();
+            stored.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(stored, expected, "both sides know what is stored, and nothing else");
+        }
+    }
+
+    /// Stops everything in order.
+    pub(crate) async fn end(mut self) {
+        self.visitors.clear();
+        for node in &self.nodes {
+            node.terminate();
+        }
+        for node in &mut self.nodes {
+            node.ended().await;
+        }
+        self.plan.db.remove().await;
+    }
+}

@@ -1,0 +1,134 @@
+//! A node as it is in production: the program itself, in a process of its own, that can be killed,
+//! frozen, and asked to stop.
+#![allow(dead_code, reason = "each test needs some of it")]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+use super::customer::PATIENCE;
+
+/// See the module. Killed when it is dropped.
+pub(crate) struct Process {
+    pub(crate) address: SocketAddr,
+    config: PathBuf,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Process {
+    /// Starts a node, and waits until it says that it is ready.
+    pub(crate) async fn start(config: &Path) -> Self {
+        // Free a moment ago; whoever else wants a port gets another.
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let node = Self::launch(config, free);
+        node.until_ready().await;
+        node
+    }
+
+    /// Starts a node there, whatever is away.
+    pub(crate) fn launch(config: &Path, address: SocketAddr) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_couplet"))
+            .args(["serve", "--config"])
+            .arg(config)
+            .env("COUPLET__HTTP__LISTEN", address.to_string())
+            .env("COUPLET__LOG__LEVEL", "info,couplet=debug")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let kept = log.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                eprintln!("{} | {line}", address.port());
+                kept.lock().unwrap().push(line);
+            }
+        });
+        Self { address, config: config.to_owned(), child, log }
+    }
+
+    /// Starts it again where it was.
+    pub(crate) async fn start_again(&mut self) {
+        *self = Self::launch(&self.config, self.address);
+        self.until_ready().await;
+    }
+
+    /// Waits until it serves customers.
+    pub(crate) async fn until_ready(&self) {
+        let asking = async {
+            let mut pace = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                pace.tick().await;
+                let asked = reqwest::get(format!("http://{}/readyz", self.address)).await;
+                if asked.is_ok_and(|answer| answer.status() == 200) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.expect("it is ready in time");
+    }
+
+    /// Waits until its log has a line with this.
+    pub(crate) async fn until_logged(&self, part: &str) {
+        let looking = async {
+            while !self.has_logged(part) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("no {part:?}"));
+    }
+
+    pub(crate) fn has_logged(&self, part: &str) -> bool {
+        self.log.lock().unwrap().iter().any(|line| line.contains(part))
+    }
+
+    /// Ends it, as a power cut does.
+    pub(crate) fn kill(&self) {
+        self.signal("-KILL");
+    }
+
+    /// Stops it in the middle of whatever it does, until it is thawed.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// See [`freeze`](Self::freeze).
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Asks it to stop in order.
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let sent = std::process::Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits until it has ended: how, and how long that took.
+    pub(crate) async fn ended(&mut self) -> (ExitStatus, Duration) {
+        let begun = Instant::now();
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        (status.expect("it ends in time").unwrap(), begun.elapsed())
+    }
+
+    /// Asks it to stop in order, and waits for it.
+    pub(crate) async fn stop(&mut self) -> Duration {
+        self.terminate();
+        let (status, took) = self.ended().await;
+        assert!(status.success(), "{status}");
+        took
+    }
+}

@@ -1,0 +1,289 @@
+//! A customer who goes on whatever happens to the nodes: he comes back with his session, says again
+//! what was not acknowledged, and writes down all he sees before he makes anything of it.
+#![allow(dead_code, reason = "each test needs some of it")]
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+
+use super::gateway::TENANT;
+
+/// A node that says nothing for so long is left for another.
+const SILENCE: Duration = Duration::from_millis(1_500);
+/// The same for one of a crowd, which would otherwise spend its time on asking.
+const CROWDS_SILENCE: Duration = Duration::from_secs(15);
+/// How long a node has for a welcome.
+const WELCOME: Duration = Duration::from_secs(8);
+
+/// One word of his.
+#[derive(Debug, Clone)]
+pub(crate) struct Said {
+    pub(crate) text: String,
+    pub(crate) at: Instant,
+    pub(crate) acked: Option<Instant>,
+}
+
+/// What he did and saw.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) said: Vec<Said>,
+    /// What agents said to him, in the order of their numbers.
+    pub(crate) heard: Vec<String>,
+    /// Welcomes, and from which node.
+    pub(crate) welcomes: Vec<(SocketAddr, Instant)>,
+    /// How far apart from the stop he was told to come back.
+    pub(crate) byes: Vec<(String, u64)>,
+    pub(crate) conversation: Option<String>,
+    pub(crate) last: u64,
+    /// What must not be.
+    pub(crate) wrong: Vec<String>,
+}
+
+/// See the module.
+pub(crate) struct Visitor {
+    says: mpsc::UnboundedSender<usize>,
+    record: Arc<Mutex<Record>>,
+    life: JoinHandle<()>,
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        self.life.abort();
+    }
+}
+
+impl Visitor {
+    /// Comes to the first of these nodes, and to the next whenever one is gone.
+    pub(crate) fn come(nodes: Vec<SocketAddr>) -> Self {
+        Self::who_bears(SILENCE, nodes)
+    }
+
+    /// The same for one of a crowd.
+    pub(crate) fn of_many(nodes: Vec<SocketAddr>) -> Self {
+        Self::who_bears(CROWDS_SILENCE, nodes)
+    }
+
+    fn who_bears(silence: Duration, nodes: Vec<SocketAddr>) -> Self {
+        let (says, words) = mpsc::unbounded_channel();
+        let record = Arc::new(Mutex::new(Record::default()));
+        let (kept, waiting) = (record.clone(), VecDeque::new());
+        let life = Life { nodes, record: kept, words, waiting, token: None, silence };
+        Self { says, record, life: tokio::spawn(life.live()) }
+    }
+
+    /// Says something, once what he said before is acknowledged; the number of it.
+    pub(crate) fn say(&self, text: &str) -> usize {
+        let mut record = self.look();
+        let number = record.said.len();
+        record.said.push(Said { text: text.to_owned(), at: Instant::now(), acked: None });
+        let _ = self.says.send(number);
+        number
+    }
+
+    pub(crate) fn look(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap()
+    }
+
+    /// Waits until what he did and saw is so.
+    pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Record) -> bool) {
+        let looking = async {
+            while !wanted(&self.look()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if timeout(super::customer::PATIENCE, looking).await.is_err() {
+            panic!("{what} did not come to be: {:#?}", self.look());
+        }
+    }
+
+    /// Says something and waits for its acknowledgement: how long that took.
+    pub(crate) async fn acked(&self, text: &str) -> Duration {
+        let number = self.say(text);
+        self.until(text, |record| record.said[number].acked.is_some()).await;
+        let said = &self.look().said[number];
+        said.acked.unwrap() - said.at
+    }
+
+    pub(crate) async fn hears(&self, text: &str) {
+        self.until(text, |record| record.heard.iter().any(|heard| heard == text)).await;
+    }
+}
+
+struct Life {
+    nodes: Vec<SocketAddr>,
+    record: Arc<Mutex<Record>>,
+    words: mpsc::UnboundedReceiver<usize>,
+    /// Not acknowledged yet; only the first has been said.
+    waiting: VecDeque<usize>,
+    token: Option<String>,
+    silence: Duration,
+}
+
+/// How long to stay away.
+struct Left(Duration);
+
+impl Life {
+    async fn live(mut self) {
+        loop {
+            for node in self.nodes.clone() {
+                let Left(pause) = self.visit(node).await.unwrap_or(Left(Duration::from_millis(50)));
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+
+    /// One socket, from its opening to its end; nothing where it just breaks.
+    async fn visit(&mut self, node: SocketAddr) -> Option<Left> {
+        let stream = timeout(self.silence, TcpStream::connect(node)).await.ok()?.ok()?;
+        let mut request = format!("ws://{node}/v1/{TENANT}/ws").into_client_request().unwrap();
+        let protocol = "couplet.v1".parse().unwrap();
+        request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
+        let opening = tokio_tungstenite::client_async(request, stream);
+        let (mut socket, _) = timeout(WELCOME.max(self.silence), opening).await.ok()?.ok()?;
+        let mut hello = json!({"type": "hello"});
+        if let Some(token) = &self.token {
+            hello["session"] = token.as_str().into();
+        }
+        {
+            let record = self.record.lock().unwrap();
+            if let Some(conversation) = &record.conversation {
+                hello["conversation"] = conversation.as_str().into();
+                hello["last_seq"] = record.last.into();
+            }
+        }
+        socket.send(Message::text(hello.to_string())).await.ok()?;
+        let mut heard = Instant::now();
+        let mut greeted = false;
+        let mut again: Option<tokio::time::Instant> = None;
+        let mut pings = tokio::time::interval(self.silence / 4);
+        loop {
+            tokio::select! {
+                message = socket.next() => {
+                    heard = Instant::now();
+                    let Message::Text(text) = message?.ok()? else { continue };
+                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    match frame["type"].as_str().unwrap() {
+                        "bye" => {
+                            let after = frame["reconnect_after_ms"].as_u64().unwrap_or(0);
+                            let reason = frame["reason"].as_str().unwrap().to_owned();
+                            self.record.lock().unwrap().byes.push((reason, after));
+                            return Some(Left(Duration::from_millis(after)));
+                        }
+                        "error" if frame["for"].is_string() => {
+                            let Some(after) = frame["retry_after_ms"].as_u64() else {
+                                self.record.lock().unwrap().wrong.push(frame.to_string());
+                                continue;
+                            };
+                            again = Some(tokio::time::Instant::now() + Duration::from_millis(after));
+                        }
+                        "welcome" => {
+                            greeted = true;
+                            self.welcomed(node, &frame);
+                            self.say(&mut socket).await?;
+                        }
+                        _ => if self.took(&frame) {
+                            again = None;
+                            self.say(&mut socket).await?;
+                        }
+                    }
+                }
+                Some(number) = self.words.recv() => {
+                    self.waiting.push_back(number);
+                    if greeted && self.waiting.len() == 1 {
+                        self.say(&mut socket).await?;
+                    }
+                }
+                () = sleep_until(again.unwrap_or_else(tokio::time::Instant::now)), if again.is_some() => {
+                    again = None;
+                    self.say(&mut socket).await?;
+                }
+                _ = pings.tick() => {
+                    let patience = if greeted { self.silence } else { WELCOME.max(self.silence) };
+                    if heard.elapsed() > patience {
+                        return None;
+                    }
+                    if greeted {
+                        socket.send(Message::text(r#"{"type":"ping"}"#)).await.ok()?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says what is next, perhaps once more.
+    async fn say(&self, socket: &mut WebSocketStream<TcpStream>) -> Option<()> {
+        let Some(number) = self.waiting.front() else { return Some(()) };
+        let text = self.record.lock().unwrap().said[*number].text.clone();
+        let frame = json!({"type": "message", "id": format!("m{number}"), "text": text});
+        socket.send(Message::text(frame.to_string())).await.ok()
+    }
+
+    fn welcomed(&mut self, node: SocketAddr, welcome: &Value) {
+        self.token = Some(welcome["session"]["token"].as_str().unwrap().to_owned());
+        self.record.lock().unwrap().welcomes.push((node, Instant::now()));
+        for entry in welcome["entries"].as_array().unwrap() {
+            self.entry(entry);
+        }
+    }
+
+    /// Takes a frame in; says whether something of his is acknowledged by it.
+    fn took(&mut self, frame: &Value) -> bool {
+        match frame["type"].as_str() {
+            Some("entries") => {
+                frame["entries"].as_array().unwrap().iter().for_each(|entry| self.entry(entry));
+                false
+            }
+            Some("entry") => {
+                self.entry(frame);
+                false
+            }
+            Some("ack") => {
+                self.step(frame, true);
+                let number: usize = frame["id"].as_str().unwrap()[1..].parse().unwrap();
+                let mut record = self.record.lock().unwrap();
+                record.said[number].acked.get_or_insert_with(Instant::now);
+                self.waiting.retain(|waiting| *waiting != number);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn entry(&self, entry: &Value) {
+        if self.step(entry, false) && entry["from"]["kind"] == "agent" && entry["kind"] == "message"
+        {
+            let text = entry["text"].as_str().unwrap().to_owned();
+            self.record.lock().unwrap().heard.push(text);
+        }
+    }
+
+    /// Whether it is the next of the conversation; what is not is written down, unless it is an
+    /// acknowledgement said again.
+    fn step(&self, frame: &Value, ack: bool) -> bool {
+        let mut record = self.record.lock().unwrap();
+        let seq = frame["seq"].as_u64().unwrap();
+        let conversation = frame["conversation"].as_str().unwrap();
+        if *record.conversation.get_or_insert_with(|| conversation.to_owned()) != conversation {
+            record.wrong.push(format!("another conversation: {frame}"));
+        }
+        let next = seq == record.last + 1;
+        if next {
+            record.last = seq;
+        } else if !ack || seq > record.last {
+            let wrong = format!("after {}: {frame}", record.last);
+            record.wrong.push(wrong);
+        }
+        next
+    }
+}
