@@ -196,11 +196,7 @@ fn demands(arguments: &Arguments, plan: &[Fault]) -> Demands {
     let messages = arguments.messages.unwrap_or(a_second * seconds);
     let mut faults: Vec<_> = plan.iter().map(|fault| (fault.kind, 1)).collect();
     faults.sort_unstable();
-    faults.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        kept.1 += usize::from(same);
-        same
-    });
+    faults.dedup();
     Demands { messages, faults }
 }
 
