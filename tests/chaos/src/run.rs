@@ -197,7 +197,9 @@ fn demands(arguments: &Arguments, plan: &[Fault]) -> Demands {
     let mut faults: Vec<_> = plan.iter().map(|fault| (fault.kind, 1)).collect();
     faults.sort_unstable();
     faults.dedup();
-    Demands { messages, faults }
+    // Half an hour: two hundred faults, sixty of them kills.
+    let long = if arguments.only.is_none() && arguments.seconds >= 600 { seconds } else { 0 };
+    Demands { messages, faults, all_faults: long / 9, kills: long / 30 }
 }
 
 /// One line every few seconds.

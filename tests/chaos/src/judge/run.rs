@@ -13,6 +13,10 @@ pub(crate) struct Demands {
     pub(crate) messages: usize,
     /// Kinds of faults, each so often.
     pub(crate) faults: Vec<(Kind, usize)>,
+    /// Faults of all kinds.
+    pub(crate) all_faults: usize,
+    /// Nodes killed.
+    pub(crate) kills: usize,
 }
 
 pub(super) fn judge(material: &Material<'_>, demands: &Demands, verdict: &mut Verdict) {
@@ -34,6 +38,11 @@ pub(super) fn judge(material: &Material<'_>, demands: &Demands, verdict: &mut Ve
             }
             _ => {}
         }
+    }
+    let all: usize = happened.values().sum();
+    let kills: usize = happened.iter().filter(|(kind, _)| kind.kills_node()).map(|(_, n)| n).sum();
+    if all < demands.all_faults || kills < demands.kills {
+        verdict.add(Class::TooFew, format!("{all} faults, {kills} of them kills of nodes"));
     }
     for (kind, wanted) in &demands.faults {
         let happened = happened.get(kind).copied().unwrap_or_default();
