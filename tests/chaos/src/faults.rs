@@ -213,7 +213,7 @@ pub(crate) fn plan(seed: u64, seconds: u64) -> Vec<Fault> {
         shared.shuffle(&mut random);
         apart.shuffle(&mut random);
         for kind in shared {
-            let pause = random.random_range(300..1_200);
+            let pause = random.random_range(500..4_000);
             let upon = random.random_ratio(1, UPON);
             let when = if upon { When::Upon(pause) } else { When::Recovered(pause) };
             faults.push(fault(&mut random, kind, when, u64::MAX));

@@ -27,6 +27,8 @@ const SERVED: u64 = 20;
 const PULSE: Duration = Duration::from_millis(700);
 /// How long service is waited for.
 const RECOVERY: Duration = Duration::from_secs(60);
+/// How long a connection that can be broken is waited for.
+const SOMETHING: Duration = Duration::from_secs(15);
 /// How much slower a slow way is, for each piece.
 const SLOW: Duration = Duration::from_millis(150);
 
@@ -323,6 +325,11 @@ impl Injector {
         affects: Affects,
         lasts: Duration,
     ) {
+        let there = || ways.iter().any(|way| way.open() > 0);
+        let until = Instant::now() + SOMETHING;
+        while !there() && Instant::now() < until {
+            sleep(Duration::from_millis(20)).await;
+        }
         self.begin(number, kind, target, affects);
         let mode = match kind {
             Kind::DatabaseCut | Kind::RedisCut | Kind::StreamCut => Mode::Cut,
@@ -330,7 +337,7 @@ impl Injector {
             Kind::DatabaseSlow | Kind::StreamSlow | Kind::CustomersSlow => Mode::Delay(SLOW),
             _ => Mode::HalfOpen,
         };
-        let hit = ways.iter().any(|way| way.open() > 0);
+        let hit = there();
         ways.iter().for_each(|way| way.set(mode));
         sleep(lasts).await;
         ways.iter().for_each(|way| way.set(Mode::Pass));

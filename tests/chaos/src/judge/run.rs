@@ -1,6 +1,6 @@
 //! Whether the run was one at all: enough messages, every fault, every point.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::{Class, Material, Verdict};
 use crate::faults::Kind;
@@ -13,6 +13,10 @@ pub(crate) struct Demands {
     pub(crate) messages: usize,
     /// Kinds of faults, each so often.
     pub(crate) faults: Vec<(Kind, usize)>,
+    /// Faults of all kinds.
+    pub(crate) all_faults: usize,
+    /// Nodes killed.
+    pub(crate) kills: usize,
 }
 
 pub(super) fn judge(material: &Material<'_>, demands: &Demands, verdict: &mut Verdict) {
@@ -22,26 +26,31 @@ pub(super) fn judge(material: &Material<'_>, demands: &Demands, verdict: &mut Ve
     }
     let mut begun: HashMap<usize, Kind> = HashMap::new();
     let mut happened: HashMap<Kind, usize> = HashMap::new();
-    let mut points: BTreeSet<Kind> = BTreeSet::new();
     for event in material.events {
         match event.what {
             What::Fault { fault, kind, .. } => {
                 begun.insert(fault, kind);
-                *happened.entry(kind).or_default() += 1;
             }
             What::Healed { fault, hit: true } => {
-                points.extend(begun.get(&fault).filter(|kind| kind.point().is_some()));
+                if let Some(kind) = begun.get(&fault) {
+                    *happened.entry(*kind).or_default() += 1;
+                }
             }
             _ => {}
         }
     }
+    let all: usize = happened.values().sum();
+    let kills: usize = happened.iter().filter(|(kind, _)| kind.kills_node()).map(|(_, n)| n).sum();
+    if all < demands.all_faults || kills < demands.kills {
+        verdict.add(Class::TooFew, format!("{all} faults, {kills} of them kills of nodes"));
+    }
     for (kind, wanted) in &demands.faults {
         let happened = happened.get(kind).copied().unwrap_or_default();
         if happened < *wanted {
-            verdict.add(Class::FaultMissed, format!("{kind}: {happened} of {wanted}"));
-        }
-        if kind.point().is_some() && !points.contains(kind) {
-            verdict.add(Class::PointMissed, kind.to_string());
+            // A node that died elsewhere has not died at its point.
+            let class =
+                if kind.point().is_some() { Class::PointMissed } else { Class::FaultMissed };
+            verdict.add(class, format!("{kind}: {happened} of {wanted}"));
         }
     }
 }
