@@ -136,6 +136,9 @@ pub enum CommandError {
     UnknownTenant,
     /// More waits than this desk takes on; the customer's client tries again later.
     Overloaded,
+    /// It is under way, but the store does not take it now. It stays under way: where it is stored
+    /// after all its ack comes, and a repeat is found.
+    NotStored,
 }
 
 /// One stanza to an agent.
@@ -262,6 +265,11 @@ pub enum Line {
         conversations: u32,
         /// What he filled in before.
         answers: Vec<(Arc<str>, Arc<str>)>,
+    },
+    /// Messages cannot be stored at the moment, or can be again.
+    Storage {
+        /// Which.
+        works: bool,
     },
     /// How the tenant's queues stand.
     Status {

@@ -1,6 +1,7 @@
 //! One component stream, as the runtime sees it.
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::chat::effect::{Contact, ToAgent};
 use crate::chat::event::Event;
@@ -49,6 +50,13 @@ pub enum FromLink {
         /// 5 s that nothing is opened.
         conflict: bool,
     },
+    /// The stream stands, but the server has answered nothing for a while although it was asked.
+    Silent {
+        /// Since when.
+        since: Instant,
+    },
+    /// It answers again.
+    Heard,
     /// The server has taken everything up to this row (barrier).
     Accepted {
         /// The row.

@@ -172,11 +172,12 @@ enum News {
 }
 
 const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
-const ERRORS: [CommandError; 4] = [
+const ERRORS: [CommandError; 5] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
     CommandError::Overloaded,
+    CommandError::NotStored,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {

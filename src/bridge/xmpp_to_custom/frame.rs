@@ -78,6 +78,9 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
         CommandError::Overloaded => {
             (ErrorCode::Unavailable, "too much waits to be done", Some(OVERLOAD_MS))
         }
+        CommandError::NotStored => {
+            (ErrorCode::Unavailable, "it cannot be stored now", Some(OVERLOAD_MS))
+        }
     };
     ErrorFrame {
         code,

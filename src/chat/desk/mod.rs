@@ -14,6 +14,7 @@ mod customer;
 mod delivery;
 mod lifecycle;
 mod offer;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -250,6 +251,7 @@ impl Desk {
                 self.line_up(now);
                 self.greet_agents();
             }
+            Event::Storage { works } => self.tell_of_storage(works),
             Event::Tick => {}
         }
         self.run_timers(now);

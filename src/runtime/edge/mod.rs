@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use self::hub::Hub;
 use super::admission::Admission;
+use super::status::Status;
 use super::switchboard::Switchboard;
 use crate::chat::effect::{CommandError, CustomerState};
 use crate::chat::ids::{
@@ -223,6 +224,7 @@ pub(super) struct Shared {
     pub(super) admission: Arc<Admission>,
     pub(super) switchboard: Arc<Switchboard>,
     pub(super) hub: Arc<Hub>,
+    pub(super) status: Arc<Status>,
     pub(super) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
 }
 

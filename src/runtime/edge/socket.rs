@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::mailbox::{Letter, Mailbox};
 use super::sessions::Admitted;
 use super::{
-    CurrentConversation, HistoryPage, Opening, Outbound, RETRY_MS, Shared, SubmitError, TenantView,
+    ByeReason, CurrentConversation, HistoryPage, Opening, Outbound, RETRY_MS, Shared, SubmitError, TenantView,
     Welcome,
 };
 use crate::bridge::clean;
@@ -195,7 +195,8 @@ impl CustomerSocket {
                 self.pay().await
             };
             if let Err(error) = worked {
-                tracing::warn!(%error, "entries could not be read; trying again");
+                // The state of the database is said once for all; this would be said for each socket.
+                tracing::debug!(%error, "entries could not be read; trying again");
                 tokio::time::sleep(std::time::Duration::from_millis(u64::from(RETRY_MS))).await;
             }
         }
@@ -232,7 +233,16 @@ impl CustomerSocket {
                 self.ready.push_back(Outbound::Typing { on, name });
             }
             Letter::Answer(Answer::Ack { id, acked }) => self.ack(id, acked).await?,
+            Letter::Answer(Answer::Refused { id: Some(id), error: CommandError::NotStored }) => {
+                // Its ack may have been quicker.
+                if self.pending.contains(&id) {
+                    self.unavailable(id, "storage");
+                }
+            }
             Letter::Answer(Answer::Refused { id, error }) => {
+                if error == CommandError::Overloaded {
+                    self.shared.status.metrics().unavailable("turned_away");
+                }
                 if let Some(id) = &id {
                     self.pending.remove(id);
                 }
@@ -245,16 +255,26 @@ impl CustomerSocket {
                 }
             }
             Letter::NewOwner => {
-                for id in self.pending.drain() {
-                    let error = CommandError::Overloaded;
-                    self.ready.push_back(Outbound::Refused { id: Some(id), error });
+                // What the one before was given may be stored: then it comes as an ack all the same.
+                for id in self.pending.iter().cloned().collect::<Vec<_>>() {
+                    self.unavailable(id, "owner");
                 }
             }
             Letter::Bye { reason, reconnect_after_ms } => {
+                if reason == ByeReason::Slow {
+                    self.shared.status.metrics().slow_socket();
+                }
                 self.ready.push_back(Outbound::Bye { reason, reconnect_after_ms });
             }
         }
         Ok(())
+    }
+
+    /// A command is to be said again, though it may yet be stored.
+    fn unavailable(&mut self, id: CommandId, cause: &'static str) {
+        self.shared.status.metrics().unavailable(cause);
+        let error = CommandError::NotStored;
+        self.ready.push_back(Outbound::Refused { id: Some(id), error });
     }
 
     async fn entry(&mut self, row: Arc<Row>) -> Result<(), StoreError> {
@@ -382,10 +402,12 @@ impl CustomerSocket {
             socket: SocketAddress { node: self.shared.node, socket: self.number },
             action,
         };
-        self.shared
-            .switchboard
-            .hand(&self.link, ToOwner::Command(Box::new(command)))
-            .map_err(|_| unavailable)?;
+        self.shared.switchboard.hand(&self.link, ToOwner::Command(Box::new(command))).map_err(
+            |_| {
+                self.shared.status.metrics().unavailable("owner");
+                unavailable
+            },
+        )?;
         self.pending.extend(id);
         Ok(())
     }

@@ -6,11 +6,13 @@
 mod drain;
 mod elsewhere;
 mod outbox;
+mod strain;
 mod term;
 mod upkeep;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -50,12 +52,13 @@ pub(super) struct Owner {
     pub(super) cache: Arc<dyn Cache>,
     pub(super) postbox: Postbox,
     pub(super) status: Arc<super::Status>,
+    /// Agents were told that nothing can be stored, and not yet that it is over.
+    pub(super) agents_told: AtomicBool,
 }
 
 impl Owner {
     /// Owns the link whenever it can, until `stop`; then commits, closes the stream and gives the lease up.
     pub(super) async fn run(self, mut handle: LinkHandle, stop: CancellationToken) {
-        let mut said = None;
         let mut refreshed = Instant::now();
         loop {
             // Never cut short: a lease that was granted unheard would lock the link until it runs out.
@@ -67,13 +70,14 @@ impl Owner {
                 return;
             }
             match &lease {
-                Ok(_) => self.status.database_up(),
-                Err(error) => self.status.database_down(&error.to_string()),
+                // That it can be written is seen only where the lease is ours.
+                Ok(_) => self.status.database_up(&self.link),
+                Err(error) => self.status.database_down(&self.link, &error.to_string()),
             }
             let wait = match &lease {
                 Ok(Lease::Granted(epoch)) => {
                     tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
-                    said = None;
+                    self.status.metrics().lease_granted(&self.link);
                     match Term::begin(&self, *epoch, &mut handle).await {
                         Ok(term) => match term.serve(&stop).await {
                             End::Stopped => return,
@@ -91,20 +95,15 @@ impl Owner {
                     if self.switchboard.there(&self.link, *by) {
                         tracing::info!(link = %self.link, node = %by, "another node owns the link");
                         self.status.link_up(&self.link);
-                        said = None;
+                        // Whatever agents are to be told now, that node says.
+                        self.agents_told.store(false, Ordering::Relaxed);
                         self.hub.tell_link(&self.link, &Letter::NewOwner);
                         self.announce_customers(*by);
                     }
                     (*remaining).clamp(Duration::from_millis(50), KNOCK)
                 }
-                Err(error) => {
-                    let news = error.to_string();
-                    if said.as_ref() != Some(&news) {
-                        tracing::warn!(link = %self.link, %error, "the link cannot be asked for; trying again");
-                        said = Some(news);
-                    }
-                    KNOCK
-                }
+                // Said once, by the status.
+                Err(_) => KNOCK,
             };
             if refreshed.elapsed() >= REFRESH {
                 refreshed = Instant::now();

@@ -3,6 +3,7 @@
 //! Invariants: one task drives the desk, so its events have one order. It takes nothing new while
 //! too much waits to be stored or sent; the senders wait, or are told to come back.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -11,7 +12,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::elsewhere::Elsewhere;
+use super::strain::{self, Strain};
 use super::outbox::{self, Outbox, Outgoing, Stream};
+use super::upkeep::{Renewal, briefly};
 use super::writer::{self, Written};
 use super::{LEASE, Owner, RENEWAL};
 use crate::chat::desk::{Desk, Need};
@@ -36,6 +39,9 @@ const SETTINGS: Duration = Duration::from_secs(2);
 /// How often the heads of open conversations are said again.
 const HEADS: Duration = Duration::from_secs(5);
 
+/// Why a term ends whose database is away.
+const NOT_RENEWED: &str = "the lease could not be renewed in time";
+
 /// Why a term ended.
 pub(super) enum End {
     /// In order.
@@ -49,6 +55,7 @@ struct Rhythm {
     renewal: Interval,
     settings: Interval,
     heads: Interval,
+    strain: Interval,
 }
 
 /// See the module.
@@ -69,8 +76,12 @@ pub(super) struct Term<'a> {
     pub(super) cursor: Pos,
     pub(super) revision: u64,
     pub(super) renewed: Instant,
+    pub(super) renewals: mpsc::Receiver<Renewal>,
+    pub(super) renewing: mpsc::Sender<Renewal>,
     effects: Vec<Effect>,
     pub(super) elsewhere: Elsewhere,
+    /// How far the store is behind.
+    pub(super) strain: Strain,
     /// The word that agents are in, on its way to the cache.
     pub(super) telling: Option<JoinHandle<()>>,
 }
@@ -92,12 +103,14 @@ impl<'a> Term<'a> {
 
         let (appends, waiting) = mpsc::unbounded_channel();
         let (report, written) = mpsc::unbounded_channel();
-        let writing = writer::run(owner.store.clone(), owner.link.clone(), epoch, waiting, report);
+        let (store, status) = (owner.store.clone(), owner.status.clone());
+        let writing = writer::run(store, status, owner.link.clone(), epoch, waiting, report);
         tokio::spawn(writing);
         let (up, is_up) = watch::channel(0);
         let outbox =
             outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
         let (sender, inbox) = mpsc::channel(INBOX);
+        let (renewing, renewals) = mpsc::channel(1);
         owner.switchboard.here(&owner.link, sender);
 
         let mut term = Self {
@@ -116,8 +129,11 @@ impl<'a> Term<'a> {
             cursor,
             revision,
             renewed,
+            renewals,
+            renewing,
             effects: Vec::new(),
             elsewhere: Elsewhere::default(),
+            strain: Strain::after(stored),
             telling: None,
         };
         owner.hub.tell_link(&owner.link, &Letter::NewOwner);
@@ -149,9 +165,19 @@ impl<'a> Term<'a> {
     pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
         let end = self.work(stop).await;
         self.owner.switchboard.nowhere(&self.owner.link);
-        self.owner.status.link_down(&self.owner.link, "not served by this node");
+        self.owner.status.link_left(&self.owner.link);
+        if let End::Lost(_) = &end {
+            self.owner.status.metrics().lease_lost(&self.owner.link);
+        }
         match end {
             End::Stopped => self.drain().await,
+            End::Lost(NOT_RENEWED) => {
+                // The agents' last news of us, as far as they could know.
+                if !self.owner.agents_told.load(Ordering::Relaxed) {
+                    self.tell_agents(false);
+                }
+                self.close_link(Duration::from_secs(2)).await;
+            }
             // Whoever owns the link now says what is to be said: close at once.
             End::Lost(_) => self.close_link(Duration::from_secs(2)).await,
         }
@@ -159,8 +185,12 @@ impl<'a> Term<'a> {
     }
 
     async fn work(&mut self, stop: &CancellationToken) -> End {
-        let mut rhythm =
-            Rhythm { renewal: ticker(RENEWAL), settings: ticker(SETTINGS), heads: ticker(HEADS) };
+        let mut rhythm = Rhythm {
+            renewal: ticker(RENEWAL),
+            settings: ticker(SETTINGS),
+            heads: ticker(HEADS),
+            strain: ticker(strain::LOOK),
+        };
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             // Whatever a step waits for, it waits no longer than the lease is ours beyond doubt.
@@ -169,7 +199,7 @@ impl<'a> Term<'a> {
             match tokio::time::timeout_at(until, step).await {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
-                Err(_) => return End::Lost("the lease could not be renewed in time"),
+                Err(_) => return End::Lost(NOT_RENEWED),
             }
         }
     }
@@ -197,9 +227,11 @@ impl<'a> Term<'a> {
                 None => return Some(End::Lost("the link's supervisor has ended")),
             },
             () = sleep_until(deadline) => self.feed(Event::Tick),
-            _ = rhythm.renewal.tick() => return self.renew().await,
+            _ = rhythm.renewal.tick() => self.begin_renewal(),
             _ = rhythm.settings.tick() => self.look_at_settings().await,
             _ = rhythm.heads.tick() => self.say_heads(),
+            _ = rhythm.strain.tick() => self.look_at_strain(),
+            Some(answer) = self.renewals.recv() => return self.on_renewed(answer),
         }
         None
     }
@@ -234,13 +266,12 @@ impl<'a> Term<'a> {
         match written {
             Written::Upto(upto) => {
                 self.stored = upto;
-                self.owner.status.database_up();
+                self.owner.status.database_up(&self.owner.link);
                 self.feed(Event::Stored { upto });
                 None
             }
             Written::Waiting(error) => {
-                tracing::error!(link = %self.owner.link, %error, "nothing can be stored; trying again");
-                self.owner.status.database_down(&error.to_string());
+                self.owner.status.database_down(&self.owner.link, &error.to_string());
                 None
             }
             Written::Lost(error) => {
@@ -252,8 +283,28 @@ impl<'a> Term<'a> {
 
     async fn on_link(&mut self, said: FromLink) -> Option<End> {
         match said {
-            FromLink::Event(event) => self.take(event).await,
+            FromLink::Event(event) => {
+                if let Event::Bounced { .. } = &event {
+                    self.owner.status.metrics().bounced(&self.owner.link);
+                }
+                self.take(event).await;
+            }
+            FromLink::Silent { since } => {
+                tracing::error!(
+                    link = %self.owner.link,
+                    "the XMPP server answers nothing: is it frozen, overloaded, cut off? \
+                     Messages for agents wait"
+                );
+                self.owner.status.link_down(&self.owner.link, "the XMPP server answers nothing");
+                self.strain.silent(Some(since));
+            }
+            FromLink::Heard => {
+                tracing::info!(link = %self.owner.link, "the XMPP server answers again");
+                self.owner.status.link_up(&self.owner.link);
+                self.strain.silent(None);
+            }
             FromLink::Up => {
+                self.strain.stream(true);
                 tracing::info!(link = %self.owner.link, "the stream stands");
                 self.streams += 1;
                 let _ = self.up.send(self.streams);
@@ -271,6 +322,7 @@ impl<'a> Term<'a> {
             }
             FromLink::Down { reason, conflict } => {
                 tracing::warn!(link = %self.owner.link, reason, "the stream is down");
+                self.strain.stream(false);
                 self.owner.status.link_down(&self.owner.link, &reason);
                 let _ = self.up.send(0);
                 self.feed(Event::LinkDown);
@@ -286,17 +338,25 @@ impl<'a> Term<'a> {
 
     /// Gives the desk an event, after whatever it must know first.
     async fn take(&mut self, event: Event) {
+        if self.strained(&event) {
+            return self.turn_away(event);
+        }
         if let Some(need) = self.desk.needs(&event) {
-            match self.load(&need).await {
+            match briefly(self.load(&need)).await {
                 Ok(loaded) => self.feed(Event::Loaded(loaded)),
                 Err(error) => {
-                    tracing::warn!(link = %self.owner.link, %error, "a command waits for the database");
-                    self.owner.status.database_down(&error.to_string());
+                    self.owner.status.database_down(&self.owner.link, &error.to_string());
                     return self.turn_away(event);
                 }
             }
         }
+        let waiter = match &event {
+            Event::Customer(command) => strain::sender(command),
+            _ => None,
+        };
+        let before = self.desk.head();
         self.feed(event);
+        self.wait_for(waiter, before);
     }
 
     /// Tells whoever it came from to say it again later: nothing was done.
@@ -346,9 +406,10 @@ impl<'a> Term<'a> {
             self.carry_out(effect);
         }
         self.effects = effects;
+        self.follow_rows();
     }
 
-    fn carry_out(&self, effect: Effect) {
+    pub(super) fn carry_out(&self, effect: Effect) {
         match effect {
             Effect::Append(append) => {
                 let _ = self.appends.send(append);
@@ -366,7 +427,10 @@ impl<'a> Term<'a> {
                 }
             }
             Effect::Send(stanza) => self.outbox.put(Outgoing::Send(Box::new(stanza))),
-            Effect::Backlog(backlog) => self.outbox.put(Outgoing::Backlog(backlog)),
+            Effect::Backlog(backlog) => {
+                self.owner.status.metrics().redelivered(&self.owner.link);
+                self.outbox.put(Outgoing::Backlog(backlog));
+            }
             Effect::Contact { agent, contact } => {
                 self.outbox.put(Outgoing::Contact(agent, Box::new(contact)));
             }
