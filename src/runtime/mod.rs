@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod edge;
+pub mod metrics;
 mod owner;
 mod post;
 pub mod status;
@@ -95,6 +96,7 @@ impl Node {
                 cache: parts.cache.clone(),
                 postbox: postbox.clone(),
                 status: status.clone(),
+                agents_told: false.into(),
             };
             owners.spawn(owner.run(handle, stop.clone()));
         }
@@ -109,6 +111,7 @@ impl Node {
             admission: parts.admission,
             switchboard,
             hub: hub.clone(),
+            status: status.clone(),
             tenants: std::sync::Mutex::default(),
         });
         Self { edge, hub, status, stop, owners }

@@ -172,12 +172,13 @@ enum News {
 }
 
 const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
-const ERRORS: [CommandError; 5] = [
+const ERRORS: [CommandError; 6] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
     CommandError::Overloaded,
     CommandError::Moved,
+    CommandError::NotStored,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {

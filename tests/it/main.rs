@@ -11,6 +11,7 @@
 
 mod cache;
 mod cli;
+mod degraded;
 mod delivery;
 mod gate;
 mod house;

@@ -172,7 +172,7 @@ impl Desk {
         self.receipt(input, Some(id), wants_receipt);
     }
 
-    fn is_repeat(
+    pub(super) fn is_repeat(
         &mut self,
         now: Timestamp,
         customer: CustomerId,

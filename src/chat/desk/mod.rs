@@ -16,6 +16,7 @@ mod interruption;
 mod lifecycle;
 mod offer;
 mod recall;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -278,6 +279,7 @@ impl Desk {
                 self.line_up(now);
                 self.greet_agents();
             }
+            Event::Storage { works } => self.tell_of_storage(works),
             Event::Tick => {}
         }
         self.run_timers(now);

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use self::hub::Hub;
 use super::admission::{Admission, TooMany};
+use super::status::Status;
 use super::switchboard::Switchboard;
 use crate::chat::effect::{CommandError, CustomerState};
 use crate::chat::ids::{
@@ -225,6 +226,7 @@ pub(super) struct Shared {
     pub(super) admission: Arc<Admission>,
     pub(super) switchboard: Arc<Switchboard>,
     pub(super) hub: Arc<Hub>,
+    pub(super) status: Arc<Status>,
     pub(super) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
 }
 
@@ -310,6 +312,22 @@ impl Edge {
         tenant: &Arc<TenantView>,
         opening: Opening,
     ) -> Result<(Welcome, CustomerSocket), OpenError> {
+        let opened = self.try_open(tenant, opening).await;
+        if let Err(error) = &opened {
+            self.0.status.metrics().session_refused(match error {
+                OpenError::Identity(_) => "identity",
+                OpenError::RateLimited { .. } => "rate",
+                OpenError::Unavailable { .. } => "unavailable",
+            });
+        }
+        opened
+    }
+
+    async fn try_open(
+        &self,
+        tenant: &Arc<TenantView>,
+        opening: Opening,
+    ) -> Result<(Welcome, CustomerSocket), OpenError> {
         let shared = &self.0;
         let _turn = shared
             .admission
@@ -320,7 +338,8 @@ impl Edge {
             sessions::admit(&*shared.store, &*shared.world, &shared.admission, tenant, &opening)
                 .await?;
         CustomerSocket::open(shared.clone(), tenant, opening, admitted).await.map_err(|error| {
-            tracing::warn!(%error, "a socket could not be opened");
+            // The state of the database is said once for all.
+            tracing::debug!(%error, "a socket could not be opened");
             OpenError::Unavailable { retry_after_ms: RETRY_MS }
         })
     }

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::elsewhere::Elsewhere;
 use super::outbox::{self, Outbox, Outgoing};
+use super::strain::{self, Strain};
+use super::upkeep::{Renewal, briefly};
 use super::writer::{self, Written};
 use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::{Desk, Need};
@@ -36,8 +38,8 @@ const SETTINGS: Duration = Duration::from_secs(2);
 /// How often the heads of open conversations are said again.
 const HEADS: Duration = Duration::from_secs(5);
 
-/// For the operator.
-const TOO_LATE: &str = "the lease could not be renewed in time";
+/// Why a term ends whose database is away.
+const NOT_RENEWED: &str = "the lease could not be renewed in time";
 
 /// Why a term ended.
 pub(super) enum End {
@@ -52,6 +54,7 @@ struct Rhythm {
     renewal: Interval,
     settings: Interval,
     heads: Interval,
+    strain: Interval,
 }
 
 /// See the module.
@@ -73,8 +76,12 @@ pub(super) struct Term<'a> {
     pub(super) cursor: Pos,
     pub(super) revision: u64,
     pub(super) renewed: Instant,
+    pub(super) renewals: mpsc::Receiver<Renewal>,
+    pub(super) renewing: mpsc::Sender<Renewal>,
     effects: Vec<Effect>,
     pub(super) elsewhere: Elsewhere,
+    /// How far the store is behind.
+    pub(super) strain: Strain,
     /// The word that agents are in, on its way to the cache.
     pub(super) telling: Option<JoinHandle<()>>,
 }
@@ -99,12 +106,14 @@ impl<'a> Term<'a> {
 
         let (appends, waiting) = mpsc::unbounded_channel();
         let (report, written) = mpsc::unbounded_channel();
-        let writing = writer::run(owner.store.clone(), owner.link.clone(), epoch, waiting, report);
+        let (store, status) = (owner.store.clone(), owner.status.clone());
+        let writing = writer::run(store, status, owner.link.clone(), epoch, waiting, report);
         tokio::spawn(writing);
         let (up, is_up) = watch::channel(0);
         let outbox =
             outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
         let (sender, inbox) = mpsc::channel(INBOX);
+        let (renewing, renewals) = mpsc::channel(1);
         owner.switchboard.here(&owner.link, sender);
 
         let mut term = Self {
@@ -123,8 +132,11 @@ impl<'a> Term<'a> {
             cursor,
             revision,
             renewed,
+            renewals,
+            renewing,
             effects: Vec::new(),
             elsewhere: Elsewhere::default(),
+            strain: Strain::after(stored),
             telling: None,
         };
         owner.hub.tell_link(&owner.link, &Letter::NewOwner);
@@ -167,30 +179,38 @@ impl<'a> Term<'a> {
     pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
         let end = self.work(stop).await;
         self.owner.switchboard.nowhere(&self.owner.link);
-        self.owner.status.link_down(&self.owner.link, "not served by this node");
+        self.owner.status.link_left(&self.owner.link);
+        if let End::Lost(_) = &end {
+            self.owner.status.metrics().lease_lost(&self.owner.link);
+        }
         match end {
             End::Stopped => self.drain().await,
+            // Whoever owns the link now says what is to be said: close at once.
             End::Lost(_) => self.leave_link().await,
         }
         end
     }
 
     async fn work(&mut self, stop: &CancellationToken) -> End {
-        let mut rhythm =
-            Rhythm { renewal: ticker(RENEWAL), settings: ticker(SETTINGS), heads: ticker(HEADS) };
+        let mut rhythm = Rhythm {
+            renewal: ticker(RENEWAL),
+            settings: ticker(SETTINGS),
+            heads: ticker(HEADS),
+            strain: ticker(strain::LOOK),
+        };
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             // Whatever a step waits for, it waits no longer than the lease is ours beyond doubt; and
             // none begins later, however much waits for a process that was frozen.
             let until = self.until();
             if until <= Instant::now() {
-                return End::Lost(TOO_LATE);
+                return End::Lost(NOT_RENEWED);
             }
             let step = self.step(stop, &mut rhythm, &mut batch);
             match tokio::time::timeout_at(until, step).await {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
-                Err(_) => return End::Lost(TOO_LATE),
+                Err(_) => return End::Lost(NOT_RENEWED),
             }
         }
     }
@@ -218,9 +238,11 @@ impl<'a> Term<'a> {
                 None => return Some(End::Lost("the link's supervisor has ended")),
             },
             () = sleep_until(deadline) => self.feed(Event::Tick),
-            _ = rhythm.renewal.tick() => return self.renew().await,
+            _ = rhythm.renewal.tick() => self.begin_renewal(),
             _ = rhythm.settings.tick() => self.look_at_settings().await,
             _ = rhythm.heads.tick() => self.say_heads(),
+            _ = rhythm.strain.tick() => self.look_at_strain(),
+            Some(answer) = self.renewals.recv() => return self.on_renewed(answer),
         }
         None
     }
@@ -255,13 +277,12 @@ impl<'a> Term<'a> {
         match written {
             Written::Upto(upto) => {
                 self.stored = upto;
-                self.owner.status.database_up();
+                self.owner.status.database_up(&self.owner.link);
                 self.feed(Event::Stored { upto });
                 None
             }
             Written::Waiting(error) => {
-                tracing::error!(link = %self.owner.link, %error, "nothing can be stored; trying again");
-                self.owner.status.database_down(&error.to_string());
+                self.owner.status.database_down(&self.owner.link, &error.to_string());
                 None
             }
             Written::Lost(error) => {
@@ -273,8 +294,29 @@ impl<'a> Term<'a> {
 
     async fn on_link(&mut self, said: FromLink) -> Option<End> {
         match said {
-            FromLink::Event(event) => self.take(event).await,
+            FromLink::Event(event) => {
+                if let Event::Bounced { .. } = &event {
+                    self.owner.status.metrics().bounced(&self.owner.link);
+                }
+                self.take(event).await;
+            }
+            FromLink::Silent { since } => {
+                tracing::error!(
+                    link = %self.owner.link,
+                    "the XMPP server answers nothing: is it frozen, overloaded, cut off? \
+                     Messages for agents wait"
+                );
+                self.strain.silent(Some(since));
+                self.look_at_strain();
+                self.owner.status.link_down(&self.owner.link, "the XMPP server answers nothing");
+            }
+            FromLink::Heard => {
+                tracing::info!(link = %self.owner.link, "the XMPP server answers again");
+                self.owner.status.link_up(&self.owner.link);
+                self.strain.silent(None);
+            }
             FromLink::Up { stream } => {
+                self.strain.stream(true);
                 tracing::info!(link = %self.owner.link, "the stream stands");
                 let _ = self.up.send(stream);
                 self.outbox.put(Outgoing::Opened {
@@ -295,6 +337,7 @@ impl<'a> Term<'a> {
             FromLink::Down { reason, conflict, heard } => {
                 *self.silent = super::earlier(*self.silent, heard);
                 tracing::warn!(link = %self.owner.link, reason, "the stream is down");
+                self.strain.stream(false);
                 self.owner.status.link_down(&self.owner.link, &reason);
                 let _ = self.up.send(0);
                 self.feed(Event::LinkDown);
@@ -311,17 +354,25 @@ impl<'a> Term<'a> {
 
     /// Gives the desk an event, after whatever it must know first.
     async fn take(&mut self, event: Event) {
+        if self.strained(&event) {
+            return self.turn_away(event);
+        }
         if let Some(need) = self.desk.needs(&event) {
-            match self.load(&need).await {
+            match briefly(self.load(&need)).await {
                 Ok(loaded) => self.feed(Event::Loaded(loaded)),
                 Err(error) => {
-                    tracing::warn!(link = %self.owner.link, %error, "a command waits for the database");
-                    self.owner.status.database_down(&error.to_string());
+                    self.owner.status.database_down(&self.owner.link, &error.to_string());
                     return self.turn_away(event);
                 }
             }
         }
+        let waiter = match &event {
+            Event::Customer(command) => strain::sender(command),
+            _ => None,
+        };
+        let before = self.desk.head();
         self.feed(event);
+        self.wait_for(waiter, before);
     }
 
     /// Tells whoever it came from to say it again later: nothing was done.
@@ -364,9 +415,10 @@ impl<'a> Term<'a> {
             self.carry_out(effect);
         }
         self.effects = effects;
+        self.follow_rows();
     }
 
-    fn carry_out(&self, effect: Effect) {
+    pub(super) fn carry_out(&self, effect: Effect) {
         match effect {
             Effect::Append(append) => {
                 let _ = self.appends.send(append);
@@ -384,7 +436,10 @@ impl<'a> Term<'a> {
                 }
             }
             Effect::Send(stanza) => self.outbox.put(Outgoing::Send(Box::new(stanza))),
-            Effect::Backlog(backlog) => self.outbox.put(Outgoing::Backlog(backlog)),
+            Effect::Backlog(backlog) => {
+                self.owner.status.metrics().redelivered(&self.owner.link);
+                self.outbox.put(Outgoing::Backlog(backlog));
+            }
             Effect::Contact { agent, contact } => {
                 self.outbox.put(Outgoing::Contact(agent, Box::new(contact)));
             }
