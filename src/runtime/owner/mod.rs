@@ -5,6 +5,7 @@
 
 mod drain;
 mod elsewhere;
+mod feed;
 mod outbox;
 mod strain;
 mod term;
