@@ -153,7 +153,7 @@ impl Desk {
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
         case.resource = case_client(input);
         case.view.active_at = now;
-        case.answered_by_agent();
+        case.answered_by_agent(now);
         if let Some(stanza) = &input.stanza {
             self.stanzas.insert(now, &input.agent, customer, stanza, &text);
         }

@@ -198,7 +198,7 @@ impl Desk {
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
-            case.owe_confirmation(row.pos, seq);
+            case.owe_confirmation(now, row.pos, seq);
         }
         self.commanded(key, id, row.seq, now);
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));

@@ -250,7 +250,7 @@ impl Desk {
         self.show_contact(before.customer);
         self.part(now, before.customer);
         if let (Some(mut case), Some(seq)) = (self.cases.remove(&id), row.seq) {
-            case.owe_confirmation(row.pos, seq);
+            case.owe_confirmation(now, row.pos, seq);
             self.owe(now, case, audience, row.clone());
         }
         self.positions_changed(now, &tenant, &queue);

@@ -153,7 +153,7 @@ impl Desk {
         }
         for (conversation, pos, seq) in snapshot.messages {
             if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.owe_confirmation(pos, seq);
+                case.owe_confirmation(now, pos, seq);
             }
         }
         for (conversation, pos, at) in snapshot.offers {

@@ -907,6 +907,23 @@ fn who_is_away_gets_everything_when_he_comes() {
 }
 
 #[test]
+fn an_answer_stands_for_no_receipt_of_what_was_said_a_moment_ago() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "one");
+    // She answers the line that says who waits; what he said is still on its way, and is lost.
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "one""#]);
+    // Later her words stand for it, if her client confirms nothing.
+    on.pass(10 * SECOND);
+    on.answers("ann", "mia", "So?");
+    on.so_far();
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), NOTHING);
+}
+
+#[test]
 fn the_last_words_are_owed_beyond_the_close() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
@@ -941,7 +958,10 @@ fn what_was_sent_and_is_never_confirmed_is_owed_for_a_quarter_of_an_hour() {
     on.so_far();
     on.pass(14 * MINUTE);
     on.reconnects(&["ann"]);
-    assert_eq!(on.heard("ann"), [r#"mia so far: customer "Bye""#, "mia closed: Customer"]);
+    assert_eq!(
+        on.heard("ann"),
+        [r#"mia so far: customer "one", customer "Bye""#, "mia closed: Customer"]
+    );
     on.pass(MINUTE);
     on.reconnects(&["ann"]);
     assert_eq!(on.heard("ann"), NOTHING);
