@@ -1,6 +1,6 @@
 //! What is posted, over a bus that fails.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::ports::bus::BusError;
@@ -62,10 +62,7 @@ async fn a_command_that_comes_before_the_owner_does_is_given_back() {
             &given_back,
             Some(Post::ToEdge {
                 socket: Some(9),
-                letter: Letter::Answer(Answer::Refused {
-                    id: Some(_),
-                    error: CommandError::Moved
-                }),
+                letter: Letter::Answer(Answer::Refused { id: Some(_), error: CommandError::Moved }),
                 ..
             })
         ),
