@@ -108,6 +108,13 @@ impl Switchboard {
         }
     }
 
+    /// The links that other nodes own.
+    pub(super) fn elsewhere(&self) -> Vec<LinkDomain> {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let there = owners.iter().filter(|(_, place)| matches!(place, Place::There(_)));
+        there.map(|(link, _)| link.clone()).collect()
+    }
+
     /// Which tenants have an agent in, of those named.
     pub(super) fn put_staffed<'a>(&self, tenants: impl Iterator<Item = (&'a TenantKey, bool)>) {
         let mut staffed = self.staffed.write().unwrap_or_else(PoisonError::into_inner);

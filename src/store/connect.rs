@@ -159,6 +159,17 @@ impl Url {
             }
             Self::Sqlite(options) => SqlitePoolOptions::from(sized(connections, patience))
                 .test_before_acquire(false)
+                .before_acquire(|connection, _| {
+                    Box::pin(async move {
+                        // SQLite itself ends a transaction whose commit met a full disk. The driver
+                        // counts it as open ever after, and reports commits that commit nothing.
+                        if connection.is_in_transaction() {
+                            // A rollback that is under way comes before the answer.
+                            connection.ping().await?;
+                        }
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
                 .max_lifetime(None)
                 .idle_timeout(None)
                 .connect_lazy_with(options.as_ref().clone())

@@ -37,6 +37,9 @@ const ASKED: u32 = 5;
 /// How long a barrier may be on its way; an overloaded server drains for tens of seconds.
 const BARRIER: Duration = Duration::from_secs(90);
 
+/// A server that says nothing is asked after so long whether it is there.
+const IDLE: Duration = Duration::from_secs(4);
+
 /// After so long the runtime is told that the server is silent.
 const QUIET: Duration = Duration::from_secs(5);
 
@@ -302,13 +305,17 @@ impl State {
         let again = self.outbox.next_asking();
         let asking = self.asking.map(|(at, _)| at);
         let timers = [self.settling, self.closing, self.retries.next(), self.roster.next()];
-        let timers = timers.into_iter().chain([barrier, quiet, again, asking]);
+        let idle = self.idle_until();
+        let timers = timers.into_iter().chain([barrier, quiet, idle, again, asking]);
         timers.flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
     /// Does what is due.
     pub(super) fn timers(&mut self, out: &mut VecDeque<Element>) -> Result<(), Lost> {
         let now = Instant::now();
+        if self.idle_until().is_some_and(|at| at <= now) {
+            self.outbox.ping(out);
+        }
         self.outbox.ask_again(now, out);
         if self.settling.take_if(|at| *at <= now).is_some() {
             let mut out = Vec::new();
@@ -352,6 +359,11 @@ impl State {
     fn given_up_at(&self) -> Option<Instant> {
         let sent = self.outbox.oldest()?;
         Some((sent + BARRIER).min(sent.max(self.heard_at) + SILENT))
+    }
+
+    /// When the server is asked next whether it is there, where it was not asked already.
+    fn idle_until(&self) -> Option<Instant> {
+        self.outbox.oldest().is_none().then(|| self.heard_at + IDLE)
     }
 
     /// Since when the server has said nothing although it was asked.

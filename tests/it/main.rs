@@ -26,6 +26,7 @@ mod road;
 mod rolling;
 mod session;
 mod store;
+mod strain;
 mod strangers;
 mod support;
 mod takeover;

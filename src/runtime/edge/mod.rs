@@ -208,6 +208,9 @@ pub(crate) const MOVED_MS: u32 = 250;
 /// How long a tenant's settings are believed.
 const TENANT_TTL: Duration = Duration::from_secs(2);
 
+/// How long a customer waits for the cache.
+const CACHE_PATIENCE: Duration = Duration::from_millis(250);
+
 /// Where the cache holds whether an agent of a tenant is in.
 pub(super) fn staffed_key(tenant: &TenantKey) -> String {
     format!("staffed:{tenant}")
@@ -292,13 +295,19 @@ impl Edge {
         Ok(Some(Arc::new(TenantView { tenant, queues, online })))
     }
 
-    /// Whether an agent is in: known here where the link is owned here, else through the cache.
+    /// Whether an agent is in: known here where the link is owned here, else through the cache. A
+    /// cache that does not answer at once is not waited for: what was known then holds.
     async fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> bool {
         match self.0.switchboard.is_staffed(link, tenant) {
             Some(staffed) => staffed,
             None => {
-                let word = self.0.cache.get(&staffed_key(tenant)).await;
-                word.ok().flatten().is_some_and(|word| *word == *b"1")
+                let key = staffed_key(tenant);
+                match tokio::time::timeout(CACHE_PATIENCE, self.0.cache.get(&key)).await {
+                    Ok(Ok(word)) => word.is_some_and(|word| *word == *b"1"),
+                    Ok(Err(_)) | Err(_) => {
+                        self.remembered(tenant, Duration::MAX).is_some_and(|view| view.online)
+                    }
+                }
             }
         }
     }

@@ -22,9 +22,13 @@ impl Term<'_> {
             return self.turn_away(event);
         }
         if let Some(need) = self.desk.needs(&event) {
+            if self.strain.is_blind() {
+                return self.turn_away(event);
+            }
             match briefly(self.load(&need)).await {
                 Ok(loaded) => self.feed(Event::Loaded(loaded)),
                 Err(error) => {
+                    self.strain.read_nothing();
                     self.owner.status.database_down(&self.owner.link, &error.to_string());
                     return self.turn_away(event);
                 }

@@ -76,6 +76,8 @@ impl Owner {
 
     async fn serve(&self, mut handle: LinkHandle, stop: CancellationToken) {
         let mut refreshed = Instant::now();
+        // Since when the database could not be asked, and whether that was told.
+        let (mut failing, mut given_up) = (None, false);
         // Since when agents may have spoken to nobody, while they were not told yet.
         let mut silent: Option<Timestamp> = None;
         loop {
@@ -87,6 +89,9 @@ impl Owner {
                     let _ = self.store.release(&self.link, epoch).await;
                 }
                 return;
+            }
+            if lease.is_ok() {
+                (failing, given_up) = (None, false);
             }
             match &lease {
                 // That it can be written is seen only where the lease is ours.
@@ -124,8 +129,16 @@ impl Owner {
                     }
                     (*remaining).clamp(Duration::from_millis(50), KNOCK)
                 }
-                // Said once, by the status.
-                Err(_) => KNOCK,
+                // Said once, by the status. Who owns the link is not known any more after a while.
+                Err(_) => {
+                    let since = *failing.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= LEASE && !given_up {
+                        given_up = true;
+                        self.switchboard.nowhere(&self.link);
+                        self.hub.tell_link(&self.link, &Letter::NewOwner);
+                    }
+                    KNOCK
+                }
             };
             if refreshed.elapsed() >= REFRESH {
                 refreshed = Instant::now();

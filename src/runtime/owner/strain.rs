@@ -23,8 +23,12 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// Agents are not told of what is over sooner. Before the lease runs out for want of a database:
 /// then there is no stream on which they could be told.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Nor where the lease holds only so long yet, for it could not be renewed.
+const LEAVING: Duration = Duration::from_secs(1);
 /// After a stream was opened agents' presences have so long to come.
 const SETTLING: Duration = Duration::from_secs(3);
+/// After a read in vain none is tried for so long.
+const BLIND: Duration = Duration::from_secs(1);
 /// Ages are told apart as finely as this.
 const GRAIN: Duration = Duration::from_millis(100);
 /// How often the strain is looked at.
@@ -48,6 +52,8 @@ pub(super) struct Strain {
     waiters: VecDeque<Waiter>,
     /// Over the limit; those who wait have been told.
     on: bool,
+    /// When something could not be read in time.
+    read_nothing: Option<Instant>,
     /// Since when the stream stands.
     up_since: Option<Instant>,
     /// Since when the server answers nothing.
@@ -87,6 +93,16 @@ impl Strain {
         self.on
     }
 
+    /// Something could not be read in time.
+    pub(super) fn read_nothing(&mut self) {
+        self.read_nothing = Some(Instant::now());
+    }
+
+    /// Whether reading was tried in vain a moment ago: who tries it holds the whole desk up.
+    pub(super) fn is_blind(&self) -> bool {
+        self.read_nothing.is_some_and(|at| at.elapsed() < BLIND)
+    }
+
     /// The stream stands, or does not.
     pub(super) fn stream(&mut self, up: bool) {
         self.up_since = up.then(Instant::now);
@@ -107,7 +123,10 @@ impl Strain {
 impl Term<'_> {
     /// To be called whenever a row was numbered or stored.
     pub(super) fn follow_rows(&mut self) {
-        self.strain.follow(self.desk.head(), self.stored, Instant::now());
+        let now = Instant::now();
+        self.strain.follow(self.desk.head(), self.stored, now);
+        // It begins at a look, and is over at once.
+        self.strain.on &= self.strain.oldest(now) >= LIMIT;
     }
 
     /// Remembers whose command the last row is, where one was numbered since `before`.
@@ -170,9 +189,11 @@ impl Term<'_> {
         self.strain.on = is_on;
         let told = self.owner.agents_told.load(Ordering::Relaxed);
         let settled = self.strain.up_since.is_some_and(|at| now - at >= SETTLING);
-        if oldest >= PATIENCE && settled && !told {
+        // With the lease the stream goes: what agents are to know must be said before.
+        let leaving = self.until() <= now + LEAVING;
+        if (oldest >= PATIENCE || leaving) && settled && !told {
             self.tell_agents(false);
-        } else if !is_on && settled && told {
+        } else if !is_on && !leaving && settled && told {
             self.tell_agents(true);
         }
     }

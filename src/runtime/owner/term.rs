@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::elsewhere::Elsewhere;
 use super::outbox::{self, Outbox, Outgoing};
 use super::strain::{self, Strain};
-use super::upkeep::Renewal;
+use super::upkeep::{Looked, Renewal};
 use super::writer::{self, Written};
 use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::Desk;
@@ -77,6 +77,8 @@ pub(super) struct Term<'a> {
     pub(super) renewed: Instant,
     pub(super) renewals: mpsc::Receiver<Renewal>,
     pub(super) renewing: mpsc::Sender<Renewal>,
+    looks: mpsc::Receiver<Looked>,
+    pub(super) looking: mpsc::Sender<Looked>,
     pub(super) effects: Vec<Effect>,
     pub(super) elsewhere: Elsewhere,
     /// How far the store is behind.
@@ -113,6 +115,7 @@ impl<'a> Term<'a> {
             outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
         let (sender, inbox) = mpsc::channel(INBOX);
         let (renewing, renewals) = mpsc::channel(1);
+        let (looking, looks) = mpsc::channel(1);
         owner.switchboard.here(&owner.link, sender);
 
         let mut term = Self {
@@ -133,6 +136,8 @@ impl<'a> Term<'a> {
             renewed,
             renewals,
             renewing,
+            looks,
+            looking,
             effects: Vec::new(),
             elsewhere: Elsewhere::default(),
             strain: Strain::after(stored),
@@ -161,7 +166,7 @@ impl<'a> Term<'a> {
     }
 
     /// Until when the lease is ours beyond doubt.
-    fn until(&self) -> Instant {
+    pub(super) fn until(&self) -> Instant {
         self.renewed + HOLDS
     }
 
@@ -181,6 +186,8 @@ impl<'a> Term<'a> {
         self.owner.status.link_left(&self.owner.link);
         if let End::Lost(_) = &end {
             self.owner.status.metrics().lease_lost(&self.owner.link);
+            // What was taken and not stored is lost with the desk.
+            self.owner.hub.tell_link(&self.owner.link, &Letter::NewOwner);
         }
         match end {
             End::Stopped => self.drain().await,
@@ -238,7 +245,8 @@ impl<'a> Term<'a> {
             },
             () = sleep_until(deadline) => self.feed(Event::Tick),
             _ = rhythm.renewal.tick() => self.begin_renewal(),
-            _ = rhythm.settings.tick() => self.look_at_settings().await,
+            _ = rhythm.settings.tick() => self.look_at_settings(),
+            Some(looked) = self.looks.recv() => self.on_looked(looked).await,
             _ = rhythm.heads.tick() => self.say_heads(),
             _ = rhythm.strain.tick() => self.look_at_strain(),
             Some(answer) = self.renewals.recv() => return self.on_renewed(answer),

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use super::LEASE;
 use super::term::{End, Term};
 use crate::chat::event::{CustomerConnection, Event};
+use crate::chat::ids::Pos;
+use crate::chat::model::TenantSettings;
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::edge::staffed_key;
@@ -20,6 +22,15 @@ const BRIEFLY: Duration = Duration::from_secs(2);
 
 /// When the lease was asked for, and what came of it.
 pub(super) type Renewal = (Instant, Result<(), StoreError>);
+
+/// What a look at the settings has found.
+pub(super) struct Looked {
+    /// How far the cursor was moved.
+    moved: Option<Pos>,
+    revision: Result<u64, StoreError>,
+    /// Where they have changed.
+    settings: Option<Vec<TenantSettings>>,
+}
 
 /// Waits for the database, but not for long.
 pub(super) async fn briefly<T>(
@@ -67,26 +78,33 @@ impl Term<'_> {
         None
     }
 
-    /// Takes up changed settings, and writes down how far the server has accepted.
-    pub(super) async fn look_at_settings(&mut self) {
+    /// Looks for changed settings, and writes down how far the server has accepted.
+    pub(super) fn look_at_settings(&mut self) {
         self.say_staffed();
+        let Ok(permit) = self.looking.clone().try_reserve_owned() else { return };
+        let (store, link, epoch) = (self.owner.store.clone(), self.owner.link.clone(), self.epoch);
+        let (accepted, revision) = (self.accepted, self.revision);
+        let moves = accepted > self.cursor;
+        tokio::spawn(async move {
+            let moved = moves && store.move_cursor(&link, epoch, accepted).await.is_ok();
+            let now = store.revision(&link).await;
+            let settings = match &now {
+                Ok(now) if *now != revision => store.settings(&link).await.ok(),
+                _ => None,
+            };
+            permit.send(Looked { moved: moved.then_some(accepted), revision: now, settings })
+        });
+    }
+
+    /// Takes up what was found.
+    pub(super) async fn on_looked(&mut self, looked: Looked) {
+        self.cursor = looked.moved.unwrap_or(self.cursor);
+        let Ok(revision) = looked.revision else { return };
         // Reads may work while nothing can be stored: they prove nothing then.
-        if self.strain.is_on() {
-            return;
+        if !self.strain.is_on() {
+            self.owner.status.database_up(&self.owner.link);
         }
-        if self.accepted > self.cursor {
-            let (link, store) = (&self.owner.link, &self.owner.store);
-            let moved = briefly(store.move_cursor(link, self.epoch, self.accepted)).await;
-            if moved.is_ok() {
-                self.cursor = self.accepted;
-            }
-        }
-        let store = &self.owner.store;
-        let Ok(revision) = briefly(store.revision(&self.owner.link)).await else { return };
-        self.owner.status.database_up(&self.owner.link);
-        if revision != self.revision
-            && let Ok(settings) = briefly(store.settings(&self.owner.link)).await
-        {
+        if let Some(settings) = looked.settings {
             tracing::info!(link = %self.owner.link, revision, "settings have changed");
             self.revision = revision;
             self.feed(Event::Settings(settings));

@@ -1,6 +1,6 @@
 //! What is posted, over a bus that fails.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::ports::bus::BusError;
