@@ -16,6 +16,9 @@ const SPOKEN_KEPT: usize = 64;
 /// What was said within so many milliseconds before an agent's words need not have been before him.
 const FRESH_MS: i64 = 5_000;
 
+/// A conversation with more messages of its customer is offered without them.
+const OFFERED_WORDS: usize = 50;
+
 /// An open conversation.
 #[derive(Debug)]
 pub(super) struct Case {
@@ -27,6 +30,8 @@ pub(super) struct Case {
     pub(super) offered: Option<(Pos, Timestamp)>,
     /// Confirmed ones that have an unconfirmed one before them.
     scattered: BTreeSet<Pos>,
+    /// It is offered without its words: too many for whoever is only asked.
+    pub(super) withheld: bool,
     /// When the latest of them were said.
     fresh: VecDeque<(Timestamp, Seq)>,
     /// What an agent whose client confirms nothing had before him when he answered.
@@ -67,6 +72,7 @@ impl Case {
             view,
             messages: Vec::new(),
             offered: None,
+            withheld: false,
             fresh: VecDeque::new(),
             answered: Seq(0),
             scattered: BTreeSet::new(),
@@ -87,6 +93,12 @@ impl Case {
             self.fresh.push_back((at, seq));
         }
         self.messages.push((pos, seq));
+    }
+
+    /// Whether it has more words than an agent is sent who is only asked: were a long one sent with
+    /// every offer, a busy link would carry nothing else, and the offers run out for that.
+    pub(super) fn is_long(&self) -> bool {
+        self.messages.len() > OFFERED_WORDS
     }
 
     /// Whether there is something that the client of whoever has it now has not confirmed.
@@ -226,6 +238,7 @@ impl Case {
     pub(super) fn begin_assignment(&mut self) {
         self.view.confirmed = Seq(0);
         self.answered = Seq(0);
+        self.withheld = false;
         self.scattered.clear();
         self.spoken.clear();
         self.resource = None;

@@ -190,7 +190,7 @@ impl Desk {
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.view.active_at = now;
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
-        let audience = case.audience().to_vec();
+        let (audience, withheld) = (case.audience().to_vec(), case.withheld);
         let row = NewRow {
             key: Some(key.clone()),
             recipients: audience.clone(),
@@ -203,7 +203,9 @@ impl Desk {
         self.commanded(key, id, row.seq, now);
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));
         let name = self.visitors.get(&customer).and_then(|v| v.customer.name.clone());
-        self.deliver(id, &audience, &row, name.as_ref());
+        if !withheld {
+            self.deliver(id, &audience, &row, name.as_ref());
+        }
     }
 
     /// Two mutants: a repeated command is carried out once more, without its key, for that is

@@ -159,6 +159,7 @@ impl Desk {
         for (conversation, pos, at) in snapshot.offers {
             if let Some(case) = desk.cases.get_mut(&conversation) {
                 case.offered = Some((pos, at));
+                case.withheld = case.is_long();
             }
         }
         for owed in snapshot.owed {

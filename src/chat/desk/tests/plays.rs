@@ -907,6 +907,29 @@ fn who_is_away_gets_everything_when_he_comes() {
 }
 
 #[test]
+fn a_long_conversation_is_offered_without_its_words() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
+    for number in 0..51 {
+        on.says("mia", &format!("word {number}"));
+    }
+    on.answers("ann", "mia", "Hi");
+    on.is("ann", Gone);
+    on.so_far();
+    on.pass(30 * SECOND);
+    assert_eq!(on.heard("bob"), ["mia waits"]);
+    on.says("mia", "Hello?");
+    on.crash();
+    on.event(Event::LinkUp);
+    on.is("bob", Free);
+    assert_eq!(on.heard("bob"), ["mia waits"], "neither what is new nor what is old");
+    on.answers("bob", "mia", "Bob here");
+    let heard = on.heard("bob");
+    assert!(heard[0].starts_with(r#"mia so far: customer "word 0", "#), "{heard:?}");
+    assert!(heard[0].ends_with(r#"Ann "Hi", customer "Hello?""#), "all of it, in order: {heard:?}");
+    assert_eq!(heard.len(), 2, "{heard:?}");
+}
+
+#[test]
 fn an_answer_stands_for_no_receipt_of_what_was_said_a_moment_ago() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
