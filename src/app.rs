@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use futures_util::future::OptionFuture;
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -24,6 +26,7 @@ use crate::runtime::admission::{Admission, Limits};
 use crate::runtime::status::Status;
 use crate::runtime::{Node, Parts};
 use crate::store::{Options, SqlStore};
+use crate::web::admin::{self, Admin};
 use crate::web::{Readiness, Ready, Web};
 use crate::websocket::Sockets;
 use crate::world::SystemWorld;
@@ -90,6 +93,11 @@ impl App {
             site: config.http.site.clone(),
             sockets: sockets.clone(),
         });
+        let operators = self.admin_listener().await?;
+        let admin = operators.map(|(listener, token)| {
+            let routes = admin::routes(Admin { token, status: node.status().clone() });
+            web::serve(listener, routes, stop.clone().cancelled_owned())
+        });
         tracing::info!(address = %listener.local_addr()?, "serving customers");
         // The listener, the customers and the links end beside one another: none waits for what
         // is slow at another.
@@ -108,12 +116,29 @@ impl App {
             links.close();
             links.wait().await;
         };
-        tokio::join!(serving, dismissing, giving_up);
+        tokio::join!(serving, OptionFuture::from(admin), dismissing, giving_up);
         if timeout(CLOSING, store.close()).await.is_err() {
             tracing::warn!("the database did not take its leave");
         }
         tracing::info!("stopped");
         Ok(())
+    }
+
+    /// The operator's listener, where there is a token for it.
+    async fn admin_listener(&self) -> anyhow::Result<Option<(TcpListener, SecretString)>> {
+        let admin = &self.config.admin;
+        let Some(token) = admin.token.clone() else {
+            tracing::info!("no admin.token: /metrics is not served");
+            return Ok(None);
+        };
+        let address = admin.listen;
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!(
+                "admin.listen = \"{address}\" cannot be had; stop what has it, or write another port"
+            )
+        })?;
+        tracing::info!(address = %listener.local_addr()?, "serving operators");
+        Ok(Some((listener, token)))
     }
 
     fn limits(&self) -> Limits {

@@ -13,6 +13,12 @@ use super::model::{Conversation, State};
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
 
+/// What was said within so many milliseconds before an agent's words need not have been before him.
+const FRESH_MS: i64 = 5_000;
+
+/// A conversation with more messages of its customer is offered without them.
+const OFFERED_WORDS: usize = 50;
+
 /// An open conversation.
 #[derive(Debug)]
 pub(super) struct Case {
@@ -24,6 +30,10 @@ pub(super) struct Case {
     pub(super) offered: Option<(Pos, Timestamp)>,
     /// Confirmed ones that have an unconfirmed one before them.
     scattered: BTreeSet<Pos>,
+    /// It is offered without its words: too many for whoever is only asked.
+    pub(super) withheld: bool,
+    /// When the latest of them were said.
+    fresh: VecDeque<(Timestamp, Seq)>,
     /// What an agent whose client confirms nothing had before him when he answered.
     answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
@@ -62,6 +72,8 @@ impl Case {
             view,
             messages: Vec::new(),
             offered: None,
+            withheld: false,
+            fresh: VecDeque::new(),
             answered: Seq(0),
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
@@ -74,8 +86,19 @@ impl Case {
     }
 
     /// There is more to be confirmed: the customer said something, or the conversation was closed.
-    pub(super) fn owe_confirmation(&mut self, pos: Pos, seq: Seq) {
+    pub(super) fn owe_confirmation(&mut self, at: Timestamp, pos: Pos, seq: Seq) {
+        while self.fresh.pop_front_if(|(said, _)| at.since(*said) >= FRESH_MS).is_some() {}
+        // The first of a moment stands for all of it: after a restart that is every message.
+        if self.fresh.back().is_none_or(|(said, _)| *said != at) {
+            self.fresh.push_back((at, seq));
+        }
         self.messages.push((pos, seq));
+    }
+
+    /// Whether it has more words than an agent is sent who is only asked: were a long one sent with
+    /// every offer, a busy link would carry nothing else, and the offers run out for that.
+    pub(super) fn is_long(&self) -> bool {
+        self.messages.len() > OFFERED_WORDS
     }
 
     /// Whether there is something that the client of whoever has it now has not confirmed.
@@ -104,9 +127,15 @@ impl Case {
 
     /// The agent has answered. Where his client has confirmed nothing, his words stand for it: many
     /// a client gives no receipts to whoever is not in its contact list, though it asks for them.
-    pub(super) fn answered_by_agent(&mut self) {
-        if let (true, Some((_, seq))) = (self.gives_no_receipts(), self.messages.last()) {
-            self.answered = *seq;
+    /// Not for what was said a moment ago: that may not have been before him.
+    pub(super) fn answered_by_agent(&mut self, now: Timestamp) {
+        if !self.gives_no_receipts() {
+            return;
+        }
+        let fresh = self.fresh.iter().find(|(said, _)| now.since(*said) < FRESH_MS);
+        let before_him = |seq: Seq| fresh.is_none_or(|(_, first)| seq < *first);
+        if let Some((_, seq)) = self.messages.iter().rev().find(|(_, seq)| before_him(*seq)) {
+            self.answered = self.answered.max(*seq);
         }
     }
 
@@ -209,6 +238,7 @@ impl Case {
     pub(super) fn begin_assignment(&mut self) {
         self.view.confirmed = Seq(0);
         self.answered = Seq(0);
+        self.withheld = false;
         self.scattered.clear();
         self.spoken.clear();
         self.resource = None;
@@ -256,7 +286,7 @@ mod tests {
             passed: Vec::new(),
         });
         for (pos, seq) in [(10, 1), (30, 3), (40, 4)] {
-            case.owe_confirmation(Pos(pos), Seq(seq));
+            case.owe_confirmation(Timestamp(0), Pos(pos), Seq(seq));
         }
         case
     }
@@ -292,9 +322,10 @@ mod tests {
         case.displayed(Pos(30));
         assert_eq!(case.confirmed_pos(), Pos(30));
         assert!(!case.is_confirmed(Pos(10)), "if it comes back, it has not arrived");
-        case.answered_by_agent();
+        case.answered_by_agent(Timestamp(FRESH_MS));
         assert!(!case.is_unconfirmed());
-        case.owe_confirmation(Pos(50), Seq(5));
+        case.owe_confirmation(Timestamp(FRESH_MS), Pos(50), Seq(5));
+        case.answered_by_agent(Timestamp(FRESH_MS + 1));
         assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(40), true));
         case.begin_assignment();
         assert_eq!(case.confirmed_pos(), Pos(0), "another has read nothing");

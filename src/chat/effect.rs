@@ -138,6 +138,9 @@ pub enum CommandError {
     Overloaded,
     /// Another node has taken the desk over, and may not have heard of it; it is said again at once.
     Moved,
+    /// It is under way, but the store does not take it now. It stays under way: where it is stored
+    /// after all its ack comes, and a repeat is found.
+    NotStored,
 }
 
 /// One stanza to an agent.
@@ -284,6 +287,11 @@ pub enum Line {
         conversations: u32,
         /// What he filled in before.
         answers: Vec<(Arc<str>, Arc<str>)>,
+    },
+    /// Messages cannot be stored at the moment, or can be again.
+    Storage {
+        /// Which.
+        works: bool,
     },
     /// How the tenant's queues stand.
     Status {

@@ -57,6 +57,11 @@ pub enum Event {
     Loaded(Loaded),
     /// The settings of the link's tenants as they are now.
     Settings(Vec<TenantSettings>),
+    /// The store has taken nothing for a while, or does again: agents at work are told.
+    Storage {
+        /// Which.
+        works: bool,
+    },
     /// Time went on.
     Tick,
 }

@@ -2,7 +2,8 @@
 //! is stored.
 //!
 //! Invariants: `pos` is dense; effects leave in the order in which they were emitted; an effect
-//! emitted after a row leaves only once that row is stored.
+//! emitted after a row leaves only once that row is stored. Excepted is what says that nothing can
+//! be stored ([`Gate::emit_at_once`]): it could not wait for that to be over.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -54,6 +55,11 @@ impl Gate {
         } else {
             self.held.push_back((self.head, effect));
         }
+    }
+
+    /// Lets an effect out that rests on no row, before whatever is held back.
+    pub(super) fn emit_at_once(&mut self, effect: Effect) {
+        self.out.push(effect);
     }
 
     /// Everything up to here is stored.

@@ -62,6 +62,13 @@ pub enum FromLink {
     /// Another stream speaks for our domain beside ours, as ejabberd lets it: the lease is to be
     /// checked. Part of what agents say goes there.
     Contested,
+    /// The stream stands, but the server has answered nothing for a while although it was asked.
+    Silent {
+        /// Since when.
+        since: Instant,
+    },
+    /// It answers again.
+    Heard,
     /// The server has taken everything up to this row (barrier).
     Accepted {
         /// The row.

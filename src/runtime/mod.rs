@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod edge;
+pub mod metrics;
 mod owner;
 mod post;
 pub mod status;
@@ -11,11 +12,13 @@ mod switchboard;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::admission::Admission;
 use self::edge::hub::Hub;
+use self::edge::mailbox::Letter;
 use self::edge::{Edge, Shared};
 use self::owner::Owner;
 use self::post::Post;
@@ -95,10 +98,12 @@ impl Node {
                 cache: parts.cache.clone(),
                 postbox: postbox.clone(),
                 status: status.clone(),
+                agents_told: false.into(),
             };
             owners.spawn(owner.run(handle, stop.clone()));
         }
         owners.close();
+        tokio::spawn(say_cut(postbox.cut(), switchboard.clone(), hub.clone()));
         tokio::spawn(receive(parts.bus, node, switchboard.clone(), hub.clone()));
         tokio::spawn(watch_cache(parts.cache.clone(), status.clone(), stop.clone()));
         let edge = Edge::new(Shared {
@@ -109,6 +114,7 @@ impl Node {
             admission: parts.admission,
             switchboard,
             hub: hub.clone(),
+            status: status.clone(),
             tenants: std::sync::Mutex::default(),
         });
         Self { edge, hub, status, stop, owners }
@@ -152,6 +158,16 @@ async fn watch_cache(cache: Arc<dyn Cache>, status: Arc<Status>, stop: Cancellat
         tokio::select! {
             () = tokio::time::sleep(CACHE_WATCH) => {}
             () = stop.cancelled() => {}
+        }
+    }
+}
+
+/// Tells those who wait for an ack of an owner elsewhere, when he cannot be reached any more and
+/// when he can be again: whatever was under way may be lost.
+async fn say_cut(mut cut: watch::Receiver<bool>, switchboard: Arc<Switchboard>, hub: Arc<Hub>) {
+    while cut.changed().await.is_ok() {
+        for link in switchboard.elsewhere() {
+            hub.tell_link(&link, &Letter::NewOwner);
         }
     }
 }

@@ -6,11 +6,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use super::edge::mailbox::Letter;
@@ -42,13 +41,18 @@ pub(super) enum Post {
 #[derive(Debug, Clone)]
 pub(super) struct Postbox {
     sender: mpsc::Sender<(NodeId, Post)>,
-    cut: Arc<AtomicBool>,
+    cut: Arc<watch::Sender<bool>>,
 }
 
 impl Postbox {
     /// Sends something to a node; says whether there is hope of its arriving.
     pub(super) fn put(&self, to: NodeId, post: Post) -> bool {
-        !self.cut.load(Ordering::Relaxed) && self.sender.try_send((to, post)).is_ok()
+        !*self.cut.borrow() && self.sender.try_send((to, post)).is_ok()
+    }
+
+    /// Whether nothing gets through, now and whenever that changes.
+    pub(super) fn cut(&self) -> watch::Receiver<bool> {
+        self.cut.subscribe()
     }
 }
 
@@ -60,7 +64,7 @@ pub(super) fn topic(node: NodeId) -> String {
 /// Starts the task that publishes what is put into the postbox.
 pub(super) fn spawn(bus: Arc<dyn Bus>) -> Postbox {
     let (sender, mut receiver) = mpsc::channel(WAITING);
-    let cut = Arc::new(AtomicBool::new(false));
+    let cut = Arc::new(watch::Sender::new(false));
     let is_cut = cut.clone();
     tokio::spawn(async move {
         let mut batch = Vec::with_capacity(BATCH);
@@ -72,19 +76,19 @@ pub(super) fn spawn(bus: Arc<dyn Bus>) -> Postbox {
             for (node, envelopes) in by_node {
                 let Ok(message) = serde_json::to_vec(&envelopes) else { continue };
                 let sent = bus.publish(&topic(node), Bytes::from(message)).await;
-                if is_cut.swap(sent.is_err(), Ordering::Relaxed) != sent.is_err() {
-                    match sent {
-                        Ok(()) => tracing::info!("the bus is back"),
-                        Err(error) => {
-                            tracing::warn!(%error, "customers of links owned elsewhere are told to wait");
-                        }
-                    }
+                if let Err(error) = sent
+                    && !is_cut.send_replace(true)
+                {
+                    tracing::warn!(%error, "customers of links owned elsewhere are told to wait");
                 }
             }
             // While it is cut nothing new comes in, so nothing else would ever try it again.
-            while is_cut.load(Ordering::Relaxed) {
+            while *is_cut.borrow() {
                 tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-                is_cut.store(bus.publish("probe", Bytes::new()).await.is_err(), Ordering::Relaxed);
+                if bus.publish("probe", Bytes::new()).await.is_ok() {
+                    is_cut.send_replace(false);
+                    tracing::info!("the bus is back");
+                }
             }
         }
     });
@@ -172,12 +176,13 @@ enum News {
 }
 
 const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
-const ERRORS: [CommandError; 5] = [
+const ERRORS: [CommandError; 6] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
     CommandError::Overloaded,
     CommandError::Moved,
+    CommandError::NotStored,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -408,60 +413,4 @@ impl News {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_posted_is_what_is_read() {
-        let customer = Customer {
-            id: CustomerId(Uuid::from_u128(7)),
-            tenant: TenantKey::new("acme").unwrap(),
-            localpart: Localpart::new("abc").unwrap(),
-            name: Some("Zoë".into()),
-            conversations: 3,
-        };
-        let node = NodeId(Uuid::from_u128(1));
-        let command = CustomerCommand {
-            customer: customer.clone(),
-            session: SessionId(Uuid::from_u128(2)),
-            socket: SocketAddress { node, socket: 9 },
-            action: CustomerAction::Message {
-                id: CommandId::new("m1").unwrap(),
-                fresh: ConversationId(Uuid::from_u128(3)),
-                text: "🙂 \u{2060}".into(),
-                reply_to: Some(Seq(4)),
-            },
-        };
-        let link = LinkDomain::new("chat.example.org").unwrap();
-        let post = Post::ToOwner(link.clone(), ToOwner::Command(Box::new(command.clone())));
-        let bytes = serde_json::to_vec(&[Envelope::seal(post).unwrap()]).unwrap();
-        match open(&bytes).pop() {
-            Some(Post::ToOwner(to, ToOwner::Command(read))) => {
-                assert_eq!((to, *read), (link, command));
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn every_reason_and_error_travels() {
-        for reason in REASONS {
-            assert_eq!(REASONS[usize::from(number(&REASONS, &reason))], reason);
-        }
-        for error in ERRORS {
-            assert_eq!(ERRORS[usize::from(number(&ERRORS, &error))], error);
-        }
-    }
-
-    #[test]
-    fn what_another_version_or_a_stranger_posts_is_dropped() {
-        assert!(open(b"not json").is_empty());
-        assert!(open(br#"[{"Letter":{"customer":"x"}}]"#).is_empty());
-        let bad = Envelope::Letter {
-            customer: Uuid::nil(),
-            socket: None,
-            news: News::Refused { id: None, error: 99 },
-        };
-        assert!(open(&serde_json::to_vec(&[bad]).unwrap()).is_empty());
-    }
-}
+mod tests;

@@ -7,9 +7,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock};
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
+use super::edge::mailbox::Letter;
 use super::post::{Post, Postbox};
-use crate::chat::event::{CustomerCommand, CustomerConnection};
+use crate::chat::effect::{Answer, CommandError};
+use crate::chat::event::{CustomerCommand, CustomerConnection, SocketAddress};
 use crate::chat::ids::{LinkDomain, NodeId, TenantKey};
 
 /// What an edge tells the owner of a link.
@@ -86,13 +89,30 @@ impl Switchboard {
         taken.then_some(()).ok_or(NoOwner)
     }
 
-    /// Hands over what came from another node for a link owned here.
+    /// Hands over what came from another node for a link owned here. A command that cannot be taken
+    /// (the term has not begun yet, or has ended, or has too much to do) is given back, so that its
+    /// socket is told at once.
     pub(super) fn hand_here(&self, link: &LinkDomain, what: ToOwner) {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Place::Here(owner)) = owners.get(link) {
-            // Too much to do: the customer's client says it again.
-            let _ = owner.try_send(what);
+        let left = match owners.get(link) {
+            Some(Place::Here(owner)) => owner.try_send(what).err().map(TrySendError::into_inner),
+            _ => Some(what),
+        };
+        if let Some(ToOwner::Command(command)) = left
+            && let Some(key) = command.key()
+        {
+            let refused = Answer::Refused { id: Some(key.id), error: CommandError::Moved };
+            let SocketAddress { node, socket } = command.socket;
+            let (customer, letter) = (command.customer.id, Letter::Answer(refused));
+            self.postbox.put(node, Post::ToEdge { customer, socket: Some(socket), letter });
         }
+    }
+
+    /// The links that other nodes own.
+    pub(super) fn elsewhere(&self) -> Vec<LinkDomain> {
+        let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
+        let there = owners.iter().filter(|(_, place)| matches!(place, Place::There(_)));
+        there.map(|(link, _)| link.clone()).collect()
     }
 
     /// Which tenants have an agent in, of those named.

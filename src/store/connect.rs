@@ -41,6 +41,9 @@ const OWNERS: u32 = 4;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
 
+/// A server that refuses connections is knocked at for so long before that is said.
+const REFUSED: Duration = Duration::from_millis(2_500);
+
 /// A connection idle for so long is tried before it is used.
 const STALE: Duration = Duration::from_secs(5);
 
@@ -123,37 +126,50 @@ impl Url {
         silence: Duration,
     ) -> DatabaseConnection {
         match self {
-            Self::MySql(options) => MySqlPoolOptions::from(sized(connections, patience))
-                .after_connect(move |connection, _| {
-                    Box::pin(async move {
-                        // Without strictness the server would cut what is too long; without the
-                        // second a forgotten lock would be waited for 50 s; without the last a
-                        // node that was frozen, or lost its power, in the middle of a transaction
-                        // would keep what it locked for 8 h.
-                        let seconds = silence.as_secs();
-                        let settings = format!(
-                            "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
+            Self::MySql(options) => {
+                MySqlPoolOptions::from(sized(connections, patience.min(REFUSED)))
+                    .after_connect(move |connection, _| {
+                        Box::pin(async move {
+                            // Without strictness the server would cut what is too long; without the
+                            // second a forgotten lock would be waited for 50 s; without the last a
+                            // node that was frozen, or lost its power, in the middle of a transaction
+                            // would keep what it locked for 8 h.
+                            let seconds = silence.as_secs();
+                            let settings = format!(
+                                "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
                              SESSION innodb_lock_wait_timeout = 5, SESSION wait_timeout = {seconds}"
-                        );
-                        connection.execute(AssertSqlSafe(settings)).await.map(drop)
+                            );
+                            connection.execute(AssertSqlSafe(settings)).await.map(drop)
+                        })
                     })
-                })
-                .test_before_acquire(false)
-                .before_acquire(move |connection, about| {
-                    Box::pin(async move {
-                        if about.idle_for + MARGIN >= silence {
-                            return Ok(false);
-                        }
-                        if about.idle_for >= STALE {
-                            connection.ping().await?;
-                        }
-                        Ok(true)
+                    .test_before_acquire(false)
+                    .before_acquire(move |connection, about| {
+                        Box::pin(async move {
+                            if about.idle_for + MARGIN >= silence {
+                                return Ok(false);
+                            }
+                            if about.idle_for >= STALE {
+                                connection.ping().await?;
+                            }
+                            Ok(true)
+                        })
                     })
-                })
-                .connect_lazy_with(options.as_ref().clone())
-                .into(),
+                    .connect_lazy_with(options.as_ref().clone())
+                    .into()
+            }
             Self::Sqlite(options) => SqlitePoolOptions::from(sized(connections, patience))
                 .test_before_acquire(false)
+                .before_acquire(|connection, _| {
+                    Box::pin(async move {
+                        // SQLite itself ends a transaction whose commit met a full disk. The driver
+                        // counts it as open ever after, and reports commits that commit nothing.
+                        if connection.is_in_transaction() {
+                            // A rollback that is under way comes before the answer.
+                            connection.ping().await?;
+                        }
+                        Ok(!connection.is_in_transaction())
+                    })
+                })
                 .max_lifetime(None)
                 .idle_timeout(None)
                 .connect_lazy_with(options.as_ref().clone())

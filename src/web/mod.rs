@@ -3,9 +3,11 @@
 //!
 //! Invariants: whatever is refused is a problem document that any page may read; whatever is
 //! answered carries the headers that keep a browser from guessing (`nosniff`) and framing. Nothing
-//! here changes anything: customers change things through their sockets.
+//! here changes anything: customers change things through their sockets. What is for operators has
+//! a listener of its own ([`admin`]).
 
 pub mod address;
+pub mod admin;
 pub mod problem;
 mod routes;
 mod server;

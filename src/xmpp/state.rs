@@ -37,6 +37,12 @@ const ASKED: u32 = 5;
 /// How long a barrier may be on its way; an overloaded server drains for tens of seconds.
 const BARRIER: Duration = Duration::from_secs(90);
 
+/// A server that says nothing is asked after so long whether it is there.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// After so long the runtime is told that the server is silent.
+const QUIET: Duration = Duration::from_secs(5);
+
 /// And how long where nothing else comes either: an overloaded server still says something, a dead
 /// connection does not.
 const SILENT: Duration = Duration::from_secs(12);
@@ -78,6 +84,8 @@ pub(super) struct State {
     settling: Option<Instant>,
     /// When agents of whom nothing was heard are asked again, and how often they were.
     asking: Option<(Instant, u32)>,
+    /// Whether the runtime was told that the server is silent.
+    silent: bool,
     /// How fast agents may speak.
     pub(super) pace: Pace,
     /// When another stream last showed.
@@ -102,6 +110,7 @@ impl State {
             closing: None,
             settling: None,
             asking: None,
+            silent: false,
             pace: Pace::default(),
             contested: None,
             settings: Arc::new(settings),
@@ -191,6 +200,9 @@ impl State {
     pub(super) fn heard(&mut self, element: Element) {
         self.heard = self.world.now();
         self.heard_at = Instant::now();
+        if std::mem::take(&mut self.silent) {
+            self.unread.push_back(FromLink::Heard);
+        }
         let world = &self.world;
         let fresh = || ConversationId(world.uuid());
         let context = Context { domain: &self.settings.domain, book: &self.book, fresh: &fresh };
@@ -289,16 +301,21 @@ impl State {
     /// When something is to be done next though nothing comes.
     pub(super) fn next_timer(&self) -> Instant {
         let barrier = self.given_up_at();
+        let quiet = self.quiet_since().filter(|_| !self.silent).map(|since| since + QUIET);
         let again = self.outbox.next_asking();
         let asking = self.asking.map(|(at, _)| at);
         let timers = [self.settling, self.closing, self.retries.next(), self.roster.next()];
-        let timers = timers.into_iter().chain([barrier, again, asking]);
+        let idle = self.idle_until();
+        let timers = timers.into_iter().chain([barrier, quiet, idle, again, asking]);
         timers.flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
     /// Does what is due.
     pub(super) fn timers(&mut self, out: &mut VecDeque<Element>) -> Result<(), Lost> {
         let now = Instant::now();
+        if self.idle_until().is_some_and(|at| at <= now) {
+            self.outbox.ping(out);
+        }
         self.outbox.ask_again(now, out);
         if self.settling.take_if(|at| *at <= now).is_some() {
             let mut out = Vec::new();
@@ -315,6 +332,11 @@ impl State {
         self.pass(out);
         for (pos, element) in self.retries.due(now) {
             self.outbox.push(element, Kind::Row(pos), None);
+        }
+        if let Some(since) = self.quiet_since().filter(|since| *since + QUIET <= now)
+            && !std::mem::replace(&mut self.silent, true)
+        {
+            self.unread.push_back(FromLink::Silent { since });
         }
         match self.given_up_at() {
             Some(at) if at <= now => {
@@ -339,6 +361,16 @@ impl State {
         Some((sent + BARRIER).min(sent.max(self.heard_at) + SILENT))
     }
 
+    /// When the server is asked next whether it is there, where it was not asked already.
+    fn idle_until(&self) -> Option<Instant> {
+        self.outbox.oldest().is_none().then(|| self.heard_at + IDLE)
+    }
+
+    /// Since when the server has said nothing although it was asked.
+    fn quiet_since(&self) -> Option<Instant> {
+        self.outbox.oldest().map(|sent| sent.max(self.heard_at))
+    }
+
     fn accepted(&mut self, upto: Pos) {
         match self.unread.back_mut() {
             Some(FromLink::Accepted { pos }) => *pos = upto,
@@ -357,6 +389,7 @@ impl State {
         self.outbox.lost(lost.blames_us());
         self.roster.lost();
         self.presences.clear();
+        self.silent = false;
         self.standing = false;
         if closed {
             self.wanted = false;

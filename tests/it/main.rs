@@ -11,6 +11,7 @@
 
 mod cache;
 mod cli;
+mod degraded;
 mod delivery;
 mod gate;
 mod house;
@@ -25,6 +26,7 @@ mod road;
 mod rolling;
 mod session;
 mod store;
+mod strain;
 mod strangers;
 mod support;
 mod takeover;

@@ -65,6 +65,11 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             let head = joined(parts, page.as_deref(), visit(*conversations));
             [head].into_iter().chain(answered(answers)).collect::<Vec<_>>().join("\n")
         }
+        Line::Storage { works: false } => marked(
+            "Messages cannot be stored at the moment. Customers are asked to wait; \
+             what shows a ✓ is safe.",
+        ),
+        Line::Storage { works: true } => marked("Messages are stored again."),
         Line::Status { queues, agents } => {
             let waiting = queues.iter().map(|(name, count, first_ms)| match count {
                 0 => marked(&format!("{}: nobody waits", piece(name))),

@@ -81,6 +81,9 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
             (ErrorCode::Unavailable, "too much waits to be done", Some(OVERLOAD_MS))
         }
         CommandError::Moved => (ErrorCode::Unavailable, "another node takes over", Some(MOVED_MS)),
+        CommandError::NotStored => {
+            (ErrorCode::Unavailable, "it cannot be stored now", Some(OVERLOAD_MS))
+        }
     };
     ErrorFrame {
         code,

@@ -153,7 +153,7 @@ impl Desk {
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
         case.resource = case_client(input);
         case.view.active_at = now;
-        case.answered_by_agent();
+        case.answered_by_agent(now);
         if let Some(stanza) = &input.stanza {
             self.stanzas.insert(now, &input.agent, customer, stanza, &text);
         }
@@ -172,7 +172,7 @@ impl Desk {
         self.receipt(input, Some(id), wants_receipt);
     }
 
-    fn is_repeat(
+    pub(super) fn is_repeat(
         &mut self,
         now: Timestamp,
         customer: CustomerId,

@@ -190,7 +190,7 @@ impl Desk {
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.view.active_at = now;
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
-        let audience = case.audience().to_vec();
+        let (audience, withheld) = (case.audience().to_vec(), case.withheld);
         let row = NewRow {
             key: Some(key.clone()),
             recipients: audience.clone(),
@@ -198,12 +198,14 @@ impl Desk {
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
-            case.owe_confirmation(row.pos, seq);
+            case.owe_confirmation(now, row.pos, seq);
         }
         self.commanded(key, id, row.seq, now);
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));
         let name = self.visitors.get(&customer).and_then(|v| v.customer.name.clone());
-        self.deliver(id, &audience, &row, name.as_ref());
+        if !withheld {
+            self.deliver(id, &audience, &row, name.as_ref());
+        }
     }
 
     /// Two mutants: a repeated command is carried out once more, without its key, for that is

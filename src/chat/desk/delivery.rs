@@ -163,7 +163,7 @@ impl Desk {
         visitor.ended = close.seq.map(|seq| (close.conversation, seq, close.at));
         let mut case = Case::new(view);
         for (pos, seq) in messages {
-            case.owe_confirmation(pos, seq);
+            case.owe_confirmation(close.at, pos, seq);
         }
         let sent = close.pos <= cursor;
         self.owe(now, case, agents, close.clone());

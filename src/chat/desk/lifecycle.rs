@@ -90,6 +90,7 @@ impl Desk {
         let before = case.view.clone();
         case.view.state = State::Active { agent: agent.clone() };
         case.shunned.clear();
+        let withheld = std::mem::take(&mut case.withheld);
         if !was_alone {
             case.begin_assignment();
         }
@@ -117,6 +118,8 @@ impl Desk {
         }
         if !was_asked {
             self.add_contact(before.customer, agent);
+        }
+        if !was_asked || withheld {
             self.catch_up(id, agent);
         }
         self.notify(&tenant, before.customer, CustomerNotice::Entry(joined));
@@ -249,8 +252,10 @@ impl Desk {
         }
         self.show_contact(before.customer);
         self.part(now, before.customer);
-        if let (Some(mut case), Some(seq)) = (self.cases.remove(&id), row.seq) {
-            case.owe_confirmation(row.pos, seq);
+        let case = self.cases.remove(&id);
+        // Of words that nobody was sent nothing is owed.
+        if let (Some(mut case), Some(seq)) = (case.filter(|case| !case.withheld), row.seq) {
+            case.owe_confirmation(now, row.pos, seq);
             self.owe(now, case, audience, row.clone());
         }
         self.positions_changed(now, &tenant, &queue);

@@ -16,6 +16,7 @@ mod interruption;
 mod lifecycle;
 mod offer;
 mod recall;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -152,12 +153,13 @@ impl Desk {
         }
         for (conversation, pos, seq) in snapshot.messages {
             if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.owe_confirmation(pos, seq);
+                case.owe_confirmation(now, pos, seq);
             }
         }
         for (conversation, pos, at) in snapshot.offers {
             if let Some(case) = desk.cases.get_mut(&conversation) {
                 case.offered = Some((pos, at));
+                case.withheld = case.is_long();
             }
         }
         for owed in snapshot.owed {
@@ -278,6 +280,7 @@ impl Desk {
                 self.line_up(now);
                 self.greet_agents();
             }
+            Event::Storage { works } => self.tell_of_storage(works),
             Event::Tick => {}
         }
         self.run_timers(now);

@@ -116,6 +116,7 @@ impl Desk {
         let Some(row) = self.append(now, id, row) else { return };
         if let Some(case) = self.cases.get_mut(&id) {
             case.offered = Some((row.pos, row.at));
+            case.withheld = case.is_long();
         }
         for agent in &agents {
             let work = self.work.entry((tenant.clone(), agent.clone())).or_default();
@@ -129,6 +130,7 @@ impl Desk {
     pub(super) fn propose(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         let Some(case) = self.cases.get(&id) else { return };
         let Some((pos, at)) = case.offered else { return };
+        let withheld = case.withheld;
         let view = case.view.clone();
         self.add_contact(view.customer, agent);
         let Some(visitor) = self.visitors.get(&view.customer) else { return };
@@ -143,7 +145,9 @@ impl Desk {
             subject: view.subject.clone(),
         };
         self.say(id, agent, line);
-        self.catch_up(id, agent);
+        if !withheld {
+            self.catch_up(id, agent);
+        }
     }
 
     /// Sends an agent all that was said so far.

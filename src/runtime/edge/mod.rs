@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use self::hub::Hub;
 use super::admission::{Admission, TooMany};
+use super::status::Status;
 use super::switchboard::Switchboard;
 use crate::chat::effect::{CommandError, CustomerState};
 use crate::chat::ids::{
@@ -207,6 +208,9 @@ pub(crate) const MOVED_MS: u32 = 250;
 /// How long a tenant's settings are believed.
 const TENANT_TTL: Duration = Duration::from_secs(2);
 
+/// How long a customer waits for the cache.
+const CACHE_PATIENCE: Duration = Duration::from_millis(250);
+
 /// Where the cache holds whether an agent of a tenant is in.
 pub(super) fn staffed_key(tenant: &TenantKey) -> String {
     format!("staffed:{tenant}")
@@ -225,6 +229,7 @@ pub(super) struct Shared {
     pub(super) admission: Arc<Admission>,
     pub(super) switchboard: Arc<Switchboard>,
     pub(super) hub: Arc<Hub>,
+    pub(super) status: Arc<Status>,
     pub(super) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
 }
 
@@ -290,13 +295,19 @@ impl Edge {
         Ok(Some(Arc::new(TenantView { tenant, queues, online })))
     }
 
-    /// Whether an agent is in: known here where the link is owned here, else through the cache.
+    /// Whether an agent is in: known here where the link is owned here, else through the cache. A
+    /// cache that does not answer at once is not waited for: what was known then holds.
     async fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> bool {
         match self.0.switchboard.is_staffed(link, tenant) {
             Some(staffed) => staffed,
             None => {
-                let word = self.0.cache.get(&staffed_key(tenant)).await;
-                word.ok().flatten().is_some_and(|word| *word == *b"1")
+                let key = staffed_key(tenant);
+                match tokio::time::timeout(CACHE_PATIENCE, self.0.cache.get(&key)).await {
+                    Ok(Ok(word)) => word.is_some_and(|word| *word == *b"1"),
+                    Ok(Err(_)) | Err(_) => {
+                        self.remembered(tenant, Duration::MAX).is_some_and(|view| view.online)
+                    }
+                }
             }
         }
     }
@@ -306,6 +317,22 @@ impl Edge {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(
+        &self,
+        tenant: &Arc<TenantView>,
+        opening: Opening,
+    ) -> Result<(Welcome, CustomerSocket), OpenError> {
+        let opened = self.try_open(tenant, opening).await;
+        if let Err(error) = &opened {
+            self.0.status.metrics().session_refused(match error {
+                OpenError::Identity(_) => "identity",
+                OpenError::RateLimited { .. } => "rate",
+                OpenError::Unavailable { .. } => "unavailable",
+            });
+        }
+        opened
+    }
+
+    async fn try_open(
         &self,
         tenant: &Arc<TenantView>,
         opening: Opening,
@@ -320,7 +347,8 @@ impl Edge {
             sessions::admit(&*shared.store, &*shared.world, &shared.admission, tenant, &opening)
                 .await?;
         CustomerSocket::open(shared.clone(), tenant, opening, admitted).await.map_err(|error| {
-            tracing::warn!(%error, "a socket could not be opened");
+            // The state of the database is said once for all.
+            tracing::debug!(%error, "a socket could not be opened");
             OpenError::Unavailable { retry_after_ms: RETRY_MS }
         })
     }

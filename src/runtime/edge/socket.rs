@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::mailbox::{Letter, Mailbox};
 use super::sessions::Admitted;
 use super::{
-    CurrentConversation, HistoryPage, MOVED_MS, Opening, Outbound, RETRY_MS, Shared, SubmitError,
-    TenantView, Welcome,
+    ByeReason, CurrentConversation, HistoryPage, MOVED_MS, Opening, Outbound, RETRY_MS, Shared,
+    SubmitError, TenantView, Welcome,
 };
 use crate::bridge::clean;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
@@ -25,6 +25,8 @@ use crate::runtime::switchboard::ToOwner;
 
 /// Entries read at once.
 const PAGE: u32 = 100;
+/// Whoever finds no owner again and again is told to wait so long, in milliseconds.
+const LONGEST_MS: u32 = 5_000;
 /// Commands that may wait for their ack; whoever has more is told to wait.
 const PENDING: usize = 256;
 
@@ -47,6 +49,8 @@ pub struct CustomerSocket {
     counted: bool,
     /// Durable commands of this socket without an ack.
     pending: HashSet<CommandId>,
+    /// Commands in a row that no owner was there for.
+    missed: u32,
     /// What is still owed of the welcome: whole conversations, after these entries.
     owed: VecDeque<(ConversationId, Seq)>,
     /// The letter being worked on.
@@ -86,10 +90,12 @@ impl CustomerSocket {
             open: false,
             counted: false,
             pending: HashSet::new(),
+            missed: 0,
             owed: VecDeque::new(),
             letter: None,
             ready: VecDeque::new(),
         };
+        socket.shared.status.metrics().socket_opened();
         socket.connected(true, true, opening.page);
         let (conversation, entries) = socket.catch_up(resume).await?;
         let welcome = Welcome {
@@ -195,7 +201,8 @@ impl CustomerSocket {
                 self.pay().await
             };
             if let Err(error) = worked {
-                tracing::warn!(%error, "entries could not be read; trying again");
+                // The state of the database is said once for all; this would be said for each socket.
+                tracing::debug!(%error, "entries could not be read; trying again");
                 tokio::time::sleep(std::time::Duration::from_millis(u64::from(RETRY_MS))).await;
             }
         }
@@ -232,7 +239,16 @@ impl CustomerSocket {
                 self.ready.push_back(Outbound::Typing { on, name });
             }
             Letter::Answer(Answer::Ack { id, acked }) => self.ack(id, acked).await?,
+            Letter::Answer(Answer::Refused { id: Some(id), error: CommandError::NotStored }) => {
+                // Its ack may have been quicker.
+                if self.pending.contains(&id) {
+                    self.unavailable(id, CommandError::NotStored);
+                }
+            }
             Letter::Answer(Answer::Refused { id, error }) => {
+                if error == CommandError::Overloaded {
+                    self.shared.status.metrics().unavailable("turned_away");
+                }
                 if let Some(id) = &id {
                     self.pending.remove(id);
                 }
@@ -245,16 +261,26 @@ impl CustomerSocket {
                 }
             }
             Letter::NewOwner => {
-                for id in self.pending.drain() {
-                    let error = CommandError::Moved;
-                    self.ready.push_back(Outbound::Refused { id: Some(id), error });
+                // What the one before was given may be stored: then it comes as an ack all the same.
+                for id in self.pending.iter().cloned().collect::<Vec<_>>() {
+                    self.unavailable(id, CommandError::Moved);
                 }
             }
             Letter::Bye { reason, reconnect_after_ms } => {
+                if reason == ByeReason::Slow {
+                    self.shared.status.metrics().slow_socket();
+                }
                 self.ready.push_back(Outbound::Bye { reason, reconnect_after_ms });
             }
         }
         Ok(())
+    }
+
+    /// A command is to be said again, though it may yet be stored: it stays pending.
+    fn unavailable(&mut self, id: CommandId, error: CommandError) {
+        let moved = error == CommandError::Moved;
+        self.shared.status.metrics().unavailable(if moved { "owner" } else { "storage" });
+        self.ready.push_back(Outbound::Refused { id: Some(id), error });
     }
 
     async fn entry(&mut self, row: Arc<Row>) -> Result<(), StoreError> {
@@ -400,10 +426,15 @@ impl CustomerSocket {
             socket: SocketAddress { node: self.shared.node, socket: self.number },
             action,
         };
-        self.shared
-            .switchboard
-            .hand(&self.link, ToOwner::Command(Box::new(command)))
-            .map_err(|_| SubmitError::Unavailable { retry_after_ms: MOVED_MS })?;
+        let taken = self.shared.switchboard.hand(&self.link, ToOwner::Command(Box::new(command)));
+        if taken.is_err() {
+            self.shared.status.metrics().unavailable("owner");
+            // Mostly another node takes over at this moment; if not, nobody needs to ask so often.
+            let retry_after_ms = (MOVED_MS << self.missed.min(8)).min(LONGEST_MS);
+            self.missed += 1;
+            return Err(SubmitError::Unavailable { retry_after_ms });
+        }
+        self.missed = 0;
         self.pending.extend(id);
         Ok(())
     }
@@ -461,6 +492,7 @@ impl CustomerSocket {
 
 impl Drop for CustomerSocket {
     fn drop(&mut self) {
+        self.shared.status.metrics().socket_closed();
         if self.shared.hub.leave(self.customer.id, self.number) {
             self.connected(false, false, None);
         }

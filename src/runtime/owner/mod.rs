@@ -5,12 +5,15 @@
 
 mod drain;
 mod elsewhere;
+mod feed;
 mod outbox;
+mod strain;
 mod term;
 mod upkeep;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -55,6 +58,8 @@ pub(super) struct Owner {
     pub(super) cache: Arc<dyn Cache>,
     pub(super) postbox: Postbox,
     pub(super) status: Arc<super::Status>,
+    /// Agents were told that nothing can be stored, and not yet that it is over.
+    pub(super) agents_told: AtomicBool,
 }
 
 impl Owner {
@@ -70,8 +75,9 @@ impl Owner {
     }
 
     async fn serve(&self, mut handle: LinkHandle, stop: CancellationToken) {
-        let mut said = None;
         let mut refreshed = Instant::now();
+        // Since when the database could not be asked, and whether that was told.
+        let (mut failing, mut given_up) = (None, false);
         // Since when agents may have spoken to nobody, while they were not told yet.
         let mut silent: Option<Timestamp> = None;
         loop {
@@ -84,14 +90,18 @@ impl Owner {
                 }
                 return;
             }
+            if lease.is_ok() {
+                (failing, given_up) = (None, false);
+            }
             match &lease {
-                Ok(_) => self.status.database_up(),
-                Err(error) => self.status.database_down(&error.to_string()),
+                // That it can be written is seen only where the lease is ours.
+                Ok(_) => self.status.database_up(&self.link),
+                Err(error) => self.status.database_down(&self.link, &error.to_string()),
             }
             let wait = match &lease {
                 Ok(Lease::Granted { epoch, silent: ago }) => {
                     tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
-                    said = None;
+                    self.status.metrics().lease_granted(&self.link);
                     silent = earlier(silent, ago.map(|ago| before(self.world.now(), ago)));
                     match Term::begin(self, *epoch, &mut handle, &mut silent).await {
                         Ok(term) => match term.serve(&stop).await {
@@ -112,17 +122,20 @@ impl Owner {
                     if self.switchboard.there(&self.link, *by) {
                         tracing::info!(link = %self.link, node = %by, "another node owns the link");
                         self.status.link_up(&self.link);
-                        said = None;
+                        // Whatever agents are to be told now, that node says.
+                        self.agents_told.store(false, Ordering::Relaxed);
                         self.hub.tell_link(&self.link, &Letter::NewOwner);
                         self.announce_customers(*by);
                     }
                     (*remaining).clamp(Duration::from_millis(50), KNOCK)
                 }
-                Err(error) => {
-                    let news = error.to_string();
-                    if said.as_ref() != Some(&news) {
-                        tracing::warn!(link = %self.link, %error, "the link cannot be asked for; trying again");
-                        said = Some(news);
+                // Said once, by the status. Who owns the link is not known any more after a while.
+                Err(_) => {
+                    let since = *failing.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= LEASE && !given_up {
+                        given_up = true;
+                        self.switchboard.nowhere(&self.link);
+                        self.hub.tell_link(&self.link, &Letter::NewOwner);
                     }
                     KNOCK
                 }

@@ -12,17 +12,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::elsewhere::Elsewhere;
 use super::outbox::{self, Outbox, Outgoing};
+use super::strain::{self, Strain};
+use super::upkeep::{Looked, Renewal};
 use super::writer::{self, Written};
 use super::{HOLDS, LEASE, Owner, RENEWAL};
-use crate::chat::desk::{Desk, Need};
-use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect, ToAgent};
-use crate::chat::event::{CustomerConnection, Event, Loaded};
-use crate::chat::ids::{CustomerId, Epoch, Pos, Timestamp};
+use crate::chat::desk::Desk;
+use crate::chat::effect::Effect;
+use crate::chat::event::{CustomerConnection, Event};
+use crate::chat::ids::{Epoch, Pos, Timestamp};
 use crate::chat::model::Append;
 use crate::ports::link::{FromLink, LinkHandle, Stream, ToLink};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
-use crate::runtime::post::Post;
 use crate::runtime::switchboard::ToOwner;
 
 /// Commands of customers that may wait for the desk.
@@ -36,8 +37,8 @@ const SETTINGS: Duration = Duration::from_secs(2);
 /// How often the heads of open conversations are said again.
 const HEADS: Duration = Duration::from_secs(5);
 
-/// For the operator.
-const TOO_LATE: &str = "the lease could not be renewed in time";
+/// Why a term ends whose database is away.
+const NOT_RENEWED: &str = "the lease could not be renewed in time";
 
 /// Why a term ended.
 pub(super) enum End {
@@ -52,6 +53,7 @@ struct Rhythm {
     renewal: Interval,
     settings: Interval,
     heads: Interval,
+    strain: Interval,
 }
 
 /// See the module.
@@ -63,7 +65,7 @@ pub(super) struct Term<'a> {
     /// Since when agents may have spoken to nobody; outlives the term until they are told.
     silent: &'a mut Option<Timestamp>,
     pub(super) inbox: mpsc::Receiver<ToOwner>,
-    appends: mpsc::UnboundedSender<Append>,
+    pub(super) appends: mpsc::UnboundedSender<Append>,
     pub(super) written: mpsc::UnboundedReceiver<Written>,
     pub(super) outbox: Outbox,
     /// Which stream stands.
@@ -73,8 +75,14 @@ pub(super) struct Term<'a> {
     pub(super) cursor: Pos,
     pub(super) revision: u64,
     pub(super) renewed: Instant,
-    effects: Vec<Effect>,
+    pub(super) renewals: mpsc::Receiver<Renewal>,
+    pub(super) renewing: mpsc::Sender<Renewal>,
+    looks: mpsc::Receiver<Looked>,
+    pub(super) looking: mpsc::Sender<Looked>,
+    pub(super) effects: Vec<Effect>,
     pub(super) elsewhere: Elsewhere,
+    /// How far the store is behind.
+    pub(super) strain: Strain,
     /// The word that agents are in, on its way to the cache.
     pub(super) telling: Option<JoinHandle<()>>,
 }
@@ -99,12 +107,15 @@ impl<'a> Term<'a> {
 
         let (appends, waiting) = mpsc::unbounded_channel();
         let (report, written) = mpsc::unbounded_channel();
-        let writing = writer::run(owner.store.clone(), owner.link.clone(), epoch, waiting, report);
+        let (store, status) = (owner.store.clone(), owner.status.clone());
+        let writing = writer::run(store, status, owner.link.clone(), epoch, waiting, report);
         tokio::spawn(writing);
         let (up, is_up) = watch::channel(0);
         let outbox =
             outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
         let (sender, inbox) = mpsc::channel(INBOX);
+        let (renewing, renewals) = mpsc::channel(1);
+        let (looking, looks) = mpsc::channel(1);
         owner.switchboard.here(&owner.link, sender);
 
         let mut term = Self {
@@ -123,8 +134,13 @@ impl<'a> Term<'a> {
             cursor,
             revision,
             renewed,
+            renewals,
+            renewing,
+            looks,
+            looking,
             effects: Vec::new(),
             elsewhere: Elsewhere::default(),
+            strain: Strain::after(stored),
             telling: None,
         };
         owner.hub.tell_link(&owner.link, &Letter::NewOwner);
@@ -150,7 +166,7 @@ impl<'a> Term<'a> {
     }
 
     /// Until when the lease is ours beyond doubt.
-    fn until(&self) -> Instant {
+    pub(super) fn until(&self) -> Instant {
         self.renewed + HOLDS
     }
 
@@ -167,30 +183,40 @@ impl<'a> Term<'a> {
     pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
         let end = self.work(stop).await;
         self.owner.switchboard.nowhere(&self.owner.link);
-        self.owner.status.link_down(&self.owner.link, "not served by this node");
+        self.owner.status.link_left(&self.owner.link);
+        if let End::Lost(_) = &end {
+            self.owner.status.metrics().lease_lost(&self.owner.link);
+            // What was taken and not stored is lost with the desk.
+            self.owner.hub.tell_link(&self.owner.link, &Letter::NewOwner);
+        }
         match end {
             End::Stopped => self.drain().await,
+            // Whoever owns the link now says what is to be said: close at once.
             End::Lost(_) => self.leave_link().await,
         }
         end
     }
 
     async fn work(&mut self, stop: &CancellationToken) -> End {
-        let mut rhythm =
-            Rhythm { renewal: ticker(RENEWAL), settings: ticker(SETTINGS), heads: ticker(HEADS) };
+        let mut rhythm = Rhythm {
+            renewal: ticker(RENEWAL),
+            settings: ticker(SETTINGS),
+            heads: ticker(HEADS),
+            strain: ticker(strain::LOOK),
+        };
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             // Whatever a step waits for, it waits no longer than the lease is ours beyond doubt; and
             // none begins later, however much waits for a process that was frozen.
             let until = self.until();
             if until <= Instant::now() {
-                return End::Lost(TOO_LATE);
+                return End::Lost(NOT_RENEWED);
             }
             let step = self.step(stop, &mut rhythm, &mut batch);
             match tokio::time::timeout_at(until, step).await {
                 Ok(None) => {}
                 Ok(Some(end)) => return end,
-                Err(_) => return End::Lost(TOO_LATE),
+                Err(_) => return End::Lost(NOT_RENEWED),
             }
         }
     }
@@ -218,9 +244,12 @@ impl<'a> Term<'a> {
                 None => return Some(End::Lost("the link's supervisor has ended")),
             },
             () = sleep_until(deadline) => self.feed(Event::Tick),
-            _ = rhythm.renewal.tick() => return self.renew().await,
-            _ = rhythm.settings.tick() => self.look_at_settings().await,
+            _ = rhythm.renewal.tick() => self.begin_renewal(),
+            _ = rhythm.settings.tick() => self.look_at_settings(),
+            Some(looked) = self.looks.recv() => self.on_looked(looked).await,
             _ = rhythm.heads.tick() => self.say_heads(),
+            _ = rhythm.strain.tick() => self.look_at_strain(),
+            Some(answer) = self.renewals.recv() => return self.on_renewed(answer),
         }
         None
     }
@@ -255,13 +284,12 @@ impl<'a> Term<'a> {
         match written {
             Written::Upto(upto) => {
                 self.stored = upto;
-                self.owner.status.database_up();
+                self.owner.status.database_up(&self.owner.link);
                 self.feed(Event::Stored { upto });
                 None
             }
             Written::Waiting(error) => {
-                tracing::error!(link = %self.owner.link, %error, "nothing can be stored; trying again");
-                self.owner.status.database_down(&error.to_string());
+                self.owner.status.database_down(&self.owner.link, &error.to_string());
                 None
             }
             Written::Lost(error) => {
@@ -273,8 +301,29 @@ impl<'a> Term<'a> {
 
     async fn on_link(&mut self, said: FromLink) -> Option<End> {
         match said {
-            FromLink::Event(event) => self.take(event).await,
+            FromLink::Event(event) => {
+                if let Event::Bounced { .. } = &event {
+                    self.owner.status.metrics().bounced(&self.owner.link);
+                }
+                self.take(event).await;
+            }
+            FromLink::Silent { since } => {
+                tracing::error!(
+                    link = %self.owner.link,
+                    "the XMPP server answers nothing: is it frozen, overloaded, cut off? \
+                     Messages for agents wait"
+                );
+                self.strain.silent(Some(since));
+                self.look_at_strain();
+                self.owner.status.link_down(&self.owner.link, "the XMPP server answers nothing");
+            }
+            FromLink::Heard => {
+                tracing::info!(link = %self.owner.link, "the XMPP server answers again");
+                self.owner.status.link_up(&self.owner.link);
+                self.strain.silent(None);
+            }
             FromLink::Up { stream } => {
+                self.strain.stream(true);
                 tracing::info!(link = %self.owner.link, "the stream stands");
                 let _ = self.up.send(stream);
                 self.outbox.put(Outgoing::Opened {
@@ -295,6 +344,7 @@ impl<'a> Term<'a> {
             FromLink::Down { reason, conflict, heard } => {
                 *self.silent = super::earlier(*self.silent, heard);
                 tracing::warn!(link = %self.owner.link, reason, "the stream is down");
+                self.strain.stream(false);
                 self.owner.status.link_down(&self.owner.link, &reason);
                 let _ = self.up.send(0);
                 self.feed(Event::LinkDown);
@@ -307,101 +357,6 @@ impl<'a> Term<'a> {
             FromLink::Closed => {}
         }
         None
-    }
-
-    /// Gives the desk an event, after whatever it must know first.
-    async fn take(&mut self, event: Event) {
-        if let Some(need) = self.desk.needs(&event) {
-            match self.load(&need).await {
-                Ok(loaded) => self.feed(Event::Loaded(loaded)),
-                Err(error) => {
-                    tracing::warn!(link = %self.owner.link, %error, "a command waits for the database");
-                    self.owner.status.database_down(&error.to_string());
-                    return self.turn_away(event);
-                }
-            }
-        }
-        self.feed(event);
-    }
-
-    /// Tells whoever it came from to say it again later: nothing was done.
-    fn turn_away(&self, event: Event) {
-        match event {
-            Event::Customer(command) => self.carry_out(Effect::Answer {
-                to: command.socket,
-                customer: command.customer.id,
-                answer: Answer::Refused {
-                    id: command.key().map(|key| key.id),
-                    error: CommandError::Overloaded,
-                },
-            }),
-            Event::Agent(input) => {
-                self.carry_out(Effect::Send(ToAgent::refused(&input, AgentRefusal::Overloaded)));
-            }
-            _ => {}
-        }
-    }
-
-    async fn load(&self, need: &Need) -> Result<Loaded, StoreError> {
-        match need {
-            Need::Session(session) => {
-                let commands = self.owner.store.commands(&[*session]).await?;
-                Ok(Loaded::Session { session: *session, commands })
-            }
-            Need::Customer(localpart) => {
-                let found = self.owner.store.customer_at(&self.owner.link, localpart).await?;
-                let (customer, last_agent) = found.map_or((None, None), |(c, a)| (Some(c), a));
-                Ok(Loaded::Customer { localpart: localpart.clone(), customer, last_agent })
-            }
-        }
-    }
-
-    /// Gives the desk an event and carries its effects out.
-    pub(super) fn feed(&mut self, event: Event) {
-        let mut effects = std::mem::take(&mut self.effects);
-        self.desk.handle(self.owner.world.now(), event, &mut effects);
-        for effect in effects.drain(..) {
-            self.carry_out(effect);
-        }
-        self.effects = effects;
-    }
-
-    fn carry_out(&self, effect: Effect) {
-        match effect {
-            Effect::Append(append) => {
-                let _ = self.appends.send(append);
-            }
-            Effect::Notify { customer, notice, .. } => {
-                self.tell(customer, Letter::Notice(notice));
-            }
-            Effect::Answer { to, customer, answer } => {
-                let letter = Letter::Answer(answer);
-                if to.node == self.owner.node {
-                    self.owner.hub.tell_socket(customer, to.socket, letter);
-                } else {
-                    let socket = Some(to.socket);
-                    self.owner.postbox.put(to.node, Post::ToEdge { customer, socket, letter });
-                }
-            }
-            Effect::Send(stanza) => self.outbox.put(Outgoing::Send(Box::new(stanza))),
-            Effect::Backlog(backlog) => self.outbox.put(Outgoing::Backlog(backlog)),
-            Effect::Contact { agent, contact } => {
-                self.outbox.put(Outgoing::Contact(agent, Box::new(contact)));
-            }
-        }
-    }
-
-    /// Tells all sockets of a customer, here and elsewhere.
-    pub(super) fn tell(&self, customer: CustomerId, letter: Letter) {
-        for node in self.elsewhere.nodes(customer) {
-            #[cfg(feature = "chaos")]
-            if crate::chaos::mutant("last-notice-dropped") && crate::chaos::tenth() {
-                continue;
-            }
-            let letter = letter.clone();
-            self.owner.postbox.put(node, Post::ToEdge { customer, socket: None, letter });
-        }
-        self.owner.hub.tell(customer, letter);
     }
 }
 

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 use super::LEASE;
 use super::term::{End, Term};
 use crate::chat::event::{CustomerConnection, Event};
+use crate::chat::ids::Pos;
+use crate::chat::model::TenantSettings;
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::edge::staffed_key;
@@ -15,41 +17,94 @@ use crate::runtime::edge::staffed_key;
 /// How long the word that an agent is in holds; it is repeated with each look at the settings.
 const STAFFED_TTL: Duration = Duration::from_secs(30);
 
+/// What a database that is well answers within. Who waits for it holds the whole desk up.
+const BRIEFLY: Duration = Duration::from_secs(2);
+
+/// When the lease was asked for, and what came of it.
+pub(super) type Renewal = (Instant, Result<(), StoreError>);
+
+/// What a look at the settings has found.
+pub(super) struct Looked {
+    /// How far the cursor was moved.
+    moved: Option<Pos>,
+    revision: Result<u64, StoreError>,
+    /// Where they have changed.
+    settings: Option<Vec<TenantSettings>>,
+}
+
+/// Waits for the database, but not for long.
+pub(super) async fn briefly<T>(
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(BRIEFLY, work).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable(format!("it did not answer within {} s", BRIEFLY.as_secs())))
+    })
+}
+
 impl Term<'_> {
-    /// Holds the lease. Where the database does not answer, the term goes on until
-    /// [`work`](Self::work) finds that the lease may run out.
+    /// Holds the lease, and waits for it. Where the database does not answer, the term goes on
+    /// until [`work`](Self::work) finds that the lease may run out.
     pub(super) async fn renew(&mut self) -> Option<End> {
-        let asked = Instant::now();
-        let stands = *self.up.borrow() != 0;
-        match self.owner.store.renew(&self.owner.link, self.epoch, LEASE, stands).await {
+        let renewal = self.renewal();
+        let answer = renewal.await;
+        self.on_renewed(answer)
+    }
+
+    /// Holds the lease, and waits for nothing: a database that is silent must not silence the desk.
+    pub(super) fn begin_renewal(&mut self) {
+        if let Ok(permit) = self.renewing.clone().try_reserve_owned() {
+            let renewal = self.renewal();
+            tokio::spawn(async move { permit.send(renewal.await) });
+        }
+    }
+
+    fn renewal(&self) -> impl Future<Output = Renewal> + Send + use<> {
+        let (store, link, epoch) = (self.owner.store.clone(), self.owner.link.clone(), self.epoch);
+        let (asked, stands) = (Instant::now(), *self.up.borrow() != 0);
+        async move { (asked, store.renew(&link, epoch, LEASE, stands).await) }
+    }
+
+    pub(super) fn on_renewed(&mut self, (asked, answer): Renewal) -> Option<End> {
+        match answer {
             Ok(()) => {
-                self.renewed = asked;
+                self.renewed = self.renewed.max(asked);
                 self.hold();
             }
             Err(StoreError::Fenced) => return Some(End::Lost("another node owns it")),
             Err(error) => {
-                tracing::warn!(link = %self.owner.link, %error, "the lease could not be renewed");
-                self.owner.status.database_down(&error.to_string());
+                self.owner.status.database_down(&self.owner.link, &error.to_string());
             }
         }
         None
     }
 
-    /// Takes up changed settings, and writes down how far the server has accepted.
-    pub(super) async fn look_at_settings(&mut self) {
+    /// Looks for changed settings, and writes down how far the server has accepted.
+    pub(super) fn look_at_settings(&mut self) {
         self.say_staffed();
-        if self.accepted > self.cursor {
-            let moved =
-                self.owner.store.move_cursor(&self.owner.link, self.epoch, self.accepted).await;
-            if moved.is_ok() {
-                self.cursor = self.accepted;
-            }
+        let Ok(permit) = self.looking.clone().try_reserve_owned() else { return };
+        let (store, link, epoch) = (self.owner.store.clone(), self.owner.link.clone(), self.epoch);
+        let (accepted, revision) = (self.accepted, self.revision);
+        let moves = accepted > self.cursor;
+        tokio::spawn(async move {
+            let moved = moves && store.move_cursor(&link, epoch, accepted).await.is_ok();
+            let now = store.revision(&link).await;
+            let settings = match &now {
+                Ok(now) if *now != revision => store.settings(&link).await.ok(),
+                _ => None,
+            };
+            permit.send(Looked { moved: moved.then_some(accepted), revision: now, settings })
+        });
+    }
+
+    /// Takes up what was found.
+    pub(super) async fn on_looked(&mut self, looked: Looked) {
+        self.cursor = looked.moved.unwrap_or(self.cursor);
+        let Ok(revision) = looked.revision else { return };
+        // Reads may work while nothing can be stored: they prove nothing then.
+        if !self.strain.is_on() {
+            self.owner.status.database_up(&self.owner.link);
         }
-        let Ok(revision) = self.owner.store.revision(&self.owner.link).await else { return };
-        self.owner.status.database_up();
-        if revision != self.revision
-            && let Ok(settings) = self.owner.store.settings(&self.owner.link).await
-        {
+        if let Some(settings) = looked.settings {
             tracing::info!(link = %self.owner.link, revision, "settings have changed");
             self.revision = revision;
             self.feed(Event::Settings(settings));
@@ -60,9 +115,12 @@ impl Term<'_> {
     /// Makes known, here and through the cache, which tenants have an agent in. A cache that does
     /// not answer holds nobody up: only one such word is under way at a time.
     fn say_staffed(&mut self) {
+        // Agents behind a server that says nothing cannot be reached.
+        let reachable = !self.strain.is_silent();
         let tenants = self.desk.tenants();
-        let staffed: Vec<_> =
-            tenants.map(|tenant| (tenant.clone(), self.desk.anyone_in(tenant))).collect();
+        let staffed: Vec<_> = tenants
+            .map(|tenant| (tenant.clone(), reachable && self.desk.anyone_in(tenant)))
+            .collect();
         let here = staffed.iter().map(|(tenant, staffed)| (tenant, *staffed));
         self.owner.switchboard.put_staffed(here);
         if self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {

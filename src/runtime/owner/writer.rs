@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::chat::ids::{Epoch, LinkDomain, Pos};
-use crate::chat::model::Append;
+use crate::chat::model::{Append, Author, RowKind};
 use crate::ports::store::{Store, StoreError};
+use crate::runtime::Status;
 
 /// Rows of one transaction.
 const BATCH_ROWS: usize = 512;
@@ -32,6 +34,7 @@ pub(super) enum Written {
 /// Writes until the channel closes or the lease is lost.
 pub(super) async fn run(
     store: Arc<dyn Store>,
+    status: Arc<Status>,
     link: LinkDomain,
     epoch: Epoch,
     mut appends: mpsc::UnboundedReceiver<Append>,
@@ -41,6 +44,7 @@ pub(super) async fn run(
     while appends.recv_many(&mut batch, BATCH_ROWS).await > 0 {
         let Some(upto) = batch.last().map(|append| append.row.pos) else { continue };
         let mut waiting = false;
+        let mut begun = Instant::now();
         loop {
             match store.append(&link, epoch, &batch).await {
                 Ok(()) => break,
@@ -58,6 +62,7 @@ pub(super) async fn run(
                         let _ = written.send(Written::Waiting(error));
                     }
                     tokio::time::sleep(RETRY).await;
+                    begun = Instant::now();
                 }
             }
         }
@@ -66,9 +71,23 @@ pub(super) async fn run(
             crate::chaos::COMMIT_ACK,
             batch.iter().any(|append| append.row.key.is_some()),
         );
+        count(&status, &batch, begun.elapsed());
         batch.clear();
         if written.send(Written::Upto(upto)).is_err() {
             return;
+        }
+    }
+}
+
+fn count(status: &Status, batch: &[Append], took: Duration) {
+    status.metrics().committed(batch.len(), took);
+    for append in batch {
+        if let RowKind::Message { .. } = append.row.kind {
+            match append.row.author {
+                Author::Customer => status.metrics().message("in"),
+                Author::Agent { .. } => status.metrics().message("out"),
+                Author::System => {}
+            }
         }
     }
 }

@@ -40,6 +40,21 @@ impl Db {
         db
     }
 
+    /// From now on the log takes no row, with the error that MySQL gives for such a reason.
+    pub(crate) async fn refuse(&self, errno: u32, text: &str) {
+        let name = &self.name;
+        administer(&format!(
+            "CREATE TRIGGER {name}.refuse BEFORE INSERT ON {name}.log FOR EACH ROW \
+             SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {errno}, MESSAGE_TEXT = '{text}'"
+        ))
+        .await;
+    }
+
+    /// Takes rows again.
+    pub(crate) async fn take_again(&self) {
+        administer(&format!("DROP TRIGGER {}.refuse", self.name)).await;
+    }
+
     /// A database with nothing in it.
     #[allow(clippy::disallowed_methods, reason = "tests that run at once need different names")]
     pub(crate) async fn bare(backend: Backend) -> Self {

@@ -80,6 +80,63 @@ impl Drop for OwnServer {
     }
 }
 
+/// A MariaDB or a Redis of a test's own.
+pub(crate) struct OwnBackend {
+    port: u16,
+    kind: &'static str,
+    folder: TempDir,
+}
+
+impl OwnBackend {
+    pub(crate) async fn mariadb() -> Self {
+        Self::start("mariadb").await
+    }
+
+    pub(crate) async fn redis() -> Self {
+        Self::start("redis").await
+    }
+
+    async fn start(kind: &'static str) -> Self {
+        let folder = TempDir::new().unwrap();
+        servers_sh(kind, &folder, &[]).await;
+        let told = std::fs::read_to_string(folder.path().join("server.json")).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let port = u16::try_from(told["port"].as_u64().unwrap()).unwrap();
+        Self { port, kind, folder }
+    }
+
+    /// Its address between what stands before and after.
+    pub(crate) fn url(&self, before: &str, after: &str) -> String {
+        format!("{before}127.0.0.1:{}{after}", self.port)
+    }
+
+    /// Stops it in the middle of whatever it does, until it is thawed.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// See [`freeze`](Self::freeze).
+    pub(crate) fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        signal_to(&self.folder.path().join(format!("{}.pid", self.kind)), signal);
+    }
+}
+
+impl Drop for OwnBackend {
+    fn drop(&mut self) {
+        self.signal("-KILL");
+    }
+}
+
+fn signal_to(file: &std::path::Path, signal: &str) {
+    let pid = std::fs::read_to_string(file).unwrap_or_default();
+    let mut kill = std::process::Command::new("kill");
+    let _ = kill.args([signal, pid.trim()]).stderr(Stdio::null()).status();
+}
+
 async fn servers_sh(kind: &str, folder: &TempDir, ports: &[String]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers.sh");
     let mut command = Command::new(script);

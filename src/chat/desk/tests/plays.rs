@@ -907,6 +907,46 @@ fn who_is_away_gets_everything_when_he_comes() {
 }
 
 #[test]
+fn a_long_conversation_is_offered_without_its_words() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
+    for number in 0..51 {
+        on.says("mia", &format!("word {number}"));
+    }
+    on.answers("ann", "mia", "Hi");
+    on.is("ann", Gone);
+    on.so_far();
+    on.pass(30 * SECOND);
+    assert_eq!(on.heard("bob"), ["mia waits"]);
+    on.says("mia", "Hello?");
+    on.crash();
+    on.event(Event::LinkUp);
+    on.is("bob", Free);
+    assert_eq!(on.heard("bob"), ["mia waits"], "neither what is new nor what is old");
+    on.answers("bob", "mia", "Bob here");
+    let heard = on.heard("bob");
+    assert!(heard[0].starts_with(r#"mia so far: customer "word 0", "#), "{heard:?}");
+    assert!(heard[0].ends_with(r#"Ann "Hi", customer "Hello?""#), "all of it, in order: {heard:?}");
+    assert_eq!(heard.len(), 2, "{heard:?}");
+}
+
+#[test]
+fn an_answer_stands_for_no_receipt_of_what_was_said_a_moment_ago() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "one");
+    // She answers the line that says who waits; what he said is still on its way, and is lost.
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "one""#]);
+    // Later her words stand for it, if her client confirms nothing.
+    on.pass(10 * SECOND);
+    on.answers("ann", "mia", "So?");
+    on.so_far();
+    on.reconnects(&["ann"]);
+    assert_eq!(on.heard("ann"), NOTHING);
+}
+
+#[test]
 fn the_last_words_are_owed_beyond_the_close() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
@@ -941,7 +981,10 @@ fn what_was_sent_and_is_never_confirmed_is_owed_for_a_quarter_of_an_hour() {
     on.so_far();
     on.pass(14 * MINUTE);
     on.reconnects(&["ann"]);
-    assert_eq!(on.heard("ann"), [r#"mia so far: customer "Bye""#, "mia closed: Customer"]);
+    assert_eq!(
+        on.heard("ann"),
+        [r#"mia so far: customer "one", customer "Bye""#, "mia closed: Customer"]
+    );
     on.pass(MINUTE);
     on.reconnects(&["ann"]);
     assert_eq!(on.heard("ann"), NOTHING);

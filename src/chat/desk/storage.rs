@@ -1,0 +1,53 @@
+//! While nothing can be stored.
+//!
+//! Invariant: what is said of it waits for no row.
+
+use std::collections::BTreeSet;
+
+use super::Desk;
+use crate::chat::effect::{Effect, Line, ToAgent, ToAgentContent};
+use crate::chat::event::{AgentCommand, AgentContent, Event, Peer};
+use crate::chat::ids::{AgentJid, TenantKey, Timestamp};
+
+impl Desk {
+    /// Tells every agent who is there and serves somebody, once for each of his tenants.
+    pub(super) fn tell_of_storage(&mut self, works: bool) {
+        let serving = self.cases.values().filter_map(|case| {
+            let agent = case.view.agent()?;
+            Some((case.view.tenant.clone(), agent.clone()))
+        });
+        let serving: BTreeSet<(TenantKey, AgentJid)> = serving.collect();
+        for (tenant, agent) in serving {
+            if self.clients.get(&agent).is_some_and(|clients| clients.is_here()) {
+                self.gate.emit_at_once(Effect::Send(ToAgent {
+                    agent,
+                    resource: None,
+                    from: Peer::Desk(tenant),
+                    conversation: None,
+                    content: ToAgentContent::Line(Line::Storage { works }),
+                }));
+            }
+        }
+    }
+
+    /// Whether taking this event would put a row into the store that is not there or on its way
+    /// already. While nothing can be stored such an event is better turned away.
+    pub fn adds(&mut self, now: Timestamp, event: &Event) -> bool {
+        match event {
+            Event::Customer(command) => {
+                command.key().is_some_and(|key| self.commands.find(&key).is_none())
+            }
+            Event::Agent(input) => match (&input.content, &input.to) {
+                (AgentContent::Text { text, .. }, Peer::Customer(localpart)) => {
+                    let customer = self.addresses.get(localpart).copied();
+                    !customer.is_some_and(|customer| self.is_repeat(now, customer, input, text))
+                }
+                (AgentContent::Command { command, .. }, Peer::Customer(_)) => {
+                    matches!(command, AgentCommand::Close | AgentCommand::Reopen)
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What this node counts, for Prometheus.
+//!
+//! Invariants: labels name parts, links and causes, never tenants or customers, so their number is
+//! that of the configuration. `docs/operations.md` has each name with what to do about it.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::chat::ids::LinkDomain;
+
+type Label = [(&'static str, String); 1];
+type Counted = Family<Label, Counter>;
+type Measured = Family<Label, Gauge<f64, AtomicU64>>;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    parts: Measured,
+    rows_waiting: Measured,
+    rows_oldest: Measured,
+    stanzas_waiting: Measured,
+    barrier_age: Measured,
+    commits: Histogram,
+    rows: Counter,
+    messages: Counted,
+    sockets: Gauge,
+    refused: Counted,
+    unavailable: Counted,
+    granted: Counted,
+    lost: Counted,
+    redeliveries: Counted,
+    bounces: Counted,
+    slow: Counter,
+}
+
+/// How far a link is behind, where it is owned here.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Load {
+    pub(super) rows: u64,
+    pub(super) oldest: Duration,
+    pub(super) stanzas: u64,
+    pub(super) barrier: Duration,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        // A commit takes from half a millisecond to the patience of the store.
+        let seconds =
+            [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0];
+        let mut metrics = Self {
+            registry: Registry::with_prefix("couplet"),
+            parts: Family::default(),
+            rows_waiting: Family::default(),
+            rows_oldest: Family::default(),
+            stanzas_waiting: Family::default(),
+            barrier_age: Family::default(),
+            commits: Histogram::new(seconds),
+            rows: Counter::default(),
+            messages: Family::default(),
+            sockets: Gauge::default(),
+            refused: Family::default(),
+            unavailable: Family::default(),
+            granted: Family::default(),
+            lost: Family::default(),
+            redeliveries: Family::default(),
+            bounces: Family::default(),
+            slow: Counter::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let all = &mut self.registry;
+        all.register("part_up", "Whether a part does its work", self.parts.clone());
+        all.register("rows_waiting", "Rows not yet stored", self.rows_waiting.clone());
+        all.register("rows_oldest_seconds", "Age of the oldest of them", self.rows_oldest.clone());
+        all.register(
+            "stanzas_waiting",
+            "Stanzas not yet given to the link",
+            self.stanzas_waiting.clone(),
+        );
+        all.register(
+            "barrier_age_seconds",
+            "For how long the XMPP server has answered nothing while it was asked",
+            self.barrier_age.clone(),
+        );
+        all.register("commit_seconds", "Time of one commit", self.commits.clone());
+        all.register("rows_stored", "Rows stored", self.rows.clone());
+        all.register("messages", "Messages stored, in and out", self.messages.clone());
+        all.register("sockets_open", "Customers' sockets", self.sockets.clone());
+        all.register("sessions_refused", "Hellos refused", self.refused.clone());
+        all.register("unavailable", "Times a customer was told to wait", self.unavailable.clone());
+        all.register("leases_granted", "Times this node took a link", self.granted.clone());
+        all.register("leases_lost", "Times this node lost a link", self.lost.clone());
+        all.register(
+            "redeliveries",
+            "Times a conversation was read anew for an agent",
+            self.redeliveries.clone(),
+        );
+        all.register("bounces", "Stanzas that the server gave back", self.bounces.clone());
+        all.register("slow_sockets", "Sockets told to go for not reading", self.slow.clone());
+    }
+
+    /// All of it, in the text format.
+    pub(super) fn render(
+        &self,
+        parts: impl IntoIterator<Item = (String, bool)>,
+        loads: impl IntoIterator<Item = (LinkDomain, Load)>,
+    ) -> String {
+        let measured = [
+            &self.parts,
+            &self.rows_waiting,
+            &self.rows_oldest,
+            &self.stanzas_waiting,
+            &self.barrier_age,
+        ];
+        measured.into_iter().for_each(Family::clear);
+        for (part, up) in parts {
+            self.parts.get_or_create(&[("part", part)]).set(if up { 1.0 } else { 0.0 });
+        }
+        for (link, load) in loads {
+            let put = |family: &Measured, value| {
+                family.get_or_create(&of(&link)).set(value);
+            };
+            put(&self.rows_waiting, load.rows as f64);
+            put(&self.rows_oldest, load.oldest.as_secs_f64());
+            put(&self.stanzas_waiting, load.stanzas as f64);
+            put(&self.barrier_age, load.barrier.as_secs_f64());
+        }
+        let mut text = String::new();
+        // Only a writer that fails could make this fail, and a string does not.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    pub(super) fn committed(&self, rows: usize, took: Duration) {
+        self.rows.inc_by(u64::try_from(rows).unwrap_or(u64::MAX));
+        self.commits.observe(took.as_secs_f64());
+    }
+
+    /// A message is stored: `in` from a customer, `out` from an agent.
+    pub(super) fn message(&self, direction: &str) {
+        self.messages.get_or_create(&[("direction", direction.to_owned())]).inc();
+    }
+
+    pub(super) fn socket_opened(&self) {
+        self.sockets.inc();
+    }
+
+    pub(super) fn socket_closed(&self) {
+        self.sockets.dec();
+    }
+
+    pub(super) fn session_refused(&self, cause: &str) {
+        self.refused.get_or_create(&because(cause)).inc();
+    }
+
+    pub(super) fn unavailable(&self, cause: &str) {
+        self.unavailable.get_or_create(&because(cause)).inc();
+    }
+
+    pub(super) fn lease_granted(&self, link: &LinkDomain) {
+        self.granted.get_or_create(&of(link)).inc();
+    }
+
+    pub(super) fn lease_lost(&self, link: &LinkDomain) {
+        self.lost.get_or_create(&of(link)).inc();
+    }
+
+    pub(super) fn redelivered(&self, link: &LinkDomain) {
+        self.redeliveries.get_or_create(&of(link)).inc();
+    }
+
+    pub(super) fn bounced(&self, link: &LinkDomain) {
+        self.bounces.get_or_create(&of(link)).inc();
+    }
+
+    pub(super) fn slow_socket(&self) {
+        self.slow.inc();
+    }
+}
+
+fn of(link: &LinkDomain) -> Label {
+    [("link", link.to_string())]
+}
+
+fn because(cause: &str) -> Label {
+    [("cause", cause.to_owned())]
+}

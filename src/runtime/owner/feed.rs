@@ -1,0 +1,129 @@
+//! Events into the desk, and its effects out.
+//!
+//! Invariant: what an event needs of the store is read first; what cannot be taken is turned away,
+//! and its sender told to say it again.
+
+use super::outbox::Outgoing;
+use super::strain;
+use super::term::Term;
+use super::upkeep::briefly;
+use crate::chat::desk::Need;
+use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect, ToAgent};
+use crate::chat::event::{Event, Loaded};
+use crate::chat::ids::CustomerId;
+use crate::ports::store::StoreError;
+use crate::runtime::edge::mailbox::Letter;
+use crate::runtime::post::Post;
+
+impl Term<'_> {
+    /// Gives the desk an event, after whatever it must know first.
+    pub(super) async fn take(&mut self, event: Event) {
+        if self.strained(&event) {
+            return self.turn_away(event);
+        }
+        if let Some(need) = self.desk.needs(&event) {
+            if self.strain.is_blind() {
+                return self.turn_away(event);
+            }
+            match briefly(self.load(&need)).await {
+                Ok(loaded) => self.feed(Event::Loaded(loaded)),
+                Err(error) => {
+                    self.strain.read_nothing();
+                    self.owner.status.database_down(&self.owner.link, &error.to_string());
+                    return self.turn_away(event);
+                }
+            }
+        }
+        let waiter = match &event {
+            Event::Customer(command) => strain::sender(command),
+            _ => None,
+        };
+        let before = self.desk.head();
+        self.feed(event);
+        self.wait_for(waiter, before);
+    }
+
+    /// Tells whoever it came from to say it again later: nothing was done.
+    fn turn_away(&self, event: Event) {
+        match event {
+            Event::Customer(command) => self.carry_out(Effect::Answer {
+                to: command.socket,
+                customer: command.customer.id,
+                answer: Answer::Refused {
+                    id: command.key().map(|key| key.id),
+                    error: CommandError::Overloaded,
+                },
+            }),
+            Event::Agent(input) => {
+                self.carry_out(Effect::Send(ToAgent::refused(&input, AgentRefusal::Overloaded)));
+            }
+            _ => {}
+        }
+    }
+
+    async fn load(&self, need: &Need) -> Result<Loaded, StoreError> {
+        match need {
+            Need::Session(session) => {
+                let commands = self.owner.store.commands(&[*session]).await?;
+                Ok(Loaded::Session { session: *session, commands })
+            }
+            Need::Customer(localpart) => {
+                let found = self.owner.store.customer_at(&self.owner.link, localpart).await?;
+                let (customer, last_agent) = found.map_or((None, None), |(c, a)| (Some(c), a));
+                Ok(Loaded::Customer { localpart: localpart.clone(), customer, last_agent })
+            }
+        }
+    }
+
+    /// Gives the desk an event and carries its effects out.
+    pub(super) fn feed(&mut self, event: Event) {
+        let mut effects = std::mem::take(&mut self.effects);
+        self.desk.handle(self.owner.world.now(), event, &mut effects);
+        for effect in effects.drain(..) {
+            self.carry_out(effect);
+        }
+        self.effects = effects;
+        self.follow_rows();
+    }
+
+    pub(super) fn carry_out(&self, effect: Effect) {
+        match effect {
+            Effect::Append(append) => {
+                let _ = self.appends.send(append);
+            }
+            Effect::Notify { customer, notice, .. } => {
+                self.tell(customer, Letter::Notice(notice));
+            }
+            Effect::Answer { to, customer, answer } => {
+                let letter = Letter::Answer(answer);
+                if to.node == self.owner.node {
+                    self.owner.hub.tell_socket(customer, to.socket, letter);
+                } else {
+                    let socket = Some(to.socket);
+                    self.owner.postbox.put(to.node, Post::ToEdge { customer, socket, letter });
+                }
+            }
+            Effect::Send(stanza) => self.outbox.put(Outgoing::Send(Box::new(stanza))),
+            Effect::Backlog(backlog) => {
+                self.owner.status.metrics().redelivered(&self.owner.link);
+                self.outbox.put(Outgoing::Backlog(backlog));
+            }
+            Effect::Contact { agent, contact } => {
+                self.outbox.put(Outgoing::Contact(agent, Box::new(contact)));
+            }
+        }
+    }
+
+    /// Tells all sockets of a customer, here and elsewhere.
+    pub(super) fn tell(&self, customer: CustomerId, letter: Letter) {
+        for node in self.elsewhere.nodes(customer) {
+            #[cfg(feature = "chaos")]
+            if crate::chaos::mutant("last-notice-dropped") && crate::chaos::tenth() {
+                continue;
+            }
+            let letter = letter.clone();
+            self.owner.postbox.put(node, Post::ToEdge { customer, socket: None, letter });
+        }
+        self.owner.hub.tell(customer, letter);
+    }
+}
