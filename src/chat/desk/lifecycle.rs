@@ -248,7 +248,7 @@ impl Desk {
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.open = None;
-            visitor.ended = row.seq.map(|seq| (id, seq, now));
+            visitor.has_ended(&row);
         }
         self.show_contact(before.customer);
         self.part(now, before.customer);
