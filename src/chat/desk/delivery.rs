@@ -68,6 +68,12 @@ impl Desk {
             let at = now.max(clients.sent_again_until);
             self.timers.arm(at, Timer::SendAgain(agent.clone()));
         }
+        // What he says from here on says nothing about what he was sent before.
+        for id in self.all_held_by(agent) {
+            if let Some(case) = self.cases.get_mut(&id) {
+                case.unsent();
+            }
+        }
     }
 
     /// Sends the agent what he has and has not confirmed.
@@ -86,14 +92,16 @@ impl Desk {
             .collect();
         owed.sort_unstable();
         for (_, id) in owed {
-            self.send_close_again(id, agent);
+            self.send_close_again(now, id, agent);
         }
-        let tenants: Vec<_> = self.tenants_of(agent).cloned().collect();
-        for tenant in tenants {
-            for id in self.held_by(&tenant, agent) {
-                self.send_case_again(now, id, agent);
-            }
+        for id in self.all_held_by(agent) {
+            self.send_case_again(now, id, agent);
         }
+    }
+
+    /// What the agent has, of all his tenants.
+    fn all_held_by(&self, agent: &AgentJid) -> Vec<ConversationId> {
+        self.tenants_of(agent).flat_map(|tenant| self.held_by(tenant, agent)).collect()
     }
 
     fn send_case_again(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
@@ -102,7 +110,7 @@ impl Desk {
         match &case.view.state {
             State::Active { .. } if case.is_unconfirmed() => {
                 self.add_contact(customer, agent);
-                self.catch_up_unconfirmed(id, agent);
+                self.catch_up_unconfirmed(now, id, agent);
             }
             // In a client of another's it may be confirmed.
             State::Offered { agents, .. } if case.is_unconfirmed() || agents.len() > 1 => {
@@ -114,25 +122,26 @@ impl Desk {
     }
 
     /// Sends an agent all that was said so far.
-    pub(super) fn catch_up(&mut self, id: ConversationId, agent: &AgentJid) {
+    pub(super) fn catch_up(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         #[cfg(feature = "chaos")]
         if crate::chaos::mutant("requeue-forgets-backlog")
             && self.cases.get(&id).is_some_and(|case| !case.view.passed.is_empty())
         {
             return;
         }
-        self.backlog(id, agent, Pos(0), None);
+        self.backlog(now, id, agent, Pos(0), None);
     }
 
     /// Sends an agent what of it no client of his has confirmed.
-    fn catch_up_unconfirmed(&mut self, id: ConversationId, agent: &AgentJid) {
+    fn catch_up_unconfirmed(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         if let Some(case) = self.any_case(id) {
-            self.backlog(id, agent, case.confirmed_pos(), Some(case.taken_in()));
+            self.backlog(now, id, agent, case.confirmed_pos(), Some(case.taken_in()));
         }
     }
 
     fn backlog(
         &mut self,
+        now: Timestamp,
         id: ConversationId,
         agent: &AgentJid,
         after: Pos,
@@ -149,6 +158,9 @@ impl Desk {
             upto: self.gate.head(),
             unconfirmed_above,
         }));
+        if let Some(case) = self.any_case_mut(id) {
+            case.sent_again(now);
+        }
     }
 
     // ---- closed conversations ----
@@ -193,12 +205,12 @@ impl Desk {
         self.part(now, id);
     }
 
-    fn send_close_again(&mut self, id: ConversationId, agent: &AgentJid) {
+    fn send_close_again(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         let Some(owed) = self.owed.get_mut(&id) else { return };
         owed.sent = true;
         let close = owed.close.clone();
         if owed.case.unconfirmed_before(close.pos) {
-            self.catch_up_unconfirmed(id, agent);
+            self.catch_up_unconfirmed(now, id, agent);
         }
         self.send(id, agent, ToAgentContent::Row { row: close, name: None });
     }

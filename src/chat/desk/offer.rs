@@ -146,7 +146,7 @@ impl Desk {
         };
         self.say(id, agent, line);
         if !withheld {
-            self.catch_up(id, agent);
+            self.catch_up(now, id, agent);
         }
     }
 
