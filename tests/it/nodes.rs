@@ -7,9 +7,7 @@ use serde_json::json;
 
 use crate::support::agent::bare;
 use crate::support::customer::Customer;
-use crate::support::domain::domain;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
-use crate::support::seat::spoken;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_of_the_node_that_does_not_own_the_link() {
@@ -80,35 +78,6 @@ async fn what_a_node_did_not_hear_of() {
     // The next conversation begins as ever, on the same socket.
     let ack = until_taken(&mut customer, "m2", "One more thing").await;
     assert_eq!(ack["seq"], 1);
-    node.end().await;
-    gateway.end().await;
-}
-
-/// Each customer is at the node that does not own his tenant's link.
-#[tokio::test(flavor = "multi_thread")]
-async fn two_links_owned_by_two_nodes_at_once() {
-    let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
-    let link = domain(&plan.xmpp, "c");
-    plan.tenant("bolt", |bolt| bolt.link = link.name.clone()).await;
-    let alice = plan.seat("alice").await;
-    let bob = plan.seat_of("bolt", "bob", |_| {}).await;
-    let gateway = plan.open().await;
-    let node = gateway.node_of(&link).await;
-    let mut ann = Customer::arrive(node.address, TENANT).await;
-    let mut ben = Customer::arrive(gateway.address, "bolt").await;
-    until_taken(&mut ann, "m1", "Hello from Ann").await;
-    until_taken(&mut ben, "m1", "Hello from Ben").await;
-    for (mut customer, mut agent, first) in
-        [(ann, alice, "Hello from Ann"), (ben, bob, "Hello from Ben")]
-    {
-        let chat = agent.accept(&mut customer, first).await;
-        customer.acked("m2", "One more thing").await;
-        agent.hears("One more thing").await;
-        agent.say(&chat, "And another.").await;
-        customer.find(|frame| frame["text"] == "And another.").await;
-        let said: Vec<_> = agent.so_far().await.iter().filter_map(spoken).collect();
-        assert!(!said.iter().any(|text| text.starts_with("Hello")), "of the other link: {said:?}");
-    }
     node.end().await;
     gateway.end().await;
 }

@@ -313,15 +313,6 @@ impl Gateway {
         (Node { address, stop, running }, way)
     }
 
-    /// A node that knows, and so owns, another link alone.
-    pub(crate) async fn node_of(&self, link: &Domain) -> Node {
-        let config = std::fs::read_to_string(&self.config).unwrap();
-        let path = self.config.with_file_name("of_another_link.toml");
-        std::fs::write(&path, config.replace(&self.domain, &link.name.to_string())).unwrap();
-        let (address, stop, running) = run(&path).await;
-        Node { address, stop, running }
-    }
-
     /// Stops the first node in order.
     pub(crate) async fn stop_first(&mut self) {
         self.halt().await;
