@@ -13,8 +13,10 @@ use super::model::{Conversation, State};
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
 
-/// What was said within so many milliseconds before an agent's words need not have been before him.
+/// What was sent within so many milliseconds before an agent's words need not have been before him.
 const FRESH_MS: i64 = 5_000;
+/// When something is sent that was not yet.
+const NOT_YET: Timestamp = Timestamp(i64::MAX);
 
 /// A conversation with more messages of its customer is offered without them.
 const OFFERED_WORDS: usize = 50;
@@ -32,8 +34,8 @@ pub(super) struct Case {
     scattered: BTreeSet<Pos>,
     /// It is offered without its words: too many for whoever is only asked.
     pub(super) withheld: bool,
-    /// When the latest of them were said.
-    fresh: VecDeque<(Timestamp, Seq)>,
+    /// When the latest of them were sent to whoever has it: each from a message on.
+    sent: VecDeque<(Timestamp, Seq)>,
     /// What an agent whose client confirms nothing had before him when he answered.
     answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
@@ -73,7 +75,7 @@ impl Case {
             messages: Vec::new(),
             offered: None,
             withheld: false,
-            fresh: VecDeque::new(),
+            sent: VecDeque::new(),
             answered: Seq(0),
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
@@ -87,12 +89,26 @@ impl Case {
 
     /// There is more to be confirmed: the customer said something, or the conversation was closed.
     pub(super) fn owe_confirmation(&mut self, at: Timestamp, pos: Pos, seq: Seq) {
-        while self.fresh.pop_front_if(|(said, _)| at.since(*said) >= FRESH_MS).is_some() {}
+        while self.sent.pop_front_if(|(sent, _)| at.since(*sent) >= FRESH_MS).is_some() {}
         // The first of a moment stands for all of it: after a restart that is every message.
-        if self.fresh.back().is_none_or(|(said, _)| *said != at) {
-            self.fresh.push_back((at, seq));
+        if self.sent.back().is_none_or(|(sent, _)| *sent != at && *sent != NOT_YET) {
+            self.sent.push_back((at, seq));
         }
         self.messages.push((pos, seq));
+    }
+
+    /// What is not confirmed was not sent yet to whoever has it, or may be lost.
+    pub(super) fn unsent(&mut self) {
+        self.sent_again(NOT_YET);
+    }
+
+    /// What is not confirmed is sent to whoever has it.
+    pub(super) fn sent_again(&mut self, now: Timestamp) {
+        self.sent.clear();
+        let first = self.messages.partition_point(|(_, seq)| *seq <= self.taken_in());
+        if let Some((_, first)) = self.messages.get(first) {
+            self.sent.push_back((now, *first));
+        }
     }
 
     /// Whether it has more words than an agent is sent who is only asked: were a long one sent with
@@ -127,12 +143,12 @@ impl Case {
 
     /// The agent has answered. Where his client has confirmed nothing, his words stand for it: many
     /// a client gives no receipts to whoever is not in its contact list, though it asks for them.
-    /// Not for what was said a moment ago: that may not have been before him.
+    /// Not for what was sent a moment ago: that may not have been before him.
     pub(super) fn answered_by_agent(&mut self, now: Timestamp) {
         if !self.gives_no_receipts() {
             return;
         }
-        let fresh = self.fresh.iter().find(|(said, _)| now.since(*said) < FRESH_MS);
+        let fresh = self.sent.iter().find(|(sent, _)| now.since(*sent) < FRESH_MS);
         let before_him = |seq: Seq| fresh.is_none_or(|(_, first)| seq < *first);
         if let Some((_, seq)) = self.messages.iter().rev().find(|(_, seq)| before_him(*seq)) {
             self.answered = self.answered.max(*seq);
@@ -238,10 +254,10 @@ impl Case {
     pub(super) fn begin_assignment(&mut self) {
         self.view.confirmed = Seq(0);
         self.answered = Seq(0);
-        self.withheld = false;
         self.scattered.clear();
         self.spoken.clear();
         self.resource = None;
+        self.unsent();
     }
 
     /// Whether the customer's messages go to this agent now.

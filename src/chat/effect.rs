@@ -159,15 +159,21 @@ pub struct ToAgent {
 }
 
 impl ToAgent {
-    /// Gives an agent his words back.
-    pub fn refused(input: &AgentInput, refusal: AgentRefusal) -> Self {
+    /// To the client that something came from, from the address it went to.
+    pub fn answer(input: &AgentInput, content: ToAgentContent) -> Self {
         Self {
             agent: input.agent.clone(),
-            resource: Some(input.resource.clone()).filter(|resource| !resource.is_empty()),
+            resource: input.client(),
             from: input.to.clone(),
             conversation: None,
-            content: ToAgentContent::Refused { stanza: input.stanza.clone(), refusal },
+            content,
         }
+    }
+
+    /// Gives an agent his words back.
+    pub fn refused(input: &AgentInput, refusal: AgentRefusal) -> Self {
+        let stanza = input.stanza.clone();
+        Self::answer(input, ToAgentContent::Refused { stanza, refusal })
     }
 }
 

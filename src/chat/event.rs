@@ -171,6 +171,13 @@ pub struct AgentInput {
     pub content: AgentContent,
 }
 
+impl AgentInput {
+    /// Which of his clients said it, where that is known.
+    pub fn client(&self) -> Option<Arc<str>> {
+        Some(self.resource.clone()).filter(|resource| !resource.is_empty())
+    }
+}
+
 /// What an agent's client said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentContent {

@@ -314,6 +314,12 @@ pub struct Owed {
     pub messages: Vec<(Pos, Seq)>,
 }
 
+/// How long an agent's stanza is remembered, in milliseconds: a repeat within it is known as one.
+pub const REPEATS_MS: i64 = 15 * 60_000;
+/// How long the end of a conversation that was sent waits to be confirmed, in milliseconds: the rest
+/// of the agents' clients never confirm anything.
+pub const OWED_MS: i64 = 15 * 60_000;
+
 /// What a desk is restored from: everything that is open on its link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {

@@ -9,10 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, CommandId, CustomerId, SessionId, Timestamp};
-use super::model::{Acked, CommandKey};
-
-/// How long an agent's stanza is remembered, in milliseconds.
-pub(super) const STANZA_MS: i64 = 15 * 60_000;
+use super::model::{Acked, CommandKey, REPEATS_MS};
 
 /// The commands of the sessions that are at work.
 #[derive(Debug, Default)]
@@ -71,7 +68,7 @@ impl Stanzas {
         if crate::chaos::mutant("dedup-off") {
             return false;
         }
-        while let Some((_, key)) = self.order.pop_front_if(|(at, _)| now.since(*at) > STANZA_MS) {
+        while let Some((_, key)) = self.order.pop_front_if(|(at, _)| now.since(*at) > REPEATS_MS) {
             self.known.remove(&key);
         }
         self.known.contains(&stanza_key(agent, customer, stanza, text))
@@ -140,7 +137,7 @@ mod tests {
         let mut stanzas = Stanzas::default();
         let id = "a".into();
         stanzas.insert(Timestamp(0), &ann, customer, &id, "Hi");
-        let at = Timestamp(STANZA_MS);
+        let at = Timestamp(REPEATS_MS);
         assert!(stanzas.knows(at, &ann, customer, &id, "Hi"));
         assert!(!stanzas.knows(at, &ann, customer, &id, "Ho"));
         assert!(!stanzas.knows(at, &ann, customer, &"b".into(), "Hi"));

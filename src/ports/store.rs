@@ -116,8 +116,6 @@ pub trait Log: Send + Sync + 'static {
         epoch: Epoch,
         cursor: Pos,
     ) -> Result<(), StoreError>;
-    /// The cursor.
-    async fn cursor(&self, link: &LinkDomain) -> Result<Pos, StoreError>;
     /// All that a desk is restored from. `now` bounds how far back agents' repeats are looked for.
     async fn snapshot(&self, link: &LinkDomain, now: Timestamp) -> Result<Snapshot, StoreError>;
     /// The commands that these sessions have given.

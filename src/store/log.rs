@@ -91,14 +91,6 @@ impl Log for SqlStore {
         .await
     }
 
-    async fn cursor(&self, link: &LinkDomain) -> Result<Pos, StoreError> {
-        self.within(async {
-            let link = lease::find(&self.desk, link).await?;
-            link.map_or(Ok(Pos::default()), |link| nat(link.cursor_pos).map(Pos))
-        })
-        .await
-    }
-
     async fn snapshot(&self, link: &LinkDomain, now: Timestamp) -> Result<Snapshot, StoreError> {
         self.within(self.take_snapshot(link, now)).await
     }

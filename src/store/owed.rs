@@ -15,12 +15,8 @@ use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
 use super::{sql, transcripts};
 use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
-use crate::chat::model::{Owed, Row};
+use crate::chat::model::{OWED_MS, Owed, Row};
 use crate::ports::store::StoreError;
-
-/// How far back the end of a conversation that the server has accepted is looked for, in
-/// milliseconds.
-const ACCEPTED: i64 = 15 * 60 * 1000;
 
 /// Conversations in one question.
 const TOGETHER: usize = 256;
@@ -34,7 +30,7 @@ pub(super) async fn owed(
 ) -> Result<Vec<Owed>, StoreError> {
     let mut closes = BTreeMap::new();
     let late =
-        [log::Column::At.gte(now.0.saturating_sub(ACCEPTED)), log::Column::Pos.gt(int(cursor.0)?)];
+        [log::Column::At.gte(now.0.saturating_sub(OWED_MS)), log::Column::Pos.gt(int(cursor.0)?)];
     for late in late {
         let found = log::Entity::find()
             .join(

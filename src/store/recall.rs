@@ -3,7 +3,7 @@
 //! Invariant: each question is bounded, by what is open or by how far it looks back, however long
 //! the log is.
 
-use sea_orm::sea_query::{Expr, ExprTrait, Order, Query, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
     QuerySelect,
@@ -18,6 +18,7 @@ use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::entity::{customer, log};
 use super::error::unavailable;
+use super::snapshot;
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
 use crate::chat::model::{Answers, Departing, Recall, TenantSettings};
 use crate::ports::store::StoreError;
@@ -79,18 +80,13 @@ async fn answers(
     connection: &impl ConnectionTrait,
     link: i32,
 ) -> Result<Vec<(ConversationId, Answers)>, StoreError> {
-    let mut query = Query::select();
-    query
+    let query = snapshot::of_open(link)
         .columns([Entry::Conversation, Entry::Details].map(|column| (Log, column)))
-        .from(Views)
-        .inner_join(Log, of_its_conversation());
-    query
-        .and_where(Expr::col((Views, View::Link)).eq(link))
-        .and_where(Expr::col((Views, View::Open)).eq(true))
         .and_where(Expr::col((Log, Entry::Seq)).is_null())
         .and_where(Expr::col((Log, Entry::Kind)).eq(OPENED))
         .and_where(Expr::col((Log, Entry::Details)).is_not_null())
-        .order_by((Log, Entry::Pos), Order::Asc);
+        .order_by((Log, Entry::Pos), Order::Asc)
+        .take();
     let rows = connection.query_all(&query).await.map_err(unavailable)?;
     rows.iter()
         .map(|row| {
@@ -113,7 +109,7 @@ async fn departing(
         .columns(Entry::iter().map(|column| (Log, column)))
         .column((Views, View::ServedBy))
         .from(Views)
-        .inner_join(Log, of_its_conversation())
+        .inner_join(Log, Expr::col((Log, Entry::Conversation)).equals((Views, View::Id)))
         .and_where(Expr::col((Views, View::Tenant)).is_in(keys))
         .and_where(Expr::col((Views, View::OpenedAt)).gte(now.plus(-DEPARTING_MS).0))
         .and_where(Expr::col((Views, View::Open)).eq(false))
@@ -148,8 +144,4 @@ async fn departing(
         Some(Departing { customer, closed: closed.into(), served_by })
     });
     Ok(departing.collect())
-}
-
-fn of_its_conversation() -> SimpleExpr {
-    Expr::col((Log, Entry::Conversation)).equals((Views, View::Id))
 }

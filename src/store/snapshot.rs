@@ -2,7 +2,7 @@
 
 use std::cmp::max;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     TransactionTrait,
@@ -13,11 +13,8 @@ use super::entity::{conversation, log};
 use super::error::unavailable;
 use super::{SqlStore, directory, lease, owed, recall, transcripts};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
-use crate::chat::model::Snapshot;
+use crate::chat::model::{REPEATS_MS, Snapshot};
 use crate::ports::store::StoreError;
-
-/// How far back an agent's repeat is looked for, in milliseconds.
-const REPEATS: i64 = 15 * 60 * 1000;
 
 impl SqlStore {
     /// See [`Log::snapshot`](crate::ports::store::Log::snapshot).
@@ -46,7 +43,7 @@ impl SqlStore {
             agent_messages: rows_from(
                 log::Entity::find()
                     .filter(log::Column::Link.eq(link.id))
-                    .filter(log::Column::At.gte(now.0.saturating_sub(REPEATS)))
+                    .filter(log::Column::At.gte(now.0.saturating_sub(REPEATS_MS)))
                     .filter(log::Column::Author.eq(AGENT))
                     .filter(log::Column::Kind.is_in([MESSAGE, OPENED, CLOSED]))
                     .filter(log::Column::Stanza.is_not_null())
@@ -77,25 +74,31 @@ pub(super) async fn head(
     nat(max(max(last.unwrap_or_default(), link.floor_pos), link.cursor_pos)).map(Pos)
 }
 
+/// The rows of the open conversations of a link.
+pub(super) fn of_open(link: i32) -> SelectStatement {
+    let (row, view) = (log::Entity, conversation::Entity);
+    let of_it =
+        Expr::col((row, log::Column::Conversation)).equals((view, conversation::Column::Id));
+    Query::select()
+        .from(view)
+        .inner_join(row, of_it)
+        .and_where(Expr::col((view, conversation::Column::Link)).eq(link))
+        .and_where(Expr::col((view, conversation::Column::Open)).eq(true))
+        .take()
+}
+
 /// Every customer message of the open conversations, in order of `pos`.
 async fn messages(
     connection: &impl ConnectionTrait,
     link: i32,
 ) -> Result<Vec<(ConversationId, Pos, Seq)>, StoreError> {
-    let (row, view) = (log::Entity, conversation::Entity);
-    let query = Query::select()
+    let row = log::Entity;
+    let query = of_open(link)
         .columns([
             (row, log::Column::Conversation),
             (row, log::Column::Pos),
             (row, log::Column::Seq),
         ])
-        .from(view)
-        .inner_join(
-            row,
-            Expr::col((row, log::Column::Conversation)).equals((view, conversation::Column::Id)),
-        )
-        .and_where(Expr::col((view, conversation::Column::Link)).eq(link))
-        .and_where(Expr::col((view, conversation::Column::Open)).eq(true))
         .and_where(Expr::col((row, log::Column::Author)).eq(CUSTOMER))
         .and_where(Expr::col((row, log::Column::Kind)).eq(MESSAGE))
         .order_by((row, log::Column::Pos), sea_orm::sea_query::Order::Asc)
@@ -117,17 +120,10 @@ async fn offers(
     link: i32,
 ) -> Result<Vec<(ConversationId, Pos, Timestamp)>, StoreError> {
     let (row, view) = (log::Entity, conversation::Entity);
-    let query = Query::select()
+    let query = of_open(link)
         .column((row, log::Column::Conversation))
         .expr_as(Expr::col((row, log::Column::Pos)).max(), "pos")
         .expr_as(Expr::col((row, log::Column::At)).max(), "at")
-        .from(view)
-        .inner_join(
-            row,
-            Expr::col((row, log::Column::Conversation)).equals((view, conversation::Column::Id)),
-        )
-        .and_where(Expr::col((view, conversation::Column::Link)).eq(link))
-        .and_where(Expr::col((view, conversation::Column::Open)).eq(true))
         .and_where(Expr::col((view, conversation::Column::State)).eq("offered"))
         .and_where(Expr::col((row, log::Column::Kind)).eq(OFFERED))
         .group_by_col((row, log::Column::Conversation))

@@ -124,11 +124,7 @@ impl Roster {
         match target {
             Target::Domain => true,
             Target::Peer(Peer::Customer(_)) => false,
-            Target::Peer(Peer::Desk(tenant)) => {
-                let desk = self.desks.get(&(tenant.clone(), agent.clone()));
-                self.is_privileged(agent)
-                    || desk.is_some_and(|desk| desk.standing == Standing::Given)
-            }
+            Target::Peer(Peer::Desk(tenant)) => self.is_subscribed(tenant, agent),
         }
     }
 
@@ -192,12 +188,7 @@ impl Roster {
             match known {
                 _ if !self.settled => {}
                 None => self.meet(tenant, agent, out),
-                Some(standing) => {
-                    if standing == Standing::Given || self.is_privileged(agent) {
-                        let desk = Peer::Desk(tenant.clone());
-                        out.extend(self.presence(agent, &desk, Type::Probe));
-                    }
-                }
+                Some(_) => out.extend(self.probe(tenant, agent)),
             }
         }
     }
@@ -375,16 +366,25 @@ impl Roster {
         times: u32,
         out: &mut Vec<Element>,
     ) {
-        let peer = Peer::Desk(tenant.clone());
-        let standing = self.desks.get(&(tenant.clone(), agent.clone())).map(|desk| desk.standing);
-        match standing {
-            _ if self.is_privileged(agent) => out.extend(self.presence(agent, &peer, Type::Probe)),
-            Some(Standing::Given) => out.extend(self.presence(agent, &peer, Type::Probe)),
-            Some(Standing::Asked) if times < 3 => {
-                out.extend(self.presence(agent, &peer, Type::Subscribe));
-            }
-            _ => {}
+        out.extend(self.probe(tenant, agent));
+        if times < 3 && self.standing(tenant, agent) == Some(Standing::Asked) {
+            out.extend(self.presence(agent, &Peer::Desk(tenant.clone()), Type::Subscribe));
         }
+    }
+
+    fn standing(&self, tenant: &TenantKey, agent: &AgentJid) -> Option<Standing> {
+        self.desks.get(&(tenant.clone(), agent.clone())).map(|desk| desk.standing)
+    }
+
+    /// Whether the agent's presence may be asked for, and is to be believed.
+    fn is_subscribed(&self, tenant: &TenantKey, agent: &AgentJid) -> bool {
+        self.is_privileged(agent) || self.standing(tenant, agent) == Some(Standing::Given)
+    }
+
+    /// Asks how the agent is, where that may be asked.
+    fn probe(&self, tenant: &TenantKey, agent: &AgentJid) -> Option<Element> {
+        let may = self.is_subscribed(tenant, agent);
+        may.then(|| self.presence(agent, &Peer::Desk(tenant.clone()), Type::Probe)).flatten()
     }
 
     fn take_out(&mut self, agent: &AgentJid, localpart: Localpart, out: &mut Vec<Element>) {

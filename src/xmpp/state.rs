@@ -122,8 +122,7 @@ impl State {
     pub(super) fn up(&mut self) {
         self.standing = true;
         self.stream += 1;
-        self.heard = self.world.now();
-        self.heard_at = Instant::now();
+        self.mark_heard();
         self.settling = Some(Instant::now() + SETTLING);
         self.asking = Some((Instant::now() + SETTLING + ASKING, 0));
         self.unread.push_back(FromLink::Up { stream: self.stream });
@@ -198,8 +197,7 @@ impl State {
 
     /// Takes in a stanza.
     pub(super) fn heard(&mut self, element: Element) {
-        self.heard = self.world.now();
-        self.heard_at = Instant::now();
+        self.mark_heard();
         if std::mem::take(&mut self.silent) {
             self.unread.push_back(FromLink::Heard);
         }
@@ -254,6 +252,11 @@ impl State {
             Decoded::Nothing => {}
         }
         self.pass(out);
+    }
+
+    fn mark_heard(&mut self) {
+        self.heard = self.world.now();
+        self.heard_at = Instant::now();
     }
 
     /// The time that the runtime gave is over: no stream stands, and none is to be opened.

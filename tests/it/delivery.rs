@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::fault::OwnServer;
+use crate::support::fault::{Faulty as _, OwnServer};
 use crate::support::gateway::{Gateway, Ground, Plan, Server};
 use crate::support::seat::{Seat, spoken};
 

@@ -6,7 +6,7 @@ use couplet::chat::ids::{LinkDomain, NodeId};
 use couplet::ports::store::{Lease, Leases as _};
 use uuid::Uuid;
 
-use crate::support::fault::OwnServer;
+use crate::support::fault::{Faulty as _, OwnServer};
 use crate::support::gateway::{Gateway, Ground, Plan, Server};
 use crate::support::seat::{Seat, bare, spoken};
 

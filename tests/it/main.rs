@@ -26,7 +26,6 @@ mod road;
 mod rolling;
 mod session;
 mod store;
-mod strain;
 mod strangers;
 mod support;
 mod takeover;

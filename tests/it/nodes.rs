@@ -4,13 +4,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use url::Url;
 
 use crate::support::agent::bare;
 use crate::support::customer::Customer;
-use crate::support::fault::Way;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
-use crate::support::servers::servers;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_of_the_node_that_does_not_own_the_link() {
@@ -59,10 +56,7 @@ async fn a_customer_of_the_node_that_does_not_own_the_link() {
 async fn what_a_node_did_not_hear_of() {
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
     let alice = gateway.agent("alice").await;
-    let redis = Url::parse(&servers().redis.url).unwrap();
-    let mut way = Way::to(redis.port().unwrap());
-    way.open();
-    let node = gateway.node_by(way.address).await;
+    let (node, mut way) = gateway.node_with_its_way().await;
     let mut customer = Customer::arrive(node.address, TENANT).await;
     until_taken(&mut customer, "m1", "Hello?").await;
     let chat = bare(&alice.message_of("Hello?").await).to_owned();

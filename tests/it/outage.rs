@@ -8,15 +8,10 @@ use tokio::process::Command;
 use url::Url;
 
 use crate::support::customer::Customer;
-use crate::support::fault::{OwnServer, Way};
+use crate::support::fault::{Faulty as _, OwnServer, Way};
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::seat::{Bystanders, Seat, spoken};
 use crate::support::servers::servers;
-
-/// What a node says of a part of it.
-async fn until_part(gateway: &Gateway, part: &str, works: bool) -> Value {
-    gateway.until_parts(|answer| answer["parts"][part] == works).await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_xmpp_server() {
@@ -30,12 +25,12 @@ async fn the_xmpp_server() {
 
     // Down at the start: the process lives and says what is missing; what customers say is kept.
     assert_eq!(gateway.get("/healthz").await.status(), 200);
-    let parts = until_part(&gateway, "database", true).await;
+    let parts = gateway.until_part("database", true).await;
     assert_eq!((&parts["parts"][&link], &parts["ready"]), (&json!(false), &json!(false)));
     let mut ann = gateway.customer().await;
     assert_eq!(ann.insisted("m1", "Is anyone in?").await["seq"], 1);
     own.start_again().await;
-    until_part(&gateway, &link, true).await;
+    gateway.until_part(&link, true).await;
     let mut alice = Seat::login(&own.xmpp, &account).await;
     alice.show("").await;
     let chat = alice.accept(&mut ann, "Is anyone in?").await;
@@ -88,16 +83,13 @@ async fn the_xmpp_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database() {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
-    let mut url = plan.url();
-    let mut way = Way::to(url.port().unwrap());
-    url.set_port(Some(way.address.port())).unwrap();
-    plan.configure(url.as_str(), "memory://", "");
+    let mut way = plan.way_to_database("memory://", "");
     let alice = plan.seat("alice").await;
     let gateway = plan.launch().await;
 
     // Down at the start: the process lives, and says so to whoever asks.
     assert_eq!(gateway.get("/healthz").await.status(), 200);
-    until_part(&gateway, "database", false).await;
+    gateway.until_part("database", false).await;
     way.open();
     gateway.until_ready(true).await;
     let mut two = Bystanders::meet(gateway.customer().await, alice).await;
@@ -107,7 +99,7 @@ async fn the_database() {
     // Gone in the middle: nothing is acked, who comes is told when to come again.
     way.close().await;
     two.customer.write("kept", "Do you read me?").await;
-    let parts = until_part(&gateway, "database", false).await;
+    let parts = gateway.until_part("database", false).await;
     assert_eq!(parts["ready"], false);
     let hello = async |mut hello: Value| {
         let mut late = Customer::bare(gateway.address, TENANT).await;
@@ -164,12 +156,12 @@ async fn the_cache() {
     let mut two = Bystanders::meet(gateway.customer().await, alice).await;
     two.go_on().await;
     way.open();
-    until_part(&gateway, "cache", true).await;
+    gateway.until_part("cache", true).await;
 
     // Silent for a while, then gone: nobody who talks notices.
     way.freeze(true);
     for works in [false, true] {
-        let turned = until_part(&gateway, "cache", works);
+        let turned = gateway.until_part("cache", works);
         tokio::pin!(turned);
         loop {
             let begun = Instant::now();
@@ -182,7 +174,7 @@ async fn the_cache() {
         way.freeze(false);
     }
     way.close().await;
-    until_part(&gateway, "cache", false).await;
+    gateway.until_part("cache", false).await;
     two.go_on().await;
     assert_eq!(gateway.until_ready(true).await["parts"]["cache"], false);
 }
@@ -197,7 +189,7 @@ async fn wrong_secrets() {
     let line = checked(&plan, "database").await;
     assert!(line.contains("FAILED") && line.contains("refuses user and password"), "{line}");
     let gateway = plan.launch().await;
-    until_part(&gateway, "database", false).await;
+    gateway.until_part("database", false).await;
     assert_eq!(gateway.get("/healthz").await.status(), 200);
     let refused = gateway.get("/v1/acme/config").await;
     assert_eq!(refused.status(), 503);

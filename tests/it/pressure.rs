@@ -16,6 +16,7 @@ use crate::support::clerk::Clerk;
 use crate::support::crew::{Crew, LIMITS};
 use crate::support::customer::Customer;
 use crate::support::domain::domain;
+use crate::support::fault::Faulty as _;
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::process::Process;
 use crate::support::seat::{Bystanders, Seat, spoken};

@@ -8,7 +8,7 @@ use tokio::time::interval;
 use crate::support::clerk::Clerk;
 use crate::support::crew::{Crew, LIMITS};
 use crate::support::customer::Customer;
-use crate::support::fault::{OwnServer, Way};
+use crate::support::fault::{Faulty as _, OwnServer, Way};
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::process::Process;
 use crate::support::servers::servers;
@@ -89,10 +89,7 @@ async fn one(plan: &Plan) -> (Process, Visitor, Clerk) {
 /// Makes ready on MariaDB, behind a way that can be frozen.
 async fn behind_a_way() -> (Plan, Way) {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, LIMITS).await;
-    let mut url = plan.url();
-    let mut way = Way::to(url.port().unwrap());
-    url.set_port(Some(way.address.port())).unwrap();
-    plan.configure(url.as_str(), &servers().redis.url, LIMITS);
+    let mut way = plan.way_to_database(&servers().redis.url, LIMITS);
     way.open();
     (plan, way)
 }
@@ -187,10 +184,7 @@ async fn while_the_database_is_away_a_link_is_left_in_time() {
     // itself, also where the XMPP server does not take a word any more.
     let own = OwnServer::start().await;
     let plan = Plan::on(own.xmpp.clone(), "c", Ground::Full, LIMITS).await;
-    let mut url = plan.url();
-    let mut way = Way::to(url.port().unwrap());
-    url.set_port(Some(way.address.port())).unwrap();
-    plan.configure(url.as_str(), &servers().redis.url, LIMITS);
+    let mut way = plan.way_to_database(&servers().redis.url, LIMITS);
     way.open();
     let (node, visitor, _clerk) = one(&plan).await;
     own.freeze();

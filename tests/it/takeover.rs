@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::crew::LIMITS;
 use crate::support::crew::{Crew, Longest};
+use crate::support::fault::Faulty as _;
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::process::Process;
 use crate::support::servers::servers;

@@ -151,7 +151,7 @@ impl Desk {
     ) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
-        case.resource = case_client(input);
+        case.resource = input.client();
         case.view.active_at = now;
         case.answered_by_agent(now);
         if let Some(stanza) = &input.stanza {
@@ -190,7 +190,7 @@ impl Desk {
             _ => None,
         };
         if let (Some(case), Some(client)) =
-            (held.and_then(|id| self.cases.get_mut(&id)), case_client(input))
+            (held.and_then(|id| self.cases.get_mut(&id)), input.client())
         {
             case.resource = Some(client);
         }
@@ -248,13 +248,8 @@ impl Desk {
         conversation: Option<ConversationId>,
         content: ToAgentContent,
     ) {
-        self.gate.emit(Effect::Send(ToAgent {
-            agent: input.agent.clone(),
-            resource: case_client(input),
-            from: input.to.clone(),
-            conversation,
-            content,
-        }));
+        let answer = ToAgent::answer(input, content);
+        self.gate.emit(Effect::Send(ToAgent { conversation, ..answer }));
     }
 
     /// The stream stands (again): presences are asked for. What an agent's client has not confirmed
@@ -268,11 +263,6 @@ impl Desk {
         }
         self.greet_agents();
     }
-}
-
-/// The client that a stanza came from.
-fn case_client(input: &AgentInput) -> Option<Arc<str>> {
-    Some(input.resource.clone()).filter(|resource| !resource.is_empty())
 }
 
 fn refusal(reason: Refusal) -> AgentRefusal {

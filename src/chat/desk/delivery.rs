@@ -14,16 +14,13 @@ use super::Desk;
 use super::timer::Timer;
 use crate::chat::conversation::{Case, Moved};
 use crate::chat::effect::{Backlog, CustomerNotice, Effect, ToAgentContent};
-use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, Timestamp};
-use crate::chat::model::{Owed as Stored, Row, RowKind, State};
+use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, Seq, Timestamp};
+use crate::chat::model::{OWED_MS, Owed as Stored, Row, RowKind, State};
 use crate::chat::presence::Clients;
 
 /// Clients of an agent that come within so many milliseconds count as having come at once.
 const TOGETHER_MS: i64 = 1_000;
-/// How long a closed conversation that was sent waits to be confirmed, in milliseconds: the rest of
-/// the agents' clients never confirm anything.
-const SENT_MS: i64 = 15 * 60_000;
-/// How long one that could not be sent is kept, in milliseconds.
+/// How long the end of a conversation that could not be sent is kept, in milliseconds.
 const KEPT_MS: i64 = 24 * 60 * 60_000;
 
 /// A closed conversation of which the last words are not confirmed.
@@ -71,6 +68,12 @@ impl Desk {
             let at = now.max(clients.sent_again_until);
             self.timers.arm(at, Timer::SendAgain(agent.clone()));
         }
+        // What he says from here on says nothing about what he was sent before.
+        for id in self.all_held_by(agent) {
+            if let Some(case) = self.cases.get_mut(&id) {
+                case.unsent();
+            }
+        }
     }
 
     /// Sends the agent what he has and has not confirmed.
@@ -89,14 +92,16 @@ impl Desk {
             .collect();
         owed.sort_unstable();
         for (_, id) in owed {
-            self.send_close_again(id, agent);
+            self.send_close_again(now, id, agent);
         }
-        let tenants: Vec<_> = self.tenants_of(agent).cloned().collect();
-        for tenant in tenants {
-            for id in self.held_by(&tenant, agent) {
-                self.send_case_again(now, id, agent);
-            }
+        for id in self.all_held_by(agent) {
+            self.send_case_again(now, id, agent);
         }
+    }
+
+    /// What the agent has, of all his tenants.
+    fn all_held_by(&self, agent: &AgentJid) -> Vec<ConversationId> {
+        self.tenants_of(agent).flat_map(|tenant| self.held_by(tenant, agent)).collect()
     }
 
     fn send_case_again(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
@@ -105,7 +110,7 @@ impl Desk {
         match &case.view.state {
             State::Active { .. } if case.is_unconfirmed() => {
                 self.add_contact(customer, agent);
-                self.backlog_of_unconfirmed(id, agent);
+                self.catch_up_unconfirmed(now, id, agent);
             }
             // In a client of another's it may be confirmed.
             State::Offered { agents, .. } if case.is_unconfirmed() || agents.len() > 1 => {
@@ -116,19 +121,46 @@ impl Desk {
         }
     }
 
-    fn backlog_of_unconfirmed(&mut self, id: ConversationId, agent: &AgentJid) {
+    /// Sends an agent all that was said so far.
+    pub(super) fn catch_up(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
+        #[cfg(feature = "chaos")]
+        if crate::chaos::mutant("requeue-forgets-backlog")
+            && self.cases.get(&id).is_some_and(|case| !case.view.passed.is_empty())
+        {
+            return;
+        }
+        self.backlog(now, id, agent, Pos(0), None);
+    }
+
+    /// Sends an agent what of it no client of his has confirmed.
+    fn catch_up_unconfirmed(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
+        if let Some(case) = self.any_case(id) {
+            self.backlog(now, id, agent, case.confirmed_pos(), Some(case.taken_in()));
+        }
+    }
+
+    fn backlog(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        agent: &AgentJid,
+        after: Pos,
+        unconfirmed_above: Option<Seq>,
+    ) {
         let Some(case) = self.any_case(id) else { return };
         let Some(visitor) = self.visitors.get(&case.view.customer) else { return };
-        let backlog = Backlog {
+        self.gate.emit(Effect::Backlog(Backlog {
             agent: agent.clone(),
             from: visitor.customer.localpart.clone(),
             name: visitor.customer.name.clone(),
             conversation: id,
-            after: case.confirmed_pos(),
+            after,
             upto: self.gate.head(),
-            unconfirmed_above: Some(case.taken_in()),
-        };
-        self.gate.emit(Effect::Backlog(backlog));
+            unconfirmed_above,
+        }));
+        if let Some(case) = self.any_case_mut(id) {
+            case.sent_again(now);
+        }
     }
 
     // ---- closed conversations ----
@@ -150,7 +182,7 @@ impl Desk {
             visitor.owed.insert(id);
         }
         self.owed.insert(id, Owed { case, agents, close, sent });
-        self.timers.arm(now.plus(SENT_MS), Timer::Owed(id));
+        self.timers.arm(now.plus(OWED_MS), Timer::Owed(id));
     }
 
     /// As [`owe`](Self::owe), after a restart; what the server had accepted counts as sent.
@@ -160,7 +192,7 @@ impl Desk {
         let agents = close.recipients.clone();
         let visitor = self.visitor(customer);
         visitor.contacts.extend(agents.iter().cloned());
-        visitor.ended = close.seq.map(|seq| (close.conversation, seq, close.at));
+        visitor.has_ended(&close);
         let mut case = Case::new(view);
         for (pos, seq) in messages {
             case.owe_confirmation(close.at, pos, seq);
@@ -173,12 +205,12 @@ impl Desk {
         self.part(now, id);
     }
 
-    fn send_close_again(&mut self, id: ConversationId, agent: &AgentJid) {
+    fn send_close_again(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         let Some(owed) = self.owed.get_mut(&id) else { return };
         owed.sent = true;
         let close = owed.close.clone();
         if owed.case.unconfirmed_before(close.pos) {
-            self.backlog_of_unconfirmed(id, agent);
+            self.catch_up_unconfirmed(now, id, agent);
         }
         self.send(id, agent, ToAgentContent::Row { row: close, name: None });
     }
@@ -189,7 +221,7 @@ impl Desk {
         if owed.sent || now.since(owed.close.at) >= KEPT_MS {
             self.settle(id);
         } else {
-            self.timers.arm(now.plus(SENT_MS), Timer::Owed(id));
+            self.timers.arm(now.plus(OWED_MS), Timer::Owed(id));
         }
     }
 

@@ -93,6 +93,9 @@ impl Desk {
         let withheld = std::mem::take(&mut case.withheld);
         if !was_alone {
             case.begin_assignment();
+            if was_asked {
+                case.sent_again(now);
+            }
         }
         let losers: Vec<AgentJid> = asked.into_iter().filter(|a| a != agent).collect();
         for loser in &losers {
@@ -120,7 +123,7 @@ impl Desk {
             self.add_contact(before.customer, agent);
         }
         if !was_asked || withheld {
-            self.catch_up(id, agent);
+            self.catch_up(now, id, agent);
         }
         self.notify(&tenant, before.customer, CustomerNotice::Entry(joined));
         self.tell_state(id);
@@ -139,6 +142,7 @@ impl Desk {
             remember(&mut case.shunned, agent);
         }
         case.begin_assignment();
+        case.withheld = false;
         let view = case.view.clone();
         if let Some(agent) = &held_by {
             let left = NewRow {
@@ -179,8 +183,11 @@ impl Desk {
         }
         remember(&mut case.view.passed, agent);
         remember(&mut case.shunned, agent);
-        // What his client confirmed is not confirmed by the others'.
+        // What his client confirmed is not confirmed by the others', who were sent it as well.
         case.begin_assignment();
+        if !case.withheld {
+            case.sent_again(now);
+        }
         let tenant = case.view.tenant.clone();
         self.let_go(now, id, &tenant, agent, reason, true);
     }
@@ -248,7 +255,7 @@ impl Desk {
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.open = None;
-            visitor.ended = row.seq.map(|seq| (id, seq, now));
+            visitor.has_ended(&row);
         }
         self.show_contact(before.customer);
         self.part(now, before.customer);

@@ -101,6 +101,15 @@ struct Visitor {
     leaves_at: Option<Timestamp>,
 }
 
+impl Visitor {
+    /// A conversation of his was closed in this row; the latest is remembered.
+    fn has_ended(&mut self, close: &Row) {
+        if self.ended.is_none_or(|(.., at)| at <= close.at) {
+            self.ended = close.seq.map(|seq| (close.conversation, seq, close.at));
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Desk {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::timer::Timer;
 use super::{Desk, NewRow};
-use crate::chat::effect::{Backlog, Effect, Line};
+use crate::chat::effect::Line;
 use crate::chat::event::Availability;
 use crate::chat::ids::{AgentJid, ConversationId, Localpart, Pos, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
@@ -146,29 +146,8 @@ impl Desk {
         };
         self.say(id, agent, line);
         if !withheld {
-            self.catch_up(id, agent);
+            self.catch_up(now, id, agent);
         }
-    }
-
-    /// Sends an agent all that was said so far.
-    pub(super) fn catch_up(&mut self, id: ConversationId, agent: &AgentJid) {
-        #[cfg(feature = "chaos")]
-        if crate::chaos::mutant("requeue-forgets-backlog")
-            && self.cases.get(&id).is_some_and(|case| !case.view.passed.is_empty())
-        {
-            return;
-        }
-        let Some(customer) = self.cases.get(&id).map(|case| case.view.customer) else { return };
-        let Some(visitor) = self.visitors.get(&customer) else { return };
-        self.gate.emit(Effect::Backlog(Backlog {
-            agent: agent.clone(),
-            from: visitor.customer.localpart.clone(),
-            name: visitor.customer.name.clone(),
-            conversation: id,
-            after: Pos(0),
-            upto: self.gate.head(),
-            unconfirmed_above: None,
-        }));
     }
 
     /// The offer's time is over: others are asked, where there are any; else it stands.

@@ -50,20 +50,16 @@ impl Desk {
                     }
                     failed.remove(&row.conversation);
                 }
-                RowKind::Joined => {
-                    for loser in &row.recipients {
-                        self.ended.insert(at, row.customer, loser, row.pos);
-                    }
-                    failed.remove(&row.conversation);
-                }
                 RowKind::Requeued { agent, .. } => {
                     self.ended.insert(at, row.customer, agent, row.pos);
                     failed.entry(row.conversation).or_default().push(agent.clone());
                 }
-                RowKind::Closed { .. } => {
+                // Those who lost it to another, or had it to the end.
+                RowKind::Joined | RowKind::Closed { .. } => {
                     for agent in &row.recipients {
                         self.ended.insert(at, row.customer, agent, row.pos);
                     }
+                    failed.remove(&row.conversation);
                 }
                 _ => {}
             }
@@ -79,7 +75,8 @@ impl Desk {
         }
     }
 
-    /// A customer who is to leave the contact lists a day after the close.
+    /// A customer who is to leave the contact lists a day after the close. Where that was a moment
+    /// ago, his sockets elsewhere may not have heard of it.
     fn departing(&mut self, now: Timestamp, departing: Departing) {
         let Departing { customer, closed, served_by } = departing;
         let serves = |agent: &&AgentJid| self.agent_of(&customer.tenant, agent).is_some();
@@ -87,6 +84,7 @@ impl Desk {
         let Customer { id, .. } = customer;
         let visitor = self.visitor(customer);
         visitor.contacts.extend(lists);
+        visitor.has_ended(&closed);
         visitor.last_agent = visitor.last_agent.take().or(served_by);
         if visitor.open.is_none() {
             let at = closed.at.min(now).plus(contact::STAYS_MS).max(now.plus(SETTLES_MS));

@@ -98,7 +98,7 @@ impl<'a> Term<'a> {
         let now = owner.world.now();
         let revision = owner.store.revision(&owner.link).await?;
         let snapshot = owner.store.snapshot(&owner.link, now).await?;
-        let cursor = owner.store.cursor(&owner.link).await?;
+        let cursor = snapshot.cursor;
         let desk = Desk::restore(owner.limits, now, snapshot);
         let stored = desk.head();
         // However long that took: from here on the lease is ours for a while.

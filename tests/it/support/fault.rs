@@ -16,6 +16,34 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::servers::Xmpp;
 
+/// A process that can be killed and frozen.
+pub(crate) trait Faulty {
+    /// The process, while there is one.
+    fn pid(&self) -> Option<String>;
+
+    /// Kills it, as a power cut does.
+    fn kill(&self) {
+        self.signal("-KILL");
+    }
+
+    /// Stops it in the middle of whatever it does, until it is thawed.
+    fn freeze(&self) {
+        assert!(self.signal("-STOP"), "it runs");
+    }
+
+    /// See [`freeze`](Self::freeze).
+    fn thaw(&self) {
+        assert!(self.signal("-CONT"), "it runs");
+    }
+
+    /// Says whether there was one to take the signal.
+    fn signal(&self, signal: &str) -> bool {
+        let Some(pid) = self.pid() else { return false };
+        let mut kill = std::process::Command::new("kill");
+        kill.args([signal, pid.trim()]).stderr(Stdio::null()).status().unwrap().success()
+    }
+}
+
 /// An XMPP server of a test's own.
 pub(crate) struct OwnServer {
     pub(crate) xmpp: Xmpp,
@@ -41,36 +69,17 @@ impl OwnServer {
         Self { xmpp: serde_json::from_str(&told).unwrap(), kind, folder }
     }
 
-    /// Kills it, as a power cut does.
-    pub(crate) fn kill(&self) {
-        self.signal("-KILL");
-    }
-
-    /// Stops it in the middle of whatever it does, until it is thawed.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// See [`freeze`](Self::freeze).
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
     /// Starts it again where it was, with its accounts.
     pub(crate) async fn start_again(&self) {
-        let _ = std::fs::remove_file(self.pid());
+        let _ = std::fs::remove_file(pid_file(&self.folder, self.kind));
         let ports = [self.xmpp.c2s, self.xmpp.component, self.xmpp.http];
         servers_sh(self.kind, &self.folder, &ports.map(|port| port.to_string())).await;
     }
+}
 
-    fn pid(&self) -> PathBuf {
-        self.folder.path().join(format!("{}.pid", self.kind))
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = std::fs::read_to_string(self.pid()).unwrap_or_default();
-        let mut kill = std::process::Command::new("kill");
-        let _ = kill.args([signal, pid.trim()]).stderr(Stdio::null()).status();
+impl Faulty for OwnServer {
+    fn pid(&self) -> Option<String> {
+        std::fs::read_to_string(pid_file(&self.folder, self.kind)).ok()
     }
 }
 
@@ -109,32 +118,22 @@ impl OwnBackend {
     pub(crate) fn url(&self, before: &str, after: &str) -> String {
         format!("{before}127.0.0.1:{}{after}", self.port)
     }
+}
 
-    /// Stops it in the middle of whatever it does, until it is thawed.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// See [`freeze`](Self::freeze).
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
-    fn signal(&self, signal: &str) {
-        signal_to(&self.folder.path().join(format!("{}.pid", self.kind)), signal);
+impl Faulty for OwnBackend {
+    fn pid(&self) -> Option<String> {
+        std::fs::read_to_string(pid_file(&self.folder, self.kind)).ok()
     }
 }
 
 impl Drop for OwnBackend {
     fn drop(&mut self) {
-        self.signal("-KILL");
+        self.kill();
     }
 }
 
-fn signal_to(file: &std::path::Path, signal: &str) {
-    let pid = std::fs::read_to_string(file).unwrap_or_default();
-    let mut kill = std::process::Command::new("kill");
-    let _ = kill.args([signal, pid.trim()]).stderr(Stdio::null()).status();
+fn pid_file(folder: &TempDir, kind: &str) -> PathBuf {
+    folder.path().join(format!("{kind}.pid"))
 }
 
 async fn servers_sh(kind: &str, folder: &TempDir, ports: &[String]) {

@@ -23,6 +23,7 @@ use super::agent::Agent;
 use super::customer::{Customer, PATIENCE};
 use super::db::{Backend, Db};
 use super::domain::{Domain, domain};
+use super::fault::Way;
 use super::seat::Seat;
 use super::servers::{Xmpp, servers};
 
@@ -138,6 +139,15 @@ impl Plan {
     /// Where the database is.
     pub(crate) fn url(&self) -> Url {
         Url::parse(self.db.url.expose_secret()).unwrap()
+    }
+
+    /// Puts a way of the test's own between the gateway and its database, closed at first.
+    pub(crate) fn way_to_database(&self, cache: &str, more: &str) -> Way {
+        let mut url = self.url();
+        let way = Way::to(url.port().unwrap());
+        url.set_port(Some(way.address.port())).unwrap();
+        self.configure(url.as_str(), cache, more);
+        way
     }
 
     /// Writes the configuration anew.
@@ -289,16 +299,18 @@ impl Gateway {
         Node { address, stop, running }
     }
 
-    /// The same, with a way of its own to the cache.
-    pub(crate) async fn node_by(&self, cache: SocketAddr) -> Node {
+    /// The same, with a way of its own to the cache, open.
+    pub(crate) async fn node_with_its_way(&self) -> (Node, Way) {
         let config = std::fs::read_to_string(&self.config).unwrap();
         let theirs = Url::parse(&servers().redis.url).unwrap();
+        let mut way = Way::to(theirs.port().unwrap());
+        way.open();
         let mut ours = theirs.clone();
-        ours.set_port(Some(cache.port())).unwrap();
+        ours.set_port(Some(way.address.port())).unwrap();
         let path = self.config.with_file_name("other.toml");
         std::fs::write(&path, config.replace(theirs.as_str(), ours.as_str())).unwrap();
         let (address, stop, running) = run(&path).await;
-        Node { address, stop, running }
+        (Node { address, stop, running }, way)
     }
 
     /// Stops the first node in order.
@@ -333,6 +345,11 @@ impl Gateway {
     /// Waits until the node says that it is ready, or that it is not; what it says of its parts.
     pub(crate) async fn until_ready(&self, ready: bool) -> Value {
         self.until_parts(|answer| answer["ready"] == ready).await
+    }
+
+    /// Waits until a part of it works, or does not; the answer that says so.
+    pub(crate) async fn until_part(&self, part: &str, works: bool) -> Value {
+        self.until_parts(|answer| answer["parts"][part] == works).await
     }
 
     /// Waits until the node says this of its parts.

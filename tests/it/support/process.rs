@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use super::customer::PATIENCE;
+use super::fault::Faulty;
 
 /// See the module. Killed when it is dropped.
 pub(crate) struct Process {
@@ -91,30 +92,9 @@ impl Process {
         self.log.lock().unwrap().iter().any(|line| line.contains(part))
     }
 
-    /// Ends it, as a power cut does.
-    pub(crate) fn kill(&self) {
-        self.signal("-KILL");
-    }
-
-    /// Stops it in the middle of whatever it does, until it is thawed.
-    pub(crate) fn freeze(&self) {
-        self.signal("-STOP");
-    }
-
-    /// See [`freeze`](Self::freeze).
-    pub(crate) fn thaw(&self) {
-        self.signal("-CONT");
-    }
-
     /// Asks it to stop in order.
     pub(crate) fn terminate(&self) {
-        self.signal("-TERM");
-    }
-
-    fn signal(&self, signal: &str) {
-        let pid = self.child.id().expect("it runs").to_string();
-        let sent = std::process::Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(sent.success());
+        assert!(self.signal("-TERM"), "it runs");
     }
 
     /// Waits until it has ended: how, and how long that took.
@@ -130,5 +110,11 @@ impl Process {
         let (status, took) = self.ended().await;
         assert!(status.success(), "{status}");
         took
+    }
+}
+
+impl Faulty for Process {
+    fn pid(&self) -> Option<String> {
+        Some(self.child.id().expect("it runs").to_string())
     }
 }

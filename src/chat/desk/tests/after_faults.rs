@@ -364,3 +364,21 @@ fn an_offer_runs_out_in_its_time_though_the_clock_was_set_back() {
     on.pass(1);
     assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
 }
+
+#[test]
+fn that_a_conversation_is_over_is_known_to_the_next_owner() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.received("ann", "mia", "Hello");
+    on.orders("ann", "mia", Close);
+    on.confirms_the_close("ann", "mia");
+    on.connects("mia", true);
+    let head = on.desk.heads(on.now).next();
+    assert!(head.is_some());
+    on.crash();
+    on.connects("mia", true);
+    assert_eq!(on.desk.heads(on.now).next(), head);
+    on.pass(HOUR);
+    assert_eq!(on.desk.heads(on.now).next(), None, "by now everyone has heard of it");
+}

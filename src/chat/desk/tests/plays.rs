@@ -541,6 +541,7 @@ fn the_next_agent_confirms_anew_and_no_tick_goes_back() {
     on.displayed("ann", "mia", "two");
     on.is("ann", Gone);
     on.pass(30 * SECOND);
+    on.pass(10 * SECOND);
     on.answers("bob", "mia", "Bob here");
     on.says("mia", "three");
     on.so_far();
@@ -944,6 +945,55 @@ fn an_answer_stands_for_no_receipt_of_what_was_said_a_moment_ago() {
     on.so_far();
     on.reconnects(&["ann"]);
     assert_eq!(on.heard("ann"), NOTHING);
+}
+
+#[test]
+fn an_answer_stands_for_nothing_that_a_lost_stream_swallowed() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "one");
+    on.so_far();
+    on.pass(10 * SECOND);
+    on.event(Event::LinkDown);
+    on.event(Event::LinkUp);
+    // Her answer to the offer is the first that is heard of her; it goes down with the next stream.
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.event(Event::LinkDown);
+    on.event(Event::LinkUp);
+    on.is("ann", Free);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "one""#]);
+}
+
+#[test]
+fn an_answer_stands_for_nothing_that_another_was_sent() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
+    on.is("bob", Gone);
+    on.says("mia", "one");
+    on.pass(10 * SECOND);
+    on.is("bob", Free);
+    on.is("ann", Gone);
+    // He is asked now, and answers the line that says who waits.
+    on.answers("bob", "mia", "Hi");
+    on.so_far();
+    on.reconnects(&["bob"]);
+    assert_eq!(on.heard("bob"), [r#"mia so far: customer "one""#]);
+}
+
+#[test]
+fn a_long_conversation_is_read_by_whoever_takes_it_of_those_asked() {
+    let mut on = Stage::acme_with(RingAll, &[("ann", 2), ("bob", 2)]);
+    for number in 0..51 {
+        on.says("mia", &format!("word {number}"));
+    }
+    on.crash();
+    on.reconnects(&["ann", "bob"]);
+    on.so_far();
+    on.is("bob", Gone);
+    on.so_far();
+    on.answers("ann", "mia", "Hi");
+    let heard = on.heard("ann");
+    let all = |line: &String| line.starts_with(r#"mia so far: customer "word 0", "#);
+    assert!(heard.iter().any(all), "{heard:?}");
 }
 
 #[test]

@@ -9,10 +9,9 @@ use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
 };
 use crate::chat::model::{
-    Acked, Append, Author, CommandKey, Conversation, Customer, Departing, Owed, Recall, Row,
-    RowKind, Snapshot, State, TenantSettings,
+    Acked, Append, Author, CommandKey, Conversation, Customer, Departing, OWED_MS, Owed,
+    REPEATS_MS, Recall, Row, RowKind, Snapshot, State, TenantSettings,
 };
-use crate::chat::repeats::STANZA_MS;
 
 /// See the module.
 #[derive(Debug, Default, Clone)]
@@ -131,7 +130,7 @@ impl Store {
             agent_messages: self
                 .rows
                 .iter()
-                .filter(|row| row.stanza.is_some() && now.since(row.at) <= STANZA_MS)
+                .filter(|row| row.stanza.is_some() && now.since(row.at) <= REPEATS_MS)
                 .cloned()
                 .collect(),
             recall: self.recall(now),
@@ -187,7 +186,7 @@ impl Store {
     /// A row that closed a conversation of which the end is not confirmed.
     fn owed(&self, now: Timestamp, close: &Arc<Row>) -> Option<Owed> {
         let view = self.views.get(&close.conversation)?;
-        let late = now.since(close.at) <= STANZA_MS || close.pos > self.cursor;
+        let late = now.since(close.at) <= OWED_MS || close.pos > self.cursor;
         let is_owed = matches!(close.kind, RowKind::Closed { .. })
             && !close.recipients.is_empty()
             && Some(view.confirmed) < close.seq
