@@ -74,8 +74,11 @@ pub enum FromLink {
         /// The row.
         pos: Pos,
     },
-    /// The stream is closed for good.
-    Closed,
+    /// The stream is closed for good: since it was asked to, or since its time was over.
+    Closed {
+        /// The term it was last opened in.
+        epoch: Epoch,
+    },
 }
 
 /// Both ends of a link's supervisor.

@@ -131,6 +131,11 @@ impl Outbox {
         }
     }
 
+    /// The term that is served.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// Whether the runtime may hand over more.
     pub(super) fn has_room(&self) -> bool {
         self.waiting.len() < WAITING

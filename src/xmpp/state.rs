@@ -153,7 +153,7 @@ impl State {
             ToLink::Close if self.standing => self.closing = Some(Instant::now() + CLOSING),
             ToLink::Close => {
                 self.wanted = false;
-                self.unread.push_back(FromLink::Closed);
+                self.unread.push_back(FromLink::Closed { epoch: self.outbox.epoch() });
             }
         }
     }
@@ -397,7 +397,7 @@ impl State {
         if closed {
             self.wanted = false;
             self.closing = None;
-            self.unread.push_back(FromLink::Closed);
+            self.unread.push_back(FromLink::Closed { epoch: self.outbox.epoch() });
         } else {
             self.down(lost.reason.clone(), lost.is_conflict(), Some(self.heard));
         }

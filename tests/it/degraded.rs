@@ -108,6 +108,31 @@ async fn a_database_that_is_full() {
     a_database_that_takes_nothing(1114, "The table log is full").await;
 }
 
+/// Its owner says how far it is before it is stored; that must not make it one of the past.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_that_begins_while_nothing_is_stored() {
+    let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
+    let alice = plan.seat("alice").await;
+    let gateway = plan.open().await;
+    let mut two = Bystanders::meet(gateway.customer().await, alice).await;
+    two.seat.say(&two.chat, "!close").await;
+    two.customer.find(|frame| frame["kind"] == "closed").await;
+
+    gateway.db.refuse(1114, "The table log is full").await;
+    two.customer.write("w1", "One more thing").await;
+    told_to_wait(&two.customer.find(|frame| frame["for"] == "w1").await, "w1");
+    // As long as it takes until heads are said, which is every five seconds.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    gateway.db.take_again().await;
+    let ack = two.customer.find(|frame| frame["id"] == "w1").await;
+    assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(1)));
+    two.seat.hears("One more thing").await;
+    two.seat.say(&two.chat, "Yes?").await;
+    let entry = two.customer.find(|frame| frame["text"] == "Yes?").await;
+    assert_eq!(entry["type"], "entry");
+    gateway.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_xmpp_server() {
     let operator = Operator::new();

@@ -405,14 +405,14 @@ async fn a_link_is_closed_in_order(server: &Xmpp) {
     }
     link.say(ToLink::Close).await;
     link.accepted(100).await;
-    link.until("closed", |said| matches!(said, FromLink::Closed)).await;
+    link.until("closed", |said| matches!(said, FromLink::Closed { .. })).await;
     for _ in 1..=100 {
         alice.message().await;
     }
     link.say(ToLink::Open { epoch: Epoch(2) }).await;
     link.until_up().await;
     link.say(ToLink::Close).await;
-    link.until("closed again", |said| matches!(said, FromLink::Closed)).await;
+    link.until("closed again", |said| matches!(said, FromLink::Closed { .. })).await;
 }
 
 async fn without_privilege_the_desk_asks_once(server: &Xmpp) {

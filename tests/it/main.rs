@@ -19,6 +19,7 @@ mod interruption;
 mod link;
 mod nodes;
 mod outage;
+mod owner;
 mod pressure;
 mod promise;
 mod queue;

@@ -305,9 +305,13 @@ impl CustomerSocket {
         if in_hand == conversation || self.past == Some(conversation) {
             return Ok(in_hand == conversation);
         }
-        if !self.is_later(conversation, in_hand).await? {
-            self.past = Some(conversation);
-            return Ok(false);
+        match self.is_later(conversation, in_hand).await? {
+            Some(true) => {}
+            Some(false) => {
+                self.past = Some(conversation);
+                return Ok(false);
+            }
+            None => return Ok(false),
         }
         self.fill(in_hand).await?;
         self.past = Some(in_hand);
@@ -315,23 +319,24 @@ impl CustomerSocket {
         Ok(true)
     }
 
-    /// Whether the first of two conversations of this customer began after the second.
+    /// Whether the first of two conversations of this customer began after the second; `None` while
+    /// it is not stored: its owner says how far it is before that is so.
     async fn is_later(
         &self,
         one: ConversationId,
         other: ConversationId,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<bool>, StoreError> {
         let store = &self.shared.store;
-        match store.latest(self.customer.id).await?.map(|latest| latest.id) {
-            Some(latest) if latest == one => Ok(true),
-            Some(latest) if latest == other => Ok(false),
-            _ => {
-                let (one, other) =
-                    (store.conversation(one).await?, store.conversation(other).await?);
-                let began = |conversation: Option<Conversation>| conversation.map(|c| c.opened_at);
-                Ok(began(one) >= began(other))
-            }
+        let latest = store.latest(self.customer.id).await?.map(|latest| latest.id);
+        if latest == Some(one) {
+            return Ok(Some(true));
         }
+        let Some(one) = store.conversation(one).await? else { return Ok(None) };
+        if latest == Some(other) {
+            return Ok(Some(false));
+        }
+        let other = store.conversation(other).await?;
+        Ok(Some(other.is_none_or(|other| one.opened_at >= other.opened_at)))
     }
 
     /// Gives all that is stored of the conversation in hand beyond the cursor.
@@ -370,11 +375,13 @@ impl CustomerSocket {
     }
 
     async fn ack(&mut self, id: CommandId, acked: Acked) -> Result<(), StoreError> {
-        // Where its entry was lost on the way, what lies between comes first, and the ack with it.
-        if let Some(seq) = acked.seq.filter(|_| self.pending.contains(&id))
+        // Where its entry was lost on the way, what lies between comes first, and the ack with it: also
+        // of a command that was turned away when it was said again, though it was under way.
+        if let Some(seq) = acked.seq
             && self.turn_to(acked.conversation).await?
             && self.seen_of(acked.conversation) < seq
         {
+            self.pending.insert(id.clone());
             self.fill(acked.conversation).await?;
             if !self.pending.contains(&id) {
                 return Ok(());

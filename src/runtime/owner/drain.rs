@@ -108,7 +108,7 @@ impl Term<'_> {
         while let Some(said) = self.handle.from.recv().await {
             match said {
                 FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
-                FromLink::Closed => return,
+                FromLink::Closed { epoch } if epoch == self.epoch => return,
                 // Too late to be handled; where the stream still takes it, he gets it back.
                 FromLink::Event(Event::Agent(input)) => self.give_back(&input),
                 _ => {}

@@ -354,7 +354,12 @@ impl<'a> Term<'a> {
             }
             FromLink::Contested => return self.renew().await,
             FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
-            FromLink::Closed => {}
+            // It ran out of time in the moment in which the lease was renewed after all: nobody asked
+            // for its end, and nobody would ask for another stream.
+            FromLink::Closed { epoch } if epoch == self.epoch => {
+                return Some(End::Lost("the stream had no time left"));
+            }
+            FromLink::Closed { .. } => {}
         }
         None
     }
