@@ -104,7 +104,7 @@ impl Report {
         writeln!(self.file, "{}", serde_json::to_string(&line)?)?;
         let some = line.numbers.iter().filter(|(name, number)| {
             let small = ["missing", "unsaid", "strays", "errors"].contains(&name.as_str());
-            !name.ends_with("_cores") && !(small && **number == 0.0)
+            !(name.ends_with("_cores") || small && **number == 0.0)
         });
         let told: Vec<String> = some.map(|(name, number)| format!("{name} {number}")).collect();
         let point = line.point.map(|point| format!(" at {point}")).unwrap_or_default();

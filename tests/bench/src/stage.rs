@@ -46,13 +46,6 @@ pub(crate) struct Ramp {
     pub(crate) failed: u64,
 }
 
-impl Ramp {
-    /// Welcomes a second.
-    pub(crate) fn rate(&self) -> f64 {
-        (self.count as f64 - self.failed as f64) / self.seconds
-    }
-}
-
 /// See the module.
 pub(crate) struct Stage<'a> {
     pub(crate) world: &'a World,

@@ -1,7 +1,8 @@
 //! The servers of a run: private, on free ports, started and stopped by `tests/servers.sh`.
 //!
-//! The settings of all XMPP servers are in `tests/bench/servers/` and the same for everyone who is
-//! measured; the peer's differ by the archive alone.
+//! Their settings are those that are shipped, in `prosody/` and `deploy/ejabberd/`, with what
+//! `tests/bench/servers/` adds; they are the same for everyone who is measured, and the peer's
+//! differ by its archive and its anonymous users alone.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -222,20 +223,15 @@ fn settings(
     let here = std::env::current_dir()?;
     let shipped = here.join("tests/bench/servers");
     let path = |path: PathBuf| path.display().to_string();
-    let mut settings = match kind {
-        Kind::Prosody => vec![("SERVERS_PROSODY", path(shipped.join("prosody.cfg.lua")))],
-        Kind::Ejabberd => vec![("SERVERS_EJABBERD", path(shipped.join("ejabberd.yml")))],
-    };
-    settings.push(("SERVERS_DOMAINS", "3".to_owned()));
+    let mut settings = vec![
+        ("SERVERS_PROSODY", path(shipped.join("prosody.cfg.lua"))),
+        ("SERVERS_DOMAINS", "3".to_owned()),
+    ];
     match (kind, archive) {
         (_, None) => {}
         (Kind::Prosody, Some((port, _))) => settings.push(("BENCH_ARCHIVE", port.to_string())),
         (Kind::Ejabberd, Some((port, folder))) => {
-            let both = [shipped.join("ejabberd.yml"), shipped.join("ejabberd-archive.yml")];
-            let mut text = String::new();
-            for file in both {
-                text.push_str(&fs::read_to_string(file)?);
-            }
+            let text = fs::read_to_string(shipped.join("archive.yml"))?;
             let file = here.join(folder).join("archive.yml");
             fs::write(&file, text.replace("DATABASE_PORT", &port.to_string()))?;
             settings.push(("SERVERS_EJABBERD", path(file)));

@@ -37,11 +37,11 @@ impl Floor {
 
     fn message(&self, message: &[u8], out: &mut Vec<u8>, board: &mut Board) {
         let to = stanza::attribute(message, b" to=").unwrap_or_default();
-        let kind = stanza::attribute(message, b" type=").unwrap_or_default();
-        let (Some(from), b"chat") = (stanza::attribute(message, b" from="), kind) else {
+        if stanza::attribute(message, b" type=") == Some(b"error") {
             board.trouble(message);
             return;
-        };
+        }
+        let Some(from) = stanza::attribute(message, b" from=") else { return };
         let Some(body) = stanza::body(message) else {
             board.counts.ticks += u64::from(has(message, b"<received"));
             return;

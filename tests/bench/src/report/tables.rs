@@ -144,7 +144,9 @@ fn one(table: &Table, figures: &Figures<'_>, out: &mut String) {
     if has_points {
         let _ = write!(out, " {} |", table.point);
     }
-    columns.iter().for_each(|(_, heading)| drop(write!(out, " {heading} |")));
+    for (_, heading) in &columns {
+        let _ = write!(out, " {heading} |");
+    }
     let wide = columns.len() + 2 + usize::from(has_points);
     let _ = writeln!(out, "\n|{}", "---|".repeat(wide));
     for row in &rows {
@@ -186,7 +188,7 @@ pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
