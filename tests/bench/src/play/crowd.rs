@@ -10,7 +10,7 @@ use crate::load::drive::Plan;
 use crate::measure::Usage;
 use crate::report::{Line, Report, say};
 use crate::stage::{Ramp, Stage, Subject};
-use crate::world::World;
+use crate::world::{Kind, World};
 
 const WARM: f64 = 1.0;
 /// Messages a second while cost is measured as work grows.
@@ -34,7 +34,9 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
     if arguments.measures("peer") && world.archive.is_some() {
         browsers(world, arguments, report)?;
     }
-    if arguments.measures("ours") {
+    // What customers cost is the same on any server, nearly: a quick run looks once.
+    let again = arguments.server.is_none() && world.kind != Kind::Prosody;
+    if arguments.measures("ours") && !(arguments.quick && again) {
         customers(world, arguments, report)?;
     }
     Ok(())
