@@ -8,6 +8,8 @@ local Lua = Lua or _G; -- 13 wants Lua's own functions by this name, 0.12 does n
 local host = ENV_XMPP_HOST or "localhost";
 
 allow_registration = true;
+-- As in production. (No limits at all, as on loopback else, means mod_limits' own 10 kB/s.)
+limits = { c2s = { rate = "1mb/s"; burst = "2s" } };
 log = { warn = "*console" };
 
 if ENV_BENCH_ARCHIVE then
@@ -27,4 +29,11 @@ if ENV_BENCH_ARCHIVE then
 else
 	VirtualHost(host)
 		modules_enabled = { "register" };
+end
+
+-- Where the floor stands: links without the privilege, which are told of nobody's presence.
+for _, name in Lua.ipairs({ "u000", "u001" }) do
+	Component(name.."."..host)
+		component_secret = ENV_XMPP_LINK_SECRET;
+		component_conflict_resolve = "kick_old";
 end

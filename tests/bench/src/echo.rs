@@ -16,8 +16,9 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> anyhow::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        let mut child = command.arg("echo").stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut command = Command::new("setsid");
+        command.arg(std::env::current_exe()?).arg("echo");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let told = child.stdout.take().context("it tells nothing")?;
         let mut line = String::new();
         BufReader::new(told).read_line(&mut line)?;

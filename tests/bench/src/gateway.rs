@@ -46,8 +46,9 @@ impl Node {
     /// Starts the process, and waits until it says that it can work; how long that took.
     pub(crate) fn start(&mut self) -> anyhow::Result<Duration> {
         let log = fs::File::options().create(true).append(true).open(&self.log)?;
-        let mut command = Command::new(&self.program);
-        command.arg("serve").arg("--config").arg(&self.config);
+        // In a session of its own, as a service would be: the scheduler shares by session.
+        let mut command = Command::new("setsid");
+        command.arg(&self.program).arg("serve").arg("--config").arg(&self.config);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let begun = Instant::now();
         let child = self.process.insert(command.spawn().context("the gateway does not start")?);

@@ -20,9 +20,9 @@ pub(crate) const HOST: &str = "localhost";
 /// The component domain of the gateway.
 pub(crate) const OURS: &str = "c000.localhost";
 /// The component domain of the floor.
-pub(crate) const FLOOR: &str = "c001.localhost";
+pub(crate) const FLOOR: &str = "u000.localhost";
 /// The component domain of the bare floor.
-pub(crate) const BARE: &str = "c002.localhost";
+pub(crate) const BARE: &str = "u001.localhost";
 
 /// Which XMPP server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -225,7 +225,7 @@ fn settings(
     let path = |path: PathBuf| path.display().to_string();
     let mut settings = vec![
         ("SERVERS_PROSODY", path(shipped.join("prosody.cfg.lua"))),
-        ("SERVERS_DOMAINS", "3".to_owned()),
+        ("SERVERS_DOMAINS", "1".to_owned()),
     ];
     match (kind, archive) {
         (_, None) => {}

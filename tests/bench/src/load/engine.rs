@@ -163,8 +163,8 @@ impl Engine {
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
         for event in events.iter().filter(|event| event.token() != TIMER) {
             let number = event.token().0;
-            if self.serve(number, event.is_readable()).is_err() {
-                self.end(number);
+            if let Err(error) = self.serve(number, event.is_readable()) {
+                self.end(number, &error);
             }
         }
         self.events = events;
@@ -232,15 +232,16 @@ impl Engine {
                 // The rest goes when the socket says that it takes more.
                 Ok(count) => drop(outbox.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => self.end(number),
+                Err(error) => self.end(number, &error.into()),
             }
         }
         self.dirty = dirty;
     }
 
-    fn end(&mut self, number: usize) {
+    fn end(&mut self, number: usize, why: &anyhow::Error) {
         let ended = self.connections.get_mut(number).and_then(Option::take);
         if let Some(mut connection) = ended {
+            self.board.remember(why.to_string());
             connection.role.closed(&mut self.board);
         }
     }
