@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The benchmark: ours, the peer and the floor, side by side on this machine. See docs/benchmarks.md.
 #
-#   tests/bench.sh [--quick] [--json FILE] [--only PLAY,…] [--server prosody|ejabberd]
+#   tests/bench.sh [--quick] [--json FILE] [--only PLAY,…] [--server prosody|ejabberd] [--publish]
 #                                                       and more, see --help
 #
 # Starts everything it needs (MariaDB, Redis, the XMPP servers, the gateway in its release build) and

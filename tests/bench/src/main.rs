@@ -57,7 +57,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let ran = servers(arguments, &mut report);
     report.note(format!("{:.0} s in all.", begun.elapsed().as_secs_f64()));
     // What was measured before an error is worth its tables.
-    report.finish()?;
+    report.finish(arguments.publish && ran.is_ok())?;
     ran?;
     Ok(report.broken.is_empty())
 }

@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// Where the lines of JSON go, if not beside the tables.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Puts the tables and pictures into docs/, too.
+    #[arg(long)]
+    pub(crate) publish: bool,
     /// Seconds of a stretch that is measured.
     #[arg(long)]
     pub(crate) seconds: Option<f64>,
@@ -47,7 +50,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) repeats: Option<usize>,
     /// Messages on their way at saturation.
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 256)]
     pub(crate) window: usize,
     /// Customers who talk.
     #[arg(long, default_value_t = 1_000)]
@@ -86,11 +89,11 @@ impl Arguments {
     }
 
     pub(crate) fn repeats(&self) -> usize {
-        self.repeats.unwrap_or(self.either(1, 5)).max(1)
+        self.repeats.unwrap_or(self.either(2, 5)).max(1)
     }
 
     pub(crate) fn seconds(&self) -> f64 {
-        self.seconds.unwrap_or(self.either(3.0, 6.0))
+        self.seconds.unwrap_or(self.either(2.0, 6.0))
     }
 
     pub(crate) fn crowd(&self) -> usize {

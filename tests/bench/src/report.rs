@@ -1,5 +1,6 @@
 //! What was measured: a line of JSON each, and tables and pictures of them all.
 
+mod budget;
 mod picture;
 mod tables;
 
@@ -8,10 +9,16 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde::Serialize;
 
+use crate::gateway::GATEWAY;
 use crate::load::drive::Stretch;
 use crate::measure::{GENERATOR, Spread};
+
+/// Where figures are published, after this mark.
+const PAGE: &str = "docs/benchmarks.md";
+const MARK: &str = "<!-- What follows is written by tests/bench.sh --publish. -->";
 
 /// One measurement.
 #[derive(Debug, Clone, Serialize)]
@@ -71,6 +78,11 @@ impl Line {
             let cores = *us as f64 / 1e6 / stretch.seconds;
             self = self.with(&format!("{process}_cores"), cores);
         }
+        let ours = [GATEWAY, "mariadb", "redis"];
+        if stretch.usage.0.contains_key(GATEWAY) {
+            let used: u64 = ours.iter().filter_map(|name| stretch.usage.0.get(name)).sum();
+            self = self.with("without_server_us_per_message", used as f64 / messages);
+        }
         self.with("generator_share", stretch.usage.share(GENERATOR))
     }
 }
@@ -125,18 +137,27 @@ impl Report {
         self.broken.push(words);
     }
 
-    /// Writes the tables and the pictures.
-    pub(crate) fn finish(&self) -> anyhow::Result<()> {
+    /// Writes the tables and the pictures; into the documents too, where they are to be published.
+    pub(crate) fn finish(&self, publish: bool) -> anyhow::Result<()> {
         let figures = Figures(&self.lines);
         let mut tables = self.notes.join("\n");
         tables.push_str("\n\n");
+        tables.push_str(&budget::table(&figures));
         tables.push_str(&tables::all(&figures));
         for broken in &self.broken {
             tables.push_str(&format!("\n**Broken**: {broken}\n"));
         }
         fs::write(self.folder.join("benchmarks.md"), &tables)?;
         for (name, svg) in picture::all(&figures) {
-            fs::write(self.folder.join(name), svg)?;
+            fs::write(self.folder.join(name), &svg)?;
+            if publish {
+                fs::write(Path::new("docs/pictures").join(format!("bench-{name}")), &svg)?;
+            }
+        }
+        if publish {
+            let page = fs::read_to_string(PAGE)?;
+            let (head, _) = page.split_once(MARK).context("the page has no place for figures")?;
+            fs::write(PAGE, format!("{head}{MARK}\n\n{}\n", tables.trim()))?;
         }
         say(&format!("\n{tables}\nall of it: {}", self.folder.display()));
         Ok(())
@@ -179,5 +200,62 @@ impl Figures<'_> {
             .of(play)
             .filter(|line| (line.server, line.subject, line.point) == (server, subject, point));
         Spread::of(lines.filter_map(|line| line.numbers.get(number).copied()).collect())
+    }
+
+    /// The same, at the greatest of the points.
+    fn at_most_points(
+        &self,
+        play: &str,
+        server: &str,
+        subject: &str,
+        number: &str,
+    ) -> Option<Spread> {
+        let points = self.points(play, server, subject);
+        self.spread(play, (server, subject, points.into_iter().max()?), number)
+    }
+
+    /// A number at the greatest of the points against that at the least.
+    fn growth(&self, server: &str, subject: &str, number: &str) -> Option<Spread> {
+        let points = self.points("growth", server, subject);
+        let (least, most) = (points.iter().min()?, points.iter().max()?);
+        let at = |point| self.spread("growth", (server, subject, point), number);
+        Spread::of(vec![at(*most)?.median / at(*least)?.median]).filter(|_| least != most)
+    }
+
+    fn points(&self, play: &str, server: &str, subject: &str) -> Vec<Option<u64>> {
+        let lines = self.of(play).filter(|line| (line.server, line.subject) == (server, subject));
+        lines.map(|line| line.point).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_show_medians_and_budgets() {
+        let line = |subject, run, rate| {
+            Line::new("saturate", "prosody", subject, run).with("round_trips_per_s", rate)
+        };
+        let ratio = Line::new("pairs", "prosody", "floor", 0).with("ratio", 0.9);
+        let growth = |point, us| {
+            let line = Line::new("growth", "prosody", "customers", 0).at(point);
+            line.with("gateway_us_per_message", us)
+        };
+        let lines = [
+            line("ours", 0, 1_234.5),
+            line("ours", 1, 1_000.0),
+            line("ours", 2, 1_300.0),
+            ratio,
+            growth(100, 10.0),
+            growth(19_000, 13.0),
+        ];
+        let figures = Figures(&lines);
+        let tables = tables::all(&figures);
+        assert!(tables.contains("| prosody | ours | 1,235 (1,000–1,300) |"), "{tables}");
+        let budget = budget::table(&figures);
+        assert!(budget.contains("throughput against the floor | ≥ 0.85 | 0.90 | ✓ |"), "{budget}");
+        assert!(budget.contains("gateway CPU | ≤ 1.2 | 1.3 | missed |"), "{budget}");
+        assert_eq!(picture::all(&figures).len(), 2);
     }
 }

@@ -191,3 +191,37 @@ impl Board {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_twice_or_was_never_said_is_a_stray() {
+        let mut board = Board::new().unwrap();
+        let voice = board.voice(0);
+        board.free_only(&[voice]);
+        assert_eq!(board.next_free(), Some(voice));
+        let message = board.say(voice, 1_000_000);
+        board.now = 3_500_000;
+        board.acked(voice);
+        board.answered(voice, message + 1);
+        board.answered(voice, message);
+        board.answered(voice, message);
+        board.answered(7, message);
+        let Counts { said, acked, answered, strays, .. } = board.counts;
+        assert_eq!((said, acked, answered, strays), (1, 1, 1, 3));
+        assert_eq!((board.trips.max(), board.acks.max()), (2_500, 2_500));
+        assert_eq!((board.pending(), board.next_free()), (0, Some(voice)));
+    }
+
+    #[test]
+    fn what_never_came_is_counted_and_forgotten() {
+        let mut board = Board::new().unwrap();
+        let voice = board.voice(0);
+        board.say(voice, 0);
+        board.free_only(&[voice]);
+        assert_eq!((board.pending(), board.next_free()), (1, None));
+        assert_eq!((board.forget_pending(), board.pending()), (1, 0));
+    }
+}

@@ -49,6 +49,9 @@ impl Stretch {
     }
 }
 
+/// At saturation the generator looks once in so long: what came meanwhile costs it one wake-up, and
+/// the moment is small beside the time that messages wait there. At a rate it looks at once.
+const NAP: Duration = Duration::from_millis(1);
 const TICK: Duration = Duration::from_millis(50);
 /// Answers may take so long after the last message.
 const PATIENCE_NS: u64 = 20_000_000_000;
@@ -178,6 +181,8 @@ impl Speaker {
                     engine.say(voice, now);
                     self.said += 1;
                 }
+                engine.flush();
+                std::thread::sleep(NAP);
             }
             Plan::Open(_) => {
                 let now = engine.clock();

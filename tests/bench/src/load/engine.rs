@@ -215,7 +215,8 @@ impl Engine {
         Ok(())
     }
 
-    fn flush(&mut self) {
+    /// Writes what is to be said.
+    pub(crate) fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for number in dirty.drain(..) {
             let Some(Some(connection)) = self.connections.get_mut(number) else { continue };

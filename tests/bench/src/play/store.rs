@@ -71,12 +71,12 @@ fn fill(world: &World, database: &str, entries: u64) -> anyhow::Result<()> {
              FROM seq_1_to_{rows}; \
              INSERT IGNORE INTO customers (id, tenant, link, localpart, conversations) \
              SELECT DISTINCT customer, 'acme', @link, SUBSTR(MD5(customer), 1, 20), 1 FROM log \
-             WHERE pos > @base; \
+             WHERE link = @link AND pos > @base; \
              INSERT IGNORE INTO conversations (id, link, tenant, customer, queue, state, open, reason, \
              opened_at, waiting_since, priority, active_at, head, delivered, read_upto, confirmed) \
              SELECT DISTINCT conversation, @link, 'acme', customer, 'default', 'closed', 0, \
              'agent', @at, @at, 0, @at, {ENTRIES}, {ENTRIES}, 0, {ENTRIES} FROM log \
-             WHERE pos > @base"
+             WHERE link = @link AND pos > @base"
         ))?;
         written += rows;
         say(&format!("  {written}"));

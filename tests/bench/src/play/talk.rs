@@ -44,12 +44,15 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
         }
         if pace && run < arguments.either(1, 3) {
             for rate in RATES {
+                let mut seen = Vec::new();
                 for (subject, voices) in &subjects {
                     let times = (WARM, arguments.seconds());
                     let stretch = stage.drive(*subject, voices, Plan::Open(rate), times)?;
                     let line = Line::new("pace", server, subject.name(), run).at(rate);
                     report.put(line.stretch(&stretch))?;
+                    seen.push((*subject, stretch));
                 }
+                added(server, (rate, run), &seen, report)?;
             }
         }
     }
@@ -98,9 +101,29 @@ fn pairs(
     Ok(())
 }
 
+/// What ours takes longer than the floor of the same turn.
+fn added(
+    server: &'static str,
+    (rate, run): (u64, usize),
+    seen: &[(Subject, Stretch)],
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let of = |wanted| seen.iter().find(|(subject, _)| *subject == wanted);
+    let (Some((_, ours)), Some((_, floor))) = (of(Subject::Ours), of(Subject::Floor)) else {
+        return Ok(());
+    };
+    let mut line = Line::new("added", server, Subject::Ours.name(), run).at(rate);
+    for (name, quantile) in [("p50_ms", 0.5), ("p99_ms", 0.99)] {
+        let ms = |stretch: &Stretch| stretch.trips.value_at_quantile(quantile) as f64 / 1e3;
+        line = line.with(name, ms(ours) - ms(floor));
+    }
+    report.put(line)
+}
+
 /// A bare echo of the same library as the gateway's sockets: what a socket costs by itself.
 pub(crate) fn echo(arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
-    if !arguments.measures("echo") {
+    let plays = ["saturate", "pace", "ramp", "idle"];
+    if !arguments.measures("echo") || !plays.iter().any(|play| arguments.plays(play)) {
         return Ok(());
     }
     say("a bare echo server");

@@ -12,7 +12,7 @@ struct Table {
     columns: &'static [(&'static str, &'static str)],
 }
 
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 10] = [
     Table {
         play: "saturate",
         title: "Throughput",
@@ -26,6 +26,7 @@ const TABLES: [Table; 9] = [
             ("ejabberd_us_per_message", "ejabberd"),
             ("mariadb_us_per_message", "MariaDB"),
             ("redis_us_per_message", "Redis"),
+            ("without_server_us_per_message", "all but the XMPP server"),
             ("echo_us_per_message", "echo server"),
             ("generator_us_per_message", "generator"),
             ("generator_share", "its share"),
@@ -53,6 +54,12 @@ const TABLES: [Table; 9] = [
             ("redis_us_per_message", "Redis"),
             ("generator_share", "generator's share"),
         ],
+    },
+    Table {
+        play: "added",
+        title: "Added to the floor",
+        point: "messages/s",
+        columns: &[("p50_ms", "p50 ms"), ("p99_ms", "p99 ms")],
     },
     Table {
         play: "ramp",
