@@ -27,7 +27,7 @@ ulimit -n "$(ulimit -Hn)"
 finish() {
   local status=$? file pid
   trap - EXIT
-  for file in target/bench/run/*/*/{mariadb,redis,prosody,ejabberd}.pid; do
+  for file in target/bench/run/*/*.pid target/bench/run/*/*/{mariadb,redis,prosody,ejabberd}.pid; do
     [ -r "$file" ] || continue
     pid="$(cat "$file")"
     rm -f "$file"

@@ -18,7 +18,7 @@ impl Server {
     pub(crate) fn start() -> anyhow::Result<Self> {
         let mut command = Command::new("setsid");
         command.arg(std::env::current_exe()?).arg("echo");
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let told = child.stdout.take().context("it tells nothing")?;
         let mut line = String::new();
         BufReader::new(told).read_line(&mut line)?;
@@ -37,8 +37,12 @@ impl Drop for Server {
     }
 }
 
-/// Serves until the process is ended; tells its port first.
+/// Serves until whoever started it is gone; tells its port first.
 pub(crate) fn serve() -> anyhow::Result<()> {
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().lock().read_line(&mut String::new());
+        std::process::exit(0);
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_io().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -52,6 +52,8 @@ impl Node {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let begun = Instant::now();
         let child = self.process.insert(command.spawn().context("the gateway does not start")?);
+        // By this tests/bench.sh ends it, if we are ended before we can.
+        fs::write(self.config.with_extension("pid"), child.id().to_string())?;
         while !is_ready(self.port) {
             if child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
                 bail!("the gateway is not ready; {} says why", self.log.display());
@@ -73,7 +75,13 @@ impl Node {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+        self.forget();
         Ok(())
+    }
+
+    /// The number is the system's to give again.
+    fn forget(&self) {
+        let _ = fs::remove_file(self.config.with_extension("pid"));
     }
 
     /// The process, by what it is.
@@ -88,6 +96,7 @@ impl Drop for Node {
         if let Some(mut child) = self.process.take() {
             let _ = child.kill();
             let _ = child.wait();
+            self.forget();
         }
     }
 }

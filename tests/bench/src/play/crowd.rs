@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Arguments, promise};
 use crate::gateway::GATEWAY;
 use crate::load::drive::Plan;
-use crate::measure::Usage;
+use crate::measure::{GENERATOR, Usage};
 use crate::report::{Line, Report, say};
 use crate::stage::{Ramp, Stage, Subject};
 use crate::world::{Kind, World};
@@ -132,6 +132,7 @@ fn ramped(
     let mut line = Line::new("ramp", world.kind.name(), subject.name(), 0).at(count as u64);
     line = line.with("connects_per_s", count as f64 / seconds).with("failed", failed as f64);
     line = line.with("server_us_each", each(world.kind.name()));
+    line = line.with("generator_share", usage.share(GENERATOR));
     if subject == Subject::Ours {
         line = line.with("gateway_us_each", each(GATEWAY));
     }

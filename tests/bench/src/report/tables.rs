@@ -70,6 +70,7 @@ const TABLES: [Table; 10] = [
             ("failed", "failed"),
             ("gateway_us_each", "gateway µs each"),
             ("server_us_each", "XMPP server µs each"),
+            ("generator_share", "generator's share"),
         ],
     },
     Table {
