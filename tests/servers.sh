@@ -9,13 +9,15 @@
 #                                    one more server of a test's own, for faults; writes DIR/server.json.
 #                                    With the same DIR and ports it comes back with what it had stored.
 #
-# DIR is target/servers unless given. Needs the packages that tests/run.sh installs.
+# DIR is target/servers unless given. Needs the packages that tests/run.sh installs. From the
+# environment: SERVERS_PROSODY, read last in place of prosody/tests.cfg.lua; SERVERS_EJABBERD, a
+# further file of settings; SERVERS_DOMAINS, how many component domains.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/lib.sh
 
 HOST=localhost
-DOMAINS=200 # c000 … privileged, u000 … not, on each server
+DOMAINS="${SERVERS_DOMAINS:-200}" # c000 … privileged, u000 … not, on each server
 
 numbered() { local n; for ((n = 0; n < DOMAINS; n++)); do printf "$1%03d.%s " "$n" "$HOST"; done; }
 
@@ -33,7 +35,7 @@ prosody_start() ( # DIR C2S COMPONENT HTTP; in a shell of its own, for what it e
   XMPP_LINKS="$(numbered c)" XMPP_LINK_SECRET="$(secret_of "$1")"
   export XMPP_HOST=$HOST XMPP_LINKS XMPP_LINK_SECRET XMPP_ARCHIVE=off
   export XMPP_PORT=$2 XMPP_COMPONENT_PORT=$3 XMPP_HTTP_PORT=$4
-  prosody_settings "$1" "$PWD/prosody/tests.cfg.lua"
+  prosody_settings "$1" "${SERVERS_PROSODY:-$PWD/prosody/tests.cfg.lua}"
   start_prosody "$1"
 )
 
@@ -60,6 +62,7 @@ define_macro:
 include_config_file:
   - $PWD/deploy/ejabberd/couplet.yml
 $(ejabberd_knows_privileges && echo "  - $PWD/deploy/ejabberd/privilege.yml")
+${SERVERS_EJABBERD:+  - $SERVERS_EJABBERD}
 # Agents register themselves, as many as they like, from one address.
 registration_timeout: infinity
 append_host_config:

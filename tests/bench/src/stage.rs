@@ -1,0 +1,281 @@
+//! A stage: fresh nodes on a fresh database, agents who are in, and everybody who speaks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::bail;
+
+use crate::gateway::{self, Node};
+use crate::load::agent::Agent;
+use crate::load::board::Counts;
+use crate::load::customer::{Customer, Memory};
+use crate::load::drive::{self, Plan, Stretch};
+use crate::load::engine::Engine;
+use crate::load::floor::{Floor, Form};
+use crate::load::{Role, login, peer::Peer};
+use crate::measure::{Meter, Process};
+use crate::world::{HOST, OURS, World, Xmpp};
+
+/// Who is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Subject {
+    Ours,
+    Floor,
+    Bare,
+    Peer,
+    Echo,
+}
+
+impl Subject {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Floor => "floor",
+            Self::Bare => "bare floor",
+            Self::Peer => "peer",
+            Self::Echo => "bare echo",
+        }
+    }
+}
+
+/// How connecting many went.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ramp {
+    pub(crate) count: usize,
+    pub(crate) seconds: f64,
+    pub(crate) failed: u64,
+}
+
+/// See the module.
+pub(crate) struct Stage<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) tag: String,
+    pub(crate) engine: Engine,
+    pub(crate) nodes: Vec<Node>,
+    agents: Vec<String>,
+    /// All that each subject said and heard.
+    pub(crate) tally: BTreeMap<Subject, (Counts, usize)>,
+}
+
+impl<'a> Stage<'a> {
+    /// Starts so many nodes, with so many agents who are in.
+    pub(crate) fn start(
+        world: &'a World,
+        tag: &str,
+        agents: usize,
+        nodes: usize,
+    ) -> anyhow::Result<Self> {
+        let agents: Vec<String> = (0..agents).map(|number| format!("{tag}-{number}")).collect();
+        gateway::prepare(world, tag, &agents)?;
+        let mut stage = Self {
+            world,
+            tag: tag.to_owned(),
+            engine: Engine::new()?,
+            nodes: Vec::new(),
+            agents,
+            tally: BTreeMap::new(),
+        };
+        for number in 0..nodes {
+            let mut node = Node::new(world, tag, number)?;
+            node.start()?;
+            stage.nodes.push(node);
+        }
+        stage.agents_at(&world.xmpp)?;
+        Ok(stage)
+    }
+
+    /// Has the agents log in on a server.
+    fn agents_at(&mut self, xmpp: &Xmpp) -> anyhow::Result<()> {
+        for name in &self.agents {
+            let stream = login::agent(xmpp.c2s, HOST, name)?;
+            self.engine.adopt(stream, Box::new(Agent::default()))?;
+        }
+        // Their presence makes its way.
+        self.rest(Duration::from_secs(1))
+    }
+
+    /// Lets a time pass in which nobody speaks.
+    pub(crate) fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
+        let until = self.engine.clock() + u64::try_from(time.as_nanos())?;
+        while self.engine.clock() < until {
+            self.engine.turn(Duration::from_millis(50))?;
+        }
+        Ok(())
+    }
+
+    /// Connects new customers, so many at once; their voices.
+    pub(crate) fn customers(
+        &mut self,
+        count: usize,
+        at_once: usize,
+    ) -> anyhow::Result<(Vec<usize>, Ramp)> {
+        self.returning(vec![Memory::default(); count], at_once)
+    }
+
+    /// Connects customers who come back.
+    pub(crate) fn returning(
+        &mut self,
+        memories: Vec<Memory>,
+        at_once: usize,
+    ) -> anyhow::Result<(Vec<usize>, Ramp)> {
+        let ports: Vec<u16> = self.nodes.iter().map(|node| node.port).collect();
+        let count = memories.len();
+        let mut memories = memories.into_iter();
+        self.ramp(count, at_once, |number, voice| {
+            let port = ports.get(number % ports.len().max(1)).copied().unwrap_or_default();
+            (port, Box::new(Customer::new(voice, memories.next().unwrap_or_default())))
+        })
+    }
+
+    /// Connects browsers to the server with the archive, where the agents are in, too.
+    pub(crate) fn browsers(
+        &mut self,
+        count: usize,
+        at_once: usize,
+    ) -> anyhow::Result<(Vec<usize>, Ramp)> {
+        let world = self.world;
+        let Some(archive) = &world.archive else { bail!("there is no peer here") };
+        if !self.tally.contains_key(&Subject::Peer) {
+            self.agents_at(archive)?;
+            self.tally.insert(Subject::Peer, Default::default());
+        }
+        let (host, agents) = (world.kind.anonymous_host(), self.agents.clone());
+        self.ramp(count, at_once, |number, voice| {
+            let agent = agents.get(number % agents.len().max(1)).map_or("", String::as_str);
+            (archive.http, Box::new(Peer::new(voice, host, &format!("{agent}@{HOST}"))))
+        })
+    }
+
+    /// A raw component with so many voices.
+    pub(crate) fn floor(
+        &mut self,
+        form: Form,
+        domain: &str,
+        count: usize,
+    ) -> anyhow::Result<Vec<usize>> {
+        debug_assert!(domain != OURS, "that one is the gateway's");
+        let xmpp = &self.world.xmpp;
+        let stream = login::component(xmpp.component, domain, &xmpp.secret)?;
+        let agents = self.agents.iter().map(|name| format!("{name}@{HOST}")).collect();
+        let connection = self.engine.adopt(stream, Box::new(Floor::new(form, domain, agents)))?;
+        Ok((0..count).map(|_| self.engine.board.voice(connection)).collect())
+    }
+
+    /// Connects so many of a kind, so many at once.
+    pub(crate) fn ramp(
+        &mut self,
+        count: usize,
+        at_once: usize,
+        mut make: impl FnMut(usize, usize) -> (u16, Box<dyn Role>),
+    ) -> anyhow::Result<(Vec<usize>, Ramp)> {
+        const SLICE: usize = 200;
+        let before = self.engine.board.counts;
+        let (begun, mut heard) = (self.engine.clock(), self.engine.clock());
+        let (mut voices, mut done) = (Vec::with_capacity(count), 0);
+        while done < count {
+            let pending = voices.len() - done;
+            let more = (count - voices.len()).min(at_once.saturating_sub(pending)).min(SLICE);
+            for _ in 0..more {
+                let voice = self.engine.board.voice(self.engine.next_connection());
+                let (port, role) = make(voices.len(), voice);
+                self.engine.open(port, role)?;
+                voices.push(voice);
+            }
+            let patience = if more == SLICE { 0 } else { 20 };
+            self.engine.turn(Duration::from_millis(patience))?;
+            let since = self.engine.board.counts.since(&before);
+            let now = usize::try_from(since.greeted + since.failed)?;
+            if now > done {
+                (done, heard) = (now, self.engine.clock());
+            }
+            if self.engine.clock() > heard + 30_000_000_000 {
+                bail!(
+                    "{} of {count} are not welcomed: {:?}",
+                    count - done,
+                    self.engine.board.troubles
+                );
+            }
+        }
+        let seconds = (self.engine.clock() - begun) as f64 / 1e9;
+        let failed = self.engine.board.counts.failed - before.failed;
+        Ok((voices, Ramp { count, seconds, failed }))
+    }
+
+    /// Drops the connections of these voices; what their customers would come back with.
+    pub(crate) fn drop_all(&mut self, voices: &[usize]) -> Vec<Memory> {
+        let connections = voices.iter().filter_map(|voice| self.engine.board.connection(*voice));
+        let connections: Vec<usize> = connections.collect();
+        connections.into_iter().filter_map(|number| self.engine.close(number)).collect()
+    }
+
+    /// Has voices of a subject speak; see [`drive::drive`].
+    pub(crate) fn drive(
+        &mut self,
+        subject: Subject,
+        voices: &[usize],
+        plan: Plan,
+        times: (f64, f64),
+    ) -> anyhow::Result<Stretch> {
+        let meter = self.meter(subject);
+        let stretch = drive::drive(&mut self.engine, voices, plan, times, &meter)?;
+        self.count(subject, stretch.counts, stretch.missing);
+        Ok(stretch)
+    }
+
+    /// Has each voice of a subject say one message and be answered; see [`drive::once`].
+    pub(crate) fn once(
+        &mut self,
+        subject: Subject,
+        voices: &[usize],
+        window: usize,
+    ) -> anyhow::Result<()> {
+        let before = self.engine.board.counts;
+        let missing = drive::once(&mut self.engine, voices, window)?;
+        self.rest(Duration::from_millis(200))?;
+        self.count(subject, self.engine.board.counts.since(&before), missing);
+        if missing * 10 > voices.len() {
+            let troubles = &self.engine.board.troubles;
+            bail!(
+                "{}: {missing} of {} are not answered: {troubles:?}",
+                subject.name(),
+                voices.len()
+            );
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, subject: Subject, counts: Counts, missing: usize) {
+        let (all, lost) = self.tally.entry(subject).or_default();
+        *all = all.and(&counts);
+        *lost += missing;
+    }
+
+    /// Every process that works for a subject, and the generator.
+    pub(crate) fn meter(&self, subject: Subject) -> Meter {
+        let world = self.world;
+        let (database, redis) = (world.database.process(), world.redis.process());
+        let nodes = self.nodes.iter().map(Node::process);
+        Meter::of(match subject {
+            Subject::Ours => nodes
+                .chain([world.xmpp.server.process(), database, redis])
+                .collect::<Vec<Process>>(),
+            Subject::Floor | Subject::Bare => vec![world.xmpp.server.process()],
+            Subject::Peer => {
+                let archive = world.archive.iter().map(|archive| archive.server.process());
+                archive.chain([database]).collect()
+            }
+            Subject::Echo => Vec::new(),
+        })
+    }
+
+    /// Messages that the database holds: customers' and agents'.
+    pub(crate) fn rows(&self) -> anyhow::Result<(u64, u64)> {
+        let told = self.world.sql(&format!(
+            "SELECT COALESCE(SUM(author = 'customer'), 0), COALESCE(SUM(author = 'agent'), 0) \
+             FROM {}.log WHERE kind = 'message'",
+            gateway::database(&self.tag)
+        ))?;
+        let mut numbers = told.split_whitespace().map(|number| number.parse().unwrap_or_default());
+        Ok((numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default()))
+    }
+}

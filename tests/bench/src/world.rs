@@ -1,0 +1,267 @@
+//! The servers of a run: private, on free ports, started and stopped by `tests/servers.sh`.
+//!
+//! Their settings are those that are shipped, in `prosody/` and `deploy/ejabberd/`, with what
+//! `tests/bench/servers/` adds; they are the same for everyone who is measured, and the peer's
+//! differ by its archive and its anonymous users alone.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use crate::measure::Process;
+
+/// The host of the agents' accounts.
+pub(crate) const HOST: &str = "localhost";
+/// The component domain of the gateway.
+pub(crate) const OURS: &str = "c000.localhost";
+/// The component domain of the floor.
+pub(crate) const FLOOR: &str = "u000.localhost";
+/// The component domain of the bare floor.
+pub(crate) const BARE: &str = "u001.localhost";
+
+/// Which XMPP server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    Prosody,
+    Ejabberd,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Prosody => "prosody",
+            Self::Ejabberd => "ejabberd",
+        }
+    }
+
+    /// The host whose users are anonymous.
+    pub(crate) fn anonymous_host(self) -> &'static str {
+        match self {
+            Self::Prosody => "anon.localhost",
+            Self::Ejabberd => HOST,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Told {
+    port: Option<u16>,
+    c2s: Option<u16>,
+    component: Option<u16>,
+    http: Option<u16>,
+    secret: Option<String>,
+}
+
+/// One server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    name: &'static str,
+    folder: PathBuf,
+    told: Told,
+}
+
+impl Server {
+    fn start(
+        name: &'static str,
+        folder: PathBuf,
+        settings: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new("tests/servers.sh");
+        command.args([name, "start"]).arg(&folder).envs(settings.iter().cloned());
+        let done = command.stdin(Stdio::null()).stdout(Stdio::null()).output()?;
+        if !done.status.success() {
+            bail!("{name} does not start: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        let told = serde_json::from_str(&fs::read_to_string(folder.join("server.json"))?)?;
+        Ok(Self { name, folder, told })
+    }
+
+    fn pid(&self) -> Option<u32> {
+        let file = self.folder.join(format!("{}.pid", self.name));
+        fs::read_to_string(file).ok()?.trim().parse().ok()
+    }
+
+    /// The process, by what it is.
+    pub(crate) fn process(&self) -> Process {
+        Process { name: self.name, pid: self.pid().unwrap_or_default() }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let mut command = Command::new("tests/servers.sh");
+        command.args([self.name, "stop"]).arg(&self.folder).stdin(Stdio::null());
+        let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+/// An XMPP server, and where it is reached.
+#[derive(Debug)]
+pub(crate) struct Xmpp {
+    pub(crate) server: Server,
+    pub(crate) c2s: u16,
+    pub(crate) component: u16,
+    pub(crate) http: u16,
+    pub(crate) secret: String,
+}
+
+impl Xmpp {
+    fn of(server: Server) -> anyhow::Result<Self> {
+        let missing = "server.json is incomplete";
+        Ok(Self {
+            c2s: server.told.c2s.context(missing)?,
+            component: server.told.component.context(missing)?,
+            http: server.told.http.context(missing)?,
+            secret: server.told.secret.clone().context(missing)?,
+            server,
+        })
+    }
+}
+
+/// Everything but the gateway.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) kind: Kind,
+    pub(crate) folder: PathBuf,
+    pub(crate) program: PathBuf,
+    /// For ours and the floor: no archive.
+    pub(crate) xmpp: Xmpp,
+    /// For the peer: the same, with an archive in SQL.
+    pub(crate) archive: Option<Xmpp>,
+    pub(crate) database: Server,
+    pub(crate) redis: Server,
+    pub(crate) database_port: u16,
+    pub(crate) redis_port: u16,
+}
+
+impl World {
+    /// Starts all.
+    pub(crate) fn start(
+        kind: Kind,
+        with_peer: bool,
+        folder: &Path,
+        program: &Path,
+    ) -> anyhow::Result<Self> {
+        let folder = folder.join(kind.name());
+        fs::create_dir_all(&folder)?;
+        let database = Server::start("mariadb", folder.join("mariadb"), &[])?;
+        let redis = Server::start("redis", folder.join("redis"), &[])?;
+        let missing = "server.json is incomplete";
+        let database_port = database.told.port.context(missing)?;
+        let redis_port = redis.told.port.context(missing)?;
+        let settings = settings(kind, None)?;
+        let xmpp = Xmpp::of(Server::start(kind.name(), folder.join(kind.name()), &settings)?)?;
+        let archive = if with_peer {
+            prepare_archive(kind, database_port)?;
+            let settings = self::settings(kind, Some((database_port, &folder)))?;
+            let server = Server::start(kind.name(), folder.join("archive"), &settings)?;
+            Some(Xmpp::of(server)?)
+        } else {
+            None
+        };
+        let program = program.to_owned();
+        Ok(Self {
+            kind,
+            folder,
+            program,
+            xmpp,
+            archive,
+            database,
+            redis,
+            database_port,
+            redis_port,
+        })
+    }
+
+    /// Asks the database; the rows, one a line, with tabs between the columns.
+    pub(crate) fn sql(&self, query: &str) -> anyhow::Result<String> {
+        sql(self.database_port, "", query)
+    }
+
+    /// What the database is set to, as far as it is about keeping what is committed.
+    pub(crate) fn durability(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let told = self.sql(
+            "SELECT CONCAT('version', CHAR(9), VERSION()); SHOW GLOBAL VARIABLES WHERE \
+             Variable_name IN ('innodb_flush_log_at_trx_commit', 'innodb_flush_method', \
+             'innodb_doublewrite', 'sync_binlog', 'log_bin', 'innodb_buffer_pool_size')",
+        )?;
+        let pairs = told.lines().filter_map(|line| line.split_once('\t'));
+        Ok(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// Bytes that Redis holds.
+    pub(crate) fn redis_bytes(&self) -> anyhow::Result<u64> {
+        let told = self.redis_says("INFO memory\r\nQUIT\r\n")?;
+        let line = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        Ok(line.context("Redis tells nothing")?.trim().parse()?)
+    }
+
+    /// Forgets everything in Redis.
+    pub(crate) fn flush_redis(&self) -> anyhow::Result<()> {
+        self.redis_says("FLUSHALL\r\nQUIT\r\n").map(drop)
+    }
+
+    fn redis_says(&self, commands: &str) -> anyhow::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.redis_port))?;
+        stream.write_all(commands.as_bytes())?;
+        let mut told = String::new();
+        stream.read_to_string(&mut told)?;
+        Ok(told)
+    }
+}
+
+/// What tells `tests/servers.sh` of the benchmark's settings.
+fn settings(
+    kind: Kind,
+    archive: Option<(u16, &Path)>,
+) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let here = std::env::current_dir()?;
+    let shipped = here.join("tests/bench/servers");
+    let path = |path: PathBuf| path.display().to_string();
+    let mut settings = vec![
+        ("SERVERS_PROSODY", path(shipped.join("prosody.cfg.lua"))),
+        ("SERVERS_DOMAINS", "1".to_owned()),
+    ];
+    match (kind, archive) {
+        (_, None) => {}
+        (Kind::Prosody, Some((port, _))) => settings.push(("BENCH_ARCHIVE", port.to_string())),
+        (Kind::Ejabberd, Some((port, folder))) => {
+            let text = fs::read_to_string(shipped.join("archive.yml"))?;
+            let file = here.join(folder).join("archive.yml");
+            fs::write(&file, text.replace("DATABASE_PORT", &port.to_string()))?;
+            settings.push(("SERVERS_EJABBERD", path(file)));
+        }
+    }
+    Ok(settings)
+}
+
+/// The database of the peer's archive.
+fn prepare_archive(kind: Kind, port: u16) -> anyhow::Result<()> {
+    sql(port, "", "CREATE DATABASE archive CHARACTER SET utf8mb4")?;
+    if kind == Kind::Ejabberd {
+        let schema = fs::read_to_string("/usr/share/ejabberd/sql/mysql.sql")?;
+        sql(port, "archive", &schema)?;
+    }
+    Ok(())
+}
+
+fn sql(port: u16, database: &str, query: &str) -> anyhow::Result<String> {
+    let mut command = Command::new("mariadb");
+    let port = port.to_string();
+    command.args(["--no-defaults", "-h", "127.0.0.1", "-P", &port, "-u", "root", "-N", "-B"]);
+    let piped = command.arg(database).stdin(Stdio::piped());
+    let mut child = piped.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(query.as_bytes())?;
+    }
+    let done = child.wait_with_output()?;
+    if !done.status.success() {
+        bail!("the database: {}", String::from_utf8_lossy(&done.stderr));
+    }
+    Ok(String::from_utf8(done.stdout)?)
+}
