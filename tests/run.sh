@@ -34,7 +34,7 @@ step() {
 
 packages() {
   need_packages ca-certificates curl build-essential procps openssl python3 python3-venv shellcheck \
-    prosody prosody-modules ejabberd mariadb-server redis-server chromium fonts-dejavu-core
+    valgrind prosody prosody-modules ejabberd mariadb-server redis-server chromium fonts-dejavu-core
   need_node
 }
 
@@ -85,6 +85,7 @@ step "cargo clippy: chaos" cargo clippy -p couplet --bins --features chaos --loc
 step "widget: tests" npm --prefix widget test
 step "widget: in a browser" npm --prefix widget run test:browser
 step "tests: build" cargo nextest run --workspace --locked --no-run
+step "costs of the hot paths" tests/cost.sh
 step "servers" tests/servers.sh start "$servers"
 export COUPLET_TEST_SERVERS="$servers/servers.json"
 cargo nextest run --workspace --locked --no-fail-fast "$@"

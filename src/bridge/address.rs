@@ -3,6 +3,7 @@
 //! Invariants: an [`AgentJid`] made here is a normalised bare JID with a localpart; who is not in
 //! the [`Book`] is a stranger, and a stranger learns nothing.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use xmpp_parsers::jid::{BareJid, Jid};
@@ -69,9 +70,9 @@ impl Book {
         book
     }
 
-    /// The agent a JID belongs to, whatever his client.
-    pub fn agent(&self, jid: &Jid) -> Option<&AgentJid> {
-        self.agents.get(&AgentJid::normalised(jid.to_bare().as_str()))
+    /// The agent an address belongs to, whatever his client.
+    pub fn agent(&self, address: &Address<'_>) -> Option<&AgentJid> {
+        self.agents.get(address.bare())
     }
 
     /// Whether he is an agent of this link.
@@ -96,18 +97,89 @@ impl Book {
 
     /// Whose an address on our domain is, for an agent; none where it is nobody's, or a desk of a
     /// tenant he does not serve.
-    pub fn target(&self, agent: &AgentJid, to: &Jid, domain: &LinkDomain) -> Option<Target> {
-        if to.domain().as_str() != domain.as_str() {
+    pub fn target(
+        &self,
+        agent: &AgentJid,
+        to: &Address<'_>,
+        domain: &LinkDomain,
+    ) -> Option<Target> {
+        if to.domain() != domain.as_str() {
             return None;
         }
-        let Some(local) = to.node() else { return Some(Target::Domain) };
-        match TenantKey::new(local.as_str()) {
-            Ok(tenant) if self.tenants.contains_key(&tenant) => {
-                self.serves(agent, &tenant).then_some(Target::Peer(Peer::Desk(tenant)))
+        let Some(local) = to.local() else { return Some(Target::Domain) };
+        match self.tenants.get_key_value(local) {
+            Some((tenant, agents)) => {
+                agents.contains(agent).then(|| Target::Peer(Peer::Desk(tenant.clone())))
             }
-            _ => Some(Target::Peer(Peer::Customer(Localpart::new(local.as_str()).ok()?))),
+            None => Some(Target::Peer(Peer::Customer(Localpart::new(local).ok()?))),
         }
     }
+}
+
+/// A JID as a stanza names it, normalised (RFC 7622).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address<'a>(Cow<'a, str>);
+
+impl<'a> Address<'a> {
+    /// Reads one; none where it is no JID. Nearly all are normal as they come, for servers put them
+    /// there, and to make one normal takes all of Unicode: only what may need it is.
+    pub fn read(raw: &'a str) -> Option<Self> {
+        if is_normal(raw) {
+            return Some(Self(Cow::Borrowed(raw)));
+        }
+        Some(Self(Cow::Owned(Jid::new(raw).ok()?.into_inner())))
+    }
+
+    /// All of it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Without the resource.
+    pub fn bare(&self) -> &str {
+        self.0.split_once('/').map_or(&*self.0, |(bare, _)| bare)
+    }
+
+    /// What stands before the domain.
+    pub fn local(&self) -> Option<&str> {
+        self.bare().split_once('@').map(|(local, _)| local)
+    }
+
+    /// The domain.
+    pub fn domain(&self) -> &str {
+        self.bare().split_once('@').map_or(self.bare(), |(_, domain)| domain)
+    }
+
+    /// The resource.
+    pub fn resource(&self) -> Option<&str> {
+        self.0.split_once('/').map(|(_, resource)| resource)
+    }
+
+    /// As a stanza is built with it.
+    pub fn jid(&self) -> Option<Jid> {
+        Jid::new(&self.0).ok()
+    }
+}
+
+/// Whether a JID is its own normal form, as far as that is seen at a glance.
+fn is_normal(raw: &str) -> bool {
+    let plain = |part: &str| {
+        (1..=253).contains(&part.len())
+            && part.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
+    };
+    let (bare, resource) = match raw.split_once('/') {
+        Some((bare, resource)) => (bare, Some(resource)),
+        None => (raw, None),
+    };
+    let (local, domain) = match bare.split_once('@') {
+        Some((local, domain)) => (Some(local), domain),
+        None => (None, bare),
+    };
+    plain(domain) && local.is_none_or(plain) && resource.is_none_or(is_plain_resource)
+}
+
+fn is_plain_resource(resource: &str) -> bool {
+    (1..=1_023).contains(&resource.len()) && resource.bytes().all(|b| matches!(b, b' '..=b'~'))
 }
 
 /// Whose an address on our domain is.
@@ -121,19 +193,21 @@ pub enum Target {
 
 /// The bare JID of a customer or a desk.
 pub fn bare(domain: &LinkDomain, peer: &Peer) -> Option<BareJid> {
-    let local = match peer {
-        Peer::Customer(localpart) => localpart.as_str(),
-        Peer::Desk(tenant) => tenant.as_str(),
-    };
+    let (local, _) = speaks(peer);
     BareJid::new(&format!("{local}@{domain}")).ok()
+}
+
+/// The localpart and the resource that speak for a customer or a desk.
+pub fn speaks(peer: &Peer) -> (&str, &'static str) {
+    match peer {
+        Peer::Customer(localpart) => (localpart.as_str(), CUSTOMER_RESOURCE),
+        Peer::Desk(tenant) => (tenant.as_str(), DESK_RESOURCE),
+    }
 }
 
 /// The full JID that speaks for a customer or a desk.
 pub fn speaker(domain: &LinkDomain, peer: &Peer) -> Option<Jid> {
-    let resource = match peer {
-        Peer::Customer(_) => CUSTOMER_RESOURCE,
-        Peer::Desk(_) => DESK_RESOURCE,
-    };
+    let (_, resource) = speaks(peer);
     bare(domain, peer)?.with_resource_str(resource).ok().map(Jid::from)
 }
 
@@ -146,6 +220,18 @@ pub fn client(agent: &AgentJid, resource: Option<&str>) -> Option<Jid> {
         }
         _ => Some(bare.into()),
     }
+}
+
+/// The same as text.
+pub fn reached<'a>(agent: &'a AgentJid, resource: Option<&str>) -> Option<Cow<'a, str>> {
+    let resource = resource.filter(|resource| !resource.is_empty());
+    if !is_normal(agent.as_str()) || !resource.is_none_or(is_plain_resource) {
+        return client(agent, resource).map(|jid| Cow::Owned(jid.into_inner()));
+    }
+    Some(match resource {
+        Some(resource) => Cow::Owned(format!("{agent}/{resource}")),
+        None => Cow::Borrowed(agent.as_str()),
+    })
 }
 
 /// The stanza id of a row: always the same, so that a repeat is known for one.
@@ -219,7 +305,7 @@ mod tests {
         let alice = AgentJid::normalised("alice@example.org");
         let bob = AgentJid::normalised("bob@example.org");
         let book = Book::new([(acme.clone(), alice.clone()), (other, bob.clone())]);
-        let target = |agent, to: &str| book.target(agent, &Jid::new(to).unwrap(), &domain);
+        let target = |agent, to: &str| book.target(agent, &Address::read(to).unwrap(), &domain);
         assert_eq!(
             target(&alice, "acme@chat.example.org/desk"),
             Some(Target::Peer(Peer::Desk(acme)))
@@ -232,7 +318,32 @@ mod tests {
         );
         assert_eq!(target(&bob, "bad.local@chat.example.org"), None);
         assert_eq!(target(&bob, "k3f9@elsewhere.example"), None);
-        assert_eq!(book.agent(&Jid::new("ALICE@example.org/x").unwrap()), Some(&alice));
-        assert_eq!(book.agent(&Jid::new("example.org").unwrap()), None);
+        assert_eq!(book.agent(&Address::read("ALICE@example.org/x").unwrap()), Some(&alice));
+        assert_eq!(book.agent(&Address::read("example.org").unwrap()), None);
+    }
+
+    #[test]
+    fn what_looks_normal_is() {
+        for raw in [
+            "example.org",
+            "alice@example.org",
+            "alice.b-1@example.org/Phone of Alice / 2",
+            "k3f9@chat.example.org/web",
+            "Alice@EXAMPLE.org/Home",
+            "ünal@bücher.example/x",
+            "alice@example.org/straße",
+        ] {
+            let (address, jid) = (Address::read(raw).unwrap(), Jid::new(raw).unwrap());
+            assert_eq!(address.as_str(), jid.as_str());
+            assert_eq!(address.bare(), jid.to_bare().as_str());
+            assert_eq!(address.local(), jid.node().map(|node| node.as_str()));
+            assert_eq!(address.domain(), jid.domain().as_str());
+            assert_eq!(address.resource(), jid.resource().map(|resource| resource.as_str()));
+            assert_eq!(address.jid(), Some(jid));
+        }
+        for raw in ["", "@", "a@", "@example.org", "alice@example.org/", "a b@example.org", "a@b@c"]
+        {
+            assert_eq!(Address::read(raw), None, "{raw:?}");
+        }
     }
 }

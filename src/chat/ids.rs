@@ -3,6 +3,7 @@
 //! Invariants: a value of these types is well-formed; what comes from outside becomes one
 //! only through a constructor that checks it. Nothing depends on the order of identifiers.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,6 +28,13 @@ macro_rules! shared_text {
         impl $name {
             /// The text itself.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        /// Found in a map by its text.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

@@ -8,7 +8,9 @@ mod client;
 mod schema;
 mod server;
 
-pub use client::{ClientFrame, Decoded, Hello, History, Message, Page, Refused, Start, decode};
+pub use client::{
+    ClientFrame, Decoded, Hello, History, Message, Page, Refused, Start, Text, decode,
+};
 pub use schema::schema;
 pub use server::{
     Ack, Agent, Bye, ConversationInfo, Entries, Entry, EntryKind, ErrorCode, ErrorFrame, File,

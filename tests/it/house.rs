@@ -116,12 +116,13 @@ fn every_part_has_its_rule() {
 
 #[test]
 fn every_file_says_at_its_head_what_it_answers_for() {
-    let silent: Vec<String> = ["src", "migrations/src", "tests/it", "tests/chaos/src"]
-        .into_iter()
-        .flat_map(sources)
-        .filter(|file| !is_tests(&name(file)) && !read(file).starts_with("//! "))
-        .map(|file| name(&file))
-        .collect();
+    let silent: Vec<String> =
+        ["src", "migrations/src", "tests/it", "tests/chaos/src", "tests/cost/src"]
+            .into_iter()
+            .flat_map(sources)
+            .filter(|file| !is_tests(&name(file)) && !read(file).starts_with("//! "))
+            .map(|file| name(&file))
+            .collect();
     assert!(silent.is_empty(), "these do not begin with `//! `: {silent:?}");
 }
 
@@ -129,8 +130,9 @@ fn every_file_says_at_its_head_what_it_answers_for() {
 fn unsafe_code_is_forbidden_by_the_compiler_too() {
     let manifest = read(&root().join("Cargo.toml"));
     assert!(manifest.contains("unsafe_code = \"forbid\""));
-    for member in ["Cargo.toml", "migrations/Cargo.toml", "tests/chaos/Cargo.toml"] {
-        let text = read(&root().join(member));
+    let members = ["", "migrations/", "tests/chaos/", "tests/cost/"];
+    for member in members.map(|folder| format!("{folder}Cargo.toml")) {
+        let text = read(&root().join(&member));
         assert!(text.contains("[lints]\nworkspace = true"), "{member} does not take the lints");
     }
 }

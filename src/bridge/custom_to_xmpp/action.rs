@@ -11,7 +11,9 @@ use uuid::Uuid;
 use crate::bridge::clean;
 use crate::chat::event::CustomerAction;
 use crate::chat::ids::{CommandId, ConversationId, QueueKey, Seq};
-use crate::wire::{self, ClientFrame, ErrorCode, Hello, History, Message, Page, Refused, Start};
+use crate::wire::{
+    self, ClientFrame, ErrorCode, Hello, History, Message, Page, Refused, Start, Text,
+};
 
 /// What a customer's client wants, once it has been greeted.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,7 +79,7 @@ pub fn greeting(hello: Hello) -> Result<Greeting, Refused> {
 /// # Errors
 /// Where the frame can mean nothing: see the refusals in `tests/tables/client_frames.txt`.
 pub fn request(
-    frame: ClientFrame,
+    frame: ClientFrame<'_>,
     fresh: impl FnOnce() -> ConversationId,
 ) -> Result<Request, Refused> {
     match frame {
@@ -143,7 +145,7 @@ fn answers(given: BTreeMap<String, String>, about: Option<&CommandId>) -> Result
 }
 
 fn message(
-    frame: Message,
+    frame: Message<'_>,
     fresh: impl FnOnce() -> ConversationId,
 ) -> Result<CustomerAction, Refused> {
     let id = command(&frame.id)?;
@@ -151,7 +153,7 @@ fn message(
     if !frame.files.is_empty() {
         return Err(refuse(ErrorCode::Forbidden, "this gateway takes no files", about));
     }
-    let text = frame.text.unwrap_or_default();
+    let Text(text) = frame.text.unwrap_or_default();
     if text.trim().is_empty() {
         return Err(bad("a message says something", about));
     }

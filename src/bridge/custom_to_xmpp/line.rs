@@ -3,6 +3,7 @@
 //! Invariants: every line begins with `⚙ `, nobody else's words do; what a person wrote stands in
 //! a line only as one line, cut to a length. One line where one will do, 80 columns where it fits.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::bridge::agent_command::WORDS;
@@ -89,26 +90,23 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
 }
 
 /// A row of the log as one agent reads it; none for rows that say nothing to agents.
-pub fn row(row: &Row) -> Option<String> {
-    match (&row.kind, &row.author) {
-        (RowKind::Message { text, .. }, Author::Customer) => {
-            Some(clean::for_agent(text).into_owned())
-        }
-        (RowKind::Message { text, .. }, Author::Agent { name, .. }) => Some(mirrored(name, text)),
-        (RowKind::Message { text, .. }, Author::System) => Some(marked(&piece(text))),
+pub fn row(row: &Row) -> Option<Cow<'_, str>> {
+    let line = match (&row.kind, &row.author) {
+        (RowKind::Message { text, .. }, Author::Customer) => return Some(clean::for_agent(text)),
+        (RowKind::Message { text, .. }, Author::Agent { name, .. }) => mirrored(name, text),
+        (RowKind::Message { text, .. }, Author::System) => marked(&piece(text)),
         (RowKind::Joined, Author::Agent { name, .. }) => {
-            Some(marked(&format!("{name} took this conversation")))
+            marked(&format!("{name} took this conversation"))
         }
-        (RowKind::Left, _) => {
-            Some(marked("Taken back; what you write no longer reaches the customer"))
-        }
-        (RowKind::Requeued { .. }, _) => Some(marked("Passed on to others")),
-        (RowKind::Closed { reason }, _) => Some(marked(closed(*reason))),
+        (RowKind::Left, _) => marked("Taken back; what you write no longer reaches the customer"),
+        (RowKind::Requeued { .. }, _) => marked("Passed on to others"),
+        (RowKind::Closed { reason }, _) => marked(closed(*reason)),
         (RowKind::Opened { answers }, _) if !answers.is_empty() => {
-            Some(answered(answers).collect::<Vec<_>>().join("\n"))
+            answered(answers).collect::<Vec<_>>().join("\n")
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some(Cow::Owned(line))
 }
 
 /// Another's words: every line under his name, so that nobody poses as another.

@@ -3,3 +3,4 @@
 pub mod action;
 pub mod line;
 pub mod stanza;
+mod xml;

@@ -1,8 +1,9 @@
 //! An effect as a stanza.
 //!
-//! Invariants: stanzas are built of typed elements; nothing a person wrote stands in an attribute
-//! but a cleaned name; no stanza is longer than a quarter of what servers take (256 KiB). Where
-//! nothing is to be said, there is no stanza.
+//! Invariants: what an agent's client gets in every conversation is written as text ([`text`]), the
+//! rest is built of typed elements, and both are the same ([`message`]); nothing a person wrote
+//! stands in an attribute but a cleaned name; no stanza is longer than a quarter of what servers take
+//! (256 KiB). Where nothing is to be said, there is no stanza.
 
 use xmpp_parsers::chatstates::ChatState;
 use xmpp_parsers::date::DateTime;
@@ -18,6 +19,7 @@ use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 use xmpp_parsers::stanza_id::OriginId;
 
 use super::line;
+use super::xml::Xml;
 use crate::bridge::address;
 use crate::bridge::clean;
 use crate::chat::effect::{AgentRefusal, Line, ToAgent, ToAgentContent};
@@ -34,6 +36,9 @@ const DELAYED_MS: i64 = 5_000;
 /// The longest body, in bytes: what is longer can only be a line of the desk, and is cut.
 const BODY_BYTES: usize = 64 * 1024;
 
+/// What stands around a body, about.
+const AROUND_BYTES: usize = 640;
+
 /// The stanza for an effect; none where there is nothing to say.
 pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<Element> {
     let from = address::speaker(domain, &to_agent.from)?;
@@ -42,7 +47,7 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
     let built = match &to_agent.content {
         ToAgentContent::Row { row, name } => {
             let body = line::row(row)?;
-            let mut words = spoken(from, to, body, thread);
+            let mut words = spoken(from, to, &body, thread);
             identified(&mut words, row.pos);
             if is_customers(row) || matches!(row.kind, RowKind::Closed { .. }) {
                 words.payloads.push(Request.into());
@@ -57,7 +62,7 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
             words
         }
         ToAgentContent::Line(said) => {
-            let mut words = spoken(from, to, line::line(said, &to_agent.from, now), thread);
+            let mut words = spoken(from, to, &line::line(said, &to_agent.from, now), thread);
             if let Line::Waiting { pos, at, name, .. } = said {
                 identified(&mut words, *pos);
                 words.payloads.extend(delay(domain, *at, now));
@@ -92,6 +97,120 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
         }
     };
     Some(built.into())
+}
+
+/// The same as the stream writes it, where `jabber:component:accept` needs no word: what is said a
+/// thousand times a second is worth no tree of elements.
+pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<String> {
+    let (id, body) = match &to_agent.content {
+        ToAgentContent::Row { row, .. } => (Some(address::row_id(row.pos)), line::row(row)?),
+        ToAgentContent::Line(said) => {
+            let pos = match said {
+                Line::Waiting { pos, .. } => Some(*pos),
+                _ => None,
+            };
+            (pos.map(address::row_id), line::line(said, &to_agent.from, now).into())
+        }
+        ToAgentContent::Refused { .. } => {
+            return message(domain, to_agent, now).map(|element| String::from(&element));
+        }
+        ToAgentContent::Typing { .. }
+        | ToAgentContent::Received { .. }
+        | ToAgentContent::Displayed { .. } => (None, "".into()),
+    };
+    let to = address::reached(&to_agent.agent, to_agent.resource.as_deref())?;
+    let (local, resource) = address::speaks(&to_agent.from);
+    let mut xml = Xml::with_capacity(AROUND_BYTES + body.len());
+    xml.push("<message from='");
+    xml.attribute(local);
+    xml.push("@");
+    xml.attribute(domain.as_str());
+    xml.push("/");
+    xml.push(resource);
+    if let Some(id) = &id {
+        xml.push("' id='");
+        xml.attribute(id);
+    }
+    xml.push("' to='");
+    xml.attribute(&to);
+    xml.push("' type='chat'>");
+    let (spoken, marks) = match &to_agent.content {
+        ToAgentContent::Row { .. } | ToAgentContent::Line(_) => (true, false),
+        ToAgentContent::Received { .. } | ToAgentContent::Displayed { .. } => (false, true),
+        ToAgentContent::Typing { .. } | ToAgentContent::Refused { .. } => (false, false),
+    };
+    if spoken {
+        let fit = clean::text(&body);
+        let end = fit.floor_char_boundary(BODY_BYTES);
+        xml.push("<body>");
+        xml.text(fit.get(..end).unwrap_or_default());
+        xml.push("</body>");
+    }
+    if let Some(conversation) = to_agent.conversation.filter(|_| !marks) {
+        xml.push("<thread>");
+        xml.text(conversation.0.simple().encode_lower(&mut [0; 32]));
+        xml.push("</thread>");
+    }
+    if let Some(id) = &id {
+        xml.push("<origin-id xmlns='urn:xmpp:sid:0' id='");
+        xml.attribute(id);
+        xml.push("'/>");
+    }
+    match &to_agent.content {
+        ToAgentContent::Row { row, name } => {
+            if is_customers(row) || matches!(row.kind, RowKind::Closed { .. }) {
+                xml.push("<request xmlns='urn:xmpp:receipts'/>");
+            }
+            if is_customers(row) {
+                xml.push("<markable xmlns='urn:xmpp:chat-markers:0'/>");
+                xml.push("<active xmlns='http://jabber.org/protocol/chatstates'/>");
+                named(&mut xml, name.as_deref(), &to_agent.from);
+            }
+            delayed(&mut xml, domain, row.at, now);
+        }
+        ToAgentContent::Line(Line::Waiting { at, name, .. }) => {
+            delayed(&mut xml, domain, *at, now);
+            if let Peer::Customer(_) = to_agent.from {
+                named(&mut xml, name.as_deref(), &to_agent.from);
+            }
+        }
+        ToAgentContent::Typing { on } => {
+            xml.push(if *on { "<composing" } else { "<paused" });
+            xml.push(" xmlns='http://jabber.org/protocol/chatstates'/>");
+            xml.push("<no-store xmlns='urn:xmpp:hints'/>");
+        }
+        ToAgentContent::Received { stanza } => {
+            xml.push("<received xmlns='urn:xmpp:receipts' id='");
+            xml.attribute(stanza);
+            xml.push("'/>");
+        }
+        ToAgentContent::Displayed { stanza } => {
+            xml.push("<displayed xmlns='urn:xmpp:chat-markers:0' id='");
+            xml.attribute(stanza);
+            xml.push("'/>");
+        }
+        ToAgentContent::Line(_) | ToAgentContent::Refused { .. } => {}
+    }
+    xml.push("</message>");
+    Some(xml.done())
+}
+
+fn named(xml: &mut Xml, name: Option<&str>, peer: &Peer) {
+    xml.push("<nick xmlns='http://jabber.org/protocol/nick'>");
+    xml.text(&line::customer_name(name, peer));
+    xml.push("</nick>");
+}
+
+fn delayed(xml: &mut Xml, domain: &LinkDomain, at: Timestamp, now: Timestamp) {
+    if now.since(at) <= DELAYED_MS {
+        return;
+    }
+    let Some(stamp) = chrono::DateTime::from_timestamp_millis(at.0) else { return };
+    xml.push("<delay xmlns='urn:xmpp:delay' from='");
+    xml.attribute(domain.as_str());
+    xml.push("' stamp='");
+    xml.attribute(&stamp.to_rfc3339());
+    xml.push("'/>");
 }
 
 /// The row whose acceptance by the server moves the link's cursor when this effect is sent.
@@ -176,9 +295,9 @@ fn bare(from: Jid, to: Jid, type_: MessageType) -> Message {
     message
 }
 
-fn spoken(from: Jid, to: Jid, body: String, thread: Option<ConversationId>) -> Message {
+fn spoken(from: Jid, to: Jid, body: &str, thread: Option<ConversationId>) -> Message {
     let mut message = bare(from, to, MessageType::Chat);
-    let fit = clean::text(&body);
+    let fit = clean::text(body);
     let end = fit.floor_char_boundary(BODY_BYTES);
     message.bodies.insert(Lang::new(), fit.get(..end).unwrap_or_default().to_owned());
     message.thread = thread.map(thread_of);

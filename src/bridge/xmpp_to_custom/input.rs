@@ -6,11 +6,10 @@
 
 use std::sync::Arc;
 
-use xmpp_parsers::jid::Jid;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
-use crate::bridge::address::{self, Book, Target};
+use crate::bridge::address::{self, Address, Book, Target};
 use crate::bridge::agent_command::{self, Said};
 use crate::bridge::clean;
 use crate::bridge::custom_to_xmpp::stanza;
@@ -157,18 +156,23 @@ pub enum Subscription {
 
 /// Reads a stanza.
 pub fn decode(element: Element, context: Context<'_>) -> Decoded {
-    let address = |name| Jid::new(element.attr(name)?).ok();
+    let address = |name| Address::read(element.attr(name)?);
     let (Some(from), Some(to)) = (address("from"), address("to")) else { return Decoded::Nothing };
     if from.as_str() == context.domain.as_str() {
         return own(&element);
     }
-    let type_ = element.attr("type").map(str::to_owned);
-    match (element.name(), type_.as_deref()) {
-        ("message", type_) => message(&element, type_.unwrap_or("normal"), from, to, context),
-        ("presence", type_) => presence(&element, type_, &from, &to, context),
-        ("iq", Some("get" | "set")) => query(element, from, to, context),
-        ("iq", Some("result" | "error")) => answered(&element, &from, context),
-        _ => Decoded::Nothing,
+    let asked = match (element.name(), element.attr("type")) {
+        ("message", type_) => {
+            return message(&element, type_.unwrap_or("normal"), &from, &to, context);
+        }
+        ("presence", type_) => return presence(&element, type_, &from, &to, context),
+        ("iq", Some("get" | "set")) => asked(&from, &to, context),
+        ("iq", Some("result" | "error")) => return answered(&element, &from, context),
+        _ => return Decoded::Nothing,
+    };
+    match asked {
+        Some((agent, target)) => Decoded::Query { agent, target, iq: element },
+        None => asked_by_stranger(&element, &from, &to),
     }
 }
 
@@ -180,20 +184,20 @@ fn own(element: &Element) -> Decoded {
     }
 }
 
-fn query(iq: Element, from: Jid, to: Jid, context: Context<'_>) -> Decoded {
-    let agent = context.book.agent(&from).cloned();
-    let target = agent.as_ref().and_then(|agent| context.book.target(agent, &to, context.domain));
-    match (agent, target) {
-        (Some(agent), Some(target)) => Decoded::Query { agent, target, iq },
-        _ => {
-            let id = iq.attr("id").unwrap_or_default().to_owned();
-            Decoded::Reply(stanza::iq_error(to, from, id, stanza::not_found()))
-        }
-    }
+/// Which agent asks whom.
+fn asked(from: &Address<'_>, to: &Address<'_>, context: Context<'_>) -> Option<(AgentJid, Target)> {
+    let agent = context.book.agent(from)?;
+    Some((agent.clone(), context.book.target(agent, to, context.domain)?))
+}
+
+fn asked_by_stranger(iq: &Element, from: &Address<'_>, to: &Address<'_>) -> Decoded {
+    let (Some(from), Some(to)) = (from.jid(), to.jid()) else { return Decoded::Nothing };
+    let id = iq.attr("id").unwrap_or_default().to_owned();
+    Decoded::Reply(stanza::iq_error(to, from, id, stanza::not_found()))
 }
 
 /// An answer counts only from where our questions go: agents and their servers.
-fn answered(iq: &Element, from: &Jid, context: Context<'_>) -> Decoded {
+fn answered(iq: &Element, from: &Address<'_>, context: Context<'_>) -> Decoded {
     let (Some(id), Some(_)) = (iq.attr("id"), context.book.agent(from)) else {
         return Decoded::Nothing;
     };
@@ -209,8 +213,8 @@ fn answered(iq: &Element, from: &Jid, context: Context<'_>) -> Decoded {
 fn presence(
     element: &Element,
     type_: Option<&str>,
-    from: &Jid,
-    to: &Jid,
+    from: &Address<'_>,
+    to: &Address<'_>,
     context: Context<'_>,
 ) -> Decoded {
     let Some(agent) = context.book.agent(from).cloned() else { return Decoded::Nothing };
@@ -219,7 +223,7 @@ fn presence(
     };
     let kind = match type_ {
         None | Some("unavailable") => {
-            let resource = from.resource().map_or("", |resource| resource.as_str()).into();
+            let resource = from.resource().unwrap_or_default().into();
             let availability = availability(element, type_.is_some());
             return Decoded::Presence { agent, target, resource, availability };
         }
@@ -247,18 +251,24 @@ fn availability(element: &Element, unavailable: bool) -> Availability {
     }
 }
 
-fn message(element: &Element, type_: &str, from: Jid, to: Jid, context: Context<'_>) -> Decoded {
+fn message(
+    element: &Element,
+    type_: &str,
+    from: &Address<'_>,
+    to: &Address<'_>,
+    context: Context<'_>,
+) -> Decoded {
     if matches!(type_, "groupchat" | "headline") {
         return Decoded::Nothing;
     }
-    if let Some(granted) = privilege(element, &from) {
+    if let Some(granted) = privilege(element, from) {
         return granted;
     }
-    let id = element.attr("id").filter(|id| !id.is_empty() && id.len() <= ID_BYTES);
-    let Some(agent) = context.book.agent(&from).cloned() else {
+    let id = element.attr("id").filter(|id| is_kept(id));
+    let Some(agent) = context.book.agent(from).cloned() else {
         return stranger(type_, from, to, id);
     };
-    let Some(target) = context.book.target(&agent, &to, context.domain) else {
+    let Some(target) = context.book.target(&agent, to, context.domain) else {
         return stranger(type_, from, to, id);
     };
     let peer = match target {
@@ -273,15 +283,21 @@ fn message(element: &Element, type_: &str, from: Jid, to: Jid, context: Context<
     };
     Decoded::Event(Event::Agent(Box::new(AgentInput {
         agent,
-        resource: from.resource().map_or("", |resource| resource.as_str()).into(),
+        resource: from.resource().unwrap_or_default().into(),
         to: peer,
         stanza: id.map(Arc::from),
         content,
     })))
 }
 
+/// Whether a stanza's id is one that is kept.
+pub(super) fn is_kept(id: &str) -> bool {
+    !id.is_empty() && id.len() <= ID_BYTES
+}
+
 /// The one answer to all strangers; to an error none, lest two errors answer each other for ever.
-fn stranger(type_: &str, from: Jid, to: Jid, id: Option<&str>) -> Decoded {
+fn stranger(type_: &str, from: &Address<'_>, to: &Address<'_>, id: Option<&str>) -> Decoded {
+    let (Some(from), Some(to)) = (from.jid(), to.jid()) else { return Decoded::Nothing };
     if type_ == "error" {
         return Decoded::Nothing;
     }
@@ -289,9 +305,9 @@ fn stranger(type_: &str, from: Jid, to: Jid, id: Option<&str>) -> Decoded {
 }
 
 /// What a server grants; a server speaks as itself, without a localpart or resource.
-fn privilege(element: &Element, from: &Jid) -> Option<Decoded> {
+fn privilege(element: &Element, from: &Address<'_>) -> Option<Decoded> {
     let granted = PRIVILEGE.iter().find_map(|ns| element.get_child("privilege", *ns))?;
-    if from.node().is_some() || from.resource().is_some() {
+    if from.local().is_some() || from.resource().is_some() {
         return Some(Decoded::Nothing);
     }
     let roster = granted.children().any(|perm| {
@@ -299,7 +315,7 @@ fn privilege(element: &Element, from: &Jid) -> Option<Decoded> {
             && perm.attr("access") == Some("roster")
             && matches!(perm.attr("type"), Some("both" | "set"))
     });
-    Some(Decoded::Privilege { host: from.domain().as_str().to_owned(), roster })
+    Some(Decoded::Privilege { host: from.domain().to_owned(), roster })
 }
 
 /// A message of ours that came back. Only those made of rows matter, and whoever sends this must
@@ -342,7 +358,8 @@ fn content(
         return words.then_some(AgentContent::Refused { reason: Refusal::Encrypted });
     }
     if let Some(body) = body {
-        return Some(spoken(element, peer, &body, identified, context));
+        let receipt = identified && element.has_child("request", ns::RECEIPTS);
+        return Some(spoken(peer, &body, receipt, context));
     }
     if matches!(peer, Peer::Desk(_)) {
         return None;
@@ -350,11 +367,11 @@ fn content(
     confirmed(element).or_else(|| typing(element))
 }
 
-fn spoken(
-    element: &Element,
+/// What words come to.
+pub(super) fn spoken(
     peer: &Peer,
     body: &str,
-    identified: bool,
+    wants_receipt: bool,
     context: Context<'_>,
 ) -> AgentContent {
     if !clean::scalars_at_most(body, TEXT_CHARS) {
@@ -367,11 +384,9 @@ fn spoken(
     let fresh = (context.fresh)();
     match said {
         Said::Command(command) => AgentContent::Command { command, fresh },
-        Said::Text(text) => AgentContent::Text {
-            text: clean::text(&text).into(),
-            wants_receipt: identified && element.has_child("request", ns::RECEIPTS),
-            fresh,
-        },
+        Said::Text(text) => {
+            AgentContent::Text { text: clean::text(&text).into(), wants_receipt, fresh }
+        }
     }
 }
 
@@ -391,15 +406,19 @@ fn confirmed(element: &Element) -> Option<AgentContent> {
 }
 
 fn typing(element: &Element) -> Option<AgentContent> {
-    let state = element.children().find(|child| child.has_ns(ns::CHATSTATES))?;
-    match state.name() {
+    state(element.children().find(|child| child.has_ns(ns::CHATSTATES))?.name())
+}
+
+/// What a chat state comes to (XEP-0085).
+pub(super) fn state(name: &str) -> Option<AgentContent> {
+    match name {
         "composing" => Some(AgentContent::Typing { on: true }),
         "active" | "paused" | "inactive" | "gone" => Some(AgentContent::Typing { on: false }),
         _ => None,
     }
 }
 
-fn is_encrypted_file(body: &str) -> bool {
+pub(super) fn is_encrypted_file(body: &str) -> bool {
     let body = body.trim_start();
     body.starts_with("aesgcm:") || body.starts_with("?OTR")
 }

@@ -2,3 +2,4 @@
 
 pub mod frame;
 pub mod input;
+pub mod plain;

@@ -360,7 +360,7 @@ async fn history_is_paged() {
 
 #[tokio::test(start_paused = true)]
 async fn bad_frames_are_answered_and_the_tenth_closes() {
-    let deep = format!(r#"{{"type":"ping","x":{}{}}}"#, "[".repeat(30_000), "]".repeat(30_000));
+    let deep = format!(r#"{{"type":"ping","n":{}{}}}"#, "[".repeat(30_000), "]".repeat(30_000));
     let table = [
         (r#"{"type":"hello"}"#, None),
         (r#"{"type":"message","id":"m1","text":"a\ud83d"}"#, Some("m1")),

@@ -192,6 +192,22 @@ fn effects_are_written_as_the_table_says() {
     assert!(wrong.is_empty() && written.len() == expected.len(), "{wrong:#?}");
 }
 
+/// What is written as text is what the typed elements say.
+fn is_the_same(effect: &ToAgent) {
+    let element = message(&domain(), effect, NOW);
+    let Some(text) = text(&domain(), effect, NOW) else { return assert_eq!(element, None) };
+    let known = Some(ns::DEFAULT_NS.to_owned());
+    let read = Element::from_reader_with_prefixes(text.as_bytes(), known);
+    // Written and read as well: then an empty text is none.
+    let built = String::from(&element.expect("a stanza")).parse::<Element>();
+    assert_eq!(String::from(&read.expect("XML")), String::from(&built.expect("XML")), "{text}");
+}
+
+#[test]
+fn effects_are_written_as_text_the_same() {
+    effects().iter().for_each(|(_, effect)| is_the_same(effect));
+}
+
 #[test]
 fn lines_of_one_line_fit_a_terminal() {
     for (name, effect) in effects() {
@@ -208,6 +224,7 @@ fn an_address_that_cannot_be_is_no_stanza() {
     let mut effect = said(Author::Customer, "Hello");
     effect.agent = AgentJid::normalised("a b@example.org");
     assert_eq!(message(&domain(), &effect, NOW), None);
+    assert_eq!(text(&domain(), &effect, NOW), None);
 }
 
 proptest! {
@@ -233,6 +250,7 @@ proptest! {
             5 => refused(AgentRefusal::UnknownCommand { word: words.as_str().into() }),
             _ => to_phone(ToAgentContent::Received { stanza: words.as_str().into() }),
         };
+        is_the_same(&effect);
         let element = message(&domain(), &effect, NOW).expect("a stanza");
         let xml = String::from(&element);
         let read = xml.parse::<Element>();
@@ -249,7 +267,9 @@ proptest! {
     fn no_stanza_is_too_long(c in any::<char>(), author in any::<bool>()) {
         let text = c.to_string().repeat(8_000);
         let author = if author { Author::Customer } else { bob() };
-        let element = message(&domain(), &said(author, &text), NOW).expect("a stanza");
+        let effect = said(author, &text);
+        let element = message(&domain(), &effect, NOW).expect("a stanza");
         prop_assert!(String::from(&element).len() < 128 * 1024);
+        prop_assert!(super::text(&domain(), &effect, NOW).expect("a stanza").len() < 128 * 1024);
     }
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::bridge::xmpp_to_custom::plain;
 use crate::chat::ids::TenantKey;
 
 const TABLE: &str = include_str!("../../../../tests/tables/agent_stanzas.txt");
@@ -21,6 +22,13 @@ fn decoded(element: Element) -> Decoded {
     let domain = LinkDomain::new("chat.example.org").unwrap();
     let fresh = || ConversationId(Uuid::from_u128(1));
     decode(element, Context { domain: &domain, book: &book(), fresh: &fresh })
+}
+
+/// What is read of a stanza without a tree, where it is.
+fn plain(xml: &str) -> Option<Decoded> {
+    let domain = LinkDomain::new("chat.example.org").unwrap();
+    let fresh = || ConversationId(Uuid::from_u128(1));
+    plain::read(xml, Context { domain: &domain, book: &book(), fresh: &fresh })
 }
 
 /// Reads a cell of the table.
@@ -99,18 +107,24 @@ fn meaning(decoded: &Decoded) -> String {
 fn stanzas_mean_what_the_table_says() {
     let lines = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut wrong = Vec::new();
+    let mut plainly = 0;
     for line in lines {
         let cells = line.split(" | ").map(cell).collect::<Vec<_>>();
         let [name, xml, expected] = cells.as_slice() else { panic!("three cells: {line}") };
         let end = xml.find([' ', '>']).expect("a tag");
         let xml = format!("{} xmlns='{}'{}", &xml[..end], ns::DEFAULT_NS, &xml[end..]);
         let element = xml.parse::<Element>().unwrap_or_else(|error| panic!("{name}: {error}"));
+        if let Some(plain) = plain(&xml) {
+            assert_eq!(plain, decoded(element.clone()), "{name}");
+            plainly += 1;
+        }
         let meant = meaning(&decoded(element));
         if meant != *expected {
             wrong.push(format!("{name}\n  expected {expected}\n       was {meant}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(plainly > 25, "only {plainly} of them are read without a tree");
 }
 
 /// Elements of any shape, with names and namespaces that mean something among them.
@@ -184,6 +198,9 @@ fn built((name, ns, text, [from, to, type_, id]): (&str, &str, String, Attrs)) -
 proptest! {
     #[test]
     fn nothing_panics_and_replies_can_be_sent(element in element()) {
+        if let Some(plain) = plain(&String::from(&element)) {
+            prop_assert_eq!(plain, decoded(element.clone()));
+        }
         let decoded = decoded(element);
         if let Decoded::Reply(reply) = &decoded {
             let xml = String::from(reply);

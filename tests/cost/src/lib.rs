@@ -1,0 +1,13 @@
+//! The core, the frames and the converters as `src/` has them, and nothing else of the gateway:
+//! without database and network they are built, optimised, in seconds, and what they cost can be
+//! counted to the instruction.
+
+#[path = "../../../src/bridge/mod.rs"]
+pub mod bridge;
+#[cfg(feature = "chaos")]
+#[path = "../../../src/chaos.rs"]
+pub mod chaos;
+#[path = "../../../src/chat/mod.rs"]
+pub mod chat;
+#[path = "../../../src/wire/mod.rs"]
+pub mod wire;

@@ -1,0 +1,111 @@
+//! What the hot paths cost, in instructions and allocations, against what they cost before. See
+//! `tests/cost.sh` for how it is started.
+//!
+//! | module | what it answers for |
+//! |---|---|
+//! | [`paths`] | what is done, round after round |
+//! | [`gauge`] | what a round costs, as callgrind counts it |
+//! | [`ledger`] | what it cost before, and whether that still holds |
+
+mod gauge;
+mod ledger;
+mod paths;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context as _, anyhow};
+
+use gauge::Cost;
+use ledger::Ledger;
+
+/// What the paths cost before.
+const LEDGER: &str = "tests/cost/counts.txt";
+/// What callgrind wrote.
+const PROFILES: &str = "target/cost/callgrind";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        [] => hold(),
+        ["--accept"] => accept(),
+        // What callgrind runs.
+        ["go", name, times] => go(name, times).map(|()| true),
+        _ => Err(anyhow!("tests/cost.sh takes nothing, or --accept")),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say(&format!("cost: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures every path and says whether each costs what it cost.
+fn hold() -> anyhow::Result<bool> {
+    let before = Ledger::parse(&std::fs::read_to_string(LEDGER).context(LEDGER)?)?;
+    let now = measured()?;
+    let verdict = ledger::compare(&before, &now);
+    say(&verdict.table);
+    if !verdict.holds {
+        say(&verdict.advice(PROFILES));
+    }
+    Ok(verdict.holds)
+}
+
+/// Measures every path and writes down what it costs.
+fn accept() -> anyhow::Result<bool> {
+    let now = measured()?;
+    // The first time there is nothing to compare with.
+    let before = std::fs::read_to_string(LEDGER).ok().and_then(|text| Ledger::parse(&text).ok());
+    say(&ledger::compare(&before.unwrap_or_default(), &now).table);
+    std::fs::write(LEDGER, now.to_string()).context(LEDGER)?;
+    say(&format!("written to {LEDGER}"));
+    Ok(true)
+}
+
+/// Every path, two at a time.
+fn measured() -> anyhow::Result<Ledger> {
+    std::fs::create_dir_all(PROFILES).context(PROFILES)?;
+    let left = Mutex::new(paths::PATHS.iter());
+    let costs = Mutex::new(BTreeMap::<String, anyhow::Result<Cost>>::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+                while let Some(path) = next() {
+                    let cost = gauge::measure(path.name, Path::new(PROFILES));
+                    let mut costs = costs.lock().unwrap_or_else(PoisonError::into_inner);
+                    costs.insert(path.name.to_owned(), cost);
+                }
+            });
+        }
+    });
+    let costs = costs.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let costs = costs.into_iter().map(|(name, cost)| cost.map(|cost| (name, cost)));
+    Ok(Ledger { made_with: gauge::made_with()?, costs: costs.collect::<anyhow::Result<_>>()? })
+}
+
+/// Goes a path so many times.
+fn go(name: &str, times: &str) -> anyhow::Result<()> {
+    let path = paths::PATHS.iter().find(|path| path.name == name).context("no such path")?;
+    let mut rounds = (path.prepare)()?;
+    anyhow::ensure!(
+        gauge::go(&mut rounds, times.parse()?),
+        "{name}: a round did not do what it is for"
+    );
+    // What is torn down here is torn down once, and is no part of any round.
+    std::mem::forget(rounds);
+    Ok(())
+}
+
+/// Tells the person at the terminal.
+fn say(words: &str) {
+    let _ = writeln!(std::io::stdout(), "{words}");
+}

@@ -1,0 +1,242 @@
+//! The desk at work: what comes, the store's word that its row stands, and what follows.
+//!
+//! Time goes on by a little with every event, so that nobody is idle and nothing is late.
+
+use std::sync::Arc;
+
+use couplet_cost::chat::desk::{Desk, DeskLimits};
+use couplet_cost::chat::effect::{CustomerNotice, Effect, ToAgentContent};
+use couplet_cost::chat::event::{
+    AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand, CustomerConnection,
+    Event, Loaded, Peer, SocketAddress,
+};
+use couplet_cost::chat::ids::{CommandId, NodeId, Pos, QueueKey, Timestamp};
+use couplet_cost::chat::model::{
+    AgentSettings, Author, Customer, QueueSettings, Role, RowKind, Snapshot, Strategy,
+    TenantSettings,
+};
+
+use super::{
+    ROUNDS, Rounds, WORDS, alice, client_id, conversation, customer, each, localpart, numbered,
+    session, tenant, uuid,
+};
+
+/// Conversations that rounds take turns in.
+const OPEN: u64 = 50;
+/// Conversations that are open in a crowd.
+const CROWD: u64 = 5_000;
+
+/// A desk, a clock, and a store that takes everything at once.
+struct Play {
+    desk: Desk,
+    now: Timestamp,
+    effects: Vec<Effect>,
+}
+
+/// What followed an event.
+#[derive(Default)]
+struct Followed {
+    rows: u32,
+    entries: u32,
+    ticks: u32,
+    stanzas: u32,
+    /// The customer's words among the rows: where they stand.
+    said: Vec<Pos>,
+}
+
+impl Play {
+    /// A desk with one agent and so many conversations that he holds.
+    fn new(conversations: u64) -> anyhow::Result<Self> {
+        let queue = QueueKey::default_queue();
+        let agent = AgentSettings {
+            jid: alice(),
+            name: "Alice".into(),
+            capacity: u32::MAX,
+            role: Role::Agent,
+            queues: vec![queue.clone()],
+        };
+        let (name, strategy) = ("Acme".into(), Strategy::LeastLoaded);
+        let queue = QueueSettings { key: queue, name, strategy, offer_ms: 30_000 };
+        let settings = TenantSettings {
+            key: tenant()?,
+            name: "Acme".into(),
+            idle_close_ms: i64::from(u32::MAX),
+            queues: vec![queue],
+            agents: vec![agent],
+        };
+        let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
+        let now = Timestamp(1_770_000_000_000);
+        let desk = Desk::restore(DeskLimits { waiting: usize::MAX }, now, snapshot);
+        let mut play = Self { desk, now, effects: Vec::new() };
+        play.take(Event::LinkUp);
+        let (resource, availability) = (client(), Availability::Free);
+        play.take(Event::Presence { agent: alice(), resource, availability });
+        for number in 1..=conversations {
+            play.take(comes(number)?);
+            let session = session(number);
+            play.take(Event::Loaded(Loaded::Session { session, commands: Vec::new() }));
+            let said = play.take(says(number, 0)?).said;
+            play.take(answers(number, 0));
+            for pos in said {
+                play.take(received(number, pos));
+            }
+        }
+        Ok(play)
+    }
+
+    /// Gives the desk an event, and its rows to the store, until nothing follows any more.
+    fn take(&mut self, event: Event) -> Followed {
+        let mut followed = Followed::default();
+        self.now = self.now.plus(20);
+        self.desk.handle(self.now, event, &mut self.effects);
+        while followed.count(self.effects.drain(..)) {
+            let upto = self.desk.head();
+            self.desk.handle(self.now, Event::Stored { upto }, &mut self.effects);
+        }
+        followed
+    }
+}
+
+impl Followed {
+    /// Counts what left; says whether there are rows to be stored.
+    fn count(&mut self, effects: impl Iterator<Item = Effect>) -> bool {
+        let before = self.rows;
+        for effect in effects {
+            match effect {
+                Effect::Append(append) => {
+                    self.rows += 1;
+                    let row = &append.row;
+                    if let (Author::Customer, RowKind::Message { .. }) = (&row.author, &row.kind) {
+                        self.said.push(row.pos);
+                    }
+                }
+                Effect::Notify { notice: CustomerNotice::Entry(_), .. } => self.entries += 1,
+                Effect::Notify { notice: CustomerNotice::Receipt { .. }, .. } => self.ticks += 1,
+                Effect::Send(stanza) => {
+                    self.stanzas += match stanza.content {
+                        ToAgentContent::Row { .. } | ToAgentContent::Received { .. } => 1,
+                        _ => 0,
+                    };
+                }
+                _ => {}
+            }
+        }
+        self.rows > before
+    }
+}
+
+fn client() -> Arc<str> {
+    "gajim.X3K9QZ7P".into()
+}
+
+fn node() -> NodeId {
+    NodeId(uuid(4, 1))
+}
+
+fn person(number: u64) -> anyhow::Result<Customer> {
+    Ok(Customer {
+        id: customer(number),
+        tenant: tenant()?,
+        localpart: localpart(number),
+        name: Some("Ann Lee".into()),
+        conversations: 0,
+    })
+}
+
+fn comes(number: u64) -> anyhow::Result<Event> {
+    Ok(Event::Connected(CustomerConnection {
+        customer: person(number)?,
+        node: node(),
+        online: true,
+        opened: true,
+        page: Some("https://www.acme.example/notebooks".into()),
+    }))
+}
+
+/// The customer says something, for the so-manieth time.
+fn says(number: u64, time: u64) -> anyhow::Result<Event> {
+    Ok(Event::Customer(Box::new(CustomerCommand {
+        customer: person(number)?,
+        session: session(number),
+        socket: SocketAddress { node: node(), socket: number },
+        action: CustomerAction::Message {
+            id: CommandId::new(&client_id(time))?,
+            fresh: conversation(number),
+            text: WORDS.into(),
+            reply_to: None,
+        },
+    })))
+}
+
+/// The agent says something to him.
+fn answers(number: u64, time: u64) -> Event {
+    let (text, wants_receipt) = (WORDS.into(), true);
+    from_agent(number, time, AgentContent::Text { text, wants_receipt, fresh: conversation(0) })
+}
+
+/// The agent's client has what the customer said.
+fn received(number: u64, pos: Pos) -> Event {
+    from_agent(number, pos.0, AgentContent::Received { pos })
+}
+
+fn from_agent(number: u64, time: u64, content: AgentContent) -> Event {
+    Event::Agent(Box::new(AgentInput {
+        agent: alice(),
+        resource: client(),
+        to: Peer::Customer(localpart(number)),
+        stanza: Some(client_id(time).into()),
+        content,
+    }))
+}
+
+/// Whose turn it is.
+fn turn(round: u64) -> u64 {
+    1 + round % OPEN
+}
+
+/// A customer's words: a row, the ack, the stanza.
+pub(super) fn customer_message() -> anyhow::Result<Rounds> {
+    customer_message_among(OPEN)
+}
+
+/// The same where many conversations are open: it costs as much.
+pub(super) fn customer_message_in_a_crowd() -> anyhow::Result<Rounds> {
+    customer_message_among(CROWD)
+}
+
+fn customer_message_among(conversations: u64) -> anyhow::Result<Rounds> {
+    let mut play = Play::new(conversations)?;
+    let events = numbered(|round| says(turn(round), round))?;
+    Ok(each(events, move |event| {
+        let followed = play.take(event);
+        (followed.rows, followed.entries, followed.stanzas) == (1, 1, 1)
+    }))
+}
+
+/// An agent's words: a row, the entry, the receipt.
+pub(super) fn agent_message() -> anyhow::Result<Rounds> {
+    let mut play = Play::new(OPEN)?;
+    let events = numbered(|round| Ok(answers(turn(round), round)))?;
+    Ok(each(events, move |event| {
+        let followed = play.take(event);
+        (followed.rows, followed.entries, followed.stanzas) == (1, 1, 1)
+    }))
+}
+
+/// An agent's client confirms what a customer said: the tick.
+pub(super) fn agent_receipt() -> anyhow::Result<Rounds> {
+    let mut play = Play::new(OPEN)?;
+    let mut events = Vec::with_capacity(ROUNDS);
+    for round in 1..=ROUNDS as u64 {
+        let said = play.take(says(turn(round), round)?).said;
+        events.extend(said.into_iter().map(|pos| received(turn(round), pos)));
+    }
+    Ok(each(events, move |event| play.take(event).ticks == 1))
+}
+
+/// A customer opens a socket.
+pub(super) fn customer_comes() -> anyhow::Result<Rounds> {
+    let mut play = Play::new(OPEN)?;
+    let events = numbered(|round| comes(OPEN + round))?;
+    Ok(each(events, move |event| play.take(event).rows == 0))
+}
