@@ -345,3 +345,6 @@ fn accepts(to_agent: &ToAgent) -> Option<Pos> {
         _ => stanza::cursor(to_agent),
     }
 }
+
+#[cfg(test)]
+mod tests;
