@@ -110,7 +110,9 @@ impl AsyncBufRead for Sieved {
     }
 
     fn consume(self: Pin<&mut Self>, amount: usize) {
-        self.get_mut().clean.read += amount;
+        let clean = &mut self.get_mut().clean;
+        clean.read += amount;
+        clean.ends.retain(|&end| end > clean.read);
     }
 }
 
@@ -261,19 +263,21 @@ impl Sieve {
         }
     }
 
-    /// Text, and the tag behind it where that is whole; gives back what comes after.
-    fn text<'a>(&mut self, bytes: &'a [u8], clean: &mut Clean) -> &'a [u8] {
-        let (text, tags) = bytes.split_at(memchr(b'<', bytes).unwrap_or(bytes.len()));
-        self.keep(text, clean);
-        let Some((tag, after)) = whole(tags) else {
-            if !tags.is_empty() {
-                self.at = At::Tag(Tag::default());
-            }
-            return tags;
-        };
-        let last = tag.iter().nth_back(1).copied().unwrap_or_default();
-        self.end(tag, last, false, clean);
-        after
+    /// Text, and tags as far as they are whole; gives back what comes after.
+    fn text<'a>(&mut self, mut bytes: &'a [u8], clean: &mut Clean) -> &'a [u8] {
+        loop {
+            let (text, tags) = bytes.split_at(memchr(b'<', bytes).unwrap_or(bytes.len()));
+            self.keep(text, clean);
+            let Some((tag, after)) = whole(tags) else {
+                if !tags.is_empty() {
+                    self.at = At::Tag(Tag::default());
+                }
+                return tags;
+            };
+            let last = tag.iter().nth_back(1).copied().unwrap_or_default();
+            self.end(tag, last, false, clean);
+            bytes = after;
+        }
     }
 
     fn tag<'a>(&mut self, mut tag: Tag, bytes: &'a [u8], clean: &mut Clean) -> &'a [u8] {
