@@ -154,7 +154,7 @@ impl Outbox {
 
     /// Takes a stanza, and the row whose acceptance it means.
     pub(super) fn push(&mut self, text: Text, kind: Kind, cursor: Option<Pos>) {
-        if kind == Kind::Passing && self.waiting.len() >= ANSWERS {
+        if !self.takes(kind) {
             return;
         }
         let suspect = match kind {
@@ -172,8 +172,15 @@ impl Outbox {
         self.waiting.push_back(Waiting::Stanza(Item { text, kind, cursor, suspect }));
     }
 
+    fn takes(&self, kind: Kind) -> bool {
+        kind != Kind::Passing || self.waiting.len() < ANSWERS
+    }
+
     /// Takes a stanza that was built of elements.
     pub(super) fn push_built(&mut self, element: &Element, kind: Kind) {
+        if !self.takes(kind) {
+            return;
+        }
         let mut text = Vec::new();
         let written = element.write_to(&mut text).map_err(|error| error.to_string());
         let written =
