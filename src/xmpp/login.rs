@@ -16,7 +16,7 @@ use xmpp_parsers::component::Handshake;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
-use super::sieve::Sieved;
+use super::sieved::Sieved;
 use super::stream::{Stream, condition, describe};
 
 /// How long a server may take to let us in.

@@ -15,6 +15,7 @@ mod outbox;
 mod retry;
 mod roster;
 mod sieve;
+mod sieved;
 mod state;
 mod stream;
 mod supervisor;

@@ -1,4 +1,4 @@
-//! What lies between the socket and whoever reads stanzas.
+//! What lies between the bytes that come in and whoever reads stanzas.
 //!
 //! Anyone on the server can address the component, and two things that servers pass on would end
 //! the stream for all: a name or an attribute longer than the parser takes (8 KiB), and elements
@@ -9,13 +9,7 @@
 //! into reads; what it drops is whole elements, so the rest stays well-formed; what is kept of a
 //! stanza that is not whole yet is bounded.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
 use memchr::{memchr, memchr_iter};
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// The longest name or attribute value, in bytes as they come.
 const TOKEN_BYTES: usize = 4 * 1024;
@@ -29,140 +23,12 @@ const DEPTH: usize = 64;
 /// The longest stanza, in bytes as they come. Servers take 256 KiB, and write up to six bytes for one.
 const STANZA_BYTES: usize = 2 * 1024 * 1024;
 
-/// How much is read at once.
-const READ_BYTES: usize = 64 * 1024;
-
 /// What begins text in which nothing is a tag.
 const CDATA: &[u8] = b"<![CDATA[";
 
-/// A TCP stream that acknowledges quickly and lets through only what the parser can take.
-///
-/// It can be read as bytes, or as stanzas, which must then be forgotten.
-#[derive(Debug)]
-pub(super) struct Sieved {
-    tcp: TcpStream,
-    raw: Box<[u8]>,
-    sieve: Sieve,
-    clean: Clean,
-}
-
-impl Sieved {
-    /// Wraps a connection; what we write leaves at once.
-    pub(super) fn new(tcp: TcpStream) -> io::Result<Self> {
-        tcp.set_nodelay(true)?;
-        let raw = vec![0; READ_BYTES].into_boxed_slice();
-        Ok(Self { tcp, raw, sieve: Sieve::default(), clean: Clean::default() })
-    }
-
-    /// Reads once, and says how many bytes came: none where the other side has ended.
-    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(&mut self.raw);
-        ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buffer))?;
-        let bytes = buffer.filled();
-        self.sieve.pass(bytes, &mut self.clean);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    /// Whether the stream has been ended in order.
-    pub(super) fn is_over(&self) -> bool {
-        self.sieve.over
-    }
-
-    /// How many stanzas have come, those that were dropped counted.
-    pub(super) fn count(&self) -> usize {
-        self.clean.ends.len()
-    }
-
-    /// The stanzas that are whole.
-    pub(super) fn stanzas(&self) -> impl Iterator<Item = &[u8]> {
-        self.clean.stanzas()
-    }
-
-    /// Forgets them.
-    pub(super) fn forget(&mut self) {
-        self.clean.forget();
-    }
-
-    /// Prosody leaves Nagle's algorithm on: an acknowledgement that waits holds its next stanza back
-    /// for 40 ms. Linux takes the wish for what has been read only; what we write acknowledges too.
-    /// Where it fails, the stream is just slower.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(super) fn acknowledge(&self) {
-        let _ = socket2::SockRef::from(&self.tcp).set_tcp_quickack(true);
-    }
-
-    /// Elsewhere nothing is to be done.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(super) fn acknowledge(&self) {}
-}
-
-impl AsyncBufRead for Sieved {
-    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
-        let this = self.get_mut();
-        while this.clean.unread().is_empty() {
-            this.clean.clear();
-            if ready!(this.poll_more(cx))? == 0 {
-                break;
-            }
-            this.acknowledge();
-        }
-        Poll::Ready(Ok(this.clean.unread()))
-    }
-
-    fn consume(self: Pin<&mut Self>, amount: usize) {
-        let clean = &mut self.get_mut().clean;
-        clean.read += amount;
-        clean.ends.retain(|&end| end > clean.read);
-    }
-}
-
-impl AsyncRead for Sieved {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let ready = ready!(self.as_mut().poll_fill_buf(cx))?;
-        let taken = ready.len().min(buffer.remaining());
-        buffer.put_slice(ready.get(..taken).unwrap_or_default());
-        self.consume(taken);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Sieved {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().tcp).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().tcp).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tcp).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
-    }
-}
-
 /// What was let through and is not forgotten.
 #[derive(Debug, Default)]
-struct Clean {
+pub(super) struct Clean {
     bytes: Vec<u8>,
     /// What was read as bytes.
     read: usize,
@@ -171,11 +37,24 @@ struct Clean {
 }
 
 impl Clean {
-    fn unread(&self) -> &[u8] {
+    /// As bytes: what is not consumed.
+    pub(super) fn unread(&self) -> &[u8] {
         self.bytes.get(self.read..).unwrap_or_default()
     }
 
-    fn stanzas(&self) -> impl Iterator<Item = &[u8]> {
+    /// Consumes so many of them.
+    pub(super) fn consume(&mut self, amount: usize) {
+        self.read += amount;
+        self.ends.retain(|&end| end > self.read);
+    }
+
+    /// How many stanzas there are, those that were dropped counted.
+    pub(super) fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The stanzas that are whole.
+    pub(super) fn stanzas(&self) -> impl Iterator<Item = &[u8]> {
         let mut from = self.read;
         self.ends.iter().filter_map(move |&end| {
             let stanza = self.bytes.get(from..end)?.trim_ascii_start();
@@ -189,14 +68,16 @@ impl Clean {
         self.ends.last().copied().unwrap_or_default().max(self.read)
     }
 
-    fn forget(&mut self) {
+    /// Forgets them.
+    pub(super) fn forget(&mut self) {
         let rest = self.rest();
         self.bytes.drain(..rest);
         self.read = 0;
         self.ends.clear();
     }
 
-    fn clear(&mut self) {
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.read = 0;
         self.ends.clear();
@@ -205,7 +86,7 @@ impl Clean {
 
 /// Where in the XML the bytes are.
 #[derive(Debug, Default)]
-struct Sieve {
+pub(super) struct Sieve {
     at: At,
     /// How many elements are open.
     depth: usize,
@@ -239,7 +120,7 @@ struct Tag {
 
 impl Sieve {
     /// Passes bytes on, but for the elements to be dropped.
-    fn pass(&mut self, bytes: &[u8], clean: &mut Clean) {
+    pub(super) fn pass(&mut self, bytes: &[u8], clean: &mut Clean) {
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = match std::mem::take(&mut self.at) {
@@ -255,6 +136,11 @@ impl Sieve {
                 self.dropping = Some(2);
             }
         }
+    }
+
+    /// Whether the stream has been ended in order.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
     }
 
     fn keep(&self, bytes: &[u8], clean: &mut Clean) {

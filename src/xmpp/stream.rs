@@ -16,7 +16,7 @@ use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
 use super::outbox::Out;
-use super::sieve::Sieved;
+use super::sieved::Sieved;
 
 /// How many stanzas are taken in at once, about.
 const READ: usize = 256;
@@ -79,7 +79,7 @@ impl Stream {
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
         let mut read = false;
-        while self.lost.is_none() && self.io.count() < READ {
+        while self.lost.is_none() && self.io.clean().count() < READ {
             match self.io.poll_more(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => self.lost = Some(Lost::new("the connection was closed")),
@@ -98,7 +98,7 @@ impl Stream {
             }
         }
         match &self.lost {
-            _ if self.io.count() > 0 => Poll::Ready(Ok(())),
+            _ if self.io.clean().count() > 0 => Poll::Ready(Ok(())),
             Some(lost) => Poll::Ready(Err(lost.clone())),
             None => Poll::Pending,
         }
@@ -109,8 +109,8 @@ impl Stream {
         &mut self,
         heard: impl FnMut(&[u8]) -> Result<(), Lost>,
     ) -> Result<(), Lost> {
-        let taken = self.io.stanzas().try_for_each(heard);
-        self.io.forget();
+        let taken = self.io.clean().stanzas().try_for_each(heard);
+        self.io.clean_mut().forget();
         taken
     }
 
