@@ -17,7 +17,7 @@ async fn standing(with_handshake: &str) -> (Stream, TcpStream) {
     let secret = SecretString::from("secret".to_owned());
     let accepting = async {
         let (mut server, _) = listener.accept().await.unwrap();
-        until(&mut server, "version='1.0'>").await;
+        until(&mut server, "<stream:stream").await;
         server.write_all(HEADER.as_bytes()).await.unwrap();
         until(&mut server, "</handshake>").await;
         server.write_all(format!("<handshake/>{with_handshake}").as_bytes()).await.unwrap();
@@ -27,10 +27,10 @@ async fn standing(with_handshake: &str) -> (Stream, TcpStream) {
     (stream.unwrap(), server)
 }
 
-/// Reads up to these words.
+/// Reads up to the end of a tag, once these words have come.
 async fn until(server: &mut TcpStream, words: &str) -> String {
     let mut read = String::new();
-    while !read.ends_with(words) {
+    while !(read.ends_with('>') && read.contains(words)) {
         let byte = server.read_u8().await.unwrap();
         read.push(char::from(byte));
     }
