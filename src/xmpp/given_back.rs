@@ -3,12 +3,11 @@
 //! Invariant: words are never dropped in silence as long as a stream stands; their speaker gets them
 //! back as an error, and says them again. What is not words (typing) may fall.
 
-use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use xmpp_parsers::minidom::Element;
 
+use super::outbox::{Kind, Out, Text};
 use super::state::State;
 use crate::bridge::custom_to_xmpp::stanza;
 use crate::chat::effect::{AgentRefusal, ToAgent, ToAgentContent};
@@ -46,25 +45,30 @@ impl Pace {
 impl State {
     /// An agent's words, unless they come too fast or while the stream is being closed: then they
     /// are given back.
-    pub(super) fn said(&mut self, input: Box<AgentInput>, out: &mut Vec<Element>) {
+    pub(super) fn said(&mut self, input: Box<AgentInput>) {
         if !self.pace.allows(&input) || (is_spoken(&input) && self.closing.is_some()) {
-            out.extend(self.refusal(&input));
+            if let Some(refusal) = self.refusal(&input) {
+                self.outbox.push(refusal, Kind::Passing, None);
+            }
         } else {
             self.unread.push_back(FromLink::Event(Event::Agent(input)));
         }
     }
 
     /// The error that gives an agent his words back: `resource-constraint`, to be said again.
-    fn refusal(&self, input: &AgentInput) -> Option<Element> {
+    fn refusal(&self, input: &AgentInput) -> Option<Text> {
         if !is_spoken(input) {
             return None;
         }
-        let refused = ToAgent::refused(input, AgentRefusal::Overloaded);
-        stanza::message(&self.settings.domain, &refused, self.world.now())
+        self.written(&ToAgent::refused(input, AgentRefusal::Overloaded))
+    }
+
+    fn written(&self, to_agent: &ToAgent) -> Option<Text> {
+        stanza::text(&self.settings.domain, to_agent, self.world.now()).map(Text::from)
     }
 
     /// Gives agents back what the runtime has not taken; the rest of it is worth nothing any more.
-    pub(super) fn give_back(&mut self, out: &mut VecDeque<Element>) {
+    pub(super) fn give_back(&mut self, out: &mut Out) {
         for said in std::mem::take(&mut self.unread) {
             if let FromLink::Event(Event::Agent(input)) = said {
                 out.extend(self.refusal(&input));
@@ -73,11 +77,11 @@ impl State {
     }
 
     /// What the runtime said when no time was left: only what gives agents their words back counts.
-    pub(super) fn told_too_late(&self, told: &ToLink, out: &mut VecDeque<Element>) {
+    pub(super) fn told_too_late(&self, told: &ToLink, out: &mut Out) {
         if let ToLink::Send(to_agent) = told
             && matches!(to_agent.content, ToAgentContent::Refused { .. })
         {
-            out.extend(stanza::message(&self.settings.domain, to_agent, self.world.now()));
+            out.extend(self.written(to_agent));
         }
     }
 }

@@ -10,17 +10,19 @@
 
 mod answers;
 mod given_back;
+mod login;
 mod outbox;
 mod retry;
 mod roster;
 mod sieve;
+mod sieved;
 mod state;
 mod stream;
 mod supervisor;
 
 use secrecy::SecretString;
 
-pub use self::stream::LoginError as ProbeError;
+pub use self::login::LoginError as ProbeError;
 pub use self::supervisor::{LinkSettings, spawn};
 use crate::chat::ids::LinkDomain;
 
@@ -34,7 +36,7 @@ pub async fn probe(
     server: &str,
     secret: &SecretString,
 ) -> Result<(), ProbeError> {
-    let stream = stream::login(domain.as_str(), server, secret).await?;
+    let stream = login::login(domain.as_str(), server, secret).await?;
     stream.close(std::time::Duration::from_secs(1)).await;
     Ok(())
 }

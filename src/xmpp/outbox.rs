@@ -2,21 +2,21 @@
 //!
 //! A component stream has no acknowledgements. A *barrier* is a ping of our domain to itself: it
 //! comes back on the same stream once the server has taken everything before it. That is
-//! acceptance, not delivery.
+//! acceptance, not delivery. It is two more stanzas to all of us, so one follows many: [`BATCH`], or
+//! all that were handed over within [`GATHERED`]; at once where anything waits for its return.
 //!
 //! Invariants: [`Outbox::returned`] and [`Outbox::fill`] report a row as accepted only when
 //! everything written up to it has been; of what a lost stream may have swallowed, lines of the
 //! desk are written again, in their order, and rows are left to the desk, which says them again;
-//! at most [`IN_FLIGHT`] stanzas and two barriers are on their way.
+//! at most [`IN_FLIGHT`] stanzas and two barriers are on their way, and whatever is on its way is
+//! followed by a barrier soon.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use xmpp_parsers::iq::Iq;
-use xmpp_parsers::jid::Jid;
-use xmpp_parsers::minidom::{Element, Node};
-use xmpp_parsers::ping::Ping;
+use xmpp_parsers::minidom::Element;
 
 use crate::bridge::clean;
 use crate::chat::ids::{Epoch, LinkDomain, Pos};
@@ -26,6 +26,12 @@ const IN_FLIGHT: usize = 512;
 
 /// After how many stanzas a barrier goes out although more are waiting.
 const BATCH: usize = 64;
+
+/// How long a barrier waits for more stanzas that it can cover.
+const GATHERED: Duration = Duration::from_millis(8);
+
+/// Where so much is on its way, room for more may soon depend on a barrier: it waits for nothing.
+const PRESSING: usize = IN_FLIGHT / 2;
 
 /// How many barriers may be on their way.
 const BARRIERS: usize = 2;
@@ -39,7 +45,7 @@ const WAITING: usize = 512;
 /// Answers to queries are dropped where so much waits: who asks in floods gets fewer of them.
 const ANSWERS: usize = 4 * WAITING;
 
-/// No stanza is longer, as its text and attributes count; servers take 256 KiB.
+/// No stanza is longer; servers take 256 KiB.
 const STANZA_BYTES: usize = 128 * 1024;
 
 /// How many rows are remembered for having ended streams.
@@ -56,10 +62,16 @@ pub(super) enum Kind {
     Passing,
 }
 
+/// A stanza as it is written. Whoever keeps it shares it.
+pub(super) type Text = Arc<str>;
+
+/// What is handed to the stream, in order.
+pub(super) type Out = VecDeque<Text>;
+
 /// A stanza to be written.
 #[derive(Debug)]
 struct Item {
-    element: Element,
+    text: Text,
     kind: Kind,
     /// The row whose acceptance it means.
     cursor: Option<Pos>,
@@ -95,15 +107,16 @@ pub(super) enum Returned {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    /// Our domain, and the address on it that barriers are sent to: a full JID, since ejabberd from
-    /// 24 on keeps queries to a privileged component's bare domain for itself.
-    own: Option<(Jid, Jid)>,
+    /// Our domain.
+    own: Arc<str>,
     epoch: Epoch,
     waiting: VecDeque<Waiting>,
     flight: VecDeque<Item>,
     barriers: VecDeque<Barrier>,
     /// When a barrier was last written.
     asked: Option<Instant>,
+    /// When the next one is to be, where there is something for it to cover.
+    due: Option<Instant>,
     /// What a barrier made now would carry.
     mark: Pos,
     accepted: Pos,
@@ -119,15 +132,13 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn new(domain: &LinkDomain) -> Self {
-        let barrier = format!("{domain}/barrier");
-        let own = Jid::new(domain.as_str()).ok().zip(Jid::new(&barrier).ok());
-        Self { own, ..Self::default() }
+        Self { own: domain.as_str().into(), ..Self::default() }
     }
 
     /// Begins a term. What waited under another one is no longer ours to say.
     pub(super) fn open(&mut self, epoch: Epoch) {
         if epoch != self.epoch {
-            *self = Self { own: self.own.take(), epoch, ..Self::default() };
+            *self = Self { own: self.own.clone(), epoch, ..Self::default() };
         }
     }
 
@@ -147,8 +158,8 @@ impl Outbox {
     }
 
     /// Takes a stanza, and the row whose acceptance it means.
-    pub(super) fn push(&mut self, element: Element, kind: Kind, cursor: Option<Pos>) {
-        if kind == Kind::Passing && self.waiting.len() >= ANSWERS {
+    pub(super) fn push(&mut self, text: Text, kind: Kind, cursor: Option<Pos>) {
+        if !self.takes(kind) {
             return;
         }
         let suspect = match kind {
@@ -156,14 +167,33 @@ impl Outbox {
             Kind::Row(pos) => self.suspects.contains(&pos),
             _ => false,
         };
-        if let Err(why) = sound(&element) {
+        if let Err(why) = sound(&text) {
             tracing::error!(?kind, why, "a stanza of ours is not fit to be sent, it is left out");
             cursor.into_iter().for_each(|pos| self.passed(pos));
             return;
         }
         #[cfg(feature = "chaos")]
         crate::chaos::point(crate::chaos::COMMIT_SEND, matches!(kind, Kind::Row(_)));
-        self.waiting.push_back(Waiting::Stanza(Item { element, kind, cursor, suspect }));
+        self.waiting.push_back(Waiting::Stanza(Item { text, kind, cursor, suspect }));
+    }
+
+    fn takes(&self, kind: Kind) -> bool {
+        kind != Kind::Passing || self.waiting.len() < ANSWERS
+    }
+
+    /// Takes a stanza that was built of elements.
+    pub(super) fn push_built(&mut self, element: &Element, kind: Kind) {
+        if !self.takes(kind) {
+            return;
+        }
+        let mut text = Vec::new();
+        let written = element.write_to(&mut text).map_err(|error| error.to_string());
+        let written =
+            written.and_then(|()| String::from_utf8(text).map_err(|error| error.to_string()));
+        match written {
+            Ok(text) => self.push(text.into(), kind, None),
+            Err(why) => tracing::error!(?kind, why, "a stanza of ours cannot be written"),
+        }
     }
 
     /// Rows up to here need nothing more.
@@ -174,9 +204,9 @@ impl Outbox {
         }
     }
 
-    /// Hands over what may be written now, barriers among it; says which rows are accepted where
-    /// nothing had to be written for them.
-    pub(super) fn fill(&mut self, out: &mut VecDeque<Element>) -> Option<Pos> {
+    /// Hands over what may be written now, barriers among it (at once where it is `urgent`); says
+    /// which rows are accepted where nothing had to be written for them.
+    pub(super) fn fill(&mut self, now: Instant, urgent: bool, out: &mut Out) -> Option<Pos> {
         while self.flight.len() < IN_FLIGHT {
             // A suspect travels alone, so that it is known whose fault the end of a stream is.
             let suspect = |item: Option<&Item>| item.is_some_and(|item| item.suspect);
@@ -190,14 +220,18 @@ impl Outbox {
             match self.waiting.pop_front() {
                 Some(Waiting::Passed(pos)) => self.move_to(pos),
                 Some(Waiting::Stanza(item)) => {
-                    out.push_back(item.element.clone());
+                    #[cfg(feature = "chaos")]
+                    crate::chaos::written(
+                        item.cursor.is_some() || matches!(item.kind, Kind::Row(_)),
+                    );
+                    out.push_back(item.text.clone());
                     if let Some(pos) = item.cursor {
                         self.move_to(pos);
                     }
                     self.flight.push_back(item);
                     self.uncovered += 1;
                     if self.uncovered >= BATCH {
-                        self.barrier(out);
+                        self.barrier(now, out);
                     }
                 }
                 None => break,
@@ -205,17 +239,29 @@ impl Outbox {
         }
         if self.flight.is_empty() && self.barriers.is_empty() {
             self.moved = false;
+            self.due = None;
             return self.accept(self.mark);
         }
         if self.moved || self.uncovered > 0 {
-            self.barrier(out);
+            let due = *self.due.get_or_insert(now + GATHERED);
+            // What comes after a suspect waits until it is known what became of it.
+            let alone = self.flight.back().is_some_and(|item| item.suspect);
+            let full = self.uncovered >= BATCH || self.flight.len() >= PRESSING;
+            if urgent || alone || full || due <= now {
+                self.barrier(now, out);
+            }
         }
         None
     }
 
+    /// When the next barrier is to be written, where one may be.
+    pub(super) fn next_barrier(&self) -> Option<Instant> {
+        self.due.filter(|_| self.barriers.len() < BARRIERS)
+    }
+
     /// Asks whether the stream lives.
-    pub(super) fn ping(&mut self, out: &mut VecDeque<Element>) {
-        self.barrier(out);
+    pub(super) fn ping(&mut self, now: Instant, out: &mut Out) {
+        self.barrier(now, out);
     }
 
     /// When the oldest barrier on its way was handed over.
@@ -260,19 +306,24 @@ impl Outbox {
 
     /// Writes the last barrier again where none has come back for a while: ejabberd gives it to any
     /// stream of our domain, also to one whose process is frozen.
-    pub(super) fn ask_again(&mut self, now: Instant, out: &mut VecDeque<Element>) {
+    pub(super) fn ask_again(&mut self, now: Instant, out: &mut Out) {
         if self.next_asking().is_some_and(|at| at <= now)
             && let Some(barrier) = self.barriers.back()
         {
-            out.extend(self.ping_of(barrier.id.clone()));
+            out.push_back(self.ping_of(&barrier.id));
             self.asked = Some(now);
         }
     }
 
-    fn ping_of(&self, id: String) -> Option<Element> {
-        let (domain, barrier) = self.own.as_ref()?;
-        let ping = Iq::from_get(id, Ping).with_from(domain.clone()).with_to(barrier.clone());
-        Some(ping.into())
+    /// A barrier. It goes to a full JID: ejabberd from 24 on keeps queries to a privileged
+    /// component's bare domain for itself.
+    fn ping_of(&self, id: &str) -> Text {
+        let own = &self.own;
+        format!(
+            "<iq from='{own}' id='{id}' to='{own}/barrier' type='get'>\
+             <ping xmlns='urn:xmpp:ping'/></iq>"
+        )
+        .into()
     }
 
     /// The stream is gone; `blamed` where the server says that we ended it.
@@ -280,6 +331,7 @@ impl Outbox {
         self.barriers.clear();
         self.uncovered = 0;
         self.moved = false;
+        self.due = None;
         self.mark = self.accepted;
         let lasts =
             |waiting: &Waiting| matches!(waiting, Waiting::Stanza(Item { kind: Kind::Line, .. }));
@@ -326,43 +378,31 @@ impl Outbox {
         })
     }
 
-    fn barrier(&mut self, out: &mut VecDeque<Element>) {
+    fn barrier(&mut self, now: Instant, out: &mut Out) {
         if self.barriers.len() >= BARRIERS {
             return;
         }
         let id = format!("b{}-{}", self.epoch.0, self.mark.0);
-        let Some(ping) = self.ping_of(id.clone()) else { return };
-        out.push_back(ping);
-        let (pos, covers, sent) = (self.mark, self.uncovered, Instant::now());
-        self.barriers.push_back(Barrier { id, pos, covers, sent });
-        self.asked = Some(sent);
+        out.push_back(self.ping_of(&id));
+        let (pos, covers) = (self.mark, self.uncovered);
+        self.barriers.push_back(Barrier { id, pos, covers, sent: now });
+        self.asked = Some(now);
         self.uncovered = 0;
         self.moved = false;
+        self.due = None;
     }
 }
 
-/// The last look before the wire: one bad character in an attribute would wedge the encoder, and
-/// one stanza too long end the stream for a whole tenant.
-fn sound(element: &Element) -> Result<(), &'static str> {
-    fn measure(element: &Element, size: &mut usize) -> Result<(), &'static str> {
-        let mut count = |text: &str| {
-            *size += text.len() + 16;
-            if text.chars().all(clean::is_xml) { Ok(()) } else { Err("a forbidden character") }
-        };
-        for (_, value) in element.attrs() {
-            count(value)?;
-        }
-        for node in element.nodes() {
-            match node {
-                Node::Text(text) => count(text)?,
-                Node::Element(_) => {}
-            }
-        }
-        element.children().try_for_each(|child| measure(child, size))
+/// The last look before the wire: a forbidden character or a stanza too long would end the stream for
+/// a whole tenant.
+fn sound(text: &str) -> Result<(), &'static str> {
+    if text.len() > STANZA_BYTES {
+        Err("too long")
+    } else if clean::is_clean(text) {
+        Ok(())
+    } else {
+        Err("a forbidden character")
     }
-    let mut size = 0;
-    measure(element, &mut size)?;
-    if size <= STANZA_BYTES { Ok(()) } else { Err("too long") }
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 //! as undeliverable; so much is remembered and no more, and what is forgotten is undeliverable too.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use xmpp_parsers::minidom::Element;
 
+use super::outbox::Text;
 use crate::chat::ids::{AgentJid, Pos};
 
 /// How many messages are remembered after they were written.
@@ -20,11 +21,12 @@ const TRIES: u32 = 4;
 /// The first pause; each further one is twice as long.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// A row, as one agent got it.
+type Key = (Pos, AgentJid);
+
 #[derive(Debug)]
 struct Sent {
-    pos: Pos,
-    agent: AgentJid,
-    element: Element,
+    text: Text,
     tries: u32,
     due: Option<Instant>,
 }
@@ -32,50 +34,64 @@ struct Sent {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
-    sent: VecDeque<Sent>,
+    sent: HashMap<Key, Sent>,
+    /// The same, the oldest first.
+    order: VecDeque<Key>,
+    /// Nothing is due before.
+    next: Option<Instant>,
 }
 
 impl Retries {
     /// Remembers a message made of a row.
-    pub(super) fn remember(&mut self, pos: Pos, agent: &AgentJid, element: &Element) {
-        if self.find(pos, agent).is_some() {
-            return;
+    pub(super) fn remember(&mut self, pos: Pos, agent: &AgentJid, text: &Text) {
+        let key = (pos, agent.clone());
+        let Entry::Vacant(place) = self.sent.entry(key.clone()) else { return };
+        place.insert(Sent { text: text.clone(), tries: 0, due: None });
+        self.order.push_back(key);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.sent.remove(&oldest);
         }
-        if self.sent.len() >= REMEMBERED {
-            self.sent.pop_front();
-        }
-        let (agent, element) = (agent.clone(), element.clone());
-        self.sent.push_back(Sent { pos, agent, element, tries: 0, due: None });
     }
 
     /// A message was given back; says whether it will be sent again.
     pub(super) fn again(&mut self, pos: Pos, agent: &AgentJid, now: Instant) -> bool {
-        let Some(sent) = self.find(pos, agent) else { return false };
+        let Some(sent) = self.sent.get_mut(&(pos, agent.clone())) else { return false };
         if sent.tries >= TRIES {
             return false;
         }
         sent.due = Some(now + PAUSE * 2_u32.pow(sent.tries));
         sent.tries += 1;
+        self.look();
         true
     }
 
     /// When the next one is due.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.sent.iter().filter_map(|sent| sent.due).min()
+        self.next
     }
 
     /// What is due now, in the order it was first written.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<(Pos, Element)> {
-        let due = self.sent.iter_mut().filter(|sent| sent.due.is_some_and(|due| due <= now));
-        due.map(|sent| {
-            sent.due = None;
-            (sent.pos, sent.element.clone())
-        })
-        .collect()
+    pub(super) fn due(&mut self, now: Instant) -> Vec<(Pos, Text)> {
+        if self.next.is_none_or(|next| next > now) {
+            return Vec::new();
+        }
+        let mut due = Vec::new();
+        for key in &self.order {
+            if let Some(sent) = self.sent.get_mut(key)
+                && sent.due.take_if(|at| *at <= now).is_some()
+            {
+                due.push((key.0, sent.text.clone()));
+            }
+        }
+        self.look();
+        due
     }
 
-    fn find(&mut self, pos: Pos, agent: &AgentJid) -> Option<&mut Sent> {
-        self.sent.iter_mut().rev().find(|sent| sent.pos == pos && sent.agent == *agent)
+    /// Looks through all of them, as is done only where a message came back.
+    fn look(&mut self) {
+        self.next = self.sent.values().filter_map(|sent| sent.due).min();
     }
 }
 
@@ -89,19 +105,41 @@ mod tests {
         let mut retries = Retries::default();
         let now = Instant::now();
         assert!(!retries.again(Pos(1), &alice, now), "never sent");
-        retries.remember(Pos(1), &alice, &Element::bare("message", "x"));
+        retries.remember(Pos(1), &alice, &"<a/>".into());
         for pause in [2, 4, 8, 16] {
             assert!(retries.again(Pos(1), &alice, now));
             let due = now + Duration::from_secs(pause);
             assert_eq!(retries.next(), Some(due));
             assert!(retries.due(due - Duration::from_millis(1)).is_empty());
-            assert_eq!(retries.due(due).len(), 1);
+            assert_eq!(retries.due(due), [(Pos(1), Text::from("<a/>"))]);
             assert_eq!(retries.next(), None);
+            retries.remember(Pos(1), &alice, &"<a/>".into());
         }
         assert!(!retries.again(Pos(1), &alice, now), "tried often enough");
-        for pos in 2..=1 + REMEMBERED as u64 {
-            retries.remember(Pos(pos), &alice, &Element::bare("message", "x"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_are_forgotten_and_the_rest_stay_in_order() {
+        let [alice, bob] =
+            ["alice", "bob"].map(|name| AgentJid::normalised(&format!("{name}@example.org")));
+        let mut retries = Retries::default();
+        let now = Instant::now();
+        retries.remember(Pos(9), &alice, &"<first/>".into());
+        retries.remember(Pos(1), &alice, &"<second/>".into());
+        retries.remember(Pos(1), &bob, &"<third/>".into());
+        assert!(retries.again(Pos(1), &bob, now));
+        assert!(retries.again(Pos(1), &alice, now));
+        assert!(retries.again(Pos(9), &alice, now));
+        let due = retries.due(now + PAUSE);
+        let texts: Vec<_> = due.iter().map(|(_, text)| &**text).collect();
+        assert_eq!(texts, ["<first/>", "<second/>", "<third/>"]);
+        assert!(retries.again(Pos(9), &alice, now));
+        for pos in 10..10 + REMEMBERED as u64 {
+            retries.remember(Pos(pos), &alice, &"<a/>".into());
         }
-        assert_eq!(retries.sent.len(), REMEMBERED);
+        assert_eq!((retries.sent.len(), retries.order.len()), (REMEMBERED, REMEMBERED));
+        assert!(!retries.again(Pos(9), &alice, now), "forgotten");
+        assert!(retries.due(now + PAUSE * 2).is_empty(), "and not sent any more");
+        assert_eq!(retries.next(), None);
     }
 }

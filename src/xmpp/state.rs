@@ -10,21 +10,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 use xmpp_parsers::minidom::Element;
 
-use super::answers;
 use super::given_back::Pace;
-use super::outbox::{Kind, Outbox, Returned};
+use super::outbox::{Kind, Out, Outbox, Text};
 use super::retry::Retries;
 use super::roster::Roster;
 use super::stream::Lost;
 use super::supervisor::LinkSettings;
 use crate::bridge::address::{self, Book};
 use crate::bridge::custom_to_xmpp::stanza;
-use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded};
 use crate::chat::effect::{Contact, ToAgent, ToAgentContent};
-use crate::chat::event::{Availability, Event};
-use crate::chat::ids::{AgentJid, ConversationId, Pos, TenantKey, Timestamp};
-use crate::ports::link::{FromLink, Stream, ToLink};
+use crate::chat::event::Availability;
+use crate::chat::ids::{AgentJid, Pos, TenantKey, Timestamp};
+use crate::ports::link::{self, FromLink, ToLink};
 use crate::ports::world::World;
+
+mod heard;
 
 /// How long a server has to say what it lets us do, before agents are asked for subscriptions.
 const SETTLING: Duration = Duration::from_millis(500);
@@ -50,9 +50,6 @@ const SILENT: Duration = Duration::from_secs(12);
 /// How long an orderly close may take.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// How often it is said that another stream speaks for our domain.
-const CONTESTED: Duration = Duration::from_secs(5);
-
 /// Pauses between attempts grow from the first to the second.
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(15);
@@ -73,8 +70,8 @@ pub(super) struct State {
     /// Whether there is one.
     standing: bool,
     /// How many there were, and the one that the runtime speaks for.
-    stream: Stream,
-    begun: Stream,
+    stream: link::Stream,
+    begun: link::Stream,
     /// When it last brought something.
     heard: Timestamp,
     heard_at: Instant,
@@ -122,19 +119,19 @@ impl State {
     pub(super) fn up(&mut self) {
         self.standing = true;
         self.stream += 1;
-        self.mark_heard();
+        self.mark();
         self.settling = Some(Instant::now() + SETTLING);
         self.asking = Some((Instant::now() + SETTLING + ASKING, 0));
         self.unread.push_back(FromLink::Up { stream: self.stream });
     }
 
     /// Does what the runtime says.
-    pub(super) fn told(&mut self, told: ToLink) {
+    pub(super) fn told(&mut self, told: ToLink, now: Timestamp) {
         match told {
             ToLink::Begin { stream } => self.begun = stream,
             // What was meant for a stream that is lost is said again, in its order, by whoever knows it.
             ToLink::Send(_) if !self.standing || self.begun != self.stream => {}
-            ToLink::Send(to_agent) => self.send(&to_agent),
+            ToLink::Send(to_agent) => self.send(&to_agent, now),
             ToLink::Contact { agent, contact } => {
                 let lasting = matches!(*contact, Contact::Removed { .. });
                 let mut out = Vec::new();
@@ -142,7 +139,7 @@ impl State {
                     self.roster.contact(&agent, *contact, &mut out);
                 }
                 let kind = if lasting { Kind::Line } else { Kind::Passing };
-                out.into_iter().for_each(|element| self.outbox.push(element, kind, None));
+                out.iter().for_each(|element| self.outbox.push_built(element, kind));
             }
             ToLink::Agents(agents) => self.agents(agents),
             ToLink::Open { epoch } => {
@@ -158,23 +155,24 @@ impl State {
         }
     }
 
-    fn send(&mut self, to_agent: &ToAgent) {
+    fn send(&mut self, to_agent: &ToAgent, now: Timestamp) {
         let cursor = stanza::cursor(to_agent);
         let passing = matches!(to_agent.content, ToAgentContent::Typing { .. });
         let heard = !passing || self.is_here(&to_agent.agent);
         let wanted = heard && self.allows(&to_agent.agent);
-        let built = stanza::message(&self.settings.domain, to_agent, self.world.now());
-        match built.filter(|_| wanted) {
-            Some(element) => {
+        let written =
+            if wanted { stanza::text(&self.settings.domain, to_agent, now) } else { None };
+        match written.map(Text::from) {
+            Some(text) => {
                 if let Some(pos) = cursor {
-                    self.retries.remember(pos, &to_agent.agent, &element);
+                    self.retries.remember(pos, &to_agent.agent, &text);
                 }
                 let kind = match &to_agent.content {
                     ToAgentContent::Row { row, .. } => Kind::Row(row.pos),
                     _ if passing => Kind::Passing,
                     _ => Kind::Line,
                 };
-                self.outbox.push(element, kind, accepts(to_agent));
+                self.outbox.push(text, kind, accepts(to_agent));
             }
             None => cursor.into_iter().for_each(|pos| self.outbox.passed(pos)),
         }
@@ -192,69 +190,10 @@ impl State {
         self.pace.sweep();
         let mut out = Vec::new();
         self.roster.agents(&self.book, &mut out);
-        self.pass(out);
+        self.pass(&out);
     }
 
-    /// Takes in a stanza.
-    pub(super) fn heard(&mut self, element: Element) {
-        self.mark_heard();
-        if std::mem::take(&mut self.silent) {
-            self.unread.push_back(FromLink::Heard);
-        }
-        let world = &self.world;
-        let fresh = || ConversationId(world.uuid());
-        let context = Context { domain: &self.settings.domain, book: &self.book, fresh: &fresh };
-        let mut out = Vec::new();
-        match input::decode(element, context) {
-            Decoded::Presence { agent, target, resource, availability } => {
-                if self.roster.believes(&agent, &target) {
-                    self.presence(agent, resource, availability, &mut out);
-                }
-            }
-            Decoded::Event(Event::Agent(input)) => self.said(input, &mut out),
-            Decoded::Event(event) => self.unread.push_back(FromLink::Event(event)),
-            Decoded::Reply(reply) => out.push(reply),
-            Decoded::Query { agent, target, iq } => {
-                let domain = &self.settings.domain;
-                out.extend(answers::answer(domain, &self.book, &self.roster, &agent, &target, &iq));
-            }
-            Decoded::Answered { id, outcome } => {
-                self.roster.answered(&id, outcome, Instant::now(), &mut out);
-            }
-            Decoded::Barrier { id } => match self.outbox.returned(&id) {
-                Returned::Accepted(pos) => self.accepted(pos),
-                Returned::Nothing => {}
-                Returned::Stranger(accepted) => {
-                    accepted.into_iter().for_each(|pos| self.accepted(pos));
-                    self.contested();
-                }
-            },
-            Decoded::Subscription { agent, target, kind } => {
-                self.roster.subscription(&agent, &target, kind, &mut out);
-            }
-            Decoded::Privilege { host, roster } => {
-                if roster
-                    && address::host_allowed(
-                        &host,
-                        &self.settings.domain,
-                        &self.settings.agent_hosts,
-                    )
-                {
-                    self.roster.granted(host, &mut out);
-                }
-            }
-            Decoded::Again { agent, customer, pos } => {
-                if !self.retries.again(pos, &agent, Instant::now()) {
-                    let bounced = Event::Bounced { agent, customer, pos };
-                    self.unread.push_back(FromLink::Event(bounced));
-                }
-            }
-            Decoded::Nothing => {}
-        }
-        self.pass(out);
-    }
-
-    fn mark_heard(&mut self) {
+    fn mark(&mut self) {
         self.heard = self.world.now();
         self.heard_at = Instant::now();
     }
@@ -264,66 +203,30 @@ impl State {
         self.lost(&Lost::new("the lease has run out"), true);
     }
 
-    /// Another stream speaks for our domain. Said now and then: it shows again and again.
-    fn contested(&mut self) {
-        let now = Instant::now();
-        if self.contested.is_none_or(|at| at + CONTESTED <= now) {
-            self.contested = Some(now);
-            tracing::error!(domain = %self.settings.domain, "another stream speaks for our domain");
-            self.unread.push_back(FromLink::Contested);
-        }
-    }
-
-    /// An agent's presence: the runtime hears of changes alone.
-    fn presence(
-        &mut self,
-        agent: AgentJid,
-        resource: Arc<str>,
-        availability: Availability,
-        out: &mut Vec<Element>,
-    ) {
-        let was_here = self.is_here(&agent);
-        let clients = self.presences.entry(agent.clone()).or_default();
-        let news = if resource.is_empty() && availability == Availability::Gone {
-            clients.clear();
-            true
-        } else if availability == Availability::Gone {
-            clients.remove(&resource).is_some()
-        } else {
-            clients.insert(resource.clone(), availability) != Some(availability)
-        };
-        if !was_here && self.is_here(&agent) {
-            self.roster.came(&agent, out);
-        }
-        if news {
-            let event = Event::Presence { agent, resource, availability };
-            self.unread.push_back(FromLink::Event(event));
-        }
-    }
-
     /// When something is to be done next though nothing comes.
     pub(super) fn next_timer(&self) -> Instant {
         let barrier = self.given_up_at();
         let quiet = self.quiet_since().filter(|_| !self.silent).map(|since| since + QUIET);
         let again = self.outbox.next_asking();
+        let cover = self.outbox.next_barrier();
         let asking = self.asking.map(|(at, _)| at);
         let timers = [self.settling, self.closing, self.retries.next(), self.roster.next()];
         let idle = self.idle_until();
-        let timers = timers.into_iter().chain([barrier, quiet, idle, again, asking]);
+        let timers = timers.into_iter().chain([barrier, quiet, idle, again, cover, asking]);
         timers.flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
     /// Does what is due.
-    pub(super) fn timers(&mut self, out: &mut VecDeque<Element>) -> Result<(), Lost> {
+    pub(super) fn timers(&mut self, out: &mut Out) -> Result<(), Lost> {
         let now = Instant::now();
         if self.idle_until().is_some_and(|at| at <= now) {
-            self.outbox.ping(out);
+            self.outbox.ping(now, out);
         }
         self.outbox.ask_again(now, out);
         if self.settling.take_if(|at| *at <= now).is_some() {
             let mut out = Vec::new();
             self.roster.settle(&mut out);
-            self.pass(out);
+            self.pass(&out);
         }
         let mut out = Vec::new();
         if let Some((_, times)) = self.asking.take_if(|(at, _)| *at <= now) {
@@ -332,9 +235,9 @@ impl State {
             self.asking = (times < ASKED).then(|| (now + ASKING * 2_u32.pow(times), times + 1));
         }
         self.roster.due(now, &mut out);
-        self.pass(out);
-        for (pos, element) in self.retries.due(now) {
-            self.outbox.push(element, Kind::Row(pos), None);
+        self.pass(&out);
+        for (pos, text) in self.retries.due(now) {
+            self.outbox.push(text, Kind::Row(pos), None);
         }
         if let Some(since) = self.quiet_since().filter(|since| *since + QUIET <= now)
             && !std::mem::replace(&mut self.silent, true)
@@ -352,8 +255,10 @@ impl State {
         }
     }
 
-    pub(super) fn fill(&mut self, out: &mut VecDeque<Element>) {
-        if let Some(pos) = self.outbox.fill(out) {
+    /// Hands over what may be written now. Whoever closes the stream waits for the barriers.
+    pub(super) fn fill(&mut self, out: &mut Out) {
+        let closing = self.closing.is_some();
+        if let Some(pos) = self.outbox.fill(Instant::now(), closing, out) {
             self.accepted(pos);
         }
     }
@@ -381,9 +286,9 @@ impl State {
         }
     }
 
-    fn pass(&mut self, elements: Vec<Element>) {
+    fn pass(&mut self, elements: &[Element]) {
         for element in elements {
-            self.outbox.push(element, Kind::Passing, None);
+            self.outbox.push_built(element, Kind::Passing);
         }
     }
 
@@ -440,3 +345,6 @@ fn accepts(to_agent: &ToAgent) -> Option<Pos> {
         _ => stanza::cursor(to_agent),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,77 +1,31 @@
-//! One component stream (XEP-0114): connect, prove who we are, speak.
+//! A component stream that is logged in (XEP-0114).
 //!
-//! Invariants: a [`Stream`] is logged in; its reader runs even while the server takes nothing;
-//! after any [`Lost`] it is of no more use.
+//! Invariants: its reader runs even while the server takes nothing; what is written together leaves
+//! together; after any [`Lost`] it is of no more use.
 
-use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::io;
-use std::pin::{Pin, pin};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{Sink, SinkExt, Stream as _, StreamExt};
-use secrecy::{ExposeSecret, SecretString};
-use tokio::io::BufWriter;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
-use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
-use xmpp_parsers::component::Handshake;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
-use super::sieve::Sieved;
+use super::outbox::Out;
+use super::sieved::Sieved;
 
-/// How long a server may take to let us in.
-const LOGIN: Duration = Duration::from_secs(10);
+/// How many stanzas are taken in at once, about.
+const READ: usize = 256;
 
-/// A silent stream is asked after the first, and taken for dead after the second.
-const TIMEOUTS: Timeouts =
-    Timeouts { read_timeout: Duration::from_secs(15), response_timeout: Duration::from_secs(15) };
+/// How many are written with one call.
+const WRITTEN: usize = 128;
 
-/// How much is gathered before it is written.
-const WRITE_BYTES: usize = 32 * 1024;
-
-/// Why a link could not log in.
-#[derive(Debug, thiserror::Error)]
-pub enum LoginError {
-    /// Nobody listens there, or the way is blocked.
-    #[error("cannot connect to {server}: {error}")]
-    Connect {
-        /// The address as configured.
-        server: String,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// `not-authorized`.
-    #[error("the server refuses the secret of {domain}")]
-    Secret {
-        /// The component domain.
-        domain: String,
-    },
-    /// `host-unknown`.
-    #[error("the server knows no component {domain}")]
-    Domain {
-        /// The component domain.
-        domain: String,
-    },
-    /// `conflict`: the domain has a stream already.
-    #[error("another stream is logged in as {domain}")]
-    Conflict {
-        /// The component domain.
-        domain: String,
-    },
-    /// Anything else.
-    #[error("{server} does not let {domain} in: {reason}")]
-    Other {
-        /// The address as configured.
-        server: String,
-        /// The component domain.
-        domain: String,
-        /// What came instead.
-        reason: String,
-    },
-}
+/// What ends a stream.
+const END: &str = "</stream:stream>";
 
 /// Why a stream ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,145 +54,146 @@ impl Lost {
     }
 }
 
-/// What a stream brought.
-#[derive(Debug)]
-pub(super) enum Incoming {
-    /// A stanza.
-    Stanza(Element),
-    /// Nothing for a while: it is to be asked whether it lives.
-    Silence,
-}
-
-/// A stream that is logged in.
+/// See the module.
 pub(super) struct Stream {
-    xml: XmlStream<BufWriter<Sieved>, Element>,
-}
-
-/// Connects and logs in.
-pub(super) async fn login(
-    domain: &str,
-    server: &str,
-    secret: &SecretString,
-) -> Result<Stream, LoginError> {
-    let other = |reason: String| LoginError::Other {
-        server: server.to_owned(),
-        domain: domain.to_owned(),
-        reason,
-    };
-    let connect = |error| LoginError::Connect { server: server.to_owned(), error };
-    let attempt = async {
-        let tcp = TcpStream::connect(server).await.map_err(connect)?;
-        let io = BufWriter::with_capacity(WRITE_BYTES, Sieved::new(tcp).map_err(connect)?);
-        let header = StreamHeader { to: Some(Cow::Borrowed(domain)), from: None, id: None };
-        let mut opened = initiate_stream(io, ns::COMPONENT, header, TIMEOUTS)
-            .await
-            .map_err(|error| other(error.to_string()))?;
-        let id = opened.take_header().id.map(Cow::into_owned);
-        let mut xml = opened.skip_features::<Element>();
-        if let Some(id) = id {
-            let proof = Handshake::from_stream_id_and_password(id, secret.expose_secret());
-            xml.send(&proof).await.map_err(|error| other(error.to_string()))?;
-        }
-        loop {
-            match xml.next().await {
-                Some(Ok(element)) if element.is("handshake", ns::COMPONENT) => {
-                    return Ok(Stream { xml });
-                }
-                Some(Ok(element)) => {
-                    let domain = domain.to_owned();
-                    return Err(match condition(&element).as_deref() {
-                        Some("not-authorized") => LoginError::Secret { domain },
-                        Some("host-unknown") => LoginError::Domain { domain },
-                        Some("conflict") => LoginError::Conflict { domain },
-                        _ => other(describe(&element)),
-                    });
-                }
-                Some(Err(ReadError::SoftTimeout)) => {}
-                Some(Err(error)) => return Err(other(error.to_string())),
-                None => return Err(other("the connection was closed".to_owned())),
-            }
-        }
-    };
-    let too_late = || other(format!("no answer within {} s", LOGIN.as_secs()));
-    timeout(LOGIN, attempt).await.unwrap_or_else(|_| Err(too_late()))
+    io: Sieved,
+    /// What is to be written.
+    pub(super) out: Out,
+    /// How much of the first of it is written.
+    begun: usize,
+    /// Why it ended, once all that came before is taken.
+    lost: Option<Lost>,
 }
 
 impl Stream {
-    /// Writes what is given, in one go, and reads on meanwhile, until something comes in.
-    /// Cancelling it loses nothing.
-    pub(super) async fn turn(&mut self, out: &mut VecDeque<Element>) -> Result<Incoming, Lost> {
-        std::future::poll_fn(|cx| self.poll_turn(out, cx)).await
+    /// A stream whose server has let us in.
+    pub(super) fn new(io: Sieved) -> Self {
+        Self { io, out: Out::new(), begun: 0, lost: None }
     }
 
-    fn poll_turn(
+    /// Writes what there is, and reads on meanwhile, until something comes in that is to be
+    /// [taken](Self::take). Cancelling it loses nothing.
+    pub(super) async fn turn(&mut self) -> Result<(), Lost> {
+        poll_fn(|cx| self.poll_turn(cx)).await
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        let mut read = false;
+        while self.lost.is_none() && self.io.clean().count() < READ {
+            match self.io.poll_more(cx) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(0)) => self.lost = Some(Lost::new("the connection was closed")),
+                Poll::Ready(Ok(_)) if self.io.is_over() => {
+                    self.lost = Some(Lost::new("the server closed the stream"));
+                }
+                Poll::Ready(Ok(_)) => read = true,
+                Poll::Ready(Err(error)) => self.lost = Some(Lost::new(error.to_string())),
+            }
+        }
+        if self.lost.is_none() {
+            match self.write(cx) {
+                Ok(wrote) if read && !wrote => self.io.acknowledge(),
+                Ok(_) => {}
+                Err(error) => self.lost = Some(Lost::new(error.to_string())),
+            }
+        }
+        match &self.lost {
+            _ if self.io.clean().count() > 0 => Poll::Ready(Ok(())),
+            Some(lost) => Poll::Ready(Err(lost.clone())),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Gives all stanzas that have come to `heard`, as far as it takes them.
+    pub(super) fn take(
         &mut self,
-        out: &mut VecDeque<Element>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Incoming, Lost>> {
-        let mut xml = pin!(&mut self.xml);
-        if let Poll::Ready(read) = xml.as_mut().poll_next(cx) {
-            return Poll::Ready(match read {
-                Some(Ok(element)) if element.has_ns(ns::STREAM) => {
-                    Err(Lost { reason: describe(&element), condition: condition(&element) })
-                }
-                Some(Ok(element)) => Ok(Incoming::Stanza(element)),
-                Some(Err(ReadError::SoftTimeout)) => Ok(Incoming::Silence),
-                // Every well-formed element is an element: this cannot be met twice for one stanza.
-                Some(Err(ReadError::ParseError(error))) => Err(Lost::new(error.to_string())),
-                Some(Err(ReadError::HardError(error))) => Err(Lost::new(error.to_string())),
-                Some(Err(ReadError::StreamFooterReceived)) => {
-                    Err(Lost::new("the server closed the stream"))
-                }
-                None => Err(Lost::new("the connection was closed")),
-            });
-        }
-        while !out.is_empty() {
-            match sink(xml.as_mut()).poll_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(Lost::new(error.to_string()))),
-                Poll::Pending => return Poll::Pending,
+        heard: impl FnMut(&[u8]) -> Result<(), Lost>,
+    ) -> Result<(), Lost> {
+        let taken = self.io.clean().stanzas().try_for_each(heard);
+        self.io.clean_mut().forget();
+        taken
+    }
+
+    /// Writes as much as the connection takes; says whether that was anything.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut wrote = false;
+        while !self.out.is_empty() {
+            let mut slices = [IoSlice::new(&[]); WRITTEN];
+            let mut begun = self.begun;
+            for (slice, text) in slices.iter_mut().zip(&self.out) {
+                let left = text.as_bytes().get(std::mem::take(&mut begun)..);
+                *slice = IoSlice::new(left.unwrap_or_default());
             }
-            let Some(element) = out.pop_front() else { break };
-            #[cfg(feature = "chaos")]
-            crate::chaos::written(element.attr("id").is_some_and(|id| id.starts_with('p')));
-            if let Err(error) = sink(xml.as_mut()).start_send(&element) {
-                return Poll::Ready(Err(Lost::new(error.to_string())));
+            let slices = slices.get(..self.out.len()).unwrap_or(&slices);
+            let count = match Pin::new(&mut self.io).poll_write_vectored(cx, slices) {
+                Poll::Pending => return Ok(wrote),
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(count) => count?,
+            };
+            wrote = true;
+            self.begun += count;
+            while let Some(first) = self.out.front()
+                && self.begun >= first.len()
+            {
+                self.begun -= first.len();
+                self.out.pop_front();
             }
         }
-        match sink(xml.as_mut()).poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(Lost::new(error.to_string()))),
-            Poll::Ready(Ok(())) => {
-                #[cfg(feature = "chaos")]
-                crate::chaos::flushed();
-                Poll::Pending
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        #[cfg(feature = "chaos")]
+        crate::chaos::flushed();
+        Ok(wrote)
+    }
+
+    /// Drops what is to be written, but for the rest of what is half said.
+    pub(super) fn fall_silent(&mut self) {
+        self.out.truncate(usize::from(self.begun > 0));
     }
 
     /// Writes the end of the stream and closes it.
     pub(super) async fn close(mut self, within: Duration) {
+        self.fall_silent();
+        self.out.push_back(END.into());
+        let closed = async {
+            poll_fn(|cx| match self.write(cx) {
+                Ok(_) if !self.out.is_empty() => Poll::Pending,
+                written => Poll::Ready(written),
+            })
+            .await?;
+            self.io.shutdown().await
+        };
         // A server that does not take it is gone, or will be told by the system.
-        let _ = timeout(within, self.xml.shutdown()).await;
+        let _ = timeout(within, closed).await;
     }
 }
 
-/// The stream as a sink of elements; the trait alone leaves open of what.
-fn sink<'a, 'x>(
-    xml: Pin<&'a mut &mut XmlStream<BufWriter<Sieved>, Element>>,
-) -> Pin<&'a mut (impl Sink<&'x Element, Error = io::Error> + use<'a, 'x>)> {
-    Pin::new(&mut **xml.get_mut())
+/// A stanza as a tree; none where it cannot be read. What the server says of the stream itself is
+/// the end of it.
+pub(super) fn tree(stanza: &[u8]) -> Result<Option<Element>, Lost> {
+    let known = BTreeMap::from([
+        (None, ns::COMPONENT.to_owned()),
+        (Some("stream".to_owned()), ns::STREAM.to_owned()),
+    ]);
+    match Element::from_reader_with_prefixes(stanza, known) {
+        Ok(element) if element.has_ns(ns::STREAM) => {
+            Err(Lost { reason: describe(&element), condition: condition(&element) })
+        }
+        Ok(element) => Ok(Some(element)),
+        Err(error) => {
+            tracing::error!(%error, "a stanza cannot be read, it is passed over");
+            Ok(None)
+        }
+    }
 }
 
 /// The condition of a stream error.
-fn condition(element: &Element) -> Option<String> {
+pub(super) fn condition(element: &Element) -> Option<String> {
     let stated =
         element.children().find(|child| child.has_ns(ns::XMPP_STREAMS) && child.name() != "text");
     stated.map(|child| child.name().to_owned())
 }
 
 /// A stream error, or whatever came in its place, for the operator.
-fn describe(element: &Element) -> String {
+pub(super) fn describe(element: &Element) -> String {
     let text = element.get_child("text", ns::XMPP_STREAMS).map(Element::text);
     match (condition(element), text) {
         (Some(condition), Some(text)) => format!("stream error {condition}: {text}"),
@@ -246,3 +201,6 @@ fn describe(element: &Element) -> String {
         (None, _) => format!("unexpected element {}", element.name()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,20 +4,25 @@
 //! takes what was read, whatever the server does with what we write; the runtime hears of a
 //! stream's end before anything of the next one. No stream outlives the time the runtime gave it,
 //! and nothing that is read after that time reaches the runtime.
+//!
+//! Whenever it wakes it takes all that is there, from either side, and writes all that comes of it
+//! at once: the more there is to do, the less each stanza costs.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::login::{LoginError, login};
 use super::state::State;
-use super::stream::{self, Incoming, LoginError, Lost, Stream};
+use super::stream::{Lost, Stream};
 use crate::chat::ids::LinkDomain;
 use crate::ports::link::{FromLink, LinkHandle, ToLink};
 use crate::ports::world::World;
@@ -144,7 +149,35 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Takes one thing from the runtime, or gives it one.
+    /// Takes from the runtime what waits, and gives it what it has room for.
+    fn pass(&mut self) -> Result<(), Dropped> {
+        let Self { state, to, from, .. } = self;
+        let now = state.world.now();
+        // Whoever goes on saying things while they are taken does not hold up the rest.
+        for _ in 0..CHANNEL {
+            if !state.outbox.has_room() {
+                break;
+            }
+            match to.try_recv() {
+                Ok(told) => state.told(told, now),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Err(Dropped),
+            }
+        }
+        while let Some(next) = state.unread.pop_front() {
+            match from.try_send(next) {
+                Ok(()) => {}
+                Err(TrySendError::Full(next)) => {
+                    state.unread.push_front(next);
+                    break;
+                }
+                Err(TrySendError::Closed(_)) => return Err(Dropped),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one thing from the runtime, or gives it one, as soon as it can.
     async fn step(&mut self) -> Result<(), Dropped> {
         let Self { state, to, from, .. } = self;
         tokio::select! {
@@ -155,7 +188,7 @@ impl Supervisor {
                 }
             }
             told = to.recv(), if state.outbox.has_room() => {
-                state.told(told.ok_or(Dropped)?);
+                state.told(told.ok_or(Dropped)?, state.world.now());
             }
             else => std::future::pending().await,
         }
@@ -165,7 +198,7 @@ impl Supervisor {
     /// Logs in; nothing where the runtime no longer wants it.
     async fn open(&mut self) -> Result<Option<Result<Stream, LoginError>>, Dropped> {
         let settings = self.state.settings.clone();
-        let login = stream::login(settings.domain.as_str(), &settings.server, &settings.secret);
+        let login = login(settings.domain.as_str(), &settings.server, &settings.secret);
         tokio::pin!(login);
         while self.state.wanted {
             let until = self.until();
@@ -186,43 +219,39 @@ impl Supervisor {
     async fn live(&mut self, mut stream: Stream) -> Result<Lost, Dropped> {
         tracing::info!(domain = %self.state.settings.domain, "the stream stands");
         self.state.up();
-        let mut out = VecDeque::new();
         let mut until = self.until.clone();
+        let mut timer = pin!(sleep_until(Instant::now()));
         loop {
             if self.overdue() {
                 self.leave(stream).await;
                 return Ok(Lost::new("the lease has run out"));
             }
-            self.state.fill(&mut out);
+            self.pass()?;
+            self.state.fill(&mut stream.out);
             if let Some(until) = self.state.closing
-                && (self.state.outbox.is_idle() && out.is_empty() || Instant::now() >= until)
+                && (self.state.outbox.is_idle() && stream.out.is_empty() || Instant::now() >= until)
             {
                 stream.close(FAREWELL).await;
                 let closed = Lost::new("closed");
                 self.state.lost(&closed, true);
                 return Ok(closed);
             }
+            // It may go off too early: to set it back each time costs more than to look again.
             let next = self.state.next_timer().min(self.until());
+            if timer.is_elapsed() || next < timer.deadline() {
+                timer.as_mut().reset(next);
+            }
             let reading = self.state.unread.len() < UNREAD;
             let turned = tokio::select! {
-                Ok(()) = until.changed() => None,
-                turned = stream.turn(&mut out), if reading => Some(turned),
-                stepped = self.step() => { stepped?; None }
-                () = sleep_until(next) => None,
+                Ok(()) = until.changed() => Ok(()),
+                turned = stream.turn(), if reading => turned.and_then(|()| {
+                    self.state.mark_heard();
+                    stream.take(|stanza| self.state.heard(stanza))
+                }),
+                stepped = self.step() => { stepped?; Ok(()) }
+                () = timer.as_mut() => Ok(()),
             };
-            let ended = match turned {
-                Some(Ok(Incoming::Stanza(element))) => {
-                    self.state.heard(element);
-                    None
-                }
-                Some(Ok(Incoming::Silence)) => {
-                    self.state.outbox.ping(&mut out);
-                    None
-                }
-                Some(Err(lost)) => Some(lost),
-                None => self.state.timers(&mut out).err(),
-            };
-            if let Some(lost) = ended {
+            if let Err(lost) = turned.and_then(|()| self.state.timers(&mut stream.out)) {
                 let closing = self.state.closing.is_some();
                 self.state.lost(&lost, closing);
                 return Ok(lost);
@@ -241,19 +270,22 @@ impl Supervisor {
     /// Ends a stream that has no time left. What agents said to it is given back to them, for
     /// nobody else has heard it: so they see that it did not arrive, and say it again.
     async fn leave(&mut self, mut stream: Stream) {
-        let mut out = VecDeque::new();
         let mut read = 0_u32;
+        stream.fall_silent();
         while let Ok(told) = self.to.try_recv() {
-            self.state.told_too_late(&told, &mut out);
+            self.state.told_too_late(&told, &mut stream.out);
         }
         let giving_back = async {
-            self.state.give_back(&mut out);
+            self.state.give_back(&mut stream.out);
             // Each stanza that the server has sent already; it is asked for none.
-            while let Ok(Ok(turned)) = timeout(NOTHING_MORE, stream.turn(&mut out)).await {
-                if let Incoming::Stanza(element) = turned {
+            while let Ok(Ok(())) = timeout(NOTHING_MORE, stream.turn()).await {
+                let heard = stream.take(|stanza| {
                     read += 1;
-                    self.state.heard(element);
-                    self.state.give_back(&mut out);
+                    self.state.heard(stanza)
+                });
+                self.state.give_back(&mut stream.out);
+                if heard.is_err() {
+                    break;
                 }
             }
         };

@@ -1,0 +1,142 @@
+//! What comes from the server.
+//!
+//! Invariants: a stanza that cannot be read is passed over, for it ends where it ends; only what the
+//! server says of the stream itself ends the stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use xmpp_parsers::minidom::Element;
+
+use super::State;
+use crate::bridge::address;
+use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded};
+use crate::bridge::xmpp_to_custom::plain;
+use crate::chat::event::{Availability, Event};
+use crate::chat::ids::{AgentJid, ConversationId};
+use crate::ports::link::FromLink;
+use crate::xmpp::answers;
+use crate::xmpp::outbox::Returned;
+use crate::xmpp::stream::{self, Lost};
+
+/// How often it is said that another stream speaks for our domain.
+const CONTESTED: Duration = Duration::from_secs(5);
+
+impl State {
+    /// Something came from the server.
+    pub(in crate::xmpp) fn mark_heard(&mut self) {
+        self.mark();
+        if std::mem::take(&mut self.silent) {
+            self.unread.push_back(FromLink::Heard);
+        }
+    }
+
+    /// Takes in a stanza.
+    pub(in crate::xmpp) fn heard(&mut self, stanza: &[u8]) -> Result<(), Lost> {
+        let world = &self.world;
+        let fresh = || ConversationId(world.uuid());
+        let context = Context { domain: &self.settings.domain, book: &self.book, fresh: &fresh };
+        let decoded = match std::str::from_utf8(stanza).map(|text| plain::read(text, context)) {
+            Ok(Some(decoded)) => decoded,
+            Ok(None) => match stream::tree(stanza)? {
+                Some(element) => input::decode(element, context),
+                None => Decoded::Nothing,
+            },
+            Err(error) => {
+                tracing::error!(%error, "a stanza is no UTF-8, it is passed over");
+                Decoded::Nothing
+            }
+        };
+        self.decoded(decoded);
+        Ok(())
+    }
+
+    fn decoded(&mut self, decoded: Decoded) {
+        let mut out = Vec::new();
+        match decoded {
+            Decoded::Presence { agent, target, resource, availability } => {
+                if self.roster.believes(&agent, &target) {
+                    self.presence(agent, resource, availability, &mut out);
+                }
+            }
+            Decoded::Event(Event::Agent(input)) => self.said(input),
+            Decoded::Event(event) => self.unread.push_back(FromLink::Event(event)),
+            Decoded::Reply(reply) => out.push(reply),
+            Decoded::Query { agent, target, iq } => {
+                let domain = &self.settings.domain;
+                out.extend(answers::answer(domain, &self.book, &self.roster, &agent, &target, &iq));
+            }
+            Decoded::Answered { id, outcome } => {
+                self.roster.answered(&id, outcome, Instant::now(), &mut out);
+            }
+            Decoded::Barrier { id } => match self.outbox.returned(&id) {
+                Returned::Accepted(pos) => self.accepted(pos),
+                Returned::Nothing => {}
+                Returned::Stranger(accepted) => {
+                    accepted.into_iter().for_each(|pos| self.accepted(pos));
+                    self.contested();
+                }
+            },
+            Decoded::Subscription { agent, target, kind } => {
+                self.roster.subscription(&agent, &target, kind, &mut out);
+            }
+            Decoded::Privilege { host, roster } => {
+                if roster
+                    && address::host_allowed(
+                        &host,
+                        &self.settings.domain,
+                        &self.settings.agent_hosts,
+                    )
+                {
+                    self.roster.granted(host, &mut out);
+                }
+            }
+            Decoded::Again { agent, customer, pos } => {
+                if !self.retries.again(pos, &agent, Instant::now()) {
+                    let bounced = Event::Bounced { agent, customer, pos };
+                    self.unread.push_back(FromLink::Event(bounced));
+                }
+            }
+            Decoded::Nothing => {}
+        }
+        self.pass(&out);
+    }
+
+    /// Another stream speaks for our domain. Said now and then: it shows again and again.
+    fn contested(&mut self) {
+        let now = Instant::now();
+        if self.contested.is_none_or(|at| at + CONTESTED <= now) {
+            self.contested = Some(now);
+            tracing::error!(domain = %self.settings.domain, "another stream speaks for our domain");
+            self.unread.push_back(FromLink::Contested);
+        }
+    }
+
+    /// An agent's presence: the runtime hears of changes alone.
+    fn presence(
+        &mut self,
+        agent: AgentJid,
+        resource: Arc<str>,
+        availability: Availability,
+        out: &mut Vec<Element>,
+    ) {
+        let was_here = self.is_here(&agent);
+        let clients = self.presences.entry(agent.clone()).or_default();
+        let news = if resource.is_empty() && availability == Availability::Gone {
+            clients.clear();
+            true
+        } else if availability == Availability::Gone {
+            clients.remove(&resource).is_some()
+        } else {
+            clients.insert(resource.clone(), availability) != Some(availability)
+        };
+        if !was_here && self.is_here(&agent) {
+            self.roster.came(&agent, out);
+        }
+        if news {
+            let event = Event::Presence { agent, resource, availability };
+            self.unread.push_back(FromLink::Event(event));
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! When the server is asked, and what follows where it does not answer.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::chat::event::Peer;
+use crate::chat::ids::{ConversationId, CustomerId, Epoch, LinkDomain, Localpart};
+use crate::chat::model::{Author, Row, RowKind};
+use crate::world::SystemWorld;
+
+/// A link whose stream has stood for a while.
+fn standing() -> State {
+    let settings = LinkSettings {
+        domain: LinkDomain::new("chat.example.org").unwrap(),
+        server: "127.0.0.1:5347".to_owned(),
+        secret: "secret".to_owned().into(),
+        agent_hosts: Vec::new(),
+    };
+    let mut state = State::new(settings, Arc::new(SystemWorld));
+    tell(&mut state, ToLink::Open { epoch: Epoch(7) });
+    state.up();
+    tell(&mut state, ToLink::Begin { stream: 1 });
+    (state.settling, state.asking) = (None, None);
+    state.unread.clear();
+    state
+}
+
+fn tell(state: &mut State, told: ToLink) {
+    state.told(told, Timestamp(0));
+}
+
+fn alice() -> AgentJid {
+    AgentJid::normalised("alice@example.org")
+}
+
+fn row(pos: u64) -> ToLink {
+    let row = Row {
+        pos: Pos(pos),
+        tenant: TenantKey::new("acme").unwrap(),
+        conversation: ConversationId(Uuid::from_u128(1)),
+        customer: CustomerId(Uuid::from_u128(2)),
+        seq: None,
+        at: Timestamp(0),
+        author: Author::Customer,
+        key: None,
+        stanza: None,
+        kind: RowKind::Message { text: "Hello".into(), reply_to: None },
+        recipients: vec![alice()],
+    };
+    ToLink::Send(Box::new(ToAgent {
+        agent: alice(),
+        resource: None,
+        from: Peer::Customer(Localpart::new("k3f9").unwrap()),
+        conversation: None,
+        content: ToAgentContent::Row { row: Arc::new(row), name: None },
+    }))
+}
+
+/// What is written in a turn, by its ids.
+fn turn(state: &mut State) -> Vec<String> {
+    let mut out = Out::new();
+    state.timers(&mut out).unwrap();
+    state.fill(&mut out);
+    let id = |text: &Text| text.split(" id='").nth(1)?.split('\'').next().map(str::to_owned);
+    out.iter().filter_map(id).collect()
+}
+
+/// The server gives a barrier back.
+fn back(state: &mut State, id: &str) {
+    state.mark_heard();
+    let barrier = format!(
+        "<iq type='get' id='{id}' from='chat.example.org' to='chat.example.org/barrier'>\
+         <ping xmlns='urn:xmpp:ping'/></iq>"
+    );
+    state.heard(barrier.as_bytes()).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_barrier_comes_a_moment_later_and_wakes_whoever_waits() {
+    let mut state = standing();
+    tell(&mut state, row(1));
+    assert_eq!(turn(&mut state), ["p1"]);
+    let due = state.next_timer();
+    let waits = due - Instant::now();
+    assert!(waits > Duration::ZERO && waits <= Duration::from_millis(10), "{waits:?}");
+    tokio::time::advance(waits).await;
+    assert_eq!(turn(&mut state), ["b7-1"]);
+    back(&mut state, "b7-1");
+    assert!(matches!(state.unread.pop_front(), Some(FromLink::Accepted { pos: Pos(1) })));
+    assert!(state.outbox.is_idle());
+    // Nothing is left to be done but to look after a silent server.
+    assert_eq!(state.next_timer(), Instant::now() + IDLE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_found_silent_though_it_was_asked_a_moment_later() {
+    let mut state = standing();
+    tell(&mut state, row(1));
+    turn(&mut state);
+    let mut written = Vec::new();
+    let begun = Instant::now();
+    // As the supervisor does: it sleeps until there is something to be done.
+    let (mut silent, mut lost) = (None, None);
+    while lost.is_none() {
+        tokio::time::advance(state.next_timer() - Instant::now()).await;
+        let mut out = Out::new();
+        lost = state.timers(&mut out).err();
+        state.fill(&mut out);
+        written.extend(out);
+        if state.unread.pop_front().is_some_and(|said| matches!(said, FromLink::Silent { .. })) {
+            silent = Some(begun.elapsed());
+        }
+    }
+    let asked = Duration::from_millis(10);
+    let silent = silent.expect("the runtime is told");
+    assert!((QUIET..=QUIET + asked).contains(&silent), "{silent:?}");
+    assert!((SILENT..=SILENT + asked).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert!(written.iter().all(|text| text.contains("id='b7-1'")), "asked for the same");
+    assert_eq!(written.len(), 13, "at once, and again each second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orderly_close_waits_for_no_moment() {
+    let mut state = standing();
+    tell(&mut state, row(1));
+    assert_eq!(turn(&mut state), ["p1"]);
+    tell(&mut state, ToLink::Close);
+    assert_eq!(turn(&mut state), ["b7-1"]);
+    tell(&mut state, row(2));
+    assert_eq!(turn(&mut state), ["p2", "b7-2"]);
+    back(&mut state, "b7-1");
+    back(&mut state, "b7-2");
+    assert!(state.outbox.is_idle());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_server_is_asked_now_and_then() {
+    let mut state = standing();
+    for _ in 0..3 {
+        let next = state.next_timer();
+        assert!(next > Instant::now() && next <= Instant::now() + IDLE);
+        tokio::time::advance(next - Instant::now()).await;
+        assert_eq!(turn(&mut state), ["b7-0"]);
+        back(&mut state, "b7-0");
+    }
+    assert!(state.unread.is_empty(), "the runtime hears nothing of it");
+}
