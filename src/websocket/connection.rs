@@ -42,12 +42,12 @@ pub const WRITE: Duration = Duration::from_secs(10);
 pub const LINGER: Duration = Duration::from_secs(2);
 
 /// Read at a time, and held for each socket; longer frames get room while they come.
-const READ_BUFFER: usize = 1024;
+const READ_BUFFER: usize = 512;
 /// Gathered before it is written; held only by sockets that had something to write.
-const WRITE_BUFFER: usize = 2 * 1024;
+const WRITE_BUFFER: usize = 1024;
 /// What is longer goes out in pieces of this size, so that a transcript, sent once, does not stay
 /// in the socket's buffer for good.
-const FRAGMENT: usize = 2 * 1024;
+const FRAGMENT: usize = 512;
 /// At most so much of what the edge has goes out in one flush.
 const BATCH: usize = 32;
 /// What still comes after our close is read and forgotten, up to this.

@@ -10,11 +10,12 @@
 //! opens its chat on the first message, and some (Converse.js 14) lose the second where both come
 //! in the same instant.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -25,6 +26,8 @@ use crate::chat::model::{Author, Row, RowKind};
 use crate::ports::link::{Stream, ToLink};
 use crate::ports::store::{Store, StoreError};
 
+/// What is taken at once of what waits.
+const BATCH: usize = 256;
 /// Rows of a backlog read at once.
 const PAGE: u32 = 200;
 /// How long a client has for opening the chat of a customer who is new to it.
@@ -94,7 +97,15 @@ pub(super) fn spawn(
 ) -> Outbox {
     let (sender, receiver) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));
-    let carrier = Carrier { store, domain, link, up, opened: 0, opening: VecDeque::new() };
+    let carrier = Carrier {
+        store,
+        domain,
+        link,
+        up,
+        opened: 0,
+        opening: HashMap::new(),
+        due: VecDeque::new(),
+    };
     tokio::spawn(carrier.run(receiver, waiting.clone()));
     Outbox { sender, waiting }
 }
@@ -107,8 +118,10 @@ struct Carrier {
     up: watch::Receiver<Stream>,
     /// The stream that was opened here.
     opened: Stream,
-    /// Chats that are being opened, each with what waits for it, in the order of their times.
-    opening: VecDeque<(Instant, Chat, VecDeque<Outgoing>)>,
+    /// Chats that are being opened, each with what waits for it ...
+    opening: HashMap<Chat, Vec<Outgoing>>,
+    /// ... and until when, in the order of their times.
+    due: VecDeque<(Instant, Chat)>,
 }
 
 /// One customer in one agent's client.
@@ -120,18 +133,24 @@ impl Carrier {
         mut receiver: mpsc::UnboundedReceiver<Outgoing>,
         waiting: Arc<AtomicUsize>,
     ) {
+        let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let next = self.opening.front().map(|(at, ..)| *at);
+            let next = self.due.front().map(|(at, _)| *at);
             tokio::select! {
-                outgoing = receiver.recv() => {
-                    let Some(outgoing) = outgoing else { return };
-                    if let Some(outgoing) = self.hold(outgoing) {
-                        waiting.fetch_sub(1, Ordering::Relaxed);
-                        self.carry(outgoing).await;
+                taken = receiver.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    for outgoing in batch.drain(..) {
+                        if let Some(outgoing) = self.hold(outgoing) {
+                            waiting.fetch_sub(1, Ordering::Relaxed);
+                            self.carry(outgoing).await;
+                        }
                     }
                 }
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                    let Some((_, _, held)) = self.opening.pop_front() else { continue };
+                    let Some((_, chat)) = self.due.pop_front() else { continue };
+                    let held = self.opening.remove(&chat).unwrap_or_default();
                     waiting.fetch_sub(held.len(), Ordering::Relaxed);
                     for outgoing in held {
                         self.carry(outgoing).await;
@@ -143,13 +162,18 @@ impl Carrier {
 
     /// Keeps what is for a chat that is being opened; gives back what can go.
     fn hold(&mut self, outgoing: Outgoing) -> Option<Outgoing> {
+        let opens = outgoing.opens();
+        if self.opening.is_empty() && !opens {
+            return Some(outgoing);
+        }
         let Some(chat) = outgoing.chat() else { return Some(outgoing) };
-        if let Some((_, _, held)) = self.opening.iter_mut().find(|(_, other, _)| *other == chat) {
-            held.push_back(outgoing);
+        if let Some(held) = self.opening.get_mut(&chat) {
+            held.push(outgoing);
             return None;
         }
-        if outgoing.opens() {
-            self.opening.push_back((Instant::now() + OPENING, chat, VecDeque::new()));
+        if opens {
+            self.due.push_back((Instant::now() + OPENING, chat.clone()));
+            self.opening.insert(chat, Vec::new());
         }
         Some(outgoing)
     }
@@ -180,6 +204,7 @@ impl Carrier {
     /// Waits for room at the link: a slow server slows its desk, not the memory.
     async fn hand(&mut self, what: ToLink) {
         let (link, opened) = (&self.link, self.opened);
+        let Err(TrySendError::Full(what)) = link.try_send(what) else { return };
         tokio::select! {
             _ = link.send(what) => {}
             _ = self.up.wait_for(|up| *up != opened) => {}
