@@ -4,7 +4,8 @@
 //! read and sent before what follows it. Between one customer and one agent nothing overtakes
 //! anything. What waits when the stream is lost is dropped, and so is all up to the opening of the
 //! next one: notices above the link's cursor are then read from the log and sent again, and
-//! everything else the desk says again where it was not confirmed.
+//! everything else the desk says again where it was not confirmed. A task of its own carries what
+//! may have to wait; where nothing waits, a stanza goes straight to the link.
 //!
 //! What follows the head of an offer waits a moment: a client that does not know the customer yet
 //! opens its chat on the first message, and some (Converse.js 14) lose the second where both come
@@ -69,22 +70,52 @@ impl Outgoing {
 }
 
 /// The end that the owner writes to.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     sender: mpsc::UnboundedSender<Outgoing>,
-    waiting: Arc<AtomicUsize>,
+    link: mpsc::Sender<ToLink>,
+    /// Which stream stands.
+    up: watch::Receiver<Stream>,
+    load: Arc<Load>,
+}
+
+/// What the carrier has to do.
+#[derive(Debug, Default)]
+struct Load {
+    /// What it has not given to the link.
+    waiting: AtomicUsize,
+    /// Chats that are being opened.
+    opening: AtomicUsize,
 }
 
 impl Outbox {
     /// Puts something in.
     pub(super) fn put(&self, outgoing: Outgoing) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _ = self.sender.send(outgoing);
+        if let Some(outgoing) = self.put_straight(outgoing) {
+            self.load.waiting.fetch_add(1, Ordering::Relaxed);
+            let _ = self.sender.send(outgoing);
+        }
+    }
+
+    /// Gives a stanza to the link where nothing is before it, and the link has room; else gives it
+    /// back.
+    fn put_straight(&self, outgoing: Outgoing) -> Option<Outgoing> {
+        if self.waiting() > 0 || self.load.opening.load(Ordering::Acquire) > 0 || outgoing.opens() {
+            return Some(outgoing);
+        }
+        match outgoing {
+            Outgoing::Send(_) if *self.up.borrow() == 0 => None,
+            Outgoing::Send(stanza) => match self.link.try_send(ToLink::Send(stanza)) {
+                Err(TrySendError::Full(ToLink::Send(stanza))) => Some(Outgoing::Send(stanza)),
+                _ => None,
+            },
+            other => Some(other),
+        }
     }
 
     /// How much waits; the owner takes nothing new on while it is too much.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.load.waiting.load(Ordering::Acquire)
     }
 }
 
@@ -96,18 +127,20 @@ pub(super) fn spawn(
     up: watch::Receiver<Stream>,
 ) -> Outbox {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let waiting = Arc::new(AtomicUsize::new(0));
+    let load = Arc::new(Load::default());
+    let outbox = Outbox { sender, link: link.clone(), up: up.clone(), load: load.clone() };
     let carrier = Carrier {
         store,
         domain,
         link,
         up,
+        load,
         opened: 0,
         opening: HashMap::new(),
         due: VecDeque::new(),
     };
-    tokio::spawn(carrier.run(receiver, waiting.clone()));
-    Outbox { sender, waiting }
+    tokio::spawn(carrier.run(receiver));
+    outbox
 }
 
 struct Carrier {
@@ -116,6 +149,7 @@ struct Carrier {
     link: mpsc::Sender<ToLink>,
     /// Which stream stands.
     up: watch::Receiver<Stream>,
+    load: Arc<Load>,
     /// The stream that was opened here.
     opened: Stream,
     /// Chats that are being opened, each with what waits for it ...
@@ -128,11 +162,7 @@ struct Carrier {
 type Chat = (AgentJid, Peer);
 
 impl Carrier {
-    async fn run(
-        mut self,
-        mut receiver: mpsc::UnboundedReceiver<Outgoing>,
-        waiting: Arc<AtomicUsize>,
-    ) {
+    async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<Outgoing>) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let next = self.due.front().map(|(at, _)| *at);
@@ -143,18 +173,16 @@ impl Carrier {
                     }
                     for outgoing in batch.drain(..) {
                         if let Some(outgoing) = self.hold(outgoing) {
-                            waiting.fetch_sub(1, Ordering::Relaxed);
                             self.carry(outgoing).await;
                         }
                     }
                 }
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                     let Some((_, chat)) = self.due.pop_front() else { continue };
-                    let held = self.opening.remove(&chat).unwrap_or_default();
-                    waiting.fetch_sub(held.len(), Ordering::Relaxed);
-                    for outgoing in held {
+                    for outgoing in self.opening.remove(&chat).unwrap_or_default() {
                         self.carry(outgoing).await;
                     }
+                    self.load.opening.fetch_sub(1, Ordering::Release);
                 }
             }
         }
@@ -172,6 +200,7 @@ impl Carrier {
             return None;
         }
         if opens {
+            self.load.opening.fetch_add(1, Ordering::Release);
             self.due.push_back((Instant::now() + OPENING, chat.clone()));
             self.opening.insert(chat, Vec::new());
         }
@@ -184,6 +213,12 @@ impl Carrier {
     }
 
     async fn carry(&mut self, outgoing: Outgoing) {
+        self.give(outgoing).await;
+        // Only now: until then whatever follows comes behind it.
+        self.load.waiting.fetch_sub(1, Ordering::Release);
+    }
+
+    async fn give(&mut self, outgoing: Outgoing) {
         if let Outgoing::Opened { stream, after, upto } = outgoing {
             self.opened = stream;
             self.hand(ToLink::Begin { stream }).await;
