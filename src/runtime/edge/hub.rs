@@ -175,7 +175,49 @@ fn spread_ms(sockets: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::spread_ms;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::chat::ids::{Localpart, TenantKey};
+
+    fn customer(number: u128) -> Customer {
+        Customer {
+            id: CustomerId(Uuid::from_u128(number)),
+            tenant: TenantKey::new("acme").unwrap(),
+            localpart: Localpart::new(&format!("c{number}")).unwrap(),
+            name: None,
+            conversations: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn every_socket_is_told_whichever_part_its_customer_is_in() {
+        let hub = Hub::new(9);
+        let (ours, other) =
+            (LinkDomain::new("chat.example").unwrap(), LinkDomain::new("else.example").unwrap());
+        let mut mailboxes = Vec::new();
+        for number in 0..100 {
+            let link = if number % 2 == 0 { &ours } else { &other };
+            mailboxes.push(hub.enter(&customer(number), link, None).1);
+            // Every customer has two tabs.
+            mailboxes.push(hub.enter(&customer(number), link, None).1);
+        }
+        assert_eq!(hub.on_link(&ours).len(), 50);
+        hub.tell(customer(7).id, Letter::NewOwner);
+        hub.tell_link(&ours, &Letter::NewOwner);
+        for (place, mailbox) in mailboxes.iter().enumerate() {
+            let number = place / 2;
+            if number == 7 || number % 2 == 0 {
+                assert!(matches!(mailbox.take().await, Letter::NewOwner));
+            }
+        }
+        hub.dismiss();
+        for mailbox in &mailboxes {
+            assert!(matches!(mailbox.take().await, Letter::Bye { .. }));
+        }
+        let (_, late) = hub.enter(&customer(500), &ours, None);
+        assert!(matches!(late.take().await, Letter::Bye { .. }));
+    }
 
     #[test]
     fn many_are_spread_further_than_few() {

@@ -253,8 +253,12 @@ impl<'a> Term<'a> {
             let until = self.until();
             let step = self.step(stop, &mut rhythm, &mut batches);
             match tokio::time::timeout_at(until, step).await {
-                Ok(None) => self.settle_step(),
-                Ok(Some(end)) => return end,
+                Ok(done) => {
+                    self.settle_step();
+                    if let Some(end) = done {
+                        return end;
+                    }
+                }
                 Err(_) => return End::Lost(NOT_RENEWED),
             }
         }
