@@ -6,12 +6,13 @@
 //! load. No step waits for anything while it holds rows.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::elsewhere::Elsewhere;
 use super::outbox::{self, Outbox, Outgoing};
@@ -51,8 +52,14 @@ pub(super) enum End {
     Lost(&'static str),
 }
 
-/// What a term does again and again.
+/// What a term does again and again. All of it is set once and waits for many steps: a step is too
+/// short for timers of its own.
 struct Rhythm {
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The desk's next deadline ...
+    alarm: Pin<Box<Sleep>>,
+    /// ... where it is set to that.
+    alarm_at: Option<Timestamp>,
     renewal: Interval,
     settings: Interval,
     heads: Interval,
@@ -236,7 +243,11 @@ impl<'a> Term<'a> {
     }
 
     async fn work(&mut self, stop: &CancellationToken) -> End {
+        let mut lease = Box::pin(tokio::time::sleep_until(self.until()));
         let mut rhythm = Rhythm {
+            stopped: Box::pin(stop.clone().cancelled_owned()),
+            alarm: Box::pin(tokio::time::sleep_until(Instant::now())),
+            alarm_at: None,
             renewal: ticker(RENEWAL),
             settings: ticker(SETTINGS),
             heads: ticker(HEADS),
@@ -250,31 +261,33 @@ impl<'a> Term<'a> {
             if self.is_overdue() {
                 return End::Lost(NOT_RENEWED);
             }
-            let until = self.until();
-            let step = self.step(stop, &mut rhythm, &mut batches);
-            match tokio::time::timeout_at(until, step).await {
-                Ok(done) => {
-                    self.settle_step();
-                    if let Some(end) = done {
-                        return end;
-                    }
-                }
-                Err(_) => return End::Lost(NOT_RENEWED),
+            if lease.deadline() != self.until() {
+                lease.as_mut().reset(self.until());
+            }
+            let done = tokio::select! {
+                biased;
+                done = self.step(&mut rhythm, &mut batches) => done,
+                () = &mut lease => return End::Lost(NOT_RENEWED),
+            };
+            self.settle_step();
+            if let Some(end) = done {
+                return end;
             }
         }
     }
 
-    async fn step(
-        &mut self,
-        stop: &CancellationToken,
-        rhythm: &mut Rhythm,
-        batches: &mut Batches,
-    ) -> Option<End> {
-        let deadline = self.deadline();
+    async fn step(&mut self, rhythm: &mut Rhythm, batches: &mut Batches) -> Option<End> {
+        let deadline = self.desk.next_deadline();
+        if rhythm.alarm_at != deadline {
+            rhythm.alarm_at = deadline;
+            if let Some(at) = deadline {
+                rhythm.alarm.as_mut().reset(self.moment(at));
+            }
+        }
         let open = !self.behind();
         let Batches { commands, heard } = batches;
         tokio::select! {
-            () = stop.cancelled() => return Some(End::Stopped),
+            () = &mut rhythm.stopped => return Some(End::Stopped),
             Some(written) = self.written.recv() => return self.on_written(written),
             _ = self.inbox.recv_many(commands, BATCH), if open => {
                 for said in commands.drain(..) {
@@ -293,12 +306,19 @@ impl<'a> Term<'a> {
                 }
                 return self.hear_link().await;
             }
-            () = sleep_until(deadline) => self.feed(Event::Tick),
+            () = &mut rhythm.alarm, if deadline.is_some() => {
+                rhythm.alarm_at = None;
+                self.feed(Event::Tick);
+            }
             _ = rhythm.renewal.tick() => self.begin_renewal(),
             _ = rhythm.settings.tick() => self.look_at_settings(),
             Some(looked) = self.looks.recv() => self.on_looked(looked).await,
             _ = rhythm.heads.tick() => self.say_heads(),
-            _ = rhythm.strain.tick() => self.look_at_strain(),
+            _ = rhythm.strain.tick() => {
+                // The wall clock may have been set forward meanwhile.
+                rhythm.alarm_at = None;
+                self.look_at_strain();
+            }
             Some(answer) = self.renewals.recv() => return self.on_renewed(answer),
         }
         None
@@ -338,11 +358,10 @@ impl<'a> Term<'a> {
         }
     }
 
-    /// The desk's next deadline, on the runtime's clock.
-    fn deadline(&self) -> Option<Instant> {
-        let at = self.desk.next_deadline()?;
+    /// A moment on the runtime's clock.
+    fn moment(&self, at: Timestamp) -> Instant {
         let millis = at.since(self.owner.world.now());
-        Some(Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+        Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
     pub(super) fn on_written(&mut self, written: Written) -> Option<End> {
@@ -429,11 +448,4 @@ fn ticker(period: Duration) -> Interval {
     let mut ticker = interval(period);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }
