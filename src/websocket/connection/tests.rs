@@ -29,11 +29,11 @@ struct Client {
     stop: CancellationToken,
 }
 
-fn visit(stop: CancellationToken) -> Visit {
+fn visit(stop: CancellationToken) -> Box<Visit> {
     let limits = Limits { messages_per_second: 2, message_burst: 20, ..Limits::default() };
     let address = "192.0.2.1".parse().unwrap();
     let guard = Admission::new(limits).socket(address).unwrap();
-    Visit { tenant: view(tenant()), address, limits, guard, stop }
+    Box::new(Visit { tenant: view(tenant()), address, limits, guard, stop })
 }
 
 impl Client {
