@@ -85,11 +85,8 @@ where
         WebSocketStream::from_partially_read(io, early, Role::Server, Some(config())).await;
     let mut manners = Manners::new(&visit.limits);
     let ended = match Box::pin(greet(&mut socket, &mut manners, door, visit)).await {
-        Ok((mut end, guard)) => {
-            let ended = talk(&mut socket, &mut manners, &mut end).await;
-            drop((end, guard));
-            ended
-        }
+        // In a box, else the task would have room for it twice: as an outcome, and taken out of it.
+        Ok(mut inside) => talk(&mut socket, &mut manners, &mut inside.0).await,
         Err(ended) => ended,
     };
     if let Ended::Farewell(farewell) = ended {
@@ -112,7 +109,7 @@ async fn greet<S, D>(
     manners: &mut Manners,
     door: D,
     visit: Box<Visit>,
-) -> Result<(D::End, SocketGuard), Ended>
+) -> Result<Box<(D::End, SocketGuard)>, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Door,
@@ -135,7 +132,7 @@ where
     match door.open(&visit.tenant, opening).await {
         Ok((welcome, end)) => {
             send_first(socket, outbound::welcome(welcome, &visit.limits)).await?;
-            Ok((end, visit.guard))
+            Ok(Box::new((end, visit.guard)))
         }
         Err(why) => Err(Ended::Farewell(outbound::not_opened(&why))),
     }

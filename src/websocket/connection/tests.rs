@@ -572,7 +572,7 @@ async fn an_idle_socket_is_small() {
     let size = size_of_val(&life);
     assert!(size <= 1_280, "the task of a socket takes {size} bytes");
     let size = room_of(serve::<TcpStream, Edge>);
-    assert!(size <= 2_048, "the task of a customer's socket takes {size} bytes");
+    assert!(size <= 1_152, "the task of a customer's socket takes {size} bytes");
 }
 
 /// How much room the future takes that a function makes.
