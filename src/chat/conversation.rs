@@ -40,6 +40,8 @@ pub(super) struct Case {
     answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
     spoken: VecDeque<(Seq, Arc<str>)>,
+    /// Who confirmed what is in the view and not written yet.
+    pub(super) unwritten: Option<AgentJid>,
     /// The client that the agent last spoke from: typing goes there.
     pub(super) resource: Option<Arc<str>>,
     /// What the customer filled in before.
@@ -79,6 +81,7 @@ impl Case {
             answered: Seq(0),
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
+            unwritten: None,
             resource: None,
             answers: Vec::new(),
             told: None,

@@ -62,6 +62,8 @@ pub enum Event {
         /// Which.
         works: bool,
     },
+    /// The desk is put away in order: what it would write in a moment is written now.
+    Stopping,
     /// Time went on.
     Tick,
 }

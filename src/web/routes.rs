@@ -179,7 +179,8 @@ async fn socket<D: Door>(
         Problem::for_now(StatusCode::TOO_MANY_REQUESTS, detail, SOCKETS_RETRY_S)
     })?;
     let limits = *web.admission.limits();
-    let visit = Visit { tenant: view, address, limits, guard, stop: web.sockets.stop() };
+    let stop = web.sockets.stop();
+    let visit = Box::new(Visit { tenant: view, address, limits, guard, stop });
     web.sockets.spawn(taken_over(upgrade, web.door.clone(), visit));
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -187,7 +188,7 @@ async fn socket<D: Door>(
     Ok(response)
 }
 
-async fn taken_over<D: Door>(upgrade: OnUpgrade, door: D, visit: Visit) {
+async fn taken_over<D: Door>(upgrade: OnUpgrade, door: D, visit: Box<Visit>) {
     // What carried the request is freed here; the socket keeps the bare TCP stream.
     let Ok(upgraded) = upgrade.await else { return };
     if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {

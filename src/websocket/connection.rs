@@ -42,12 +42,12 @@ pub const WRITE: Duration = Duration::from_secs(10);
 pub const LINGER: Duration = Duration::from_secs(2);
 
 /// Read at a time, and held for each socket; longer frames get room while they come.
-const READ_BUFFER: usize = 1024;
+const READ_BUFFER: usize = 512;
 /// Gathered before it is written; held only by sockets that had something to write.
-const WRITE_BUFFER: usize = 2 * 1024;
-/// What is longer goes out in pieces of this size, so that a transcript, sent once, does not stay
-/// in the socket's buffer for good.
-const FRAGMENT: usize = 2 * 1024;
+const WRITE_BUFFER: usize = 1024;
+/// What is longer goes out in pieces of this size, so that a page of history, sent once, does not
+/// stay in the socket's buffer for good.
+const FRAGMENT: usize = 512;
 /// At most so much of what the edge has goes out in one flush.
 const BATCH: usize = 32;
 /// What still comes after our close is read and forgotten, up to this.
@@ -74,8 +74,9 @@ pub struct Visit {
 
 type Socket<S> = WebSocketStream<S>;
 
-/// Carries a socket to its end. `early` is what the client sent together with its request.
-pub async fn serve<S, D>(io: S, early: Vec<u8>, door: D, visit: Visit)
+/// Carries a socket to its end. `early` is what the client sent together with its request. The visit
+/// comes in a box: it is over with the welcome, and the task lives on.
+pub async fn serve<S, D>(io: S, early: Vec<u8>, door: D, visit: Box<Visit>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
     D: Door,
@@ -84,11 +85,8 @@ where
         WebSocketStream::from_partially_read(io, early, Role::Server, Some(config())).await;
     let mut manners = Manners::new(&visit.limits);
     let ended = match Box::pin(greet(&mut socket, &mut manners, door, visit)).await {
-        Ok((mut end, guard)) => {
-            let ended = talk(&mut socket, &mut manners, &mut end).await;
-            drop((end, guard));
-            ended
-        }
+        // In a box, else the task would have room for it twice: as an outcome, and taken out of it.
+        Ok(mut inside) => talk(&mut socket, &mut manners, &mut inside.0).await,
         Err(ended) => ended,
     };
     if let Ended::Farewell(farewell) = ended {
@@ -110,8 +108,8 @@ async fn greet<S, D>(
     socket: &mut Socket<S>,
     manners: &mut Manners,
     door: D,
-    visit: Visit,
-) -> Result<(D::End, SocketGuard), Ended>
+    visit: Box<Visit>,
+) -> Result<Box<(D::End, SocketGuard)>, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Door,
@@ -133,8 +131,8 @@ where
     };
     match door.open(&visit.tenant, opening).await {
         Ok((welcome, end)) => {
-            send(socket, outbound::welcome(welcome, &visit.limits)).await?;
-            Ok((end, visit.guard))
+            send_first(socket, outbound::welcome(welcome, &visit.limits)).await?;
+            Ok(Box::new((end, visit.guard)))
         }
         Err(why) => Err(Ended::Farewell(outbound::not_opened(&why))),
     }
@@ -290,6 +288,27 @@ where
             }
         }
         socket.flush().await
+    })
+    .await
+}
+
+/// Sends the first frames, past the codec: it would keep room for the longest of them for good, and
+/// most clients are sent nothing more. Nobody has closed yet, for nothing is read meanwhile.
+async fn send_first<S>(socket: &mut Socket<S>, frames: Vec<ServerFrame>) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let internal = || farewell(close::INTERNAL, "internal");
+    let mut bytes = Vec::new();
+    for frame in frames {
+        let text = encode(&frame).map_err(|_| internal())?;
+        let frame = Frame::message(text, OpCode::Data(Data::Text), true);
+        frame.format(&mut bytes).map_err(|_| internal())?;
+    }
+    write(async {
+        // What the codec still has comes before.
+        socket.flush().await?;
+        Ok(socket.get_mut().write_all(&bytes).await?)
     })
     .await
 }

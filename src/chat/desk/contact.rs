@@ -115,7 +115,7 @@ impl Desk {
             return self.timers.arm(now.plus(FORGOTTEN_MS), Timer::Leave(customer));
         }
         if let Some(Visitor { customer, sessions, owed, .. }) = self.visitors.remove(&customer) {
-            owed.into_iter().for_each(|id| self.settle(id));
+            owed.into_iter().for_each(|id| self.settle(now, id));
             self.addresses.remove(&customer.localpart);
             for session in sessions {
                 self.commands.forget(session);

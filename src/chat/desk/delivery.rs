@@ -13,9 +13,9 @@ use std::sync::Arc;
 use super::Desk;
 use super::timer::Timer;
 use crate::chat::conversation::{Case, Moved};
-use crate::chat::effect::{Backlog, CustomerNotice, Effect, ToAgentContent};
+use crate::chat::effect::{Backlog, Effect, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, Seq, Timestamp};
-use crate::chat::model::{OWED_MS, Owed as Stored, Row, RowKind, State};
+use crate::chat::model::{OWED_MS, Owed as Stored, Row, State};
 use crate::chat::presence::Clients;
 
 /// Clients of an agent that come within so many milliseconds count as having come at once.
@@ -219,14 +219,15 @@ impl Desk {
     pub(super) fn forget_owed(&mut self, now: Timestamp, id: ConversationId) {
         let Some(owed) = self.owed.get(&id) else { return };
         if owed.sent || now.since(owed.close.at) >= KEPT_MS {
-            self.settle(id);
+            self.settle(now, id);
         } else {
             self.timers.arm(now.plus(OWED_MS), Timer::Owed(id));
         }
     }
 
     /// Nothing more is owed of a closed conversation.
-    pub(super) fn settle(&mut self, id: ConversationId) {
+    pub(super) fn settle(&mut self, now: Timestamp, id: ConversationId) {
+        self.write_marks(now, id);
         if let Some(owed) = self.owed.remove(&id)
             && let Some(visitor) = self.visitors.get_mut(&owed.case.view.customer)
         {
@@ -235,7 +236,7 @@ impl Desk {
     }
 
     /// The agent serves nobody any more: nothing is owed to him.
-    pub(super) fn owe_nothing_to(&mut self, agent: &AgentJid) {
+    pub(super) fn owe_nothing_to(&mut self, now: Timestamp, agent: &AgentJid) {
         let mut settled = BTreeSet::new();
         for (id, owed) in &mut self.owed {
             owed.agents.retain(|other| other != agent);
@@ -243,7 +244,7 @@ impl Desk {
                 settled.insert(*id);
             }
         }
-        settled.into_iter().for_each(|id| self.settle(id));
+        settled.into_iter().for_each(|id| self.settle(now, id));
     }
 
     /// An open conversation, or a closed one that is still owed.
@@ -272,21 +273,16 @@ impl Desk {
         let Some(id) = self.conversation_of(customer, agent, pos) else { return };
         let Some(case) = self.any_case_mut(id) else { return };
         let moved = mark(case);
-        let (tenant, delivered, read) =
-            (case.view.tenant.clone(), case.view.delivered, case.view.read);
-        let is_settled = !case.view.is_open() && !case.is_unconfirmed();
         if moved == Moved::Nothing {
             return;
         }
-        let author = self.author(&tenant, agent);
-        let kind = RowKind::Marked { delivered, read };
-        self.append(now, id, super::NewRow::hidden(author, kind).with_view());
+        let is_settled = !case.view.is_open() && !case.is_unconfirmed();
+        self.marks_moved(now, id, agent);
         if moved == Moved::Ticks {
-            let notice = CustomerNotice::Receipt { conversation: id, delivered, read };
-            self.notify(&tenant, customer, notice);
+            self.tell_ticks(id);
         }
         if is_settled {
-            self.settle(id);
+            self.settle(now, id);
         }
     }
 

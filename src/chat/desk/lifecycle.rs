@@ -363,6 +363,7 @@ impl Desk {
                 Timer::Idle(id) => self.close_if_idle(now, id),
                 Timer::Gone(agent) => self.take_back_if_gone(now, &agent),
                 Timer::SendAgain(agent) => self.send_again(now, &agent),
+                Timer::Marks(id) => self.write_marks(now, id),
                 Timer::Owed(id) => self.forget_owed(now, id),
                 Timer::Away(customer) => self.show_contact(customer),
                 Timer::Leave(customer) => self.leave(now, customer),
@@ -397,7 +398,7 @@ impl Desk {
                 self.remove_contact(customer, &agent);
             }
             self.work.remove(&(tenant, agent.clone()));
-            self.owe_nothing_to(&agent);
+            self.owe_nothing_to(now, &agent);
         }
     }
 

@@ -14,6 +14,7 @@ mod customer;
 mod delivery;
 mod interruption;
 mod lifecycle;
+mod marks;
 mod offer;
 mod recall;
 mod storage;
@@ -56,6 +57,9 @@ pub enum Need {
 /// For how long the end of a conversation is said again, in milliseconds: longer than it takes
 /// another node to own the link, and its customers to be heard of.
 const SAID_AGAIN_MS: i64 = 60_000;
+
+/// For how long word of a row may be under way, in milliseconds, before it is said again.
+const UNDER_WAY_MS: i64 = 1_000;
 
 /// What a desk takes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -290,6 +294,7 @@ impl Desk {
                 self.greet_agents();
             }
             Event::Storage { works } => self.tell_of_storage(works),
+            Event::Stopping => self.write_all_marks(now),
             Event::Tick => {}
         }
         self.run_timers(now);
@@ -308,7 +313,8 @@ impl Desk {
     }
 
     /// The open conversation of each customer who is known to be here, or the one that was closed a
-    /// moment ago, with its head: what a lost notice is found by.
+    /// moment ago, with its head: what a lost notice is found by. Not where something was said just
+    /// now: word of that is still under way.
     pub fn heads(
         &self,
         now: Timestamp,
@@ -318,6 +324,7 @@ impl Desk {
             let open = visitor.open.and_then(|id| self.cases.get(&id));
             let ended = || visitor.ended.filter(|(_, _, at)| now.since(*at) <= SAID_AGAIN_MS);
             let (id, head) = match open {
+                Some(case) if now.since(case.view.active_at) < UNDER_WAY_MS => return None,
                 Some(case) => (case.view.id, case.view.head),
                 None => ended().map(|(id, head, _)| (id, head))?,
             };
@@ -432,7 +439,12 @@ impl Desk {
     /// Appends a row to a conversation and gives it back; `seen` rows are entries for the customer.
     fn append(&mut self, now: Timestamp, case: ConversationId, entry: NewRow) -> Option<Arc<Row>> {
         let pos = self.gate.next();
-        let view = &mut self.any_case_mut(case)?.view;
+        let case = self.any_case_mut(case)?;
+        if entry.changed {
+            // Whatever was confirmed meanwhile goes with it.
+            case.unwritten = None;
+        }
+        let view = &mut case.view;
         let seq = entry.seen.then(|| {
             view.head = view.head.next();
             view.head
@@ -510,6 +522,7 @@ impl Desk {
         }
         if let (true, Some(case)) = (opened, self.visitors.get(&id).and_then(|v| v.open)) {
             self.tell_state(case);
+            self.tell_ticks(case);
         }
     }
 }

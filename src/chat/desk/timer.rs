@@ -19,6 +19,8 @@ pub(super) enum Timer {
     Gone(AgentJid),
     /// What an agent who came has not confirmed.
     SendAgain(AgentJid),
+    /// Whether something that agents' clients confirmed is not written.
+    Marks(ConversationId),
     /// Whether a closed conversation is still owed to its agents.
     Owed(ConversationId),
     /// Whether a customer's socket has stayed away.

@@ -1,7 +1,9 @@
 //! The customers' sockets of this node.
 //!
 //! Invariant: a socket is in the hub from before its welcome is read from the store until it is
-//! dropped, so that nothing can fall between the two.
+//! dropped, so that nothing can fall between the two. The hub is in parts, each under a lock of its
+//! own: sockets that come and go do not hold up who tells others something, and no table grows by
+//! a whole node's customers at once.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,10 +23,16 @@ struct Present {
     sockets: Vec<(u64, Arc<Mailbox>)>,
 }
 
+/// The customers of one part.
+type Part = HashMap<CustomerId, Present>;
+
+/// How many parts there are; a power of two.
+const PARTS: usize = 16;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    present: Mutex<HashMap<CustomerId, Present>>,
+    parts: [Mutex<Part>; PARTS],
     next: AtomicU64,
     /// All are told to go.
     dismissed: AtomicBool,
@@ -34,8 +42,8 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(limit: usize) -> Self {
-        let (present, next) = (Mutex::default(), AtomicU64::new(1));
-        Self { present, next, dismissed: AtomicBool::new(false), limit }
+        let (parts, next) = (Default::default(), AtomicU64::new(1));
+        Self { parts, next, dismissed: AtomicBool::new(false), limit }
     }
 
     /// A socket has opened: its number and its mailbox.
@@ -47,7 +55,7 @@ impl Hub {
     ) -> (u64, Arc<Mailbox>) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mailbox = Arc::new(Mailbox::default());
-        let mut present = self.lock();
+        let mut present = self.part_of(customer.id);
         let here = present.entry(customer.id).or_insert_with(|| Present {
             customer: customer.clone(),
             link: link.clone(),
@@ -57,7 +65,7 @@ impl Hub {
         here.customer = customer.clone();
         here.page = page.or_else(|| here.page.take());
         here.sockets.push((number, mailbox.clone()));
-        if self.dismissed.load(Ordering::Relaxed) {
+        if self.dismissed.load(Ordering::SeqCst) {
             mailbox.put(Letter::Bye { reason: ByeReason::Restart, reconnect_after_ms: 0 }, 1);
         }
         (number, mailbox)
@@ -65,7 +73,7 @@ impl Hub {
 
     /// A socket has closed; says whether it was the customer's last one here.
     pub(crate) fn leave(&self, customer: CustomerId, number: u64) -> bool {
-        let mut present = self.lock();
+        let mut present = self.part_of(customer);
         let Some(here) = present.get_mut(&customer) else { return false };
         here.sockets.retain(|(other, _)| *other != number);
         if here.sockets.is_empty() {
@@ -77,23 +85,27 @@ impl Hub {
 
     /// The customer went to another page.
     pub(crate) fn turn(&self, customer: CustomerId, page: Option<Arc<str>>) {
-        if let Some(here) = self.lock().get_mut(&customer) {
+        if let Some(here) = self.part_of(customer).get_mut(&customer) {
             here.page = page;
         }
     }
 
     /// Puts a letter into every socket's mailbox.
     pub(crate) fn tell(&self, customer: CustomerId, letter: Letter) {
-        if let Some(here) = self.lock().get(&customer) {
-            for (_, mailbox) in &here.sockets {
+        let present = self.part_of(customer);
+        let sockets = present.get(&customer).map(|here| &*here.sockets);
+        // Mostly there is one.
+        if let Some(((_, last), others)) = sockets.and_then(<[_]>::split_last) {
+            for (_, mailbox) in others {
                 mailbox.put(letter.clone(), self.limit);
             }
+            last.put(letter, self.limit);
         }
     }
 
     /// Puts a letter into the mailbox of one socket.
     pub(crate) fn tell_socket(&self, customer: CustomerId, number: u64, letter: Letter) {
-        if let Some(here) = self.lock().get(&customer)
+        if let Some(here) = self.part_of(customer).get(&customer)
             && let Some((_, mailbox)) = here.sockets.iter().find(|(other, _)| *other == number)
         {
             mailbox.put(letter, self.limit);
@@ -102,21 +114,27 @@ impl Hub {
 
     /// Puts a letter into the mailboxes of all sockets of a link.
     pub(crate) fn tell_link(&self, link: &LinkDomain, letter: &Letter) {
-        for here in self.lock().values().filter(|here| here.link == *link) {
-            for (_, mailbox) in &here.sockets {
-                mailbox.put(letter.clone(), self.limit);
+        for part in self.parts() {
+            for here in part.values().filter(|here| here.link == *link) {
+                for (_, mailbox) in &here.sockets {
+                    mailbox.put(letter.clone(), self.limit);
+                }
             }
         }
     }
 
     /// Says goodbye to all, and when each may come back; whoever still enters has to go at once.
     pub(crate) fn dismiss(&self) {
-        let present = self.lock();
-        self.dismissed.store(true, Ordering::Relaxed);
-        let sockets = present.values().flat_map(|here| &here.sockets);
-        let all = u64::try_from(sockets.clone().count()).unwrap_or(u64::MAX);
+        // Before anything is looked through: whoever enters a part later sees it.
+        self.dismissed.store(true, Ordering::SeqCst);
+        let mut sockets: Vec<Arc<Mailbox>> = Vec::new();
+        for part in self.parts() {
+            let here = part.values().flat_map(|here| &here.sockets);
+            sockets.extend(here.map(|(_, mailbox)| mailbox.clone()));
+        }
+        let all = u64::try_from(sockets.len()).unwrap_or(u64::MAX);
         let spread = spread_ms(all);
-        for (index, (_, mailbox)) in (0_u64..).zip(sockets) {
+        for (index, mailbox) in (0_u64..).zip(sockets) {
             let reconnect_after_ms = u32::try_from(spread * index / all.max(1)).unwrap_or(0);
             let bye = Letter::Bye { reason: ByeReason::Restart, reconnect_after_ms };
             mailbox.put(bye, usize::MAX);
@@ -125,14 +143,28 @@ impl Hub {
 
     /// The customers of a link who are here, each with the page he is on.
     pub(crate) fn on_link(&self, link: &LinkDomain) -> Vec<(Customer, Option<Arc<str>>)> {
-        let present = self.lock();
-        let here = present.values().filter(|here| here.link == *link);
-        here.map(|here| (here.customer.clone(), here.page.clone())).collect()
+        let mut customers = Vec::new();
+        for part in self.parts() {
+            let here = part.values().filter(|here| here.link == *link);
+            customers.extend(here.map(|here| (here.customer.clone(), here.page.clone())));
+        }
+        customers
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CustomerId, Present>> {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The part that a customer is in: the last bits of an id are chance.
+    fn part_of(&self, customer: CustomerId) -> MutexGuard<'_, Part> {
+        let [first, ..] = &self.parts;
+        let number = usize::from(customer.0.as_bytes()[15]) % PARTS;
+        lock(self.parts.get(number).unwrap_or(first))
     }
+
+    fn parts(&self) -> impl Iterator<Item = MutexGuard<'_, Part>> {
+        self.parts.iter().map(lock)
+    }
+}
+
+fn lock(part: &Mutex<Part>) -> MutexGuard<'_, Part> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How far apart so many may come back: a hundred a second while they are few; of many more at
@@ -143,7 +175,49 @@ fn spread_ms(sockets: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::spread_ms;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::chat::ids::{Localpart, TenantKey};
+
+    fn customer(number: u128) -> Customer {
+        Customer {
+            id: CustomerId(Uuid::from_u128(number)),
+            tenant: TenantKey::new("acme").unwrap(),
+            localpart: Localpart::new(&format!("c{number}")).unwrap(),
+            name: None,
+            conversations: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn every_socket_is_told_whichever_part_its_customer_is_in() {
+        let hub = Hub::new(9);
+        let (ours, other) =
+            (LinkDomain::new("chat.example").unwrap(), LinkDomain::new("else.example").unwrap());
+        let mut mailboxes = Vec::new();
+        for number in 0..100 {
+            let link = if number % 2 == 0 { &ours } else { &other };
+            mailboxes.push(hub.enter(&customer(number), link, None).1);
+            // Every customer has two tabs.
+            mailboxes.push(hub.enter(&customer(number), link, None).1);
+        }
+        assert_eq!(hub.on_link(&ours).len(), 50);
+        hub.tell(customer(7).id, Letter::NewOwner);
+        hub.tell_link(&ours, &Letter::NewOwner);
+        for (place, mailbox) in mailboxes.iter().enumerate() {
+            let number = place / 2;
+            if number == 7 || number % 2 == 0 {
+                assert!(matches!(mailbox.take().await, Letter::NewOwner));
+            }
+        }
+        hub.dismiss();
+        for mailbox in &mailboxes {
+            assert!(matches!(mailbox.take().await, Letter::Bye { .. }));
+        }
+        let (_, late) = hub.enter(&customer(500), &ours, None);
+        assert!(matches!(late.take().await, Letter::Bye { .. }));
+    }
 
     #[test]
     fn many_are_spread_further_than_few() {

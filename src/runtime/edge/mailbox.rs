@@ -1,9 +1,11 @@
 //! What waits for one customer's socket.
 //!
 //! Invariants: bounded; an idle mailbox owns no buffer. Whoever does not read loses the newest and
-//! is told to go, once; nothing durable is lost by it, since sockets deliver by cursor.
+//! is told to go, once; nothing durable is lost by it, since sockets deliver by cursor. A socket is
+//! not woken for the head of a conversation that it has: heads are said again and again, to all.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -42,6 +44,14 @@ pub(crate) enum Letter {
 pub(crate) struct Mailbox {
     state: Mutex<State>,
     arrived: Notify,
+    /// The entry that the socket was given last; see [`place`].
+    given: AtomicU64,
+}
+
+/// A conversation and one of its entries, in a number that no two are likely to share.
+fn place(conversation: ConversationId, seq: Seq) -> u64 {
+    let (_, chance) = conversation.0.as_u64_pair();
+    chance.wrapping_add(seq.0)
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +63,11 @@ struct State {
 impl Mailbox {
     /// Puts a letter in; at most `limit` wait.
     pub(crate) fn put(&self, letter: Letter, limit: usize) {
+        if let Letter::Head { conversation, seq } = letter
+            && self.given.load(Ordering::Relaxed) == place(conversation, seq)
+        {
+            return;
+        }
         let mut state = self.lock();
         if state.overflowed {
             return;
@@ -66,6 +81,11 @@ impl Mailbox {
         }
         drop(state);
         self.arrived.notify_one();
+    }
+
+    /// The socket has been given everything of this conversation up to here.
+    pub(crate) fn is_at(&self, conversation: ConversationId, seq: Seq) {
+        self.given.store(place(conversation, seq), Ordering::Relaxed);
     }
 
     /// The next letter. Safe to cancel: a letter is taken only when it is returned.
@@ -112,5 +132,14 @@ mod tests {
         assert!(matches!(bye, Letter::Bye { reason: ByeReason::Slow, .. }), "{bye:?}");
         let more = tokio::time::timeout(std::time::Duration::ZERO, mailbox.take()).await;
         assert!(more.is_err(), "nothing follows a bye");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_woken_for_what_he_has() {
+        let mailbox = Mailbox::default();
+        mailbox.is_at(ConversationId(uuid::Uuid::nil()), Seq(2));
+        mailbox.put(head(2), 9);
+        mailbox.put(head(3), 9);
+        assert!(matches!(mailbox.take().await, Letter::Head { seq: Seq(3), .. }));
     }
 }

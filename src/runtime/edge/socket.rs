@@ -5,7 +5,7 @@
 //! What a notice says is missing is read from the store. [`CustomerSocket::next`] loses nothing
 //! when it is cancelled: what is being worked on stays in the socket.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::mailbox::{Letter, Mailbox};
@@ -48,7 +48,7 @@ pub struct CustomerSocket {
     /// A new conversation was counted and has not begun yet: what is said meanwhile belongs to it.
     counted: bool,
     /// Durable commands of this socket without an ack.
-    pending: HashSet<CommandId>,
+    pending: Vec<CommandId>,
     /// Commands in a row that no owner was there for.
     missed: u32,
     /// What is still owed of the welcome: whole conversations, after these entries.
@@ -89,7 +89,7 @@ impl CustomerSocket {
             past: None,
             open: false,
             counted: false,
-            pending: HashSet::new(),
+            pending: Vec::new(),
             missed: 0,
             owed: VecDeque::new(),
             letter: None,
@@ -139,7 +139,7 @@ impl CustomerSocket {
             let full = rows.len() == room as usize;
             let last = rows.last().and_then(|row| row.seq).unwrap_or(after);
             entries.extend(rows);
-            self.cursor = Some((conversation, last));
+            self.move_to(conversation, last);
             if full {
                 self.owed.push_front((conversation, last));
                 break;
@@ -188,23 +188,24 @@ impl CustomerSocket {
             if let Some(outbound) = self.ready.pop_front() {
                 return outbound;
             }
-            let worked = if self.owed.is_empty() {
-                if self.letter.is_none() {
-                    self.letter = Some(self.mailbox.take().await);
-                }
-                let worked = self.work().await;
-                if worked.is_ok() {
-                    self.letter = None;
-                }
-                worked
-            } else {
-                self.pay().await
-            };
-            if let Err(error) = worked {
-                // The state of the database is said once for all; this would be said for each socket.
-                tracing::debug!(%error, "entries could not be read; trying again");
-                tokio::time::sleep(std::time::Duration::from_millis(u64::from(RETRY_MS))).await;
+            if self.owed.is_empty() && self.letter.is_none() {
+                let letter = self.mailbox.take().await;
+                self.letter = self.open_letter(letter);
             }
+            if !self.owed.is_empty() || self.letter.is_some() {
+                // In a box: an idle socket has no room for it.
+                Box::pin(self.read_on()).await;
+            }
+        }
+    }
+
+    /// Does what the store is needed for: what is owed of the welcome, else the letter in hand.
+    async fn read_on(&mut self) {
+        let read = if self.owed.is_empty() { self.work().await } else { self.pay().await };
+        if let Err(error) = read {
+            // The state of the database is said once for all; this would be said for each socket.
+            tracing::debug!(%error, "entries could not be read; trying again");
+            tokio::time::sleep(std::time::Duration::from_millis(u64::from(RETRY_MS))).await;
         }
     }
 
@@ -218,16 +219,22 @@ impl CustomerSocket {
         if full {
             self.owed.push_front((conversation, last));
         }
-        self.cursor = Some((conversation, last));
+        self.move_to(conversation, last);
         let more = !self.owed.is_empty();
         self.ready.push_back(Outbound::Entries { conversation, rows, more });
         Ok(())
     }
 
-    async fn work(&mut self) -> Result<(), StoreError> {
-        let Some(letter) = self.letter.clone() else { return Ok(()) };
+    /// What is in hand, and its last entry that was given.
+    fn move_to(&mut self, conversation: ConversationId, seq: Seq) {
+        self.cursor = Some((conversation, seq));
+        self.mailbox.is_at(conversation, seq);
+    }
+
+    /// Does what a letter says; gives back one that the store is needed for.
+    fn open_letter(&mut self, letter: Letter) -> Option<Letter> {
         match letter {
-            Letter::Notice(CustomerNotice::Entry(row)) => self.entry(row).await?,
+            Letter::Notice(CustomerNotice::Entry(row)) => return self.entry(row),
             Letter::Notice(CustomerNotice::State(state)) => {
                 self.begun(!matches!(state.phase, Phase::Closed { .. }));
                 self.ready.push_back(Outbound::State(state));
@@ -238,7 +245,16 @@ impl CustomerSocket {
             Letter::Notice(CustomerNotice::Typing { on, name }) => {
                 self.ready.push_back(Outbound::Typing { on, name });
             }
-            Letter::Answer(Answer::Ack { id, acked }) => self.ack(id, acked).await?,
+            Letter::Answer(Answer::Ack { id, acked }) => {
+                // Where its entry was lost on the way, what lies between comes first.
+                let Acked { conversation, seq, .. } = acked;
+                let is_past = self.past == Some(conversation);
+                let is_given = is_past || seq.is_none_or(|seq| self.has(conversation, seq));
+                if !is_given {
+                    return Some(Letter::Answer(Answer::Ack { id, acked }));
+                }
+                self.ack(id, acked);
+            }
             Letter::Answer(Answer::Refused { id: Some(id), error: CommandError::NotStored }) => {
                 // Its ack may have been quicker.
                 if self.pending.contains(&id) {
@@ -250,19 +266,16 @@ impl CustomerSocket {
                     self.shared.status.metrics().unavailable("turned_away");
                 }
                 if let Some(id) = &id {
-                    self.pending.remove(id);
+                    self.no_longer_pending(id);
                 }
                 self.ready.push_back(Outbound::Refused { id, error });
             }
             Letter::Head { conversation, seq } => {
-                let is_news = self.cursor.is_none_or(|(id, at)| id != conversation || at < seq);
-                if is_news && self.turn_to(conversation).await? {
-                    self.fill(conversation).await?;
-                }
+                return (!self.has(conversation, seq)).then_some(letter);
             }
             Letter::NewOwner => {
                 // What the one before was given may be stored: then it comes as an ack all the same.
-                for id in self.pending.iter().cloned().collect::<Vec<_>>() {
+                for id in self.pending.clone() {
                     self.unavailable(id, CommandError::Moved);
                 }
             }
@@ -273,7 +286,50 @@ impl CustomerSocket {
                 self.ready.push_back(Outbound::Bye { reason, reconnect_after_ms });
             }
         }
+        None
+    }
+
+    /// Does what the letter in hand says with the help of the store.
+    async fn work(&mut self) -> Result<(), StoreError> {
+        match self.letter.clone() {
+            Some(Letter::Notice(CustomerNotice::Entry(row))) => {
+                let conversation = row.conversation;
+                if self.turn_to(conversation).await? && self.entry(row).is_some() {
+                    self.fill(conversation).await?;
+                }
+            }
+            Some(Letter::Head { conversation, .. }) => {
+                if self.turn_to(conversation).await? {
+                    self.fill(conversation).await?;
+                }
+            }
+            Some(Letter::Answer(Answer::Ack { id, acked })) => {
+                // Also of a command that was turned away when it was said again, though it was
+                // under way.
+                if let Some(seq) = acked.seq
+                    && self.turn_to(acked.conversation).await?
+                    && !self.has(acked.conversation, seq)
+                {
+                    self.is_pending(id.clone());
+                    self.fill(acked.conversation).await?;
+                    // Mostly it came with its entry.
+                    if !self.pending.contains(&id) {
+                        self.letter = None;
+                        return Ok(());
+                    }
+                }
+                self.ack(id, acked);
+            }
+            // Nothing else needs it.
+            _ => {}
+        }
+        self.letter = None;
         Ok(())
+    }
+
+    /// Whether this entry was given.
+    fn has(&self, conversation: ConversationId, seq: Seq) -> bool {
+        self.cursor.is_some_and(|(id, at)| id == conversation && at >= seq)
     }
 
     /// A command is to be said again, though it may yet be stored: it stays pending.
@@ -283,18 +339,17 @@ impl CustomerSocket {
         self.ready.push_back(Outbound::Refused { id: Some(id), error });
     }
 
-    async fn entry(&mut self, row: Arc<Row>) -> Result<(), StoreError> {
-        let Some(seq) = row.seq else { return Ok(()) };
-        if !self.turn_to(row.conversation).await? {
-            return Ok(());
-        }
-        let at = self.seen_of(row.conversation);
-        if seq == at.next() {
+    /// Gives an entry that is the next one; gives it back where it comes before its time.
+    fn entry(&mut self, row: Arc<Row>) -> Option<Letter> {
+        let seq = row.seq?;
+        let conversation = row.conversation;
+        let in_hand = self.cursor.is_none_or(|(id, _)| id == conversation);
+        if in_hand && seq == self.seen_of(conversation).next() {
             self.give(row);
-        } else if seq > at {
-            self.fill(row.conversation).await?;
+            return None;
         }
-        Ok(())
+        let late = self.past == Some(conversation) || self.has(conversation, seq);
+        (!late).then_some(Letter::Notice(CustomerNotice::Entry(row)))
     }
 
     /// Takes up the conversation that there is word of, once the one before is given to its end;
@@ -315,7 +370,7 @@ impl CustomerSocket {
         }
         self.fill(in_hand).await?;
         self.past = Some(in_hand);
-        self.cursor = Some((conversation, Seq(0)));
+        self.move_to(conversation, Seq(0));
         Ok(true)
     }
 
@@ -351,12 +406,12 @@ impl CustomerSocket {
     /// Gives the next entry: as its ack, where this socket waits for it.
     fn give(&mut self, row: Arc<Row>) {
         let Some(seq) = row.seq else { return };
-        self.cursor = Some((row.conversation, seq));
+        self.move_to(row.conversation, seq);
         self.begun(!matches!(row.kind, RowKind::Closed { .. }));
         let own = row.key.as_ref().filter(|key| key.session == self.session);
         if let Some(key) = own.filter(|key| self.pending.contains(&key.id)) {
             let acked = Acked { conversation: row.conversation, seq: row.seq, at: row.at };
-            self.pending.remove(&key.id);
+            self.no_longer_pending(&key.id);
             self.ready.push_back(Outbound::Ack { id: key.id.clone(), acked });
         } else {
             self.ready.push_back(Outbound::Entry(row));
@@ -368,22 +423,19 @@ impl CustomerSocket {
         (self.open, self.counted) = (open, false);
     }
 
-    async fn ack(&mut self, id: CommandId, acked: Acked) -> Result<(), StoreError> {
-        // Where its entry was lost on the way, what lies between comes first, and the ack with it: also
-        // of a command that was turned away when it was said again, though it was under way.
-        if let Some(seq) = acked.seq
-            && self.turn_to(acked.conversation).await?
-            && self.seen_of(acked.conversation) < seq
-        {
-            self.pending.insert(id.clone());
-            self.fill(acked.conversation).await?;
-            if !self.pending.contains(&id) {
-                return Ok(());
-            }
-        }
-        self.pending.remove(&id);
+    fn ack(&mut self, id: CommandId, acked: Acked) {
+        self.no_longer_pending(&id);
         self.ready.push_back(Outbound::Ack { id, acked });
-        Ok(())
+    }
+
+    fn is_pending(&mut self, id: CommandId) {
+        if !self.pending.contains(&id) {
+            self.pending.push(id);
+        }
+    }
+
+    fn no_longer_pending(&mut self, id: &CommandId) {
+        self.pending.retain(|other| other != id);
     }
 
     /// An id for a conversation that a command may begin.
@@ -436,7 +488,9 @@ impl CustomerSocket {
             return Err(SubmitError::Unavailable { retry_after_ms });
         }
         self.missed = 0;
-        self.pending.extend(id);
+        if let Some(id) = id {
+            self.is_pending(id);
+        }
         Ok(())
     }
 

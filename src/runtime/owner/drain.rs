@@ -27,12 +27,15 @@ impl Term<'_> {
     pub(super) async fn drain(&mut self) {
         let until = Instant::now() + DRAIN;
         self.take_the_rest();
+        self.feed(Event::Stopping);
+        self.settle_step();
         while self.stored < self.desk.head() {
             match timeout_at(until, self.written.recv()).await {
                 Ok(Some(written)) => {
                     if self.on_written(written).is_some() {
                         return self.leave_link().await;
                     }
+                    self.settle_step();
                 }
                 _ => break,
             }
@@ -68,13 +71,18 @@ impl Term<'_> {
             let event = self.hear(said);
             self.take_now(event);
         }
-        while let Ok(said) = self.handle.from.try_recv() {
+        while let Some(said) = self.next_heard() {
             match said {
                 FromLink::Event(event) => self.take_now(event),
                 FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
                 _ => {}
             }
         }
+    }
+
+    /// What the link has said by now.
+    fn next_heard(&mut self) -> Option<FromLink> {
+        self.heard.pop_front().or_else(|| self.handle.from.try_recv().ok())
     }
 
     fn take_now(&mut self, event: Event) {
@@ -105,7 +113,14 @@ impl Term<'_> {
     }
 
     async fn until_closed(&mut self) {
-        while let Some(said) = self.handle.from.recv().await {
+        loop {
+            let said = match self.heard.pop_front() {
+                Some(said) => said,
+                None => match self.handle.from.recv().await {
+                    Some(said) => said,
+                    None => return,
+                },
+            };
             match said {
                 FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
                 FromLink::Closed { epoch } if epoch == self.epoch => return,

@@ -25,6 +25,7 @@ impl Term<'_> {
             if self.strain.is_blind() {
                 return self.turn_away(event);
             }
+            self.settle_step();
             match briefly(self.load(&need)).await {
                 Ok(loaded) => self.feed(Event::Loaded(loaded)),
                 Err(error) => {
@@ -44,7 +45,7 @@ impl Term<'_> {
     }
 
     /// Tells whoever it came from to say it again later: nothing was done.
-    fn turn_away(&self, event: Event) {
+    fn turn_away(&mut self, event: Event) {
         match event {
             Event::Customer(command) => self.carry_out(Effect::Answer {
                 to: command.socket,
@@ -77,20 +78,18 @@ impl Term<'_> {
 
     /// Gives the desk an event and carries its effects out.
     pub(super) fn feed(&mut self, event: Event) {
+        let now = self.time();
         let mut effects = std::mem::take(&mut self.effects);
-        self.desk.handle(self.owner.world.now(), event, &mut effects);
+        self.desk.handle(now, event, &mut effects);
         for effect in effects.drain(..) {
             self.carry_out(effect);
         }
         self.effects = effects;
-        self.follow_rows();
     }
 
-    pub(super) fn carry_out(&self, effect: Effect) {
+    pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Append(append) => {
-                let _ = self.appends.send(append);
-            }
+            Effect::Append(append) => self.rows.push(append),
             Effect::Notify { customer, notice, .. } => {
                 self.tell(customer, Letter::Notice(notice));
             }

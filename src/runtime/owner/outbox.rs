@@ -4,17 +4,19 @@
 //! read and sent before what follows it. Between one customer and one agent nothing overtakes
 //! anything. What waits when the stream is lost is dropped, and so is all up to the opening of the
 //! next one: notices above the link's cursor are then read from the log and sent again, and
-//! everything else the desk says again where it was not confirmed.
+//! everything else the desk says again where it was not confirmed. A task of its own carries what
+//! may have to wait; where nothing waits, a stanza goes straight to the link.
 //!
 //! What follows the head of an offer waits a moment: a client that does not know the customer yet
 //! opens its chat on the first message, and some (Converse.js 14) lose the second where both come
 //! in the same instant.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -25,6 +27,8 @@ use crate::chat::model::{Author, Row, RowKind};
 use crate::ports::link::{Stream, ToLink};
 use crate::ports::store::{Store, StoreError};
 
+/// What is taken at once of what waits.
+const BATCH: usize = 256;
 /// Rows of a backlog read at once.
 const PAGE: u32 = 200;
 /// How long a client has for opening the chat of a customer who is new to it.
@@ -66,22 +70,52 @@ impl Outgoing {
 }
 
 /// The end that the owner writes to.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     sender: mpsc::UnboundedSender<Outgoing>,
-    waiting: Arc<AtomicUsize>,
+    link: mpsc::Sender<ToLink>,
+    /// Which stream stands.
+    up: watch::Receiver<Stream>,
+    load: Arc<Load>,
+}
+
+/// What the carrier has to do.
+#[derive(Debug, Default)]
+struct Load {
+    /// What it has not given to the link.
+    waiting: AtomicUsize,
+    /// Chats that are being opened.
+    opening: AtomicUsize,
 }
 
 impl Outbox {
     /// Puts something in.
     pub(super) fn put(&self, outgoing: Outgoing) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        let _ = self.sender.send(outgoing);
+        if let Some(outgoing) = self.put_straight(outgoing) {
+            self.load.waiting.fetch_add(1, Ordering::Relaxed);
+            let _ = self.sender.send(outgoing);
+        }
+    }
+
+    /// Gives a stanza to the link where nothing is before it, and the link has room; else gives it
+    /// back.
+    fn put_straight(&self, outgoing: Outgoing) -> Option<Outgoing> {
+        if self.waiting() > 0 || self.load.opening.load(Ordering::Acquire) > 0 || outgoing.opens() {
+            return Some(outgoing);
+        }
+        match outgoing {
+            Outgoing::Send(_) if *self.up.borrow() == 0 => None,
+            Outgoing::Send(stanza) => match self.link.try_send(ToLink::Send(stanza)) {
+                Err(TrySendError::Full(ToLink::Send(stanza))) => Some(Outgoing::Send(stanza)),
+                _ => None,
+            },
+            other => Some(other),
+        }
     }
 
     /// How much waits; the owner takes nothing new on while it is too much.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.load.waiting.load(Ordering::Acquire)
     }
 }
 
@@ -93,10 +127,20 @@ pub(super) fn spawn(
     up: watch::Receiver<Stream>,
 ) -> Outbox {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let waiting = Arc::new(AtomicUsize::new(0));
-    let carrier = Carrier { store, domain, link, up, opened: 0, opening: VecDeque::new() };
-    tokio::spawn(carrier.run(receiver, waiting.clone()));
-    Outbox { sender, waiting }
+    let load = Arc::new(Load::default());
+    let outbox = Outbox { sender, link: link.clone(), up: up.clone(), load: load.clone() };
+    let carrier = Carrier {
+        store,
+        domain,
+        link,
+        up,
+        load,
+        opened: 0,
+        opening: HashMap::new(),
+        due: VecDeque::new(),
+    };
+    tokio::spawn(carrier.run(receiver));
+    outbox
 }
 
 struct Carrier {
@@ -105,37 +149,40 @@ struct Carrier {
     link: mpsc::Sender<ToLink>,
     /// Which stream stands.
     up: watch::Receiver<Stream>,
+    load: Arc<Load>,
     /// The stream that was opened here.
     opened: Stream,
-    /// Chats that are being opened, each with what waits for it, in the order of their times.
-    opening: VecDeque<(Instant, Chat, VecDeque<Outgoing>)>,
+    /// Chats that are being opened, each with what waits for it ...
+    opening: HashMap<Chat, Vec<Outgoing>>,
+    /// ... and until when, in the order of their times.
+    due: VecDeque<(Instant, Chat)>,
 }
 
 /// One customer in one agent's client.
 type Chat = (AgentJid, Peer);
 
 impl Carrier {
-    async fn run(
-        mut self,
-        mut receiver: mpsc::UnboundedReceiver<Outgoing>,
-        waiting: Arc<AtomicUsize>,
-    ) {
+    async fn run(mut self, mut receiver: mpsc::UnboundedReceiver<Outgoing>) {
+        let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let next = self.opening.front().map(|(at, ..)| *at);
+            let next = self.due.front().map(|(at, _)| *at);
             tokio::select! {
-                outgoing = receiver.recv() => {
-                    let Some(outgoing) = outgoing else { return };
-                    if let Some(outgoing) = self.hold(outgoing) {
-                        waiting.fetch_sub(1, Ordering::Relaxed);
-                        self.carry(outgoing).await;
+                taken = receiver.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return;
+                    }
+                    for outgoing in batch.drain(..) {
+                        if let Some(outgoing) = self.hold(outgoing) {
+                            self.carry(outgoing).await;
+                        }
                     }
                 }
                 () = tokio::time::sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
-                    let Some((_, _, held)) = self.opening.pop_front() else { continue };
-                    waiting.fetch_sub(held.len(), Ordering::Relaxed);
-                    for outgoing in held {
+                    let Some((_, chat)) = self.due.pop_front() else { continue };
+                    for outgoing in self.opening.remove(&chat).unwrap_or_default() {
                         self.carry(outgoing).await;
                     }
+                    self.load.opening.fetch_sub(1, Ordering::Release);
                 }
             }
         }
@@ -143,13 +190,19 @@ impl Carrier {
 
     /// Keeps what is for a chat that is being opened; gives back what can go.
     fn hold(&mut self, outgoing: Outgoing) -> Option<Outgoing> {
+        let opens = outgoing.opens();
+        if self.opening.is_empty() && !opens {
+            return Some(outgoing);
+        }
         let Some(chat) = outgoing.chat() else { return Some(outgoing) };
-        if let Some((_, _, held)) = self.opening.iter_mut().find(|(_, other, _)| *other == chat) {
-            held.push_back(outgoing);
+        if let Some(held) = self.opening.get_mut(&chat) {
+            held.push(outgoing);
             return None;
         }
-        if outgoing.opens() {
-            self.opening.push_back((Instant::now() + OPENING, chat, VecDeque::new()));
+        if opens {
+            self.load.opening.fetch_add(1, Ordering::Release);
+            self.due.push_back((Instant::now() + OPENING, chat.clone()));
+            self.opening.insert(chat, Vec::new());
         }
         Some(outgoing)
     }
@@ -160,6 +213,12 @@ impl Carrier {
     }
 
     async fn carry(&mut self, outgoing: Outgoing) {
+        self.give(outgoing).await;
+        // Only now: until then whatever follows comes behind it.
+        self.load.waiting.fetch_sub(1, Ordering::Release);
+    }
+
+    async fn give(&mut self, outgoing: Outgoing) {
         if let Outgoing::Opened { stream, after, upto } = outgoing {
             self.opened = stream;
             self.hand(ToLink::Begin { stream }).await;
@@ -180,6 +239,7 @@ impl Carrier {
     /// Waits for room at the link: a slow server slows its desk, not the memory.
     async fn hand(&mut self, what: ToLink) {
         let (link, opened) = (&self.link, self.opened);
+        let Err(TrySendError::Full(what)) = link.try_send(what) else { return };
         tokio::select! {
             _ = link.send(what) => {}
             _ = self.up.wait_for(|up| *up != opened) => {}

@@ -121,7 +121,7 @@ impl Strain {
 }
 
 impl Term<'_> {
-    /// To be called whenever a row was numbered or stored.
+    /// To be called once rows were numbered or stored.
     pub(super) fn follow_rows(&mut self) {
         let now = Instant::now();
         self.strain.follow(self.desk.head(), self.stored, now);
@@ -149,7 +149,8 @@ impl Term<'_> {
         if !self.strain.on {
             return false;
         }
-        if self.desk.adds(self.owner.world.now(), event) {
+        let now = self.time();
+        if self.desk.adds(now, event) {
             return true;
         }
         if let Event::Customer(command) = event
@@ -160,7 +161,7 @@ impl Term<'_> {
         false
     }
 
-    fn not_stored(&self, to: SocketAddress, customer: CustomerId, id: CommandId) {
+    fn not_stored(&mut self, to: SocketAddress, customer: CustomerId, id: CommandId) {
         let answer = Answer::Refused { id: Some(id), error: CommandError::NotStored };
         self.carry_out(Effect::Answer { to, customer, answer });
     }
@@ -169,9 +170,9 @@ impl Term<'_> {
     pub(super) fn look_at_strain(&mut self) {
         self.follow_rows();
         let now = Instant::now();
-        let (oldest, link) = (self.strain.oldest(now), &self.owner.link);
+        let oldest = self.strain.oldest(now);
         self.owner.status.load(
-            link,
+            &self.owner.link,
             Load {
                 rows: self.desk.head().0 - self.stored.0,
                 oldest,
@@ -181,10 +182,12 @@ impl Term<'_> {
         );
         let is_on = oldest >= LIMIT;
         if is_on && !self.strain.on {
-            self.owner.status.database_slow(link);
-            for waiter in &self.strain.waiters {
+            self.owner.status.database_slow(&self.owner.link);
+            let waiters = std::mem::take(&mut self.strain.waiters);
+            for waiter in &waiters {
                 self.not_stored(waiter.socket, waiter.customer, waiter.id.clone());
             }
+            self.strain.waiters = waiters;
         }
         self.strain.on = is_on;
         let told = self.owner.agents_told.load(Ordering::Relaxed);
@@ -202,7 +205,8 @@ impl Term<'_> {
     pub(super) fn tell_agents(&mut self, works: bool) {
         self.owner.agents_told.store(!works, Ordering::Relaxed);
         let mut effects = Vec::new();
-        self.desk.handle(self.owner.world.now(), Event::Storage { works }, &mut effects);
+        let now = self.time();
+        self.desk.handle(now, Event::Storage { works }, &mut effects);
         for effect in effects {
             match effect {
                 Effect::Send(line)
@@ -213,7 +217,6 @@ impl Term<'_> {
                 other => self.carry_out(other),
             }
         }
-        self.follow_rows();
     }
 }
 

@@ -1,14 +1,18 @@
 //! One term of a link's owner: the desk at work.
 //!
 //! Invariants: one task drives the desk, so its events have one order. It takes nothing new while
-//! too much waits to be stored or sent; the senders wait, or are told to come back.
+//! too much waits to be stored or sent; the senders wait, or are told to come back. A step takes
+//! whatever is there, and the rows it numbers go to the writer together: so commits grow with the
+//! load. No step waits for anything while it holds rows.
 
+use std::collections::VecDeque;
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::elsewhere::Elsewhere;
 use super::outbox::{self, Outbox, Outgoing};
@@ -28,7 +32,7 @@ use crate::runtime::switchboard::ToOwner;
 
 /// Commands of customers that may wait for the desk.
 const INBOX: usize = 4_096;
-/// Commands taken at once.
+/// Commands, and words of the link, taken at once.
 const BATCH: usize = 256;
 /// Rows that may wait for the database, and stanzas that may wait for the link.
 const BEHIND: u64 = 20_000;
@@ -48,12 +52,24 @@ pub(super) enum End {
     Lost(&'static str),
 }
 
-/// What a term does again and again.
+/// What a term does again and again. All of it is set once and waits for many steps: a step is too
+/// short for timers of its own.
 struct Rhythm {
+    stopped: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The desk's next deadline ...
+    alarm: Pin<Box<Sleep>>,
+    /// ... where it is set to that.
+    alarm_at: Option<Timestamp>,
     renewal: Interval,
     settings: Interval,
     heads: Interval,
     strain: Interval,
+}
+
+/// What a step takes from its channels.
+struct Batches {
+    commands: Vec<ToOwner>,
+    heard: Vec<FromLink>,
 }
 
 /// See the module.
@@ -65,7 +81,9 @@ pub(super) struct Term<'a> {
     /// Since when agents may have spoken to nobody; outlives the term until they are told.
     silent: &'a mut Option<Timestamp>,
     pub(super) inbox: mpsc::Receiver<ToOwner>,
-    pub(super) appends: mpsc::UnboundedSender<Append>,
+    appends: mpsc::UnboundedSender<Vec<Append>>,
+    /// Rows that this step has numbered, for the writer.
+    pub(super) rows: Vec<Append>,
     pub(super) written: mpsc::UnboundedReceiver<Written>,
     pub(super) outbox: Outbox,
     /// Which stream stands.
@@ -79,7 +97,11 @@ pub(super) struct Term<'a> {
     pub(super) renewing: mpsc::Sender<Renewal>,
     looks: mpsc::Receiver<Looked>,
     pub(super) looking: mpsc::Sender<Looked>,
+    /// What the link said and was not handled yet.
+    pub(super) heard: VecDeque<FromLink>,
     pub(super) effects: Vec<Effect>,
+    /// The time of this step, once it was asked for.
+    pub(super) now: Option<Timestamp>,
     pub(super) elsewhere: Elsewhere,
     /// How far the store is behind.
     pub(super) strain: Strain,
@@ -126,6 +148,7 @@ impl<'a> Term<'a> {
             silent,
             inbox,
             appends,
+            rows: Vec::new(),
             written,
             outbox,
             up,
@@ -138,7 +161,9 @@ impl<'a> Term<'a> {
             renewing,
             looks,
             looking,
+            heard: VecDeque::new(),
             effects: Vec::new(),
+            now: None,
             elsewhere: Elsewhere::default(),
             strain: Strain::after(stored),
             telling: None,
@@ -161,13 +186,33 @@ impl<'a> Term<'a> {
     }
 
     pub(super) async fn send_agents(&mut self) {
+        self.settle_step();
         let agents = self.desk.agents().collect();
         let _ = self.handle.to.send(ToLink::Agents(agents)).await;
+    }
+
+    /// The time of this step.
+    pub(super) fn time(&mut self) -> Timestamp {
+        *self.now.get_or_insert_with(|| self.owner.world.now())
+    }
+
+    /// Gives the writer what was numbered. To be called before anything is waited for: the time
+    /// is another afterwards.
+    pub(super) fn settle_step(&mut self) {
+        if !self.rows.is_empty() {
+            let _ = self.appends.send(std::mem::take(&mut self.rows));
+        }
+        self.follow_rows();
+        self.now = None;
     }
 
     /// Until when the lease is ours beyond doubt.
     pub(super) fn until(&self) -> Instant {
         self.renewed + HOLDS
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.until() <= Instant::now()
     }
 
     /// Lets the stream stand for as long.
@@ -198,58 +243,98 @@ impl<'a> Term<'a> {
     }
 
     async fn work(&mut self, stop: &CancellationToken) -> End {
+        let mut lease = Box::pin(tokio::time::sleep_until(self.until()));
         let mut rhythm = Rhythm {
+            stopped: Box::pin(stop.clone().cancelled_owned()),
+            alarm: Box::pin(tokio::time::sleep_until(Instant::now())),
+            alarm_at: None,
             renewal: ticker(RENEWAL),
             settings: ticker(SETTINGS),
             heads: ticker(HEADS),
             strain: ticker(strain::LOOK),
         };
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batches =
+            Batches { commands: Vec::with_capacity(BATCH), heard: Vec::with_capacity(BATCH) };
         loop {
             // Whatever a step waits for, it waits no longer than the lease is ours beyond doubt; and
             // none begins later, however much waits for a process that was frozen.
-            let until = self.until();
-            if until <= Instant::now() {
+            if self.is_overdue() {
                 return End::Lost(NOT_RENEWED);
             }
-            let step = self.step(stop, &mut rhythm, &mut batch);
-            match tokio::time::timeout_at(until, step).await {
-                Ok(None) => {}
-                Ok(Some(end)) => return end,
-                Err(_) => return End::Lost(NOT_RENEWED),
+            if lease.deadline() != self.until() {
+                lease.as_mut().reset(self.until());
+            }
+            let done = tokio::select! {
+                biased;
+                done = self.step(&mut rhythm, &mut batches) => done,
+                () = &mut lease => return End::Lost(NOT_RENEWED),
+            };
+            self.settle_step();
+            if let Some(end) = done {
+                return end;
             }
         }
     }
 
-    async fn step(
-        &mut self,
-        stop: &CancellationToken,
-        rhythm: &mut Rhythm,
-        batch: &mut Vec<ToOwner>,
-    ) -> Option<End> {
-        let deadline = self.deadline();
+    async fn step(&mut self, rhythm: &mut Rhythm, batches: &mut Batches) -> Option<End> {
+        let deadline = self.desk.next_deadline();
+        if rhythm.alarm_at != deadline {
+            rhythm.alarm_at = deadline;
+            if let Some(at) = deadline {
+                rhythm.alarm.as_mut().reset(self.moment(at));
+            }
+        }
         let open = !self.behind();
+        let Batches { commands, heard } = batches;
         tokio::select! {
-            () = stop.cancelled() => return Some(End::Stopped),
+            () = &mut rhythm.stopped => return Some(End::Stopped),
             Some(written) = self.written.recv() => return self.on_written(written),
-            _ = self.inbox.recv_many(batch, BATCH), if open => {
-                for said in batch.drain(..) {
+            _ = self.inbox.recv_many(commands, BATCH), if open => {
+                for said in commands.drain(..) {
+                    if self.is_overdue() {
+                        return Some(End::Lost(NOT_RENEWED));
+                    }
                     let event = self.hear(said);
                     self.take(event).await;
                 }
             }
             // Always: behind what agents say come the barriers that let the outbox go on.
-            said = self.handle.from.recv() => match said {
-                Some(said) => return self.on_link(said).await,
-                None => return Some(End::Lost("the link's supervisor has ended")),
-            },
-            () = sleep_until(deadline) => self.feed(Event::Tick),
+            taken = self.handle.from.recv_many(heard, BATCH) => {
+                self.heard.extend(heard.drain(..));
+                if taken == 0 {
+                    return Some(End::Lost("the link's supervisor has ended"));
+                }
+                return self.hear_link().await;
+            }
+            () = &mut rhythm.alarm, if deadline.is_some() => {
+                rhythm.alarm_at = None;
+                self.feed(Event::Tick);
+            }
             _ = rhythm.renewal.tick() => self.begin_renewal(),
             _ = rhythm.settings.tick() => self.look_at_settings(),
             Some(looked) = self.looks.recv() => self.on_looked(looked).await,
             _ = rhythm.heads.tick() => self.say_heads(),
-            _ = rhythm.strain.tick() => self.look_at_strain(),
+            _ = rhythm.strain.tick() => {
+                // The wall clock may have been set forward meanwhile.
+                rhythm.alarm_at = None;
+                self.look_at_strain();
+            }
             Some(answer) = self.renewals.recv() => return self.on_renewed(answer),
+        }
+        None
+    }
+
+    /// Handles what the link said. What is left where the term ends meanwhile is given back.
+    async fn hear_link(&mut self) -> Option<End> {
+        while !self.heard.is_empty() {
+            if self.is_overdue() {
+                return Some(End::Lost(NOT_RENEWED));
+            }
+            if let Some(said) = self.heard.pop_front()
+                && let Some(end) = self.on_link(said).await
+            {
+                return Some(end);
+            }
         }
         None
     }
@@ -273,11 +358,10 @@ impl<'a> Term<'a> {
         }
     }
 
-    /// The desk's next deadline, on the runtime's clock.
-    fn deadline(&self) -> Option<Instant> {
-        let at = self.desk.next_deadline()?;
+    /// A moment on the runtime's clock.
+    fn moment(&self, at: Timestamp) -> Instant {
         let millis = at.since(self.owner.world.now());
-        Some(Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+        Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
     pub(super) fn on_written(&mut self, written: Written) -> Option<End> {
@@ -369,11 +453,4 @@ fn ticker(period: Duration) -> Interval {
     let mut ticker = interval(period);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }

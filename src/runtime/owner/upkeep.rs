@@ -45,6 +45,7 @@ impl Term<'_> {
     /// Holds the lease, and waits for it. Where the database does not answer, the term goes on
     /// until [`work`](Self::work) finds that the lease may run out.
     pub(super) async fn renew(&mut self) -> Option<End> {
+        self.settle_step();
         let renewal = self.renewal();
         let answer = renewal.await;
         self.on_renewed(answer)
@@ -140,7 +141,8 @@ impl Term<'_> {
     /// Says the heads of open conversations again, by which a lost notice is found; and forgets the
     /// customers of edges that have fallen silent.
     pub(super) fn say_heads(&mut self) {
-        for (customer, conversation, seq) in self.desk.heads(self.owner.world.now()) {
+        let now = self.time();
+        for (customer, conversation, seq) in self.desk.heads(now) {
             #[cfg(feature = "chaos")]
             if crate::chaos::mutant("last-notice-dropped") {
                 break;

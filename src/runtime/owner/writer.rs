@@ -37,11 +37,11 @@ pub(super) async fn run(
     status: Arc<Status>,
     link: LinkDomain,
     epoch: Epoch,
-    mut appends: mpsc::UnboundedReceiver<Append>,
+    mut appends: mpsc::UnboundedReceiver<Vec<Append>>,
     written: mpsc::UnboundedSender<Written>,
 ) {
-    let mut batch = Vec::with_capacity(BATCH_ROWS);
-    while appends.recv_many(&mut batch, BATCH_ROWS).await > 0 {
+    let mut next = Vec::new();
+    while let Some(batch) = gather(&mut appends, &mut next).await {
         let Some(upto) = batch.last().map(|append| append.row.pos) else { continue };
         let mut waiting = false;
         let mut begun = Instant::now();
@@ -72,11 +72,28 @@ pub(super) async fn run(
             batch.iter().any(|append| append.row.key.is_some()),
         );
         count(&status, &batch, begun.elapsed());
-        batch.clear();
         if written.send(Written::Upto(upto)).is_err() {
             return;
         }
     }
+}
+
+/// Whatever waits, as far as it goes into one transaction; the rest stays in `next`. Nothing once
+/// the channel is closed and empty.
+async fn gather(
+    appends: &mut mpsc::UnboundedReceiver<Vec<Append>>,
+    next: &mut Vec<Append>,
+) -> Option<Vec<Append>> {
+    if next.is_empty() {
+        *next = appends.recv().await?;
+    }
+    while next.len() < BATCH_ROWS
+        && let Ok(more) = appends.try_recv()
+    {
+        next.extend(more);
+    }
+    let rest = next.split_off(next.len().min(BATCH_ROWS));
+    Some(std::mem::replace(next, rest))
 }
 
 fn count(status: &Status, batch: &[Append], took: Duration) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::error::Error;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use crate::chat::model::{Acked, Author, Row, RowKind};
 use crate::ports::store::StoreError;
 use crate::runtime::admission::Admission;
 use crate::runtime::edge::{
-    ByeReason, CurrentConversation, HistoryPage, OpenError, SubmitError, Welcome,
+    ByeReason, CurrentConversation, Edge, HistoryPage, OpenError, SubmitError, Welcome,
 };
 use crate::websocket::scripted::{Hand, Heard, Part, Scripted, tenant, view, welcome};
 
@@ -28,11 +29,11 @@ struct Client {
     stop: CancellationToken,
 }
 
-fn visit(stop: CancellationToken) -> Visit {
+fn visit(stop: CancellationToken) -> Box<Visit> {
     let limits = Limits { messages_per_second: 2, message_burst: 20, ..Limits::default() };
     let address = "192.0.2.1".parse().unwrap();
     let guard = Admission::new(limits).socket(address).unwrap();
-    Visit { tenant: view(tenant()), address, limits, guard, stop }
+    Box::new(Visit { tenant: view(tenant()), address, limits, guard, stop })
 }
 
 impl Client {
@@ -570,4 +571,11 @@ async fn an_idle_socket_is_small() {
     let life = serve(theirs, Vec::new(), door, visit(CancellationToken::new()));
     let size = size_of_val(&life);
     assert!(size <= 1_280, "the task of a socket takes {size} bytes");
+    let size = room_of(serve::<TcpStream, Edge>);
+    assert!(size <= 1_152, "the task of a customer's socket takes {size} bytes");
+}
+
+/// How much room the future takes that a function makes.
+fn room_of<A, B, C, E, F: Future>(_: impl FnOnce(A, B, C, E) -> F) -> usize {
+    size_of::<F>()
 }

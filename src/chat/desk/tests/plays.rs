@@ -5,7 +5,7 @@ use crate::chat::effect::{Effect, ToAgentContent};
 use crate::chat::event::AgentCommand::{Close, Reopen, Unknown, Who};
 use crate::chat::event::Availability::{Away, Busy, Free, Gone};
 use crate::chat::event::{AgentContent, Event, Refusal};
-use crate::chat::ids::Pos;
+use crate::chat::ids::{Pos, Seq};
 use crate::chat::model::Strategy::{LeastLoaded, RingAll};
 
 const NOTHING: [&str; 0] = [];
@@ -530,6 +530,55 @@ fn a_tick_says_that_all_before_arrived() {
     on.received("ann", "mia", "two");
     on.displayed("ann", "mia", "one");
     assert_eq!(on.heard("mia"), NOTHING);
+}
+
+#[test]
+fn ticks_wait_for_nothing_and_are_written_together_a_moment_later() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    for text in ["one", "two", "three"] {
+        on.says("mia", text);
+    }
+    on.answers("ann", "mia", "Hi");
+    let head = on.store.head();
+    on.so_far();
+    on.received("ann", "mia", "one");
+    on.received("ann", "mia", "two");
+    on.displayed("ann", "mia", "three");
+    assert_eq!(on.heard("mia"), ["delivered 1 read 0", "delivered 2 read 0", "delivered 3 read 3"]);
+    assert_eq!(on.store.head(), head, "not yet");
+    // The store does not know; whoever comes hears it all the same.
+    on.connects("mia", true);
+    assert_eq!(on.heard("mia"), ["active with Ann", "delivered 3 read 3"]);
+    on.pass(SECOND);
+    assert_eq!(on.store.head(), head.next());
+    on.pass(MINUTE);
+    assert_eq!(on.store.head(), head.next(), "once");
+    // With a row that carries the view they go at once.
+    on.says("mia", "four");
+    on.received("ann", "mia", "four");
+    on.orders("ann", "mia", Close);
+    let view = on.store.views.values().next().unwrap();
+    assert_eq!((view.delivered, view.confirmed), (Seq(6), Seq(6)));
+}
+
+#[test]
+fn what_was_confirmed_a_moment_ago_is_known_after_a_stop_and_sent_again_after_a_crash() {
+    for in_order in [true, false] {
+        let mut on = Stage::acme(&[("ann", 1)]);
+        on.says("mia", "one");
+        on.answers("ann", "mia", "Hi");
+        on.received("ann", "mia", "one");
+        if in_order {
+            on.event(Event::Stopping);
+        }
+        on.crash();
+        on.event(Event::LinkUp);
+        on.so_far();
+        on.is("ann", Free);
+        let sent = on.heard("ann");
+        let expected = [r#"mia so far: customer "one""#];
+        assert_eq!(sent, if in_order { &expected[..0] } else { &expected[..] });
+    }
 }
 
 #[test]

@@ -75,6 +75,8 @@ enum Op {
     /// So many milliseconds pass; whether the desk is woken in between.
     Waits(i64, bool),
     Crashes,
+    /// The process ends in order, and another follows.
+    Stops,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -116,6 +118,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0..8u8).prop_map(Op::Settings),
         10 => (span, any::<bool>()).prop_map(|(span, woken)| Op::Waits(span, woken)),
         2 => Just(Op::Crashes),
+        1 => Just(Op::Stops),
     ]
 }
 
@@ -299,6 +302,8 @@ struct History {
     confirmed: BTreeSet<Pos>,
     /// The last entry that each conversation's customer was told of.
     entered: BTreeMap<ConversationId, Seq>,
+    /// The ticks he was told of by the desk as it is now.
+    ticked: BTreeMap<ConversationId, (Seq, Seq)>,
     /// Who was told of the end of which conversation.
     ended: BTreeSet<(ConversationId, AgentJid)>,
     count: u64,
@@ -321,6 +326,7 @@ impl History {
             shown: BTreeMap::new(),
             confirmed: BTreeSet::new(),
             entered: BTreeMap::new(),
+            ticked: BTreeMap::new(),
             ended: BTreeSet::new(),
             count: 0,
         };
@@ -407,6 +413,7 @@ impl History {
             Op::Settings(less) => self.set(*less),
             Op::Waits(span, woken) => self.wait(*span, *woken),
             Op::Crashes => self.crash(),
+            Op::Stops => self.stop(),
         }
     }
 
@@ -547,8 +554,19 @@ impl History {
         self.on.input(AGENTS[a], &name, "c", content);
     }
 
+    fn stop(&mut self) {
+        self.on.event(Event::Stopping);
+        self.take(usize::MAX);
+        let desk = &self.on.desk;
+        let mut cases = desk.cases.values().chain(desk.owed.values().map(|owed| &owed.case));
+        assert!(cases.all(|case| case.unwritten.is_none()), "what was confirmed is stored");
+        self.crash();
+    }
+
     fn crash(&mut self) {
         self.on.left.clear();
+        // Of the last second's ticks the next desk hears again.
+        self.ticked.clear();
         let known = self.on.pending.is_empty().then(|| Known::by(&self.on.desk, self.on.now));
         self.on.crash();
         if let Some(known) = known {
@@ -691,13 +709,24 @@ impl History {
         self.settings(tenant).agents.iter().filter(could).map(|agent| agent.jid.clone()).collect()
     }
 
-    /// Once everything is stored, the store knows all that the desk does.
+    /// Once everything is stored, the store knows all that the desk does, but for what was confirmed
+    /// within the last second.
     fn check_store(&self) {
+        let desk = &self.on.desk;
         for (id, stored) in &self.on.store.views {
-            match self.on.desk.cases.get(id) {
-                Some(case) => assert_eq!(self.plain(stored), self.plain(&case.view)),
-                None => assert!(!stored.is_open()),
+            let Some(case) = desk.any_case(*id) else {
+                assert!(!stored.is_open());
+                continue;
+            };
+            let mut known = self.plain(&case.view);
+            if case.unwritten.is_some() {
+                let soon = self.on.now.plus(SECOND);
+                assert!(desk.next_deadline().is_some_and(|at| at <= soon), "and written then");
+                let Conversation { delivered, read, confirmed, .. } = *stored;
+                assert!(delivered <= known.delivered && read <= known.read);
+                (known.delivered, known.read, known.confirmed) = (delivered, read, confirmed);
             }
+            assert_eq!(self.plain(stored), known);
         }
     }
 
@@ -763,9 +792,10 @@ impl History {
                 }
             }
             CustomerNotice::Receipt { conversation, delivered, read } => {
-                let marks = RowKind::Marked { delivered, read };
-                let marked = |row: &Arc<Row>| row.conversation == conversation && row.kind == marks;
-                assert!(self.on.store.rows.iter().any(marked));
+                let last = self.ticked.entry(conversation).or_default();
+                assert!(delivered >= last.0 && read >= last.1, "no tick goes back");
+                assert!(read <= delivered && delivered <= self.model.told[&conversation].head);
+                *last = (delivered, read);
                 for row in self.on.store.messages(conversation) {
                     if row.author == Author::Customer && row.seq <= Some(delivered) {
                         assert!(self.confirmed.contains(&row.pos), "a tick covers all before it");
