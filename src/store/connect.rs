@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
@@ -17,6 +18,9 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::hand::Hands;
+use super::many::Texts;
+use super::newcomers::Newcomers;
 use super::{SqlStore, error, seconds};
 use crate::ports::store::StoreError;
 
@@ -48,7 +52,7 @@ const REFUSED: Duration = Duration::from_millis(2_500);
 const STALE: Duration = Duration::from_secs(5);
 
 /// MySQL ends a connection that says nothing for so long, and with it what it locked: an owner's
-/// before its lease runs out, so that the next owner does not wait for it.
+/// before its lease runs out, so that the next owner does not wait for it (`hand` goes by that too).
 pub(super) const SILENCE: Duration = Duration::from_secs(60);
 const OWNERS_SILENCE: Duration = Duration::from_secs(5);
 
@@ -91,7 +95,7 @@ impl Url {
             Ok(Self::MySql(Box::new(
                 options
                     .charset("utf8mb4")
-                    // More than there are; see `sql::together`.
+                    // More than there are; see `many`.
                     .statement_cache_capacity(STATEMENTS)
                     .disable_statement_logging(),
             )))
@@ -228,11 +232,16 @@ impl SqlStore {
                 (read.clone(), writer.clone(), writer, read)
             }
         };
-        Ok(Self { read, write, owner, desk, options, url })
+        let hands = Arc::new(Hands::like(&owner));
+        let texts = Arc::new(Texts::new(owner.get_database_backend()));
+        let newcomers = Newcomers::receive(hands.clone(), texts.clone(), options.patience);
+        let links = Arc::default();
+        Ok(Self { read, write, owner, desk, hands, texts, links, newcomers, options, url })
     }
 
     /// Closes every connection; what comes after fails.
     pub async fn close(&self) {
+        self.hands.close().await;
         for connection in [&self.read, &self.write, &self.owner, &self.desk] {
             // Closing twice is no error, and there is nobody left to tell of another.
             let _ = connection.close_by_ref().await;

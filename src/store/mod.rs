@@ -1,7 +1,8 @@
 //! The database through sea-orm: MySQL, MariaDB, SQLite.
 //!
 //! Invariants: `Ok` means committed. Every write of a link's owner locks the link's row and
-//! compares its epoch before anything else. No query walks a table; each has an index.
+//! compares its epoch before anything else, in the same statement where it can. No query walks a
+//! table; each has an index, and each index has a query.
 //! No error text holds a part of the database's URL.
 //!
 //! Two things are kept less often than they change, and completed by whoever reads:
@@ -16,8 +17,11 @@ mod convert;
 mod directory;
 mod entity;
 mod error;
+mod hand;
 mod lease;
 mod log;
+mod many;
+mod newcomers;
 mod owed;
 mod recall;
 mod schema;
@@ -28,6 +32,7 @@ mod tenants;
 mod transcripts;
 mod views;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{
@@ -36,6 +41,10 @@ use sea_orm::{
 };
 
 use crate::ports::store::StoreError;
+use hand::Hands;
+use lease::Links;
+use many::Texts;
+use newcomers::Newcomers;
 
 pub use connect::Options;
 
@@ -50,6 +59,11 @@ pub struct SqlStore {
     owner: DatabaseConnection,
     /// ... and answers what they read.
     desk: DatabaseConnection,
+    /// Takes what is written most.
+    hands: Arc<Hands>,
+    texts: Arc<Texts>,
+    links: Arc<Links>,
+    newcomers: Newcomers,
     options: Options,
     url: connect::Url,
 }

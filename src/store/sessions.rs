@@ -13,6 +13,7 @@ use sea_orm::{
 use super::convert::customer_from;
 use super::entity::{conversation, customer, session, tenant};
 use super::error::{corrupt, unavailable, violated};
+use super::newcomers::Told;
 use super::{SqlStore, begin, commit, lease};
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, SessionId, TenantKey, Timestamp};
 use crate::chat::model::Customer;
@@ -50,6 +51,9 @@ impl Sessions for SqlStore {
 
     async fn create_session(&self, session: &Session, now: Timestamp) -> Result<(), StoreError> {
         self.within(async {
+            if let Told::Stored = self.newcomers.store(session, now).await? {
+                return Ok(());
+            }
             let transaction = begin(&self.write).await?;
             match create(&transaction, session, now).await {
                 Ok(()) => commit(transaction).await,
@@ -174,7 +178,7 @@ impl Sessions for SqlStore {
     }
 }
 
-/// Inserts a session, and its customer where he is new. `RecordNotFound` where there is no such tenant.
+/// Inserts one session, and its customer where he is new. `RecordNotFound` where there is no such tenant.
 async fn create(
     transaction: &impl ConnectionTrait,
     session: &Session,
