@@ -18,7 +18,7 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::hand::Hands;
+use super::hands::{Hands, Reader};
 use super::many::Texts;
 use super::newcomers::Newcomers;
 use super::{SqlStore, error, seconds};
@@ -39,25 +39,28 @@ impl Default for Options {
     }
 }
 
-/// Connections of owners of links on MySQL: renewing a lease never waits for an append.
+/// Connections of owners of links on MySQL, besides those they write rows through.
 const OWNERS: u32 = 4;
+
+/// Connections that take what customers and administrators change on MySQL.
+const WRITERS: u32 = 4;
 
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
 
 /// A server that refuses connections is knocked at for so long before that is said.
-const REFUSED: Duration = Duration::from_millis(2_500);
+pub(super) const REFUSED: Duration = Duration::from_millis(2_500);
 
 /// A connection idle for so long is tried before it is used.
-const STALE: Duration = Duration::from_secs(5);
+pub(super) const STALE: Duration = Duration::from_secs(5);
 
 /// MySQL ends a connection that says nothing for so long, and with it what it locked: an owner's
-/// before its lease runs out, so that the next owner does not wait for it (`hand` goes by that too).
+/// before its lease runs out, so that the next owner does not wait for it.
 pub(super) const SILENCE: Duration = Duration::from_secs(60);
 const OWNERS_SILENCE: Duration = Duration::from_secs(5);
 
 /// A connection that is so near to that is left alone, and another opened.
-const MARGIN: Duration = Duration::from_secs(2);
+pub(super) const MARGIN: Duration = Duration::from_secs(2);
 
 /// Where the database is. It holds the password, so it does not show itself.
 #[derive(Clone)]
@@ -220,31 +223,41 @@ impl SqlStore {
     /// called within the runtime.
     pub fn open(url: &SecretString, options: Options) -> Result<Self, StoreError> {
         let url = Url::parse(url)?;
-        let (read, write, owner, desk) = match &url {
+        let reads = options.connections;
+        let (read, write, owner, moment) = match &url {
             Url::MySql(_) => {
-                let all = url.pool(options.connections, options.patience, SILENCE);
+                let all = url.pool(WRITERS, options.patience, SILENCE);
                 let owner = url.pool(OWNERS, options.patience, OWNERS_SILENCE);
-                (all.clone(), all, owner.clone(), owner)
+                let read = Hands::like(&all, SILENCE, Some(reads));
+                (read, all, owner.clone(), owner)
             }
             Url::Sqlite(_) => {
                 let writer = url.pool(1, options.patience, SILENCE);
-                let read = url.pool(options.connections.min(4), options.patience, SILENCE);
-                (read.clone(), writer.clone(), writer, read)
+                let readers = url.pool(reads.min(4), options.patience, SILENCE);
+                (Hands::like(&readers, SILENCE, None), writer.clone(), writer, readers)
             }
         };
-        let hands = Arc::new(Hands::like(&owner));
+        let reader = |hands| Reader { hands, patience: options.patience };
+        let read = reader(Arc::new(read));
+        let hands = Arc::new(Hands::like(&owner, OWNERS_SILENCE, None));
+        let desk = match &url {
+            Url::MySql(_) => reader(hands.clone()),
+            Url::Sqlite(_) => read.clone(),
+        };
         let texts = Arc::new(Texts::new(owner.get_database_backend()));
         let newcomers = Newcomers::receive(hands.clone(), texts.clone(), options.patience);
         let links = Arc::default();
-        Ok(Self { read, write, owner, desk, hands, texts, links, newcomers, options, url })
+        Ok(Self { read, write, owner, hands, desk, moment, texts, links, newcomers, options, url })
     }
 
     /// Closes every connection; what comes after fails.
     pub async fn close(&self) {
-        self.hands.close().await;
-        for connection in [&self.read, &self.write, &self.owner, &self.desk] {
+        for connection in [&self.write, &self.owner, &self.moment] {
             // Closing twice is no error, and there is nobody left to tell of another.
             let _ = connection.close_by_ref().await;
+        }
+        for hands in [&self.hands, &self.read.hands] {
+            hands.close().await;
         }
     }
 }

@@ -1,23 +1,18 @@
-//! Connections in hand, for what is written most: rows of the log, leases, new sessions.
+//! A connection in hand, and statements through it, their values bound as they are.
 //!
-//! Invariants: a statement is one round trip. (A pool asks after each use whether its connection
-//! still stands.) A connection that failed, or whose user went away in the middle, is not used
-//! again, so the server rolls back what it had begun. Nobody waits for a connection of MySQL:
-//! where none is free another is opened, and there are no more than writers at a time.
+//! Invariant: a statement is one round trip.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
+use sea_orm::QueryResult;
 use sea_orm::sqlx::mysql::MySqlArguments;
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::sqlite::SqliteArguments;
 use sea_orm::sqlx::{
-    self, Arguments, AssertSqlSafe, Connection, Encode, MySql, MySqlConnection, MySqlPool, Sqlite,
-    SqliteConnection, SqlitePool, Transaction, Type,
+    self, Arguments, AssertSqlSafe, Connection, Encode, MySql, MySqlConnection, Sqlite,
+    SqliteConnection, Transaction, Type,
 };
-use sea_orm::{DatabaseConnection, DbBackend, QueryResult};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error;
@@ -231,85 +226,4 @@ impl Work<'_> {
         }
         .map_err(|cause| error::driver(&cause))
     }
-}
-
-/// How long a connection of MySQL may have been idle to be used again: safely less than the server
-/// lets it be (`connect::OWNERS_SILENCE`).
-const FRESH: Duration = Duration::from_secs(3);
-/// One that nobody has needed for so long is one too many.
-const SPARE: Duration = Duration::from_secs(2);
-
-/// All of them.
-#[derive(Debug)]
-pub(super) enum Hands {
-    /// Those that are free, the one used last at the end; and where another comes from.
-    MySql { pool: MySqlPool, free: Mutex<Vec<(Instant, MySqlConnection)>> },
-    /// One connection, for which all stand in line.
-    Sqlite(SqlitePool),
-}
-
-impl Hands {
-    /// Connections like those of this pool.
-    pub(super) fn like(pool: &DatabaseConnection) -> Self {
-        match pool.get_database_backend() {
-            DbBackend::Sqlite => Self::Sqlite(pool.get_sqlite_connection_pool().clone()),
-            _ => Self::MySql {
-                pool: pool.get_mysql_connection_pool().clone(),
-                free: Mutex::default(),
-            },
-        }
-    }
-
-    /// Takes one; to be given to [`Self::settle`].
-    pub(super) async fn take(&self) -> Result<Hand, StoreError> {
-        match self {
-            Self::MySql { pool, free } => {
-                let last = locked(free).pop().filter(|(since, _)| since.elapsed() < FRESH);
-                match last {
-                    Some((_, connection)) => Ok(Hand::MySql(connection)),
-                    // Out of the pool for good: it opens as it is set up to, and keeps its own.
-                    None => pool.acquire().await.map(|other| Hand::MySql(other.detach())),
-                }
-            }
-            Self::Sqlite(pool) => pool.acquire().await.map(Hand::Sqlite),
-        }
-        .map_err(|cause| error::driver(&cause))
-    }
-
-    /// Keeps what did its work. Where the server failed one, it has mostly failed all.
-    pub(super) fn settle<T>(
-        &self,
-        hand: Hand,
-        done: Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let Self::MySql { free, .. } = self else { return done };
-        match (&done, hand) {
-            (Ok(_), Hand::MySql(connection)) => {
-                let mut free = locked(free);
-                free.push((Instant::now(), connection));
-                if free.first().is_some_and(|(since, _)| since.elapsed() > SPARE) {
-                    let (_, spare) = free.remove(0);
-                    drop(free);
-                    tokio::spawn(spare.close());
-                }
-            }
-            (Err(StoreError::Unavailable(_)), _) => locked(free).clear(),
-            _ => {}
-        }
-        done
-    }
-
-    /// Closes those that are free.
-    pub(super) async fn close(&self) {
-        let Self::MySql { free, .. } = self else { return };
-        let all = std::mem::take(&mut *locked(free));
-        for (_, connection) in all {
-            // There is nobody left to tell of an error.
-            let _ = connection.close().await;
-        }
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

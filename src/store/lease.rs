@@ -154,7 +154,7 @@ impl SqlStore {
         if let Some(id) = self.links.get(link) {
             return Ok(Some(id));
         }
-        let found = find(&self.owner, link).await?.map(|found| found.id);
+        let found = find(&self.desk, link).await?.map(|found| found.id);
         if let Some(id) = found {
             self.links.put(link, id);
         }

@@ -165,8 +165,8 @@ impl Log for SqlStore {
         limit: u32,
     ) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError> {
         self.within(async {
-            let Some(link) = lease::find(&self.desk, link).await? else { return Ok(Vec::new()) };
-            owed::notices(&self.desk, link.id, (after, upto), limit).await
+            let Some(link) = self.link_id(link).await? else { return Ok(Vec::new()) };
+            owed::notices(&self.desk, link, (after, upto), limit).await
         })
         .await
     }

@@ -18,6 +18,7 @@ mod directory;
 mod entity;
 mod error;
 mod hand;
+mod hands;
 mod lease;
 mod log;
 mod many;
@@ -41,7 +42,7 @@ use sea_orm::{
 };
 
 use crate::ports::store::StoreError;
-use hand::Hands;
+use hands::{Hands, Reader};
 use lease::Links;
 use many::Texts;
 use newcomers::Newcomers;
@@ -51,16 +52,18 @@ pub use connect::Options;
 /// The database.
 #[derive(Debug, Clone)]
 pub struct SqlStore {
-    /// Answers reads.
-    read: DatabaseConnection,
+    /// Answers customers.
+    read: Reader,
     /// Takes writes of anybody.
     write: DatabaseConnection,
-    /// Takes what owners of links write, which never stands in line behind customers' reads ...
+    /// Takes what owners of links write now and then, which never stands in line behind customers,
     owner: DatabaseConnection,
-    /// ... and answers what they read.
-    desk: DatabaseConnection,
-    /// Takes what is written most.
+    /// and what is written most: rows, leases, new sessions.
     hands: Arc<Hands>,
+    /// Answers owners,
+    desk: Reader,
+    /// and whoever has several questions about one moment.
+    moment: DatabaseConnection,
     texts: Arc<Texts>,
     links: Arc<Links>,
     newcomers: Newcomers,

@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use super::entity::{customer, session, tenant};
 use super::error::{driver, is_taken, unavailable};
-use super::hand::{Hands, Line, Value};
+use super::hand::{Line, Value};
+use super::hands::Hands;
 use super::many::{self, Many, Texts};
 use super::sql::padded;
 use super::tenants::missing;

@@ -14,7 +14,7 @@ use super::convert::customer_from;
 use super::entity::{conversation, customer, session, tenant};
 use super::error::{corrupt, unavailable, violated};
 use super::newcomers::Told;
-use super::{SqlStore, begin, commit, lease};
+use super::{SqlStore, begin, commit};
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, SessionId, TenantKey, Timestamp};
 use crate::chat::model::Customer;
 use crate::ports::store::{Session, Sessions, StoreError};
@@ -151,9 +151,9 @@ impl Sessions for SqlStore {
         localpart: &Localpart,
     ) -> Result<Option<(Customer, Option<AgentJid>)>, StoreError> {
         self.within(async {
-            let Some(link) = lease::find(&self.desk, link).await? else { return Ok(None) };
+            let Some(link) = self.link_id(link).await? else { return Ok(None) };
             let found = customer::Entity::find()
-                .filter(customer::Column::Link.eq(link.id))
+                .filter(customer::Column::Link.eq(link))
                 .filter(customer::Column::Localpart.eq(localpart.as_str()))
                 .one(&self.desk)
                 .await

@@ -24,7 +24,7 @@ impl SqlStore {
         now: Timestamp,
     ) -> Result<Snapshot, StoreError> {
         // One transaction: all questions see the same moment.
-        let moment = self.desk.begin().await.map_err(unavailable)?;
+        let moment = self.moment.begin().await.map_err(unavailable)?;
         let Some(link) = lease::find(&moment, domain).await? else {
             return Ok(Snapshot::default());
         };
