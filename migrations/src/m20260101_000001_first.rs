@@ -203,7 +203,7 @@ async fn conversations(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), 
     shape.create(manager, table, indices).await
 }
 
-/// The log of every link. Each index costs about as much as the row itself, at every message.
+/// The log of every link. Every message pays for each index.
 async fn log(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let table = Table::create()
         .table("log")

@@ -45,6 +45,9 @@ const OWNERS: u32 = 4;
 /// Connections that take what customers and administrators change on MySQL.
 const WRITERS: u32 = 4;
 
+/// Connections of MySQL that are being opened at a time, of each kind that is kept.
+const OPENED: u32 = 8;
+
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
 
@@ -223,29 +226,34 @@ impl SqlStore {
     /// called within the runtime.
     pub fn open(url: &SecretString, options: Options) -> Result<Self, StoreError> {
         let url = Url::parse(url)?;
-        let reads = options.connections;
-        let (read, write, owner, moment) = match &url {
+        let Options { connections, patience } = options;
+        let (read, write, owner, moment, hands) = match &url {
             Url::MySql(_) => {
-                let all = url.pool(WRITERS, options.patience, SILENCE);
-                let owner = url.pool(OWNERS, options.patience, OWNERS_SILENCE);
-                let read = Hands::like(&all, SILENCE, Some(reads));
-                (read, all, owner.clone(), owner)
+                // Pools of their own, always empty: to open one waits for nobody's work.
+                let kept = |silence, most| {
+                    Hands::like(&url.pool(OPENED, patience, silence), silence, most)
+                };
+                let all = url.pool(WRITERS, patience, SILENCE);
+                let owner = url.pool(OWNERS, patience, OWNERS_SILENCE);
+                let read = kept(SILENCE, Some(connections));
+                (read, all, owner.clone(), owner, kept(OWNERS_SILENCE, None))
             }
             Url::Sqlite(_) => {
-                let writer = url.pool(1, options.patience, SILENCE);
-                let readers = url.pool(reads.min(4), options.patience, SILENCE);
-                (Hands::like(&readers, SILENCE, None), writer.clone(), writer, readers)
+                let writer = url.pool(1, patience, SILENCE);
+                let readers = url.pool(connections.min(4), patience, SILENCE);
+                let kept = |pool| Hands::like(pool, SILENCE, None);
+                let (read, hands) = (kept(&readers), kept(&writer));
+                (read, writer.clone(), writer, readers, hands)
             }
         };
-        let reader = |hands| Reader { hands, patience: options.patience };
-        let read = reader(Arc::new(read));
-        let hands = Arc::new(Hands::like(&owner, OWNERS_SILENCE, None));
+        let reader = |hands| Reader { hands, patience };
+        let (read, hands) = (reader(Arc::new(read)), Arc::new(hands));
         let desk = match &url {
             Url::MySql(_) => reader(hands.clone()),
             Url::Sqlite(_) => read.clone(),
         };
         let texts = Arc::new(Texts::new(owner.get_database_backend()));
-        let newcomers = Newcomers::receive(hands.clone(), texts.clone(), options.patience);
+        let newcomers = Newcomers::receive(hands.clone(), texts.clone(), patience);
         let links = Arc::default();
         Ok(Self { read, write, owner, hands, desk, moment, texts, links, newcomers, options, url })
     }

@@ -96,9 +96,10 @@ impl Hands {
         }
     }
 
-    /// Closes those that nobody has.
+    /// Closes those that nobody has, and opens no more.
     pub(super) async fn close(&self) {
         let Self::MySql(kept) = self else { return };
+        kept.pool.close().await;
         let all = std::mem::take(&mut *kept.free());
         for (_, connection) in all {
             // There is nobody left to tell of an error.
