@@ -163,8 +163,6 @@ async fn people(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> 
         unique("uq_sessions_token", &["token"]),
         index("ix_sessions_previous", &["previous"]),
         index("ix_sessions_customer", &["customer"]),
-        index("ix_sessions_tenant", &["tenant"]),
-        index("ix_sessions_expires", &["expires_at"]),
     ];
     shape.create(manager, sessions, indices).await
 }
@@ -198,15 +196,14 @@ async fn conversations(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), 
         .col(shape.number("confirmed").not_null())
         .take();
     let indices = vec![
-        index("ix_conversations_open", &["link", "open"]),
+        index("ix_conversations_open", &["link", "open", "tenant"]),
         index("ix_conversations_tenant", &["tenant", "opened_at", "id"]),
-        index("ix_conversations_tenant_open", &["tenant", "open"]),
-        index("ix_conversations_customer", &["customer", "open", "opened_at"]),
+        index("ix_conversations_customer", &["customer"]),
     ];
     shape.create(manager, table, indices).await
 }
 
-/// The log of every link.
+/// The log of every link. Every message pays for each index.
 async fn log(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let table = Table::create()
         .table("log")
@@ -233,7 +230,6 @@ async fn log(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         unique("uq_log_seq", &["conversation", "seq"]),
         unique("uq_log_command", &["session", "command"]),
         index("ix_log_conversation", &["conversation", "pos"]),
-        index("ix_log_at", &["link", "at"]),
     ];
     shape.create(manager, table, indices).await
 }

@@ -21,9 +21,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// The most addresses that are told apart at a time; those beyond share one allowance.
 pub const ADDRESSES: usize = 100_000;
 
-/// Sockets that are being opened at a time: each asks the database a handful of times, and those who
-/// are in want it too.
-const OPENING: usize = 16;
+/// Sockets that are being opened at a time. Those who are new cost the database little, for they are
+/// stored together; each of the others asks it a handful of times, and those who are in want it too.
+const OPENING: usize = 128;
 
 /// Those that stand in line for it, and how long; whoever comes beyond is told when to come again.
 const IN_LINE: usize = 4_096;

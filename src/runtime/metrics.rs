@@ -31,6 +31,8 @@ pub struct Metrics {
     commits: Histogram,
     rows: Counter,
     messages: Counted,
+    from_customers: Counter,
+    from_agents: Counter,
     sockets: Gauge,
     refused: Counted,
     unavailable: Counted,
@@ -55,6 +57,10 @@ impl Default for Metrics {
         // A commit takes from half a millisecond to the patience of the store.
         let seconds =
             [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0];
+        let messages = Counted::default();
+        let said = |direction: &str| {
+            messages.get_or_create(&[("direction", direction.to_owned())]).clone()
+        };
         let mut metrics = Self {
             registry: Registry::with_prefix("couplet"),
             parts: Family::default(),
@@ -64,7 +70,9 @@ impl Default for Metrics {
             barrier_age: Family::default(),
             commits: Histogram::new(seconds),
             rows: Counter::default(),
-            messages: Family::default(),
+            from_customers: said("in"),
+            from_agents: said("out"),
+            messages,
             sockets: Gauge::default(),
             refused: Family::default(),
             unavailable: Family::default(),
@@ -149,9 +157,10 @@ impl Metrics {
         self.commits.observe(took.as_secs_f64());
     }
 
-    /// A message is stored: `in` from a customer, `out` from an agent.
-    pub(super) fn message(&self, direction: &str) {
-        self.messages.get_or_create(&[("direction", direction.to_owned())]).inc();
+    /// Messages are stored.
+    pub(super) fn messages(&self, from_customers: u64, from_agents: u64) {
+        self.from_customers.inc_by(from_customers);
+        self.from_agents.inc_by(from_agents);
     }
 
     pub(super) fn socket_opened(&self) {

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
@@ -17,6 +18,9 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::hands::{Hands, Reader};
+use super::many::Texts;
+use super::newcomers::Newcomers;
 use super::{SqlStore, error, seconds};
 use crate::ports::store::StoreError;
 
@@ -35,17 +39,23 @@ impl Default for Options {
     }
 }
 
-/// Connections of owners of links on MySQL: renewing a lease never waits for an append.
+/// Connections of owners of links on MySQL, besides those they write rows through.
 const OWNERS: u32 = 4;
+
+/// Connections that take what customers and administrators change on MySQL.
+const WRITERS: u32 = 4;
+
+/// Connections of MySQL that are being opened at a time, of each kind that is kept.
+const OPENED: u32 = 8;
 
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
 
 /// A server that refuses connections is knocked at for so long before that is said.
-const REFUSED: Duration = Duration::from_millis(2_500);
+pub(super) const REFUSED: Duration = Duration::from_millis(2_500);
 
 /// A connection idle for so long is tried before it is used.
-const STALE: Duration = Duration::from_secs(5);
+pub(super) const STALE: Duration = Duration::from_secs(5);
 
 /// MySQL ends a connection that says nothing for so long, and with it what it locked: an owner's
 /// before its lease runs out, so that the next owner does not wait for it.
@@ -53,7 +63,7 @@ pub(super) const SILENCE: Duration = Duration::from_secs(60);
 const OWNERS_SILENCE: Duration = Duration::from_secs(5);
 
 /// A connection that is so near to that is left alone, and another opened.
-const MARGIN: Duration = Duration::from_secs(2);
+pub(super) const MARGIN: Duration = Duration::from_secs(2);
 
 /// Where the database is. It holds the password, so it does not show itself.
 #[derive(Clone)]
@@ -91,7 +101,7 @@ impl Url {
             Ok(Self::MySql(Box::new(
                 options
                     .charset("utf8mb4")
-                    // More than there are; see `sql::together`.
+                    // More than there are; see `many`.
                     .statement_cache_capacity(STATEMENTS)
                     .disable_statement_logging(),
             )))
@@ -216,26 +226,46 @@ impl SqlStore {
     /// called within the runtime.
     pub fn open(url: &SecretString, options: Options) -> Result<Self, StoreError> {
         let url = Url::parse(url)?;
-        let (read, write, owner, desk) = match &url {
+        let Options { connections, patience } = options;
+        let (read, write, owner, moment, hands) = match &url {
             Url::MySql(_) => {
-                let all = url.pool(options.connections, options.patience, SILENCE);
-                let owner = url.pool(OWNERS, options.patience, OWNERS_SILENCE);
-                (all.clone(), all, owner.clone(), owner)
+                // Pools of their own, always empty: to open one waits for nobody's work.
+                let kept = |silence, most| {
+                    Hands::like(&url.pool(OPENED, patience, silence), silence, most)
+                };
+                let all = url.pool(WRITERS, patience, SILENCE);
+                let owner = url.pool(OWNERS, patience, OWNERS_SILENCE);
+                let read = kept(SILENCE, Some(connections));
+                (read, all, owner.clone(), owner, kept(OWNERS_SILENCE, None))
             }
             Url::Sqlite(_) => {
-                let writer = url.pool(1, options.patience, SILENCE);
-                let read = url.pool(options.connections.min(4), options.patience, SILENCE);
-                (read.clone(), writer.clone(), writer, read)
+                let writer = url.pool(1, patience, SILENCE);
+                let readers = url.pool(connections.min(4), patience, SILENCE);
+                let kept = |pool| Hands::like(pool, SILENCE, None);
+                let (read, hands) = (kept(&readers), kept(&writer));
+                (read, writer.clone(), writer, readers, hands)
             }
         };
-        Ok(Self { read, write, owner, desk, options, url })
+        let reader = |hands| Reader { hands, patience };
+        let (read, hands) = (reader(Arc::new(read)), Arc::new(hands));
+        let desk = match &url {
+            Url::MySql(_) => reader(hands.clone()),
+            Url::Sqlite(_) => read.clone(),
+        };
+        let texts = Arc::new(Texts::new(owner.get_database_backend()));
+        let newcomers = Newcomers::receive(hands.clone(), texts.clone(), patience);
+        let links = Arc::default();
+        Ok(Self { read, write, owner, hands, desk, moment, texts, links, newcomers, options, url })
     }
 
     /// Closes every connection; what comes after fails.
     pub async fn close(&self) {
-        for connection in [&self.read, &self.write, &self.owner, &self.desk] {
+        for connection in [&self.write, &self.owner, &self.moment] {
             // Closing twice is no error, and there is nobody left to tell of another.
             let _ = connection.close_by_ref().await;
+        }
+        for hands in [&self.hands, &self.read.hands] {
+            hands.close().await;
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entity::{agent, customer, log, queue};
 use super::error::corrupt;
+use super::hand::Value;
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, SessionId,
     TenantKey, Timestamp,
@@ -107,8 +108,8 @@ struct Details {
     marks: Option<[u64; 2]>,
 }
 
-/// A row of the log for its table.
-pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
+/// A row of the log for its table: what its columns hold, in their order, from `pos` on.
+pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), StoreError> {
     let mut text = None;
     let mut details = None;
     let kind = match &row.kind {
@@ -119,7 +120,7 @@ pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
             OPENED
         }
         RowKind::Message { text: words, reply_to } => {
-            text = Some(words.to_string());
+            text = Some(&**words);
             if let Some(seq) = reply_to {
                 details = Some(Details { reply_to: Some(seq.0), ..Details::default() });
             }
@@ -147,30 +148,32 @@ pub(super) fn row_into(link: i32, row: &Row) -> Result<log::Model, StoreError> {
             "marked"
         }
     };
-    let (author, author_jid, author_name) = match &row.author {
+    let (author, jid, name) = match &row.author {
         Author::Customer => (CUSTOMER, None, None),
-        Author::Agent { jid, name } => (AGENT, Some(jid.to_string()), Some(name.to_string())),
+        Author::Agent { jid, name } => (AGENT, Some(jid.as_str()), Some(&**name)),
         Author::System => ("system", None, None),
     };
-    Ok(log::Model {
-        link,
-        pos: int(row.pos.0)?,
-        conversation: row.conversation.0,
-        tenant: row.tenant.to_string(),
-        customer: row.customer.0,
-        seq: row.seq.map(|seq| int(seq.0)).transpose()?,
-        at: row.at.0,
-        kind: kind.to_owned(),
-        author: author.to_owned(),
-        author_jid,
-        author_name,
-        session: row.key.as_ref().map(|key| key.session.0),
-        command: row.key.as_ref().map(|key| key.id.to_string()),
-        stanza: row.stanza.as_deref().map(str::to_owned),
-        text,
-        details: details.as_ref().map(json).transpose()?,
-        recipients: jids(&row.recipients)?,
-    })
+    let key = row.key.as_ref();
+    let columns: [Value<'r>; 16] = [
+        int(row.pos.0)?.into(),
+        (&row.conversation.0).into(),
+        row.tenant.as_str().into(),
+        (&row.customer.0).into(),
+        row.seq.map(|seq| int(seq.0)).transpose()?.into(),
+        row.at.0.into(),
+        kind.into(),
+        author.into(),
+        jid.into(),
+        name.into(),
+        key.map(|key| key.session.0.as_bytes().as_slice()).into(),
+        key.map(|key| key.id.as_str()).into(),
+        row.stanza.as_deref().into(),
+        text.into(),
+        details.as_ref().map(json).transpose()?.into(),
+        jids(&row.recipients)?.into(),
+    ];
+    to.extend(columns);
+    Ok(())
 }
 
 /// What a customer filled in before, out of the details of a row that says so.

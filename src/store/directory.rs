@@ -101,7 +101,7 @@ impl Directory for SqlStore {
 
     async fn agents(&self, tenant: &TenantKey) -> Result<Vec<AgentSettings>, StoreError> {
         self.within(async {
-            let moment = self.read.begin().await.map_err(unavailable)?;
+            let moment = self.moment.begin().await.map_err(unavailable)?;
             let found = agents_of(&moment, &[tenant.to_string()]).await?;
             Ok(found.into_values().next().unwrap_or_default())
         })
@@ -180,7 +180,7 @@ impl Directory for SqlStore {
 
     async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError> {
         self.within(async {
-            let moment = self.desk.begin().await.map_err(unavailable)?;
+            let moment = self.moment.begin().await.map_err(unavailable)?;
             match lease::find(&moment, link).await? {
                 Some(link) => settings(&moment, link.id).await,
                 None => Ok(Vec::new()),

@@ -5,7 +5,7 @@
 
 use std::io::ErrorKind;
 
-use sea_orm::sqlx;
+use sea_orm::sqlx::{self, error::ErrorKind as Clash};
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 use crate::ports::store::StoreError;
@@ -121,6 +121,17 @@ pub(super) fn violated(error: &DbErr) -> Option<String> {
         ),
         _ => None,
     }
+}
+
+/// Whether a row of this key is there already.
+pub(super) fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.is_unique_violation())
+}
+
+/// Whether nothing was given for a column that must have something.
+pub(super) fn is_null(error: &sqlx::Error) -> bool {
+    let clash = error.as_database_error().map(|error| error.kind());
+    matches!(clash, Some(Clash::NotNullViolation))
 }
 
 /// Something is stored that this version cannot read.

@@ -3,19 +3,21 @@
 //! Invariants: time is the database's alone. The epoch rises with each grant and each release,
 //! so what an owner of before still has under way fails.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter,
-    QuerySelect, QueryTrait,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult,
+    QueryFilter, QuerySelect, QueryTrait,
 };
 
 use super::convert::{int, nat};
 use super::entity::link::{ActiveModel, Column, Entity, Model};
-use super::error::unavailable;
-use super::{SqlStore, begin, commit, sql};
+use super::error::{driver, unavailable};
+use super::{SqlStore, begin, commit, many, sql};
 use crate::chat::ids::{Epoch, LinkDomain, NodeId};
 use crate::ports::store::{Lease, Leases, LinkOwner, StoreError};
 
@@ -42,20 +44,6 @@ pub(super) async fn lock(
         .one(transaction)
         .await
         .map_err(unavailable)
-}
-
-/// The row of a link, locked to the end of the transaction, where this is its epoch.
-pub(super) async fn fence(
-    transaction: &impl ConnectionTrait,
-    domain: &LinkDomain,
-    epoch: Epoch,
-) -> Result<Model, StoreError> {
-    #[cfg(feature = "chaos")]
-    if crate::chaos::mutant("fence-unlocked") {
-        return find(transaction, domain).await?.ok_or(StoreError::Fenced);
-    }
-    let link = lock(transaction, domain).await?.ok_or(StoreError::Fenced)?;
-    if nat(link.epoch)? == epoch.0 { Ok(link) } else { Err(StoreError::Fenced) }
 }
 
 /// The row of a link, made where there is none.
@@ -95,8 +83,9 @@ async fn shorten(
     held: &Model,
     ttl: Duration,
 ) -> Result<(), StoreError> {
+    let until = sql::now(connection.get_database_backend()).add(millis(ttl));
     Entity::update_many()
-        .col_expr(Column::LeaseUntil, sql::now(connection).add(millis(ttl)))
+        .col_expr(Column::LeaseUntil, until)
         .filter(Column::Id.eq(held.id))
         .filter(Column::LeaseUntil.eq(held.lease_until))
         .exec(connection)
@@ -115,7 +104,7 @@ async fn look(
     if let Some(lock) = lock {
         query.lock(lock);
     }
-    query.expr_as(sql::now(connection), "now");
+    query.expr_as(sql::now(connection.get_database_backend()), "now");
     let row = connection.query_one(&query).await.map_err(unavailable)?;
     let row = row.ok_or_else(|| StoreError::Missing(format!("the link {link}")))?;
     let now = row.try_get("", "now").map_err(unavailable)?;
@@ -129,6 +118,48 @@ fn held(
 ) -> Result<Option<(NodeId, Duration)>, StoreError> {
     let by = link.node.filter(|by| *by != node.0 && link.lease_until > *now);
     by.map(|by| Ok((NodeId(by), Duration::from_millis(nat(link.lease_until - now)?)))).transpose()
+}
+
+/// Holds a lease longer: by how much, and whether the stream stands; the link, and its epoch.
+pub(super) fn renewal_text(backend: DbBackend) -> String {
+    let renewal = Query::update()
+        .table(Entity)
+        .value(Column::LeaseUntil, sql::now(backend).add(0))
+        .value(Column::Stands, false)
+        .and_where(Expr::col(Column::Domain).eq(""))
+        .and_where(Expr::col(Column::Epoch).eq(0))
+        .and_where(Expr::col(Column::Node).is_not_null())
+        .take();
+    many::text(backend, &renewal)
+}
+
+/// The numbers by which links are known to the tables. They never change; of a database that was
+/// made anew the next owner learns them anew.
+#[derive(Debug, Default)]
+pub(super) struct Links(Mutex<HashMap<LinkDomain, i32>>);
+
+impl Links {
+    fn put(&self, link: &LinkDomain, id: i32) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(link.clone(), id);
+    }
+
+    fn get(&self, link: &LinkDomain) -> Option<i32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(link).copied()
+    }
+}
+
+impl SqlStore {
+    /// The number of a link; none where it was never asked for.
+    pub(super) async fn link_id(&self, link: &LinkDomain) -> Result<Option<i32>, StoreError> {
+        if let Some(id) = self.links.get(link) {
+            return Ok(Some(id));
+        }
+        let found = find(&self.desk, link).await?.map(|found| found.id);
+        if let Some(id) = found {
+            self.links.put(link, id);
+        }
+        Ok(found)
+    }
 }
 
 fn millis(time: Duration) -> i64 {
@@ -168,16 +199,18 @@ impl Leases for SqlStore {
                 Duration::from_millis(u64::try_from(now.saturating_sub(renewed)).unwrap_or(0))
             });
             let epoch = held.epoch.saturating_add(1);
+            let until = sql::now(transaction.get_database_backend()).add(millis(ttl));
             Entity::update_many()
                 .col_expr(Column::Node, Expr::value(Some(node.0)))
                 .col_expr(Column::Epoch, Expr::value(epoch))
-                .col_expr(Column::LeaseUntil, sql::now(&transaction).add(millis(ttl)))
+                .col_expr(Column::LeaseUntil, until)
                 .col_expr(Column::Stands, Expr::value(false))
                 .filter(Column::Id.eq(held.id))
                 .exec(&transaction)
                 .await
                 .map_err(unavailable)?;
             commit(transaction).await?;
+            self.links.put(link, held.id);
             Ok(Lease::Granted { epoch: Epoch(nat(epoch)?), silent })
         })
         .await
@@ -191,16 +224,15 @@ impl Leases for SqlStore {
         stands: bool,
     ) -> Result<(), StoreError> {
         self.within(async {
-            let renewed = Entity::update_many()
-                .col_expr(Column::LeaseUntil, sql::now(&self.owner).add(millis(ttl)))
-                .col_expr(Column::Stands, Expr::value(stands))
-                .filter(Column::Domain.eq(link.as_str()))
-                .filter(Column::Epoch.eq(int(epoch.0)?))
-                .filter(Column::Node.is_not_null())
-                .exec(&self.owner)
-                .await
-                .map_err(unavailable)?;
-            if renewed.rows_affected == 0 { Err(StoreError::Fenced) } else { Ok(()) }
+            let epoch = int(epoch.0)?;
+            let values = [millis(ttl).into(), stands.into(), link.as_str().into(), epoch.into()];
+            let mut hand = self.hands.take().await?;
+            let renewed = hand.line().execute(self.texts.renewal.clone(), &values).await;
+            let renewed = renewed.map_err(|cause| driver(&cause));
+            match self.hands.settle(hand, renewed)? {
+                0 => Err(StoreError::Fenced),
+                _ => Ok(()),
+            }
         })
         .await
     }
@@ -223,11 +255,12 @@ impl Leases for SqlStore {
 
     async fn owner(&self, link: &LinkDomain) -> Result<Option<LinkOwner>, StoreError> {
         self.within(async {
+            let now = sql::now(self.read.get_database_backend());
             let query = Entity::find()
                 .select_only()
                 .columns([Column::Node, Column::Stands])
                 .filter(Column::Domain.eq(link.as_str()))
-                .filter(Expr::col(Column::LeaseUntil).gt(sql::now(&self.read)));
+                .filter(Expr::col(Column::LeaseUntil).gt(now));
             let held: Option<(Option<uuid::Uuid>, bool)> =
                 query.into_tuple().one(&self.read).await.map_err(unavailable)?;
             let owner = |(node, stands): (Option<uuid::Uuid>, bool)| {

@@ -1,31 +1,33 @@
 //! The log of a link.
 //!
-//! Invariants: an append is one transaction under the lock of the link's row, so of two owners
-//! one is fenced. A row that stands is never written again: it is compared, and what differs
-//! is somebody else's.
+//! Invariants: an append is one transaction. Each of its statements that writes rows takes the lock
+//! of the link's row and compares the epoch itself, so of two owners one is fenced, and where rows
+//! alone are written one statement is all. A row that stands is never written again: it is
+//! compared, and what differs is somebody else's.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    ColumnTrait, DbBackend, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
     QuerySelect,
 };
 
 use super::convert::{command_key, int, nat, row_from, row_into, rows_from};
 use super::entity::link;
 use super::entity::log::{Column, Entity, Model};
-use super::error::{unavailable, violated};
-use super::{SqlStore, begin, commit, lease, owed, sql, views};
+use super::error::{driver, is_null, is_taken, unavailable};
+use super::hand::{Hand, Line};
+use super::many::{self, Many, Texts};
+use super::{SqlStore, lease, owed, sql, views};
 use crate::chat::ids::{
     ConversationId, Epoch, LinkDomain, Localpart, Pos, Seq, SessionId, Timestamp,
 };
 use crate::chat::model::{Acked, Append, CommandKey, Row, RowKind, Snapshot};
 use crate::ports::store::{Log, StoreError};
-
-/// Rows in one statement: 17 values each, of the 32,766 that SQLite takes and the 65,535 of MySQL.
-const ROWS: usize = 256;
 
 /// Bytes of text in one statement, well below MySQL's packet of 16 MiB.
 const BYTES: usize = 1 << 20;
@@ -45,20 +47,16 @@ impl Log for SqlStore {
             return Ok(());
         }
         self.within(async {
-            let transaction = begin(&self.owner).await?;
-            let link = lease::fence(&transaction, link, epoch).await?.id;
-            let mut fresh: Vec<&Append> = Vec::with_capacity(appends.len());
-            for chunk in chunks(appends) {
-                let all: Vec<&Append> = chunk.iter().collect();
-                if insert(&transaction, link, &all).await? {
-                    fresh.extend(all);
-                } else {
-                    fresh.extend(insert_missing(&transaction, link, all).await?);
-                }
-            }
-            views::count(&transaction, &fresh).await?;
-            views::write(&transaction, link, &fresh).await?;
-            commit(transaction).await
+            let id = self.link_id(link).await?.ok_or(StoreError::Fenced)?;
+            let fence = Fence { id, link, epoch: int(epoch.0)? };
+            #[cfg(feature = "chaos")]
+            let fence = match crate::chaos::mutant("fence-unlocked") {
+                true => fence.torn(&self.owner).await?,
+                false => fence,
+            };
+            let mut hand = self.hands.take().await?;
+            let done = write(&mut hand, &self.texts, fence, appends).await;
+            self.hands.settle(hand, done)
         })
         .await
     }
@@ -72,7 +70,7 @@ impl Log for SqlStore {
         use link::Column;
         self.within(async {
             let moved = link::Entity::update_many()
-                .col_expr(Column::CursorPos, sea_orm::sea_query::Expr::value(int(cursor.0)?))
+                .col_expr(Column::CursorPos, Expr::value(int(cursor.0)?))
                 .filter(Column::Domain.eq(link.as_str()))
                 .filter(Column::Epoch.eq(int(epoch.0)?))
                 .filter(Column::CursorPos.lt(int(cursor.0)?))
@@ -167,49 +165,136 @@ impl Log for SqlStore {
         limit: u32,
     ) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError> {
         self.within(async {
-            let Some(link) = lease::find(&self.desk, link).await? else { return Ok(Vec::new()) };
-            owed::notices(&self.desk, link.id, (after, upto), limit).await
+            let Some(link) = self.link_id(link).await? else { return Ok(Vec::new()) };
+            owed::notices(&self.desk, link, (after, upto), limit).await
         })
         .await
     }
 }
 
+/// What a write must pass: the link is its owner's still.
+#[derive(Debug, Clone, Copy)]
+struct Fence<'f> {
+    id: i32,
+    link: &'f LinkDomain,
+    epoch: i64,
+}
+
+#[cfg(feature = "chaos")]
+impl Fence<'_> {
+    /// One that lets every owner through.
+    async fn torn(self, connection: &impl ConnectionTrait) -> Result<Self, StoreError> {
+        let link = lease::find(connection, self.link).await?.ok_or(StoreError::Fenced)?;
+        Ok(Self { epoch: link.epoch, ..self })
+    }
+}
+
+/// The text that inserts rows. The first row's link is asked for under a lock that is held to the
+/// commit: another owner's epoch gives none, which no row may have, and so nothing is written.
+pub(super) fn insert_text(backend: DbBackend, rows: usize) -> String {
+    let fence = Query::select()
+        .column(link::Column::Id)
+        .from(link::Entity)
+        .and_where(Expr::col(link::Column::Id).eq(0))
+        .and_where(Expr::col(link::Column::Domain).eq(""))
+        .and_where(Expr::col(link::Column::Epoch).eq(0))
+        .lock(LockType::Update)
+        .take();
+    let mut insert = Query::insert().into_table(Entity).columns(Column::iter()).take();
+    for row in 0..rows {
+        let first = match row {
+            0 => Expr::SubQuery(None, Box::new(fence.clone().into())),
+            _ => Expr::value(0),
+        };
+        let rest = Column::iter().skip(1).map(|_| Expr::value(0));
+        insert.values_panic(iter::once(first).chain(rest));
+    }
+    many::text(backend, &insert)
+}
+
+/// The rows of a link between two positions.
+pub(super) fn standing_text(backend: DbBackend) -> String {
+    let standing = Query::select()
+        .columns(Column::iter())
+        .from(Entity)
+        .and_where(Expr::col(Column::Link).eq(0))
+        .and_where(Expr::col(Column::Pos).between(0, 0))
+        .take();
+    many::text(backend, &standing)
+}
+
+/// Writes rows and views: in one statement where that is possible, else in one transaction.
+async fn write(
+    hand: &mut Hand,
+    texts: &Texts,
+    fence: Fence<'_>,
+    appends: &[Append],
+) -> Result<(), StoreError> {
+    let all: Vec<&Append> = appends.iter().collect();
+    let parts: Vec<&[&Append]> = chunks(&texts.log, &all).collect();
+    if let [only] = parts.as_slice()
+        && only.iter().all(|append| append.view.is_none())
+        && insert(&mut hand.line(), texts, fence, only).await?
+    {
+        return Ok(());
+    }
+    let mut work = hand.begin().await?;
+    let line = &mut work.line();
+    let mut fresh: Vec<&Append> = Vec::with_capacity(all.len());
+    for part in parts {
+        if insert(line, texts, fence, part).await? {
+            fresh.extend(part);
+        } else {
+            fresh.extend(insert_missing(line, texts, fence, part).await?);
+        }
+    }
+    views::count(line, texts, &fresh).await?;
+    views::write(line, texts, fence.id, &fresh).await?;
+    work.commit().await
+}
+
 /// Inserts rows; `false` where one of them, or of their keys, is there already.
 async fn insert(
-    transaction: &impl ConnectionTrait,
-    link: i32,
+    line: &mut Line<'_>,
+    texts: &Texts,
+    fence: Fence<'_>,
     appends: &[&Append],
 ) -> Result<bool, StoreError> {
-    let models = appends
-        .iter()
-        .map(|append| row_into(link, &append.row).map(Model::into_active_model))
-        .collect::<Result<Vec<_>, _>>()?;
-    match Entity::insert_many(models).exec_without_returning(transaction).await {
+    let mut values = Vec::with_capacity(2 + appends.len() * Column::iter().len());
+    for append in appends {
+        values.push(fence.id.into());
+        if values.len() == 1 {
+            values.push(fence.link.as_str().into());
+            values.push(fence.epoch.into());
+        }
+        row_into(&append.row, &mut values)?;
+    }
+    match line.execute(texts.log.text(appends.len()), &values).await {
         Ok(_) => Ok(true),
-        Err(cause) if violated(&cause).is_some() => Ok(false),
-        Err(cause) => Err(unavailable(cause)),
+        Err(cause) if is_taken(&cause) => Ok(false),
+        // The fence gave no link.
+        Err(cause) if is_null(&cause) => Err(StoreError::Fenced),
+        Err(cause) => Err(driver(&cause)),
     }
 }
 
 /// Inserts those of the rows that are not there, and says which. Fails where what is there is
-/// not ours.
+/// not ours. The fence has been passed.
 async fn insert_missing<'a>(
-    transaction: &impl ConnectionTrait,
-    link: i32,
-    appends: Vec<&'a Append>,
+    line: &mut Line<'_>,
+    texts: &Texts,
+    fence: Fence<'_>,
+    appends: &[&'a Append],
 ) -> Result<Vec<&'a Append>, StoreError> {
     let positions = appends.iter().map(|append| append.row.pos);
     let (Some(first), Some(last)) = (positions.clone().min(), positions.max()) else {
-        return Ok(appends);
+        return Ok(Vec::new());
     };
-    let standing = Entity::find()
-        .filter(Column::Link.eq(link))
-        .filter(Column::Pos.between(int(first.0)?, int(last.0)?))
-        .all(transaction)
-        .await
-        .map_err(unavailable)?;
-    let mut there: HashMap<Pos, Row> = HashMap::with_capacity(standing.len());
-    for model in standing {
+    let between = [fence.id.into(), int(first.0)?.into(), int(last.0)?.into()];
+    let standing = line.ask(texts.standing.clone(), &between).await;
+    let mut there: HashMap<Pos, Row> = HashMap::new();
+    for row in standing.map_err(|cause| driver(&cause))? {
+        let model = Model::from_query_result(&row, "").map_err(unavailable)?;
         let pos = Pos(nat(model.pos)?);
         // A row that this version cannot read is not a row it wrote.
         there.insert(pos, row_from(model).map_err(|_| StoreError::Foreign(pos))?);
@@ -222,15 +307,17 @@ async fn insert_missing<'a>(
             #[cfg(feature = "chaos")]
             Some(_) if crate::chaos::mutant("fence-unlocked") => {}
             Some(_) => return Err(StoreError::Foreign(append.row.pos)),
-            None => missing.push(append),
+            None => missing.push(*append),
         }
     }
     // A position that is free and yet a key that is not (a `seq` of the conversation, an id of
     // the session): the desk does not know what is stored, and must be restored as well.
-    if !missing.is_empty() && !insert(transaction, link, &missing).await? {
-        for append in &missing {
-            if !insert(transaction, link, &[append]).await? {
-                return Err(StoreError::Foreign(append.row.pos));
+    for part in chunks(&texts.log, &missing) {
+        if !insert(line, texts, fence, part).await? {
+            for append in part {
+                if !insert(line, texts, fence, &[append]).await? {
+                    return Err(StoreError::Foreign(append.row.pos));
+                }
             }
         }
     }
@@ -238,19 +325,22 @@ async fn insert_missing<'a>(
 }
 
 /// Cuts what is to be inserted into statements of bounded size.
-fn chunks(mut appends: &[Append]) -> impl Iterator<Item = &[Append]> {
-    std::iter::from_fn(move || {
+fn chunks<'c, 'a>(
+    texts: &Many,
+    mut appends: &'c [&'a Append],
+) -> impl Iterator<Item = &'c [&'a Append]> {
+    iter::from_fn(move || {
         let mut bytes = 0;
         let fitting = appends
             .iter()
-            .take(ROWS)
+            .take(many::MOST)
             .take_while(|append| {
                 let before = bytes;
                 bytes += weight(&append.row);
                 before == 0 || bytes <= BYTES
             })
             .count();
-        let (chunk, rest) = appends.split_at(sql::together(fitting, ROWS));
+        let (chunk, rest) = appends.split_at(texts.fitting(fitting));
         appends = rest;
         (!chunk.is_empty()).then_some(chunk)
     })

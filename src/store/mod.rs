@@ -1,7 +1,8 @@
 //! The database through sea-orm: MySQL, MariaDB, SQLite.
 //!
 //! Invariants: `Ok` means committed. Every write of a link's owner locks the link's row and
-//! compares its epoch before anything else. No query walks a table; each has an index.
+//! compares its epoch before anything else, in the same statement where it can. No query walks a
+//! table; each has an index, and each index has a query.
 //! No error text holds a part of the database's URL.
 //!
 //! Two things are kept less often than they change, and completed by whoever reads:
@@ -16,8 +17,12 @@ mod convert;
 mod directory;
 mod entity;
 mod error;
+mod hand;
+mod hands;
 mod lease;
 mod log;
+mod many;
+mod newcomers;
 mod owed;
 mod recall;
 mod schema;
@@ -28,6 +33,7 @@ mod tenants;
 mod transcripts;
 mod views;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{
@@ -36,20 +42,31 @@ use sea_orm::{
 };
 
 use crate::ports::store::StoreError;
+use hands::{Hands, Reader};
+use lease::Links;
+use many::Texts;
+use newcomers::Newcomers;
 
 pub use connect::Options;
 
 /// The database.
 #[derive(Debug, Clone)]
 pub struct SqlStore {
-    /// Answers reads.
-    read: DatabaseConnection,
+    /// Answers customers.
+    read: Reader,
     /// Takes writes of anybody.
     write: DatabaseConnection,
-    /// Takes what owners of links write, which never stands in line behind customers' reads ...
+    /// Takes what owners of links write now and then, which never stands in line behind customers,
     owner: DatabaseConnection,
-    /// ... and answers what they read.
-    desk: DatabaseConnection,
+    /// and what is written most: rows, leases, new sessions.
+    hands: Arc<Hands>,
+    /// Answers owners,
+    desk: Reader,
+    /// and whoever has several questions about one moment.
+    moment: DatabaseConnection,
+    texts: Arc<Texts>,
+    links: Arc<Links>,
+    newcomers: Newcomers,
     options: Options,
     url: connect::Url,
 }

@@ -1,7 +1,7 @@
 //! Closed conversations whose end no client of their agents has confirmed, and what agents were
 //! told besides words: what a stream's loss may have swallowed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -10,7 +10,9 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::convert::{CLOSED, CUSTOMER, JOINED, LEFT, MESSAGE, REQUEUED, int, nat, row_from};
+use super::convert::{
+    CLOSED, CUSTOMER, JOINED, LEFT, MESSAGE, REQUEUED, int, nat, row_from, rows_from,
+};
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
 use super::{sql, transcripts};
@@ -21,41 +23,39 @@ use crate::ports::store::StoreError;
 /// Conversations in one question.
 const TOGETHER: usize = 256;
 
-/// See [`Snapshot::owed`](crate::chat::model::Snapshot::owed).
+/// See [`Snapshot::owed`](crate::chat::model::Snapshot::owed). Up to `recent` all was written longer
+/// ago than anything is owed.
 pub(super) async fn owed(
     connection: &impl ConnectionTrait,
     link: i32,
-    cursor: Pos,
+    (recent, cursor): (Pos, Pos),
     now: Timestamp,
 ) -> Result<Vec<Owed>, StoreError> {
-    let mut closes = BTreeMap::new();
-    let late =
-        [log::Column::At.gte(now.0.saturating_sub(OWED_MS)), log::Column::Pos.gt(int(cursor.0)?)];
-    for late in late {
-        let found = log::Entity::find()
-            .join(
-                JoinType::InnerJoin,
-                log::Entity::belongs_to(conversation::Entity)
-                    .from(log::Column::Conversation)
-                    .to(conversation::Column::Id)
-                    .into(),
-            )
-            .filter(log::Column::Link.eq(link))
-            .filter(late)
-            .filter(log::Column::Kind.eq(CLOSED))
-            .filter(log::Column::Recipients.is_not_null())
-            .filter(
-                Expr::col((conversation::Entity, conversation::Column::Confirmed))
-                    .lt(Expr::col((log::Entity, log::Column::Seq))),
-            )
-            .all(connection)
-            .await
-            .map_err(unavailable)?;
-        for model in found {
-            closes.insert(model.pos, Arc::new(row_from(model)?));
-        }
-    }
-    let closes: Vec<Arc<Row>> = closes.into_values().collect();
+    let late = Condition::any()
+        .add(log::Column::At.gte(now.plus(-OWED_MS).0))
+        .add(log::Column::Pos.gt(int(cursor.0)?));
+    let found = log::Entity::find()
+        .join(
+            JoinType::InnerJoin,
+            log::Entity::belongs_to(conversation::Entity)
+                .from(log::Column::Conversation)
+                .to(conversation::Column::Id)
+                .into(),
+        )
+        .filter(log::Column::Link.eq(link))
+        .filter(log::Column::Pos.gt(int(recent.min(cursor).0)?))
+        .filter(late)
+        .filter(log::Column::Kind.eq(CLOSED))
+        .filter(log::Column::Recipients.is_not_null())
+        .filter(
+            Expr::col((conversation::Entity, conversation::Column::Confirmed))
+                .lt(Expr::col((log::Entity, log::Column::Seq))),
+        )
+        .order_by_asc(log::Column::Pos)
+        .all(connection)
+        .await
+        .map_err(unavailable)?;
+    let closes = rows_from(found)?;
     let mut owed = Vec::with_capacity(closes.len());
     for chunk in closes.chunks(TOGETHER) {
         owed.extend(complete(connection, chunk).await?);

@@ -13,7 +13,8 @@ use sea_orm::{
 use super::convert::customer_from;
 use super::entity::{conversation, customer, session, tenant};
 use super::error::{corrupt, unavailable, violated};
-use super::{SqlStore, begin, commit, lease};
+use super::newcomers::Told;
+use super::{SqlStore, begin, commit};
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, SessionId, TenantKey, Timestamp};
 use crate::chat::model::Customer;
 use crate::ports::store::{Session, Sessions, StoreError};
@@ -50,6 +51,9 @@ impl Sessions for SqlStore {
 
     async fn create_session(&self, session: &Session, now: Timestamp) -> Result<(), StoreError> {
         self.within(async {
+            if let Told::Stored = self.newcomers.store(session, now).await? {
+                return Ok(());
+            }
             let transaction = begin(&self.write).await?;
             match create(&transaction, session, now).await {
                 Ok(()) => commit(transaction).await,
@@ -147,9 +151,9 @@ impl Sessions for SqlStore {
         localpart: &Localpart,
     ) -> Result<Option<(Customer, Option<AgentJid>)>, StoreError> {
         self.within(async {
-            let Some(link) = lease::find(&self.desk, link).await? else { return Ok(None) };
+            let Some(link) = self.link_id(link).await? else { return Ok(None) };
             let found = customer::Entity::find()
-                .filter(customer::Column::Link.eq(link.id))
+                .filter(customer::Column::Link.eq(link))
                 .filter(customer::Column::Localpart.eq(localpart.as_str()))
                 .one(&self.desk)
                 .await
@@ -174,7 +178,7 @@ impl Sessions for SqlStore {
     }
 }
 
-/// Inserts a session, and its customer where he is new. `RecordNotFound` where there is no such tenant.
+/// Inserts one session, and its customer where he is new. `RecordNotFound` where there is no such tenant.
 async fn create(
     transaction: &impl ConnectionTrait,
     session: &Session,

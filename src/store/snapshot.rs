@@ -8,12 +8,12 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::convert::{AGENT, CLOSED, CUSTOMER, MESSAGE, OFFERED, OPENED, nat, rows_from};
+use super::convert::{AGENT, CLOSED, CUSTOMER, MESSAGE, OFFERED, OPENED, int, nat, rows_from};
 use super::entity::{conversation, log};
 use super::error::unavailable;
 use super::{SqlStore, directory, lease, owed, recall, transcripts};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
-use crate::chat::model::{REPEATS_MS, Snapshot};
+use crate::chat::model::{OWED_MS, REPEATS_MS, Snapshot};
 use crate::ports::store::StoreError;
 
 impl SqlStore {
@@ -24,12 +24,14 @@ impl SqlStore {
         now: Timestamp,
     ) -> Result<Snapshot, StoreError> {
         // One transaction: all questions see the same moment.
-        let moment = self.desk.begin().await.map_err(unavailable)?;
+        let moment = self.moment.begin().await.map_err(unavailable)?;
         let Some(link) = lease::find(&moment, domain).await? else {
             return Ok(Snapshot::default());
         };
         let cursor = Pos(nat(link.cursor_pos)?);
         let head = head(&moment, &link).await?;
+        let recent = now.plus(-max(REPEATS_MS, OWED_MS));
+        let recent = before(&moment, link.id, head, recent).await?;
         let tenants = directory::settings(&moment, link.id).await?;
         Ok(Snapshot {
             head,
@@ -39,11 +41,12 @@ impl SqlStore {
             conversations: transcripts::open_with_customers(&moment, link.id).await?,
             messages: messages(&moment, link.id).await?,
             offers: offers(&moment, link.id).await?,
-            owed: owed::owed(&moment, link.id, cursor, now).await?,
+            owed: owed::owed(&moment, link.id, (recent, cursor), now).await?,
             agent_messages: rows_from(
                 log::Entity::find()
                     .filter(log::Column::Link.eq(link.id))
-                    .filter(log::Column::At.gte(now.0.saturating_sub(REPEATS_MS)))
+                    .filter(log::Column::Pos.gt(int(recent.0)?))
+                    .filter(log::Column::At.gte(now.plus(-REPEATS_MS).0))
                     .filter(log::Column::Author.eq(AGENT))
                     .filter(log::Column::Kind.is_in([MESSAGE, OPENED, CLOSED]))
                     .filter(log::Column::Stanza.is_not_null())
@@ -72,6 +75,41 @@ pub(super) async fn head(
         .await
         .map_err(unavailable)?;
     nat(max(max(last.unwrap_or_default(), link.floor_pos), link.cursor_pos)).map(Pos)
+}
+
+/// How near [`before`] comes, in rows.
+const NEAR: u64 = 1_000;
+
+/// A position, mostly the last by far, up to which all rows were written before a moment. Rows are
+/// written in the order of their positions, so it is found by halves, and a log needs no index by
+/// time. Where the clock was set back there may be several such places: what is above any of them
+/// was written within as much time as has passed.
+async fn before(
+    connection: &impl ConnectionTrait,
+    link: i32,
+    head: Pos,
+    moment: Timestamp,
+) -> Result<Pos, StoreError> {
+    let (mut before, mut after) = (0, head.0);
+    while after.saturating_sub(before) > NEAR {
+        let middle = before + (after - before) / 2;
+        let found: Option<(i64, i64)> = log::Entity::find()
+            .select_only()
+            .columns([log::Column::Pos, log::Column::At])
+            .filter(log::Column::Link.eq(link))
+            .filter(log::Column::Pos.between(int(middle)?, int(after)?))
+            .order_by_asc(log::Column::Pos)
+            .limit(1)
+            .into_tuple()
+            .one(connection)
+            .await
+            .map_err(unavailable)?;
+        match found {
+            Some((pos, at)) if at < moment.0 => before = nat(pos)?,
+            _ => after = middle,
+        }
+    }
+    Ok(Pos(before))
 }
 
 /// The rows of the open conversations of a link.

@@ -6,27 +6,55 @@
 use std::cmp::max;
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{DbBackend, Iterable};
 use uuid::Uuid;
 
 use super::convert::{close_word, int, jids, nat, parse_close, parse_jids, queue_key, tenant_key};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::customer;
-use super::error::{corrupt, unavailable};
+use super::error::{corrupt, driver};
+use super::hand::{Line, Value};
+use super::many::{self, Texts};
 use super::sql;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Seq, Timestamp};
 use crate::chat::model::{Append, Conversation, RowKind, State};
 use crate::ports::store::StoreError;
 
-/// Views in one statement.
-const TOGETHER: usize = 256;
+/// The text that writes views.
+pub(super) fn write_text(backend: DbBackend, rows: usize) -> String {
+    let upsert = OnConflict::column(Column::Id)
+        .update_columns([
+            Column::Queue,
+            Column::Subject,
+            Column::State,
+            Column::Open,
+            Column::Reason,
+            Column::Agent,
+            Column::Asked,
+            Column::AskedUntil,
+            Column::Passed,
+            Column::WaitingSince,
+            Column::Priority,
+            Column::ActiveAt,
+            Column::Head,
+            Column::Delivered,
+            Column::ReadUpto,
+            Column::Confirmed,
+        ])
+        .value(Column::ServedBy, sql::new_or_present(backend, "conversations", "served_by"))
+        .to_owned();
+    let mut insert = Query::insert().into_table(Entity).columns(Column::iter()).take();
+    for _ in 0..rows {
+        insert.values_panic(Column::iter().map(|_| Expr::value(0)));
+    }
+    many::text(backend, insert.on_conflict(upsert))
+}
 
 /// Writes the last view of each conversation among these.
 pub(super) async fn write(
-    transaction: &impl ConnectionTrait,
+    line: &mut Line<'_>,
+    texts: &Texts,
     link: i32,
     appends: &[&Append],
 ) -> Result<(), StoreError> {
@@ -35,135 +63,110 @@ pub(super) async fn write(
         let slot = last.entry(view.id).or_insert((view, None));
         *slot = (view, view.agent().or(slot.1));
     }
-    let models = last
-        .into_values()
-        .map(|(view, served_by)| into(link, view, served_by).map(Model::into_active_model))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut rest = models.as_slice();
+    let last: Vec<_> = last.into_values().collect();
+    let mut rest = last.as_slice();
     while !rest.is_empty() {
-        let (chunk, after) = rest.split_at(sql::together(rest.len(), TOGETHER));
+        let (chunk, after) = rest.split_at(texts.views.fitting(rest.len()));
         rest = after;
-        let upsert = OnConflict::column(Column::Id)
-            .update_columns([
-                Column::Queue,
-                Column::Subject,
-                Column::State,
-                Column::Open,
-                Column::Reason,
-                Column::Agent,
-                Column::Asked,
-                Column::AskedUntil,
-                Column::Passed,
-                Column::WaitingSince,
-                Column::Priority,
-                Column::ActiveAt,
-                Column::Head,
-                Column::Delivered,
-                Column::ReadUpto,
-                Column::Confirmed,
-            ])
-            .value(Column::ServedBy, sql::new_or_present(transaction, "conversations", "served_by"))
-            .to_owned();
-        Entity::insert_many(chunk.iter().cloned())
-            .on_conflict(upsert)
-            .exec_without_returning(transaction)
-            .await
-            .map_err(unavailable)?;
+        let mut values = Vec::with_capacity(chunk.len() * Column::iter().len());
+        for (view, served_by) in chunk {
+            into(link, view, *served_by, &mut values)?;
+        }
+        let written = line.execute(texts.views.text(chunk.len()), &values).await;
+        written.map_err(|cause| driver(&cause))?;
     }
     Ok(())
 }
 
-/// Counts the conversations that begin among these to their customers. Comes before [`write`],
-/// for a conversation begins once, however often its customer starts it.
+/// The text that counts conversations to customers.
+pub(super) fn begun_text(backend: DbBackend, customers: usize) -> String {
+    let sum = Expr::col(customer::Column::Conversations).add(0);
+    let update = Query::update()
+        .table(customer::Entity)
+        .value(customer::Column::Conversations, sum)
+        .and_where(Expr::col(customer::Column::Id).is_in(vec![0; customers]))
+        .take();
+    many::text(backend, &update)
+}
+
+/// Counts the conversations that begin among these rows, which were not there before, to their
+/// customers. A row that begins one has its first view; a further `start` has none.
 pub(super) async fn count(
-    transaction: &impl ConnectionTrait,
+    line: &mut Line<'_>,
+    texts: &Texts,
     appends: &[&Append],
 ) -> Result<(), StoreError> {
-    let mut started: BTreeMap<Uuid, Uuid> = BTreeMap::new();
+    let mut begun: BTreeMap<Uuid, i64> = BTreeMap::new();
     for append in appends {
-        if matches!(append.row.kind, RowKind::Opened { .. }) {
-            started.insert(append.row.conversation.0, append.row.customer.0);
+        if matches!(append.row.kind, RowKind::Opened { .. }) && append.view.is_some() {
+            *begun.entry(append.row.customer.0).or_default() += 1;
         }
     }
-    let ids: Vec<Uuid> = started.keys().copied().collect();
-    for chunk in ids.chunks(TOGETHER) {
-        let there: Vec<Uuid> = Entity::find()
-            .select_only()
-            .column(Column::Id)
-            .filter(Column::Id.is_in(sql::padded(chunk.to_vec())))
-            .into_tuple()
-            .all(transaction)
-            .await
-            .map_err(unavailable)?;
-        for id in there {
-            started.remove(&id);
-        }
-    }
-    let mut begun: BTreeMap<Uuid, i32> = BTreeMap::new();
-    for customer in started.into_values() {
-        *begun.entry(customer).or_default() += 1;
-    }
-    let mut by_count: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();
-    for (customer, count) in begun {
-        by_count.entry(count).or_default().push(customer);
+    let mut by_count: BTreeMap<i64, Vec<&Uuid>> = BTreeMap::new();
+    for (customer, count) in &begun {
+        by_count.entry(*count).or_default().push(customer);
     }
     for (count, customers) in by_count {
-        for chunk in customers.chunks(TOGETHER) {
-            let sum = Expr::col(customer::Column::Conversations).add(count);
-            customer::Entity::update_many()
-                .col_expr(customer::Column::Conversations, sum)
-                .filter(customer::Column::Id.is_in(sql::padded(chunk.to_vec())))
-                .exec(transaction)
-                .await
-                .map_err(unavailable)?;
+        for chunk in customers.chunks(many::MOST) {
+            let mut values = vec![Value::from(count)];
+            values.extend(sql::padded(chunk.to_vec()).into_iter().map(Value::from));
+            let counted = line.execute(texts.begun.text(values.len() - 1), &values).await;
+            counted.map_err(|cause| driver(&cause))?;
         }
     }
     Ok(())
 }
 
-fn into(link: i32, view: &Conversation, served_by: Option<&AgentJid>) -> Result<Model, StoreError> {
-    let mut model = Model {
-        id: view.id.0,
-        link,
-        tenant: view.tenant.to_string(),
-        customer: view.customer.0,
-        queue: view.queue.to_string(),
-        subject: view.subject.as_deref().map(str::to_owned),
-        state: String::new(),
-        open: view.is_open(),
-        reason: None,
-        agent: None,
-        asked: None,
-        asked_until: None,
-        passed: jids(&view.passed)?,
-        served_by: served_by.map(ToString::to_string),
-        opened_at: view.opened_at.0,
-        waiting_since: view.waiting_since.0,
-        priority: view.priority,
-        active_at: view.active_at.0,
-        head: int(view.head.0)?,
-        delivered: int(view.delivered.0)?,
-        read_upto: int(view.read.0)?,
-        confirmed: int(view.confirmed.0)?,
-    };
+/// A view for its table: what its columns hold, in their order.
+fn into<'v>(
+    link: i32,
+    view: &'v Conversation,
+    served_by: Option<&'v AgentJid>,
+    to: &mut Vec<Value<'v>>,
+) -> Result<(), StoreError> {
+    let (mut reason, mut agent, mut asked, mut asked_until) = (None, None, None, None);
     let state = match &view.state {
         State::Waiting => "waiting",
         State::Offered { agents, until } => {
-            model.asked = jids(agents)?;
-            model.asked_until = Some(until.0);
+            asked = jids(agents)?;
+            asked_until = Some(until.0);
             "offered"
         }
-        State::Active { agent } => {
-            model.agent = Some(agent.to_string());
+        State::Active { agent: holder } => {
+            agent = Some(holder.as_str());
             "active"
         }
-        State::Closed { reason } => {
-            model.reason = Some(close_word(*reason).to_owned());
+        State::Closed { reason: why } => {
+            reason = Some(close_word(*why));
             "closed"
         }
     };
-    model.state = state.to_owned();
-    Ok(model)
+    let columns: [Value<'v>; 22] = [
+        (&view.id.0).into(),
+        link.into(),
+        view.tenant.as_str().into(),
+        (&view.customer.0).into(),
+        view.queue.as_str().into(),
+        view.subject.as_deref().into(),
+        state.into(),
+        view.is_open().into(),
+        reason.into(),
+        agent.into(),
+        asked.into(),
+        asked_until.into(),
+        jids(&view.passed)?.into(),
+        served_by.map(AgentJid::as_str).into(),
+        view.opened_at.0.into(),
+        view.waiting_since.0.into(),
+        view.priority.into(),
+        view.active_at.0.into(),
+        int(view.head.0)?.into(),
+        int(view.delivered.0)?.into(),
+        int(view.read.0)?.into(),
+        int(view.confirmed.0)?.into(),
+    ];
+    to.extend(columns);
+    Ok(())
 }
 
 /// A conversation out of its table, completed by the last entry and the last word in the log.

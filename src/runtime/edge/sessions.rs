@@ -34,6 +34,8 @@ pub(super) struct Admitted {
     pub(super) token: String,
     /// A token was given and was no good.
     pub(super) refused: bool,
+    /// The customer was made a moment ago: nothing was ever said.
+    pub(super) fresh: bool,
 }
 
 /// What a signed identity says.
@@ -62,15 +64,15 @@ pub(super) async fn admit(
         (known, _) => known,
     };
     if let Some((session, token)) = known {
-        return Ok(Admitted { session, token, refused });
+        return Ok(Admitted { session, token, refused, fresh: false });
     }
     if let Some(address) = opening.address {
         admission
             .session(address)
             .map_err(|TooMany { retry_after_ms }| OpenError::RateLimited { retry_after_ms })?;
     }
-    let (session, token) = create(store, world, &tenant.tenant.key, claims).await?;
-    Ok(Admitted { session, token, refused })
+    let (session, token, fresh) = create(store, world, &tenant.tenant.key, claims).await?;
+    Ok(Admitted { session, token, refused, fresh })
 }
 
 fn verify(tenant: &TenantView, jwt: &str) -> Result<Claims, OpenError> {
@@ -185,7 +187,7 @@ async fn create(
     world: &dyn World,
     tenant: &TenantKey,
     claims: Option<Claims>,
-) -> Result<(Session, String), OpenError> {
+) -> Result<(Session, String, bool), OpenError> {
     let subject: Option<Arc<str>> = claims.as_ref().map(|claims| claims.sub.as_str().into());
     let now = world.now();
     loop {
@@ -214,7 +216,7 @@ async fn create(
             subject: subject.clone(),
         };
         match store.create_session(&session, now).await {
-            Ok(()) => return Ok((session, token)),
+            Ok(()) => return Ok((session, token, is_new)),
             // The localpart was drawn before, or the subject has just come in elsewhere: again.
             Err(StoreError::Exists(_)) if is_new => {}
             Err(error) => return Err(unavailable(error)),

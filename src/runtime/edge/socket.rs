@@ -71,7 +71,7 @@ impl CustomerSocket {
         opening: Opening,
         admitted: Admitted,
     ) -> Result<(Welcome, Self), StoreError> {
-        let Admitted { session, token, refused } = admitted;
+        let Admitted { session, token, refused, fresh } = admitted;
         let resume = opening.resume;
         let link = tenant.tenant.link.clone();
         let customer = session.customer;
@@ -97,7 +97,10 @@ impl CustomerSocket {
         };
         socket.shared.status.metrics().socket_opened();
         socket.connected(true, true, opening.page);
-        let (conversation, entries) = socket.catch_up(resume).await?;
+        let (conversation, entries) = match fresh {
+            true => (None, Vec::new()),
+            false => socket.catch_up(resume).await?,
+        };
         let welcome = Welcome {
             token,
             customer: socket.customer.id,

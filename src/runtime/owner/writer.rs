@@ -98,13 +98,13 @@ async fn gather(
 
 fn count(status: &Status, batch: &[Append], took: Duration) {
     status.metrics().committed(batch.len(), took);
+    let (mut from_customers, mut from_agents) = (0, 0);
     for append in batch {
-        if let RowKind::Message { .. } = append.row.kind {
-            match append.row.author {
-                Author::Customer => status.metrics().message("in"),
-                Author::Agent { .. } => status.metrics().message("out"),
-                Author::System => {}
-            }
+        match (&append.row.kind, &append.row.author) {
+            (RowKind::Message { .. }, Author::Customer) => from_customers += 1,
+            (RowKind::Message { .. }, Author::Agent { .. }) => from_agents += 1,
+            _ => {}
         }
     }
+    status.metrics().messages(from_customers, from_agents);
 }

@@ -20,6 +20,7 @@ suite!(
     foreign_row_is_told,
     a_taken_seq_or_command_is_foreign,
     nothing_of_a_failed_batch_remains,
+    any_number_of_rows,
     thousand_rows_with_long_texts,
     fenced_after_a_takeover,
     takeover_under_load_leaves_no_gap,
@@ -153,6 +154,21 @@ async fn customer_at(
     found.expect("read").expect("there")
 }
 
+async fn any_number_of_rows(db: &Db) {
+    let epoch = acme(&db.store).await;
+    db.store.append(&link(), epoch, &[opened(1, 1)]).await.expect("stored");
+    let mut all = vec![opened(1, 1)];
+    for number in (1..=20).chain([63, 64, 65, 127, 129, 300, 511]) {
+        let head = all.len() as u64;
+        let batch: Vec<Append> =
+            (head + 1..=head + number).map(|pos| said(pos, 1, pos, "words")).collect();
+        db.store.append(&link(), epoch, &batch).await.expect("stored");
+        db.store.append(&link(), epoch, &batch).await.expect("and again");
+        all.extend(batch);
+    }
+    assert_eq!(log_of(db, 1).await, rows(&all));
+}
+
 async fn thousand_rows_with_long_texts(db: &Db) {
     let epoch = acme(&db.store).await;
     let long = "🦀".repeat(8_000);
@@ -173,7 +189,14 @@ async fn fenced_after_a_takeover(db: &Db) {
     db.store.append(&link(), old, &[opened(1, 1)]).await.expect("stored");
     db.store.release(&link(), old).await.expect("given up");
     let late = [said(2, 1, 1, "late")];
-    assert_eq!(db.store.append(&link(), old, &late).await, Err(StoreError::Fenced));
+    let many: Vec<Append> = (2..100).map(|pos| said(pos, 1, pos, "late")).collect();
+    let view = [with_view(said(2, 1, 1, "late"), 1, |view| view.priority = 7)];
+    for late in [&late[..], &many, &view, &[opened(2, 2)]] {
+        assert_eq!(db.store.append(&link(), old, late).await, Err(StoreError::Fenced));
+    }
+    assert_eq!(log_of(db, 1).await.len(), 1);
+    let (view, _) = db.store.snapshot(&link(), T0).await.expect("read").conversations.remove(0);
+    assert_eq!(view, conversation(1));
     let other = db.another().await;
     let new = take(&other, 2).await;
     assert!(new > old);

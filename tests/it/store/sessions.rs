@@ -11,6 +11,7 @@ use crate::support::db::Db;
 suite!(
     token_rotation,
     created_again,
+    those_who_come_at_once,
     walls_between_tenants,
     one_customer_a_subject,
     localpart_is_unique_on_its_link,
@@ -62,6 +63,30 @@ async fn created_again(db: &Db) {
     nobody.tenant = key("nobody");
     let refused = db.store.create_session(&session(7, &nobody), T0).await;
     assert_eq!(refused, Err(StoreError::Missing("the tenant nobody".to_owned())));
+}
+
+async fn those_who_come_at_once(db: &Db) {
+    acme(&db.store).await;
+    let mut comers: Vec<Session> = (20..80).map(|n| session(n, &customer(n.into()))).collect();
+    // Among them: an answer that was lost, another browser of one who is known, two who may not.
+    comers[10] = session(1, &customer(1));
+    comers[20] = session(40, &customer(2));
+    comers[30].token = comers[0].token;
+    comers[40].customer.tenant = key("nobody");
+    comers[50].customer.tenant = key("beta");
+    comers[50].customer.id = customer(3).id;
+    db.store.add_tenant(&tenant("beta")).await.expect("added");
+    let all = comers.iter().map(|comer| db.store.create_session(comer, T0));
+    let answers = futures_util::future::join_all(all).await;
+    let taken = |n: usize| matches!(answers[n], Err(StoreError::Exists(_)));
+    assert!(taken(0) ^ taken(30), "{:?} {:?}: one token, one session", answers[0], answers[30]);
+    assert_eq!(answers[40], Err(StoreError::Missing("the tenant nobody".to_owned())));
+    assert!(taken(50), "{:?}: another tenant's customer", answers[50]);
+    for (n, comer) in comers.iter().enumerate().filter(|(n, _)| ![0, 30, 40, 50].contains(n)) {
+        assert_eq!(answers[n], Ok(()), "{n}");
+        let found = get(db, &key("acme"), comer.token).await.expect("there");
+        assert_eq!(found, *comer, "{n}");
+    }
 }
 
 async fn walls_between_tenants(db: &Db) {

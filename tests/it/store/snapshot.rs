@@ -19,7 +19,9 @@ suite!(
     many_open_conversations,
     offers_that_stand,
     closed_and_not_confirmed,
-    who_has_a_conversation
+    who_has_a_conversation,
+    a_long_log,
+    a_long_log_of_clocks_that_jumped,
 );
 
 async fn nothing_is_an_empty_snapshot(db: &Db) {
@@ -318,4 +320,46 @@ async fn who_has_a_conversation(db: &Db) {
     assert_eq!(notices(0, 6, 1).await, [(one.clone(), first.clone())]);
     assert_eq!(notices(2, 6, 10).await, [(two, second)]);
     assert_eq!(notices(0, 5, 10).await, [(one, first)]);
+}
+
+/// Rows of an agent, each with its moment.
+fn answers_at(times: impl IntoIterator<Item = Timestamp>) -> Vec<Append> {
+    let row = |(pos, at)| {
+        let mut append = answered(pos, 1, pos, Some(&format!("s{pos}")));
+        Arc::make_mut(&mut append.row).at = at;
+        append
+    };
+    (2..).zip(times).map(row).collect()
+}
+
+/// The positions of what agents said in the last quarter of an hour.
+async fn remembered(db: &Db, now: Timestamp) -> Vec<u64> {
+    let snapshot = db.store.snapshot(&link(), now).await.expect("read");
+    snapshot.agent_messages.iter().map(|row| row.pos.0).collect()
+}
+
+async fn a_long_log(db: &Db) {
+    let epoch = acme(&db.store).await;
+    db.store.append(&link(), epoch, &[opened(1, 1)]).await.expect("stored");
+    // One every second for more than an hour.
+    let said = answers_at((0..5_000).map(|second| T0.plus(second * 1_000)));
+    db.store.append(&link(), epoch, &said).await.expect("stored");
+    for (seconds, first) in [(0, 2), (900, 2), (901, 3), (3_000, 2_102), (4_999, 4_101)] {
+        let expected: Vec<u64> = (first..=5_001).collect();
+        assert_eq!(remembered(db, T0.plus(seconds * 1_000)).await, expected, "{seconds}");
+    }
+    assert_eq!(remembered(db, T0.plus(6_000_000)).await, [0_u64; 0]);
+}
+
+async fn a_long_log_of_clocks_that_jumped(db: &Db) {
+    let epoch = acme(&db.store).await;
+    db.store.append(&link(), epoch, &[opened(1, 1)]).await.expect("stored");
+    // Two hours ahead for 1,500 s, and then put right for 1,000 s.
+    let ahead = (0..1_500).map(|second| T0.plus((7_200 + second) * 1_000));
+    let right = (1_500..2_500).map(|second| T0.plus(second * 1_000));
+    let said = answers_at(ahead.chain(right));
+    db.store.append(&link(), epoch, &said).await.expect("stored");
+    let found = remembered(db, T0.plus(2_499_000)).await;
+    let last = 2_501;
+    assert!((last - 900..=last).all(|pos| found.contains(&pos)), "the last 900 s are there");
 }

@@ -1,0 +1,126 @@
+//! Statements over several rows, whose texts are written once.
+//!
+//! Invariant: of each statement there are few enough texts for a connection to keep them all
+//! prepared. Were there more, each would drop another, and to drop one costs 40 ms: the driver
+//! writes it without waiting for an answer, and the next thing it writes waits for a delayed
+//! acknowledgement.
+
+use std::sync::{Arc, OnceLock};
+
+use sea_orm::{DbBackend, StatementBuilder};
+
+use super::{lease, log, newcomers, views};
+
+/// The most rows in one statement: with 22 values each at most, of the 32,766 that SQLite takes and
+/// the 65,535 of MySQL.
+pub(super) const MOST: usize = 256;
+
+/// One statement, for each number of rows up to some power of two, and beyond for its doubles.
+#[derive(Debug)]
+pub(super) struct Many {
+    backend: DbBackend,
+    exact: usize,
+    write: fn(DbBackend, usize) -> String,
+    texts: Vec<OnceLock<Arc<str>>>,
+}
+
+impl Many {
+    fn new(backend: DbBackend, exact: usize, write: fn(DbBackend, usize) -> String) -> Self {
+        let texts = (0..=Self::place(MOST, exact)).map(|_| OnceLock::new()).collect();
+        Self { backend, exact, write, texts }
+    }
+
+    /// How many of so many rows go into one statement.
+    pub(super) fn fitting(&self, rows: usize) -> usize {
+        match rows.min(MOST).checked_div(self.exact).and_then(usize::checked_ilog2) {
+            Some(doubles) if rows > self.exact => self.exact << doubles,
+            _ => rows,
+        }
+    }
+
+    /// The statement for a number of rows that [`Self::fitting`] gave; of those that name keys, for a
+    /// power of two (`sql::padded`).
+    pub(super) fn text(&self, rows: usize) -> Arc<str> {
+        let write = || (self.write)(self.backend, rows).into();
+        match self.texts.get(Self::place(rows, self.exact)) {
+            Some(text) => text.get_or_init(write).clone(),
+            None => write(),
+        }
+    }
+
+    fn place(rows: usize, exact: usize) -> usize {
+        match rows.checked_div(exact).and_then(usize::checked_ilog2) {
+            Some(doubles) if rows > exact => exact + doubles as usize - 1,
+            _ => rows.saturating_sub(1),
+        }
+    }
+}
+
+/// All of them, as one kind of database reads them.
+#[derive(Debug)]
+pub(super) struct Texts {
+    /// Rows of the log, under the fence. Whatever comes together in an ordinary commit is one
+    /// statement, and so a transaction by itself.
+    pub(super) log: Many,
+    /// Rows that stand between two positions.
+    pub(super) standing: Arc<str>,
+    /// Views of conversations.
+    pub(super) views: Many,
+    /// One conversation more, or several, for each of so many customers.
+    pub(super) begun: Many,
+    /// The links of tenants.
+    pub(super) tenants: Many,
+    /// Which customers are there.
+    pub(super) known: Many,
+    pub(super) customers: Many,
+    pub(super) sessions: Many,
+    pub(super) renewal: Arc<str>,
+}
+
+impl Texts {
+    pub(super) fn new(backend: DbBackend) -> Self {
+        let many = |exact, write| Many::new(backend, exact, write);
+        Self {
+            log: many(64, log::insert_text),
+            standing: log::standing_text(backend).into(),
+            views: many(16, views::write_text),
+            begun: many(1, views::begun_text),
+            tenants: many(1, newcomers::tenants_text),
+            known: many(1, newcomers::known_text),
+            customers: many(16, newcomers::customers_text),
+            sessions: many(16, newcomers::sessions_text),
+            renewal: lease::renewal_text(backend).into(),
+        }
+    }
+}
+
+/// The text of a statement; its values are stand-ins.
+pub(super) fn text(backend: DbBackend, statement: &impl StatementBuilder) -> String {
+    backend.build(statement).sql
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_texts_stand_for_any_number_of_rows() {
+        let texts = Texts::new(DbBackend::Sqlite);
+        let all = [&texts.log, &texts.views, &texts.begun, &texts.customers, &texts.sessions];
+        let kept: usize = all.iter().map(|many| many.texts.len()).sum();
+        assert!(kept < 150, "{kept} of one connection's 256");
+        for many in all {
+            for rows in 1..1_000 {
+                let fitting = many.fitting(rows);
+                assert!((1..=rows.min(MOST)).contains(&fitting), "{fitting} of {rows}");
+                assert!(fitting == rows || rows > many.exact && 2 * fitting > rows.min(MOST));
+                assert!(Many::place(fitting, many.exact) < many.texts.len());
+            }
+            assert_eq!(many.fitting(0), 0);
+            let marks = |rows| many.text(rows).matches('?').count();
+            let each = marks(2) - marks(1);
+            assert_eq!(marks(MOST), marks(1) + (MOST - 1) * each);
+            assert!(Arc::ptr_eq(&many.text(2), &many.text(2)), "written once");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! New sessions, and customers who are new: those who come at the same time are stored together.
+//!
+//! Invariants: whoever comes alone waits for nobody. Who comes in a crowd waits [`GATHER`] at most
+//! for others to come with. One who cannot be stored (his token, or his address, is taken) does not
+//! keep the others out: all are then stored one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{DbBackend, DbErr, Iterable, QueryResult};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::entity::{customer, session, tenant};
+use super::error::{driver, is_taken, unavailable};
+use super::hand::{Line, Value};
+use super::hands::Hands;
+use super::many::{self, Many, Texts};
+use super::sql::padded;
+use super::tenants::missing;
+use crate::chat::ids::Timestamp;
+use crate::ports::store::{Session, StoreError};
+
+/// How long the first of a crowd waits for the others.
+const GATHER: Duration = Duration::from_millis(2);
+/// The most that are stored together.
+const TOGETHER: usize = 256;
+/// Those that may wait for it; who comes beyond waits for a place.
+const WAITING: usize = 1_024;
+
+/// What came of storing a session with others.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Told {
+    Stored,
+    /// Somebody's keys are taken: to be tried alone.
+    Apart,
+}
+
+/// One who comes.
+#[derive(Debug)]
+struct Newcomer {
+    session: Session,
+    now: Timestamp,
+    tell: oneshot::Sender<Result<Told, StoreError>>,
+}
+
+/// Where they go to.
+#[derive(Debug, Clone)]
+pub(super) struct Newcomers(mpsc::Sender<Newcomer>);
+
+impl Newcomers {
+    /// Starts the task that stores them; it ends with the last of these. A group that takes longer
+    /// than `patience` is given up.
+    pub(super) fn receive(hands: Arc<Hands>, texts: Arc<Texts>, patience: Duration) -> Self {
+        let (sender, comers) = mpsc::channel(WAITING);
+        tokio::spawn(serve(hands, texts, patience, comers));
+        Self(sender)
+    }
+
+    /// Stores a session with those who come at the same time.
+    pub(super) async fn store(
+        &self,
+        session: &Session,
+        now: Timestamp,
+    ) -> Result<Told, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let comer = Newcomer { session: session.clone(), now, tell };
+        let gone = || StoreError::Unavailable("the gateway is stopping".to_owned());
+        self.0.send(comer).await.map_err(|_| gone())?;
+        told.await.map_err(|_| gone())?
+    }
+}
+
+async fn serve(
+    hands: Arc<Hands>,
+    texts: Arc<Texts>,
+    patience: Duration,
+    mut comers: mpsc::Receiver<Newcomer>,
+) {
+    let mut group = Vec::with_capacity(TOGETHER);
+    let mut crowd = false;
+    while comers.recv_many(&mut group, TOGETHER).await > 0 {
+        if crowd {
+            gather(&mut comers, &mut group).await;
+        }
+        crowd = group.len() > 1;
+        // Whoever went away meanwhile needs no session.
+        group.retain(|comer| !comer.tell.is_closed());
+        let stored = tokio::time::timeout(patience, store(&hands, &texts, &mut group)).await;
+        let told = match stored {
+            Ok(Err(StoreError::Refused(_))) => Ok(Told::Apart),
+            Ok(told) => told,
+            Err(_) => Err(StoreError::Unavailable(format!(
+                "it did not answer within {}",
+                super::seconds(patience)
+            ))),
+        };
+        for comer in group.drain(..) {
+            let _ = comer.tell.send(told.clone());
+        }
+    }
+}
+
+async fn gather(comers: &mut mpsc::Receiver<Newcomer>, group: &mut Vec<Newcomer>) {
+    let until = Instant::now() + GATHER;
+    while group.len() < TOGETHER {
+        let room = TOGETHER - group.len();
+        match tokio::time::timeout_at(until, comers.recv_many(group, room)).await {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return,
+        }
+    }
+}
+
+/// Stores a group in one transaction. Who names a tenant that is not there is told so, and leaves
+/// the group.
+async fn store(
+    hands: &Hands,
+    texts: &Texts,
+    group: &mut Vec<Newcomer>,
+) -> Result<Told, StoreError> {
+    if group.is_empty() {
+        return Ok(Told::Stored);
+    }
+    let mut hand = hands.take().await?;
+    let done = async {
+        let mut work = hand.begin().await?;
+        let line = &mut work.line();
+        let links = links(line, texts, group).await?;
+        for comer in group.extract_if(.., |comer| !links.contains_key(tenant_of(comer))) {
+            let _ = comer.tell.send(Err(missing(&comer.session.customer.tenant)));
+        }
+        match insert(line, texts, &links, group).await? {
+            true => work.commit().await.map(|()| Told::Stored),
+            false => work.rollback().await.map(|()| Told::Apart),
+        }
+    }
+    .await;
+    hands.settle(hand, done)
+}
+
+fn tenant_of(comer: &Newcomer) -> &str {
+    comer.session.customer.tenant.as_str()
+}
+
+/// The text that asks for the links of tenants.
+pub(super) fn tenants_text(backend: DbBackend, tenants: usize) -> String {
+    let select = Query::select()
+        .columns([tenant::Column::Slug, tenant::Column::Link])
+        .from(tenant::Entity)
+        .and_where(Expr::col(tenant::Column::Slug).is_in(vec![""; tenants]))
+        .take();
+    many::text(backend, &select)
+}
+
+/// The links of the tenants of a group.
+async fn links(
+    line: &mut Line<'_>,
+    texts: &Texts,
+    group: &[Newcomer],
+) -> Result<BTreeMap<String, i32>, StoreError> {
+    let slugs: BTreeSet<&str> = group.iter().map(tenant_of).collect();
+    let slugs = padded(slugs.into_iter().map(Value::from).collect());
+    let rows = line.ask(texts.tenants.text(slugs.len()), &slugs).await;
+    let rows = rows.map_err(|cause| driver(&cause))?;
+    let link = |row: &QueryResult| Ok((row.try_get("", "slug")?, row.try_get("", "link")?));
+    rows.iter().map(link).collect::<Result<_, DbErr>>().map_err(unavailable)
+}
+
+/// The text that asks which customers are there.
+pub(super) fn known_text(backend: DbBackend, customers: usize) -> String {
+    let select = Query::select()
+        .columns([customer::Column::Id, customer::Column::Tenant])
+        .from(customer::Entity)
+        .and_where(Expr::col(customer::Column::Id).is_in(vec![0; customers]))
+        .take();
+    many::text(backend, &select)
+}
+
+/// The text that inserts customers.
+pub(super) fn customers_text(backend: DbBackend, rows: usize) -> String {
+    let mut insert =
+        Query::insert().into_table(customer::Entity).columns(customer::Column::iter()).take();
+    for _ in 0..rows {
+        insert.values_panic(customer::Column::iter().map(|_| Expr::value(0)));
+    }
+    many::text(backend, &insert)
+}
+
+/// The text that inserts sessions.
+pub(super) fn sessions_text(backend: DbBackend, rows: usize) -> String {
+    let mut insert =
+        Query::insert().into_table(session::Entity).columns(session::Column::iter()).take();
+    for _ in 0..rows {
+        insert.values_panic(session::Column::iter().map(|_| Expr::value(0)));
+    }
+    many::text(backend, &insert)
+}
+
+/// Inserts a group; `false` where a key of one of them is taken.
+async fn insert(
+    line: &mut Line<'_>,
+    texts: &Texts,
+    links: &BTreeMap<String, i32>,
+    group: &[Newcomer],
+) -> Result<bool, StoreError> {
+    let mut fresh: BTreeMap<Uuid, &Newcomer> = BTreeMap::new();
+    for comer in group {
+        fresh.entry(comer.session.customer.id.0).or_insert(comer);
+    }
+    let ids = padded(fresh.keys().map(Value::from).collect());
+    let there = line.ask(texts.known.text(ids.len()), &ids).await;
+    for row in there.map_err(|cause| driver(&cause))? {
+        let id: Uuid = row.try_get("", "id").map_err(unavailable)?;
+        let tenant: String = row.try_get("", "tenant").map_err(unavailable)?;
+        if fresh.remove(&id).is_some_and(|comer| tenant_of(comer) != tenant) {
+            return Ok(false);
+        }
+    }
+    let mut customers: Vec<[Value<'_>; 7]> = Vec::with_capacity(fresh.len());
+    for comer in fresh.values() {
+        let Session { customer, subject, .. } = &comer.session;
+        let link = links.get(tenant_of(comer)).copied().unwrap_or_default();
+        customers.push([
+            (&customer.id.0).into(),
+            customer.tenant.as_str().into(),
+            link.into(),
+            customer.localpart.as_str().into(),
+            customer.name.as_deref().into(),
+            subject.as_deref().map(str::as_bytes).into(),
+            // Only the log counts.
+            0_i64.into(),
+        ]);
+    }
+    let sessions: Vec<_> = group.iter().map(columns).collect();
+    Ok(insert_all(line, &texts.customers, &customers).await?
+        && insert_all(line, &texts.sessions, &sessions).await?)
+}
+
+/// A session for its table: what its columns hold, in their order.
+fn columns(comer: &Newcomer) -> [Value<'_>; 9] {
+    let Session { id, customer, token, previous, expires_at, subject } = &comer.session;
+    let until = previous.as_ref().and_then(|(_, until)| until.map(|until| until.0));
+    [
+        (&id.0).into(),
+        customer.tenant.as_str().into(),
+        (&customer.id.0).into(),
+        token.as_slice().into(),
+        previous.as_ref().map(|(token, _)| token.as_slice()).into(),
+        until.into(),
+        expires_at.0.into(),
+        subject.as_deref().map(str::as_bytes).into(),
+        comer.now.0.into(),
+    ]
+}
+
+/// Inserts rows; `false` where a key of one of them is taken.
+async fn insert_all<const COLUMNS: usize>(
+    line: &mut Line<'_>,
+    texts: &Many,
+    mut rows: &[[Value<'_>; COLUMNS]],
+) -> Result<bool, StoreError> {
+    while !rows.is_empty() {
+        let (chunk, rest) = rows.split_at(texts.fitting(rows.len()));
+        rows = rest;
+        match line.execute(texts.text(chunk.len()), chunk.as_flattened()).await {
+            Ok(_) => {}
+            Err(cause) if is_taken(&cause) => return Ok(false),
+            Err(cause) => return Err(driver(&cause)),
+        }
+    }
+    Ok(true)
+}
