@@ -230,6 +230,11 @@ async fn insert_missing<'a>(
     if !missing.is_empty() && !insert(transaction, link, &missing).await? {
         for append in &missing {
             if !insert(transaction, link, &[append]).await? {
+                // The third: a row whose key is taken is left out.
+                #[cfg(feature = "chaos")]
+                if crate::chaos::mutant("fence-unlocked") {
+                    continue;
+                }
                 return Err(StoreError::Foreign(append.row.pos));
             }
         }

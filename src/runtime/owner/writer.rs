@@ -42,6 +42,8 @@ pub(super) async fn run(
 ) {
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     while appends.recv_many(&mut batch, BATCH_ROWS).await > 0 {
+        #[cfg(feature = "chaos")]
+        crate::chaos::freeze(batch.len());
         let Some(upto) = batch.last().map(|append| append.row.pos) else { continue };
         let mut waiting = false;
         let mut begun = Instant::now();
@@ -76,6 +78,8 @@ pub(super) async fn run(
         if written.send(Written::Upto(upto)).is_err() {
             return;
         }
+        #[cfg(feature = "chaos")]
+        crate::chaos::gather().await;
     }
 }
 
