@@ -1,13 +1,14 @@
-//! What the checker (`tests/chaos`) needs inside a node: points at which the node kills itself,
-//! and mutants that the checker must be able to catch. Built with the feature `chaos` alone, which
+//! What the checker (`tests/chaos`) needs inside a node: points at which the node kills or
+//! freezes itself, and mutants that the checker must be able to catch. Built with the feature `chaos` alone, which
 //! is never on by default and in no release.
 //!
-//! A point is armed by its name on a line of standard input; a mutant is chosen by the environment
+//! A point is armed by its name on a line of standard input, any other line disarms all; a mutant is chosen by the environment
 //! (`COUPLET_MUTANT`) before the start.
 
 use std::io::BufRead as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// After a commit that contains a row whose acknowledgement is not out yet.
 pub const COMMIT_ACK: u8 = 1;
@@ -15,6 +16,15 @@ pub const COMMIT_ACK: u8 = 1;
 pub const COMMIT_SEND: u8 = 2;
 /// After a stanza is written to the stream, before its barrier has returned.
 pub const SEND_BARRIER: u8 = 4;
+
+/// Before a commit of many rows: the node freezes.
+pub const BEFORE_COMMIT: u8 = 8;
+
+/// With so many rows a node freezes before their commit: more than the next owner has written by
+/// the time it is let go.
+const ROWS: usize = 20;
+/// For how long rows gather until there are so many.
+const GATHERS: Duration = Duration::from_millis(500);
 
 static ARMED: AtomicU8 = AtomicU8::new(0);
 static WRITTEN: AtomicU8 = AtomicU8::new(0);
@@ -28,7 +38,11 @@ pub fn listen() {
                 "commit-ack" => COMMIT_ACK,
                 "commit-send" => COMMIT_SEND,
                 "send-barrier" => SEND_BARRIER,
-                _ => 0,
+                "before-commit" => BEFORE_COMMIT,
+                _ => {
+                    ARMED.store(0, Ordering::SeqCst);
+                    continue;
+                }
             };
             ARMED.fetch_or(point, Ordering::SeqCst);
         }
@@ -40,6 +54,22 @@ pub fn listen() {
 pub fn point(point: u8, with: bool) {
     if with && ARMED.load(Ordering::Relaxed) & point != 0 {
         std::process::abort();
+    }
+}
+
+/// Where the node is to freeze before a commit: lets rows gather.
+pub async fn gather() {
+    if ARMED.load(Ordering::Relaxed) & BEFORE_COMMIT != 0 {
+        tokio::time::sleep(GATHERS).await;
+    }
+}
+
+/// Freezes before a commit of so many rows, where that is armed, until the checker lets the
+/// process go on; once.
+pub fn freeze(rows: usize) {
+    if rows >= ROWS && ARMED.fetch_and(!BEFORE_COMMIT, Ordering::SeqCst) & BEFORE_COMMIT != 0 {
+        let own = std::process::id().to_string();
+        let _ = std::process::Command::new("kill").args(["-STOP", &own]).status();
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) async fn run(
 ) {
     let mut next = Vec::new();
     while let Some(batch) = gather(&mut appends, &mut next).await {
+        #[cfg(feature = "chaos")]
+        crate::chaos::freeze(batch.len());
         let Some(upto) = batch.last().map(|append| append.row.pos) else { continue };
         let mut waiting = false;
         let mut begun = Instant::now();
@@ -75,6 +77,8 @@ pub(super) async fn run(
         if written.send(Written::Upto(upto)).is_err() {
             return;
         }
+        #[cfg(feature = "chaos")]
+        crate::chaos::gather().await;
     }
 }
 

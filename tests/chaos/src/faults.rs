@@ -49,6 +49,8 @@ kinds! {
     OwnerFreezeShort = "owner frozen, shorter than the lease",
     /// The owner stands still for longer.
     OwnerFreezeLong = "owner frozen, longer than the lease",
+    /// The owner stands still with rows that it has not written, until another has taken over.
+    FreezeCommit = "owner frozen before a commit, until another took over",
     /// SIGTERM of the owner, and a start.
     OwnerStop = "owner stopped in order",
     /// `kill -9` of the database.
@@ -108,12 +110,13 @@ impl Kind {
         )
     }
 
-    /// The point at which a node kills itself.
+    /// The point at which a node kills or freezes itself.
     pub(crate) fn point(self) -> Option<&'static str> {
         match self {
             Self::KillCommitAck => Some("commit-ack"),
             Self::KillCommitSend => Some("commit-send"),
             Self::KillSendBarrier => Some("send-barrier"),
+            Self::FreezeCommit => Some("before-commit"),
             _ => None,
         }
     }
@@ -127,6 +130,7 @@ impl Kind {
                 | Self::KillCommitSend
                 | Self::KillSendBarrier
                 | Self::OwnerFreezeLong
+                | Self::FreezeCommit
                 | Self::DatabaseSilent
                 | Self::StreamSilent
         )
@@ -154,7 +158,7 @@ impl Kind {
             Self::KillCommitAck | Self::KillCommitSend | Self::KillSendBarrier => (200, 800),
             Self::OwnerFreezeShort => (1_000, 3_500),
             Self::OwnerFreezeLong => (8_500, 12_000),
-            Self::OwnerStop | Self::RedisFlush => (0, 1),
+            Self::FreezeCommit | Self::OwnerStop | Self::RedisFlush => (0, 1),
             Self::DatabaseKill | Self::RedisKill | Self::XmppKill => (200, 1_500),
             Self::DatabaseFreeze | Self::RedisFreeze | Self::XmppFreeze => (1_500, 4_000),
             Self::DatabaseCut | Self::RedisCut | Self::StreamCut => (500, 3_000),

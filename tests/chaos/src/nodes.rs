@@ -129,6 +129,13 @@ impl Node {
         }
     }
 
+    /// Whether the process stands still (proc(5)).
+    pub(crate) fn is_frozen(&self) -> bool {
+        let pid = self.pid.load(Ordering::Relaxed);
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
     /// Whether the node says that it can work.
     pub(crate) async fn is_ready(&self) -> bool {
         let asking = async {

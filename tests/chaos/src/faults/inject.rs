@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{MutexGuard, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -29,6 +29,12 @@ const PULSE: Duration = Duration::from_millis(700);
 const RECOVERY: Duration = Duration::from_secs(60);
 /// How long a connection that can be broken is waited for.
 const SOMETHING: Duration = Duration::from_secs(15);
+/// How long another owner is waited for.
+const TAKEOVER: Duration = Duration::from_secs(20);
+/// How long a node that wakes is left alone.
+const WAKES: Duration = Duration::from_millis(700);
+/// How often is looked whether something has come to be so.
+const LOOK: Duration = Duration::from_millis(2);
 /// How much slower a slow way is, for each piece.
 const SLOW: Duration = Duration::from_millis(150);
 
@@ -125,16 +131,20 @@ impl Injector {
         let dice = usize::try_from(fault.dice % 1_000_003).unwrap_or_default();
         match fault.kind {
             Kind::OwnerKill | Kind::OwnerFreezeShort | Kind::OwnerFreezeLong | Kind::OwnerStop => {
-                let node = self.owner().await;
+                let (node, _held) = self.owner().await;
                 self.node(number, fault.kind, node, Affects::All, lasts).await
             }
             Kind::NodeKill => {
-                let node = self.bystander(dice).await;
+                let (node, _held) = self.bystander(dice).await;
                 let customers = self.customers_of(node.number);
                 self.node(number, fault.kind, node, customers, lasts).await
             }
             Kind::KillCommitAck | Kind::KillCommitSend | Kind::KillSendBarrier => {
                 self.point(number, fault.kind, lasts).await
+            }
+            Kind::FreezeCommit => {
+                self.freeze(number, fault.kind).await;
+                Ok(())
             }
             Kind::DatabaseKill | Kind::DatabaseFreeze => {
                 self.server(number, fault.kind, &self.servers.database, lasts).await
@@ -156,22 +166,19 @@ impl Injector {
                 Ok(())
             }
             Kind::DatabaseCut | Kind::DatabaseSilent | Kind::DatabaseSlow => {
-                let node = self.owner().await;
-                let _held = node.hurt.lock().await;
+                let (node, _held) = self.owner().await;
                 self.way(number, fault.kind, &[&node.database], &name(node), Affects::All, lasts)
                     .await;
                 Ok(())
             }
             Kind::RedisCut => {
-                let node = self.bystander(dice).await;
-                let _held = node.hurt.lock().await;
+                let (node, _held) = self.bystander(dice).await;
                 let customers = self.customers_of(node.number);
                 self.way(number, fault.kind, &[&node.redis], &name(node), customers, lasts).await;
                 Ok(())
             }
             Kind::StreamCut | Kind::StreamSilent | Kind::StreamSlow => {
-                let node = self.owner().await;
-                let _held = node.hurt.lock().await;
+                let (node, _held) = self.owner().await;
                 self.way(number, fault.kind, &[&node.component], &name(node), Affects::All, lasts)
                     .await;
                 Ok(())
@@ -207,23 +214,37 @@ impl Injector {
         }
     }
 
-    /// The node that has the stream; waits for one, and for whoever works on it.
-    async fn owner(&self) -> &Node {
+    /// The node that has the stream, for whoever breaks it; waits for one, and for whoever works on
+    /// it, and for the next one where it has the stream no longer then.
+    async fn owner(&self) -> (&Node, MutexGuard<'_, ()>) {
         loop {
             if let Some(node) = self.nodes.owner() {
-                return node;
+                let held = node.hurt.lock().await;
+                if node.component.open() > 0 {
+                    return (node, held);
+                }
             }
-            sleep(Duration::from_millis(20)).await;
+            sleep(LOOK).await;
         }
     }
 
     /// A node that has it not.
-    async fn bystander(&self, dice: usize) -> &Node {
-        let owner = self.owner().await;
-        let others: Vec<&Node> =
-            self.nodes.0.iter().filter(|node| node.number != owner.number).collect();
-        // A single node is owner and all else.
-        others.get(dice % others.len().max(1)).copied().unwrap_or(owner)
+    async fn bystander(&self, dice: usize) -> (&Node, MutexGuard<'_, ()>) {
+        loop {
+            let others: Vec<&Node> =
+                self.nodes.0.iter().filter(|node| node.component.open() == 0).collect();
+            let all = self.nodes.0.len();
+            // A single node is owner and all else.
+            let node = match others.get(dice % others.len().max(1)) {
+                Some(node) => *node,
+                None if all == 1 => return self.owner().await,
+                None => continue,
+            };
+            let held = node.hurt.lock().await;
+            if node.component.open() == 0 {
+                return (node, held);
+            }
+        }
     }
 
     /// The customers whose last welcome came from a node.
@@ -242,7 +263,6 @@ impl Injector {
         affects: Affects,
         lasts: Duration,
     ) -> anyhow::Result<()> {
-        let _held = node.hurt.lock().await;
         self.begin(number, kind, &name(node), affects);
         let mut hit = true;
         match kind {
@@ -276,11 +296,7 @@ impl Injector {
     async fn point(&self, number: usize, kind: Kind, lasts: Duration) -> anyhow::Result<()> {
         let Some(point) = kind.point() else { return Ok(()) };
         for _ in 0..12 {
-            let node = self.owner().await;
-            let _held = node.hurt.lock().await;
-            if node.component.open() == 0 {
-                continue;
-            }
+            let (node, _held) = self.owner().await;
             node.arm(point).await;
             if let Some(ended) = node.ended(POINT).await {
                 let hit = ended == Ended::AtPoint;
@@ -292,6 +308,30 @@ impl Injector {
             }
         }
         Ok(())
+    }
+
+    /// Lets the owner freeze itself before a commit, and go on in the moment in which another has
+    /// taken over and written little: what it writes then must be refused.
+    async fn freeze(&self, number: usize, kind: Kind) {
+        let Some(point) = kind.point() else { return };
+        for _ in 0..12 {
+            let (node, _held) = self.owner().await;
+            node.arm(point).await;
+            if until(POINT, || node.is_frozen()).await {
+                self.begin(number, kind, &name(node), Affects::All);
+                let others = || self.nodes.0.iter().filter(|other| other.number != node.number);
+                let taken = || others().any(|other| other.component.open() > 0);
+                let hit = until(TAKEOVER, taken).await;
+                node.signal("CONT");
+                self.end(number, hit);
+                // Nothing is to hinder it from doing harm.
+                sleep(WAKES).await;
+                return;
+            }
+            // It owns the link no longer, or has nothing to write: the next one is tried.
+            node.arm("nothing").await;
+            node.signal("CONT");
+        }
     }
 
     async fn server(
@@ -326,10 +366,7 @@ impl Injector {
         lasts: Duration,
     ) {
         let there = || ways.iter().any(|way| way.open() > 0);
-        let until = Instant::now() + SOMETHING;
-        while !there() && Instant::now() < until {
-            sleep(Duration::from_millis(20)).await;
-        }
+        until(SOMETHING, there).await;
         self.begin(number, kind, target, affects);
         let mode = match kind {
             Kind::DatabaseCut | Kind::RedisCut | Kind::StreamCut => Mode::Cut,
@@ -351,6 +388,18 @@ impl Injector {
     fn end(&self, fault: usize, hit: bool) {
         self.record.put(What::Healed { fault, hit });
     }
+}
+
+/// Whether something came to be so within a time.
+async fn until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + patience;
+    while !is_so() {
+        if Instant::now() >= end {
+            return false;
+        }
+        sleep(LOOK).await;
+    }
+    true
 }
 
 fn name(node: &Node) -> String {
