@@ -301,10 +301,8 @@ impl CustomerSocket {
                     self.fill(conversation).await?;
                 }
             }
-            Some(Letter::Head { conversation, .. }) => {
-                if self.turn_to(conversation).await? {
-                    self.fill(conversation).await?;
-                }
+            Some(Letter::Head { conversation, .. }) if self.turn_to(conversation).await? => {
+                self.fill(conversation).await?;
             }
             Some(Letter::Answer(Answer::Ack { id, acked })) => {
                 // Also of a command that was turned away when it was said again, though it was

@@ -35,9 +35,8 @@ fn lines(figures: &Figures<'_>) -> Vec<(String, Goal, Option<Spread>)> {
     use Goal::{AtLeast, AtMost};
     let mut lines = Vec::new();
     for (server, floor, peer) in [("prosody", 0.85, 10.0), ("ejabberd", 0.6, 8.0)] {
-        let of = |play, subject, point, number| {
-            figures.spread(play, (server, subject, point), number)
-        };
+        let of =
+            |play, subject, point, number| figures.spread(play, (server, subject, point), number);
         let mut add = |name: &str, goal, reached| {
             lines.push((format!("{server}: {name}"), goal, reached));
         };
