@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use xmpp_parsers::minidom::Element;
+use xmpp_parsers::minidom::{Element, Node};
 
 use crate::bridge::clean;
 use crate::chat::ids::{Epoch, LinkDomain, Pos};
@@ -186,11 +186,7 @@ impl Outbox {
         if !self.takes(kind) {
             return;
         }
-        let mut text = Vec::new();
-        let written = element.write_to(&mut text).map_err(|error| error.to_string());
-        let written =
-            written.and_then(|()| String::from_utf8(text).map_err(|error| error.to_string()));
-        match written {
+        match written(element) {
             Ok(text) => self.push(text.into(), kind, None),
             Err(why) => tracing::error!(?kind, why, "a stanza of ours cannot be written"),
         }
@@ -403,6 +399,23 @@ fn sound(text: &str) -> Result<(), &'static str> {
     } else {
         Err("a forbidden character")
     }
+}
+
+/// An element as text. Looked through before: the library that writes it panics where it cannot.
+fn written(element: &Element) -> Result<String, &'static str> {
+    fn is_sound(element: &Element) -> bool {
+        element.attrs().into_iter().all(|(_, value)| clean::is_clean(value))
+            && element.nodes().all(|node| match node {
+                Node::Element(child) => is_sound(child),
+                Node::Text(text) => clean::is_clean(text),
+            })
+    }
+    if !is_sound(element) {
+        return Err("a forbidden character");
+    }
+    let mut text = Vec::new();
+    element.write_to(&mut text).map_err(|_| "an element that is no XML")?;
+    String::from_utf8(text).map_err(|_| "no UTF-8")
 }
 
 #[cfg(test)]
