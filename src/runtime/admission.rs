@@ -23,11 +23,11 @@ pub const ADDRESSES: usize = 100_000;
 
 /// Sockets that are being opened at a time. Those who are new cost the database little, for they are
 /// stored together; each of the others asks it a handful of times, and those who are in want it too.
-const OPENING: usize = 128;
+const OPENING: usize = 512;
 
 /// Those that stand in line for it, and how long; whoever comes beyond is told when to come again.
-const IN_LINE: usize = 4_096;
-const PATIENCE: Duration = Duration::from_secs(5);
+const IN_LINE: usize = 32_768;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whoever is sent away comes back between the first and the sum of both.
 const COME_BACK_MS: u32 = 1_000;

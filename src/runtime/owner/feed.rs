@@ -8,7 +8,7 @@ use super::strain;
 use super::term::Term;
 use super::upkeep::briefly;
 use crate::chat::desk::Need;
-use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect, ToAgent};
+use crate::chat::effect::{AgentRefusal, Answer, CommandError, CustomerNotice, Effect, ToAgent};
 use crate::chat::event::{Event, Loaded};
 use crate::chat::ids::CustomerId;
 use crate::ports::store::StoreError;
@@ -90,6 +90,11 @@ impl Term<'_> {
     pub(super) fn carry_out(&mut self, effect: Effect) {
         match effect {
             Effect::Append(append) => self.rows.push(append),
+            Effect::Notify {
+                customer, notice: notice @ CustomerNotice::Receipt { .. }, ..
+            } => {
+                self.ticks.push((customer, Letter::Notice(notice)));
+            }
             Effect::Notify { customer, notice, .. } => {
                 self.tell(customer, Letter::Notice(notice));
             }
@@ -111,6 +116,15 @@ impl Term<'_> {
                 self.outbox.put(Outgoing::Contact(agent, Box::new(contact)));
             }
         }
+    }
+
+    /// Tells customers of the receipts that waited.
+    pub(super) fn tell_ticks(&mut self) {
+        let mut ticks = std::mem::take(&mut self.ticks);
+        for (customer, letter) in ticks.drain(..) {
+            self.tell(customer, letter);
+        }
+        self.ticks = ticks;
     }
 
     /// Tells all sockets of a customer, here and elsewhere.

@@ -23,7 +23,7 @@ use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::Desk;
 use crate::chat::effect::Effect;
 use crate::chat::event::{CustomerConnection, Event};
-use crate::chat::ids::{Epoch, Pos, Timestamp};
+use crate::chat::ids::{CustomerId, Epoch, Pos, Timestamp};
 use crate::chat::model::Append;
 use crate::ports::link::{FromLink, LinkHandle, Stream, ToLink};
 use crate::ports::store::StoreError;
@@ -36,6 +36,8 @@ const INBOX: usize = 4_096;
 const BATCH: usize = 256;
 /// Rows that may wait for the database, and stanzas that may wait for the link.
 const BEHIND: u64 = 20_000;
+/// Receipts that may wait for what is being stored.
+const TICKS: usize = 1_024;
 /// How often the settings are looked at.
 const SETTINGS: Duration = Duration::from_secs(2);
 /// How often the heads of open conversations are said again.
@@ -84,6 +86,9 @@ pub(super) struct Term<'a> {
     appends: mpsc::UnboundedSender<Vec<Append>>,
     /// Rows that this step has numbered, for the writer.
     pub(super) rows: Vec<Append>,
+    /// Receipts that customers are told of with what is being stored: mostly it is the answer of the
+    /// same agent, and one write on a socket then carries both.
+    pub(super) ticks: Vec<(CustomerId, Letter)>,
     pub(super) written: mpsc::UnboundedReceiver<Written>,
     pub(super) outbox: Outbox,
     /// Which stream stands.
@@ -149,6 +154,7 @@ impl<'a> Term<'a> {
             inbox,
             appends,
             rows: Vec::new(),
+            ticks: Vec::new(),
             written,
             outbox,
             up,
@@ -203,6 +209,9 @@ impl<'a> Term<'a> {
             let _ = self.appends.send(std::mem::take(&mut self.rows));
         }
         self.follow_rows();
+        if self.stored == self.desk.head() || self.ticks.len() >= TICKS {
+            self.tell_ticks();
+        }
         self.now = None;
     }
 
@@ -227,6 +236,7 @@ impl<'a> Term<'a> {
     /// Serves until the lease is lost or `stop`.
     pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
         let end = self.work(stop).await;
+        self.tell_ticks();
         self.owner.switchboard.nowhere(&self.owner.link);
         self.owner.status.link_left(&self.owner.link);
         if let End::Lost(_) = &end {
@@ -369,10 +379,12 @@ impl<'a> Term<'a> {
             Written::Upto(upto) => {
                 self.stored = upto;
                 self.owner.status.database_up(&self.owner.link);
+                self.tell_ticks();
                 self.feed(Event::Stored { upto });
                 None
             }
             Written::Waiting(error) => {
+                self.tell_ticks();
                 self.owner.status.database_down(&self.owner.link, &error.to_string());
                 None
             }

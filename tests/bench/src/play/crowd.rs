@@ -18,7 +18,7 @@ const RATE: u64 = 1_000;
 /// Customers who talk while others are there.
 const TALKERS: usize = 100;
 /// Connections on their way at once.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 2_000;
 const OPENING: usize = 50;
 /// What was freed is given back, and rosters are written.
 const REST: Duration = Duration::from_secs(3);
@@ -134,7 +134,7 @@ fn ramped(
     line = line.with("server_us_each", each(world.kind.name()));
     line = line.with("generator_share", usage.share(GENERATOR));
     if subject == Subject::Ours {
-        line = line.with("gateway_us_each", each(GATEWAY));
+        line = line.with("gateway_us_each", each(GATEWAY)).with("mariadb_us_each", each("mariadb"));
     }
     report.put(line)
 }
@@ -173,10 +173,16 @@ fn storm(
     for run in 0..arguments.either(1, 3) {
         let memories = stage.drop_all(all);
         let count = memories.len();
+        let meter = stage.meter(Subject::Ours);
+        let before = meter.read();
         let (voices, ramp) = stage.returning(memories, count)?;
+        let used = meter.read().since(&before);
+        let each = |name| used.0.get(name).copied().unwrap_or_default() as f64 / count as f64;
         *all = voices;
         let line = Line::new("storm", stage.world.kind.name(), Subject::Ours.name(), run);
         let line = line.at(count as u64).with("seconds", ramp.seconds);
+        let line =
+            line.with("gateway_us_each", each(GATEWAY)).with("mariadb_us_each", each("mariadb"));
         report.put(line.with("failed", ramp.failed as f64))?;
         if ramp.failed > 0 {
             let troubles = &stage.engine.board.troubles;
