@@ -170,8 +170,6 @@ pub trait Transcripts: Send + Sync + 'static {
         after: Option<ConversationId>,
         limit: u32,
     ) -> Result<Vec<(Conversation, Customer)>, StoreError>;
-    /// The display names of agents who spoke or joined last in it: the one who serves it.
-    async fn serving(&self, conversation: &Conversation) -> Result<Option<Arc<str>>, StoreError>;
 }
 
 /// A session as it is stored. Only hashes of tokens are.

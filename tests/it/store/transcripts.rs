@@ -107,19 +107,11 @@ async fn conversations_of_a_tenant(db: &Db) {
 
 async fn who_serves(db: &Db) {
     let epoch = acme(&db.store).await;
-    let active = |who: &str| State::Active { agent: jid(who) };
     let mut joined = answered(2, 1, 1, None);
     Arc::make_mut(&mut joined.row).kind = RowKind::Joined;
-    let joined = with_view(joined, 1, |view| view.state = active("alice@example.org"));
+    let active = State::Active { agent: jid("alice@example.org") };
+    let joined = with_view(joined, 1, |view| view.state = active);
     db.store.append(&link(), epoch, &[opened(1, 1), joined]).await.expect("stored");
-    let mut view = conversation(1);
-    assert_eq!(db.store.serving(&view).await, Ok(None), "nobody serves who waits");
-    view.state = active("alice@example.org");
-    assert_eq!(db.store.serving(&view).await, Ok(Some("Alice".into())));
-    view.state = active("bob@example.org");
-    assert_eq!(db.store.serving(&view).await, Ok(None), "nobody of this name is known");
-    view.state = State::Closed { reason: CloseReason::Agent };
-    assert_eq!(db.store.serving(&view).await, Ok(Some("Alice".into())), "the last who did");
     // Back in the queue he is still the one who served last.
     let requeued = with_view(said(3, 1, 2, "?"), 1, |view| view.state = State::Waiting);
     db.store.append(&link(), epoch, &[requeued]).await.expect("stored");
