@@ -9,13 +9,13 @@ use sea_orm::{
     QueryResult, QuerySelect, QueryTrait, Select,
 };
 
-use super::convert::{MESSAGE, customer_from, int, rows_from};
+use super::convert::{MESSAGE, customer_from, int, nat, rows_from};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::customer;
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::error::unavailable;
 use super::{SqlStore, views};
-use crate::chat::ids::{ConversationId, CustomerId, Seq, TenantKey};
+use crate::chat::ids::{ConversationId, CustomerId, Pos, Seq, TenantKey};
 use crate::chat::model::{Conversation, Customer, Row};
 use crate::ports::store::{StoreError, Transcripts};
 
@@ -78,6 +78,23 @@ impl Transcripts for SqlStore {
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
         self.within(one(&self.read, Entity::find().filter(Column::Id.eq(id.0)))).await
+    }
+
+    async fn begins(&self, id: ConversationId) -> Result<Option<Pos>, StoreError> {
+        self.within(async {
+            let first: Option<i64> = Log::find()
+                .select_only()
+                .column(Entry::Pos)
+                .filter(Entry::Conversation.eq(id.0))
+                .order_by_asc(Entry::Pos)
+                .limit(1)
+                .into_tuple()
+                .one(&self.read)
+                .await
+                .map_err(unavailable)?;
+            first.map(|pos| nat(pos).map(Pos)).transpose()
+        })
+        .await
     }
 
     async fn conversations(

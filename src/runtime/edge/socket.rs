@@ -369,11 +369,12 @@ impl CustomerSocket {
         one: ConversationId,
         other: ConversationId,
     ) -> Result<Option<bool>, StoreError> {
-        // By what each of them says: which is the last one may change between two questions.
+        // By where each of them begins: which is the last one may change between two questions, and
+        // two may begin in the same millisecond.
         let store = &self.shared.store;
-        let Some(one) = store.conversation(one).await? else { return Ok(None) };
-        let other = store.conversation(other).await?;
-        Ok(Some(other.is_none_or(|other| one.opened_at >= other.opened_at)))
+        let Some(one) = store.begins(one).await? else { return Ok(None) };
+        let other = store.begins(other).await?;
+        Ok(Some(other.is_none_or(|other| one > other)))
     }
 
     /// Gives all that is stored of the conversation in hand beyond the cursor.

@@ -1,6 +1,6 @@
 //! What customers' sockets read: pages without gap or overlap.
 
-use couplet::chat::ids::{CustomerId, Seq};
+use couplet::chat::ids::{CustomerId, Pos, Seq};
 use couplet::chat::model::{CloseReason, RowKind, State};
 use couplet::ports::store::{Directory, Log, Sessions, StoreError, Transcripts};
 use std::sync::Arc;
@@ -112,6 +112,8 @@ async fn who_serves(db: &Db) {
     let active = State::Active { agent: jid("alice@example.org") };
     let joined = with_view(joined, 1, |view| view.state = active);
     db.store.append(&link(), epoch, &[opened(1, 1), joined]).await.expect("stored");
+    assert_eq!(db.store.begins(conversation_id(1)).await, Ok(Some(Pos(1))));
+    assert_eq!(db.store.begins(conversation_id(2)).await, Ok(None), "it is not stored");
     // Back in the queue he is still the one who served last.
     let requeued = with_view(said(3, 1, 2, "?"), 1, |view| view.state = State::Waiting);
     db.store.append(&link(), epoch, &[requeued]).await.expect("stored");
