@@ -93,7 +93,7 @@ impl App {
             site: config.http.site.clone(),
             sockets: sockets.clone(),
         });
-        let operators = self.admin_listener().await?;
+        let operators = self.admin_listener()?;
         let admin = operators.map(|(listener, token)| {
             let routes = admin::routes(Admin { token, status: node.status().clone() });
             web::serve(listener, routes, stop.clone().cancelled_owned())
@@ -125,14 +125,14 @@ impl App {
     }
 
     /// The operator's listener, where there is a token for it.
-    async fn admin_listener(&self) -> anyhow::Result<Option<(TcpListener, SecretString)>> {
+    fn admin_listener(&self) -> anyhow::Result<Option<(TcpListener, SecretString)>> {
         let admin = &self.config.admin;
         let Some(token) = admin.token.clone() else {
             tracing::info!("no admin.token: /metrics is not served");
             return Ok(None);
         };
         let address = admin.listen;
-        let listener = TcpListener::bind(address).await.with_context(|| {
+        let listener = web::listen(address).with_context(|| {
             format!(
                 "admin.listen = \"{address}\" cannot be had; stop what has it, or write another port"
             )
@@ -159,7 +159,7 @@ impl App {
             );
         }
         let address = self.config.http.listen;
-        let listener = TcpListener::bind(address).await.with_context(|| {
+        let listener = web::listen(address).with_context(|| {
             format!(
                 "http.listen = \"{address}\" cannot be had; stop what has it, or write another port"
             )

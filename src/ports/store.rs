@@ -161,6 +161,11 @@ pub trait Transcripts: Send + Sync + 'static {
     ) -> Result<Vec<Arc<Row>>, StoreError>;
     /// The customer's open conversation, else the last closed one.
     async fn latest(&self, customer: CustomerId) -> Result<Option<Conversation>, StoreError>;
+    /// The customer's open conversation.
+    async fn open_conversation(
+        &self,
+        customer: CustomerId,
+    ) -> Result<Option<Conversation>, StoreError>;
     /// One conversation.
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
     /// Where in its link's log a conversation begins; none while it is not stored. Of two of one

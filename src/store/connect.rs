@@ -18,6 +18,8 @@ use sea_orm::sqlx::sqlite::{
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::comers::{ByToken, OpenOf};
+use super::crowd::Crowd;
 use super::hands::{Hands, Reader};
 use super::many::Texts;
 use super::newcomers::Newcomers;
@@ -253,9 +255,22 @@ impl SqlStore {
             Url::Sqlite(_) => read.clone(),
         };
         let texts = Arc::new(Texts::new(owner.get_database_backend()));
-        let newcomers = Newcomers::receive(hands.clone(), texts.clone(), patience);
-        let links = Arc::default();
-        Ok(Self { read, write, owner, hands, desk, moment, texts, links, newcomers, options, url })
+        let newcomers = Newcomers { hands: hands.clone(), texts: texts.clone() };
+        Ok(Self {
+            newcomers: Crowd::receive(newcomers, patience),
+            by_token: Crowd::receive(ByToken(read.clone()), patience),
+            open_of: Crowd::receive(OpenOf(read.clone()), patience),
+            read,
+            write,
+            owner,
+            hands,
+            desk,
+            moment,
+            texts,
+            links: Arc::default(),
+            options,
+            url,
+        })
     }
 
     /// Closes every connection; what comes after fails.

@@ -12,8 +12,10 @@
 //! What is deliberately absent: foreign keys from the log and the conversations. An append never
 //! fails because a tenant was removed a moment ago.
 
+mod comers;
 mod connect;
 mod convert;
+mod crowd;
 mod directory;
 mod entity;
 mod error;
@@ -42,6 +44,8 @@ use sea_orm::{
 };
 
 use crate::ports::store::StoreError;
+use comers::{ByToken, OpenOf};
+use crowd::Crowd;
 use hands::{Hands, Reader};
 use lease::Links;
 use many::Texts;
@@ -66,7 +70,9 @@ pub struct SqlStore {
     moment: DatabaseConnection,
     texts: Arc<Texts>,
     links: Arc<Links>,
-    newcomers: Newcomers,
+    newcomers: Crowd<Newcomers>,
+    by_token: Crowd<ByToken>,
+    open_of: Crowd<OpenOf>,
     options: Options,
     url: connect::Url,
 }

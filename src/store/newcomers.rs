@@ -1,35 +1,24 @@
 //! New sessions, and customers who are new: those who come at the same time are stored together.
 //!
-//! Invariants: whoever comes alone waits for nobody. Who comes in a crowd waits [`GATHER`] at most
-//! for others to come with. One who cannot be stored (his token, or his address, is taken) does not
-//! keep the others out: all are then stored one by one.
+//! Invariant: one who cannot be stored (his token, or his address, is taken) does not keep the
+//! others out: all are then stored one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{DbBackend, DbErr, Iterable, QueryResult};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::crowd::Together;
 use super::entity::{customer, session, tenant};
 use super::error::{driver, is_taken, unavailable};
 use super::hand::{Line, Value};
 use super::hands::Hands;
 use super::many::{self, Many, Texts};
 use super::sql::padded;
-use super::tenants::missing;
 use crate::chat::ids::Timestamp;
 use crate::ports::store::{Session, StoreError};
-
-/// How long the first of a crowd waits for the others.
-const GATHER: Duration = Duration::from_millis(2);
-/// The most that are stored together.
-const TOGETHER: usize = 256;
-/// Those that may wait for it; who comes beyond waits for a place.
-const WAITING: usize = 1_024;
 
 /// What came of storing a session with others.
 #[derive(Debug, Clone, Copy)]
@@ -37,113 +26,57 @@ pub(super) enum Told {
     Stored,
     /// Somebody's keys are taken: to be tried alone.
     Apart,
+    /// His tenant is not there.
+    Homeless,
 }
 
-/// One who comes.
+/// One who comes, and when.
+type Newcomer = (Session, Timestamp);
+
+/// Stores them.
 #[derive(Debug)]
-struct Newcomer {
-    session: Session,
-    now: Timestamp,
-    tell: oneshot::Sender<Result<Told, StoreError>>,
+pub(super) struct Newcomers {
+    pub(super) hands: Arc<Hands>,
+    pub(super) texts: Arc<Texts>,
 }
 
-/// Where they go to.
-#[derive(Debug, Clone)]
-pub(super) struct Newcomers(mpsc::Sender<Newcomer>);
+impl Together for Newcomers {
+    type Ask = Newcomer;
+    type Answer = Told;
+
+    async fn answer(&self, group: &[Newcomer]) -> Result<Vec<Told>, StoreError> {
+        match self.store(group).await {
+            Err(StoreError::Refused(_)) => Ok(vec![Told::Apart; group.len()]),
+            told => told,
+        }
+    }
+}
 
 impl Newcomers {
-    /// Starts the task that stores them; it ends with the last of these. A group that takes longer
-    /// than `patience` is given up.
-    pub(super) fn receive(hands: Arc<Hands>, texts: Arc<Texts>, patience: Duration) -> Self {
-        let (sender, comers) = mpsc::channel(WAITING);
-        tokio::spawn(serve(hands, texts, patience, comers));
-        Self(sender)
-    }
-
-    /// Stores a session with those who come at the same time.
-    pub(super) async fn store(
-        &self,
-        session: &Session,
-        now: Timestamp,
-    ) -> Result<Told, StoreError> {
-        let (tell, told) = oneshot::channel();
-        let comer = Newcomer { session: session.clone(), now, tell };
-        let gone = || StoreError::Unavailable("the gateway is stopping".to_owned());
-        self.0.send(comer).await.map_err(|_| gone())?;
-        told.await.map_err(|_| gone())?
+    /// Stores a group in one transaction, but for those whose tenant is not there.
+    async fn store(&self, group: &[Newcomer]) -> Result<Vec<Told>, StoreError> {
+        let mut hand = self.hands.take().await?;
+        let done = async {
+            let mut work = hand.begin().await?;
+            let line = &mut work.line();
+            let links = links(line, &self.texts, group).await?;
+            let housed = |comer: &&Newcomer| links.contains_key(tenant_of(comer));
+            let guests: Vec<&Newcomer> = group.iter().filter(housed).collect();
+            let stored = insert(line, &self.texts, &links, &guests).await?;
+            let told = match stored {
+                true => work.commit().await.map(|()| Told::Stored),
+                false => work.rollback().await.map(|()| Told::Apart),
+            }?;
+            let tell = |comer| if housed(&comer) { told } else { Told::Homeless };
+            Ok(group.iter().map(tell).collect())
+        }
+        .await;
+        self.hands.settle(hand, done)
     }
 }
 
-async fn serve(
-    hands: Arc<Hands>,
-    texts: Arc<Texts>,
-    patience: Duration,
-    mut comers: mpsc::Receiver<Newcomer>,
-) {
-    let mut group = Vec::with_capacity(TOGETHER);
-    let mut crowd = false;
-    while comers.recv_many(&mut group, TOGETHER).await > 0 {
-        if crowd {
-            gather(&mut comers, &mut group).await;
-        }
-        crowd = group.len() > 1;
-        // Whoever went away meanwhile needs no session.
-        group.retain(|comer| !comer.tell.is_closed());
-        let stored = tokio::time::timeout(patience, store(&hands, &texts, &mut group)).await;
-        let told = match stored {
-            Ok(Err(StoreError::Refused(_))) => Ok(Told::Apart),
-            Ok(told) => told,
-            Err(_) => Err(StoreError::Unavailable(format!(
-                "it did not answer within {}",
-                super::seconds(patience)
-            ))),
-        };
-        for comer in group.drain(..) {
-            let _ = comer.tell.send(told.clone());
-        }
-    }
-}
-
-async fn gather(comers: &mut mpsc::Receiver<Newcomer>, group: &mut Vec<Newcomer>) {
-    let until = Instant::now() + GATHER;
-    while group.len() < TOGETHER {
-        let room = TOGETHER - group.len();
-        match tokio::time::timeout_at(until, comers.recv_many(group, room)).await {
-            Ok(1..) => {}
-            Ok(0) | Err(_) => return,
-        }
-    }
-}
-
-/// Stores a group in one transaction. Who names a tenant that is not there is told so, and leaves
-/// the group.
-async fn store(
-    hands: &Hands,
-    texts: &Texts,
-    group: &mut Vec<Newcomer>,
-) -> Result<Told, StoreError> {
-    if group.is_empty() {
-        return Ok(Told::Stored);
-    }
-    let mut hand = hands.take().await?;
-    let done = async {
-        let mut work = hand.begin().await?;
-        let line = &mut work.line();
-        let links = links(line, texts, group).await?;
-        for comer in group.extract_if(.., |comer| !links.contains_key(tenant_of(comer))) {
-            let _ = comer.tell.send(Err(missing(&comer.session.customer.tenant)));
-        }
-        match insert(line, texts, &links, group).await? {
-            true => work.commit().await.map(|()| Told::Stored),
-            false => work.rollback().await.map(|()| Told::Apart),
-        }
-    }
-    .await;
-    hands.settle(hand, done)
-}
-
-fn tenant_of(comer: &Newcomer) -> &str {
-    comer.session.customer.tenant.as_str()
+fn tenant_of((session, _): &Newcomer) -> &str {
+    session.customer.tenant.as_str()
 }
 
 /// The text that asks for the links of tenants.
@@ -205,11 +138,11 @@ async fn insert(
     line: &mut Line<'_>,
     texts: &Texts,
     links: &BTreeMap<String, i32>,
-    group: &[Newcomer],
+    group: &[&Newcomer],
 ) -> Result<bool, StoreError> {
     let mut fresh: BTreeMap<Uuid, &Newcomer> = BTreeMap::new();
     for comer in group {
-        fresh.entry(comer.session.customer.id.0).or_insert(comer);
+        fresh.entry(comer.0.customer.id.0).or_insert(comer);
     }
     let ids = padded(fresh.keys().map(Value::from).collect());
     let there = line.ask(texts.known.text(ids.len()), &ids).await;
@@ -222,7 +155,7 @@ async fn insert(
     }
     let mut customers: Vec<[Value<'_>; 7]> = Vec::with_capacity(fresh.len());
     for comer in fresh.values() {
-        let Session { customer, subject, .. } = &comer.session;
+        let (Session { customer, subject, .. }, _) = comer;
         let link = links.get(tenant_of(comer)).copied().unwrap_or_default();
         customers.push([
             (&customer.id.0).into(),
@@ -235,14 +168,14 @@ async fn insert(
             0_i64.into(),
         ]);
     }
-    let sessions: Vec<_> = group.iter().map(columns).collect();
+    let sessions: Vec<_> = group.iter().map(|comer| columns(comer)).collect();
     Ok(insert_all(line, &texts.customers, &customers).await?
         && insert_all(line, &texts.sessions, &sessions).await?)
 }
 
 /// A session for its table: what its columns hold, in their order.
-fn columns(comer: &Newcomer) -> [Value<'_>; 9] {
-    let Session { id, customer, token, previous, expires_at, subject } = &comer.session;
+fn columns((session, now): &Newcomer) -> [Value<'_>; 9] {
+    let Session { id, customer, token, previous, expires_at, subject } = session;
     let until = previous.as_ref().and_then(|(_, until)| until.map(|until| until.0));
     [
         (&id.0).into(),
@@ -253,7 +186,7 @@ fn columns(comer: &Newcomer) -> [Value<'_>; 9] {
         until.into(),
         expires_at.0.into(),
         subject.as_deref().map(str::as_bytes).into(),
-        comer.now.0.into(),
+        now.0.into(),
     ]
 }
 

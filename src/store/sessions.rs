@@ -14,6 +14,7 @@ use super::convert::customer_from;
 use super::entity::{conversation, customer, session, tenant};
 use super::error::{corrupt, unavailable, violated};
 use super::newcomers::Told;
+use super::tenants::missing;
 use super::{SqlStore, begin, commit};
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, SessionId, TenantKey, Timestamp};
 use crate::chat::model::Customer;
@@ -27,10 +28,14 @@ impl Sessions for SqlStore {
         token: &[u8; 32],
     ) -> Result<Option<Session>, StoreError> {
         // Two questions, each with its index; MySQL makes one of them into a walk.
-        let with = async |column: session::Column| {
+        self.within(async {
+            let found = self.by_token.ask((tenant.clone(), *token)).await??;
+            if found.is_some() {
+                return Ok(found);
+            }
             let found = session::Entity::find()
                 .filter(session::Column::Tenant.eq(tenant.as_str()))
-                .filter(column.eq(token.to_vec()))
+                .filter(session::Column::Previous.eq(token.to_vec()))
                 .find_also_related(customer::Entity)
                 .one(&self.read)
                 .await
@@ -39,20 +44,16 @@ impl Sessions for SqlStore {
                 Some((session, Some(whose))) => from(session, whose).map(Some),
                 _ => Ok(None),
             }
-        };
-        self.within(async {
-            match with(session::Column::Token).await? {
-                Some(session) => Ok(Some(session)),
-                None => with(session::Column::Previous).await,
-            }
         })
         .await
     }
 
     async fn create_session(&self, session: &Session, now: Timestamp) -> Result<(), StoreError> {
         self.within(async {
-            if let Told::Stored = self.newcomers.store(session, now).await? {
-                return Ok(());
+            match self.newcomers.ask((session.clone(), now)).await? {
+                Told::Stored => return Ok(()),
+                Told::Homeless => return Err(missing(&session.customer.tenant)),
+                Told::Apart => {}
             }
             let transaction = begin(&self.write).await?;
             match create(&transaction, session, now).await {
@@ -68,7 +69,7 @@ impl Sessions for SqlStore {
                         Err(StoreError::Exists(collision(&key).to_owned()))
                     }
                     None if matches!(cause, DbErr::RecordNotFound(_)) => {
-                        Err(StoreError::Missing(format!("the tenant {}", session.customer.tenant)))
+                        Err(missing(&session.customer.tenant))
                     }
                     None => Err(unavailable(cause)),
                 },
@@ -256,7 +257,7 @@ fn previous(session: &Session) -> (Option<Vec<u8>>, Option<i64>) {
     }
 }
 
-fn from(model: session::Model, whose: customer::Model) -> Result<Session, StoreError> {
+pub(super) fn from(model: session::Model, whose: customer::Model) -> Result<Session, StoreError> {
     let id = SessionId(model.id);
     let hash = |bytes: Vec<u8>| {
         <[u8; 32]>::try_from(bytes).map_err(|_| corrupt("a token of the session", id))

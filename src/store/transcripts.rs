@@ -8,6 +8,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QueryResult, QuerySelect, QueryTrait, Select,
 };
+use uuid::Uuid;
 
 use super::convert::{MESSAGE, customer_from, int, nat, rows_from};
 use super::entity::conversation::{Column, Entity, Model};
@@ -74,6 +75,13 @@ impl Transcripts for SqlStore {
             one(&self.read, query).await
         })
         .await
+    }
+
+    async fn open_conversation(
+        &self,
+        customer: CustomerId,
+    ) -> Result<Option<Conversation>, StoreError> {
+        self.within(async { self.open_of.ask(customer).await? }).await
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
@@ -143,6 +151,26 @@ pub(super) async fn open_with_customers(
         .order_by_asc(Column::OpenedAt)
         .order_by_asc(Column::Id);
     with_customers(connection, query).await
+}
+
+/// The open conversations of customers, each with its customer's id; in no order.
+pub(super) async fn open_of(
+    connection: &impl ConnectionTrait,
+    customers: Vec<Uuid>,
+) -> Result<impl Iterator<Item = (Uuid, Result<Conversation, StoreError>)>, StoreError> {
+    let query = Entity::find()
+        .filter(Column::Customer.is_in(customers))
+        .filter(Column::Open.eq(true))
+        .into_query();
+    let rows = connection.query_all(&completed(query)).await.map_err(unavailable)?;
+    let with_customer = |row: QueryResult| {
+        row.try_get("", "customer").map(|customer| (customer, complete(&row, "")))
+    };
+    rows.into_iter()
+        .map(with_customer)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unavailable)
+        .map(Vec::into_iter)
 }
 
 async fn one(

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 pub use routes::routes;
-pub use server::{Peer, serve};
+pub use server::{Peer, listen, serve};
 
 use crate::runtime::admission::Admission;
 use crate::websocket::Sockets;

@@ -120,8 +120,7 @@ impl CustomerSocket {
         tenant: &TenantView,
         resume: Option<(ConversationId, Seq)>,
     ) -> Result<(Option<CurrentConversation>, Vec<Arc<Row>>), StoreError> {
-        let latest = self.shared.store.latest(self.customer.id).await?;
-        let open = latest.filter(Conversation::is_open);
+        let open = self.shared.store.open_conversation(self.customer.id).await?;
         let resumed = match resume {
             Some((id, _)) if open.as_ref().is_some_and(|open| open.id == id) => None,
             Some((id, _)) => self.own_conversation(id).await?,
@@ -135,11 +134,18 @@ impl CustomerSocket {
             self.owed.push_back((open.id, seen));
         }
         self.open = open.is_some();
-        let Some(in_hand) = open.or(resumed) else { return Ok((None, Vec::new())) };
+        let head_of = |id| open.iter().chain(&resumed).find(|one| one.id == id).map(|one| one.head);
+        let Some(in_hand) = open.as_ref().or(resumed.as_ref()) else {
+            return Ok((None, Vec::new()));
+        };
         let mut entries = Vec::new();
         while let Some((conversation, after)) = self.owed.pop_front() {
             let room = PAGE - u32::try_from(entries.len()).unwrap_or(PAGE);
-            let rows = self.shared.store.entries_after(conversation, after, room).await?;
+            // Mostly there is nothing: what comes after the head that was read is in the mailbox.
+            let rows = match head_of(conversation).is_some_and(|head| head <= after) {
+                true => Vec::new(),
+                false => self.shared.store.entries_after(conversation, after, room).await?,
+            };
             let full = rows.len() == room as usize;
             let last = rows.last().and_then(|row| row.seq).unwrap_or(after);
             entries.extend(rows);
@@ -151,7 +157,7 @@ impl CustomerSocket {
         }
         let head = in_hand.head.max(self.seen_of(in_hand.id));
         let current = CurrentConversation {
-            state: state_of(&in_hand, tenant),
+            state: state_of(in_hand, tenant),
             head,
             delivered: in_hand.delivered,
             read: in_hand.read,

@@ -1,0 +1,64 @@
+//! Customers who come back: those who do at the same time are looked up together. After a restart
+//! of a node, or of a network, all of them come at once.
+//!
+//! Invariant: what is stored of one and cannot be read is an error for him alone.
+
+use std::collections::HashMap;
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::crowd::Together;
+use super::entity::{customer, session};
+use super::error::unavailable;
+use super::hands::Reader;
+use super::sql::padded;
+use super::{sessions, transcripts};
+use crate::chat::ids::{CustomerId, TenantKey};
+use crate::chat::model::Conversation;
+use crate::ports::store::{Session, StoreError};
+
+/// Finds the sessions that tokens (by their hashes) stand for.
+#[derive(Debug)]
+pub(super) struct ByToken(pub(super) Reader);
+
+impl Together for ByToken {
+    type Ask = (TenantKey, [u8; 32]);
+    type Answer = Result<Option<Session>, StoreError>;
+
+    async fn answer(&self, group: &[Self::Ask]) -> Result<Vec<Self::Answer>, StoreError> {
+        let tokens = padded(group.iter().map(|(_, token)| token.to_vec()).collect());
+        let found = session::Entity::find()
+            .filter(session::Column::Token.is_in(tokens))
+            .find_also_related(customer::Entity)
+            .all(&self.0)
+            .await
+            .map_err(unavailable)?;
+        let mut sessions = HashMap::with_capacity(found.len());
+        for (session, whose) in found {
+            if let Some(whose) = whose {
+                let key = (session.tenant.clone(), session.token.clone());
+                sessions.insert(key, sessions::from(session, whose));
+            }
+        }
+        // Two tabs of one customer ask for the same.
+        let of = |(tenant, token): &Self::Ask| {
+            sessions.get(&(tenant.to_string(), token.to_vec())).cloned().transpose()
+        };
+        Ok(group.iter().map(of).collect())
+    }
+}
+
+/// Finds the conversations that customers have open.
+#[derive(Debug)]
+pub(super) struct OpenOf(pub(super) Reader);
+
+impl Together for OpenOf {
+    type Ask = CustomerId;
+    type Answer = Result<Option<Conversation>, StoreError>;
+
+    async fn answer(&self, group: &[CustomerId]) -> Result<Vec<Self::Answer>, StoreError> {
+        let customers = padded(group.iter().map(|customer| customer.0).collect());
+        let open: HashMap<_, _> = transcripts::open_of(&self.0, customers).await?.collect();
+        Ok(group.iter().map(|customer| open.get(&customer.0).cloned().transpose()).collect())
+    }
+}
