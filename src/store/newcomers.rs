@@ -62,7 +62,7 @@ impl Newcomers {
             let links = links(line, &self.texts, group).await?;
             let housed = |comer: &&Newcomer| links.contains_key(tenant_of(comer));
             let guests: Vec<&Newcomer> = group.iter().filter(housed).collect();
-            let stored = insert(line, &self.texts, &links, &guests).await?;
+            let stored = guests.is_empty() || insert(line, &self.texts, &links, &guests).await?;
             let told = match stored {
                 true => work.commit().await.map(|()| Told::Stored),
                 false => work.rollback().await.map(|()| Told::Apart),

@@ -12,6 +12,7 @@ suite!(
     token_rotation,
     created_again,
     those_who_come_at_once,
+    those_who_return_at_once,
     walls_between_tenants,
     one_customer_a_subject,
     localpart_is_unique_on_its_link,
@@ -87,6 +88,36 @@ async fn those_who_come_at_once(db: &Db) {
         let found = get(db, &key("acme"), comer.token).await.expect("there");
         assert_eq!(found, *comer, "{n}");
     }
+}
+
+async fn those_who_return_at_once(db: &Db) {
+    acme(&db.store).await;
+    db.store.add_tenant(&tenant("beta")).await.expect("added");
+    let mut known: Vec<Session> = (20..60).map(|n| session(n, &customer(n.into()))).collect();
+    for session in &known {
+        db.store.create_session(session, T0).await.expect("created");
+    }
+    // One has a new token, and does not know of it.
+    let before = known[7].token;
+    known[7].previous = Some((before, None));
+    known[7].token = [207; 32];
+    db.store.update_session(&known[7]).await.expect("written");
+    let (acme, beta) = (key("acme"), key("beta"));
+    let mut asks: Vec<_> = known.iter().map(|session| (&acme, session.token)).collect();
+    // Two tabs of one, a token from before, one nobody has, and one at another tenant's door.
+    asks.extend([
+        (&acme, known[3].token),
+        (&acme, before),
+        (&acme, [0; 32]),
+        (&beta, known[3].token),
+    ]);
+    let all = asks.iter().map(|(tenant, token)| get(db, tenant, *token));
+    let found = futures_util::future::join_all(all).await;
+    for (n, session) in known.iter().enumerate() {
+        assert_eq!(found[n].as_ref(), Some(session), "{n}");
+    }
+    let strangers = [Some(known[3].clone()), Some(known[7].clone()), None, None];
+    assert_eq!(found[known.len()..], strangers);
 }
 
 async fn walls_between_tenants(db: &Db) {

@@ -57,6 +57,10 @@ async fn latest_conversation(db: &Db) {
     let latest = db.store.latest(customer(1).id).await.expect("read").expect("there");
     assert_eq!(latest.id, conversation_id(1), "the open one");
     assert_eq!((latest.head, latest.active_at), (Seq(1), T0.plus(3)), "as the log has it");
+    // Several who ask at once, one of them twice, one who never said anything.
+    let asks = [1, 2, 1].map(|number| db.store.open_conversation(customer(number).id));
+    let open = futures_util::future::join_all(asks).await;
+    assert_eq!(open, [Ok(Some(latest.clone())), Ok(None), Ok(Some(latest))]);
     let closed = with_view(super::fixture::said(4, 1, 2, "bye"), 1, |view| {
         view.state = State::Closed { reason: CloseReason::Customer };
         view.head = Seq(2);
@@ -65,6 +69,7 @@ async fn latest_conversation(db: &Db) {
     db.store.append(&link(), epoch, std::slice::from_ref(&closed)).await.expect("stored");
     let latest = db.store.latest(customer(1).id).await.expect("read").expect("there");
     assert_eq!(latest.id, conversation_id(7), "the last closed one");
+    assert_eq!(db.store.open_conversation(customer(1).id).await, Ok(None));
     let first = db.store.conversation(conversation_id(1)).await.expect("read").expect("there");
     assert_eq!(first, *closed.view.expect("a view"));
     assert_eq!(db.store.conversation(conversation_id(99)).await, Ok(None));
