@@ -16,7 +16,7 @@ if ENV_BENCH_ARCHIVE then
 	storage = { archive = "sql" };
 	sql = {
 		driver = "MySQL"; host = "127.0.0.1"; port = Lua.tonumber(ENV_BENCH_ARCHIVE);
-		database = "archive"; username = "root"; password = "";
+		database = "archive"; username = "archive"; password = "archive";
 	};
 	archive_expires_after = "never";
 

@@ -243,6 +243,9 @@ fn settings(
 /// The database of the peer's archive.
 fn prepare_archive(kind: Kind, port: u16) -> anyhow::Result<()> {
     sql(port, "", "CREATE DATABASE archive CHARACTER SET utf8mb4")?;
+    // With a password: ejabberd's driver sends a hash of an empty one, which is refused.
+    sql(port, "", "CREATE USER archive@127.0.0.1 IDENTIFIED BY 'archive'")?;
+    sql(port, "", "GRANT ALL ON archive.* TO archive@127.0.0.1")?;
     if kind == Kind::Ejabberd {
         let schema = fs::read_to_string("/usr/share/ejabberd/sql/mysql.sql")?;
         sql(port, "archive", &schema)?;
