@@ -17,7 +17,8 @@ use crate::world::{BARE, FLOOR, World};
 const WARM: f64 = 1.0;
 /// Messages on their way while conversations are opened.
 const OPENING: usize = 50;
-const RATES: [u64; 2] = [200, 1_000];
+/// What customers say in a second; agents say as much.
+pub(crate) const RATES: [u64; 3] = [200, 500, 1_000];
 
 /// Runs it.
 pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
@@ -30,10 +31,12 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
     let subjects = gather(&mut stage, arguments)?;
     let server = world.kind.name();
     for run in 0..arguments.repeats() {
+        // Each is the first once, for what comes before may cast a shadow.
+        let turn = || subjects.iter().cycle().skip(run).take(subjects.len());
         if saturate {
             let plan = Plan::Closed(arguments.window);
             let mut seen: Vec<(Subject, Stretch)> = Vec::new();
-            for (subject, voices) in &subjects {
+            for (subject, voices) in turn() {
                 let times = (WARM, arguments.seconds());
                 let stretch = stage.drive(*subject, voices, plan, times)?;
                 let line = Line::new("saturate", server, subject.name(), run).stretch(&stretch);
@@ -45,7 +48,7 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
         if pace && run < arguments.either(1, 3) {
             for rate in RATES {
                 let mut seen = Vec::new();
-                for (subject, voices) in &subjects {
+                for (subject, voices) in turn() {
                     let times = (WARM, arguments.seconds());
                     let stretch = stage.drive(*subject, voices, Plan::Open(rate), times)?;
                     let line = Line::new("pace", server, subject.name(), run).at(rate);

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Figures;
 use super::tables::figure;
 use crate::measure::Spread;
+use crate::play::talk::RATES;
 
 #[derive(Debug, Clone, Copy)]
 enum Goal {
@@ -45,7 +46,7 @@ fn lines(figures: &Figures<'_>) -> Vec<(String, Goal, Option<Spread>)> {
         let cost = |number| of("saturate", "ours", None, number);
         add("gateway µs a message", AtMost(15.0), cost("gateway_us_per_message"));
         add("… with database and Redis", AtMost(35.0), cost("without_server_us_per_message"));
-        for rate in [200, 1_000] {
+        for rate in RATES {
             let added = |number| of("added", "ours", Some(rate), number);
             let name = format!("added to the floor at {rate}/s, p50 ms");
             add(&name, AtMost(1.2), added("p50_ms"));
