@@ -1,7 +1,7 @@
 //! One open conversation, with what the desk must know of it besides its view.
 //!
 //! Invariants: `messages` holds, in order, everything of the conversation that its agents' clients
-//! are to confirm: every message of the customer and, last, the close. The marks of the view only
+//! are to confirm: all that the customer said (messages, edits, retractions) and, last, the close. The marks of the view only
 //! ever cover a prefix of it, so a tick says that *all* before it arrived.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
 use super::model::{Conversation, State};
+use super::said::Said;
 
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
@@ -40,6 +41,8 @@ pub(super) struct Case {
     answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
     spoken: VecDeque<(Seq, Arc<str>)>,
+    /// What was said not long ago, for whoever says it otherwise.
+    pub(super) said: Said,
     /// Who confirmed what is in the view and not written yet.
     pub(super) unwritten: Option<AgentJid>,
     /// The client that the agent last spoke from: typing goes there.
@@ -81,6 +84,7 @@ impl Case {
             answered: Seq(0),
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
+            said: Said::default(),
             unwritten: None,
             resource: None,
             answers: Vec::new(),
@@ -166,6 +170,12 @@ impl Case {
     pub(super) fn was_sent(&self, pos: Pos) -> bool {
         self.messages.binary_search_by_key(&pos, |(pos, _)| *pos).is_ok()
             || self.offered.is_some_and(|(offer, _)| offer == pos)
+    }
+
+    /// The entry of something the customer said, by its row.
+    pub(super) fn seq_of(&self, pos: Pos) -> Option<Seq> {
+        let found = self.messages.binary_search_by_key(&pos, |(pos, _)| *pos).ok()?;
+        self.messages.get(found).map(|(_, seq)| *seq)
     }
 
     /// The agent said something in a stanza with this id.

@@ -9,7 +9,7 @@ use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use super::model::{Acked, CommandKey, Customer, TenantSettings};
+use super::model::{Acked, CommandKey, Customer, Reference, Row, TenantSettings};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +108,22 @@ pub enum CustomerAction {
         /// The entry it answers.
         reply_to: Option<Seq>,
     },
+    /// Says otherwise what he said. Durable.
+    Edit {
+        /// The command's id.
+        id: CommandId,
+        /// The command that said it.
+        target: CommandId,
+        /// The words, cleaned.
+        text: Arc<str>,
+    },
+    /// Takes back what he said. Durable.
+    Retract {
+        /// The command's id.
+        id: CommandId,
+        /// The command that said it.
+        target: CommandId,
+    },
     /// Ends the conversation. Durable.
     End {
         /// The command's id.
@@ -191,6 +207,15 @@ pub enum AgentContent {
         wants_receipt: bool,
         /// The id of the conversation, should one begin (`!reopen`).
         fresh: ConversationId,
+        /// What of before they are about.
+        about: Option<Box<About>>,
+    },
+    /// Takes back what he said (XEP-0424).
+    Retract {
+        /// The id of the stanza that said it.
+        target: Arc<str>,
+        /// Whether the client asked for a receipt.
+        wants_receipt: bool,
     },
     /// A command.
     Command {
@@ -218,6 +243,32 @@ pub enum AgentContent {
     Refused {
         /// Why.
         reason: Refusal,
+    },
+}
+
+impl AgentContent {
+    /// Whether it is words, or takes some back: somebody waits for what becomes of it.
+    pub fn is_spoken(&self) -> bool {
+        matches!(self, Self::Text { .. } | Self::Retract { .. } | Self::Command { .. })
+    }
+}
+
+/// What of before an agent's words are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// They stand for those of this stanza of his own (XEP-0308).
+    Corrects {
+        /// Its id.
+        target: Arc<str>,
+    },
+    /// They answer this stanza (XEP-0461).
+    Answers {
+        /// Its id.
+        target: Arc<str>,
+        /// The row it was made of, where it was one of ours.
+        row: Option<Pos>,
+        /// The words with what they quote, for where the stanza is not known.
+        quoting: Arc<str>,
     },
 }
 
@@ -282,19 +333,36 @@ pub enum Loaded {
         /// Who served him last.
         last_agent: Option<AgentJid>,
     },
+    /// The words that somebody refers to; none where there are no such words.
+    Words {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// By what.
+        reference: Reference,
+        /// The row.
+        row: Option<Arc<Row>>,
+    },
+}
+
+impl CustomerAction {
+    /// The id of the command; none for what is not durable.
+    pub fn id(&self) -> Option<&CommandId> {
+        match self {
+            Self::Start { id, .. }
+            | Self::Message { id, .. }
+            | Self::Edit { id, .. }
+            | Self::Retract { id, .. }
+            | Self::End { id } => Some(id),
+            Self::Typing { .. } | Self::Read { .. } => None,
+        }
+    }
 }
 
 impl CustomerCommand {
     /// The key by which a repeat is found; none for what is not durable.
     pub fn key(&self) -> Option<CommandKey> {
-        match &self.action {
-            CustomerAction::Start { id, .. }
-            | CustomerAction::Message { id, .. }
-            | CustomerAction::End { id } => {
-                Some(CommandKey { session: self.session, id: id.clone() })
-            }
-            CustomerAction::Typing { .. } | CustomerAction::Read { .. } => None,
-        }
+        let id = self.action.id()?.clone();
+        Some(CommandKey { session: self.session, id })
     }
 
     /// Who.

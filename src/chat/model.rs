@@ -241,6 +241,20 @@ pub enum RowKind {
         /// The entry it answers.
         reply_to: Option<Seq>,
     },
+    /// Words of before are others now, by their author. Has a `seq`; in the store the words of before
+    /// are replaced.
+    Edit {
+        /// Which.
+        target: Target,
+        /// What they are now, cleaned; at most 8,000 scalars.
+        text: Arc<str>,
+    },
+    /// Words of before are taken back by their author. Has a `seq`; in the store they are blanked,
+    /// and what they were edited to.
+    Retract {
+        /// Which.
+        target: Target,
+    },
     /// An agent came in (the author). Has a `seq`. Those who were asked too and lost are its recipients.
     Joined,
     /// An agent went out (the author), who is its recipient. Has a `seq`.
@@ -265,6 +279,61 @@ pub enum RowKind {
         delivered: Seq,
         /// See [`Conversation::read`].
         read: Seq,
+    },
+}
+
+impl RowKind {
+    /// Whether it is what somebody says: what both sides read, and the customer's agents confirm.
+    pub fn is_said(&self) -> bool {
+        matches!(self, Self::Message { .. } | Self::Edit { .. } | Self::Retract { .. })
+    }
+
+    /// The words it holds.
+    pub fn words(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Message { text, .. } | Self::Edit { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The entry it answers.
+    pub fn answers(&self) -> Option<Seq> {
+        match self {
+            Self::Message { reply_to, .. } => *reply_to,
+            _ => None,
+        }
+    }
+
+    /// The words it replaces, and by what; by nothing where they are taken back.
+    pub fn changes(&self) -> Option<(Target, &str)> {
+        match self {
+            Self::Edit { target, text } => Some((*target, text)),
+            Self::Retract { target } => Some((*target, "")),
+            _ => None,
+        }
+    }
+}
+
+/// Words that stand in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// Their place in the conversation.
+    pub seq: Seq,
+    /// Their place in the log.
+    pub pos: Pos,
+}
+
+/// By what its author finds words of his again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// The customer, by the command's id; where his sessions gave it several times, of this one's.
+    Customer(CommandKey),
+    /// An agent, by the id of his client's stanza.
+    Agent {
+        /// Who.
+        jid: AgentJid,
+        /// The id.
+        stanza: Arc<str>,
     },
 }
 

@@ -15,8 +15,8 @@ use crate::chat::ids::{
     SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    Acked, AgentSettings, Append, CommandKey, Conversation, Customer, QueueSettings, Row, Snapshot,
-    TenantSettings,
+    Acked, AgentSettings, Append, CommandKey, Conversation, Customer, QueueSettings, Reference,
+    Row, Snapshot, TenantSettings,
 };
 
 /// Why the store did not do it.
@@ -131,6 +131,13 @@ pub trait Log: Send + Sync + 'static {
         upto: Pos,
         limit: u32,
     ) -> Result<Vec<Arc<Row>>, StoreError>;
+    /// The words that their author refers to, as they were last said; none where there are no such
+    /// words of his in the conversation.
+    async fn words(
+        &self,
+        conversation: ConversationId,
+        reference: &Reference,
+    ) -> Result<Option<Arc<Row>>, StoreError>;
     /// Rows of a link with `after < pos <= upto` that tell agents who has a conversation (joined,
     /// left, requeued) and have recipients, each with its customer's address; in order, at most `limit`.
     async fn notices(

@@ -152,6 +152,15 @@ enum Deed {
         text: String,
         reply_to: Option<u64>,
     },
+    Edit {
+        id: String,
+        target: String,
+        text: String,
+    },
+    Retract {
+        id: String,
+        target: String,
+    },
     End {
         id: String,
     },
@@ -176,13 +185,14 @@ enum News {
 }
 
 const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
-const ERRORS: [CommandError; 6] = [
+const ERRORS: [CommandError; 7] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
     CommandError::Overloaded,
     CommandError::Moved,
     CommandError::NotStored,
+    CommandError::NoSuchWords,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -287,6 +297,14 @@ impl From<&CustomerAction> for Deed {
                 text: text.to_string(),
                 reply_to: reply_to.map(|seq| seq.0),
             },
+            CustomerAction::Edit { id, target, text } => Self::Edit {
+                id: id.to_string(),
+                target: target.to_string(),
+                text: text.to_string(),
+            },
+            CustomerAction::Retract { id, target } => {
+                Self::Retract { id: id.to_string(), target: target.to_string() }
+            }
             CustomerAction::End { id } => Self::End { id: id.to_string() },
             CustomerAction::Typing { on } => Self::Typing { on: *on },
             CustomerAction::Read { seq } => Self::Read { seq: seq.0 },
@@ -309,6 +327,15 @@ impl Deed {
                 fresh: ConversationId(fresh),
                 text: text.into(),
                 reply_to: reply_to.map(Seq),
+            },
+            Self::Edit { id, target, text } => CustomerAction::Edit {
+                id: CommandId::new(&id)?,
+                target: CommandId::new(&target)?,
+                text: text.into(),
+            },
+            Self::Retract { id, target } => CustomerAction::Retract {
+                id: CommandId::new(&id)?,
+                target: CommandId::new(&target)?,
             },
             Self::End { id } => CustomerAction::End { id: CommandId::new(&id)? },
             Self::Typing { on } => CustomerAction::Typing { on },

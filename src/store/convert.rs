@@ -17,7 +17,7 @@ use crate::chat::ids::{
 };
 use crate::chat::model::{
     AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, QueueSettings,
-    RequeueReason, Role, Row, RowKind, Strategy,
+    RequeueReason, Role, Row, RowKind, Strategy, Target,
 };
 use crate::ports::store::StoreError;
 
@@ -106,12 +106,21 @@ struct Details {
     agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     marks: Option<[u64; 2]>,
+    /// The `seq` and `pos` of the words that are changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<[u64; 2]>,
+}
+
+/// What an edit or a retraction of these words has in its details: all of it, and always the same.
+pub(super) fn target_details(target: Target) -> Result<String, StoreError> {
+    json(&Details { target: Some([target.seq.0, target.pos.0]), ..Details::default() })
 }
 
 /// A row of the log for its table: what its columns hold, in their order, from `pos` on.
 pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), StoreError> {
     let mut text = None;
     let mut details = None;
+    let mut written = None;
     let kind = match &row.kind {
         RowKind::Opened { answers } => {
             if !answers.is_empty() {
@@ -125,6 +134,15 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
                 details = Some(Details { reply_to: Some(seq.0), ..Details::default() });
             }
             MESSAGE
+        }
+        RowKind::Edit { target, text: words } => {
+            text = Some(&**words);
+            written = Some(target_details(*target)?);
+            EDIT
+        }
+        RowKind::Retract { target } => {
+            written = Some(target_details(*target)?);
+            RETRACT
         }
         RowKind::Joined => JOINED,
         RowKind::Left => LEFT,
@@ -169,7 +187,9 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
         key.map(|key| key.id.as_str()).into(),
         row.stanza.as_deref().into(),
         text.into(),
-        details.as_ref().map(json).transpose()?.into(),
+        written
+            .map_or_else(|| details.as_ref().map(json).transpose(), |text| Ok(Some(text)))?
+            .into(),
         jids(&row.recipients)?.into(),
     ];
     to.extend(columns);
@@ -183,6 +203,12 @@ pub(super) fn answers_from(details: &str) -> Result<Answers, StoreError> {
 
 /// The kind of a row with words.
 pub(super) const MESSAGE: &str = "message";
+/// The kind of a row that gives other words to one before.
+pub(super) const EDIT: &str = "edit";
+/// The kind of a row that takes back one before.
+pub(super) const RETRACT: &str = "retract";
+/// The kinds of what somebody says ([`RowKind::is_said`]).
+pub(super) const SAID: [&str; 3] = [MESSAGE, EDIT, RETRACT];
 /// The beginning, or a further `start`.
 pub(super) const OPENED: &str = "opened";
 /// An agent came in.
@@ -209,6 +235,13 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
         MESSAGE => RowKind::Message {
             text: model.text.as_deref().ok_or_else(|| at("a message without text"))?.into(),
             reply_to: details.reply_to.map(Seq),
+        },
+        EDIT => RowKind::Edit {
+            target: target_from(&details).ok_or_else(|| at("an edit of nothing"))?,
+            text: model.text.as_deref().ok_or_else(|| at("an edit without text"))?.into(),
+        },
+        RETRACT => RowKind::Retract {
+            target: target_from(&details).ok_or_else(|| at("a retraction of nothing"))?,
         },
         JOINED => RowKind::Joined,
         LEFT => RowKind::Left,
@@ -254,6 +287,11 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
         kind,
         recipients: parse_jids(model.recipients.as_deref())?,
     })
+}
+
+fn target_from(details: &Details) -> Option<Target> {
+    let [seq, pos] = details.target?;
+    Some(Target { seq: Seq(seq), pos: Pos(pos) })
 }
 
 /// Rows of the log out of their table.

@@ -9,7 +9,7 @@ use sea_orm::{
     QueryResult, QuerySelect, QueryTrait, Select,
 };
 
-use super::convert::{AGENT, MESSAGE, customer_from, int, rows_from};
+use super::convert::{AGENT, SAID, customer_from, int, rows_from};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::entity::{agent, customer};
@@ -200,7 +200,7 @@ fn completed(mut query: SelectStatement) -> SelectStatement {
             .take()
     };
     let last_seq = last(Entry::Seq);
-    let last_word = last(Entry::At).and_where(Expr::col((Log, Entry::Kind)).eq(MESSAGE)).take();
+    let last_word = last(Entry::At).and_where(Expr::col((Log, Entry::Kind)).is_in(SAID)).take();
     query.expr_as(Expr::SubQuery(None, Box::new(last_seq.into())), "last_seq");
     query.expr_as(Expr::SubQuery(None, Box::new(last_word.into())), "last_word");
     query

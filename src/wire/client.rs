@@ -20,6 +20,15 @@ pub enum ClientFrame<'a> {
     Start(Start),
     /// Says something. Durable.
     Message(Message<'a>),
+    /// Says otherwise what was said. Durable.
+    Edit(Edit),
+    /// Takes back what was said. Durable.
+    Retract {
+        /// The command's id.
+        id: String,
+        /// The id of the customer's own message.
+        target: String,
+    },
     /// Ends the conversation. Durable.
     End {
         /// The command's id.
@@ -105,6 +114,17 @@ pub struct Message<'a> {
     pub reply_to: Option<u64>,
 }
 
+/// Says otherwise what was said.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct Edit {
+    /// The command's id.
+    pub id: String,
+    /// The id of the customer's own message.
+    pub target: String,
+    /// The words as they are to be.
+    pub text: String,
+}
+
 /// A text of a frame: borrowed, unless something in it was escaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
@@ -137,8 +157,10 @@ pub struct Refused {
 pub type Decoded<'a> = Result<ClientFrame<'a>, Refused>;
 
 /// The types of frames, for telling one that is unknown from one that is broken.
-const TYPES: [&str; 9] =
-    ["hello", "start", "message", "end", "typing", "read", "page", "history", "ping"];
+const TYPES: [&str; 11] = [
+    "hello", "start", "message", "edit", "retract", "end", "typing", "read", "page", "history",
+    "ping",
+];
 
 /// Reads one text frame. Linear in its length; the caller has bounded that to [`FRAME_BYTES`](super::FRAME_BYTES).
 ///
@@ -155,6 +177,11 @@ fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
     struct Head<'a> {
         #[serde(borrow, rename = "type")]
         kind: Cow<'a, str>,
+    }
+    #[derive(Deserialize)]
+    struct Retract {
+        id: String,
+        target: String,
     }
     #[derive(Deserialize)]
     struct End {
@@ -182,6 +209,11 @@ fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
         "hello" => ClientFrame::Hello(serde_json::from_str(text)?),
         "start" => ClientFrame::Start(serde_json::from_str(text)?),
         "message" => ClientFrame::Message(serde_json::from_str(text)?),
+        "edit" => ClientFrame::Edit(serde_json::from_str(text)?),
+        "retract" => {
+            let Retract { id, target } = serde_json::from_str(text)?;
+            ClientFrame::Retract { id, target }
+        }
         "end" => {
             let End { id } = serde_json::from_str(text)?;
             ClientFrame::End { id }

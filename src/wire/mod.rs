@@ -9,7 +9,7 @@ mod schema;
 mod server;
 
 pub use client::{
-    ClientFrame, Decoded, Hello, History, Message, Page, Refused, Start, Text, decode,
+    ClientFrame, Decoded, Edit, Hello, History, Message, Page, Refused, Start, Text, decode,
 };
 pub use schema::schema;
 pub use server::{

@@ -152,14 +152,22 @@ pub struct Entry {
     /// The entry it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<u64>,
+    /// The `seq` of the message that is edited or retracted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<u64>,
 }
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// Words or files.
+    /// Words or files. Of a message that was retracted there is no `text`; of one that was edited, what
+    /// it says now.
     Message,
+    /// The message at `target` says something else now.
+    Edit,
+    /// The message at `target` was taken back.
+    Retract,
     /// An agent came in.
     Joined,
     /// An agent went out.

@@ -92,7 +92,15 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
 /// A row of the log as one agent reads it; none for rows that say nothing to agents.
 pub fn row(row: &Row) -> Option<Cow<'_, str>> {
     let line = match (&row.kind, &row.author) {
-        (RowKind::Message { text, .. }, Author::Customer) => return Some(clean::for_agent(text)),
+        (RowKind::Retract { .. }, author) | (RowKind::Message { .. }, author)
+            if row.kind.words().is_none_or(|text| text.is_empty()) =>
+        {
+            marked(&taken_back(author))
+        }
+        (RowKind::Message { text, .. } | RowKind::Edit { text, .. }, Author::Customer) => {
+            return Some(clean::for_agent(text));
+        }
+        (RowKind::Edit { text, .. }, Author::Agent { name, .. }) => mirrored(name, text),
         (RowKind::Message { text, .. }, Author::Agent { name, .. }) => mirrored(name, text),
         (RowKind::Message { text, .. }, Author::System) => marked(&piece(text)),
         (RowKind::Joined, Author::Agent { name, .. }) => {
@@ -107,6 +115,15 @@ pub fn row(row: &Row) -> Option<Cow<'_, str>> {
         _ => return None,
     };
     Some(Cow::Owned(line))
+}
+
+/// What stands for words that were taken back.
+fn taken_back(author: &Author) -> String {
+    match author {
+        Author::Customer => "The customer took a message back".to_owned(),
+        Author::Agent { name, .. } => format!("{name} took a message back"),
+        Author::System => "A message was taken back".to_owned(),
+    }
 }
 
 /// Another's words: every line under his name, so that nobody poses as another.

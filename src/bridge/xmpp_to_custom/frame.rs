@@ -21,13 +21,13 @@ const AROUND_BYTES: usize = 4 * 1024;
 
 /// A row as the customer sees it; none where it is not for him.
 pub fn entry(row: &Row) -> Option<Entry> {
-    let (kind, text, reply_to) = match &row.kind {
-        RowKind::Message { text, reply_to } => {
-            (EntryKind::Message, Some(text.as_ref().to_owned()), reply_to.map(|seq| seq.0))
-        }
-        RowKind::Joined => (EntryKind::Joined, None, None),
-        RowKind::Left => (EntryKind::Left, None, None),
-        RowKind::Closed { .. } => (EntryKind::Closed, None, None),
+    let kind = match &row.kind {
+        RowKind::Message { .. } => EntryKind::Message,
+        RowKind::Edit { .. } => EntryKind::Edit,
+        RowKind::Retract { .. } => EntryKind::Retract,
+        RowKind::Joined => EntryKind::Joined,
+        RowKind::Left => EntryKind::Left,
+        RowKind::Closed { .. } => EntryKind::Closed,
         RowKind::Opened { .. }
         | RowKind::Offered
         | RowKind::Requeued { .. }
@@ -44,9 +44,10 @@ pub fn entry(row: &Row) -> Option<Entry> {
         kind,
         from: author(&row.author),
         id,
-        text,
+        text: row.kind.words().filter(|text| !text.is_empty()).map(|text| text.as_ref().to_owned()),
         files: Vec::new(),
-        reply_to,
+        reply_to: row.kind.answers().map(|seq| seq.0),
+        target: row.kind.changes().map(|(target, _)| target.seq.0),
     })
 }
 
@@ -74,6 +75,9 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
     let (code, message, retry_after_ms) = match error {
         CommandError::UnknownQueue => (ErrorCode::UnknownQueue, "there is no such queue", None),
         CommandError::NotOpen => (ErrorCode::NotOpen, "no conversation is open", None),
+        CommandError::NoSuchWords => {
+            (ErrorCode::Conflict, "there is no such message of yours to change", None)
+        }
         CommandError::UnknownTenant => {
             (ErrorCode::UnknownTenant, "this business is not served here", None)
         }
@@ -217,9 +221,10 @@ mod tests {
 
     use super::*;
     use crate::chat::ids::{AgentJid, CustomerId, Pos, QueueKey, SessionId, TenantKey, Timestamp};
-    use crate::chat::model::{CommandKey, RequeueReason};
+    use crate::chat::model::{CommandKey, RequeueReason, Target};
     use crate::wire::{Entries, Pong, ServerFrame, Typing, encode};
 
+    const TARGET: Target = Target { seq: Seq(1), pos: Pos(12) };
     const CONVERSATION: ConversationId = ConversationId(Uuid::from_u128(0xc0));
 
     fn row(seq: Option<u64>, author: Author, kind: RowKind) -> Row {
@@ -274,6 +279,13 @@ mod tests {
                 agent(),
                 RowKind::Message { text: "yes".into(), reply_to: Some(Seq(1)) },
             )),
+            "edited" => shown(row(
+                Some(4),
+                Author::Customer,
+                RowKind::Edit { target: TARGET, text: "no".into() },
+            )),
+            "taken back" => shown(row(Some(5), agent(), RowKind::Retract { target: TARGET })),
+            "what was taken back" => shown(row(Some(1), Author::Customer, said(""))),
             "joined" => shown(row(Some(4), agent(), RowKind::Joined)),
             "left" => shown(row(Some(5), agent(), RowKind::Left)),
             "closed" => {
@@ -294,6 +306,7 @@ mod tests {
             "receipt" => ServerFrame::Receipt(receipt(CONVERSATION, Seq(4), Seq(2))),
             "receipt, nothing read" => ServerFrame::Receipt(receipt(CONVERSATION, Seq(4), Seq(0))),
             "no such queue" => error(CommandError::UnknownQueue),
+            "no such words" => error(CommandError::NoSuchWords),
             "not open" => error(CommandError::NotOpen),
             "no such tenant" => error(CommandError::UnknownTenant),
             "overloaded" => error(CommandError::Overloaded),

@@ -12,11 +12,11 @@ use crate::chat::ids::{
 use crate::chat::model::{Acked, Author, CloseReason, CommandKey, RowKind};
 
 /// Who commanded, and where the answer goes.
-struct Commander {
-    tenant: TenantKey,
-    customer: CustomerId,
-    session: SessionId,
-    socket: SocketAddress,
+pub(super) struct Commander {
+    pub(super) tenant: TenantKey,
+    pub(super) customer: CustomerId,
+    pub(super) session: SessionId,
+    pub(super) socket: SocketAddress,
 }
 
 impl Desk {
@@ -73,6 +73,12 @@ impl Desk {
                 if open.is_none() {
                     self.tell_state(case);
                 }
+            }
+            CustomerAction::Edit { id, target, text } => {
+                self.change(now, &by, open, id, &target, Some(text));
+            }
+            CustomerAction::Retract { id, target } => {
+                self.change(now, &by, open, id, &target, None);
             }
             CustomerAction::End { id } => match open {
                 Some(case) => {
@@ -187,6 +193,20 @@ impl Desk {
         text: Arc<str>,
         reply_to: Option<Seq>,
     ) {
+        let Some(case) = self.cases.get(&id) else { return };
+        // Only what stands can be answered.
+        let reply_to = reply_to.filter(|seq| *seq <= case.view.head);
+        self.customer_says(now, id, key, RowKind::Message { text, reply_to });
+    }
+
+    /// Something that both sides read, and that the agents' clients are to confirm.
+    pub(super) fn customer_says(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        key: CommandKey,
+        kind: RowKind,
+    ) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.view.active_at = now;
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
@@ -194,11 +214,12 @@ impl Desk {
         let row = NewRow {
             key: Some(key.clone()),
             recipients: audience.clone(),
-            ..NewRow::seen(Author::Customer, RowKind::Message { text, reply_to })
+            ..NewRow::seen(Author::Customer, kind)
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
             case.owe_confirmation(now, row.pos, seq);
+            case.said.insert(&row);
         }
         self.commanded(key, id, row.seq, now);
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));
@@ -272,7 +293,7 @@ impl Desk {
         self.gate.emit(Effect::Answer { to: by.socket, customer: by.customer, answer });
     }
 
-    fn refuse(&mut self, by: &Commander, id: &CommandId, error: CommandError) {
+    pub(super) fn refuse(&mut self, by: &Commander, id: &CommandId, error: CommandError) {
         self.answer(by, Answer::Refused { id: Some(id.clone()), error });
     }
 }

@@ -113,7 +113,11 @@ impl Desk {
         let Some(joined) = self.append(now, id, joined) else { return };
         self.work.entry((tenant.clone(), agent.clone())).or_default().held.insert(id);
         for loser in &losers {
-            self.send(id, loser, ToAgentContent::Row { row: joined.clone(), name: None });
+            self.send(
+                id,
+                loser,
+                ToAgentContent::Row { row: joined.clone(), name: None, quoted: None },
+            );
             self.release(now, &tenant, loser, id);
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
@@ -150,7 +154,11 @@ impl Desk {
                 ..NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view()
             };
             if let Some(row) = self.append(now, id, left) {
-                self.send(id, agent, ToAgentContent::Row { row: row.clone(), name: None });
+                self.send(
+                    id,
+                    agent,
+                    ToAgentContent::Row { row: row.clone(), name: None, quoted: None },
+                );
                 self.notify(&tenant, view.customer, CustomerNotice::Entry(row));
             }
         }
@@ -208,7 +216,7 @@ impl Desk {
             ..NewRow::hidden(Author::System, RowKind::Requeued { agent: agent.clone(), reason })
         };
         if let Some(row) = self.append(now, id, row.with_view()).filter(|_| was_asked) {
-            self.send(id, agent, ToAgentContent::Row { row, name: None });
+            self.send(id, agent, ToAgentContent::Row { row, name: None, quoted: None });
         }
         self.release(now, tenant, agent, id);
     }

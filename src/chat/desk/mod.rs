@@ -8,6 +8,7 @@
 //! happened.
 
 mod agent;
+mod changes;
 mod command;
 mod contact;
 mod customer;
@@ -35,12 +36,13 @@ use super::ids::{
     TenantKey, Timestamp,
 };
 use super::model::{
-    AgentSettings, Author, CommandKey, Conversation, Customer, Role, Row, RowKind, Snapshot, State,
-    TenantSettings,
+    AgentSettings, Author, CommandKey, Conversation, Customer, Reference, Role, Row, RowKind,
+    Snapshot, State, TenantSettings,
 };
 use super::presence::Clients;
 use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
+use changes::repeat_of;
 use delivery::Owed;
 use interruption::Interruptions;
 use timer::{Timer, Timers};
@@ -52,6 +54,8 @@ pub enum Need {
     Session(SessionId),
     /// Whose address this is.
     Customer(Localpart),
+    /// Which words of a conversation somebody refers to.
+    Words(ConversationId, Reference),
 }
 
 /// For how long the end of a conversation is said again, in milliseconds: longer than it takes
@@ -185,8 +189,14 @@ impl Desk {
             if let Some(order) = command::order_of(&row.kind) {
                 desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
             }
-            if let RowKind::Message { text, .. } = &row.kind {
-                desk.stanzas.insert(row.at.min(now), jid, row.customer, stanza, text);
+            if row.kind.is_said() {
+                desk.stanzas.insert(
+                    row.at.min(now),
+                    jid,
+                    row.customer,
+                    stanza,
+                    repeat_of(&row.kind),
+                );
                 if let (Some(case), Some(seq)) = (desk.cases.get_mut(&row.conversation), row.seq)
                     && case.view.agent() == Some(jid)
                 {
@@ -245,6 +255,7 @@ impl Desk {
             Event::Customer(command) if !self.commands.knows(command.session) => {
                 command.key().map(|key| Need::Session(key.session))
             }
+            Event::Customer(command) => self.customers_reference(command),
             Event::Agent(input) => match &input.to {
                 Peer::Customer(localpart)
                     if !self.addresses.contains_key(localpart)
@@ -252,7 +263,7 @@ impl Desk {
                 {
                     Some(Need::Customer(localpart.clone()))
                 }
-                _ => None,
+                _ => self.agents_reference(input),
             },
             _ => None,
         }
@@ -285,6 +296,11 @@ impl Desk {
                     let visitor = self.visitor(customer);
                     visitor.last_agent = visitor.last_agent.take().or(last_agent);
                     self.part(now, id);
+                }
+            }
+            Event::Loaded(Loaded::Words { conversation, reference: _, row }) => {
+                if let (Some(case), Some(row)) = (self.cases.get_mut(&conversation), row) {
+                    case.said.insert(&row);
                 }
             }
             Event::Settings(tenants) => {

@@ -144,7 +144,14 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
         Author::System => "Couplet",
     };
     match &row.kind {
+        RowKind::Message { text, .. } if text.is_empty() => {
+            Some(Said::Event(format!("{who} said something, and took it back")))
+        }
         RowKind::Message { text, .. } => Some(Said::Words { who, text }),
+        RowKind::Edit { .. } => Some(Said::Event(format!("{who} changed what was said before"))),
+        RowKind::Retract { .. } => {
+            Some(Said::Event(format!("{who} took back what was said before")))
+        }
         RowKind::Joined => Some(Said::Event(format!("{who} joined"))),
         RowKind::Left => Some(Said::Event(format!("{who} left"))),
         RowKind::Closed { reason } => Some(Said::Event(format!("closed {}", why(*reason)))),

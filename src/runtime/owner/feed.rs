@@ -21,7 +21,8 @@ impl Term<'_> {
         if self.strained(&event) {
             return self.turn_away(event);
         }
-        if let Some(need) = self.desk.needs(&event) {
+        let mut read = None;
+        while let Some(need) = self.desk.needs(&event).filter(|need| read.as_ref() != Some(need)) {
             if self.strain.is_blind() {
                 return self.turn_away(event);
             }
@@ -34,6 +35,8 @@ impl Term<'_> {
                     return self.turn_away(event);
                 }
             }
+            // What is not there is asked for once.
+            read = Some(need);
         }
         let waiter = match &event {
             Event::Customer(command) => strain::sender(command),
@@ -73,6 +76,10 @@ impl Term<'_> {
                 let (customer, last_agent) = found.map_or((None, None), |(c, a)| (Some(c), a));
                 Ok(Loaded::Customer { localpart: localpart.clone(), customer, last_agent })
             }
+            Need::Words(conversation, reference) => {
+                let row = self.owner.store.words(*conversation, reference).await?;
+                Ok(Loaded::Words { conversation: *conversation, reference: reference.clone(), row })
+            }
         }
     }
 
@@ -109,7 +116,9 @@ impl Term<'_> {
             }
             Effect::Send(stanza) => self.outbox.put(Outgoing::Send(Box::new(stanza))),
             Effect::Backlog(backlog) => {
-                self.owner.status.metrics().redelivered(&self.owner.link);
+                if !backlog.is_fresh() {
+                    self.owner.status.metrics().redelivered(&self.owner.link);
+                }
                 self.outbox.put(Outgoing::Backlog(backlog));
             }
             Effect::Contact { agent, contact } => {

@@ -21,7 +21,7 @@ use crate::chat::ids::{
 };
 use crate::chat::model::{
     AgentSettings, Author, CommandKey, Conversation, Role, Row, RowKind, State, Strategy as Way,
-    TenantSettings,
+    Target, TenantSettings,
 };
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
@@ -53,6 +53,8 @@ fn settings(less: u8) -> Vec<TenantSettings> {
 #[derive(Debug, Clone)]
 enum Op {
     Says(usize),
+    /// Says otherwise what he said, or takes it back.
+    Changes(usize, bool, prop::sample::Index),
     Starts(usize, bool),
     Ends(usize),
     Reads(usize, u64),
@@ -62,6 +64,8 @@ enum Op {
     Repeats(usize, prop::sample::Index),
     Answers(usize, usize),
     AnswersAgain(prop::sample::Index),
+    /// The same of an agent.
+    AgentChanges(bool, prop::sample::Index),
     Orders(usize, usize, u8),
     Confirms(usize, bool, prop::sample::Index),
     AgentTypes(usize, usize),
@@ -99,6 +103,7 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         12 => customer().prop_map(Op::Says),
+        4 => (customer(), any::<bool>(), any_of()).prop_map(|(c, back, k)| Op::Changes(c, back, k)),
         3 => (customer(), any::<bool>()).prop_map(|(c, sales)| Op::Starts(c, sales)),
         2 => customer().prop_map(Op::Ends),
         2 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Reads(c, seq)),
@@ -107,6 +112,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (customer(), any_of()).prop_map(|(c, which)| Op::Repeats(c, which)),
         14 => (agent(), customer()).prop_map(|(a, c)| Op::Answers(a, c)),
         3 => any_of().prop_map(Op::AnswersAgain),
+        4 => (any::<bool>(), any_of()).prop_map(|(back, k)| Op::AgentChanges(back, k)),
         3 => (agent(), customer(), 0..3u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
         8 => (agent(), any::<bool>(), any_of()).prop_map(|(a, shown, k)| Op::Confirms(a, shown, k)),
         1 => (agent(), customer()).prop_map(|(a, c)| Op::AgentTypes(a, c)),
@@ -168,6 +174,8 @@ impl Told {
 struct Model {
     told: BTreeMap<ConversationId, Told>,
     texts: BTreeSet<Arc<str>>,
+    /// What stands in each conversation, with its author (none for the customer).
+    words: BTreeMap<(ConversationId, Target), Option<AgentJid>>,
     /// When an agent last lost a customer, and the last row he may have got of him by then.
     ended: BTreeMap<(CustomerId, AgentJid), (Pos, Timestamp)>,
     last: Pos,
@@ -247,6 +255,25 @@ impl Model {
                 assert_eq!(told.stand, Stand::Held(agent), "only the owner speaks");
                 assert!(self.texts.insert(text.clone()), "said once, stands once: {text}");
             }
+            (RowKind::Edit { .. } | RowKind::Retract { .. }, by) => {
+                let whom = if by.is_none() { told.audience() } else { BTreeSet::new() };
+                assert_eq!(whom, recipients, "changes go where words do");
+                if let Some(agent) = &by {
+                    assert_eq!(told.stand, Stand::Held(agent.clone()), "only the owner speaks");
+                }
+                let (target, words) = row.kind.changes().unwrap();
+                let place = (row.conversation, target);
+                assert_eq!(
+                    self.words.get(&place),
+                    Some(&by),
+                    "each changes his own, while it stands"
+                );
+                if words.is_empty() {
+                    self.words.remove(&place);
+                } else {
+                    assert!(self.texts.insert(words.into()), "said once, stands once: {words}");
+                }
+            }
             (RowKind::Closed { .. }, _) => {
                 assert_eq!(told.audience(), recipients);
                 told.ended_for = recipients;
@@ -259,6 +286,10 @@ impl Model {
                 (told.delivered, told.read) = (*delivered, *read);
             }
             (kind, by) => panic!("{kind:?} by {by:?}"),
+        }
+        if let (RowKind::Message { .. }, Some(seq)) = (&row.kind, row.seq) {
+            let by = author(&Arc::new(row.clone()));
+            self.words.insert((row.conversation, Target { seq, pos: row.pos }), by);
         }
         for agent in before.difference(&told.audience()) {
             self.ended.insert((row.customer, agent.clone()), (row.pos, row.at));
@@ -276,6 +307,8 @@ impl Model {
 #[derive(Debug, Clone)]
 enum Said {
     Message { id: String },
+    Edit { id: String, target: String },
+    Retract { id: String, target: String },
     Start { id: String, queue: &'static str },
     End { id: String },
 }
@@ -283,7 +316,11 @@ enum Said {
 impl Said {
     fn id(&self) -> &str {
         match self {
-            Self::Message { id } | Self::Start { id, .. } | Self::End { id } => id,
+            Self::Message { id }
+            | Self::Edit { id, .. }
+            | Self::Retract { id, .. }
+            | Self::Start { id, .. }
+            | Self::End { id } => id,
         }
     }
 }
@@ -351,6 +388,7 @@ impl History {
             op,
             Op::Answers(..)
                 | Op::AnswersAgain(_)
+                | Op::AgentChanges(..)
                 | Op::Orders(..)
                 | Op::Confirms(..)
                 | Op::AgentTypes(..)
@@ -364,6 +402,17 @@ impl History {
             Op::Says(c) => {
                 let id = self.next("m");
                 self.say(*c, Said::Message { id });
+            }
+            Op::Changes(c, back, which) => {
+                if let Some(said) = (!self.said[*c].is_empty()).then(|| which.get(&self.said[*c])) {
+                    let target = said.id().to_owned();
+                    let id = self.next("m");
+                    let change = match back {
+                        true => Said::Retract { id, target },
+                        false => Said::Edit { id, target },
+                    };
+                    self.say(*c, change);
+                }
             }
             Op::Starts(c, sales) => {
                 let id = self.next("s");
@@ -383,6 +432,16 @@ impl History {
                 self.on.answers(AGENTS[*a], CUSTOMERS[*c], &text);
             }
             Op::AnswersAgain(which) => self.answer_again(which),
+            Op::AgentChanges(back, which) if !self.answered.is_empty() => {
+                let (a, c, target, _) = which.get(&self.answered).clone();
+                let id = self.next("a");
+                if *back {
+                    self.on.takes_back(AGENTS[a], CUSTOMERS[c], &id, &target);
+                } else {
+                    self.on.corrects(AGENTS[a], CUSTOMERS[c], &target, &id);
+                }
+            }
+            Op::AgentChanges(..) => {}
             Op::Orders(a, c, what) => {
                 let command = [Close, Reopen, Who][usize::from(*what)].clone();
                 self.on.orders(AGENTS[*a], CUSTOMERS[*c], command);
@@ -477,6 +536,8 @@ impl History {
     fn speak(&mut self, c: usize, said: &Said) {
         match said {
             Said::Message { id } => self.on.says_as(CUSTOMERS[c], id, id),
+            Said::Edit { id, target } => self.on.edits(CUSTOMERS[c], id, target, id),
+            Said::Retract { id, target } => self.on.retracts(CUSTOMERS[c], id, target),
             Said::Start { id, queue } => self.on.starts(CUSTOMERS[c], id, queue),
             Said::End { id } => self.on.ends(CUSTOMERS[c], id),
         }
@@ -817,7 +878,7 @@ impl History {
                     RowKind::Closed { .. } => {
                         self.ended.insert(place);
                     }
-                    RowKind::Message { .. } => {
+                    RowKind::Message { .. } | RowKind::Edit { .. } | RowKind::Retract { .. } => {
                         assert!(!self.ended.contains(&place), "no word is new after the close");
                         self.show(agent, row);
                     }

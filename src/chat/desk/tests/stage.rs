@@ -14,7 +14,7 @@ use crate::chat::effect::{
     ToAgent, ToAgentContent,
 };
 use crate::chat::event::{
-    AgentCommand, AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand,
+    About, AgentCommand, AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand,
     CustomerConnection, Event, Peer, SocketAddress,
 };
 use crate::chat::ids::{
@@ -134,7 +134,10 @@ impl Stage {
         match self.desk.needs(&event) {
             Some(Need::Session(session)) => self.hand(Event::Loaded(self.store.session(session))),
             Some(Need::Customer(at)) => self.hand(Event::Loaded(self.store.customer_at(&at))),
-            None => {}
+            Some(Need::Words(..)) | None => {}
+        }
+        if let Some(Need::Words(conversation, reference)) = self.desk.needs(&event) {
+            self.hand(Event::Loaded(self.store.referred_to(conversation, reference)));
         }
         self.hand(event);
         if !self.holds_back {
@@ -261,6 +264,24 @@ impl Stage {
         self.says_as(name, &id, text);
     }
 
+    /// Answers an entry.
+    pub(super) fn replies(&mut self, name: &str, id: &str, text: &str, seq: u64) {
+        let (id, text) = (CommandId::new(id).unwrap(), text.into());
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        self.command(name, CustomerAction::Message { id, fresh, text, reply_to: Some(Seq(seq)) });
+    }
+
+    /// Says otherwise what was said under an id.
+    pub(super) fn edits(&mut self, name: &str, id: &str, target: &str, text: &str) {
+        let (id, target) = (CommandId::new(id).unwrap(), CommandId::new(target).unwrap());
+        self.command(name, CustomerAction::Edit { id, target, text: text.into() });
+    }
+
+    pub(super) fn retracts(&mut self, name: &str, id: &str, target: &str) {
+        let (id, target) = (CommandId::new(id).unwrap(), CommandId::new(target).unwrap());
+        self.command(name, CustomerAction::Retract { id, target });
+    }
+
     pub(super) fn ends(&mut self, name: &str, id: &str) {
         self.command(name, CustomerAction::End { id: CommandId::new(id).unwrap() });
     }
@@ -318,9 +339,26 @@ impl Stage {
     pub(super) fn answers(&mut self, agent: &str, customer: &str, text: &str) {
         let fresh = ConversationId(Uuid::from_u128(self.fresh()));
         let text = text.into();
-        let content = AgentContent::Text { text, wants_receipt: true, fresh };
+        let content = AgentContent::Text { text, wants_receipt: true, fresh, about: None };
         let AgentContent::Text { text, .. } = &content else { return };
         self.input(agent, customer, &text.clone(), content);
+    }
+
+    /// Says a text, which is its own stanza id, about something of before.
+    pub(super) fn answers_about(&mut self, agent: &str, customer: &str, text: &str, about: About) {
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        let about = Some(Box::new(about));
+        let content = AgentContent::Text { text: text.into(), wants_receipt: true, fresh, about };
+        self.input(agent, customer, text, content);
+    }
+
+    pub(super) fn corrects(&mut self, agent: &str, customer: &str, target: &str, text: &str) {
+        self.answers_about(agent, customer, text, About::Corrects { target: target.into() });
+    }
+
+    pub(super) fn takes_back(&mut self, agent: &str, customer: &str, id: &str, target: &str) {
+        let content = AgentContent::Retract { target: target.into(), wants_receipt: true };
+        self.input(agent, customer, id, content);
     }
 
     /// Orders something, each time in another stanza.
@@ -443,6 +481,8 @@ fn row_line(row: &Row) -> String {
     };
     match &row.kind {
         RowKind::Message { text, .. } => format!("{who} {text:?}"),
+        RowKind::Edit { target, text } => format!("{who} edits {}: {text:?}", target.seq.0),
+        RowKind::Retract { target } => format!("{who} takes back {}", target.seq.0),
         RowKind::Closed { reason } => format!("closed: {reason:?}"),
         RowKind::Requeued { .. } => "passed on".to_owned(),
         RowKind::Joined => format!("{who} joined"),
