@@ -43,6 +43,8 @@ pub(super) struct Case {
     spoken: VecDeque<(Seq, Arc<str>)>,
     /// What was said not long ago, for whoever says it otherwise.
     pub(super) said: Said,
+    /// Who has it, or had it last.
+    pub(super) served_by: Option<AgentJid>,
     /// Who confirmed what is in the view and not written yet.
     pub(super) unwritten: Option<AgentJid>,
     /// The client that the agent last spoke from: typing goes there.
@@ -76,6 +78,7 @@ impl Case {
             _ => Vec::new(),
         };
         Self {
+            served_by: view.agent().cloned(),
             view,
             messages: Vec::new(),
             offered: None,

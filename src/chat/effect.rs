@@ -132,6 +132,8 @@ pub enum CommandError {
     UnknownQueue,
     /// No conversation is open.
     NotOpen,
+    /// The conversation has not ended yet.
+    StillOpen,
     /// The customer has said no such thing in this conversation, or has taken it back.
     NoSuchWords,
     /// The tenant is not served on this link (any more).

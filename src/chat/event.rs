@@ -124,6 +124,15 @@ pub enum CustomerAction {
         /// The command that said it.
         target: CommandId,
     },
+    /// Says what he thinks of the conversation that has ended. Durable.
+    Rate {
+        /// The command's id.
+        id: CommandId,
+        /// From 1 to 5.
+        score: u8,
+        /// In words, cleaned.
+        comment: Option<Arc<str>>,
+    },
     /// Ends the conversation. Durable.
     End {
         /// The command's id.
@@ -333,6 +342,13 @@ pub enum Loaded {
         /// Who served him last.
         last_agent: Option<AgentJid>,
     },
+    /// A customer's last conversation, where it has ended: what is known of its end.
+    Ended {
+        /// Who.
+        customer: Box<Customer>,
+        /// Which, its last entry, and when something was said in it last.
+        ended: Option<(ConversationId, Seq, Timestamp)>,
+    },
     /// The words that somebody refers to; none where there are no such words.
     Words {
         /// In which conversation.
@@ -352,6 +368,7 @@ impl CustomerAction {
             | Self::Message { id, .. }
             | Self::Edit { id, .. }
             | Self::Retract { id, .. }
+            | Self::Rate { id, .. }
             | Self::End { id } => Some(id),
             Self::Typing { .. } | Self::Read { .. } => None,
         }

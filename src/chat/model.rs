@@ -74,7 +74,7 @@ pub enum Role {
 }
 
 /// What is known of a customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Customer {
     /// Who.
     pub id: CustomerId,
@@ -263,6 +263,14 @@ pub enum RowKind {
     Closed {
         /// Why.
         reason: CloseReason,
+    },
+    /// What the customer thinks of it, after the end. No `seq`; of several the last counts. Those who
+    /// served are its recipients.
+    Rated {
+        /// From 1 to 5.
+        score: u8,
+        /// In his words, cleaned; at most 1,000 scalars.
+        comment: Option<Arc<str>>,
     },
     /// Proposed to the recipients, who get the conversation so far. No `seq`.
     Offered,

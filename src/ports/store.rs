@@ -139,7 +139,7 @@ pub trait Log: Send + Sync + 'static {
         reference: &Reference,
     ) -> Result<Option<Arc<Row>>, StoreError>;
     /// Rows of a link with `after < pos <= upto` that tell agents who has a conversation (joined,
-    /// left, requeued) and have recipients, each with its customer's address; in order, at most `limit`.
+    /// left, requeued) or what its customer thinks of it, and have recipients, each with its customer's address; in order, at most `limit`.
     async fn notices(
         &self,
         link: &LinkDomain,

@@ -161,6 +161,11 @@ enum Deed {
         id: String,
         target: String,
     },
+    Rate {
+        id: String,
+        score: u8,
+        comment: Option<String>,
+    },
     End {
         id: String,
     },
@@ -185,7 +190,7 @@ enum News {
 }
 
 const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
-const ERRORS: [CommandError; 7] = [
+const ERRORS: [CommandError; 8] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
@@ -193,6 +198,7 @@ const ERRORS: [CommandError; 7] = [
     CommandError::Moved,
     CommandError::NotStored,
     CommandError::NoSuchWords,
+    CommandError::StillOpen,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -305,6 +311,11 @@ impl From<&CustomerAction> for Deed {
             CustomerAction::Retract { id, target } => {
                 Self::Retract { id: id.to_string(), target: target.to_string() }
             }
+            CustomerAction::Rate { id, score, comment } => Self::Rate {
+                id: id.to_string(),
+                score: *score,
+                comment: comment.as_deref().map(str::to_owned),
+            },
             CustomerAction::End { id } => Self::End { id: id.to_string() },
             CustomerAction::Typing { on } => Self::Typing { on: *on },
             CustomerAction::Read { seq } => Self::Read { seq: seq.0 },
@@ -336,6 +347,11 @@ impl Deed {
             Self::Retract { id, target } => CustomerAction::Retract {
                 id: CommandId::new(&id)?,
                 target: CommandId::new(&target)?,
+            },
+            Self::Rate { id, score, comment } => CustomerAction::Rate {
+                id: CommandId::new(&id)?,
+                score,
+                comment: comment.map(Arc::from),
             },
             Self::End { id } => CustomerAction::End { id: CommandId::new(&id)? },
             Self::Typing { on } => CustomerAction::Typing { on },

@@ -106,6 +106,8 @@ struct Details {
     agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     marks: Option<[u64; 2]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    score: Option<u8>,
     /// The `seq` and `pos` of the words that are changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<[u64; 2]>,
@@ -143,6 +145,11 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
         RowKind::Retract { target } => {
             written = Some(target_details(*target)?);
             RETRACT
+        }
+        RowKind::Rated { score, comment } => {
+            text = comment.as_deref();
+            details = Some(Details { score: Some(*score), ..Details::default() });
+            RATED
         }
         RowKind::Joined => JOINED,
         RowKind::Left => LEFT,
@@ -209,6 +216,8 @@ pub(super) const EDIT: &str = "edit";
 pub(super) const RETRACT: &str = "retract";
 /// The kinds of what somebody says ([`RowKind::is_said`]).
 pub(super) const SAID: [&str; 3] = [MESSAGE, EDIT, RETRACT];
+/// What a customer thinks of it.
+pub(super) const RATED: &str = "rated";
 /// The beginning, or a further `start`.
 pub(super) const OPENED: &str = "opened";
 /// An agent came in.
@@ -242,6 +251,10 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
         },
         RETRACT => RowKind::Retract {
             target: target_from(&details).ok_or_else(|| at("a retraction of nothing"))?,
+        },
+        RATED => RowKind::Rated {
+            score: details.score.ok_or_else(|| at("a rating without score"))?,
+            comment: model.text.as_deref().map(Into::into),
         },
         JOINED => RowKind::Joined,
         LEFT => RowKind::Left,

@@ -391,6 +391,7 @@ fn chunks<'c, 'a>(
 fn weight(row: &Row) -> usize {
     let words = match &row.kind {
         RowKind::Message { text, .. } | RowKind::Edit { text, .. } => text.len(),
+        RowKind::Rated { comment, .. } => comment.as_deref().map_or(0, str::len),
         RowKind::Opened { answers } => {
             answers.iter().map(|(question, answer)| question.len() + answer.len() + 8).sum()
         }

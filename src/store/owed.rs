@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use super::convert::{
-    CLOSED, CUSTOMER, JOINED, LEFT, REQUEUED, SAID, int, nat, row_from, rows_from,
+    CLOSED, CUSTOMER, JOINED, LEFT, RATED, REQUEUED, SAID, int, nat, row_from, rows_from,
 };
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
@@ -111,7 +111,8 @@ pub(super) async fn notices(
     let told = Condition::any()
         .add(log::Column::Kind.eq(JOINED))
         .add(log::Column::Kind.eq(LEFT))
-        .add(log::Column::Kind.eq(REQUEUED));
+        .add(log::Column::Kind.eq(REQUEUED))
+        .add(log::Column::Kind.eq(RATED));
     let rows = log::Entity::find()
         .filter(log::Column::Link.eq(link))
         .filter(log::Column::Pos.gt(after))

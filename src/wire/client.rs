@@ -29,6 +29,8 @@ pub enum ClientFrame<'a> {
         /// The id of the customer's own message.
         target: String,
     },
+    /// Says what the customer thinks of the conversation that has ended. Durable.
+    Rate(Rate),
     /// Ends the conversation. Durable.
     End {
         /// The command's id.
@@ -125,6 +127,17 @@ pub struct Edit {
     pub text: String,
 }
 
+/// Says what the customer thinks of the conversation that has ended.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct Rate {
+    /// The command's id.
+    pub id: String,
+    /// From 1 to 5.
+    pub score: u8,
+    /// In words.
+    pub comment: Option<String>,
+}
+
 /// A text of a frame: borrowed, unless something in it was escaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
@@ -157,9 +170,9 @@ pub struct Refused {
 pub type Decoded<'a> = Result<ClientFrame<'a>, Refused>;
 
 /// The types of frames, for telling one that is unknown from one that is broken.
-const TYPES: [&str; 11] = [
-    "hello", "start", "message", "edit", "retract", "end", "typing", "read", "page", "history",
-    "ping",
+const TYPES: [&str; 12] = [
+    "hello", "start", "message", "edit", "retract", "rate", "end", "typing", "read", "page",
+    "history", "ping",
 ];
 
 /// Reads one text frame. Linear in its length; the caller has bounded that to [`FRAME_BYTES`](super::FRAME_BYTES).
@@ -214,6 +227,7 @@ fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
             let Retract { id, target } = serde_json::from_str(text)?;
             ClientFrame::Retract { id, target }
         }
+        "rate" => ClientFrame::Rate(serde_json::from_str(text)?),
         "end" => {
             let End { id } = serde_json::from_str(text)?;
             ClientFrame::End { id }

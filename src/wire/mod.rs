@@ -9,7 +9,7 @@ mod schema;
 mod server;
 
 pub use client::{
-    ClientFrame, Decoded, Edit, Hello, History, Message, Page, Refused, Start, Text, decode,
+    ClientFrame, Decoded, Edit, Hello, History, Message, Page, Rate, Refused, Start, Text, decode,
 };
 pub use schema::schema;
 pub use server::{
@@ -34,6 +34,8 @@ pub const SUBJECT_CHARS: usize = 200;
 pub const ANSWERS: usize = 32;
 /// The longest name of an answer, in Unicode scalars.
 pub const ANSWER_NAME_CHARS: usize = 64;
+/// The longest comment of a rating, in Unicode scalars.
+pub const COMMENT_CHARS: usize = 1_000;
 /// The longest answer, in Unicode scalars.
 pub const ANSWER_CHARS: usize = 1_000;
 /// The entries of a `history` that names no `limit`.

@@ -12,7 +12,7 @@ use crate::bridge::clean;
 use crate::chat::event::CustomerAction;
 use crate::chat::ids::{CommandId, ConversationId, QueueKey, Seq};
 use crate::wire::{
-    self, ClientFrame, Edit, ErrorCode, Hello, History, Message, Page, Refused, Start, Text,
+    self, ClientFrame, Edit, ErrorCode, Hello, History, Message, Page, Rate, Refused, Start, Text,
 };
 
 /// What a customer's client wants, once it has been greeted.
@@ -88,6 +88,7 @@ pub fn request(
         ClientFrame::Message(frame) => message(frame, fresh).map(Request::Act),
         ClientFrame::Edit(frame) => edit(&frame).map(Request::Act),
         ClientFrame::Retract { id, target } => retract(&id, &target).map(Request::Act),
+        ClientFrame::Rate(frame) => rate(&frame).map(Request::Act),
         ClientFrame::End { id } => Ok(Request::Act(CustomerAction::End { id: command(&id)? })),
         ClientFrame::Typing { on } => Ok(Request::Act(CustomerAction::Typing { on })),
         ClientFrame::Read { seq: shown } => {
@@ -173,6 +174,19 @@ fn edit(frame: &Edit) -> Result<CustomerAction, Refused> {
 fn retract(id: &str, own: &str) -> Result<CustomerAction, Refused> {
     let id = command(id)?;
     Ok(CustomerAction::Retract { target: target(own, &id)?, id })
+}
+
+fn rate(frame: &Rate) -> Result<CustomerAction, Refused> {
+    let id = command(&frame.id)?;
+    if !(1..=5).contains(&frame.score) {
+        return Err(bad("a score is from 1 to 5", Some(&id)));
+    }
+    let comment = frame.comment.as_deref().map(str::trim).filter(|comment| !comment.is_empty());
+    if comment.is_some_and(|comment| !clean::scalars_at_most(comment, wire::COMMENT_CHARS)) {
+        return Err(refuse(ErrorCode::TooLarge, "the comment is too long", Some(&id)));
+    }
+    let comment = comment.map(|comment| clean::text(comment).into());
+    Ok(CustomerAction::Rate { score: frame.score, comment, id })
 }
 
 fn target(own: &str, about: &CommandId) -> Result<CommandId, Refused> {
@@ -277,6 +291,9 @@ mod tests {
                 }
                 CustomerAction::Edit { id, target, text } => format!("edit {id} {target} {text:?}"),
                 CustomerAction::Retract { id, target } => format!("retract {id} {target}"),
+                CustomerAction::Rate { id, score, comment } => {
+                    format!("rate {id} {score} {comment:?}")
+                }
                 CustomerAction::End { id } => format!("end {id}"),
                 CustomerAction::Typing { on } => format!("typing {on}"),
                 CustomerAction::Read { seq } => format!("read {}", seq.0),
@@ -334,8 +351,8 @@ mod tests {
 
         #[test]
         fn nothing_like_a_frame_panics(
-            kind in "hello|start|message|edit|retract|end|typing|read|page|history|ping",
-            field in "id|text|target|seq|url|limit|conversation|answers",
+            kind in "hello|start|message|edit|retract|rate|end|typing|read|page|history|ping",
+            field in "id|text|target|score|comment|seq|url|limit|conversation|answers",
             value: String,
             number: u64,
         ) {

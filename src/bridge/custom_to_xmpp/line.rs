@@ -103,6 +103,7 @@ pub fn row(row: &Row) -> Option<Cow<'_, str>> {
         (RowKind::Edit { text, .. }, Author::Agent { name, .. }) => mirrored(name, text),
         (RowKind::Message { text, .. }, Author::Agent { name, .. }) => mirrored(name, text),
         (RowKind::Message { text, .. }, Author::System) => marked(&piece(text)),
+        (RowKind::Rated { score, comment }, _) => marked(&rated(*score, comment.as_deref())),
         (RowKind::Joined, Author::Agent { name, .. }) => {
             marked(&format!("{name} took this conversation"))
         }
@@ -115,6 +116,17 @@ pub fn row(row: &Row) -> Option<Cow<'_, str>> {
         _ => return None,
     };
     Some(Cow::Owned(line))
+}
+
+/// What a customer thinks of a conversation.
+fn rated(score: u8, comment: Option<&str>) -> String {
+    match comment {
+        Some(comment) => {
+            let words = comment.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("The customer rated the conversation {score} of 5: “{words}”")
+        }
+        None => format!("The customer rated the conversation {score} of 5"),
+    }
 }
 
 /// What stands for words that were taken back.

@@ -29,6 +29,7 @@ pub fn entry(row: &Row) -> Option<Entry> {
         RowKind::Left => EntryKind::Left,
         RowKind::Closed { .. } => EntryKind::Closed,
         RowKind::Opened { .. }
+        | RowKind::Rated { .. }
         | RowKind::Offered
         | RowKind::Requeued { .. }
         | RowKind::Marked { .. } => return None,
@@ -75,6 +76,9 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
     let (code, message, retry_after_ms) = match error {
         CommandError::UnknownQueue => (ErrorCode::UnknownQueue, "there is no such queue", None),
         CommandError::NotOpen => (ErrorCode::NotOpen, "no conversation is open", None),
+        CommandError::StillOpen => {
+            (ErrorCode::Conflict, "the conversation has not ended yet", None)
+        }
         CommandError::NoSuchWords => {
             (ErrorCode::Conflict, "there is no such message of yours to change", None)
         }
@@ -306,6 +310,7 @@ mod tests {
             "receipt" => ServerFrame::Receipt(receipt(CONVERSATION, Seq(4), Seq(2))),
             "receipt, nothing read" => ServerFrame::Receipt(receipt(CONVERSATION, Seq(4), Seq(0))),
             "no such queue" => error(CommandError::UnknownQueue),
+            "still open" => error(CommandError::StillOpen),
             "no such words" => error(CommandError::NoSuchWords),
             "not open" => error(CommandError::NotOpen),
             "no such tenant" => error(CommandError::UnknownTenant),
@@ -345,6 +350,7 @@ mod tests {
         let marks = RowKind::Marked { delivered: Seq(1), read: Seq(1) };
         for kind in [
             RowKind::Opened { answers: vec![("name".into(), "Ann".into())] },
+            RowKind::Rated { score: 4, comment: Some("fine".into()) },
             RowKind::Offered,
             RowKind::Requeued { agent: alice, reason: RequeueReason::Silent },
             marks,

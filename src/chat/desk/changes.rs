@@ -105,12 +105,18 @@ impl Desk {
     // ---- what must be read before ----
 
     pub(super) fn customers_reference(&self, command: &CustomerCommand) -> Option<Need> {
-        let (CustomerAction::Edit { target, .. } | CustomerAction::Retract { target, .. }) =
-            &command.action
-        else {
-            return None;
+        let visitor = self.visitors.get(&command.customer.id);
+        let target = match &command.action {
+            CustomerAction::Edit { target, .. } | CustomerAction::Retract { target, .. } => target,
+            CustomerAction::Rate { .. }
+                if visitor
+                    .is_none_or(|visitor| visitor.open.is_none() && visitor.ended.is_none()) =>
+            {
+                return Some(Need::Ended(Box::new(command.customer.clone())));
+            }
+            _ => return None,
         };
-        let case = self.visitors.get(&command.customer.id)?.open?;
+        let case = visitor?.open?;
         let said = CommandKey { session: command.session, id: target.clone() };
         self.reference(case, Reference::Customer(said))
     }

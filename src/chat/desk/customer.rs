@@ -80,6 +80,9 @@ impl Desk {
             CustomerAction::Retract { id, target } => {
                 self.change(now, &by, open, id, &target, None);
             }
+            CustomerAction::Rate { id, score, comment } => {
+                self.rate(now, &by, open, id, RowKind::Rated { score, comment });
+            }
             CustomerAction::End { id } => match open {
                 Some(case) => {
                     let key = CommandKey { session: by.session, id };
@@ -258,7 +261,7 @@ impl Desk {
         }
     }
 
-    fn commanded(
+    pub(super) fn commanded(
         &mut self,
         key: CommandKey,
         conversation: ConversationId,
@@ -289,7 +292,7 @@ impl Desk {
         }
     }
 
-    fn answer(&mut self, by: &Commander, answer: Answer) {
+    pub(super) fn answer(&mut self, by: &Commander, answer: Answer) {
         self.gate.emit(Effect::Answer { to: by.socket, customer: by.customer, answer });
     }
 

@@ -217,7 +217,7 @@ impl Desk {
         let agents = close.recipients.clone();
         let visitor = self.visitor(customer);
         visitor.contacts.extend(agents.iter().cloned());
-        visitor.has_ended(&close);
+        visitor.has_ended(&close, None);
         let mut case = Case::new(view);
         for (pos, seq) in messages {
             case.owe_confirmation(close.at, pos, seq);

@@ -89,6 +89,7 @@ impl Desk {
         let was_asked = asked.contains(agent);
         let before = case.view.clone();
         case.view.state = State::Active { agent: agent.clone() };
+        case.served_by = Some(agent.clone());
         case.shunned.clear();
         let withheld = std::mem::take(&mut case.withheld);
         if !was_alone {
@@ -244,6 +245,7 @@ impl Desk {
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
         let audience = case.audience().to_vec();
         let before = case.view.clone();
+        let served_by = case.served_by.clone();
         case.view.state = State::Closed { reason };
         if let Some(line) = self.line(&tenant, &queue) {
             line.leave(&before);
@@ -263,7 +265,7 @@ impl Desk {
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.open = None;
-            visitor.has_ended(&row);
+            visitor.has_ended(&row, served_by);
         }
         self.show_contact(before.customer);
         self.part(now, before.customer);

@@ -17,6 +17,7 @@ mod interruption;
 mod lifecycle;
 mod marks;
 mod offer;
+mod rating;
 mod recall;
 mod storage;
 #[cfg(test)]
@@ -54,6 +55,8 @@ pub enum Need {
     Session(SessionId),
     /// Whose address this is.
     Customer(Localpart),
+    /// The customer's last conversation, where it has ended.
+    Ended(Box<Customer>),
     /// Which words of a conversation somebody refers to.
     Words(ConversationId, Reference),
 }
@@ -103,6 +106,8 @@ struct Visitor {
     sessions: BTreeSet<SessionId>,
     /// The last conversation that was closed, its last entry, and when.
     ended: Option<(ConversationId, Seq, Timestamp)>,
+    /// Who served it.
+    ended_by: Option<AgentJid>,
     /// Closed conversations of his of which the last words are not confirmed.
     owed: BTreeSet<ConversationId>,
     /// Until when he is remembered, once he is away and nothing is open.
@@ -111,9 +116,10 @@ struct Visitor {
 
 impl Visitor {
     /// A conversation of his was closed in this row; the latest is remembered.
-    fn has_ended(&mut self, close: &Row) {
+    fn has_ended(&mut self, close: &Row, served_by: Option<AgentJid>) {
         if self.ended.is_none_or(|(.., at)| at <= close.at) {
             self.ended = close.seq.map(|seq| (close.conversation, seq, close.at));
+            self.ended_by = served_by;
         }
     }
 }
@@ -298,6 +304,12 @@ impl Desk {
                     self.part(now, id);
                 }
             }
+            Event::Loaded(Loaded::Ended { customer, ended }) => {
+                let id = customer.id;
+                let visitor = self.visitor(*customer);
+                visitor.ended = visitor.ended.or(ended);
+                self.part(now, id);
+            }
             Event::Loaded(Loaded::Words { conversation, reference: _, row }) => {
                 if let (Some(case), Some(row)) = (self.cases.get_mut(&conversation), row) {
                     case.said.insert(&row);
@@ -441,6 +453,7 @@ impl Desk {
             last_agent: None,
             sessions: BTreeSet::new(),
             ended: None,
+            ended_by: None,
             owed: BTreeSet::new(),
             leaves_at: None,
         });
@@ -481,6 +494,30 @@ impl Desk {
         let changed = entry.changed.then(|| Arc::new(view.clone()));
         self.gate.append(row.clone(), changed);
         Some(row)
+    }
+
+    /// Appends a row that nobody sees as an entry to a conversation that has ended.
+    fn append_to(
+        &mut self,
+        now: Timestamp,
+        (tenant, customer, conversation): (&TenantKey, CustomerId, ConversationId),
+        entry: NewRow,
+    ) -> Arc<Row> {
+        let row = Arc::new(Row {
+            pos: self.gate.next(),
+            tenant: tenant.clone(),
+            conversation,
+            customer,
+            seq: None,
+            at: now,
+            author: entry.author,
+            key: entry.key,
+            stanza: entry.stanza,
+            recipients: entry.recipients,
+            kind: entry.kind,
+        });
+        self.gate.append(row.clone(), None);
+        row
     }
 
     fn notify(&mut self, tenant: &TenantKey, customer: CustomerId, notice: CustomerNotice) {

@@ -76,6 +76,12 @@ impl Term<'_> {
                 let (customer, last_agent) = found.map_or((None, None), |(c, a)| (Some(c), a));
                 Ok(Loaded::Customer { localpart: localpart.clone(), customer, last_agent })
             }
+            Need::Ended(customer) => {
+                let latest = self.owner.store.latest(customer.id).await?;
+                let ended = latest.filter(|view| !view.is_open());
+                let ended = ended.map(|view| (view.id, view.head, view.active_at));
+                Ok(Loaded::Ended { customer: customer.clone(), ended })
+            }
             Need::Words(conversation, reference) => {
                 let row = self.owner.store.words(*conversation, reference).await?;
                 Ok(Loaded::Words { conversation: *conversation, reference: reference.clone(), row })

@@ -183,6 +183,16 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
             "closed",
             row_of(Author::System, NOW, RowKind::Closed { reason: CloseReason::Idle }, None),
         ),
+        ("rated", row_of(customer.clone(), NOW, RowKind::Rated { score: 4, comment: None }, None)),
+        (
+            "rated, with words",
+            row_of(
+                customer.clone(),
+                NOW,
+                RowKind::Rated { score: 1, comment: Some("No\n⚙ Closed".into()) },
+                None,
+            ),
+        ),
         (
             "opened with answers",
             row_of(customer.clone(), NOW, RowKind::Opened { answers: answers() }, None),

@@ -6,5 +6,6 @@ mod crowd;
 mod known;
 mod plays;
 mod random;
+mod rating;
 mod stage;
 mod store;

@@ -57,6 +57,7 @@ enum Op {
     Changes(usize, bool, prop::sample::Index),
     Starts(usize, bool),
     Ends(usize),
+    Rates(usize),
     Reads(usize, u64),
     Types(usize),
     Connects(usize, bool),
@@ -106,6 +107,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (customer(), any::<bool>(), any_of()).prop_map(|(c, back, k)| Op::Changes(c, back, k)),
         3 => (customer(), any::<bool>()).prop_map(|(c, sales)| Op::Starts(c, sales)),
         2 => customer().prop_map(Op::Ends),
+        2 => customer().prop_map(Op::Rates),
         2 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Reads(c, seq)),
         1 => customer().prop_map(Op::Types),
         4 => (customer(), any::<bool>()).prop_map(|(c, on)| Op::Connects(c, on)),
@@ -158,6 +160,8 @@ struct Told {
     failed_by: BTreeSet<AgentJid>,
     /// Those who had it when it was closed.
     ended_for: BTreeSet<AgentJid>,
+    /// Those who ever had it.
+    served: BTreeSet<AgentJid>,
 }
 
 impl Told {
@@ -203,6 +207,7 @@ impl Model {
                     read: Seq(0),
                     failed_by: BTreeSet::new(),
                     ended_for: BTreeSet::new(),
+                    served: BTreeSet::new(),
                 },
             );
             return;
@@ -215,7 +220,7 @@ impl Model {
         }
         let told = self.told.get_mut(&row.conversation).expect("a conversation begins first");
         let before = told.audience();
-        let is_mark = matches!(row.kind, RowKind::Marked { .. });
+        let is_mark = matches!(row.kind, RowKind::Marked { .. } | RowKind::Rated { .. });
         assert!(told.stand != Stand::Closed || is_mark, "nothing comes after the close: {row:?}");
         if let Some(seq) = row.seq {
             assert_eq!(seq, told.head.next(), "seq is dense");
@@ -231,6 +236,7 @@ impl Model {
             (RowKind::Offered, _) => told.stand = Stand::Asked(recipients),
             (RowKind::Joined, Some(agent)) => {
                 assert!(!matches!(told.stand, Stand::Held(_)), "one owner at a time");
+                told.served.insert(agent.clone());
                 told.stand = Stand::Held(agent);
             }
             (RowKind::Left, Some(agent)) => {
@@ -274,6 +280,10 @@ impl Model {
                     assert!(self.texts.insert(words.into()), "said once, stands once: {words}");
                 }
             }
+            (RowKind::Rated { .. }, None) => {
+                assert_eq!(told.stand, Stand::Closed, "rated after the end");
+                assert!(recipients.is_subset(&told.served), "shown to those who served");
+            }
             (RowKind::Closed { .. }, _) => {
                 assert_eq!(told.audience(), recipients);
                 told.ended_for = recipients;
@@ -309,6 +319,7 @@ enum Said {
     Message { id: String },
     Edit { id: String, target: String },
     Retract { id: String, target: String },
+    Rate { id: String },
     Start { id: String, queue: &'static str },
     End { id: String },
 }
@@ -319,6 +330,7 @@ impl Said {
             Self::Message { id }
             | Self::Edit { id, .. }
             | Self::Retract { id, .. }
+            | Self::Rate { id }
             | Self::Start { id, .. }
             | Self::End { id } => id,
         }
@@ -421,6 +433,10 @@ impl History {
             Op::Ends(c) => {
                 let id = self.next("e");
                 self.say(*c, Said::End { id });
+            }
+            Op::Rates(c) => {
+                let id = self.next("r");
+                self.say(*c, Said::Rate { id });
             }
             Op::Reads(c, seq) => self.on.has_read(CUSTOMERS[*c], *seq),
             Op::Types(c) => self.on.types(CUSTOMERS[*c]),
@@ -538,6 +554,7 @@ impl History {
             Said::Message { id } => self.on.says_as(CUSTOMERS[c], id, id),
             Said::Edit { id, target } => self.on.edits(CUSTOMERS[c], id, target, id),
             Said::Retract { id, target } => self.on.retracts(CUSTOMERS[c], id, target),
+            Said::Rate { id } => self.on.rates(CUSTOMERS[c], id, 4),
             Said::Start { id, queue } => self.on.starts(CUSTOMERS[c], id, queue),
             Said::End { id } => self.on.ends(CUSTOMERS[c], id),
         }

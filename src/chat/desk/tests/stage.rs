@@ -134,10 +134,16 @@ impl Stage {
         match self.desk.needs(&event) {
             Some(Need::Session(session)) => self.hand(Event::Loaded(self.store.session(session))),
             Some(Need::Customer(at)) => self.hand(Event::Loaded(self.store.customer_at(&at))),
-            Some(Need::Words(..)) | None => {}
+            Some(Need::Words(..) | Need::Ended(_)) | None => {}
         }
-        if let Some(Need::Words(conversation, reference)) = self.desk.needs(&event) {
-            self.hand(Event::Loaded(self.store.referred_to(conversation, reference)));
+        match self.desk.needs(&event) {
+            Some(Need::Words(conversation, reference)) => {
+                self.hand(Event::Loaded(self.store.referred_to(conversation, reference)));
+            }
+            Some(Need::Ended(customer)) => {
+                self.hand(Event::Loaded(self.store.ended(customer)));
+            }
+            _ => {}
         }
         self.hand(event);
         if !self.holds_back {
@@ -280,6 +286,11 @@ impl Stage {
     pub(super) fn retracts(&mut self, name: &str, id: &str, target: &str) {
         let (id, target) = (CommandId::new(id).unwrap(), CommandId::new(target).unwrap());
         self.command(name, CustomerAction::Retract { id, target });
+    }
+
+    pub(super) fn rates(&mut self, name: &str, id: &str, score: u8) {
+        let id = CommandId::new(id).unwrap();
+        self.command(name, CustomerAction::Rate { id, score, comment: Some("so".into()) });
     }
 
     pub(super) fn ends(&mut self, name: &str, id: &str) {
@@ -483,6 +494,7 @@ fn row_line(row: &Row) -> String {
         RowKind::Message { text, .. } => format!("{who} {text:?}"),
         RowKind::Edit { target, text } => format!("{who} edits {}: {text:?}", target.seq.0),
         RowKind::Retract { target } => format!("{who} takes back {}", target.seq.0),
+        RowKind::Rated { score, .. } => format!("{who} rates {score}"),
         RowKind::Closed { reason } => format!("closed: {reason:?}"),
         RowKind::Requeued { .. } => "passed on".to_owned(),
         RowKind::Joined => format!("{who} joined"),

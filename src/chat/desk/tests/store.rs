@@ -92,6 +92,15 @@ impl Store {
         Loaded::Words { conversation, reference, row }
     }
 
+    /// A customer's last conversation, where it has ended.
+    pub(super) fn ended(&self, customer: Box<Customer>) -> Loaded {
+        let of_him = self.views.values().filter(|view| view.customer == customer.id);
+        let last = of_him.max_by_key(|view| (view.is_open(), view.opened_at));
+        let ended = last.filter(|view| !view.is_open());
+        let ended = ended.map(|view| (view.id, view.head, view.active_at));
+        Loaded::Ended { customer, ended }
+    }
+
     pub(super) fn head(&self) -> Pos {
         self.rows.last().map_or(Pos(0), |row| row.pos)
     }
