@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
-use super::model::{Conversation, State};
+use super::model::{Conversation, Offers, State};
 use super::said::Said;
 
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
@@ -43,6 +43,8 @@ pub(super) struct Case {
     spoken: VecDeque<(Seq, Arc<str>)>,
     /// What was said not long ago, for whoever says it otherwise.
     pub(super) said: Said,
+    /// The question that an answer is looked at against.
+    pub(super) question: Option<(Seq, Offers)>,
     /// Who has it, or had it last.
     pub(super) served_by: Option<AgentJid>,
     /// Who confirmed what is in the view and not written yet.
@@ -88,6 +90,7 @@ impl Case {
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
             said: Said::default(),
+            question: None,
             unwritten: None,
             resource: None,
             answers: Vec::new(),

@@ -132,6 +132,8 @@ pub enum CommandError {
     UnknownQueue,
     /// No conversation is open.
     NotOpen,
+    /// No such question was asked, or that is no answer to it.
+    NoSuchChoice,
     /// The conversation has not ended yet.
     StillOpen,
     /// The customer has said no such thing in this conversation, or has taken it back.
@@ -235,6 +237,8 @@ pub enum AgentRefusal {
     TooLong,
     /// End-to-end encrypted: `not-acceptable`.
     Encrypted,
+    /// A question without choices: `bad-request`, saying how it is written.
+    AskHow,
     /// What is taken back is not his, or not there any more: `item-not-found`.
     NoSuchWords,
     /// No such command: `item-not-found` with a text that names it.
@@ -273,6 +277,8 @@ pub enum Line {
         /// Why.
         reason: CloseReason,
     },
+    /// The customer was asked something.
+    Asked,
     /// The conversation began anew, by `!reopen`.
     Reopened,
     /// The commands, in a customer's chat (`in_chat`) or with the desk.

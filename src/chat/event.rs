@@ -9,7 +9,7 @@ use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use super::model::{Acked, CommandKey, Customer, Reference, Row, TenantSettings};
+use super::model::{Acked, CommandKey, Customer, Offers, Reference, Row, TenantSettings};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +124,15 @@ pub enum CustomerAction {
         /// The command that said it.
         target: CommandId,
     },
+    /// Answers a question that came with choices or a form. Durable.
+    Choose {
+        /// The command's id.
+        id: CommandId,
+        /// The question.
+        of: Seq,
+        /// What.
+        answer: Chosen,
+    },
     /// Says what he thinks of the conversation that has ended. Durable.
     Rate {
         /// The command's id.
@@ -148,6 +157,15 @@ pub enum CustomerAction {
         /// The last entry shown.
         seq: Seq,
     },
+}
+
+/// An answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chosen {
+    /// The choice of this number.
+    One(Arc<str>),
+    /// A text, cleaned, for each field by its number.
+    Fields(Vec<(Arc<str>, Arc<str>)>),
 }
 
 /// The customer's sockets on one node: soft state that the edge repeats.
@@ -303,6 +321,13 @@ pub enum AgentCommand {
     Reopen,
     /// Who waits, who serves.
     Status,
+    /// Asks the customer something.
+    Ask {
+        /// The question, cleaned.
+        text: Arc<str>,
+        /// What is offered; nothing where the command was not understood.
+        offers: Offers,
+    },
     /// No such command.
     Unknown {
         /// The word, cut to 32 characters.
@@ -349,6 +374,15 @@ pub enum Loaded {
         /// Which, its last entry, and when something was said in it last.
         ended: Option<(ConversationId, Seq, Timestamp)>,
     },
+    /// What stands at a place of a conversation.
+    Entry {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The place.
+        seq: Seq,
+        /// The row.
+        row: Option<Arc<Row>>,
+    },
     /// The words that somebody refers to; none where there are no such words.
     Words {
         /// In which conversation.
@@ -369,6 +403,7 @@ impl CustomerAction {
             | Self::Edit { id, .. }
             | Self::Retract { id, .. }
             | Self::Rate { id, .. }
+            | Self::Choose { id, .. }
             | Self::End { id } => Some(id),
             Self::Typing { .. } | Self::Read { .. } => None,
         }

@@ -241,6 +241,20 @@ pub enum RowKind {
         /// The entry it answers.
         reply_to: Option<Seq>,
     },
+    /// An agent's question, with what it may be answered by. Has a `seq`.
+    Asked {
+        /// The question, cleaned.
+        text: Arc<str>,
+        /// What is offered.
+        offers: Offers,
+    },
+    /// The customer's answer to a question. Has a `seq`.
+    Choice {
+        /// The question.
+        of: Seq,
+        /// The answer, as people read it.
+        text: Arc<str>,
+    },
     /// Words of before are others now, by their author. Has a `seq`; in the store the words of before
     /// are replaced.
     Edit {
@@ -293,13 +307,23 @@ pub enum RowKind {
 impl RowKind {
     /// Whether it is what somebody says: what both sides read, and the customer's agents confirm.
     pub fn is_said(&self) -> bool {
-        matches!(self, Self::Message { .. } | Self::Edit { .. } | Self::Retract { .. })
+        matches!(
+            self,
+            Self::Message { .. }
+                | Self::Asked { .. }
+                | Self::Choice { .. }
+                | Self::Edit { .. }
+                | Self::Retract { .. }
+        )
     }
 
     /// The words it holds.
     pub fn words(&self) -> Option<&Arc<str>> {
         match self {
-            Self::Message { text, .. } | Self::Edit { text, .. } => Some(text),
+            Self::Message { text, .. }
+            | Self::Asked { text, .. }
+            | Self::Choice { text, .. }
+            | Self::Edit { text, .. } => Some(text),
             _ => None,
         }
     }
@@ -308,6 +332,7 @@ impl RowKind {
     pub fn answers(&self) -> Option<Seq> {
         match self {
             Self::Message { reply_to, .. } => *reply_to,
+            Self::Choice { of, .. } => Some(*of),
             _ => None,
         }
     }
@@ -320,6 +345,16 @@ impl RowKind {
             _ => None,
         }
     }
+}
+
+/// What a question may be answered by: at most 10, of at most 100 scalars each. Each is named by its
+/// number, from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offers {
+    /// One of these.
+    Choices(Vec<Arc<str>>),
+    /// A text for each of these.
+    Fields(Vec<Arc<str>>),
 }
 
 /// Words that stand in a conversation.

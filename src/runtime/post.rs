@@ -15,7 +15,9 @@ use uuid::Uuid;
 use super::edge::mailbox::Letter;
 use super::switchboard::ToOwner;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
-use crate::chat::event::{CustomerAction, CustomerCommand, CustomerConnection, SocketAddress};
+use crate::chat::event::{
+    Chosen, CustomerAction, CustomerCommand, CustomerConnection, SocketAddress,
+};
 use crate::chat::ids::{
     BadName, CommandId, ConversationId, CustomerId, LinkDomain, Localpart, NodeId, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
@@ -161,6 +163,12 @@ enum Deed {
         id: String,
         target: String,
     },
+    Choose {
+        id: String,
+        of: u64,
+        one: Option<String>,
+        fields: Vec<(String, String)>,
+    },
     Rate {
         id: String,
         score: u8,
@@ -190,7 +198,7 @@ enum News {
 }
 
 const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
-const ERRORS: [CommandError; 8] = [
+const ERRORS: [CommandError; 9] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
@@ -199,6 +207,7 @@ const ERRORS: [CommandError; 8] = [
     CommandError::NotStored,
     CommandError::NoSuchWords,
     CommandError::StillOpen,
+    CommandError::NoSuchChoice,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -311,6 +320,13 @@ impl From<&CustomerAction> for Deed {
             CustomerAction::Retract { id, target } => {
                 Self::Retract { id: id.to_string(), target: target.to_string() }
             }
+            CustomerAction::Choose { id, of, answer } => {
+                let (one, fields) = match answer {
+                    Chosen::One(value) => (Some(value.to_string()), Vec::new()),
+                    Chosen::Fields(fields) => (None, strings(fields)),
+                };
+                Self::Choose { id: id.to_string(), of: of.0, one, fields }
+            }
             CustomerAction::Rate { id, score, comment } => Self::Rate {
                 id: id.to_string(),
                 score: *score,
@@ -347,6 +363,16 @@ impl Deed {
             Self::Retract { id, target } => CustomerAction::Retract {
                 id: CommandId::new(&id)?,
                 target: CommandId::new(&target)?,
+            },
+            Self::Choose { id, of, one, fields } => CustomerAction::Choose {
+                id: CommandId::new(&id)?,
+                of: Seq(of),
+                answer: match one {
+                    Some(value) => Chosen::One(value.into()),
+                    None => Chosen::Fields(
+                        fields.into_iter().map(|(f, v)| (f.into(), v.into())).collect(),
+                    ),
+                },
             },
             Self::Rate { id, score, comment } => CustomerAction::Rate {
                 id: CommandId::new(&id)?,

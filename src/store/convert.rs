@@ -16,7 +16,7 @@ use crate::chat::ids::{
     TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, QueueSettings,
+    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, Offers, QueueSettings,
     RequeueReason, Role, Row, RowKind, Strategy, Target,
 };
 use crate::ports::store::StoreError;
@@ -106,6 +106,12 @@ struct Details {
     agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     marks: Option<[u64; 2]>,
+    /// What a question may be answered by,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    choices: Option<Vec<Arc<str>>>,
+    /// or what is to be filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<Arc<str>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     score: Option<u8>,
     /// The `seq` and `pos` of the words that are changed.
@@ -136,6 +142,19 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
                 details = Some(Details { reply_to: Some(seq.0), ..Details::default() });
             }
             MESSAGE
+        }
+        RowKind::Asked { text: words, offers } => {
+            text = Some(&**words);
+            details = Some(match offers.clone() {
+                Offers::Choices(labels) => Details { choices: Some(labels), ..Details::default() },
+                Offers::Fields(labels) => Details { fields: Some(labels), ..Details::default() },
+            });
+            ASKED
+        }
+        RowKind::Choice { of, text: words } => {
+            text = Some(&**words);
+            details = Some(Details { reply_to: Some(of.0), ..Details::default() });
+            CHOICE
         }
         RowKind::Edit { target, text: words } => {
             text = Some(&**words);
@@ -215,7 +234,11 @@ pub(super) const EDIT: &str = "edit";
 /// The kind of a row that takes back one before.
 pub(super) const RETRACT: &str = "retract";
 /// The kinds of what somebody says ([`RowKind::is_said`]).
-pub(super) const SAID: [&str; 3] = [MESSAGE, EDIT, RETRACT];
+pub(super) const SAID: [&str; 5] = [MESSAGE, ASKED, CHOICE, EDIT, RETRACT];
+/// A question that offers answers.
+const ASKED: &str = "asked";
+/// An answer to it.
+const CHOICE: &str = "choice";
 /// What a customer thinks of it.
 pub(super) const RATED: &str = "rated";
 /// The beginning, or a further `start`.
@@ -244,6 +267,18 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
         MESSAGE => RowKind::Message {
             text: model.text.as_deref().ok_or_else(|| at("a message without text"))?.into(),
             reply_to: details.reply_to.map(Seq),
+        },
+        ASKED => RowKind::Asked {
+            text: model.text.as_deref().ok_or_else(|| at("a question without text"))?.into(),
+            offers: match (details.choices, details.fields) {
+                (Some(labels), None) => Offers::Choices(labels),
+                (None, Some(labels)) => Offers::Fields(labels),
+                _ => return Err(at("a question that offers nothing")),
+            },
+        },
+        CHOICE => RowKind::Choice {
+            of: details.reply_to.map(Seq).ok_or_else(|| at("an answer to nothing"))?,
+            text: model.text.as_deref().ok_or_else(|| at("an answer without text"))?.into(),
         },
         EDIT => RowKind::Edit {
             target: target_from(&details).ok_or_else(|| at("an edit of nothing"))?,

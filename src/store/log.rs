@@ -390,7 +390,10 @@ fn chunks<'c, 'a>(
 /// About how many bytes a row takes.
 fn weight(row: &Row) -> usize {
     let words = match &row.kind {
-        RowKind::Message { text, .. } | RowKind::Edit { text, .. } => text.len(),
+        kind if kind.words().is_some() => {
+            // Labels are few and short.
+            kind.words().map_or(0, |text| text.len())
+        }
         RowKind::Rated { comment, .. } => comment.as_deref().map_or(0, str::len),
         RowKind::Opened { answers } => {
             answers.iter().map(|(question, answer)| question.len() + answer.len() + 8).sum()

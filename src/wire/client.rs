@@ -29,6 +29,8 @@ pub enum ClientFrame<'a> {
         /// The id of the customer's own message.
         target: String,
     },
+    /// Answers a question that came with buttons or a form. Durable.
+    Choice(Choice),
     /// Says what the customer thinks of the conversation that has ended. Durable.
     Rate(Rate),
     /// Ends the conversation. Durable.
@@ -127,6 +129,27 @@ pub struct Edit {
     pub text: String,
 }
 
+/// Answers a question.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct Choice {
+    /// The command's id.
+    pub id: String,
+    /// The question's `seq`.
+    pub of: u64,
+    /// The answer.
+    pub value: ChoiceValue,
+}
+
+/// An answer to a question.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ChoiceValue {
+    /// The `value` of a button.
+    Button(String),
+    /// A text for each field of a form, by its `name`.
+    Form(BTreeMap<String, String>),
+}
+
 /// Says what the customer thinks of the conversation that has ended.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct Rate {
@@ -170,9 +193,9 @@ pub struct Refused {
 pub type Decoded<'a> = Result<ClientFrame<'a>, Refused>;
 
 /// The types of frames, for telling one that is unknown from one that is broken.
-const TYPES: [&str; 12] = [
-    "hello", "start", "message", "edit", "retract", "rate", "end", "typing", "read", "page",
-    "history", "ping",
+const TYPES: [&str; 13] = [
+    "hello", "start", "message", "edit", "retract", "choice", "rate", "end", "typing", "read",
+    "page", "history", "ping",
 ];
 
 /// Reads one text frame. Linear in its length; the caller has bounded that to [`FRAME_BYTES`](super::FRAME_BYTES).
@@ -227,6 +250,7 @@ fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
             let Retract { id, target } = serde_json::from_str(text)?;
             ClientFrame::Retract { id, target }
         }
+        "choice" => ClientFrame::Choice(serde_json::from_str(text)?),
         "rate" => ClientFrame::Rate(serde_json::from_str(text)?),
         "end" => {
             let End { id } = serde_json::from_str(text)?;

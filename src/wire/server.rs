@@ -152,9 +152,33 @@ pub struct Entry {
     /// The entry it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<u64>,
+    /// What a question may be answered by, with a `choice`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<Button>,
+    /// A form to be filled in and sent as a `choice`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub form: Vec<Field>,
     /// The `seq` of the message that is edited or retracted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<u64>,
+}
+
+/// One answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Button {
+    /// What a `choice` says.
+    pub value: String,
+    /// What people read.
+    pub label: String,
+}
+
+/// A field of a form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Field {
+    /// By which a `choice` names it.
+    pub name: String,
+    /// What people read.
+    pub label: String,
 }
 
 /// What an entry is.
@@ -168,6 +192,8 @@ pub enum EntryKind {
     Edit,
     /// The message at `target` was taken back.
     Retract,
+    /// The customer's answer to the question at `reply_to`; its `text` is what people read.
+    Choice,
     /// An agent came in.
     Joined,
     /// An agent went out.

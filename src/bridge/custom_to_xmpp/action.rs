@@ -9,10 +9,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::bridge::clean;
-use crate::chat::event::CustomerAction;
+use crate::chat::event::{Chosen, CustomerAction};
 use crate::chat::ids::{CommandId, ConversationId, QueueKey, Seq};
 use crate::wire::{
-    self, ClientFrame, Edit, ErrorCode, Hello, History, Message, Page, Rate, Refused, Start, Text,
+    self, Choice, ChoiceValue, ClientFrame, Edit, ErrorCode, Hello, History, Message, Page, Rate,
+    Refused, Start, Text,
 };
 
 /// What a customer's client wants, once it has been greeted.
@@ -88,6 +89,7 @@ pub fn request(
         ClientFrame::Message(frame) => message(frame, fresh).map(Request::Act),
         ClientFrame::Edit(frame) => edit(&frame).map(Request::Act),
         ClientFrame::Retract { id, target } => retract(&id, &target).map(Request::Act),
+        ClientFrame::Choice(frame) => choice(frame).map(Request::Act),
         ClientFrame::Rate(frame) => rate(&frame).map(Request::Act),
         ClientFrame::End { id } => Ok(Request::Act(CustomerAction::End { id: command(&id)? })),
         ClientFrame::Typing { on } => Ok(Request::Act(CustomerAction::Typing { on })),
@@ -174,6 +176,30 @@ fn edit(frame: &Edit) -> Result<CustomerAction, Refused> {
 fn retract(id: &str, own: &str) -> Result<CustomerAction, Refused> {
     let id = command(id)?;
     Ok(CustomerAction::Retract { target: target(own, &id)?, id })
+}
+
+fn choice(frame: Choice) -> Result<CustomerAction, Refused> {
+    let id = command(&frame.id)?;
+    let about = Some(&id);
+    let answer = match frame.value {
+        ChoiceValue::Button(value) => Chosen::One(value.into()),
+        ChoiceValue::Form(fields) => {
+            if fields.len() > wire::ANSWERS {
+                return Err(refuse(ErrorCode::TooLarge, "too many answers", about));
+            }
+            let mut texts = Vec::with_capacity(fields.len());
+            for (name, text) in &fields {
+                if !clean::scalars_at_most(text, wire::FIELD_CHARS) {
+                    return Err(refuse(ErrorCode::TooLarge, "an answer is too long", about));
+                }
+                if !text.trim().is_empty() {
+                    texts.push((name.as_str().into(), clean::text(text.trim()).into()));
+                }
+            }
+            Chosen::Fields(texts)
+        }
+    };
+    Ok(CustomerAction::Choose { of: seq(frame.of, about)?, answer, id })
 }
 
 fn rate(frame: &Rate) -> Result<CustomerAction, Refused> {
@@ -291,6 +317,9 @@ mod tests {
                 }
                 CustomerAction::Edit { id, target, text } => format!("edit {id} {target} {text:?}"),
                 CustomerAction::Retract { id, target } => format!("retract {id} {target}"),
+                CustomerAction::Choose { id, of, answer } => {
+                    format!("choice {id} {} {answer:?}", of.0)
+                }
                 CustomerAction::Rate { id, score, comment } => {
                     format!("rate {id} {score} {comment:?}")
                 }
@@ -351,8 +380,8 @@ mod tests {
 
         #[test]
         fn nothing_like_a_frame_panics(
-            kind in "hello|start|message|edit|retract|rate|end|typing|read|page|history|ping",
-            field in "id|text|target|score|comment|seq|url|limit|conversation|answers",
+            kind in "hello|start|message|edit|retract|choice|rate|end|typing|read|page|history|ping",
+            field in "id|text|target|of|value|score|comment|seq|url|limit|conversation|answers",
             value: String,
             number: u64,
         ) {

@@ -11,7 +11,7 @@ use crate::bridge::clean;
 use crate::chat::effect::Line;
 use crate::chat::event::Peer;
 use crate::chat::ids::Timestamp;
-use crate::chat::model::{Author, CloseReason, Row, RowKind};
+use crate::chat::model::{Author, CloseReason, Offers, Row, RowKind};
 
 /// How wide a terminal is taken to be.
 const COLUMNS: usize = 80;
@@ -47,6 +47,7 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             joined(parts, page.as_deref(), visit(*conversations))
         }
         Line::Closed { reason } => marked(closed(*reason)),
+        Line::Asked => marked("The customer is asked"),
         Line::Reopened => marked("A new conversation; the customer reads what you write"),
         Line::Interrupted { from, to } => marked(&format!(
             "The connection was interrupted {} ({}). A message of yours from that time without \
@@ -97,6 +98,14 @@ pub fn row(row: &Row) -> Option<Cow<'_, str>> {
         {
             marked(&taken_back(author))
         }
+        (RowKind::Asked { text, offers }, author) => {
+            let name = match author {
+                Author::Agent { name, .. } => name,
+                Author::Customer | Author::System => "",
+            };
+            mirrored(name, &asked(text, offers))
+        }
+        (RowKind::Choice { text, .. }, _) => return Some(clean::for_agent(text)),
         (RowKind::Message { text, .. } | RowKind::Edit { text, .. }, Author::Customer) => {
             return Some(clean::for_agent(text));
         }
@@ -116,6 +125,13 @@ pub fn row(row: &Row) -> Option<Cow<'_, str>> {
         _ => return None,
     };
     Some(Cow::Owned(line))
+}
+
+/// A question with what it may be answered by.
+fn asked(text: &str, offers: &Offers) -> String {
+    let (Offers::Choices(labels) | Offers::Fields(labels)) = offers;
+    let lines = labels.iter().map(|label| format!("· {label}"));
+    [text.to_owned()].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
 /// What a customer thinks of a conversation.

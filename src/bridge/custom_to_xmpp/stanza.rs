@@ -355,6 +355,13 @@ fn refused(refusal: &AgentRefusal) -> StanzaError {
             "Customers cannot read end-to-end encryption: not sent. Switch it off for this chat."
                 .to_owned(),
         ),
+        AgentRefusal::AskHow => (
+            ErrorType::Modify,
+            Condition::BadRequest,
+            "Not asked. Write it as: !ask Which size? | A5 | A4 (or !form with what to fill in); \
+             at most 10, of at most 100 characters."
+                .to_owned(),
+        ),
         AgentRefusal::NoSuchWords => (
             ErrorType::Cancel,
             Condition::ItemNotFound,

@@ -114,6 +114,11 @@ impl Desk {
             {
                 return Some(Need::Ended(Box::new(command.customer.clone())));
             }
+            CustomerAction::Choose { of, .. } => {
+                let case = visitor?.open?;
+                let known = self.cases.get(&case)?.question.as_ref();
+                return known.is_none_or(|(seq, _)| seq != of).then_some(Need::Entry(case, *of));
+            }
             _ => return None,
         };
         let case = visitor?.open?;

@@ -80,6 +80,9 @@ impl Desk {
             CustomerAction::Retract { id, target } => {
                 self.change(now, &by, open, id, &target, None);
             }
+            CustomerAction::Choose { id, of, answer } => {
+                self.choose(now, &by, open, id, of, &answer);
+            }
             CustomerAction::Rate { id, score, comment } => {
                 self.rate(now, &by, open, id, RowKind::Rated { score, comment });
             }

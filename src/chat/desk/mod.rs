@@ -8,6 +8,7 @@
 //! happened.
 
 mod agent;
+mod asking;
 mod changes;
 mod command;
 mod contact;
@@ -57,6 +58,8 @@ pub enum Need {
     Customer(Localpart),
     /// The customer's last conversation, where it has ended.
     Ended(Box<Customer>),
+    /// What stands at a place of a conversation.
+    Entry(ConversationId, Seq),
     /// Which words of a conversation somebody refers to.
     Words(ConversationId, Reference),
 }
@@ -309,6 +312,13 @@ impl Desk {
                 let visitor = self.visitor(*customer);
                 visitor.ended = visitor.ended.or(ended);
                 self.part(now, id);
+            }
+            Event::Loaded(Loaded::Entry { conversation, seq, row }) => {
+                if let (Some(case), Some(RowKind::Asked { offers, .. })) =
+                    (self.cases.get_mut(&conversation), row.map(|row| row.kind.clone()))
+                {
+                    case.question = Some((seq, offers));
+                }
             }
             Event::Loaded(Loaded::Words { conversation, reference: _, row }) => {
                 if let (Some(case), Some(row)) = (self.cases.get_mut(&conversation), row) {

@@ -46,7 +46,10 @@ impl Desk {
                     !customer.is_some_and(|customer| self.is_repeat(now, customer, input))
                 }
                 (AgentContent::Command { command, .. }, Peer::Customer(_)) => {
-                    matches!(command, AgentCommand::Close | AgentCommand::Reopen)
+                    matches!(
+                        command,
+                        AgentCommand::Close | AgentCommand::Reopen | AgentCommand::Ask { .. }
+                    )
                 }
                 _ => false,
             },

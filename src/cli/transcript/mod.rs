@@ -149,6 +149,9 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
             Some(Said::Event(format!("{who} said something, and took it back")))
         }
         RowKind::Message { text, .. } => Some(Said::Words { who, text }),
+        RowKind::Asked { text, .. } | RowKind::Choice { text, .. } => {
+            Some(Said::Words { who, text })
+        }
         RowKind::Edit { .. } => Some(Said::Event(format!("{who} changed what was said before"))),
         RowKind::Retract { .. } => {
             Some(Said::Event(format!("{who} took back what was said before")))

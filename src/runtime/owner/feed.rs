@@ -10,7 +10,7 @@ use super::upkeep::briefly;
 use crate::chat::desk::Need;
 use crate::chat::effect::{AgentRefusal, Answer, CommandError, CustomerNotice, Effect, ToAgent};
 use crate::chat::event::{Event, Loaded};
-use crate::chat::ids::CustomerId;
+use crate::chat::ids::{CustomerId, Seq};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::post::Post;
@@ -81,6 +81,12 @@ impl Term<'_> {
                 let ended = latest.filter(|view| !view.is_open());
                 let ended = ended.map(|view| (view.id, view.head, view.active_at));
                 Ok(Loaded::Ended { customer: customer.clone(), ended })
+            }
+            Need::Entry(conversation, seq) => {
+                let before = Seq(seq.0.saturating_sub(1));
+                let found = self.owner.store.entries_after(*conversation, before, 1).await?;
+                let row = found.into_iter().find(|row| row.seq == Some(*seq));
+                Ok(Loaded::Entry { conversation: *conversation, seq: *seq, row })
             }
             Need::Words(conversation, reference) => {
                 let row = self.owner.store.words(*conversation, reference).await?;

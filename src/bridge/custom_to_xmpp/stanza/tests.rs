@@ -8,7 +8,7 @@ use xmpp_parsers::ns;
 
 use super::*;
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, Seq, TenantKey};
-use crate::chat::model::{CloseReason, RequeueReason, Target};
+use crate::chat::model::{CloseReason, Offers, RequeueReason, Target};
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
 
@@ -82,6 +82,23 @@ fn answering(author: Author, words: &str, text: &str) -> ToAgent {
     {
         let stanza = Some("a'1".into()).filter(|_| row.author != Author::Customer);
         *quoted = Some(Arc::new(Row { pos: TARGET.pos, stanza, ..Row::clone(&row) }));
+    }
+    effect
+}
+
+fn asked() -> RowKind {
+    let offers = Offers::Choices(vec!["A5".into(), "A4".into()]);
+    RowKind::Asked { text: "Which?".into(), offers }
+}
+
+/// A customer's answer to alice's question.
+fn chosen(text: &str) -> ToAgent {
+    let mut effect =
+        changed(RowKind::Choice { of: TARGET.seq, text: text.into() }, Author::Customer);
+    if let (ToAgentContent::Row { row, .. }, ToAgentContent::Row { quoted, .. }) =
+        (row_of(alice(), NOW, asked(), None).content, &mut effect.content)
+    {
+        *quoted = Some(Arc::new(Row { stanza: Some("q1".into()), ..Row::clone(&row) }));
     }
     effect
 }
@@ -183,6 +200,11 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
             "closed",
             row_of(Author::System, NOW, RowKind::Closed { reason: CloseReason::Idle }, None),
         ),
+        ("asked by another agent", row_of(bob(), NOW, asked(), None)),
+        ("chosen", chosen("A5")),
+        ("asked how", refused(AgentRefusal::AskHow)),
+        ("nothing to take back", refused(AgentRefusal::NoSuchWords)),
+        ("asked", line(Line::Asked)),
         ("rated", row_of(customer.clone(), NOW, RowKind::Rated { score: 4, comment: None }, None)),
         (
             "rated, with words",

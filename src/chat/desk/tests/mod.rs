@@ -1,6 +1,7 @@
 //! The desk on a stage: plays of what customers and agents see, and random histories.
 
 mod after_faults;
+mod asking;
 mod changes;
 mod crowd;
 mod known;

@@ -14,14 +14,14 @@ use super::store::{acked, author};
 use crate::chat::effect::{
     Answer, Backlog, CustomerNotice, Effect, Line, Phase, ToAgent, ToAgentContent,
 };
-use crate::chat::event::AgentCommand::{Close, Reopen, Who};
-use crate::chat::event::{AgentContent, Availability, Event};
+use crate::chat::event::AgentCommand::{Ask, Close, Reopen, Who};
+use crate::chat::event::{AgentContent, Availability, Chosen, Event};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Author, CommandKey, Conversation, Role, Row, RowKind, State, Strategy as Way,
-    Target, TenantSettings,
+    AgentSettings, Author, CommandKey, Conversation, Offers, Role, Row, RowKind, State,
+    Strategy as Way, Target, TenantSettings,
 };
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
@@ -58,6 +58,8 @@ enum Op {
     Starts(usize, bool),
     Ends(usize),
     Rates(usize),
+    Chooses(usize, u64),
+    Asks(usize, usize),
     Reads(usize, u64),
     Types(usize),
     Connects(usize, bool),
@@ -108,6 +110,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => (customer(), any::<bool>()).prop_map(|(c, sales)| Op::Starts(c, sales)),
         2 => customer().prop_map(Op::Ends),
         2 => customer().prop_map(Op::Rates),
+        3 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Chooses(c, seq)),
+        4 => (agent(), customer()).prop_map(|(a, c)| Op::Asks(a, c)),
         2 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Reads(c, seq)),
         1 => customer().prop_map(Op::Types),
         4 => (customer(), any::<bool>()).prop_map(|(c, on)| Op::Connects(c, on)),
@@ -178,6 +182,8 @@ impl Told {
 struct Model {
     told: BTreeMap<ConversationId, Told>,
     texts: BTreeSet<Arc<str>>,
+    /// What was asked, where; its one answer is the same.
+    asked: BTreeMap<(ConversationId, Seq), Arc<str>>,
     /// What stands in each conversation, with its author (none for the customer).
     words: BTreeMap<(ConversationId, Target), Option<AgentJid>>,
     /// When an agent last lost a customer, and the last row he may have got of him by then.
@@ -280,6 +286,15 @@ impl Model {
                     assert!(self.texts.insert(words.into()), "said once, stands once: {words}");
                 }
             }
+            (RowKind::Asked { text, .. }, Some(agent)) => {
+                assert_eq!(told.stand, Stand::Held(agent), "only the owner asks");
+                assert!(self.texts.insert(text.clone()), "asked once, stands once: {text}");
+                self.asked.insert((row.conversation, row.seq.unwrap()), text.clone());
+            }
+            (RowKind::Choice { of, text }, None) => {
+                assert_eq!(told.audience(), recipients, "words go to whom they concern");
+                assert_eq!(self.asked.get(&(row.conversation, *of)), Some(text), "as was asked");
+            }
             (RowKind::Rated { .. }, None) => {
                 assert_eq!(told.stand, Stand::Closed, "rated after the end");
                 assert!(recipients.is_subset(&told.served), "shown to those who served");
@@ -320,6 +335,7 @@ enum Said {
     Edit { id: String, target: String },
     Retract { id: String, target: String },
     Rate { id: String },
+    Choose { id: String, of: u64 },
     Start { id: String, queue: &'static str },
     End { id: String },
 }
@@ -331,6 +347,7 @@ impl Said {
             | Self::Edit { id, .. }
             | Self::Retract { id, .. }
             | Self::Rate { id }
+            | Self::Choose { id, .. }
             | Self::Start { id, .. }
             | Self::End { id } => id,
         }
@@ -401,6 +418,7 @@ impl History {
             Op::Answers(..)
                 | Op::AnswersAgain(_)
                 | Op::AgentChanges(..)
+                | Op::Asks(..)
                 | Op::Orders(..)
                 | Op::Confirms(..)
                 | Op::AgentTypes(..)
@@ -433,6 +451,16 @@ impl History {
             Op::Ends(c) => {
                 let id = self.next("e");
                 self.say(*c, Said::End { id });
+            }
+            Op::Chooses(c, of) => {
+                let id = self.next("m");
+                self.say(*c, Said::Choose { id, of: *of });
+            }
+            Op::Asks(a, c) => {
+                let id = self.next("a");
+                let offers = Offers::Choices(vec![id.as_str().into()]);
+                let command = Ask { text: id.as_str().into(), offers };
+                self.on.orders_as(AGENTS[*a], CUSTOMERS[*c], &id, command);
             }
             Op::Rates(c) => {
                 let id = self.next("r");
@@ -554,6 +582,9 @@ impl History {
             Said::Message { id } => self.on.says_as(CUSTOMERS[c], id, id),
             Said::Edit { id, target } => self.on.edits(CUSTOMERS[c], id, target, id),
             Said::Retract { id, target } => self.on.retracts(CUSTOMERS[c], id, target),
+            Said::Choose { id, of } => {
+                self.on.chooses(CUSTOMERS[c], id, *of, Chosen::One("1".into()));
+            }
             Said::Rate { id } => self.on.rates(CUSTOMERS[c], id, 4),
             Said::Start { id, queue } => self.on.starts(CUSTOMERS[c], id, queue),
             Said::End { id } => self.on.ends(CUSTOMERS[c], id),
@@ -895,7 +926,7 @@ impl History {
                     RowKind::Closed { .. } => {
                         self.ended.insert(place);
                     }
-                    RowKind::Message { .. } | RowKind::Edit { .. } | RowKind::Retract { .. } => {
+                    _ if row.kind.is_said() => {
                         assert!(!self.ended.contains(&place), "no word is new after the close");
                         self.show(agent, row);
                     }

@@ -14,8 +14,8 @@ use crate::chat::effect::{
     ToAgent, ToAgentContent,
 };
 use crate::chat::event::{
-    About, AgentCommand, AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand,
-    CustomerConnection, Event, Peer, SocketAddress,
+    About, AgentCommand, AgentContent, AgentInput, Availability, Chosen, CustomerAction,
+    CustomerCommand, CustomerConnection, Event, Loaded, Peer, SocketAddress,
 };
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
@@ -134,11 +134,16 @@ impl Stage {
         match self.desk.needs(&event) {
             Some(Need::Session(session)) => self.hand(Event::Loaded(self.store.session(session))),
             Some(Need::Customer(at)) => self.hand(Event::Loaded(self.store.customer_at(&at))),
-            Some(Need::Words(..) | Need::Ended(_)) | None => {}
+            _ => {}
         }
         match self.desk.needs(&event) {
             Some(Need::Words(conversation, reference)) => {
                 self.hand(Event::Loaded(self.store.referred_to(conversation, reference)));
+            }
+            Some(Need::Entry(conversation, seq)) => {
+                let row = self.store.messages(conversation).find(|row| row.seq == Some(seq));
+                let row = row.cloned();
+                self.hand(Event::Loaded(Loaded::Entry { conversation, seq, row }));
             }
             Some(Need::Ended(customer)) => {
                 self.hand(Event::Loaded(self.store.ended(customer)));
@@ -286,6 +291,11 @@ impl Stage {
     pub(super) fn retracts(&mut self, name: &str, id: &str, target: &str) {
         let (id, target) = (CommandId::new(id).unwrap(), CommandId::new(target).unwrap());
         self.command(name, CustomerAction::Retract { id, target });
+    }
+
+    pub(super) fn chooses(&mut self, name: &str, id: &str, of: u64, answer: Chosen) {
+        let id = CommandId::new(id).unwrap();
+        self.command(name, CustomerAction::Choose { id, of: Seq(of), answer });
     }
 
     pub(super) fn rates(&mut self, name: &str, id: &str, score: u8) {
@@ -494,6 +504,8 @@ fn row_line(row: &Row) -> String {
         RowKind::Message { text, .. } => format!("{who} {text:?}"),
         RowKind::Edit { target, text } => format!("{who} edits {}: {text:?}", target.seq.0),
         RowKind::Retract { target } => format!("{who} takes back {}", target.seq.0),
+        RowKind::Asked { text, .. } => format!("{who} asks {text:?}"),
+        RowKind::Choice { of, text } => format!("{who} answers {}: {text:?}", of.0),
         RowKind::Rated { score, .. } => format!("{who} rates {score}"),
         RowKind::Closed { reason } => format!("closed: {reason:?}"),
         RowKind::Requeued { .. } => "passed on".to_owned(),
