@@ -279,6 +279,11 @@ impl Case {
         self.unsent();
     }
 
+    /// Whether the customer said where an answer finds him when he has gone.
+    pub(super) fn left_address(&self) -> bool {
+        self.answers.iter().any(|(field, _)| matches!(&**field, "email" | "phone"))
+    }
+
     /// Whether the customer's messages go to this agent now.
     pub(super) fn reaches(&self, agent: &AgentJid) -> bool {
         self.audience().contains(agent)

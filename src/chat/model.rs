@@ -328,6 +328,11 @@ impl RowKind {
         }
     }
 
+    /// Whether it is a form that the customer filled in with more than his name.
+    pub fn tells_more_than_a_name(&self) -> bool {
+        matches!(self, Self::Opened { answers } if answers.iter().any(|(field, _)| &**field != "name"))
+    }
+
     /// The entry it answers.
     pub fn answers(&self) -> Option<Seq> {
         match self {

@@ -253,6 +253,19 @@ pub struct Tenant {
     pub identity_secret: Option<SecretString>,
     /// See [`TenantSettings::idle_close_ms`].
     pub idle_close_ms: i64,
+    /// What customers are asked before the chat, in this order.
+    pub form: Vec<FormField>,
+}
+
+/// One thing that customers are asked before the chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormField {
+    /// By which the answer is named: `name`, `email`, or anything else.
+    pub name: String,
+    /// What customers read; without it the widget has words for `name`, `email` and `phone`.
+    pub label: Option<String>,
+    /// Whether it must be filled in.
+    pub required: bool,
 }
 
 /// Tenants, their queues and agents. Every change raises the revision of the tenant's link.

@@ -16,6 +16,9 @@ use crate::chat::model::{
 /// No conversation is closed for a shorter silence, in milliseconds, whatever the settings say.
 pub(super) const LEAST_IDLE_MS: i64 = 60_000;
 
+/// How long a message waits for an agent whose customer left an address and went, in milliseconds.
+const LEFT_MS: i64 = 14 * 24 * 60 * 60_000;
+
 /// What a new conversation begins with.
 pub(super) struct Beginning {
     pub(super) id: ConversationId,
@@ -346,11 +349,14 @@ impl Desk {
         }
     }
 
-    /// Closes a conversation in which nobody has spoken; one who waits in front of his screen is left in line.
+    /// Closes a conversation in which nobody has spoken; one who waits in front of his screen is left
+    /// in line, and for some days whoever left word where to write to him.
     fn close_if_idle(&mut self, now: Timestamp, id: ConversationId) {
         let Some(view) = self.cases.get(&id).map(|case| case.view.clone()) else { return };
         let Some(due) = self.idle_at(&view) else { return };
-        let patient = view.agent().is_none() && self.online(view.customer);
+        let left_word = now.since(view.active_at) < LEFT_MS
+            && self.cases.get(&id).is_some_and(|case| case.left_address());
+        let patient = view.agent().is_none() && (left_word || self.online(view.customer));
         if due > now {
             self.timers.arm(due, Timer::Idle(id));
         } else if patient {

@@ -323,6 +323,8 @@ impl Carrier {
 /// Whether a row is part of what the agent is to read.
 fn concerns(row: &Row, backlog: &Backlog) -> bool {
     match &row.author {
+        // What the customer filled in before, but for the name, which stands above.
+        _ if row.kind.tells_more_than_a_name() => backlog.unconfirmed_above.is_none(),
         _ if !row.kind.is_said() => false,
         Author::Customer => backlog.unconfirmed_above.is_none_or(|above| row.seq > Some(above)),
         Author::Agent { jid, .. } => backlog.unconfirmed_above.is_none() && *jid != backlog.agent,

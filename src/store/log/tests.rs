@@ -125,3 +125,32 @@ async fn what_is_written_again_stands_although_its_words_have_changed() {
     store.append(&link(), epoch, &more).await.unwrap();
     assert_eq!(words(&store).await, ["", "", "three"]);
 }
+
+#[tokio::test]
+async fn a_tenant_keeps_its_form() {
+    use crate::ports::store::{Directory, FormField, Tenant};
+    let (store, _folder, _) = store().await;
+    let form = |name: &str| FormField {
+        name: name.to_owned(),
+        label: Some("Größe".to_owned()).filter(|_| name == "size"),
+        required: name == "size",
+    };
+    for (key, fields) in [("acme", vec![form("email"), form("size")]), ("other", Vec::new())] {
+        let tenant = Tenant {
+            key: TenantKey::new(key).unwrap(),
+            name: "Acme".into(),
+            link: link(),
+            origins: Vec::new(),
+            origin_required: false,
+            color: None,
+            locale: None,
+            identity_secret: None,
+            idle_close_ms: 60_000,
+            form: fields.clone(),
+        };
+        store.add_tenant(&tenant).await.unwrap();
+        let read = store.tenant(&tenant.key).await.unwrap().unwrap();
+        assert_eq!(read.form, fields);
+    }
+    store.migrate().await.expect("nothing to do");
+}

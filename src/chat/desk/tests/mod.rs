@@ -5,6 +5,7 @@ mod asking;
 mod changes;
 mod crowd;
 mod known;
+mod left;
 mod plays;
 mod random;
 mod rating;
