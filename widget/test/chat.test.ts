@@ -2,8 +2,9 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Chat, createChat } from '../src/chat';
-import { createEvents } from '../src/events';
-import type { Settings } from '../src/settings';
+import { fetchConfig } from '../src/launcher/config';
+import { createEvents } from '../src/launcher/events';
+import type { Settings } from '../src/launcher/settings';
 import { latest, unread } from '../src/state';
 import { Gateway } from './gateway';
 
@@ -39,7 +40,12 @@ function arrive(more: Partial<Settings> = {}): Chat {
     events.push([name, detail]);
     emit(name, detail);
   };
-  const chat = createChat({ ...settings, consentRequired: false, ...more }, heard, () => {});
+  const chat = createChat({
+    settings: { ...settings, consentRequired: false, ...more },
+    emit: heard,
+    render() {},
+    ask: () => fetchConfig(gateway.url, 'demo'),
+  });
   chats.push(chat);
   chat.begin();
   return chat;

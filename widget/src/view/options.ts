@@ -1,0 +1,72 @@
+// What is wanted now and then: the transcript, sound, to be notified. A button that discloses
+// buttons.
+
+import { h, setAttribute, setText } from '../dom';
+import { latest, type State } from '../state';
+import { dots } from './drawings';
+import type { Language } from './language';
+
+export interface Options {
+  button: HTMLElement;
+  element: HTMLElement;
+  render(state: State): void;
+}
+
+export interface OptionsPort {
+  language: Language;
+  download(): void;
+  mute(muted: boolean): void;
+  notify(): void;
+}
+
+export function createOptions(port: OptionsPort): Options {
+  const { words } = port.language;
+  const button = h('button', {
+    type: 'button',
+    'data-part': 'options',
+    class: 'plain',
+    'aria-label': words.options,
+    'aria-expanded': 'false',
+  });
+  button.append(dots());
+  const choice = (part: string, act: () => void) => {
+    const made = h('button', { type: 'button', class: 'link', 'data-part': part });
+    made.addEventListener('click', () => {
+      act();
+      turn(false);
+      button.focus();
+    });
+    return made;
+  };
+  let muted = false;
+  const download = choice('download', port.download);
+  const sound = choice('sound', () => port.mute(!muted));
+  const notify = choice('notify', port.notify);
+  setText(download, words.download);
+  setText(notify, words.notify);
+  const element = h('div', { class: 'options', hidden: true }, download, sound, notify);
+
+  function turn(open: boolean): void {
+    setAttribute(element, 'hidden', !open);
+    setAttribute(button, 'aria-expanded', String(open));
+  }
+
+  button.addEventListener('click', () => turn(element.hidden));
+  element.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation();
+    turn(false);
+    button.focus();
+  });
+
+  return {
+    button,
+    element,
+    render(state) {
+      muted = state.muted;
+      setText(sound, muted ? words.soundOn : words.soundOff);
+      setAttribute(download, 'hidden', !latest(state)?.entries.length);
+      setAttribute(notify, 'hidden', state.notify !== 'ask');
+    },
+  };
+}
