@@ -323,7 +323,9 @@ function insert(conversation: Conversation, entry: Entry): Conversation {
   let at = conversation.entries.length;
   while (at > 0 && (conversation.entries[at - 1]?.seq ?? 0) > entry.seq) at -= 1;
   if (conversation.entries[at - 1]?.seq === entry.seq) return conversation;
-  const entries: Line[] = [...conversation.entries.slice(0, at), entry, ...conversation.entries.slice(at)];
+  const isEmpty = entry.kind === 'message' && !entry.text && !entry.files?.length;
+  const line: Line = isEmpty ? retracted(entry) : entry;
+  const entries = [...conversation.entries.slice(0, at), line, ...conversation.entries.slice(at)];
   let { last } = conversation;
   for (const line of entries.slice(at)) if (line.seq === last + 1) last = line.seq;
   return {
@@ -334,14 +336,16 @@ function insert(conversation: Conversation, entry: Entry): Conversation {
   };
 }
 
+/** What is read later has later changes in it already, so a change may be met twice. */
 function amend(entries: Line[], { kind, target, text, from }: Entry): Line[] {
   return entries.map((line) => {
-    if (line.id !== target || line.kind !== 'message' || line.from.kind !== from.kind) return line;
-    return kind === 'retract'
-      ? { ...line, text: '', files: [], retracted: true }
-      : { ...line, text, edited: true };
+    if (line.seq !== target || line.kind !== 'message' || line.from.kind !== from.kind) return line;
+    // The words of an edit are gone where the message was taken back after it.
+    return kind === 'retract' || text === undefined ? retracted(line) : { ...line, text, edited: true };
   });
 }
+
+const retracted = (line: Line): Line => ({ ...line, text: undefined, files: undefined, retracted: true });
 
 function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack' }>): State {
   const out = state.outbox.find(({ frame }) => frame.id === ack.id);
@@ -356,8 +360,12 @@ function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack' }>): 
     case 'end':
       return take(next, { ...entry, kind: 'closed' });
     case 'edit':
-    case 'retract':
-      return take(next, { ...entry, ...frame, kind: frame.type });
+    case 'retract': {
+      const changed = state.conversations.find(({ id }) => id === conversation)?.entries;
+      const target = changed?.find(({ id }) => id === frame.target)?.seq;
+      const text = frame.type === 'edit' ? frame.text : undefined;
+      return take(next, { ...entry, kind: frame.type, target, text });
+    }
     case 'choice':
       return take(next, { ...entry, kind: 'choice', reply_to: frame.of, text: out.label ?? frame.value });
     case 'message':

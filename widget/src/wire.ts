@@ -53,7 +53,8 @@ export interface Entry {
   id?: string;
   text?: string;
   files?: FileLink[];
-  target?: string;
+  /** The `seq` of the message that an edit or a retraction changes. */
+  target?: number;
   reply_to?: number;
   buttons?: Choosable[];
   form?: Field[];

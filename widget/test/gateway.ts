@@ -21,12 +21,13 @@ interface Conversation {
 }
 
 /** What a command adds to the log. */
-const LINES: Record<string, (frame: Frame) => Frame> = {
+const LINES: Record<string, (frame: Frame, log: Frame[]) => Frame> = {
   message: ({ id, text, reply_to }) => ({ kind: 'message', id, text, reply_to }),
-  edit: ({ target, text }) => ({ kind: 'edit', target, text }),
-  retract: ({ target }) => ({ kind: 'retract', target }),
+  edit: ({ target, text }, log) => ({ kind: 'edit', target: seqOf(log, target), text }),
+  retract: ({ target }, log) => ({ kind: 'retract', target: seqOf(log, target) }),
   choice: ({ id, of, value }) => ({ kind: 'choice', id, reply_to: of, text: value }),
 };
+const seqOf = (log: Frame[], target: string) => log.find(({ id }) => id === target)?.seq;
 const COMMANDS = [...Object.keys(LINES), 'start', 'end', 'rate'];
 
 interface Session {
@@ -227,7 +228,7 @@ export class Gateway {
     const conversation = this.open(session) ?? this.begin(session);
     const ack = { type: 'ack', id: frame.id, conversation: conversation.id, at: Date.now() };
     if (frame.type === 'end') this.shut(conversation);
-    const line = LINES[frame.type]?.(frame);
+    const line = LINES[frame.type]?.(frame, conversation.log);
     if (!line) return ack;
     const files = frame.files?.map((id: string) => this.files.find((file) => file.id === id));
     const entry = { ...line, ...(files && { files }), from: { kind: 'customer' } };
