@@ -2,12 +2,11 @@
 //
 // CHROMIUM names the browser; pictures for the eye go to look/.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Gateway } from './gateway';
 
-const script = readFileSync('dist/couplet.js', 'utf8');
 const look = 'look';
 
 let browser: Browser;
@@ -33,7 +32,9 @@ afterAll(() => browser?.close());
 beforeEach(async () => {
   gateway = new Gateway();
   await gateway.listen();
-  gateway.pages.set('/couplet.js', { body: script, type: 'text/javascript' });
+  for (const name of readdirSync('dist').filter((name) => name.endsWith('.js'))) {
+    gateway.pages.set(`/${name}`, { body: readFileSync(`dist/${name}`, 'utf8'), type: 'text/javascript' });
+  }
   host('/');
   context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
   page = await newPage();
