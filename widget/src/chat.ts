@@ -253,7 +253,9 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
       },
       files.length > 0 ? { files } : {},
     );
-    if (attention.mayAsk() && state.notify === 'off') dispatch({ type: 'chose', notify: 'ask' });
+    // Now there is something to wait for; who has answered before is not asked again.
+    const isAnswered = store.preferences().notify !== undefined || state.notify !== 'off';
+    if (!isAnswered && attention.mayAsk()) dispatch({ type: 'chose', notify: 'ask' });
   }
 
   /** What is in the composer: a new message, an answer to one, or an edit of an own one. */

@@ -302,7 +302,8 @@ function welcome(state: State, frame: Welcome, identified: boolean): State {
 }
 
 function takeList(state: State, entries: readonly Entry[], asked?: string, more = false): State {
-  const next = entries.reduce(take, state);
+  let next = state;
+  for (const entry of entries) next = take(next, entry);
   if (!asked) return next;
   const conversations = next.conversations.map((c) =>
     c.asking === asked ? { ...c, asking: undefined, complete: !more } : c,

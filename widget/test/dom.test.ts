@@ -277,14 +277,19 @@ test('the tray says how far a file is, and what is wrong with it', () => {
   expect(element.childElementCount).toBe(0);
 });
 
-test('the options are disclosed by their button and closed by Escape', () => {
+test('the options are disclosed by their button and closed by Escape; leave to notify is asked for openly', () => {
   const port = { language, download: vi.fn(), mute: vi.fn(), notify: vi.fn() };
-  const { button, element, render } = createOptions(port);
+  const { button, element, offer, render } = createOptions(port);
   document.body.replaceChildren(button, element);
   render(initial);
   expect(part(element, 'download').hidden).toBe(true);
-  expect(part(element, 'notify').hidden).toBe(true);
+  expect(offer.hidden).toBe(true);
   render({ ...log({}), notify: 'ask' });
+  offer.click();
+  expect(port.notify).toHaveBeenCalledOnce();
+  render({ ...log({}, { kind: 'closed' }), notify: 'ask' });
+  expect(offer.hidden).toBe(true);
+  render(log({}));
   button.click();
   expect(element.hidden).toBe(false);
   part(element, 'sound').click();

@@ -191,7 +191,7 @@ const ids = (files: readonly FileLink[] = []) => files.map(({ id, url }) => `${i
 function showFace(face: HTMLElement, name: string, avatar: string | undefined): void {
   face.replaceChildren([...name].slice(0, 1).join('').toUpperCase());
   if (!avatar) return;
-  const drawn = picture(avatar, '', () => face.replaceChildren(drawn));
+  const drawn = picture(avatar, () => face.replaceChildren(drawn));
 }
 
 function fileElement(
@@ -205,7 +205,7 @@ function fileElement(
   element.className = 'file';
   const source = ofGateway(url, gateway);
   if (source && isPicture(type, size)) {
-    const drawn = picture(source, name, () => {
+    const drawn = picture(source, () => {
       element.prepend(drawn);
       grew();
     });

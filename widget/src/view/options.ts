@@ -1,5 +1,5 @@
-// What is wanted now and then: the transcript, sound, to be notified. A button that discloses
-// buttons.
+// What is wanted now and then: the transcript, sound. A button that discloses buttons. Leave to
+// notify is asked for in the open, while there is something to wait for.
 
 import { h, setAttribute, setText } from '../dom';
 import { latest, type State } from '../state';
@@ -9,6 +9,8 @@ import type { Language } from './language';
 export interface Options {
   button: HTMLElement;
   element: HTMLElement;
+  /** Asks for leave to notify. */
+  offer: HTMLElement;
   render(state: State): void;
 }
 
@@ -41,10 +43,10 @@ export function createOptions(port: OptionsPort): Options {
   let muted = false;
   const download = choice('download', port.download);
   const sound = choice('sound', () => port.mute(!muted));
-  const notify = choice('notify', port.notify);
+  const offer = h('button', { type: 'button', class: 'link', 'data-part': 'notify' }, words.notify);
+  offer.addEventListener('click', port.notify);
   setText(download, words.download);
-  setText(notify, words.notify);
-  const element = h('div', { class: 'options', hidden: true }, download, sound, notify);
+  const element = h('div', { class: 'options', hidden: true }, download, sound);
 
   function turn(open: boolean): void {
     setAttribute(element, 'hidden', !open);
@@ -62,11 +64,12 @@ export function createOptions(port: OptionsPort): Options {
   return {
     button,
     element,
+    offer,
     render(state) {
       muted = state.muted;
       setText(sound, muted ? words.soundOn : words.soundOff);
       setAttribute(download, 'hidden', !latest(state)?.entries.length);
-      setAttribute(notify, 'hidden', state.notify !== 'ask');
+      setAttribute(offer, 'hidden', state.notify !== 'ask' || latest(state)?.state !== 'waiting');
     },
   };
 }

@@ -15,9 +15,12 @@ export function isPicture(type: string | undefined, size = 0): boolean {
   return DRAWN.test(type ?? '') && size <= LARGEST_BYTES;
 }
 
-/** A canvas that fills itself; it says with `drawn` that there is something to see. */
-export function picture(source: Blob | string, label: string, drawn: () => void): HTMLCanvasElement {
-  const canvas = h('canvas', { class: 'picture', role: 'img', 'aria-label': label, width: '1', height: '1' });
+/**
+ * A canvas that fills itself, for the eye only: the name stands beside it. It says with `drawn` that
+ * there is something to see.
+ */
+export function picture(source: Blob | string, drawn: () => void): HTMLCanvasElement {
+  const canvas = h('canvas', { class: 'picture', 'aria-hidden': 'true' });
   void draw(canvas, source).then(
     () => drawn(),
     () => canvas.remove(),

@@ -58,7 +58,7 @@ function createItem({ id, file }: Upload, port: TrayPort): Item {
   const name = h('span', { class: 'name', dir: 'auto' }, file.name);
   const element = h('li', {}, preview, h('div', { class: 'about' }, name, status, bar), again, remove);
   if (isPicture(file.type, file.size)) {
-    const drawn = picture(file, '', () => preview.replaceChildren(drawn));
+    const drawn = picture(file, () => preview.replaceChildren(drawn));
   }
   again.addEventListener('click', () => port.retryFile(id));
   remove.addEventListener('click', () => {
