@@ -18,13 +18,14 @@ export interface Attention {
 
 /** Another tab may be showing the message; what it has read, it says in this time. */
 const PATIENCE_MS = 400;
-const COUNTED = /^\(\d+\) /;
 const SHOWN_CHARS = 120;
 
 export function createAttention(tenant: string, store: Store): Attention {
   let current: State | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let audio: AudioContext | undefined;
+  /** What stands before the page's own title. */
+  let counted = '';
 
   function notice(before: State, after: State): void {
     current = after;
@@ -36,9 +37,11 @@ export function createAttention(tenant: string, store: Store): Attention {
 
   function title(): void {
     const count = current && isHidden() ? unread(current) : 0;
-    const bare = document.title.replace(COUNTED, '');
-    const wanted = count ? `(${count}) ${bare}` : bare;
-    if (document.title !== wanted) document.title = wanted;
+    const wanted = count ? `(${count}) ` : '';
+    const isOurs = counted && document.title.startsWith(counted);
+    if (wanted === counted && (isOurs || !counted)) return;
+    document.title = wanted + (isOurs ? document.title.slice(counted.length) : document.title);
+    counted = wanted;
   }
 
   function speak(): void {

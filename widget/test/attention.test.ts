@@ -132,3 +132,19 @@ test('leave is asked for where it can be had', async () => {
   expect([mayAsk(), isGranted(), await ask()]).toEqual([false, false, false]);
   stop();
 });
+
+test("a count that is the page's own is left alone, and a new title of the page's gets ours", () => {
+  document.title = '(3) Inbox';
+  const { hears, stop } = tab();
+  hears(1);
+  expect(document.title).toBe('(1) (3) Inbox');
+  document.title = 'Another';
+  hears(2);
+  expect(document.title).toBe('(2) Another');
+  stop();
+  expect(document.title).toBe('Another');
+  const next = tab();
+  document.title = '(3) Inbox';
+  next.stop();
+  expect(document.title).toBe('(3) Inbox');
+});
