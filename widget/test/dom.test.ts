@@ -259,11 +259,14 @@ test('the table of emoji is one stop, and the arrows move in it', () => {
 
 test('the tray says how far a file is, and what is wrong with it', () => {
   const port = { language, retryFile: vi.fn(), removeFile: vi.fn(), refocus: vi.fn() };
-  const { element, render } = createTray(port);
+  const { element, status, render } = createTray(port);
   const upload: Upload = { id: 'u', file: new File(['12345'], 'a.txt'), progress: 0.4 };
   render([upload], 2000);
   expect(element.textContent).toContain('40%');
   expect(element.querySelector('progress')?.value).toBe(0.4);
+  expect(status.textContent).toBe('');
+  render([{ ...upload, link: { id: 'f', name: 'a.txt' } }], 2000);
+  expect(status.textContent).toBe('a.txt is attached');
   render([{ ...upload, failed: 'large' }], 2000);
   expect(element.textContent).toContain('Too large. At most 2 kB');
   expect(part(element, 'retry-file').hidden).toBe(true);

@@ -42,7 +42,7 @@ interface Peer {
 }
 
 export interface Page {
-  body: string;
+  body: string | Buffer;
   type?: string;
   headers?: Record<string, string>;
 }

@@ -120,6 +120,24 @@ test('an open conversation is intent, a closed one is not, and consent comes fir
   window.dispatchEvent(new StorageEvent('storage', { key: 'couplet:demo:session', newValue }));
   await vi.waitFor(() => expect(asked).toHaveLength(2));
   expect(load).not.toHaveBeenCalled();
+  localStorage.setItem('couplet:demo:session', newValue);
+  (window.Couplet as Couplet | undefined)?.consent?.();
+  await vi.waitFor(() => expect(start.mock.calls[1]?.[1]).toEqual([['consent']]));
+});
+
+test('of the pages said before the chat has come only the last one counts', async () => {
+  await embed();
+  for (const url of ['/a', '/b']) window.Couplet?.setPage?.(url);
+  window.Couplet?.open?.();
+  await started();
+  expect(start.mock.calls[0]?.[1]).toEqual([['setPage', '/b'], ['open']]);
+});
+
+test('markup of the page under the name of the script changes nothing', async () => {
+  vi.spyOn(document, 'currentScript', 'get').mockReturnValue(document.createElement('img') as never);
+  await embed();
+  await shown();
+  expect(asked).toEqual(['https://chat.example/v1/demo/config']);
 });
 
 test('words left unsent are intent', async () => {

@@ -29,7 +29,8 @@ interface Widget {
 
 function createWidget(settings: Settings, emit: Emit): Widget {
   const { gateway, tenant } = settings;
-  const calls: Call[] = [];
+  let calls: Call[] = [];
+  let stopWatching: (() => void) | undefined;
   let host: Host | undefined;
   let chat: Chat | undefined;
   let loading = false;
@@ -97,8 +98,18 @@ function createWidget(settings: Settings, emit: Emit): Widget {
     if (chat) return chat.call(...call);
     // A click before the chat has come means "open", however often it is repeated.
     if (call[0] === 'toggle') call[0] = 'open';
+    // Of these only the last one counts, and a page may say them at every step.
+    const isLast = call[0] === 'setPage' || call[0] === 'identify';
+    calls = isLast ? calls.filter(([name]) => name !== call[0]) : calls;
     calls.push(call);
+    if (call[0] === 'consent') look();
     if (LOADING.includes(call[0])) begin();
+  }
+
+  /** What another page or tab has left open is intent, once there is consent to look. */
+  function look(): void {
+    if (isLeftOpen(tenant)) begin();
+    stopWatching ??= watchLeftOpen(tenant, begin);
   }
 
   async function relabel(): Promise<void> {
@@ -119,7 +130,6 @@ function createWidget(settings: Settings, emit: Emit): Widget {
     if (attempt && calls.length) begin();
   };
   window.addEventListener('online', retry);
-  const stopWatching = settings.consentRequired ? () => {} : watchLeftOpen(tenant, begin);
 
   const late = setTimeout(() => whenBody(show), COLOUR_WITHIN_MS);
   void config.then((answer) => {
@@ -136,7 +146,7 @@ function createWidget(settings: Settings, emit: Emit): Widget {
     emit('ready');
   });
   if (settings.open) call('open', true);
-  else if (!settings.consentRequired && isLeftOpen(tenant)) begin();
+  if (!settings.consentRequired) look();
 
   return {
     call,
@@ -146,7 +156,7 @@ function createWidget(settings: Settings, emit: Emit): Widget {
       over = true;
       clearTimeout(late);
       window.removeEventListener('online', retry);
-      stopWatching();
+      stopWatching?.();
       chat?.destroy();
       host?.remove();
       forget(tenant);
@@ -190,9 +200,12 @@ function whenBody(then: () => void): void {
   else document.addEventListener('DOMContentLoaded', then, { once: true });
 }
 
+// Markup in the page may put an element of its own under this name.
+const current = document.currentScript;
 const settings = readSettings(
-  (document.currentScript as HTMLScriptElement | null) ??
-    document.querySelector<HTMLScriptElement>('script[data-tenant][src*="couplet"]'),
+  current instanceof HTMLScriptElement
+    ? current
+    : document.querySelector<HTMLScriptElement>('script[data-tenant][src*="couplet"]'),
 );
 if (!settings) console.warn('Couplet: the script tag needs src and data-tenant');
 else if (!isInstalled()) run(settings);

@@ -75,6 +75,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     h('div', { class: 'field' }, replica, input),
     h('div', { class: 'buttons' }, attach, photo, emoji, button),
     hint,
+    tray.status,
     files,
     shots,
   );

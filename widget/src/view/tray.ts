@@ -8,6 +8,8 @@ import { isPicture, picture } from './picture';
 
 export interface Tray {
   element: HTMLElement;
+  /** For the ear: what is there now, or what is wrong. */
+  status: HTMLElement;
   render(uploads: readonly Upload[], limit: number | undefined): void;
 }
 
@@ -20,14 +22,17 @@ export interface TrayPort {
 
 interface Item {
   element: HTMLElement;
-  update(upload: Upload, limit: number | undefined): void;
+  /** How it stands now, where that has become different. */
+  update(upload: Upload, limit: number | undefined): string | undefined;
 }
 
 export function createTray(port: TrayPort): Tray {
   const element = h('ul', { class: 'tray', 'data-part': 'tray', role: 'list', hidden: true });
+  const status = h('p', { class: 'unseen', role: 'status' });
   const items = new Map<string, Item>();
   return {
     element,
+    status,
     render(uploads, limit) {
       for (const [id, item] of items) {
         if (uploads.some((upload) => upload.id === id)) continue;
@@ -41,7 +46,8 @@ export function createTray(port: TrayPort): Tray {
           items.set(upload.id, item);
           element.append(item.element);
         }
-        item.update(upload, limit);
+        const news = item.update(upload, limit);
+        if (news) setText(status, news);
       }
       setAttribute(element, 'hidden', uploads.length === 0);
     },
@@ -65,6 +71,7 @@ function createItem({ id, file }: Upload, port: TrayPort): Item {
     port.removeFile(id);
     port.refocus();
   });
+  let known = '';
   return {
     element,
     update({ progress, link, failed }, limit) {
@@ -78,6 +85,10 @@ function createItem({ id, file }: Upload, port: TrayPort): Item {
       setAttribute(bar, 'hidden', !!link || !!failed);
       bar.value = progress;
       setAttribute(again, 'hidden', failed !== 'network');
+      const news = failed ? `${file.name}: ${faults[failed]}` : link ? say(words.uploaded, file.name) : '';
+      if (news === known) return undefined;
+      known = news;
+      return news;
     },
   };
 }
