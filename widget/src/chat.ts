@@ -30,6 +30,7 @@ import {
 import { createStore } from './store';
 import { createUploads } from './upload';
 import {
+  type Chosen,
   type Durable,
   type ErrorFrame,
   encode,
@@ -396,7 +397,7 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
       if (target) queue({ type: 'retract', id: newId(), target });
     },
 
-    choose(of: number, value: string, label: string): void {
+    choose(of: number, value: Chosen, label: string): void {
       queue({ type: 'choice', id: newId(), of, value }, { label });
     },
 

@@ -368,7 +368,7 @@ function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack' }>): 
       return take(next, { ...entry, kind: frame.type, target, text });
     }
     case 'choice':
-      return take(next, { ...entry, kind: 'choice', reply_to: frame.of, text: out.label ?? frame.value });
+      return take(next, { ...entry, kind: 'choice', reply_to: frame.of, text: out.label });
     case 'message':
       return take(next, {
         ...entry,

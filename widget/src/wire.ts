@@ -33,6 +33,14 @@ export interface Choosable {
   value: string;
 }
 
+/** The `value` of a button, or a text for each field of a form that was filled in. */
+export type Chosen = string | Record<string, string>;
+
+/** The longest answers to an agent's form, to one before the chat, and comment of a rating. */
+export const FIELD_CHARS = 500;
+export const ANSWER_CHARS = 1000;
+export const COMMENT_CHARS = 1000;
+
 /** A question of a form. */
 export interface Field {
   name: string;
@@ -77,7 +85,7 @@ export type Durable =
   | { type: 'message'; id: string; text?: string; files?: string[]; reply_to?: number }
   | { type: 'edit'; id: string; target: string; text: string }
   | { type: 'retract'; id: string; target: string }
-  | { type: 'choice'; id: string; of: number; value: string }
+  | { type: 'choice'; id: string; of: number; value: Chosen }
   | { type: 'rate'; id: string; score: number; comment?: string }
   | ({ type: 'start'; id: string } & Start)
   | { type: 'end'; id: string };

@@ -93,7 +93,7 @@ test('buttons are offered until one is chosen, or the chat has ended', () => {
   expect(messages(log({ buttons }, { kind: 'closed' }))[0]?.buttons).toEqual([]);
 });
 
-test('a form of a bot is answered as one value, and read as lines', () => {
+test('a form of a bot is answered by its fields, and read as lines', () => {
   const form = [{ name: 'order', label: 'Order', required: true }, { name: 'note' }];
   const { element, choose } = piece(messages(log({ form }))[0]);
   const submit = part(element, 'submit');
@@ -102,7 +102,7 @@ test('a form of a bot is answered as one value, and read as lines', () => {
   const input = element.querySelector('input');
   if (input) input.value = '1482';
   submit.click();
-  expect(choose).toHaveBeenCalledWith(1, '{"order":"1482"}', 'Order: 1482');
+  expect(choose).toHaveBeenCalledWith(1, { order: '1482' }, 'Order: 1482');
 });
 
 test('an own message can be answered, edited and, asked twice, deleted; a strange one only answered', () => {
@@ -171,6 +171,7 @@ test('fields say what is missing or wrong, and mend it while it is written', () 
   const { element, answers } = createFields(
     fields.map((field) => ({ ...field, options: 'options' in field ? [...field.options] : undefined })),
     en,
+    100,
   );
   document.body.replaceChildren(element);
   const [name, email, terms] = element.querySelectorAll('input');

@@ -28,10 +28,11 @@ let count = 0;
 export function createFields(
   fields: readonly Field[],
   words: Words,
+  longest: number,
   known: Record<string, string> = {},
 ): Fields {
   const element = h('div', { class: 'fields' });
-  const asked = fields.map((field) => ask(element, field, words, known[field.name] ?? ''));
+  const asked = fields.map((field) => ask(element, field, words, longest, known[field.name] ?? ''));
   return {
     element,
     answers() {
@@ -44,7 +45,7 @@ export function createFields(
   };
 }
 
-function ask(parent: HTMLElement, field: Field, words: Words, known: string): Asked {
+function ask(parent: HTMLElement, field: Field, words: Words, longest: number, known: string): Asked {
   const { name, required = false, options = [] } = field;
   const own: Record<string, string> = { name: words.name, email: words.email, phone: words.phone };
   const text = field.label ?? own[name] ?? name;
@@ -68,8 +69,8 @@ function ask(parent: HTMLElement, field: Field, words: Words, known: string): As
           ...options.map((option) => h('option', { value: option }, option)),
         )
       : type === 'textarea'
-        ? h('textarea', { ...common, rows: '3' })
-        : h('input', { ...common, type });
+        ? h('textarea', { ...common, rows: '3', maxlength: String(longest) })
+        : h('input', { ...common, type, maxlength: String(longest) });
   const fault = h('p', { id: `${id}-fault`, class: 'fault' });
   const label = h('label', { for: id }, required || type === 'checkbox' ? text : say(words.optional, text));
   const isBox = type === 'checkbox';

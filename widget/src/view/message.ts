@@ -3,7 +3,7 @@
 // changed.
 
 import { h, setAttribute, setText } from '../dom';
-import type { FileLink } from '../wire';
+import { type Chosen, FIELD_CHARS, type FileLink } from '../wire';
 import { cross, dots, ticks } from './drawings';
 import { createFields } from './form';
 import { type Language, say } from './language';
@@ -21,7 +21,7 @@ export interface MessagePort {
   language: Language;
   retry(id: string): void;
   discard(id: string): void;
-  choose(of: number, value: string, label: string): void;
+  choose(of: number, value: Chosen, label: string): void;
   aim(is: 'reply' | 'edit', conversation: string, seq: number): void;
   retract(seq: number): void;
   /** Something became larger after it was put in. */
@@ -119,18 +119,18 @@ export function messagePiece(port: MessagePort): Piece {
       offer.append(made);
     }
     if (form.length > 0) {
-      const fields = createFields(form, words);
+      const fields = createFields(form, words, FIELD_CHARS);
       const submit = h('button', { type: 'submit', class: 'choice', 'data-part': 'submit' }, words.submit);
       const element = h('form', { novalidate: true }, fields.element, submit);
       element.addEventListener('submit', (event) => {
         event.preventDefault();
         const answers = fields.answers();
-        if (!answers) return;
+        if (!answers || Object.keys(answers).length === 0) return;
         const label = form
           .filter(({ name }) => answers[name])
           .map(({ name, label = name }) => `${label}: ${answers[name]}`)
           .join('\n');
-        port.choose(seq, JSON.stringify(answers), label);
+        port.choose(seq, answers, label);
       });
       offer.append(element);
     }

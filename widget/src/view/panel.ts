@@ -2,7 +2,7 @@
 
 import { h, setAttribute, setText } from '../dom';
 import { isOpen, isStarting, latest, type State } from '../state';
-import type { Field } from '../wire';
+import { ANSWER_CHARS, type Field } from '../wire';
 import { type ComposerPort, createComposer } from './composer';
 import { chevron } from './drawings';
 import { createFields, type Fields } from './form';
@@ -83,7 +83,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
     if (names === asked) return;
     asked = names;
     const known = { [QUEUE]: usual(state.config)?.name ?? '' };
-    fields = wanted.length > 0 ? createFields(wanted, words, known) : undefined;
+    fields = wanted.length > 0 ? createFields(wanted, words, ANSWER_CHARS, known) : undefined;
     log.ask(fields);
   }
 

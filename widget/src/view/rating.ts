@@ -2,6 +2,7 @@
 
 import { h, setAttribute } from '../dom';
 import { isToBeRated, latest, type State } from '../state';
+import { COMMENT_CHARS } from '../wire';
 import type { Language } from './language';
 
 export interface Rating {
@@ -40,6 +41,7 @@ export function createRating(port: RatingPort): Rating {
   );
   const comment = h('textarea', { class: 'answer', rows: '2', dir: 'auto', 'aria-label': words.comment });
   comment.placeholder = words.comment;
+  comment.maxLength = COMMENT_CHARS;
   const send = h('button', { type: 'submit', class: 'agree', 'data-part': 'send-rating' }, words.sendRating);
   const skip = h('button', { type: 'button', class: 'link', 'data-part': 'skip-rating' }, words.notNow);
   const more = h('div', { class: 'fields', hidden: true }, comment, h('div', { class: 'ends' }, send));

@@ -178,7 +178,7 @@ function waiting(out: Outgoing, context: Context | undefined): MessageRow | unde
     state,
     files,
   } as const;
-  if (frame.type === 'choice') return { ...own, text: label ?? frame.value };
+  if (frame.type === 'choice') return { ...own, text: label ?? '' };
   if (frame.type !== 'message') return undefined;
   return { ...own, text: frame.text ?? '', quote: context && quoted(context, frame.reply_to) };
 }
