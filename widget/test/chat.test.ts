@@ -36,9 +36,9 @@ function arrive(more: Partial<Settings> = {}): Chat {
     open: false,
   } as const;
   const { emit } = createEvents();
-  const heard: typeof emit = (name, detail) => {
-    events.push([name, detail]);
-    emit(name, detail);
+  const heard: typeof emit = (name, ...detail) => {
+    events.push([name, detail[0]]);
+    emit(name, ...detail);
   };
   const chat = createChat({
     settings: { ...settings, consentRequired: false, ...more },

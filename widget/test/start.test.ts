@@ -35,7 +35,7 @@ function begin(calls: Call[] = [['open']], more: Partial<Settings> = {}): void {
     ...{ open: false, consentRequired: false, ...more },
   };
   const ask = () => fetchConfig(settings.gateway, 'demo');
-  const emit = (name: string, detail: unknown) => told.push([name, detail]);
+  const emit = (name: string, ...detail: unknown[]) => void told.push([name, detail[0]]);
   const language = { key: 'en', tag: 'en-GB' };
   host = createHost(settings);
   host.button.addEventListener('click', () => chat.call('toggle'));

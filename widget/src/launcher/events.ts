@@ -1,9 +1,13 @@
 // What the page is told: a plain emitter.
 
-import type { EventName } from '../../couplet';
+import type { Events as Details, EventName } from '../../couplet';
 
 export type Listener = (detail?: never) => void;
-export type Emit = (name: EventName, detail?: unknown) => void;
+/** Holds every event to the type that is published of it. */
+export type Emit = <E extends EventName>(
+  name: E,
+  ...detail: Details[E] extends undefined ? [] : [detail: Details[E]]
+) => void;
 
 export interface Events {
   on(name: EventName, listener: Listener): void;
@@ -21,7 +25,7 @@ export function createEvents(): Events {
     off(name, listener) {
       listeners.get(name)?.delete(listener);
     },
-    emit(name, detail) {
+    emit(name, ...[detail]) {
       for (const listener of [...(listeners.get(name) ?? [])]) {
         try {
           listener(detail as never);
