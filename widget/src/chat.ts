@@ -51,6 +51,7 @@ const TYPING_ENDS_MS = 5_000;
 const TYPING_FORGOTTEN_MS = 30_000;
 const HISTORY_PAGE = 50;
 const CONFIG_FRESH_MS = 60_000;
+const LASTING = ['name', 'email', 'phone'];
 
 export type Customer = Record<string, unknown>;
 
@@ -264,11 +265,21 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     const { aim } = state;
     const aimed = aim && aim.conversation === latest(state)?.id && isOpen(state) ? line(aim.seq) : undefined;
     if (aim) dispatch({ type: 'aimed' });
-    if (aim?.is !== 'edit') return say(text, asked, uploads.take(), aimed?.seq);
+    if (aim?.is !== 'edit') {
+      say(text, asked, uploads.take(), aimed?.seq);
+      remind(asked.answers);
+      return;
+    }
     const target = aimed?.id;
     if (!target || !text.trim() || text === aimed.text) return;
     typing(false);
     queue({ type: 'edit', id: newId(), target, text: wellFormed(text) });
+  }
+
+  /** Who one is does not change from one conversation to the next; what it is about does. */
+  function remind(answers: Record<string, string> = {}): void {
+    const lasting = Object.entries(answers).filter(([name]) => LASTING.includes(name));
+    if (lasting.length > 0) dispatch({ type: 'known', answers: Object.fromEntries(lasting) });
   }
 
   function line(seq: number): Line | undefined {

@@ -373,3 +373,15 @@ test('a transcript waits for all of a conversation', async () => {
   await done;
   expect(latest(later.state())?.entries).toHaveLength(170);
 });
+
+test('who one is is not asked again for the next conversation, and goes along with it', async () => {
+  const chat = arrive();
+  chat.send('one', { answers: { name: 'Kim', order: '1482' } });
+  await isSent(chat);
+  expect(chat.state().known).toEqual({ name: 'Kim' });
+  chat.end();
+  await until(() => latest(chat.state())?.state === 'closed');
+  chat.send('two');
+  await until(() => gateway.of('start').length === 2);
+  expect(gateway.of('start')[1]).toMatchObject({ answers: { name: 'Kim' } });
+});

@@ -15,7 +15,7 @@ export interface Log {
   render(state: State): void;
   /** Puts something at the end, after the last message: what is asked for when the chat is over. */
   append(element: HTMLElement): void;
-  /** Puts questions where nothing has been said yet. */
+  /** Puts questions at the end, where the customer is about to begin a conversation. */
   ask(fields: Fields | undefined): void;
 }
 
@@ -66,6 +66,7 @@ export function createLog(port: LogPort): Log {
     greeting,
     log,
     typing,
+    questions,
   );
   const element = h('div', { class: 'middle' }, scroll, down);
   let isAtEnd = true;
@@ -121,7 +122,7 @@ export function createLog(port: LogPort): Log {
     }
     setAttribute(typing, 'hidden', !state.typing);
     if (state.typing) setText(typingWords, say(words.typing, state.typing.name ?? words.agent));
-    setAttribute(greeting, 'hidden', pieces.size > 0 && !questions.firstChild);
+    setAttribute(greeting, 'hidden', pieces.size > 0);
     setText(hint, greetingOf(state));
     if (isAtEnd || hasWritten) toEnd();
     else if (grewAbove) scroll.scrollTop += scroll.scrollHeight - height;
@@ -168,7 +169,7 @@ export function createLog(port: LogPort): Log {
   return {
     element,
     render,
-    append: (last) => scroll.append(last),
+    append: (last) => questions.before(last),
     ask: (fields) => questions.replaceChildren(...(fields ? [fields.element] : [])),
   };
 }

@@ -45,14 +45,15 @@ export function messagePiece(port: MessagePort): Piece {
   const offer = h('div', { class: 'offer', 'data-part': 'offer', hidden: true });
   const clock = h('span');
   const word = h('span', { class: 'unseen' });
-  const meta = h('div', { class: 'meta' }, clock, ticks(), word);
+  // A tick is no news to the ear.
+  const meta = h('div', { class: 'meta', 'aria-live': 'off' }, clock, ticks(), word);
   const again = button('link', 'retry', words.tryAgain);
   const discard = button('link', 'discard', words.discard);
   const failure = h('div', { class: 'failure' }, `${words.notSent} `, again, discard);
   const more = button('plain more', 'more', '');
   setAttribute(more, 'aria-label', words.more);
   more.append(dots());
-  const tools = h('div', { class: 'tools', hidden: true });
+  const tools = h('div', { class: 'tools', hidden: true, 'aria-live': 'off' });
   const line = h('div', { class: 'line' }, bubble, more);
   const element = h('li', { 'data-part': 'message' }, who, line, tools, offer, meta, failure);
   let shown: MessageRow | undefined;
