@@ -126,7 +126,6 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     const isWaiting = after.outbox.some(({ failed }) => !failed) || after.uploads.some(({ link }) => !link);
     socket.want(after.consented && (after.open || isOpen(after) || isWaiting));
     if (state !== after) return;
-    if (before.link !== after.link && after.link === 'online') uploads.go();
     pump();
     if (whole && !older()) {
       const done = whole;
@@ -179,6 +178,7 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
       store.saveSession(known?.customer === id ? { ...known, token } : { token, customer: id });
     }
     dispatch({ type: 'frame', frame, identified });
+    if (frame.type === 'welcome') uploads.go();
     if (frame.type === 'error') failed(frame);
     if (frame.type === 'typing') {
       clearTimeout(hushTimer);

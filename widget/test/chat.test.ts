@@ -385,3 +385,10 @@ test('who one is is not asked again for the next conversation, and goes along wi
   await until(() => gateway.of('start').length === 2);
   expect(gateway.of('start')[1]).toMatchObject({ answers: { name: 'Kim' } });
 });
+
+test('a file chosen before there is a session waits for it, and is a reason for one', async () => {
+  const chat = arrive();
+  chat.attach([new File(['12345'], 'a.txt')]);
+  await until(() => chat.state().uploads[0]?.link !== undefined);
+  expect(gateway.uploads[0]?.token).toBe('Bearer token-1');
+});
