@@ -260,20 +260,26 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     if (!isAnswered && attention.mayAsk()) dispatch({ type: 'chose', notify: 'ask' });
   }
 
-  /** What is in the composer: a new message, an answer to one, or an edit of an own one. */
-  function send(text: string, asked: Start = {}): void {
+  /**
+   * What is in the composer: a new message, an answer to one, or an edit of an own one. False where
+   * there is nothing left to edit; the words are still the customer's then.
+   */
+  function send(text: string, asked: Start = {}): boolean {
     const { aim } = state;
     const aimed = aim && aim.conversation === latest(state)?.id && isOpen(state) ? line(aim.seq) : undefined;
     if (aim) dispatch({ type: 'aimed' });
     if (aim?.is !== 'edit') {
       say(text, asked, uploads.take(), aimed?.seq);
       remind(asked.answers);
-      return;
+      return true;
     }
     const target = aimed?.id;
-    if (!target || !text.trim() || text === aimed.text) return;
+    if (!target || aimed.retracted) return false;
     typing(false);
-    queue({ type: 'edit', id: newId(), target, text: wellFormed(text) });
+    if (text.trim() && text !== aimed.text) {
+      queue({ type: 'edit', id: newId(), target, text: wellFormed(text) });
+    }
+    return true;
   }
 
   /** Who one is does not change from one conversation to the next; what it is about does. */
@@ -320,7 +326,10 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
   function restore(): void {
     const { muted, notify } = store.preferences();
     dispatch({ type: 'chose', muted, notify: notify && attention.isGranted() ? 'on' : undefined });
-    dispatch({ type: 'restored', session: store.session(), outbox: store.outbox() });
+    const outbox = store.outbox();
+    dispatch({ type: 'restored', session: store.session(), outbox });
+    const kept = new Set(state.outbox.map(({ frame }) => frame.id));
+    for (const { frame } of outbox) if (!kept.has(frame.id)) store.dropOut(frame.id);
   }
 
   /** Another tab has begun, or has shown, what this one has not. */

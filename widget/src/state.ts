@@ -150,7 +150,7 @@ export function reduce(state: State, action: Action): State {
     case 'queued':
       return { ...state, outbox: [...state.outbox, action.out] };
     case 'retry':
-      return withOut(state, action.id, ({ frame, at }) => ({ frame, at }));
+      return withOut(state, action.id, ({ failed, ...out }) => out);
     case 'discarded':
       return withOut(state, action.id, () => undefined);
     case 'uploads':
@@ -227,7 +227,7 @@ function restore(state: State, session: Remembered | undefined, outbox: Outgoing
   const held = new Set(state.outbox.map(({ frame }) => frame.id));
   const left = outbox
     .filter(({ frame }) => !held.has(frame.id))
-    .map((out) => (now - out.at > STALE_MS ? { ...out, failed: out.failed ?? 'stale' } : out));
+    .flatMap((out) => (now - out.at > STALE_MS ? (refused(out, 'stale') ?? []) : out));
   const next = { ...state, outbox: [...left, ...state.outbox] };
   if (!session) return next;
   const { conversation, customer, seq = 0, read = 0, rated } = session;
@@ -382,13 +382,17 @@ function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack' }>): 
 
 function refuse(state: State, id: string | undefined, code: string): State {
   if (!id || PASSING.has(code)) return state;
-  const next = withOut(state, id, (out) =>
-    out.frame.type === 'message' || out.frame.type === 'edit' ? { ...out, failed: code } : undefined,
-  );
+  const next = withOut(state, id, (out) => refused(out, code));
   const conversations = next.conversations.map((c) =>
     c.asking === id ? { ...c, asking: undefined, complete: true } : c,
   );
   return { ...next, conversations };
+}
+
+/** Words are kept for the customer to decide about; what was only a wish is gone. */
+function refused(out: Outgoing, code: string): Outgoing | undefined {
+  const isWords = out.frame.type === 'message' || out.frame.type === 'edit';
+  return isWords ? { ...out, failed: out.failed ?? code } : undefined;
 }
 
 function begun(id: string): Conversation {

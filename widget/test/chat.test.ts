@@ -392,3 +392,21 @@ test('a file chosen before there is a session waits for it, and is a reason for 
   await until(() => chat.state().uploads[0]?.link !== undefined);
   expect(gateway.uploads[0]?.token).toBe('Bearer token-1');
 });
+
+test('an edit that comes too late gives the words back', async () => {
+  const chat = await talking();
+  chat.aim('edit', idOf(chat), 1);
+  gateway.closes();
+  await until(() => latest(chat.state())?.state === 'closed');
+  expect(chat.send('better words')).toBe(false);
+  expect(chat.state().aim).toBeUndefined();
+  expect(chat.state().outbox).toEqual([]);
+});
+
+test('a wish too old to be sent is forgotten on disk, too', () => {
+  const at = Date.now() - 25 * 3600_000;
+  localStorage.setItem('couplet:demo:out:e', JSON.stringify({ frame: { type: 'end', id: 'e' }, at }));
+  const chat = arrive();
+  expect(chat.state().outbox).toEqual([]);
+  expect(Object.keys(localStorage)).toEqual([]);
+});

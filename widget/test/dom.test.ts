@@ -305,7 +305,7 @@ test('the options are disclosed by their button and closed by Escape; leave to n
 });
 
 function panel(spoken = language, more: Partial<PanelPort> = {}) {
-  const calls = { send: vi.fn(), attach: vi.fn(), aimless: vi.fn() };
+  const calls = { send: vi.fn(() => true), attach: vi.fn(), aimless: vi.fn() };
   const nothing = () => {};
   const port = {
     ...{ gateway: 'https://g', language: spoken, typing: nothing, retry: nothing, discard: nothing },

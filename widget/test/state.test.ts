@@ -197,3 +197,15 @@ test('the place is known only while waiting; typing ends with the message or the
   expect(reduce(typing, arrives(1)).typing).toBeUndefined();
   expect(reduce(typing, { type: 'link', link: 'retrying' }).typing).toBeUndefined();
 });
+
+test('a message tried again keeps its files; a stale wish is gone', () => {
+  const at = Date.now();
+  const files = [{ id: 'f', name: 'a.txt' }];
+  const message: Durable = { type: 'message', id: 'a', files: ['f'] };
+  const out = { frame: message, at, files };
+  const failed = reduce(run({ type: 'queued', out }), frame({ type: 'error', code: 'forbidden', for: 'a' }));
+  expect(failed.outbox[0]?.failed).toBe('forbidden');
+  expect(reduce(failed, { type: 'retry', id: 'a' }).outbox).toEqual([out]);
+  const old = { frame: { type: 'rate', id: 'r', score: 5 } as const, at: at - 25 * 3600_000 };
+  expect(run({ type: 'restored', outbox: [old] }).outbox).toEqual([]);
+});

@@ -25,7 +25,7 @@ export interface PanelPort
     OptionsPort {
   gateway: string;
   language: Language;
-  send(text: string, answers?: Record<string, string>): void;
+  send(text: string, answers?: Record<string, string>): boolean;
   end(): void;
   close(): void;
   consent(): void;
@@ -73,8 +73,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
   function send(text: string): boolean {
     const answers = fields?.answers();
     if (fields && !answers) return false;
-    port.send(text, answers);
-    return true;
+    return port.send(text, answers);
   }
 
   function ask(state: State): void {
