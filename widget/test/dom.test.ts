@@ -208,7 +208,9 @@ test('what is asked before the chat: the form of the hour, and the queue where t
     questions({ ...initial, ...more, config }, language).map(({ name }) => name);
   expect(ask({ form })).toEqual(['name']);
   expect(ask({ form, away_form: [{ name: 'email' }], online: false })).toEqual(['email']);
-  expect(ask({ form, online: false })).toEqual(['name']);
+  expect(ask({ form, online: false })).toEqual(['name', 'email']);
+  expect(ask({ form: [{ name: 'phone' }], online: false })).toEqual(['phone']);
+  expect(ask({ online: false }, { known: { email: 'kim@example.org' } })).toEqual([]);
   expect(ask({ form }, { known: { name: 'Kim' } })).toEqual([]);
   expect(ask({ queues })).toHaveLength(1);
   expect(ask({ queues }, { queue: 'sales' })).toEqual([]);

@@ -139,11 +139,19 @@ export function createPanel(port: PanelPort, draft: string): Panel {
   };
 }
 
+const REACH = ['email', 'phone'];
+
 /** What is asked before a conversation: the tenant's form, and the queue where there is a choice. */
 export function questions(state: State, { words }: Language): Field[] {
   const { config, known } = state;
   if (isOpen(state) || isStarting(state)) return [];
-  const form = (config.online === false ? config.away_form : undefined) ?? config.form ?? [];
+  const isAway = config.online === false;
+  const form = (isAway ? config.away_form : undefined) ?? config.form ?? [];
+  // Where nobody is in, a message waits for the next agent if there is a way to reach the customer.
+  const isReachable = [...form.map(({ name }) => name), ...Object.keys(known)].some((name) =>
+    REACH.includes(name),
+  );
+  const reach: Field[] = isAway && !isReachable ? [{ name: 'email' }] : [];
   const queues = config.queues ?? [];
   const choice: Field[] =
     queues.length > 1 && !state.queue
@@ -157,7 +165,7 @@ export function questions(state: State, { words }: Language): Field[] {
           },
         ]
       : [];
-  return [...form.filter(({ name }) => !known[name]), ...choice];
+  return [...form.filter(({ name }) => !known[name]), ...reach, ...choice];
 }
 
 /** The answers without the queue, and the key of the queue that was chosen among them. */
