@@ -163,6 +163,9 @@ pub trait Transcripts: Send + Sync + 'static {
     async fn latest(&self, customer: CustomerId) -> Result<Option<Conversation>, StoreError>;
     /// One conversation.
     async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError>;
+    /// Where in its link's log a conversation begins; none while it is not stored. Of two of one
+    /// customer the later one begins later, whatever the clock said.
+    async fn begins(&self, id: ConversationId) -> Result<Option<Pos>, StoreError>;
     /// A tenant's conversations in the order they were opened, after the given one, at most `limit`.
     async fn conversations(
         &self,
@@ -170,8 +173,6 @@ pub trait Transcripts: Send + Sync + 'static {
         after: Option<ConversationId>,
         limit: u32,
     ) -> Result<Vec<(Conversation, Customer)>, StoreError>;
-    /// The display names of agents who spoke or joined last in it: the one who serves it.
-    async fn serving(&self, conversation: &Conversation) -> Result<Option<Arc<str>>, StoreError>;
 }
 
 /// A session as it is stored. Only hashes of tokens are.

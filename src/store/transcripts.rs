@@ -9,14 +9,14 @@ use sea_orm::{
     QueryResult, QuerySelect, QueryTrait, Select,
 };
 
-use super::convert::{AGENT, MESSAGE, customer_from, int, rows_from};
+use super::convert::{MESSAGE, customer_from, int, nat, rows_from};
 use super::entity::conversation::{Column, Entity, Model};
+use super::entity::customer;
 use super::entity::log::{Column as Entry, Entity as Log};
-use super::entity::{agent, customer};
 use super::error::unavailable;
 use super::{SqlStore, views};
-use crate::chat::ids::{ConversationId, CustomerId, Seq, TenantKey};
-use crate::chat::model::{Conversation, Customer, Row, State};
+use crate::chat::ids::{ConversationId, CustomerId, Pos, Seq, TenantKey};
+use crate::chat::model::{Conversation, Customer, Row};
 use crate::ports::store::{StoreError, Transcripts};
 
 #[async_trait]
@@ -80,6 +80,23 @@ impl Transcripts for SqlStore {
         self.within(one(&self.read, Entity::find().filter(Column::Id.eq(id.0)))).await
     }
 
+    async fn begins(&self, id: ConversationId) -> Result<Option<Pos>, StoreError> {
+        self.within(async {
+            let first: Option<i64> = Log::find()
+                .select_only()
+                .column(Entry::Pos)
+                .filter(Entry::Conversation.eq(id.0))
+                .order_by_asc(Entry::Pos)
+                .limit(1)
+                .into_tuple()
+                .one(&self.read)
+                .await
+                .map_err(unavailable)?;
+            first.map(|pos| nat(pos).map(Pos)).transpose()
+        })
+        .await
+    }
+
     async fn conversations(
         &self,
         tenant: &TenantKey,
@@ -110,38 +127,6 @@ impl Transcripts for SqlStore {
                 );
             }
             with_customers(&self.read, query).await
-        })
-        .await
-    }
-
-    async fn serving(&self, conversation: &Conversation) -> Result<Option<Arc<str>>, StoreError> {
-        let holder = match &conversation.state {
-            State::Active { agent } => Some(agent),
-            State::Closed { .. } => None,
-            State::Waiting | State::Offered { .. } => return Ok(None),
-        };
-        self.within(async {
-            let mut spoke = Log::find()
-                .select_only()
-                .column(Entry::AuthorName)
-                .filter(Entry::Conversation.eq(conversation.id.0))
-                .filter(Entry::Seq.is_not_null())
-                .filter(Entry::Author.eq(AGENT))
-                .order_by_desc(Entry::Seq)
-                .limit(1);
-            if let Some(jid) = holder {
-                spoke = spoke.filter(Entry::AuthorJid.eq(jid.as_str()));
-            }
-            let name: Option<Option<String>> =
-                spoke.into_tuple().one(&self.read).await.map_err(unavailable)?;
-            if let (None, Some(jid)) = (&name, holder) {
-                // He has neither spoken nor been announced: what the tenant calls him.
-                let agent =
-                    agent::Entity::find_by_id((conversation.tenant.to_string(), jid.to_string()));
-                let agent = agent.one(&self.read).await.map_err(unavailable)?;
-                return Ok(agent.map(|agent| agent.name.into()));
-            }
-            Ok(name.flatten().map(Into::into))
         })
         .await
     }

@@ -1,5 +1,6 @@
 //! The other side of a socket, played word by word.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
@@ -156,7 +157,7 @@ pub(crate) fn view(tenant: Tenant) -> Arc<TenantView> {
     let sales = QueueKey::new("sales").unwrap();
     let queues =
         vec![(QueueKey::default_queue(), "Everyone".into()), (sales, "Sales & more".into())];
-    Arc::new(TenantView { tenant, queues, online: true })
+    Arc::new(TenantView { tenant, queues, agents: HashMap::new(), online: true })
 }
 
 /// The welcome of one who was never here.

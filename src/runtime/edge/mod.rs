@@ -22,7 +22,8 @@ use super::status::Status;
 use super::switchboard::Switchboard;
 use crate::chat::effect::{CommandError, CustomerState};
 use crate::chat::ids::{
-    CommandId, ConversationId, CustomerId, LinkDomain, NodeId, QueueKey, Seq, TenantKey, Timestamp,
+    AgentJid, CommandId, ConversationId, CustomerId, LinkDomain, NodeId, QueueKey, Seq, TenantKey,
+    Timestamp,
 };
 use crate::chat::model::{Acked, Row};
 use crate::ports::cache::Cache;
@@ -38,6 +39,8 @@ pub struct TenantView {
     pub tenant: Tenant,
     /// Its queues, by key, with their names.
     pub queues: Vec<(QueueKey, Arc<str>)>,
+    /// What it calls its agents.
+    pub agents: HashMap<AgentJid, Arc<str>>,
     /// Whether an agent is there to take a conversation.
     pub online: bool,
 }
@@ -290,9 +293,11 @@ impl Edge {
     async fn read_tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
         let Some(tenant) = self.0.store.tenant(key).await? else { return Ok(None) };
         let queues = self.0.store.queues(key).await?;
+        let agents = self.0.store.agents(key).await?;
         let online = self.is_staffed(&tenant.link, key).await;
         let queues = queues.into_iter().map(|queue| (queue.key, queue.name)).collect();
-        Ok(Some(Arc::new(TenantView { tenant, queues, online })))
+        let agents = agents.into_iter().map(|agent| (agent.jid, agent.name)).collect();
+        Ok(Some(Arc::new(TenantView { tenant, queues, agents, online })))
     }
 
     /// Whether an agent is in: known here where the link is owned here, else through the cache. A

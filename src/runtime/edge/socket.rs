@@ -99,7 +99,7 @@ impl CustomerSocket {
         socket.connected(true, true, opening.page);
         let (conversation, entries) = match fresh {
             true => (None, Vec::new()),
-            false => socket.catch_up(resume).await?,
+            false => socket.catch_up(tenant, resume).await?,
         };
         let welcome = Welcome {
             token,
@@ -117,6 +117,7 @@ impl CustomerSocket {
     /// Finds the conversation in hand and the first entries that are owed.
     async fn catch_up(
         &mut self,
+        tenant: &TenantView,
         resume: Option<(ConversationId, Seq)>,
     ) -> Result<(Option<CurrentConversation>, Vec<Arc<Row>>), StoreError> {
         let latest = self.shared.store.latest(self.customer.id).await?;
@@ -150,7 +151,7 @@ impl CustomerSocket {
         }
         let head = in_hand.head.max(self.seen_of(in_hand.id));
         let current = CurrentConversation {
-            state: self.state_of(&in_hand).await?,
+            state: state_of(&in_hand, tenant),
             head,
             delivered: in_hand.delivered,
             read: in_hand.read,
@@ -169,20 +170,6 @@ impl CustomerSocket {
     ) -> Result<Option<Conversation>, StoreError> {
         let found = self.shared.store.conversation(id).await?;
         Ok(found.filter(|conversation| conversation.customer == self.customer.id))
-    }
-
-    async fn state_of(&self, conversation: &Conversation) -> Result<CustomerState, StoreError> {
-        let phase = match conversation.state {
-            // The place in line is the owner's to say; it does so as soon as it hears of the socket.
-            State::Waiting | State::Offered { .. } => Phase::Waiting { position: 1, eta_s: None },
-            State::Active { .. } => {
-                let agent = self.shared.store.serving(conversation).await?;
-                Phase::Active { agent: agent.unwrap_or_else(|| "".into()) }
-            }
-            State::Closed { reason } => Phase::Closed { reason },
-        };
-        let (conversation, queue) = (conversation.id, conversation.queue.clone());
-        Ok(CustomerState { conversation, queue, phase })
     }
 
     /// What the socket is to be told next. Safe to cancel.
@@ -382,11 +369,12 @@ impl CustomerSocket {
         one: ConversationId,
         other: ConversationId,
     ) -> Result<Option<bool>, StoreError> {
-        // By what each of them says: which is the last one may change between two questions.
+        // By where each of them begins: which is the last one may change between two questions, and
+        // two may begin in the same millisecond.
         let store = &self.shared.store;
-        let Some(one) = store.conversation(one).await? else { return Ok(None) };
-        let other = store.conversation(other).await?;
-        Ok(Some(other.is_none_or(|other| one.opened_at >= other.opened_at)))
+        let Some(one) = store.begins(one).await? else { return Ok(None) };
+        let other = store.begins(other).await?;
+        Ok(Some(other.is_none_or(|other| one > other)))
     }
 
     /// Gives all that is stored of the conversation in hand beyond the cursor.
@@ -544,6 +532,19 @@ impl CustomerSocket {
         // Soft state: where nobody takes it now, the next refresh says it again.
         let _ = self.shared.switchboard.hand(&self.link, ToOwner::Connected(connection));
     }
+}
+
+/// What a customer is told of a conversation.
+fn state_of(conversation: &Conversation, tenant: &TenantView) -> CustomerState {
+    let phase = match &conversation.state {
+        // The place in line is the owner's to say; it does so as soon as it hears of the socket.
+        State::Waiting | State::Offered { .. } => Phase::Waiting { position: 1, eta_s: None },
+        State::Active { agent } => {
+            Phase::Active { agent: tenant.agents.get(agent).cloned().unwrap_or_else(|| "".into()) }
+        }
+        State::Closed { reason } => Phase::Closed { reason: *reason },
+    };
+    CustomerState { conversation: conversation.id, queue: conversation.queue.clone(), phase }
 }
 
 impl Drop for CustomerSocket {

@@ -1,6 +1,6 @@
 //! What customers' sockets read: pages without gap or overlap.
 
-use couplet::chat::ids::{CustomerId, Seq};
+use couplet::chat::ids::{CustomerId, Pos, Seq};
 use couplet::chat::model::{CloseReason, RowKind, State};
 use couplet::ports::store::{Directory, Log, Sessions, StoreError, Transcripts};
 use std::sync::Arc;
@@ -107,19 +107,13 @@ async fn conversations_of_a_tenant(db: &Db) {
 
 async fn who_serves(db: &Db) {
     let epoch = acme(&db.store).await;
-    let active = |who: &str| State::Active { agent: jid(who) };
     let mut joined = answered(2, 1, 1, None);
     Arc::make_mut(&mut joined.row).kind = RowKind::Joined;
-    let joined = with_view(joined, 1, |view| view.state = active("alice@example.org"));
+    let active = State::Active { agent: jid("alice@example.org") };
+    let joined = with_view(joined, 1, |view| view.state = active);
     db.store.append(&link(), epoch, &[opened(1, 1), joined]).await.expect("stored");
-    let mut view = conversation(1);
-    assert_eq!(db.store.serving(&view).await, Ok(None), "nobody serves who waits");
-    view.state = active("alice@example.org");
-    assert_eq!(db.store.serving(&view).await, Ok(Some("Alice".into())));
-    view.state = active("bob@example.org");
-    assert_eq!(db.store.serving(&view).await, Ok(None), "nobody of this name is known");
-    view.state = State::Closed { reason: CloseReason::Agent };
-    assert_eq!(db.store.serving(&view).await, Ok(Some("Alice".into())), "the last who did");
+    assert_eq!(db.store.begins(conversation_id(1)).await, Ok(Some(Pos(1))));
+    assert_eq!(db.store.begins(conversation_id(2)).await, Ok(None), "it is not stored");
     // Back in the queue he is still the one who served last.
     let requeued = with_view(said(3, 1, 2, "?"), 1, |view| view.state = State::Waiting);
     db.store.append(&link(), epoch, &[requeued]).await.expect("stored");

@@ -203,7 +203,7 @@ mod tests {
         board.free_only(&[voice]);
         assert_eq!(board.next_free(), Some(voice));
         let message = board.say(voice, 1_000_000);
-        board.now = 3_500_000;
+        board.now = 3_000_000;
         board.acked(voice);
         board.answered(voice, message + 1);
         board.answered(voice, message);
@@ -211,7 +211,7 @@ mod tests {
         board.answered(7, message);
         let Counts { said, acked, answered, strays, .. } = board.counts;
         assert_eq!((said, acked, answered, strays), (1, 1, 1, 3));
-        assert_eq!((board.trips.max(), board.acks.max()), (2_500, 2_500));
+        assert_eq!((board.trips.max(), board.acks.max()), (2_000, 2_000));
         assert_eq!((board.pending(), board.next_free()), (0, Some(voice)));
     }
 
