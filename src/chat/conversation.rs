@@ -8,8 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
-use super::model::{Conversation, Offers, State};
-use super::said::Said;
+use super::model::{Conversation, State};
 
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
@@ -41,10 +40,6 @@ pub(super) struct Case {
     answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
     spoken: VecDeque<(Seq, Arc<str>)>,
-    /// What was said not long ago, for whoever says it otherwise.
-    pub(super) said: Said,
-    /// The question that an answer is looked at against.
-    pub(super) question: Option<(Seq, Offers)>,
     /// Who has it, or had it last.
     pub(super) served_by: Option<AgentJid>,
     /// Who confirmed what is in the view and not written yet.
@@ -89,8 +84,6 @@ impl Case {
             answered: Seq(0),
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
-            said: Said::default(),
-            question: None,
             unwritten: None,
             resource: None,
             answers: Vec::new(),

@@ -1,68 +1,51 @@
-//! What was said in a conversation not long ago, for whoever says it otherwise or takes it back.
+//! Whose words are meant, where somebody says his own otherwise, takes them back, or answers them.
 //!
-//! Invariants: only an author finds his words, and only those of the conversation they stand in;
-//! what was taken back is never found again. Bounded: older words are read from the store.
+//! Invariants: only an author finds his words, and only among those he is given; what was taken back
+//! is never found again.
 
-use std::collections::{BTreeSet, VecDeque};
-
-use super::ids::Seq;
 use super::model::{Author, Reference, Row, RowKind, Target};
 
-/// How many of the latest words are known without a question: more than wait for the store at once.
-const KEPT: usize = 64;
-
-/// See the module.
-#[derive(Debug, Default)]
-pub(super) struct Said {
-    /// Who finds them, by what.
-    words: VecDeque<(Reference, Target)>,
-    /// What was taken back; its blanking may be under way in the store.
-    taken_back: BTreeSet<Seq>,
+/// The words that an author names, by an id of theirs or of an edit of theirs, in rows of one
+/// conversation, the latest first.
+pub(super) fn find<'a>(
+    rows: impl Iterator<Item = &'a Row> + Clone,
+    by: &Reference,
+) -> Option<Target> {
+    let named = |same: fn(&Row, &Reference) -> bool| {
+        rows.clone().filter(|row| same(row, by)).find_map(words)
+    };
+    // He may have said it on another device.
+    let target = named(is_named).or_else(|| named(is_named_elsewhere))?;
+    let taken_back =
+        |row: &Row| matches!(row.kind, RowKind::Retract { target: back } if back == target);
+    (!rows.clone().any(taken_back)).then_some(target)
 }
 
-impl Said {
-    /// Something was said.
-    pub(super) fn insert(&mut self, row: &Row) {
-        let Some(seq) = row.seq else { return };
-        let target = match &row.kind {
-            RowKind::Message { text, .. } if !text.is_empty() => Target { seq, pos: row.pos },
-            // A client may name the last correction, or the first words.
-            RowKind::Edit { target, text } if !text.is_empty() => *target,
-            RowKind::Retract { target } => {
-                self.taken_back.insert(target.seq);
-                return self.words.retain(|(_, words)| words.seq != target.seq);
-            }
-            _ => return,
-        };
-        let by = match (&row.author, &row.key, &row.stanza) {
-            (Author::Customer, Some(key), _) => Reference::Customer(key.clone()),
-            (Author::Agent { jid, .. }, _, Some(stanza)) => {
-                Reference::Agent { jid: jid.clone(), stanza: stanza.clone() }
-            }
-            _ => return,
-        };
-        if self.taken_back.contains(&target.seq) {
-            return;
+/// The words that a row says, or says otherwise.
+fn words(row: &Row) -> Option<Target> {
+    match &row.kind {
+        RowKind::Message { text, .. } if !text.is_empty() => {
+            Some(Target { seq: row.seq?, pos: row.pos })
         }
-        if self.words.len() == KEPT {
-            self.words.pop_front();
-        }
-        self.words.push_back((by, target));
+        RowKind::Edit { target, text } if !text.is_empty() => Some(*target),
+        _ => None,
     }
+}
 
-    /// The words of an author.
-    pub(super) fn find(&self, by: &Reference) -> Option<Target> {
-        let found = |same: &dyn Fn(&Reference) -> bool| {
-            self.words.iter().rev().find(|(other, _)| same(other)).map(|(_, target)| *target)
-        };
-        let exactly = found(&|other| other == by);
-        exactly.or_else(|| match by {
-            // He may have said it on another device.
-            Reference::Customer(key) => {
-                found(&|other| matches!(other, Reference::Customer(other) if other.id == key.id))
-            }
-            Reference::Agent { .. } => None,
-        })
+fn is_named(row: &Row, by: &Reference) -> bool {
+    match (by, &row.author) {
+        (Reference::Customer(key), Author::Customer) => row.key.as_ref() == Some(key),
+        (Reference::Agent { jid, stanza }, Author::Agent { jid: author, .. }) => {
+            author == jid && row.stanza.as_ref() == Some(stanza)
+        }
+        _ => false,
+    }
+}
+
+fn is_named_elsewhere(row: &Row, by: &Reference) -> bool {
+    match (by, &row.author, &row.key) {
+        (Reference::Customer(key), Author::Customer, Some(other)) => other.id == key.id,
+        _ => false,
     }
 }
 
@@ -74,7 +57,7 @@ mod tests {
 
     use super::*;
     use crate::chat::ids::{
-        AgentJid, CommandId, ConversationId, CustomerId, Pos, SessionId, TenantKey, Timestamp,
+        AgentJid, CommandId, ConversationId, CustomerId, Pos, Seq, SessionId, TenantKey, Timestamp,
     };
     use crate::chat::model::CommandKey;
 
@@ -111,30 +94,30 @@ mod tests {
             stanza: stanza.into(),
         };
         let target = |seq| Target { seq: Seq(seq), pos: Pos(10 * seq) };
-        let mut said = Said::default();
-        said.insert(&row(1, Author::Customer, message()));
-        said.insert(&row(2, ann(), message()));
-        assert_eq!(said.find(&Reference::Customer(key(1, "m1"))), Some(target(1)));
-        assert_eq!(said.find(&Reference::Customer(key(2, "m1"))), Some(target(1)), "elsewhere");
-        assert_eq!(said.find(&Reference::Customer(key(1, "m2"))), None, "not his");
-        assert_eq!(said.find(&by("ann", "m2")), Some(target(2)));
-        assert_eq!(said.find(&by("bob", "m2")), None);
-        assert_eq!(said.find(&by("ann", "m1")), None);
-        said.insert(&row(3, ann(), RowKind::Edit { target: target(2), text: "y".into() }));
-        assert_eq!(said.find(&by("ann", "m3")), Some(target(2)), "the first words");
-        said.insert(&row(4, ann(), RowKind::Retract { target: target(2) }));
-        assert_eq!((said.find(&by("ann", "m2")), said.find(&by("ann", "m3"))), (None, None));
-        said.insert(&row(2, ann(), message()));
-        assert_eq!(said.find(&by("ann", "m2")), None, "read before it was blanked");
+        let edit = |to, text: &str| RowKind::Edit { target: target(to), text: text.into() };
+        let mut rows = vec![row(1, Author::Customer, message()), row(2, ann(), message())];
+        let find = |rows: &[Row], by: &Reference| super::find(rows.iter().rev(), by);
+        assert_eq!(find(&rows, &Reference::Customer(key(1, "m1"))), Some(target(1)));
+        assert_eq!(find(&rows, &Reference::Customer(key(2, "m1"))), Some(target(1)), "elsewhere");
+        assert_eq!(find(&rows, &Reference::Customer(key(1, "m2"))), None, "not his");
+        assert_eq!(find(&rows, &by("ann", "m2")), Some(target(2)));
+        assert_eq!(find(&rows, &by("bob", "m2")), None);
+        assert_eq!(find(&rows, &by("ann", "m1")), None);
+        rows.push(row(3, ann(), edit(2, "y")));
+        assert_eq!(find(&rows, &by("ann", "m3")), Some(target(2)), "the first words");
+        rows.push(row(4, ann(), RowKind::Retract { target: target(2) }));
+        assert_eq!((find(&rows, &by("ann", "m2")), find(&rows, &by("ann", "m3"))), (None, None));
+        let blank = RowKind::Message { text: "".into(), reply_to: None };
+        assert_eq!(find(&[row(2, ann(), blank)], &by("ann", "m2")), None, "taken back long ago");
+        assert_eq!(find(&[row(3, ann(), edit(2, ""))], &by("ann", "m3")), None);
     }
 
     #[test]
-    fn it_is_bounded() {
-        let mut said = Said::default();
-        for seq in 1..1_000 {
-            said.insert(&row(seq, Author::Customer, message()));
-        }
-        assert_eq!(said.words.len(), KEPT);
-        assert_eq!(said.find(&Reference::Customer(key(1, "m1"))), None);
+    fn of_several_devices_his_own_counts() {
+        let mut other = row(5, Author::Customer, message());
+        other.key = Some(key(2, "m1"));
+        let rows = [other, row(1, Author::Customer, message())];
+        let found = super::find(rows.iter(), &Reference::Customer(key(1, "m1")));
+        assert_eq!(found.map(|target| target.seq), Some(Seq(1)));
     }
 }

@@ -146,7 +146,7 @@ async fn errors_that_come_late() {
 
     // What was sent before comes back now: it says nothing of this assignment.
     for id in [&head, &first, &first] {
-        alice.gives_back(&id, &chat).await;
+        alice.gives_back(id, &chat).await;
     }
     alice.say(&chat, "Where were we?").await;
     let next =

@@ -180,7 +180,6 @@ impl Desk {
             (self.cases.get_mut(&id), row.seq, input.stanza.clone())
         {
             case.agent_spoke(seq, stanza);
-            case.said.insert(&row);
         }
         self.notify(&tenant, customer, CustomerNotice::Entry(row));
         self.receipt(input, Some(id), wants_receipt);

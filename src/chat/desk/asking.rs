@@ -56,9 +56,11 @@ impl Desk {
         answer: &Chosen,
     ) {
         let Some(case) = open else { return self.refuse(by, &id, CommandError::NotOpen) };
-        let question = self.cases.get(&case).and_then(|case| case.question.as_ref());
-        let offers = question.filter(|(seq, _)| *seq == of).map(|(_, offers)| offers);
-        let Some(text) = offers.and_then(|offers| answered(offers, answer)) else {
+        let question = self.entry(case, of).and_then(|row| match &row.kind {
+            RowKind::Asked { offers, .. } => answered(offers, answer),
+            _ => None,
+        });
+        let Some(text) = question else {
             return self.refuse(by, &id, CommandError::NoSuchChoice);
         };
         let key = CommandKey { session: by.session, id };

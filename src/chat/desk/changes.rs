@@ -11,7 +11,8 @@ use super::{Desk, Need};
 use crate::chat::effect::{AgentRefusal, CommandError};
 use crate::chat::event::{About, AgentContent, AgentInput, CustomerAction, CustomerCommand, Peer};
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Pos, Seq, Timestamp};
-use crate::chat::model::{CommandKey, Reference, RowKind, Target};
+use crate::chat::model::{CommandKey, Reference, Row, RowKind, Target};
+use crate::chat::said;
 
 /// What stands for the words of a retraction where repeats are looked for.
 pub(super) const TAKEN_BACK: &str = "\u{0}taken back";
@@ -84,12 +85,24 @@ impl Desk {
         }
     }
 
+    /// An author's words: among those that wait to be stored, or as they were read for this.
     fn words(&self, case: ConversationId, reference: &Reference) -> Option<Target> {
-        self.cases.get(&case)?.said.find(reference)
+        let waiting = self.gate.waiting(case).chain(self.read_of(case));
+        said::find(waiting.map(|row| &**row), reference)
+    }
+
+    /// What stands at a place of a conversation, as it was read for this.
+    pub(super) fn entry(&self, case: ConversationId, seq: Seq) -> Option<&Arc<Row>> {
+        let mut rows = self.gate.waiting(case).chain(self.read_of(case));
+        rows.find(|row| row.seq == Some(seq))
+    }
+
+    fn read_of(&self, case: ConversationId) -> Option<&Arc<Row>> {
+        self.read.as_ref().filter(|row| row.conversation == case)
     }
 
     /// The entry that an agent answers: his own words, by the id of his stanza, or another's, by
-    /// that of ours.
+    /// that of ours. Some clients name an edit where they mean what was edited.
     fn answered(
         &self,
         id: ConversationId,
@@ -97,14 +110,19 @@ impl Desk {
         stanza: &Arc<str>,
         row: Option<Pos>,
     ) -> Option<Seq> {
-        let case = self.cases.get(&id)?;
-        let own = case.said.find(&reference(agent, stanza)).map(|target| target.seq);
-        own.or_else(|| case.seq_of(row?))
+        let Some(seq) = row.and_then(|row| self.cases.get(&id)?.seq_of(row)) else {
+            return self.words(id, &reference(agent, stanza)).map(|target| target.seq);
+        };
+        let edited = self.entry(id, seq).and_then(|row| row.kind.changes());
+        Some(edited.map_or(seq, |(target, _)| target.seq))
     }
 
     // ---- what must be read before ----
 
     pub(super) fn customers_reference(&self, command: &CustomerCommand) -> Option<Need> {
+        if command.key().is_some_and(|key| self.commands.find(&key).is_some()) {
+            return None;
+        }
         let visitor = self.visitors.get(&command.customer.id);
         let target = match &command.action {
             CustomerAction::Edit { target, .. } | CustomerAction::Retract { target, .. } => target,
@@ -115,9 +133,7 @@ impl Desk {
                 return Some(Need::Ended(Box::new(command.customer.clone())));
             }
             CustomerAction::Choose { of, .. } => {
-                let case = visitor?.open?;
-                let known = self.cases.get(&case)?.question.as_ref();
-                return known.is_none_or(|(seq, _)| seq != of).then_some(Need::Entry(case, *of));
+                return Some(Need::Entry(visitor?.open?, *of));
             }
             _ => return None,
         };
@@ -127,19 +143,23 @@ impl Desk {
     }
 
     pub(super) fn agents_reference(&self, input: &AgentInput) -> Option<Need> {
-        let target = match &input.content {
+        let (target, row) = match &input.content {
             AgentContent::Text { about, .. } => match about.as_deref()? {
-                About::Corrects { target } | About::Answers { target, row: None, .. } => target,
-                About::Answers { row: Some(_), .. } => return None,
+                About::Corrects { target } => (target, None),
+                About::Answers { target, row, .. } => (target, *row),
             },
-            AgentContent::Retract { target, .. } => target,
+            AgentContent::Retract { target, .. } => (target, None),
             _ => return None,
         };
         let Peer::Customer(localpart) = &input.to else { return None };
         let customer = self.addresses.get(localpart)?;
         let case = self.visitors.get(customer)?.open?;
-        self.agent_of(&self.cases.get(&case)?.view.tenant, &input.agent)?;
-        self.reference(case, reference(&input.agent, target))
+        let open = self.cases.get(&case)?;
+        self.agent_of(&open.view.tenant, &input.agent)?;
+        match row.and_then(|row| open.seq_of(row)) {
+            Some(seq) => Some(Need::Entry(case, seq)),
+            None => self.reference(case, reference(&input.agent, target)),
+        }
     }
 
     fn reference(&self, case: ConversationId, reference: Reference) -> Option<Need> {

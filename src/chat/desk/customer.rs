@@ -225,7 +225,6 @@ impl Desk {
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
             case.owe_confirmation(now, row.pos, seq);
-            case.said.insert(&row);
         }
         self.commanded(key, id, row.seq, now);
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));

@@ -146,6 +146,8 @@ pub struct Desk {
     orders: Stanzas,
     ended: Ended,
     interruptions: Interruptions,
+    /// What was read for the event that comes next.
+    read: Option<Arc<Row>>,
     /// Queues in which something may have to be offered.
     stirred: BTreeSet<(TenantKey, QueueKey)>,
 }
@@ -171,6 +173,7 @@ impl Desk {
             orders: Stanzas::default(),
             ended: Ended::default(),
             interruptions: Interruptions::default(),
+            read: None,
             stirred: BTreeSet::new(),
         };
         desk.put_settings(snapshot.tenants);
@@ -281,9 +284,15 @@ impl Desk {
     /// Takes one event; what is to be done about it is added to `effects`.
     pub fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Customer(command) => self.customer_command(now, *command),
+            Event::Customer(command) => {
+                self.customer_command(now, *command);
+                self.read = None;
+            }
             Event::Connected(connection) => self.connection(now, connection),
-            Event::Agent(input) => self.agent_input(now, *input),
+            Event::Agent(input) => {
+                self.agent_input(now, *input);
+                self.read = None;
+            }
             Event::Presence { agent, resource, availability } => {
                 self.presence(now, &agent, &resource, availability);
             }
@@ -313,18 +322,7 @@ impl Desk {
                 visitor.ended = visitor.ended.or(ended);
                 self.part(now, id);
             }
-            Event::Loaded(Loaded::Entry { conversation, seq, row }) => {
-                if let (Some(case), Some(RowKind::Asked { offers, .. })) =
-                    (self.cases.get_mut(&conversation), row.map(|row| row.kind.clone()))
-                {
-                    case.question = Some((seq, offers));
-                }
-            }
-            Event::Loaded(Loaded::Words { conversation, reference: _, row }) => {
-                if let (Some(case), Some(row)) = (self.cases.get_mut(&conversation), row) {
-                    case.said.insert(&row);
-                }
-            }
+            Event::Loaded(Loaded::Entry { row, .. } | Loaded::Words { row, .. }) => self.read = row,
             Event::Settings(tenants) => {
                 self.dismiss_former_agents(now, &tenants);
                 self.put_settings(tenants);

@@ -188,6 +188,11 @@ fn whoever_answers_says_what() {
             said("> quoted\nx", None),
         ]
     );
+    // Some clients name the edit; its author means what stands there now.
+    on.edits("mia", "e1", "m1", "Hello all");
+    let edited = on.store.rows.last().unwrap().pos;
+    on.answers_about("ann", "mia", "to the edit", about("p0", Some(edited)));
+    assert_eq!(on.store.rows.last().unwrap().kind, said("to the edit", Some(Seq(1))));
     on.so_far();
     on.replies("mia", "m2", "Yes", 3);
     on.replies("mia", "m3", "What?", 99);
