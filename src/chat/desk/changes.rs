@@ -120,26 +120,32 @@ impl Desk {
     // ---- what must be read before ----
 
     pub(super) fn customers_reference(&self, command: &CustomerCommand) -> Option<Need> {
+        // What is said all day needs nothing.
+        match command.action {
+            CustomerAction::Edit { .. }
+            | CustomerAction::Retract { .. }
+            | CustomerAction::Rate { .. }
+            | CustomerAction::Choose { .. } => {}
+            _ => return None,
+        }
         if command.key().is_some_and(|key| self.commands.find(&key).is_some()) {
             return None;
         }
         let visitor = self.visitors.get(&command.customer.id);
-        let target = match &command.action {
-            CustomerAction::Edit { target, .. } | CustomerAction::Retract { target, .. } => target,
-            CustomerAction::Rate { .. }
-                if visitor
-                    .is_none_or(|visitor| visitor.open.is_none() && visitor.ended.is_none()) =>
-            {
-                return Some(Need::Ended(Box::new(command.customer.clone())));
+        let open = visitor.and_then(|visitor| visitor.open);
+        match &command.action {
+            CustomerAction::Edit { target, .. } | CustomerAction::Retract { target, .. } => {
+                let said = CommandKey { session: command.session, id: target.clone() };
+                self.reference(open?, Reference::Customer(said))
             }
-            CustomerAction::Choose { of, .. } => {
-                return Some(Need::Entry(visitor?.open?, *of));
+            CustomerAction::Choose { of, .. } => Some(Need::Entry(open?, *of)),
+            CustomerAction::Rate { .. } => {
+                let ended = visitor.is_some_and(|visitor| visitor.ended.is_some());
+                let known = open.is_some() || ended;
+                (!known).then(|| Need::Ended(Box::new(command.customer.clone())))
             }
-            _ => return None,
-        };
-        let case = visitor?.open?;
-        let said = CommandKey { session: command.session, id: target.clone() };
-        self.reference(case, Reference::Customer(said))
+            _ => None,
+        }
     }
 
     pub(super) fn agents_reference(&self, input: &AgentInput) -> Option<Need> {
