@@ -1,7 +1,8 @@
 //! What agents say.
 
+use super::Desk;
 use super::changes::{TAKEN_BACK, repeat_of};
-use super::{Desk, NewRow};
+use super::row::NewRow;
 use crate::chat::effect::{AgentRefusal, CustomerNotice, Effect, Line, ToAgent, ToAgentContent};
 use crate::chat::event::{
     About, AgentCommand, AgentContent, AgentInput, Availability, Peer, Refusal,

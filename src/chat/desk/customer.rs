@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Desk;
 use super::lifecycle::{Beginning, Command};
-use super::{Desk, NewRow};
+use super::row::NewRow;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, Effect, ToAgentContent};
 use crate::chat::event::{CustomerAction, CustomerCommand, SocketAddress};
 use crate::chat::ids::{

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::row::NewRow;
 use super::timer::Timer;
-use super::{Desk, NewRow, Visitor};
+use super::{Desk, Visitor};
 use crate::chat::conversation::Case;
 use crate::chat::effect::{CustomerNotice, CustomerState, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};

@@ -20,6 +20,8 @@ mod marks;
 mod offer;
 mod rating;
 mod recall;
+mod restore;
+mod row;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -37,17 +39,13 @@ use super::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq, SessionId,
     TenantKey, Timestamp,
 };
-use super::model::{
-    AgentSettings, Author, CommandKey, Conversation, Customer, Reference, Role, Row, RowKind,
-    Snapshot, State, TenantSettings,
-};
+use super::model::{AgentSettings, Author, Customer, Reference, Role, Row, TenantSettings};
 use super::presence::Clients;
 use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
-use changes::repeat_of;
 use delivery::Owed;
 use interruption::Interruptions;
-use timer::{Timer, Timers};
+use timer::Timers;
 
 /// What the desk must know before it can take an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -153,113 +151,6 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too;
-    /// [`Event::LinkUp`] says when there is a stream on which agents can be heard.
-    pub fn restore(limits: DeskLimits, now: Timestamp, mut snapshot: Snapshot) -> Self {
-        recall::not_ahead(now, &mut snapshot.conversations);
-        let mut desk = Self {
-            limits,
-            gate: Gate::after(snapshot.head),
-            timers: Timers::default(),
-            tenants: BTreeMap::new(),
-            clients: HashMap::new(),
-            work: HashMap::new(),
-            visitors: HashMap::new(),
-            addresses: HashMap::new(),
-            cases: HashMap::new(),
-            owed: HashMap::new(),
-            commands: Commands::default(),
-            stanzas: Stanzas::default(),
-            orders: Stanzas::default(),
-            ended: Ended::default(),
-            interruptions: Interruptions::default(),
-            read: None,
-            stirred: BTreeSet::new(),
-        };
-        desk.put_settings(snapshot.tenants);
-        for (view, customer) in snapshot.conversations {
-            desk.readmit(now, view, customer);
-        }
-        for (conversation, pos, seq) in snapshot.messages {
-            if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.owe_confirmation(now, pos, seq);
-            }
-        }
-        for (conversation, pos, at) in snapshot.offers {
-            if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.offered = Some((pos, at));
-                case.withheld = case.is_long();
-            }
-        }
-        for owed in snapshot.owed {
-            desk.owe_again(now, owed, snapshot.cursor);
-        }
-        for row in snapshot.agent_messages {
-            let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
-                continue;
-            };
-            if let Some(order) = command::order_of(&row.kind) {
-                desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
-            }
-            if row.kind.is_said() {
-                desk.stanzas.insert(
-                    row.at.min(now),
-                    jid,
-                    row.customer,
-                    stanza,
-                    repeat_of(&row.kind),
-                );
-                if let (Some(case), Some(seq)) = (desk.cases.get_mut(&row.conversation), row.seq)
-                    && case.view.agent() == Some(jid)
-                {
-                    case.agent_spoke(seq, stanza.clone());
-                }
-            }
-        }
-        desk.recall(now, snapshot.recall);
-        for (tenant, agent) in desk.work.keys() {
-            // The settings changed while nobody had the link.
-            if desk.agent_of(tenant, agent).is_none() {
-                desk.timers.arm(now, Timer::Gone(agent.clone()));
-            }
-        }
-        desk
-    }
-
-    fn readmit(&mut self, now: Timestamp, mut view: Conversation, customer: Customer) {
-        let id = view.id;
-        self.house(&mut view);
-        let longest = now.plus(self.offer_ms(&view.tenant, &view.queue));
-        if let State::Offered { until, .. } = &mut view.state {
-            *until = longest.min(*until);
-        }
-        self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
-        let case = Case::new(view);
-        for agent in case.audience() {
-            let key = (case.view.tenant.clone(), agent.clone());
-            self.work.entry(key).or_default().held.insert(id);
-        }
-        let visitor = self.visitor(customer);
-        visitor.open = Some(id);
-        visitor.contacts.extend(case.audience().iter().cloned());
-        visitor.last_agent = case.view.agent().cloned();
-        if let State::Offered { until, .. } = case.view.state {
-            self.timers.arm(until.max(now), Timer::Offer(id));
-        }
-        if case.view.agent().is_none() {
-            let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
-            if let Some(line) = self.line(&tenant, &queue) {
-                line.enter(&case.view);
-            }
-            self.stirred.insert((tenant, queue));
-        }
-        let failed = case.view.state == State::Waiting && !case.shunned.is_empty();
-        self.cases.insert(id, case);
-        if failed {
-            self.ask_again_later(now, id);
-        }
-    }
-
     /// What must be [`Loaded`] before this event can be taken. Asked once for an event: then it is
     /// taken, whatever was found.
     pub fn needs(&self, event: &Event) -> Option<Need> {
@@ -473,61 +364,6 @@ impl Desk {
 
     // ---- how anything leaves ----
 
-    /// Appends a row to a conversation and gives it back; `seen` rows are entries for the customer.
-    fn append(&mut self, now: Timestamp, case: ConversationId, entry: NewRow) -> Option<Arc<Row>> {
-        let pos = self.gate.next();
-        let case = self.any_case_mut(case)?;
-        if entry.changed {
-            // Whatever was confirmed meanwhile goes with it.
-            case.unwritten = None;
-        }
-        let view = &mut case.view;
-        let seq = entry.seen.then(|| {
-            view.head = view.head.next();
-            view.head
-        });
-        let row = Arc::new(Row {
-            pos,
-            tenant: view.tenant.clone(),
-            conversation: view.id,
-            customer: view.customer,
-            seq,
-            at: now,
-            author: entry.author,
-            key: entry.key,
-            stanza: entry.stanza,
-            recipients: entry.recipients,
-            kind: entry.kind,
-        });
-        let changed = entry.changed.then(|| Arc::new(view.clone()));
-        self.gate.append(row.clone(), changed);
-        Some(row)
-    }
-
-    /// Appends a row that nobody sees as an entry to a conversation that has ended.
-    fn append_to(
-        &mut self,
-        now: Timestamp,
-        (tenant, customer, conversation): (&TenantKey, CustomerId, ConversationId),
-        entry: NewRow,
-    ) -> Arc<Row> {
-        let row = Arc::new(Row {
-            pos: self.gate.next(),
-            tenant: tenant.clone(),
-            conversation,
-            customer,
-            seq: None,
-            at: now,
-            author: entry.author,
-            key: entry.key,
-            stanza: entry.stanza,
-            recipients: entry.recipients,
-            kind: entry.kind,
-        });
-        self.gate.append(row.clone(), None);
-        row
-    }
-
     fn notify(&mut self, tenant: &TenantKey, customer: CustomerId, notice: CustomerNotice) {
         self.gate.emit(Effect::Notify { tenant: tenant.clone(), customer, notice });
     }
@@ -585,43 +421,5 @@ impl Desk {
             self.tell_state(case);
             self.tell_ticks(case);
         }
-    }
-}
-
-/// What is to be appended.
-struct NewRow {
-    author: Author,
-    kind: RowKind,
-    /// Whether the customer sees it.
-    seen: bool,
-    /// Whether the view changed in more than its head.
-    changed: bool,
-    key: Option<CommandKey>,
-    stanza: Option<Arc<str>>,
-    recipients: Vec<AgentJid>,
-}
-
-impl NewRow {
-    /// A row that the customer sees.
-    fn seen(author: Author, kind: RowKind) -> Self {
-        Self { seen: true, ..Self::hidden(author, kind) }
-    }
-
-    /// A row that the customer does not see.
-    fn hidden(author: Author, kind: RowKind) -> Self {
-        Self {
-            author,
-            kind,
-            seen: false,
-            changed: false,
-            key: None,
-            stanza: None,
-            recipients: Vec::new(),
-        }
-    }
-
-    /// The view goes with it.
-    fn with_view(self) -> Self {
-        Self { changed: true, ..self }
     }
 }

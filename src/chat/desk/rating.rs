@@ -3,8 +3,9 @@
 //! Invariants: only a conversation that has ended is rated, and only the customer's last one; of
 //! several ratings the last counts. Nothing of it is an entry: the customer knows what he said.
 
+use super::Desk;
 use super::customer::Commander;
-use super::{Desk, NewRow};
+use super::row::NewRow;
 use crate::chat::effect::{Answer, CommandError, Effect, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Timestamp};
