@@ -1,13 +1,24 @@
-// Builds dist/couplet.js: one classic script that stands alone. The style sheet is minified
-// and carried as a string, because the widget hands it to the browser as a constructed sheet.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Builds dist/: couplet.js, the launcher, a classic script that stands alone; couplet-chat.js, what
+// it loads when there is intent; and a couplet-xx.js for each language. The gateway serves whatever
+// is here under its name. Fails where a size is over its limit.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
+import { labels, languages } from './languages.mjs';
 
 const target = 'es2020';
+const KIB = 1024;
+/** What a browser transfers: before there is intent (with the configuration), and in all. */
+const LAUNCHER_BYTES = 5 * KIB;
+const TOTAL_BYTES = 30 * KIB;
+/** A configuration with some queues and a form; brotli would make it smaller. */
+const CONFIG_BYTES = 512;
 
+// Style sheets are minified and carried as strings: the browser gets them as constructed sheets.
 const inlineCss = {
   name: 'inline-css',
   setup(builder) {
@@ -23,25 +34,55 @@ const inlineCss = {
   },
 };
 
-await build({
-  entryPoints: ['src/main.ts'],
-  outfile: 'dist/couplet.js',
-  bundle: true,
-  format: 'iife',
-  minify: true,
-  target,
-  charset: 'utf8',
-  legalComments: 'none',
-  banner: { js: '/* Couplet chat widget. AGPL-3.0-or-later. */' },
-  plugins: [inlineCss],
-  absWorkingDir: import.meta.dirname ?? dirname(new URL(import.meta.url).pathname),
-});
+const bundle = (options) =>
+  build({
+    outdir: 'dist',
+    bundle: true,
+    minify: true,
+    target,
+    charset: 'utf8',
+    legalComments: 'none',
+    banner: { js: '/* Couplet chat widget. AGPL-3.0-or-later. */' },
+    plugins: [inlineCss],
+    absWorkingDir: fileURLToPath(new URL('.', import.meta.url)),
+    ...options,
+  });
 
-// The gateway serves these to browsers that take them.
-const url = (suffix) => new URL(`dist/couplet.js${suffix}`, import.meta.url);
-const script = readFileSync(url(''));
-const brotli = brotliCompressSync(script);
-writeFileSync(url('.br'), brotli);
-writeFileSync(url('.gz'), gzipSync(script, { level: 9 }));
-const kib = (bytes) => (bytes / 1024).toFixed(1);
-console.log(`dist/couplet.js  ${kib(script.length)} KiB, brotli ${kib(brotli.length)} KiB`);
+const dist = (name) => new URL(`dist/${name}`, import.meta.url);
+rmSync(dist(''), { recursive: true, force: true });
+mkdirSync(dist(''));
+
+const words = languages.map((key) => [`couplet-${key}`, `src/i18n/${key}.ts`]);
+const chunks = [['couplet-chat', 'src/start.ts'], ...words];
+await bundle({ entryPoints: Object.fromEntries(chunks), format: 'esm' });
+const hash = createHash('sha256');
+for (const [name] of chunks) hash.update(readFileSync(dist(`${name}.js`)));
+const define = {
+  BUILD: JSON.stringify(hash.digest('base64url').slice(0, 8)),
+  LABELS: JSON.stringify(await labels()),
+};
+await bundle({ entryPoints: { couplet: 'src/launcher/main.ts' }, format: 'iife', define });
+
+const sizes = {};
+for (const name of ['couplet', ...chunks.map(([name]) => name)]) {
+  const script = readFileSync(dist(`${name}.js`));
+  const brotli = brotliCompressSync(script);
+  writeFileSync(dist(`${name}.js.br`), brotli);
+  writeFileSync(dist(`${name}.js.gz`), gzipSync(script, { level: 9 }));
+  sizes[name] = brotli.length;
+  console.log(`${`${name}.js`.padEnd(16)} ${kib(script.length)} KiB, brotli ${kib(brotli.length)} KiB`);
+}
+const largest = Math.max(...words.map(([name]) => sizes[name]));
+gate('before opening', sizes.couplet + CONFIG_BYTES, LAUNCHER_BYTES);
+gate('in all', sizes.couplet + CONFIG_BYTES + sizes['couplet-chat'] + largest, TOTAL_BYTES);
+
+function gate(what, bytes, limit) {
+  console.log(`${what.padEnd(16)} ${kib(bytes)} of ${kib(limit)} KiB`);
+  if (bytes <= limit) return;
+  console.error(`${what}: too large`);
+  process.exitCode = 1;
+}
+
+function kib(bytes) {
+  return (bytes / KIB).toFixed(1).padStart(5);
+}

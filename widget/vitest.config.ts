@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
+import { labels } from './languages.mjs';
 
 // The unit tests. What needs a real browser is in test/browser.config.ts.
-export default defineConfig({
+export default defineConfig(async () => ({
+  define: { BUILD: '"test"', LABELS: JSON.stringify(await labels()) },
   test: {
     include: ['test/*.test.ts'],
     environment: 'jsdom',
@@ -10,4 +12,4 @@ export default defineConfig({
     css: true,
     restoreMocks: true,
   },
-});
+}));

@@ -7,6 +7,7 @@
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m20260101_000001_first;
+mod m20261123_000002_form;
 mod shape;
 
 /// All steps, in their order.
@@ -15,6 +16,6 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20260101_000001_first::Step)]
+        vec![Box::new(m20260101_000001_first::Step), Box::new(m20261123_000002_form::Step)]
     }
 }

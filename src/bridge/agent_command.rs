@@ -4,11 +4,19 @@
 //! desk, ad-hoc commands) speaks the same words and makes the same [`AgentCommand`].
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use super::clean;
 use crate::chat::event::AgentCommand;
+use crate::chat::model::Offers;
 
 /// How much of an unknown word is repeated to its author, in characters.
 const WORD_CHARS: usize = 32;
+
+/// The most answers that a question offers.
+const OFFERED: usize = 10;
+/// The longest of them, in characters.
+const LABEL_CHARS: usize = 100;
 
 /// A command as agents know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +32,21 @@ pub struct Word {
 }
 
 /// Every command there is.
-pub const WORDS: [Word; 5] = [
+pub const WORDS: [Word; 7] = [
     Word { word: "help", does: "lists the commands", in_chat: true, with_desk: true },
     Word { word: "who", does: "tells who the customer is", in_chat: true, with_desk: false },
+    Word {
+        word: "ask",
+        does: "asks with buttons: !ask Which size? | A5 | A4",
+        in_chat: true,
+        with_desk: false,
+    },
+    Word {
+        word: "form",
+        does: "asks for several things: !form Your order | Number | E-mail",
+        in_chat: true,
+        with_desk: false,
+    },
     Word { word: "close", does: "ends the conversation", in_chat: true, with_desk: false },
     Word {
         word: "reopen",
@@ -67,16 +87,31 @@ pub fn with_desk(line: &str) -> AgentCommand {
 /// The command a line begins with.
 fn command(line: &str) -> AgentCommand {
     let word = line.split_whitespace().next().unwrap_or_default();
+    let rest = || line.trim_start().get(word.len()..).unwrap_or_default();
     match word.to_lowercase().as_str() {
         "help" => AgentCommand::Help,
         "who" => AgentCommand::Who,
         "close" => AgentCommand::Close,
         "reopen" => AgentCommand::Reopen,
         "status" => AgentCommand::Status,
+        "ask" => question(rest(), Offers::Choices),
+        "form" => question(rest(), Offers::Fields),
         _ => {
             AgentCommand::Unknown { word: word.chars().take(WORD_CHARS).collect::<String>().into() }
         }
     }
+}
+
+/// A question and what it offers, between bars or on lines of their own; it offers nothing where
+/// that is not what was written.
+fn question(rest: &str, offers: fn(Vec<Arc<str>>) -> Offers) -> AgentCommand {
+    let rest = clean::text(rest);
+    let mut parts = rest.split(['|', '\n']).map(str::trim).filter(|part| !part.is_empty());
+    let text: Arc<str> = parts.next().unwrap_or_default().into();
+    let labels: Vec<Arc<str>> = parts.map(Arc::from).collect();
+    let fits = (1..=OFFERED).contains(&labels.len())
+        && labels.iter().all(|label| clean::scalars_at_most(label, LABEL_CHARS));
+    AgentCommand::Ask { text, offers: offers(if fits { labels } else { Vec::new() }) }
 }
 
 #[cfg(test)]
@@ -121,6 +156,31 @@ mod tests {
         for (line, said) in table {
             assert_eq!(in_chat(line), said, "{line:?}");
         }
+    }
+
+    #[test]
+    fn a_question_is_written_between_bars_or_on_lines() {
+        let ask = |text: &str, labels: &[&str]| {
+            let offers = Offers::Choices(labels.iter().map(|label| Arc::from(*label)).collect());
+            Said::Command(AgentCommand::Ask { text: text.into(), offers })
+        };
+        let long = "a".repeat(101);
+        let table = [
+            ("!ask Which size? | A5 | A4", ask("Which size?", &["A5", "A4"])),
+            (" !Ask\tWhich size?\n A5\nA4\n", ask("Which size?", &["A5", "A4"])),
+            ("!ask Really?|Yes", ask("Really?", &["Yes"])),
+            ("!ask a || b", ask("a", &["b"])),
+            ("!ask Which size?", ask("Which size?", &[])),
+            ("!ask", ask("", &[])),
+            ("!ask a|1|2|3|4|5|6|7|8|9|10|11", ask("a", &[])),
+            (&format!("!ask a|{long}"), ask("a", &[])),
+        ];
+        for (line, said) in table {
+            assert_eq!(in_chat(line), said, "{line:?}");
+        }
+        let fields = Offers::Fields(vec!["Number".into()]);
+        let form = AgentCommand::Ask { text: "Your order".into(), offers: fields };
+        assert_eq!(in_chat("!form Your order | Number"), Said::Command(form));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod address;
 pub mod agent_command;
 pub mod clean;
 pub mod custom_to_xmpp;
+pub mod quote;
 pub mod xmpp_to_custom;
 
 #[cfg(test)]

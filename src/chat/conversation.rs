@@ -1,7 +1,7 @@
 //! One open conversation, with what the desk must know of it besides its view.
 //!
 //! Invariants: `messages` holds, in order, everything of the conversation that its agents' clients
-//! are to confirm: every message of the customer and, last, the close. The marks of the view only
+//! are to confirm: all that the customer said (messages, edits, retractions) and, last, the close. The marks of the view only
 //! ever cover a prefix of it, so a tick says that *all* before it arrived.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -40,6 +40,8 @@ pub(super) struct Case {
     answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
     spoken: VecDeque<(Seq, Arc<str>)>,
+    /// Who has it, or had it last.
+    pub(super) served_by: Option<AgentJid>,
     /// Who confirmed what is in the view and not written yet.
     pub(super) unwritten: Option<AgentJid>,
     /// The client that the agent last spoke from: typing goes there.
@@ -73,6 +75,7 @@ impl Case {
             _ => Vec::new(),
         };
         Self {
+            served_by: view.agent().cloned(),
             view,
             messages: Vec::new(),
             offered: None,
@@ -168,6 +171,12 @@ impl Case {
             || self.offered.is_some_and(|(offer, _)| offer == pos)
     }
 
+    /// The entry of something the customer said, by its row.
+    pub(super) fn seq_of(&self, pos: Pos) -> Option<Seq> {
+        let found = self.messages.binary_search_by_key(&pos, |(pos, _)| *pos).ok()?;
+        self.messages.get(found).map(|(_, seq)| *seq)
+    }
+
     /// The agent said something in a stanza with this id.
     pub(super) fn agent_spoke(&mut self, seq: Seq, stanza: Arc<str>) {
         if self.spoken.len() == SPOKEN_KEPT {
@@ -261,6 +270,11 @@ impl Case {
         self.spoken.clear();
         self.resource = None;
         self.unsent();
+    }
+
+    /// Whether the customer said where an answer finds him when he has gone.
+    pub(super) fn left_address(&self) -> bool {
+        self.answers.iter().any(|(field, _)| matches!(&**field, "email" | "phone"))
     }
 
     /// Whether the customer's messages go to this agent now.

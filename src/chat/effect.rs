@@ -132,6 +132,12 @@ pub enum CommandError {
     UnknownQueue,
     /// No conversation is open.
     NotOpen,
+    /// No such question was asked, or that is no answer to it.
+    NoSuchChoice,
+    /// The conversation has not ended yet.
+    StillOpen,
+    /// The customer has said no such thing in this conversation, or has taken it back.
+    NoSuchWords,
     /// The tenant is not served on this link (any more).
     UnknownTenant,
     /// More waits than this desk takes on; the customer's client tries again later.
@@ -186,6 +192,8 @@ pub enum ToAgentContent {
         row: Arc<Row>,
         /// The customer's name, where he has one.
         name: Option<Arc<str>>,
+        /// The row that it answers.
+        quoted: Option<Arc<Row>>,
     },
     /// A line of the desk's own.
     Line(Line),
@@ -229,6 +237,10 @@ pub enum AgentRefusal {
     TooLong,
     /// End-to-end encrypted: `not-acceptable`.
     Encrypted,
+    /// A question without choices: `bad-request`, saying how it is written.
+    AskHow,
+    /// What is taken back is not his, or not there any more: `item-not-found`.
+    NoSuchWords,
     /// No such command: `item-not-found` with a text that names it.
     UnknownCommand {
         /// The word.
@@ -265,6 +277,8 @@ pub enum Line {
         /// Why.
         reason: CloseReason,
     },
+    /// The customer was asked something.
+    Asked,
     /// The conversation began anew, by `!reopen`.
     Reopened,
     /// The commands, in a customer's chat (`in_chat`) or with the desk.
@@ -325,6 +339,14 @@ pub struct Backlog {
     pub upto: Pos,
     /// Only what the customer said after this entry; else the words of both sides.
     pub unconfirmed_above: Option<Seq>,
+}
+
+impl Backlog {
+    /// Whether it is one row that is sent for the first time: one that must be read together with
+    /// what it is about.
+    pub fn is_fresh(&self) -> bool {
+        self.after.next() == self.upto
+    }
 }
 
 /// A customer as a line of an agent's contact list.

@@ -9,7 +9,7 @@ use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use super::model::{Acked, CommandKey, Customer, TenantSettings};
+use super::model::{Acked, CommandKey, Customer, Offers, Reference, Row, TenantSettings};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +108,40 @@ pub enum CustomerAction {
         /// The entry it answers.
         reply_to: Option<Seq>,
     },
+    /// Says otherwise what he said. Durable.
+    Edit {
+        /// The command's id.
+        id: CommandId,
+        /// The command that said it.
+        target: CommandId,
+        /// The words, cleaned.
+        text: Arc<str>,
+    },
+    /// Takes back what he said. Durable.
+    Retract {
+        /// The command's id.
+        id: CommandId,
+        /// The command that said it.
+        target: CommandId,
+    },
+    /// Answers a question that came with choices or a form. Durable.
+    Choose {
+        /// The command's id.
+        id: CommandId,
+        /// The question.
+        of: Seq,
+        /// What.
+        answer: Chosen,
+    },
+    /// Says what he thinks of the conversation that has ended. Durable.
+    Rate {
+        /// The command's id.
+        id: CommandId,
+        /// From 1 to 5.
+        score: u8,
+        /// In words, cleaned.
+        comment: Option<Arc<str>>,
+    },
     /// Ends the conversation. Durable.
     End {
         /// The command's id.
@@ -123,6 +157,15 @@ pub enum CustomerAction {
         /// The last entry shown.
         seq: Seq,
     },
+}
+
+/// An answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chosen {
+    /// The choice of this number.
+    One(Arc<str>),
+    /// A text, cleaned, for each field by its number.
+    Fields(Vec<(Arc<str>, Arc<str>)>),
 }
 
 /// The customer's sockets on one node: soft state that the edge repeats.
@@ -191,6 +234,15 @@ pub enum AgentContent {
         wants_receipt: bool,
         /// The id of the conversation, should one begin (`!reopen`).
         fresh: ConversationId,
+        /// What of before they are about.
+        about: Option<Box<About>>,
+    },
+    /// Takes back what he said (XEP-0424).
+    Retract {
+        /// The id of the stanza that said it.
+        target: Arc<str>,
+        /// Whether the client asked for a receipt.
+        wants_receipt: bool,
     },
     /// A command.
     Command {
@@ -221,6 +273,32 @@ pub enum AgentContent {
     },
 }
 
+impl AgentContent {
+    /// Whether it is words, or takes some back: somebody waits for what becomes of it.
+    pub fn is_spoken(&self) -> bool {
+        matches!(self, Self::Text { .. } | Self::Retract { .. } | Self::Command { .. })
+    }
+}
+
+/// What of before an agent's words are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// They stand for those of this stanza of his own (XEP-0308).
+    Corrects {
+        /// Its id.
+        target: Arc<str>,
+    },
+    /// They answer this stanza (XEP-0461).
+    Answers {
+        /// Its id.
+        target: Arc<str>,
+        /// The row it was made of, where it was one of ours.
+        row: Option<Pos>,
+        /// The words with what they quote, for where the stanza is not known.
+        quoting: Arc<str>,
+    },
+}
+
 /// Why a stanza of an agent is refused before its meaning counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -243,6 +321,13 @@ pub enum AgentCommand {
     Reopen,
     /// Who waits, who serves.
     Status,
+    /// Asks the customer something.
+    Ask {
+        /// The question, cleaned.
+        text: Arc<str>,
+        /// What is offered; nothing where the command was not understood.
+        offers: Offers,
+    },
     /// No such command.
     Unknown {
         /// The word, cut to 32 characters.
@@ -282,19 +367,54 @@ pub enum Loaded {
         /// Who served him last.
         last_agent: Option<AgentJid>,
     },
+    /// A customer's last conversation, where it has ended: what is known of its end.
+    Ended {
+        /// Who.
+        customer: Box<Customer>,
+        /// Which, its last entry, and when something was said in it last.
+        ended: Option<(ConversationId, Seq, Timestamp)>,
+    },
+    /// What stands at a place of a conversation.
+    Entry {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The place.
+        seq: Seq,
+        /// The row.
+        row: Option<Arc<Row>>,
+    },
+    /// The words that somebody refers to; none where there are no such words.
+    Words {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// By what.
+        reference: Reference,
+        /// The row.
+        row: Option<Arc<Row>>,
+    },
+}
+
+impl CustomerAction {
+    /// The id of the command; none for what is not durable.
+    pub fn id(&self) -> Option<&CommandId> {
+        match self {
+            Self::Start { id, .. }
+            | Self::Message { id, .. }
+            | Self::Edit { id, .. }
+            | Self::Retract { id, .. }
+            | Self::Rate { id, .. }
+            | Self::Choose { id, .. }
+            | Self::End { id } => Some(id),
+            Self::Typing { .. } | Self::Read { .. } => None,
+        }
+    }
 }
 
 impl CustomerCommand {
     /// The key by which a repeat is found; none for what is not durable.
     pub fn key(&self) -> Option<CommandKey> {
-        match &self.action {
-            CustomerAction::Start { id, .. }
-            | CustomerAction::Message { id, .. }
-            | CustomerAction::End { id } => {
-                Some(CommandKey { session: self.session, id: id.clone() })
-            }
-            CustomerAction::Typing { .. } | CustomerAction::Read { .. } => None,
-        }
+        let id = self.action.id()?.clone();
+        Some(CommandKey { session: self.session, id })
     }
 
     /// Who.

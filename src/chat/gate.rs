@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::effect::Effect;
-use super::ids::Pos;
+use super::effect::{CustomerNotice, Effect};
+use super::ids::{ConversationId, Pos};
 use super::model::{Append, Conversation, Row};
 
 /// See the module.
@@ -70,6 +70,21 @@ impl Gate {
         }
     }
 
+    /// The entries of a conversation that wait to be stored, the latest first.
+    pub(super) fn waiting(
+        &self,
+        conversation: ConversationId,
+    ) -> impl Iterator<Item = &Arc<Row>> + Clone {
+        self.held.iter().rev().filter_map(move |(_, effect)| match effect {
+            Effect::Notify { notice: CustomerNotice::Entry(row), .. }
+                if row.conversation == conversation =>
+            {
+                Some(row)
+            }
+            _ => None,
+        })
+    }
+
     /// Whether every row is stored.
     pub(super) fn is_settled(&self) -> bool {
         self.stored == self.head
@@ -86,8 +101,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::chat::effect::CustomerNotice;
-    use crate::chat::ids::{ConversationId, CustomerId, Seq, TenantKey, Timestamp};
+    use crate::chat::ids::{CustomerId, Seq, TenantKey, Timestamp};
     use crate::chat::model::{Author, RowKind};
 
     fn append(gate: &mut Gate) {

@@ -15,3 +15,4 @@ mod presence;
 mod queue;
 mod repeats;
 mod routing;
+mod said;

@@ -74,7 +74,7 @@ pub enum Role {
 }
 
 /// What is known of a customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Customer {
     /// Who.
     pub id: CustomerId,
@@ -241,6 +241,34 @@ pub enum RowKind {
         /// The entry it answers.
         reply_to: Option<Seq>,
     },
+    /// An agent's question, with what it may be answered by. Has a `seq`.
+    Asked {
+        /// The question, cleaned.
+        text: Arc<str>,
+        /// What is offered.
+        offers: Offers,
+    },
+    /// The customer's answer to a question. Has a `seq`.
+    Choice {
+        /// The question.
+        of: Seq,
+        /// The answer, as people read it.
+        text: Arc<str>,
+    },
+    /// Words of before are others now, by their author. Has a `seq`; in the store the words of before
+    /// are replaced.
+    Edit {
+        /// Which.
+        target: Target,
+        /// What they are now, cleaned; at most 8,000 scalars.
+        text: Arc<str>,
+    },
+    /// Words of before are taken back by their author. Has a `seq`; in the store they are blanked,
+    /// and what they were edited to.
+    Retract {
+        /// Which.
+        target: Target,
+    },
     /// An agent came in (the author). Has a `seq`. Those who were asked too and lost are its recipients.
     Joined,
     /// An agent went out (the author), who is its recipient. Has a `seq`.
@@ -249,6 +277,14 @@ pub enum RowKind {
     Closed {
         /// Why.
         reason: CloseReason,
+    },
+    /// What the customer thinks of it, after the end. No `seq`; of several the last counts. Those who
+    /// served are its recipients.
+    Rated {
+        /// From 1 to 5.
+        score: u8,
+        /// In his words, cleaned; at most 1,000 scalars.
+        comment: Option<Arc<str>>,
     },
     /// Proposed to the recipients, who get the conversation so far. No `seq`.
     Offered,
@@ -265,6 +301,87 @@ pub enum RowKind {
         delivered: Seq,
         /// See [`Conversation::read`].
         read: Seq,
+    },
+}
+
+impl RowKind {
+    /// Whether it is what somebody says: what both sides read, and the customer's agents confirm.
+    pub fn is_said(&self) -> bool {
+        matches!(
+            self,
+            Self::Message { .. }
+                | Self::Asked { .. }
+                | Self::Choice { .. }
+                | Self::Edit { .. }
+                | Self::Retract { .. }
+        )
+    }
+
+    /// The words it holds.
+    pub fn words(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Message { text, .. }
+            | Self::Asked { text, .. }
+            | Self::Choice { text, .. }
+            | Self::Edit { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a form that the customer filled in with more than his name.
+    pub fn tells_more_than_a_name(&self) -> bool {
+        matches!(self, Self::Opened { answers } if answers.iter().any(|(field, _)| &**field != "name"))
+    }
+
+    /// The entry it answers.
+    pub fn answers(&self) -> Option<Seq> {
+        match self {
+            Self::Message { reply_to, .. } => *reply_to,
+            Self::Choice { of, .. } => Some(*of),
+            _ => None,
+        }
+    }
+
+    /// The words it replaces, and by what; by nothing where they are taken back.
+    pub fn changes(&self) -> Option<(Target, &str)> {
+        match self {
+            Self::Edit { target, text } => Some((*target, text)),
+            Self::Retract { target } => Some((*target, "")),
+            _ => None,
+        }
+    }
+}
+
+/// What a question may be answered by: at most 10, of at most 100 scalars each. Each is named by its
+/// number, from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offers {
+    /// One of these.
+    Choices(Vec<Arc<str>>),
+    /// A text for each of these.
+    Fields(Vec<Arc<str>>),
+}
+
+/// Words that stand in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// Their place in the conversation.
+    pub seq: Seq,
+    /// Their place in the log.
+    pub pos: Pos,
+}
+
+/// By what its author finds words of his again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// The customer, by the command's id; where his sessions gave it several times, of this one's.
+    Customer(CommandKey),
+    /// An agent, by the id of his client's stanza.
+    Agent {
+        /// Who.
+        jid: AgentJid,
+        /// The id.
+        stanza: Arc<str>,
     },
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::bridge::address::{self, BadAgent};
 use crate::bridge::clean;
 use crate::chat::ids::{AgentJid, BadName, ConversationId, LinkDomain, QueueKey, TenantKey};
+use crate::ports::store::FormField;
 
 /// The longest name, in characters.
 const NAME_CHARS: usize = 64;
@@ -60,6 +61,31 @@ pub(super) fn color(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// A field of the form before the chat: its name, `!` where it must be filled in, and its label
+/// behind `=`.
+pub(super) fn field(text: &str) -> Result<FormField, &'static str> {
+    let (name, label) = match text.split_once('=') {
+        Some((name, label)) => (name, Some(label.trim())),
+        None => (text, None),
+    };
+    let (name, required) = match name.strip_suffix('!') {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let well_formed = (1..=32).contains(&name.len())
+        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+    let known = matches!(name, "name" | "email" | "phone");
+    let label = label.map(|label| clean::name(label).ok_or(())).transpose();
+    match label {
+        Ok(label) if well_formed && (known || label.is_some()) => {
+            Ok(FormField { name: name.to_owned(), label, required })
+        }
+        _ => Err(
+            "a field is 1 to 32 of a-z, 0-9, _ and -, and a label: write e.g. email! or order=\"Your order\"",
+        ),
+    }
+}
+
 pub(super) fn locale(text: &str) -> Result<String, &'static str> {
     let well_formed = text.len() <= 35
         && text.split('-').enumerate().all(|(at, part)| {
@@ -71,5 +97,25 @@ pub(super) fn locale(text: &str) -> Result<String, &'static str> {
         Ok(text.to_owned())
     } else {
         Err("a locale is a language tag: write e.g. de or pt-BR")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_has_a_name_and_says_whether_it_is_required() {
+        let told = |text| field(text).ok().map(|f| (f.name, f.label, f.required));
+        let made = |name: &str, label: Option<&str>, required| {
+            Some((name.to_owned(), label.map(str::to_owned), required))
+        };
+        assert_eq!(told("name"), made("name", None, false));
+        assert_eq!(told("email!"), made("email", None, true));
+        assert_eq!(told("email!= Your e-mail "), made("email", Some("Your e-mail"), true));
+        assert_eq!(told("order=Order = number"), made("order", Some("Order = number"), false));
+        for bad in ["", "!", "=x", "order", "order=", "Order=x", "a b=x", &"a".repeat(33)] {
+            assert_eq!(told(bad), None, "{bad:?}");
+        }
     }
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::chat::ids::{LinkDomain, TenantKey};
 use crate::config::Config;
-use crate::ports::store::{Store, Tenant};
+use crate::ports::store::{FormField, Store, Tenant};
+use crate::wire;
 
 use super::output::{Output, columns};
 use super::{CliError, agent, args, queue};
@@ -63,6 +64,10 @@ pub struct Add {
     /// Close a conversation without a message for so long; without it as configured
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=10_080))]
     idle_close_minutes: Option<u32>,
+    /// A field of the form before the chat, may be repeated: name, email!, order="Your order" (! must
+    /// be filled in; name, email and phone need no label)
+    #[arg(long = "field", value_name = "FIELD", value_parser = args::field)]
+    form: Vec<FormField>,
     /// Refuse clients that send no origin, as programs other than browsers do
     #[arg(long)]
     require_origin: bool,
@@ -81,6 +86,24 @@ struct View {
     /// Whether it has a key for identity tokens; never the key.
     identity: bool,
     idle_close_minutes: i64,
+    form: Vec<Field>,
+}
+
+/// A field of the form before the chat.
+#[derive(Debug, Serialize)]
+struct Field {
+    name: String,
+    label: Option<String>,
+    required: bool,
+}
+
+impl Field {
+    /// As it is written to the shell.
+    fn written(&self) -> String {
+        let required = if self.required { "!" } else { "" };
+        let label = self.label.as_ref().map(|label| format!("={label}")).unwrap_or_default();
+        format!("{}{required}{label}", self.name)
+    }
 }
 
 impl View {
@@ -95,11 +118,18 @@ impl View {
             locale: tenant.locale.clone(),
             identity: tenant.identity_secret.is_some(),
             idle_close_minutes: tenant.idle_close_ms / 60_000,
+            form: tenant.form.iter().cloned().map(Field::from).collect(),
         }
     }
 
     fn cells(&self) -> [String; 4] {
         [self.key.clone(), self.name.clone(), self.link.clone(), self.origins.join(" ")]
+    }
+}
+
+impl From<FormField> for Field {
+    fn from(FormField { name, label, required }: FormField) -> Self {
+        Self { name, label, required }
     }
 }
 
@@ -158,6 +188,15 @@ async fn add(
             format!("see it: couplet tenant show {}", wish.key),
         ));
     }
+    let names = || wish.form.iter().map(|field| &field.name);
+    if wish.form.len() > wire::ANSWERS
+        || names().any(|name| names().filter(|n| *n == name).count() > 1)
+    {
+        return Err(CliError::refused(
+            format!("a form has at most {} fields, each once", wire::ANSWERS),
+            "leave some --field out",
+        ));
+    }
     let mut origins = wish.origins;
     origins.sort();
     origins.dedup();
@@ -172,6 +211,7 @@ async fn add(
         locale: wish.locale,
         identity_secret,
         idle_close_ms: i64::from(minutes) * 60_000,
+        form: wish.form,
     };
     store.add_tenant(&tenant).await?;
     Ok(out.one(&View::of(&tenant), |view| {
@@ -243,6 +283,7 @@ async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Resul
         ["locale", tenant.locale.as_deref().unwrap_or_default()],
         ["identity tokens", &yes(tenant.identity)],
         ["idle close", &format!("{} min", tenant.idle_close_minutes)],
+        ["form", &tenant.form.iter().map(Field::written).collect::<Vec<_>>().join(", ")],
     ]
     .map(|fact| fact.map(str::to_owned));
     let facts: Vec<&[String]> = facts.iter().map(<[_; 2]>::as_slice).collect();

@@ -15,8 +15,8 @@ use crate::chat::ids::{
     SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    Acked, AgentSettings, Append, CommandKey, Conversation, Customer, QueueSettings, Row, Snapshot,
-    TenantSettings,
+    Acked, AgentSettings, Append, CommandKey, Conversation, Customer, QueueSettings, Reference,
+    Row, Snapshot, TenantSettings,
 };
 
 /// Why the store did not do it.
@@ -131,8 +131,15 @@ pub trait Log: Send + Sync + 'static {
         upto: Pos,
         limit: u32,
     ) -> Result<Vec<Arc<Row>>, StoreError>;
+    /// The words that their author refers to, as they were last said; none where there are no such
+    /// words of his in the conversation.
+    async fn words(
+        &self,
+        conversation: ConversationId,
+        reference: &Reference,
+    ) -> Result<Option<Arc<Row>>, StoreError>;
     /// Rows of a link with `after < pos <= upto` that tell agents who has a conversation (joined,
-    /// left, requeued) and have recipients, each with its customer's address; in order, at most `limit`.
+    /// left, requeued) or what its customer thinks of it, and have recipients, each with its customer's address; in order, at most `limit`.
     async fn notices(
         &self,
         link: &LinkDomain,
@@ -252,6 +259,19 @@ pub struct Tenant {
     pub identity_secret: Option<SecretString>,
     /// See [`TenantSettings::idle_close_ms`].
     pub idle_close_ms: i64,
+    /// What customers are asked before the chat, in this order.
+    pub form: Vec<FormField>,
+}
+
+/// One thing that customers are asked before the chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormField {
+    /// By which the answer is named: `name`, `email`, or anything else.
+    pub name: String,
+    /// What customers read; without it the widget has words for `name`, `email` and `phone`.
+    pub label: Option<String>,
+    /// Whether it must be filled in.
+    pub required: bool,
 }
 
 /// Tenants, their queues and agents. Every change raises the revision of the tenant's link.

@@ -15,7 +15,9 @@ use uuid::Uuid;
 use super::edge::mailbox::Letter;
 use super::switchboard::ToOwner;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
-use crate::chat::event::{CustomerAction, CustomerCommand, CustomerConnection, SocketAddress};
+use crate::chat::event::{
+    Chosen, CustomerAction, CustomerCommand, CustomerConnection, SocketAddress,
+};
 use crate::chat::ids::{
     BadName, CommandId, ConversationId, CustomerId, LinkDomain, Localpart, NodeId, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
@@ -152,6 +154,26 @@ enum Deed {
         text: String,
         reply_to: Option<u64>,
     },
+    Edit {
+        id: String,
+        target: String,
+        text: String,
+    },
+    Retract {
+        id: String,
+        target: String,
+    },
+    Choose {
+        id: String,
+        of: u64,
+        one: Option<String>,
+        fields: Vec<(String, String)>,
+    },
+    Rate {
+        id: String,
+        score: u8,
+        comment: Option<String>,
+    },
     End {
         id: String,
     },
@@ -176,13 +198,16 @@ enum News {
 }
 
 const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
-const ERRORS: [CommandError; 6] = [
+const ERRORS: [CommandError; 9] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
     CommandError::Overloaded,
     CommandError::Moved,
     CommandError::NotStored,
+    CommandError::NoSuchWords,
+    CommandError::StillOpen,
+    CommandError::NoSuchChoice,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -287,6 +312,26 @@ impl From<&CustomerAction> for Deed {
                 text: text.to_string(),
                 reply_to: reply_to.map(|seq| seq.0),
             },
+            CustomerAction::Edit { id, target, text } => Self::Edit {
+                id: id.to_string(),
+                target: target.to_string(),
+                text: text.to_string(),
+            },
+            CustomerAction::Retract { id, target } => {
+                Self::Retract { id: id.to_string(), target: target.to_string() }
+            }
+            CustomerAction::Choose { id, of, answer } => {
+                let (one, fields) = match answer {
+                    Chosen::One(value) => (Some(value.to_string()), Vec::new()),
+                    Chosen::Fields(fields) => (None, strings(fields)),
+                };
+                Self::Choose { id: id.to_string(), of: of.0, one, fields }
+            }
+            CustomerAction::Rate { id, score, comment } => Self::Rate {
+                id: id.to_string(),
+                score: *score,
+                comment: comment.as_deref().map(str::to_owned),
+            },
             CustomerAction::End { id } => Self::End { id: id.to_string() },
             CustomerAction::Typing { on } => Self::Typing { on: *on },
             CustomerAction::Read { seq } => Self::Read { seq: seq.0 },
@@ -309,6 +354,30 @@ impl Deed {
                 fresh: ConversationId(fresh),
                 text: text.into(),
                 reply_to: reply_to.map(Seq),
+            },
+            Self::Edit { id, target, text } => CustomerAction::Edit {
+                id: CommandId::new(&id)?,
+                target: CommandId::new(&target)?,
+                text: text.into(),
+            },
+            Self::Retract { id, target } => CustomerAction::Retract {
+                id: CommandId::new(&id)?,
+                target: CommandId::new(&target)?,
+            },
+            Self::Choose { id, of, one, fields } => CustomerAction::Choose {
+                id: CommandId::new(&id)?,
+                of: Seq(of),
+                answer: match one {
+                    Some(value) => Chosen::One(value.into()),
+                    None => Chosen::Fields(
+                        fields.into_iter().map(|(f, v)| (f.into(), v.into())).collect(),
+                    ),
+                },
+            },
+            Self::Rate { id, score, comment } => CustomerAction::Rate {
+                id: CommandId::new(&id)?,
+                score,
+                comment: comment.map(Arc::from),
             },
             Self::End { id } => CustomerAction::End { id: CommandId::new(&id)? },
             Self::Typing { on } => CustomerAction::Typing { on },

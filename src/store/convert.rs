@@ -16,8 +16,8 @@ use crate::chat::ids::{
     TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, QueueSettings,
-    RequeueReason, Role, Row, RowKind, Strategy,
+    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, Offers, QueueSettings,
+    RequeueReason, Role, Row, RowKind, Strategy, Target,
 };
 use crate::ports::store::StoreError;
 
@@ -106,12 +106,29 @@ struct Details {
     agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     marks: Option<[u64; 2]>,
+    /// What a question may be answered by,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    choices: Option<Vec<Arc<str>>>,
+    /// or what is to be filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fields: Option<Vec<Arc<str>>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    score: Option<u8>,
+    /// The `seq` and `pos` of the words that are changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<[u64; 2]>,
+}
+
+/// What an edit or a retraction of these words has in its details: all of it, and always the same.
+pub(super) fn target_details(target: Target) -> Result<String, StoreError> {
+    json(&Details { target: Some([target.seq.0, target.pos.0]), ..Details::default() })
 }
 
 /// A row of the log for its table: what its columns hold, in their order, from `pos` on.
 pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), StoreError> {
     let mut text = None;
     let mut details = None;
+    let mut written = None;
     let kind = match &row.kind {
         RowKind::Opened { answers } => {
             if !answers.is_empty() {
@@ -125,6 +142,33 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
                 details = Some(Details { reply_to: Some(seq.0), ..Details::default() });
             }
             MESSAGE
+        }
+        RowKind::Asked { text: words, offers } => {
+            text = Some(&**words);
+            details = Some(match offers.clone() {
+                Offers::Choices(labels) => Details { choices: Some(labels), ..Details::default() },
+                Offers::Fields(labels) => Details { fields: Some(labels), ..Details::default() },
+            });
+            ASKED
+        }
+        RowKind::Choice { of, text: words } => {
+            text = Some(&**words);
+            details = Some(Details { reply_to: Some(of.0), ..Details::default() });
+            CHOICE
+        }
+        RowKind::Edit { target, text: words } => {
+            text = Some(&**words);
+            written = Some(target_details(*target)?);
+            EDIT
+        }
+        RowKind::Retract { target } => {
+            written = Some(target_details(*target)?);
+            RETRACT
+        }
+        RowKind::Rated { score, comment } => {
+            text = comment.as_deref();
+            details = Some(Details { score: Some(*score), ..Details::default() });
+            RATED
         }
         RowKind::Joined => JOINED,
         RowKind::Left => LEFT,
@@ -169,7 +213,9 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
         key.map(|key| key.id.as_str()).into(),
         row.stanza.as_deref().into(),
         text.into(),
-        details.as_ref().map(json).transpose()?.into(),
+        written
+            .map_or_else(|| details.as_ref().map(json).transpose(), |text| Ok(Some(text)))?
+            .into(),
         jids(&row.recipients)?.into(),
     ];
     to.extend(columns);
@@ -183,6 +229,18 @@ pub(super) fn answers_from(details: &str) -> Result<Answers, StoreError> {
 
 /// The kind of a row with words.
 pub(super) const MESSAGE: &str = "message";
+/// The kind of a row that gives other words to one before.
+pub(super) const EDIT: &str = "edit";
+/// The kind of a row that takes back one before.
+pub(super) const RETRACT: &str = "retract";
+/// The kinds of what somebody says ([`RowKind::is_said`]).
+pub(super) const SAID: [&str; 5] = [MESSAGE, ASKED, CHOICE, EDIT, RETRACT];
+/// A question that offers answers.
+const ASKED: &str = "asked";
+/// An answer to it.
+const CHOICE: &str = "choice";
+/// What a customer thinks of it.
+pub(super) const RATED: &str = "rated";
 /// The beginning, or a further `start`.
 pub(super) const OPENED: &str = "opened";
 /// An agent came in.
@@ -209,6 +267,29 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
         MESSAGE => RowKind::Message {
             text: model.text.as_deref().ok_or_else(|| at("a message without text"))?.into(),
             reply_to: details.reply_to.map(Seq),
+        },
+        ASKED => RowKind::Asked {
+            text: model.text.as_deref().ok_or_else(|| at("a question without text"))?.into(),
+            offers: match (details.choices, details.fields) {
+                (Some(labels), None) => Offers::Choices(labels),
+                (None, Some(labels)) => Offers::Fields(labels),
+                _ => return Err(at("a question that offers nothing")),
+            },
+        },
+        CHOICE => RowKind::Choice {
+            of: details.reply_to.map(Seq).ok_or_else(|| at("an answer to nothing"))?,
+            text: model.text.as_deref().ok_or_else(|| at("an answer without text"))?.into(),
+        },
+        EDIT => RowKind::Edit {
+            target: target_from(&details).ok_or_else(|| at("an edit of nothing"))?,
+            text: model.text.as_deref().ok_or_else(|| at("an edit without text"))?.into(),
+        },
+        RETRACT => RowKind::Retract {
+            target: target_from(&details).ok_or_else(|| at("a retraction of nothing"))?,
+        },
+        RATED => RowKind::Rated {
+            score: details.score.ok_or_else(|| at("a rating without score"))?,
+            comment: model.text.as_deref().map(Into::into),
         },
         JOINED => RowKind::Joined,
         LEFT => RowKind::Left,
@@ -254,6 +335,11 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
         kind,
         recipients: parse_jids(model.recipients.as_deref())?,
     })
+}
+
+fn target_from(details: &Details) -> Option<Target> {
+    let [seq, pos] = details.target?;
+    Some(Target { seq: Seq(seq), pos: Pos(pos) })
 }
 
 /// Rows of the log out of their table.

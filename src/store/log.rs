@@ -16,17 +16,19 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::convert::{command_key, int, nat, row_from, row_into, rows_from};
+use super::convert::{
+    AGENT, CUSTOMER, EDIT, MESSAGE, command_key, int, nat, row_from, row_into, rows_from,
+};
 use super::entity::link;
 use super::entity::log::{Column, Entity, Model};
 use super::error::{driver, is_null, is_taken, unavailable};
 use super::hand::{Hand, Line};
 use super::many::{self, Many, Texts};
-use super::{SqlStore, lease, owed, sql, views};
+use super::{SqlStore, changes, lease, owed, sql, views};
 use crate::chat::ids::{
     ConversationId, Epoch, LinkDomain, Localpart, Pos, Seq, SessionId, Timestamp,
 };
-use crate::chat::model::{Acked, Append, CommandKey, Row, RowKind, Snapshot};
+use crate::chat::model::{Acked, Append, CommandKey, Reference, Row, RowKind, Snapshot};
 use crate::ports::store::{Log, StoreError};
 
 /// Bytes of text in one statement, well below MySQL's packet of 16 MiB.
@@ -157,6 +159,39 @@ impl Log for SqlStore {
         .await
     }
 
+    async fn words(
+        &self,
+        conversation: ConversationId,
+        reference: &Reference,
+    ) -> Result<Option<Arc<Row>>, StoreError> {
+        let named = match reference {
+            Reference::Customer(key) => {
+                Column::Author.eq(CUSTOMER).and(Column::Command.eq(key.id.as_str()))
+            }
+            Reference::Agent { jid, stanza } => Column::Author
+                .eq(AGENT)
+                .and(Column::AuthorJid.eq(jid.as_str()))
+                .and(Column::Stanza.eq(&**stanza)),
+        };
+        self.within(async {
+            let found = Entity::find()
+                .filter(Column::Conversation.eq(conversation.0))
+                .filter(named)
+                .filter(Column::Kind.is_in([MESSAGE, EDIT]))
+                .order_by_desc(Column::Seq)
+                .all(&self.desk)
+                .await
+                .map_err(unavailable)?;
+            let rows = rows_from(found)?;
+            let of_session = |row: &&Arc<Row>| match reference {
+                Reference::Customer(key) => row.key.as_ref() == Some(key),
+                Reference::Agent { .. } => true,
+            };
+            Ok(rows.iter().find(of_session).or(rows.first()).cloned())
+        })
+        .await
+    }
+
     async fn notices(
         &self,
         link: &LinkDomain,
@@ -233,7 +268,7 @@ async fn write(
     let all: Vec<&Append> = appends.iter().collect();
     let parts: Vec<&[&Append]> = chunks(&texts.log, &all).collect();
     if let [only] = parts.as_slice()
-        && only.iter().all(|append| append.view.is_none())
+        && only.iter().all(|append| append.view.is_none() && append.row.kind.changes().is_none())
         && insert(&mut hand.line(), texts, fence, only).await?
     {
         return Ok(());
@@ -248,6 +283,7 @@ async fn write(
             fresh.extend(insert_missing(line, texts, fence, part).await?);
         }
     }
+    changes::write(line, texts, fence.id, &fresh).await?;
     views::count(line, texts, &fresh).await?;
     views::write(line, texts, fence.id, &fresh).await?;
     work.commit().await
@@ -302,7 +338,7 @@ async fn insert_missing<'a>(
     let mut missing = Vec::new();
     for append in appends {
         match there.get(&append.row.pos) {
-            Some(row) if *row == *append.row => {}
+            Some(row) if changes::stands(row, &append.row, appends) => {}
             // What stands there is taken for our own: without it this second fence holds.
             #[cfg(feature = "chaos")]
             Some(_) if crate::chaos::mutant("fence-unlocked") => {}
@@ -354,7 +390,11 @@ fn chunks<'c, 'a>(
 /// About how many bytes a row takes.
 fn weight(row: &Row) -> usize {
     let words = match &row.kind {
-        RowKind::Message { text, .. } => text.len(),
+        kind if kind.words().is_some() => {
+            // Labels are few and short.
+            kind.words().map_or(0, |text| text.len())
+        }
+        RowKind::Rated { comment, .. } => comment.as_deref().map_or(0, str::len),
         RowKind::Opened { answers } => {
             answers.iter().map(|(question, answer)| question.len() + answer.len() + 8).sum()
         }
@@ -363,3 +403,6 @@ fn weight(row: &Row) -> usize {
     let recipients: usize = row.recipients.iter().map(|jid| jid.as_str().len() + 3).sum();
     256 + words + recipients + row.stanza.as_deref().map_or(0, str::len)
 }
+
+#[cfg(test)]
+mod tests;

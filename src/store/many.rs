@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use sea_orm::{DbBackend, StatementBuilder};
 
-use super::{lease, log, newcomers, views};
+use super::{changes, lease, log, newcomers, views};
 
 /// The most rows in one statement: with 22 values each at most, of the 32,766 that SQLite takes and
 /// the 65,535 of MySQL.
@@ -64,6 +64,10 @@ pub(super) struct Texts {
     pub(super) log: Many,
     /// Rows that stand between two positions.
     pub(super) standing: Arc<str>,
+    /// Other words for a row.
+    pub(super) change: Arc<str>,
+    /// No words for what a row was edited to.
+    pub(super) blank: Arc<str>,
     /// Views of conversations.
     pub(super) views: Many,
     /// One conversation more, or several, for each of so many customers.
@@ -83,6 +87,8 @@ impl Texts {
         Self {
             log: many(64, log::insert_text),
             standing: log::standing_text(backend).into(),
+            change: changes::change_text(backend).into(),
+            blank: changes::blank_text(backend).into(),
             views: many(16, views::write_text),
             begun: many(1, views::begun_text),
             tenants: many(1, newcomers::tenants_text),

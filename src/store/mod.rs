@@ -12,6 +12,7 @@
 //! What is deliberately absent: foreign keys from the log and the conversations. An append never
 //! fails because a tenant was removed a moment ago.
 
+mod changes;
 mod comers;
 mod connect;
 mod convert;

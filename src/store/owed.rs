@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use super::convert::{
-    CLOSED, CUSTOMER, JOINED, LEFT, MESSAGE, REQUEUED, int, nat, row_from, rows_from,
+    CLOSED, CUSTOMER, JOINED, LEFT, RATED, REQUEUED, SAID, int, nat, row_from, rows_from,
 };
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
@@ -79,7 +79,7 @@ async fn complete(
         .columns([log::Column::Conversation, log::Column::Pos, log::Column::Seq])
         .filter(log::Column::Conversation.is_in(ids()))
         .filter(log::Column::Author.eq(CUSTOMER))
-        .filter(log::Column::Kind.eq(MESSAGE))
+        .filter(log::Column::Kind.is_in(SAID))
         .order_by_asc(log::Column::Pos)
         .into_tuple()
         .all(connection)
@@ -111,7 +111,8 @@ pub(super) async fn notices(
     let told = Condition::any()
         .add(log::Column::Kind.eq(JOINED))
         .add(log::Column::Kind.eq(LEFT))
-        .add(log::Column::Kind.eq(REQUEUED));
+        .add(log::Column::Kind.eq(REQUEUED))
+        .add(log::Column::Kind.eq(RATED));
     let rows = log::Entity::find()
         .filter(log::Column::Link.eq(link))
         .filter(log::Column::Pos.gt(after))

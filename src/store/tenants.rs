@@ -12,13 +12,40 @@ use super::error::{corrupt, unavailable, violated};
 use super::{SqlStore, begin, commit, lease, snapshot};
 use crate::chat::ids::{LinkDomain, Pos, QueueKey, TenantKey};
 use crate::chat::model::Strategy;
-use crate::ports::store::{StoreError, Tenant};
+use crate::ports::store::{FormField, StoreError, Tenant};
 
 /// Conversations, customers or sessions removed in one transaction.
 const TOGETHER: u64 = 200;
 
 /// How long an offer of a tenant's first queue stands, in milliseconds.
 const OFFER_MS: i64 = 30_000;
+
+/// A field of the form, as it is stored.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Field {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    #[serde(default)]
+    required: bool,
+}
+
+impl From<Field> for FormField {
+    fn from(Field { name, label, required }: Field) -> Self {
+        Self { name, label, required }
+    }
+}
+
+/// The form for its column; null where there is none.
+fn form(fields: &[FormField]) -> Result<Option<String>, StoreError> {
+    let stored = fields.iter().cloned().map(|FormField { name, label, required }| Field {
+        name,
+        label,
+        required,
+    });
+    let stored: Vec<Field> = stored.collect();
+    (!stored.is_empty()).then(|| json(&stored)).transpose()
+}
 
 /// That there is no such tenant.
 pub(super) fn missing(key: &TenantKey) -> StoreError {
@@ -51,6 +78,10 @@ pub(super) async fn find(
                 locale: model.locale,
                 identity_secret: model.identity_secret.map(SecretString::from),
                 idle_close_ms: model.idle_close_ms,
+                form: match model.form.as_deref() {
+                    Some(form) => parse::<Vec<Field>>(form)?.into_iter().map(Into::into).collect(),
+                    None => Vec::new(),
+                },
             })
         })
         .collect()
@@ -98,6 +129,7 @@ impl SqlStore {
                 .as_ref()
                 .map(|secret| secret.expose_secret().to_owned())),
             idle_close_ms: Set(fresh.idle_close_ms),
+            form: Set(form(&fresh.form)?),
         };
         match tenant::Entity::insert(row).exec_without_returning(&transaction).await {
             Err(cause) if violated(&cause).is_some() => {

@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::convert::{MESSAGE, customer_from, int, nat, rows_from};
+use super::convert::{SAID, customer_from, int, nat, rows_from};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::customer;
 use super::entity::log::{Column as Entry, Entity as Log};
@@ -213,7 +213,7 @@ fn completed(mut query: SelectStatement) -> SelectStatement {
             .take()
     };
     let last_seq = last(Entry::Seq);
-    let last_word = last(Entry::At).and_where(Expr::col((Log, Entry::Kind)).eq(MESSAGE)).take();
+    let last_word = last(Entry::At).and_where(Expr::col((Log, Entry::Kind)).is_in(SAID)).take();
     query.expr_as(Expr::SubQuery(None, Box::new(last_seq.into())), "last_seq");
     query.expr_as(Expr::SubQuery(None, Box::new(last_word.into())), "last_word");
     query

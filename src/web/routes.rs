@@ -19,6 +19,7 @@ use warp::{Filter, Rejection, Reply};
 use super::problem::{self, Problem};
 use super::{Peer, Web, address, widget};
 use crate::chat::ids::TenantKey;
+use crate::ports::store::FormField;
 use crate::runtime::edge::TenantView;
 use crate::websocket::connection::{self, Visit};
 use crate::websocket::door::Door;
@@ -117,6 +118,8 @@ struct Config<'a> {
     locale: Option<&'a str>,
     queues: Vec<Queue<'a>>,
     online: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    form: Vec<Field<'a>>,
     limits: Limits,
 }
 
@@ -124,6 +127,22 @@ struct Config<'a> {
 struct Queue<'a> {
     key: &'a str,
     name: &'a str,
+}
+
+/// A field of the form before the chat.
+#[derive(Debug, Serialize)]
+struct Field<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    required: bool,
+}
+
+impl<'a> Field<'a> {
+    fn of(field: &'a FormField) -> Self {
+        let FormField { name, label, required } = field;
+        Self { name, label: label.as_deref(), required: *required }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -151,6 +170,7 @@ async fn config<D: Door>(
         locale: view.tenant.locale.as_deref(),
         queues: view.queues.iter().map(|(key, name)| (key.as_str(), &**name)).map(queue).collect(),
         online: view.online,
+        form: view.tenant.form.iter().map(Field::of).collect(),
         limits: Limits { text_chars: wire::TEXT_CHARS, frame_bytes: wire::FRAME_BYTES },
     };
     let mut response = json(StatusCode::OK, &config);

@@ -26,8 +26,6 @@ use super::door::{CustomerEnd, Door};
 use super::manners::{Ended, Farewell, Manners, Refusal, close};
 use super::outbound;
 use crate::bridge::custom_to_xmpp::action::{Greeting, Request};
-use crate::chat::event::CustomerAction;
-use crate::chat::ids::CommandId;
 use crate::runtime::admission::{Limits, SocketGuard};
 use crate::runtime::edge::{Opening, Outbound, TenantView};
 use crate::wire::{FRAME_BYTES, Pong, ServerFrame, encode};
@@ -203,7 +201,7 @@ where
 {
     match manners.request(text, || end.fresh()) {
         Ok(Request::Act(action)) => {
-            let id = durable(&action).cloned();
+            let id = action.id().cloned();
             match (end.submit(action).await, id) {
                 (Err(why), Some(id)) => send(socket, [outbound::not_submitted(&id, why)]).await,
                 // What is not durable is not missed.
@@ -226,15 +224,6 @@ where
         }
         Ok(Request::Ping { n }) => send(socket, [ServerFrame::Pong(Pong { n })]).await,
         Err(refusal) => answer(socket, refusal).await,
-    }
-}
-
-fn durable(action: &CustomerAction) -> Option<&CommandId> {
-    match action {
-        CustomerAction::Start { id, .. }
-        | CustomerAction::Message { id, .. }
-        | CustomerAction::End { id } => Some(id),
-        CustomerAction::Typing { .. } | CustomerAction::Read { .. } => None,
     }
 }
 

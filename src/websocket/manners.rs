@@ -9,7 +9,6 @@ use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use crate::bridge::custom_to_xmpp::action::{self, Greeting, Request};
-use crate::chat::event::CustomerAction;
 use crate::chat::ids::ConversationId;
 use crate::runtime::admission::{Limits, SocketRates, TooMany};
 use crate::wire::{Bye, ClientFrame, ErrorCode, ErrorFrame, Refused, ServerFrame, decode};
@@ -179,22 +178,18 @@ impl Manners {
         let request = decode(text)
             .and_then(|frame| action::request(frame, fresh))
             .map_err(|refused| self.refuse(refused))?;
-        match &request {
-            Request::Act(
-                CustomerAction::Start { id, .. }
-                | CustomerAction::Message { id, .. }
-                | CustomerAction::End { id },
-            )
-            | Request::History { id, .. } => self.rates.command().map_err(|early| {
+        let asked = match &request {
+            Request::Act(action) => action.id(),
+            Request::History { id, .. } => Some(id),
+            Request::Page(_) => None,
+            Request::Ping { .. } => return Ok(request),
+        };
+        match asked {
+            Some(id) => self.rates.command().map_err(|early| {
                 Refusal::Answered(Box::new(too_many(Some(id.to_string()), early)))
             })?,
-            Request::Act(CustomerAction::Typing { .. } | CustomerAction::Read { .. })
-            | Request::Page(_) => {
-                if !self.rates.signal() {
-                    return Err(Refusal::Dropped);
-                }
-            }
-            Request::Ping { .. } => {}
+            None if !self.rates.signal() => return Err(Refusal::Dropped),
+            None => {}
         }
         Ok(request)
     }

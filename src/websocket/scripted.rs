@@ -11,7 +11,7 @@ use crate::chat::event::CustomerAction;
 use crate::chat::ids::{
     ConversationId, CustomerId, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
 };
-use crate::ports::store::{StoreError, Tenant};
+use crate::ports::store::{FormField, StoreError, Tenant};
 use crate::runtime::edge::{
     HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantView, Welcome,
 };
@@ -149,6 +149,14 @@ pub(crate) fn tenant() -> Tenant {
         locale: None,
         identity_secret: None,
         idle_close_ms: 600_000,
+        form: vec![
+            FormField { name: "name".to_owned(), label: None, required: false },
+            FormField {
+                name: "order".to_owned(),
+                label: Some("Order number".to_owned()),
+                required: true,
+            },
+        ],
     }
 }
 

@@ -20,6 +20,19 @@ pub enum ClientFrame<'a> {
     Start(Start),
     /// Says something. Durable.
     Message(Message<'a>),
+    /// Says otherwise what was said. Durable.
+    Edit(Edit),
+    /// Takes back what was said. Durable.
+    Retract {
+        /// The command's id.
+        id: String,
+        /// The id of the customer's own message.
+        target: String,
+    },
+    /// Answers a question that came with buttons or a form. Durable.
+    Choice(Choice),
+    /// Says what the customer thinks of the conversation that has ended. Durable.
+    Rate(Rate),
     /// Ends the conversation. Durable.
     End {
         /// The command's id.
@@ -105,6 +118,49 @@ pub struct Message<'a> {
     pub reply_to: Option<u64>,
 }
 
+/// Says otherwise what was said.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct Edit {
+    /// The command's id.
+    pub id: String,
+    /// The id of the customer's own message.
+    pub target: String,
+    /// The words as they are to be.
+    pub text: String,
+}
+
+/// Answers a question.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct Choice {
+    /// The command's id.
+    pub id: String,
+    /// The question's `seq`.
+    pub of: u64,
+    /// The answer.
+    pub value: ChoiceValue,
+}
+
+/// An answer to a question.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ChoiceValue {
+    /// The `value` of a button.
+    Button(String),
+    /// A text for each field of a form, by its `name`.
+    Form(BTreeMap<String, String>),
+}
+
+/// Says what the customer thinks of the conversation that has ended.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct Rate {
+    /// The command's id.
+    pub id: String,
+    /// From 1 to 5.
+    pub score: u8,
+    /// In words.
+    pub comment: Option<String>,
+}
+
 /// A text of a frame: borrowed, unless something in it was escaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
@@ -137,8 +193,10 @@ pub struct Refused {
 pub type Decoded<'a> = Result<ClientFrame<'a>, Refused>;
 
 /// The types of frames, for telling one that is unknown from one that is broken.
-const TYPES: [&str; 9] =
-    ["hello", "start", "message", "end", "typing", "read", "page", "history", "ping"];
+const TYPES: [&str; 13] = [
+    "hello", "start", "message", "edit", "retract", "choice", "rate", "end", "typing", "read",
+    "page", "history", "ping",
+];
 
 /// Reads one text frame. Linear in its length; the caller has bounded that to [`FRAME_BYTES`](super::FRAME_BYTES).
 ///
@@ -155,6 +213,11 @@ fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
     struct Head<'a> {
         #[serde(borrow, rename = "type")]
         kind: Cow<'a, str>,
+    }
+    #[derive(Deserialize)]
+    struct Retract {
+        id: String,
+        target: String,
     }
     #[derive(Deserialize)]
     struct End {
@@ -182,6 +245,13 @@ fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
         "hello" => ClientFrame::Hello(serde_json::from_str(text)?),
         "start" => ClientFrame::Start(serde_json::from_str(text)?),
         "message" => ClientFrame::Message(serde_json::from_str(text)?),
+        "edit" => ClientFrame::Edit(serde_json::from_str(text)?),
+        "retract" => {
+            let Retract { id, target } = serde_json::from_str(text)?;
+            ClientFrame::Retract { id, target }
+        }
+        "choice" => ClientFrame::Choice(serde_json::from_str(text)?),
+        "rate" => ClientFrame::Rate(serde_json::from_str(text)?),
         "end" => {
             let End { id } = serde_json::from_str(text)?;
             ClientFrame::End { id }

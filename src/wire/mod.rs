@@ -9,13 +9,14 @@ mod schema;
 mod server;
 
 pub use client::{
-    ClientFrame, Decoded, Hello, History, Message, Page, Refused, Start, Text, decode,
+    Choice, ChoiceValue, ClientFrame, Decoded, Edit, Hello, History, Message, Page, Rate, Refused,
+    Start, Text, decode,
 };
 pub use schema::schema;
 pub use server::{
-    Ack, Agent, Bye, ConversationInfo, Entries, Entry, EntryKind, ErrorCode, ErrorFrame, File,
-    From, FromKind, Limits, Phase, Pong, Receipt, ServerFrame, SessionInfo, State, Typing, Welcome,
-    encode,
+    Ack, Agent, Button, Bye, ConversationInfo, Entries, Entry, EntryKind, ErrorCode, ErrorFrame,
+    Field, File, From, FromKind, Limits, Phase, Pong, Receipt, ServerFrame, SessionInfo, State,
+    Typing, Welcome, encode,
 };
 
 /// The subprotocol that a client must name.
@@ -34,6 +35,10 @@ pub const SUBJECT_CHARS: usize = 200;
 pub const ANSWERS: usize = 32;
 /// The longest name of an answer, in Unicode scalars.
 pub const ANSWER_NAME_CHARS: usize = 64;
+/// The longest answer in a field of a form that an agent sent, in Unicode scalars.
+pub const FIELD_CHARS: usize = 500;
+/// The longest comment of a rating, in Unicode scalars.
+pub const COMMENT_CHARS: usize = 1_000;
 /// The longest answer, in Unicode scalars.
 pub const ANSWER_CHARS: usize = 1_000;
 /// The entries of a `history` that names no `limit`.

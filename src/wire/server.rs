@@ -152,14 +152,48 @@ pub struct Entry {
     /// The entry it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<u64>,
+    /// What a question may be answered by, with a `choice`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<Button>,
+    /// A form to be filled in and sent as a `choice`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub form: Vec<Field>,
+    /// The `seq` of the message that is edited or retracted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<u64>,
+}
+
+/// One answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Button {
+    /// What a `choice` says.
+    pub value: String,
+    /// What people read.
+    pub label: String,
+}
+
+/// A field of a form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Field {
+    /// By which a `choice` names it.
+    pub name: String,
+    /// What people read.
+    pub label: String,
 }
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// Words or files.
+    /// Words or files. Of a message that was retracted there is no `text`; of one that was edited, what
+    /// it says now.
     Message,
+    /// The message at `target` says something else now.
+    Edit,
+    /// The message at `target` was taken back.
+    Retract,
+    /// The customer's answer to the question at `reply_to`; its `text` is what people read.
+    Choice,
     /// An agent came in.
     Joined,
     /// An agent went out.

@@ -19,8 +19,8 @@ use xmpp_parsers::version::VersionResult;
 
 use super::roster::Roster;
 use crate::bridge::address::{self, Book, Target};
-use crate::bridge::clean;
 use crate::bridge::custom_to_xmpp::{line, stanza};
+use crate::bridge::{clean, quote};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain};
 
@@ -28,7 +28,11 @@ use crate::chat::ids::{AgentJid, LinkDomain};
 pub(super) const NODE: &str = "couplet";
 
 /// What the client behind a customer's address understands, and the widget shows.
-const CUSTOMER_FEATURES: [&str; 8] = [
+const CUSTOMER_FEATURES: [&str; 12] = [
+    quote::FALLBACK,
+    stanza::RETRACT,
+    quote::REPLY,
+    ns::MESSAGE_CORRECT,
     ns::CAPS,
     ns::CHATSTATES,
     ns::DISCO_INFO,

@@ -88,5 +88,5 @@ impl State {
 
 /// Whether it is words, which somebody waits for.
 fn is_spoken(input: &AgentInput) -> bool {
-    matches!(input.content, AgentContent::Text { .. } | AgentContent::Command { .. })
+    input.content.is_spoken()
 }

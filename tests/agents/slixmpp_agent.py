@@ -11,6 +11,7 @@ connected, disconnected, message, receipt, marker, chatstate, presence, subscrib
              xml: repeat each stanza's XML in its event (false)
   presence   show? status? priority? to? type?   sent bare, it is the agent's availability
   send       to body id? receipt? thread? replace? -> id
+  reply      to said quote body -> id           retract  to said -> id
   chatstate  to state            receipt  to for              marker  to for [kind = displayed]
   roster     -> items            disco    to node? -> identities features        items  to -> items
   vcard      to -> name photo    ping     to -> ms             iq  xml -> xml      raw  xml
@@ -33,8 +34,10 @@ from slixmpp.xmlstream.matcher import MatchXPath
 
 RECEIPTS = "urn:xmpp:receipts"
 MARKERS = "urn:xmpp:chat-markers:0"
+RETRACT = "urn:xmpp:message-retract:1"
+REPLY = "urn:xmpp:reply:0"
 STATES = "http://jabber.org/protocol/chatstates"
-PLUGINS = "0004 0030 0050 0054 0066 0077 0085 0115 0172 0184 0198 0199 0203 0280 0308 0333 0359".split()
+PLUGINS = "0004 0030 0050 0054 0066 0077 0085 0115 0172 0184 0198 0199 0203 0280 0308 0333 0359 0424 0428 0461".split()
 TIMEOUT = 20
 
 
@@ -175,6 +178,8 @@ class Agent(slixmpp.ClientXMPP):
                 thread=message.xml.findtext("{jabber:client}thread"),
                 origin_id=attribute(message, "urn:xmpp:sid:0", "origin-id", "id"),
                 replace=attribute(message, "urn:xmpp:message-correct:0", "replace", "id"),
+                retract=attribute(message, RETRACT, "retract", "id"), reply=attribute(message, REPLY, "reply", "id"),
+                shown=message["reply"].strip_fallback_content() if child(message, REPLY, "reply") is not None else None,
                 receipt_requested=wanted, xml=self.xml_of(message),
             )  # fmt: skip
         elif received is None and not markers and not states:
@@ -206,6 +211,16 @@ class Agent(slixmpp.ClientXMPP):
             message.append(ET.Element(f"{{{RECEIPTS}}}request"))
         message.send()
         return {"id": message["id"]}
+
+    async def do_reply(self, c):
+        message = self.plugin["xep_0461"].make_reply(c["to"], c["said"], c["quote"], mto=c["to"], mbody=c["body"], mtype="chat")
+        message["id"] = message["origin_id"]["id"] = self.new_id()
+        message.append(ET.Element(f"{{{RECEIPTS}}}request"))
+        message.send()
+        return {"id": message["id"]}
+
+    async def do_retract(self, c):
+        return {"id": self.plugin["xep_0424"].send_retraction(c["to"], c["said"])["id"]}
 
     async def do_chatstate(self, c):
         return self.send_child(c["to"], STATES, c["state"])

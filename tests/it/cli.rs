@@ -140,13 +140,17 @@ async fn tenants_come_and_go() {
         .json(
             "tenant add full --name Full --origin HTTPS://B.example:443/ --origin http://a.example:81 \
              --origin https://b.example --color #2F6FED --locale pt-BR --identity-secret-file key \
-             --idle-close-minutes 5 --require-origin",
+             --idle-close-minutes 5 --require-origin --field name --field order!=Your_order",
         )
         .await;
     let expected = json!({
         "key": "full", "name": "Full", "link": "chat.localhost",
         "origins": ["http://a.example:81", "https://b.example"], "origin_required": true,
         "color": "#2f6fed", "locale": "pt-BR", "identity": true, "idle_close_minutes": 5,
+        "form": [
+            {"name": "name", "label": null, "required": false},
+            {"name": "order", "label": "Your order", "required": true},
+        ],
     });
     assert_eq!(full, expected);
 
@@ -181,6 +185,12 @@ full  Full      chat.localhost    http://a.example:81 https://b.example
     assert_eq!(shown["queues"][0]["key"], "default");
     assert_eq!(shown["agents"], json!([]));
     assert!(shell.done("tenant show acme").await.contains("\norigin required  no\n"));
+    let shown = shell.done("tenant show full").await;
+    assert!(shown.contains("name, order!=Your order\n"), "{shown}");
+    assert_eq!(
+        shell.failed("tenant add x --name X --field email --field email!").await,
+        "couplet: a form has at most 32 fields, each once\nleave some --field out\n"
+    );
 
     assert_eq!(shell.done("tenant remove bolt").await, "tenant bolt removed\n");
     assert!(

@@ -109,13 +109,6 @@ async fn a_lease_that_nobody_gave_up(server: Server) {
     gateway.end().await;
 }
 
-/// What a server writes when it gives a message back. Anybody may write it for himself.
-async fn give_back(seat: &mut Seat, chat: &str, id: &str) {
-    let error = "<error type='cancel'>\
-                 <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
-    seat.write(&format!("<message type='error' id='{id}' to='{chat}'>{error}</message>")).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn errors_that_come_late() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
@@ -134,7 +127,7 @@ async fn errors_that_come_late() {
     ann.find(|frame| frame["state"] == "active").await;
 
     // Another's error counts for himself alone.
-    give_back(&mut bob, &chat, &first).await;
+    bob.gives_back(&first, &chat).await;
     alice.say(&chat, "How can I help?").await;
     let entry = ann
         .find(|frame| {
@@ -145,7 +138,7 @@ async fn errors_that_come_late() {
     assert_eq!(entry["text"], "How can I help?", "{entry}");
 
     // Her own takes the customer away; she answers late and has him again.
-    give_back(&mut alice, &chat, &first).await;
+    alice.gives_back(&first, &chat).await;
     ann.find(|frame| frame["kind"] == "left").await;
     alice.hears_of("Taken back").await;
     alice.say(&chat, "Sorry, here I am.").await;
@@ -153,7 +146,7 @@ async fn errors_that_come_late() {
 
     // What was sent before comes back now: it says nothing of this assignment.
     for id in [&head, &first, &first] {
-        give_back(&mut alice, &chat, id).await;
+        alice.gives_back(id, &chat).await;
     }
     alice.say(&chat, "Where were we?").await;
     let next =
@@ -163,7 +156,7 @@ async fn errors_that_come_late() {
     // But what was sent in it does.
     ann.acked("m2", "At the beginning.").await;
     let second = alice.hears("At the beginning.").await.attr("id").unwrap().to_owned();
-    give_back(&mut alice, &chat, &second).await;
+    alice.gives_back(&second, &chat).await;
     ann.find(|frame| frame["kind"] == "left").await;
     gateway.end().await;
 }

@@ -192,7 +192,7 @@ fn row(client: &Client, pos: u64, text: &str) -> ToLink {
         resource: None,
         from: Peer::Customer(ann().localpart),
         conversation: Some(row.conversation),
-        content: ToAgentContent::Row { row: Arc::new(row), name: Some("Ann".into()) },
+        content: ToAgentContent::Row { row: Arc::new(row), name: Some("Ann".into()), quoted: None },
     }))
 }
 

@@ -30,3 +30,4 @@ mod store;
 mod strangers;
 mod support;
 mod takeover;
+mod words;

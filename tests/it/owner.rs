@@ -188,5 +188,6 @@ fn tenant(key: &TenantKey, link: &LinkDomain) -> Tenant {
         locale: None,
         identity_secret: None,
         idle_close_ms: 86_400_000,
+        form: Vec::new(),
     }
 }

@@ -29,6 +29,7 @@ macro_rules! suite {
 }
 
 mod append;
+mod changes;
 mod directory;
 mod fixture;
 mod lease;

@@ -6,16 +6,35 @@
 // that passes cannot reorder what the customer wrote; without consent there is neither socket nor
 // storage.
 
-import { fetchConfig } from './config';
-import { announce, type Emit } from './events';
+import { announce } from './announce';
+import { createAttention } from './attention';
+import type { Answer } from './launcher/config';
+import type { Emit } from './launcher/events';
+import type { Settings } from './launcher/settings';
 import { bare, currentPage, watchPage } from './page';
-import type { Settings } from './settings';
 import { createSocket } from './socket';
-import { type Action, initial, isOpen, latest, PASSING, type Remembered, reduce, type State } from './state';
-import { createStore } from './store';
 import {
+  type Action,
+  type Aim,
+  initial,
+  isOpen,
+  isStarting,
+  type Line,
+  latest,
+  type Outgoing,
+  PASSING,
+  type Remembered,
+  reduce,
+  type State,
+} from './state';
+import { createStore } from './store';
+import { createUploads } from './upload';
+import {
+  type Chosen,
   type Durable,
   type ErrorFrame,
+  encode,
+  type FileLink,
   type Hello,
   newId,
   type Page,
@@ -31,22 +50,26 @@ const TYPING_ENDS_MS = 5_000;
 /** An agent's client may vanish while it says "typing". */
 const TYPING_FORGOTTEN_MS = 30_000;
 const HISTORY_PAGE = 50;
+const CONFIG_FRESH_MS = 60_000;
+const LASTING = ['name', 'email', 'phone'];
 
-export interface Customer {
-  name?: string;
-  email?: string;
-  phone?: string;
-  [attribute: string]: unknown;
+export type Customer = Record<string, unknown>;
+
+export interface ChatPort {
+  settings: Settings;
+  emit: Emit;
+  render(state: State): void;
+  ask(): Promise<Answer>;
 }
 
 export type Chat = ReturnType<typeof createChat>;
 
-export function createChat(settings: Settings, emit: Emit, render: (state: State) => void) {
+export function createChat({ settings, emit, render, ask }: ChatPort) {
   const { gateway, tenant } = settings;
+  const address = `${gateway}/v1/${encodeURIComponent(tenant)}`;
   const store = createStore(tenant, !settings.consentRequired);
-  let state: State = { ...initial, consented: !settings.consentRequired };
+  let state: State = { ...initial, consented: !settings.consentRequired, queue: settings.queue };
   let over = false;
-  let customer: Customer = {};
   let identity: string | undefined;
   let identified = false;
   let page: Page | undefined;
@@ -57,9 +80,12 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
   let repeatTimer: Timer;
   let typingTimer: Timer;
   let hushTimer: Timer;
+  let configAt = Date.now();
+  /** Waits for the whole of the conversation. */
+  let whole: (() => void) | undefined;
 
   const socket = createSocket({
-    url: `${gateway.replace(/^http/, 'ws')}/v1/${encodeURIComponent(tenant)}/ws`,
+    url: `${address.replace(/^http/, 'ws')}/ws`,
     hello,
     onFrame: receive,
     onLink(link) {
@@ -68,8 +94,19 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
       dispatch({ type: 'link', link });
       if (link === 'refused') emit('error', { code: 'refused', message: 'The gateway refused this page.' });
     },
-    isRefused: async () => (await fetchConfig(gateway, tenant)).is === 'refused',
+    isRefused: async () => (await ask()).is === 'refused',
   });
+
+  const uploads = createUploads({
+    url: `${address}/files`,
+    token: () => (state.link === 'online' ? store.session()?.token : undefined),
+    limit: () => state.fileBytes ?? state.config.limits?.file_bytes,
+    types: () => state.config.file_types,
+    changed: (list) => dispatch({ type: 'uploads', uploads: list }),
+    refused: () => socket.restart(),
+  });
+
+  const attention = createAttention(tenant, store);
 
   function dispatch(action: Action): void {
     if (over) return;
@@ -84,11 +121,19 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
     remember(before);
     render(after);
     announce(before, after, emit);
+    attention.notice(before, after);
     if (state !== after) return; // A listener changed more, and what follows has been done for that.
-    socket.want(
-      after.consented && (after.open || isOpen(after) || after.outbox.some(({ failed }) => !failed)),
-    );
+    const isWaiting = after.outbox.some(({ failed }) => !failed) || after.uploads.some(({ link }) => !link);
+    socket.want(after.consented && (after.open || isOpen(after) || isWaiting));
+    if (state !== after) return;
     pump();
+    if (whole && !older()) {
+      const done = whole;
+      if (!latest(state)?.asking) {
+        whole = undefined;
+        done();
+      }
+    }
     show();
   }
 
@@ -108,8 +153,9 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
     const other: Partial<Remembered> = session.conversation === id ? session : {};
     const seq = Math.max(last, known, other.seq ?? 0);
     const read = Math.max(conversation.read, other.read ?? 0);
-    const next: Remembered = { ...session, conversation: id, open: isOpen(state), seq, read };
-    if (JSON.stringify(next) !== JSON.stringify(session)) store.saveSession(next);
+    const { rated } = conversation;
+    const next: Remembered = { ...session, conversation: id, open: isOpen(state), seq, read, rated };
+    if (encode(next) !== encode(session)) store.saveSession(next);
   }
 
   function hello(): Hello {
@@ -132,6 +178,7 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
       store.saveSession(known?.customer === id ? { ...known, token } : { token, customer: id });
     }
     dispatch({ type: 'frame', frame, identified });
+    if (frame.type === 'welcome') uploads.go();
     if (frame.type === 'error') failed(frame);
     if (frame.type === 'typing') {
       clearTimeout(hushTimer);
@@ -176,30 +223,92 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
     if (socket.send({ type: 'read', seq: conversation.last })) readSent = conversation.last;
   }
 
-  function queue(frame: Durable): void {
-    dispatch({ type: 'queued', out: { frame, at: Date.now() } });
+  function queue(frame: Durable, shown: Pick<Outgoing, 'files' | 'label'> = {}): void {
+    dispatch({ type: 'queued', out: { frame, at: Date.now(), ...shown } });
   }
 
   /** Words and wishes that must reach the desk before the first message does. */
   function start(asked: Start = {}): void {
     if (isOpen(state) || state.outbox.some(({ frame, failed }) => frame.type === 'start' && !failed)) return;
-    // The protocol takes texts; a page may know its customers by numbers and flags, too.
-    const known = Object.entries({ ...customer, ...asked.answers });
-    const answers = Object.fromEntries(
-      known.filter(([, value]) => value != null).map(([name, value]) => [name, String(value)]),
-    );
+    const answers = { ...state.known, ...texts(asked.answers) };
     const frame: Durable = { type: 'start', id: newId(), queue: asked.queue ?? settings.queue };
     if (asked.subject) frame.subject = asked.subject;
     if (Object.keys(answers).length > 0) frame.answers = answers;
     queue(frame);
   }
 
-  function send(text: string): void {
-    if (!text.trim()) return;
+  /** Says something; where no conversation is open, with what is known of the customer going ahead. */
+  function say(text: string, asked: Start = {}, files: FileLink[] = [], replyTo?: number): void {
+    if (!text.trim() && files.length === 0) return;
     typing(false);
     // Without wishes the message itself starts the conversation.
-    if (settings.queue || Object.keys(customer).length > 0) start();
-    queue({ type: 'message', id: newId(), text: wellFormed(text) });
+    const answers = { ...state.known, ...asked.answers };
+    if (!isStarting(state) && (settings.queue || asked.queue || Object.keys(answers).length > 0))
+      start(asked);
+    queue(
+      {
+        type: 'message',
+        id: newId(),
+        text: text.trim() ? wellFormed(text) : undefined,
+        files: files.length > 0 ? files.map(({ id }) => id) : undefined,
+        reply_to: replyTo,
+      },
+      files.length > 0 ? { files } : {},
+    );
+    // Now there is something to wait for; who has answered before is not asked again.
+    const isAnswered = store.preferences().notify !== undefined || state.notify !== 'off';
+    if (!isAnswered && attention.mayAsk()) dispatch({ type: 'chose', notify: 'ask' });
+  }
+
+  /**
+   * What is in the composer: a new message, an answer to one, or an edit of an own one. False where
+   * there is nothing left to edit; the words are still the customer's then.
+   */
+  function send(text: string, asked: Start = {}): boolean {
+    const { aim } = state;
+    const aimed = aim && aim.conversation === latest(state)?.id && isOpen(state) ? line(aim.seq) : undefined;
+    if (aim) dispatch({ type: 'aimed' });
+    if (aim?.is !== 'edit') {
+      say(text, asked, uploads.take(), aimed?.seq);
+      remind(asked.answers);
+      return true;
+    }
+    const target = aimed?.id;
+    if (!target || aimed.retracted) return false;
+    typing(false);
+    if (text.trim() && text !== aimed.text) {
+      queue({ type: 'edit', id: newId(), target, text: wellFormed(text) });
+    }
+    return true;
+  }
+
+  /** Who one is does not change from one conversation to the next; what it is about does. */
+  function remind(answers: Record<string, string> = {}): void {
+    const lasting = Object.entries(answers).filter(([name]) => LASTING.includes(name));
+    if (lasting.length > 0) dispatch({ type: 'known', answers: Object.fromEntries(lasting) });
+  }
+
+  function line(seq: number): Line | undefined {
+    return latest(state)?.entries.find((entry) => entry.seq === seq);
+  }
+
+  /** Asks for what came before; false where there is nothing to ask for now. */
+  function older(): boolean {
+    const conversation = latest(state);
+    const before = conversation?.entries[0]?.seq;
+    if (!conversation || !before || before === 1 || conversation.asking || conversation.complete)
+      return false;
+    const id = newId();
+    const asked = {
+      type: 'history',
+      id,
+      conversation: conversation.id,
+      before,
+      limit: HISTORY_PAGE,
+    } as const;
+    if (!socket.send(asked)) return false;
+    dispatch({ type: 'asked', id });
+    return true;
   }
 
   function typing(on: boolean): void {
@@ -215,7 +324,12 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
   }
 
   function restore(): void {
-    dispatch({ type: 'restored', session: store.session(), outbox: store.outbox() });
+    const { muted, notify } = store.preferences();
+    dispatch({ type: 'chose', muted, notify: notify && attention.isGranted() ? 'on' : undefined });
+    const outbox = store.outbox();
+    dispatch({ type: 'restored', session: store.session(), outbox });
+    const kept = new Set(state.outbox.map(({ frame }) => frame.id));
+    for (const { frame } of outbox) if (!kept.has(frame.id)) store.dropOut(frame.id);
   }
 
   /** Another tab has begun, or has shown, what this one has not. */
@@ -242,12 +356,22 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
   ];
   document.addEventListener('visibilitychange', show);
 
+  /** Who is in changes; what the page was loaded with may be of this morning. */
+  async function refresh(): Promise<void> {
+    if (Date.now() - configAt < CONFIG_FRESH_MS) return;
+    configAt = Date.now();
+    const answer = await ask();
+    if (answer.is === 'ok') dispatch({ type: 'config', config: answer.config });
+  }
+
   return {
     state: () => state,
     dispatch,
+    say,
     send,
     start,
     typing,
+    older,
 
     /** Takes up what an earlier page left behind. */
     begin(): void {
@@ -263,6 +387,7 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
 
     panel(open: boolean, quiet = false): void {
       if (open && state.link === 'refused') socket.restart();
+      if (open) void refresh();
       dispatch({ type: 'panel', open, quiet });
     },
 
@@ -270,24 +395,60 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
       dispatch({ type: 'retry', id });
     },
 
+    discard(id: string): void {
+      dispatch({ type: 'discarded', id });
+    },
+
     end(): void {
       const ending = state.outbox.some(({ frame }) => frame.type === 'end');
       if (isOpen(state) && !ending) queue({ type: 'end', id: newId() });
     },
 
-    older(): void {
-      const conversation = latest(state);
-      const before = conversation?.entries[0]?.seq;
-      if (!conversation || !before || before === 1 || conversation.asking || conversation.complete) return;
-      const id = newId();
-      const asked = {
-        type: 'history',
-        id,
-        conversation: conversation.id,
-        before,
-        limit: HISTORY_PAGE,
-      } as const;
-      if (socket.send(asked)) dispatch({ type: 'asked', id });
+    aim(is: Aim['is'], conversation: string, seq: number): void {
+      dispatch({ type: 'aimed', aim: { is, conversation, seq } });
+    },
+
+    aimless(): void {
+      dispatch({ type: 'aimed' });
+    },
+
+    retract(seq: number): void {
+      const target = line(seq)?.id;
+      if (target) queue({ type: 'retract', id: newId(), target });
+    },
+
+    choose(of: number, value: Chosen, label: string): void {
+      queue({ type: 'choice', id: newId(), of, value }, { label });
+    },
+
+    rate(score: number, comment: string): void {
+      queue({ type: 'rate', id: newId(), score, comment: comment ? wellFormed(comment) : undefined });
+      dispatch({ type: 'rated', score });
+    },
+
+    skipRating(): void {
+      dispatch({ type: 'rated', score: 0 });
+    },
+
+    attach: uploads.add,
+    retryFile: uploads.retry,
+    removeFile: uploads.remove,
+
+    mute(muted: boolean): void {
+      store.savePreferences({ muted });
+      dispatch({ type: 'chose', muted });
+    },
+
+    async notify(): Promise<void> {
+      const notify = await attention.ask();
+      store.savePreferences({ notify });
+      dispatch({ type: 'chose', notify: notify ? 'on' : 'off' });
+    },
+
+    /** Calls back once all of the conversation is here, or as much of it as can be had now. */
+    whole(then: () => void): void {
+      whole = then;
+      settle(state);
     },
 
     identify(jwt: string): void {
@@ -296,7 +457,7 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
     },
 
     setCustomer(fields: Customer): void {
-      customer = { ...customer, ...fields };
+      dispatch({ type: 'known', answers: texts(fields) });
     },
 
     setPage(url: string): void {
@@ -308,12 +469,20 @@ export function createChat(settings: Settings, emit: Emit, render: (state: State
     shutdown(): void {
       over = true;
       socket.want(false);
+      uploads.stop();
+      attention.stop();
       store.clear();
       for (const stop of stops) stop();
       document.removeEventListener('visibilitychange', show);
       for (const timer of [repeatTimer, typingTimer, hushTimer]) clearTimeout(timer);
     },
   };
+}
+
+/** The protocol takes texts; a page may know its customers by numbers and flags, too. */
+function texts(fields: Record<string, unknown> = {}): Record<string, string> {
+  const known = Object.entries(fields).filter(([, value]) => value != null);
+  return Object.fromEntries(known.map(([name, value]) => [name, String(value)]));
 }
 
 type Timer = ReturnType<typeof setTimeout> | undefined;

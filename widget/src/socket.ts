@@ -5,7 +5,7 @@
 // gateway asked. Invariants: at most one live WebSocket; nothing is sent before `welcome`; after
 // `want(false)` no timer is left running.
 
-import { type ClientFrame, type Hello, parse, type ServerFrame, SUBPROTOCOL } from './wire';
+import { type ClientFrame, encode, type Hello, parse, type ServerFrame, SUBPROTOCOL } from './wire';
 
 export type Link = 'idle' | 'connecting' | 'online' | 'retrying' | 'refused';
 
@@ -73,7 +73,7 @@ export function createSocket(port: SocketPort): Socket {
     expectWithin(WELCOME_WITHIN_MS);
     mine.onopen = () => {
       opened = true;
-      mine.send(JSON.stringify(port.hello()));
+      mine.send(encode(port.hello()));
     };
     mine.onmessage = (event) => {
       if (ws !== mine) return;
@@ -173,11 +173,12 @@ export function createSocket(port: SocketPort): Socket {
     [window, 'pageshow', wake],
     [window, 'pagehide', sleep],
     [document, 'visibilitychange', wake],
+    [document, 'resume', wake],
   ];
 
   function send(frame: ClientFrame): boolean {
     if (link !== 'online' || ws?.readyState !== WebSocket.OPEN) return false;
-    ws.send(JSON.stringify(frame));
+    ws.send(encode(frame));
     return true;
   }
 

@@ -4,9 +4,10 @@
 // the end of what is held without a gap, and so what a resume may claim to have seen; a message of
 // ours is either in the outbox or an entry, never both.
 
-import type { Config } from './config';
+import type { Config } from './launcher/config';
 import type { Link } from './socket';
-import type { ConversationState, Durable, Entry, Person, ServerFrame, Welcome } from './wire';
+import type { Upload } from './upload';
+import type { ConversationState, Durable, Entry, FileLink, Person, ServerFrame, Welcome } from './wire';
 
 export interface Line extends Entry {
   edited?: boolean;
@@ -33,11 +34,16 @@ export interface Conversation {
   asking?: string;
   /** Nothing older is to be had. */
   complete: boolean;
+  /** The score the customer gave it; 0 where none was wished to be given. */
+  rated?: number;
 }
 
 export interface Outgoing {
   frame: Durable;
   at: number;
+  /** What the frame only names, to be shown: its files, and the label of a choice. */
+  files?: FileLink[];
+  label?: string;
   /** The error code of a lasting refusal; only the customer can send it again. */
   failed?: string;
 }
@@ -50,6 +56,7 @@ export interface Remembered {
   open?: boolean;
   seq?: number;
   read?: number;
+  rated?: number;
 }
 
 export interface State {
@@ -60,10 +67,28 @@ export interface State {
   consented: boolean;
   config: Config;
   textChars?: number;
+  fileBytes?: number;
   customer?: string;
   conversations: readonly Conversation[];
   outbox: readonly Outgoing[];
+  /** Files that will go with the next message. */
+  uploads: readonly Upload[];
+  /** What the next message answers, or which own one it replaces. */
+  aim?: Aim;
+  /** Answers of the form that the page already knows. */
+  known: Readonly<Record<string, string>>;
+  /** The queue that the page has chosen; nobody asks for it then. */
+  queue?: string;
+  muted: boolean;
+  /** Whether the customer may be asked for, has given or refused leave to be notified. */
+  notify: 'ask' | 'on' | 'off';
   typing?: { name?: string };
+}
+
+export interface Aim {
+  is: 'reply' | 'edit';
+  conversation: string;
+  seq: number;
 }
 
 export type Action =
@@ -75,6 +100,12 @@ export type Action =
   | { type: 'frame'; frame: ServerFrame; identified?: boolean }
   | { type: 'queued'; out: Outgoing }
   | { type: 'retry'; id: string }
+  | { type: 'discarded'; id: string }
+  | { type: 'uploads'; uploads: readonly Upload[] }
+  | { type: 'aimed'; aim?: Aim }
+  | { type: 'known'; answers: Record<string, string> }
+  | { type: 'chose'; muted?: boolean; notify?: State['notify'] }
+  | { type: 'rated'; score: number }
   | { type: 'asked'; id: string }
   | { type: 'seen'; upTo?: number }
   | { type: 'hushed' };
@@ -95,6 +126,10 @@ export const initial: State = {
   config: {},
   conversations: [],
   outbox: [],
+  uploads: [],
+  known: {},
+  muted: false,
+  notify: 'off',
 };
 
 export function reduce(state: State, action: Action): State {
@@ -115,7 +150,19 @@ export function reduce(state: State, action: Action): State {
     case 'queued':
       return { ...state, outbox: [...state.outbox, action.out] };
     case 'retry':
-      return withOut(state, action.id, ({ frame, at }) => ({ frame, at }));
+      return withOut(state, action.id, ({ failed, ...out }) => out);
+    case 'discarded':
+      return withOut(state, action.id, () => undefined);
+    case 'uploads':
+      return { ...state, uploads: action.uploads };
+    case 'aimed':
+      return { ...state, aim: action.aim };
+    case 'known':
+      return { ...state, known: { ...state.known, ...action.answers } };
+    case 'chose':
+      return { ...state, muted: action.muted ?? state.muted, notify: action.notify ?? state.notify };
+    case 'rated':
+      return withLatest(state, (c) => ({ ...c, rated: action.score }));
     case 'asked':
       return withLatest(state, (c) => ({ ...c, asking: action.id }));
     case 'seen':
@@ -148,6 +195,22 @@ export function isSpoken(line: Line): boolean {
   return line.kind === 'message' && (line.from.kind === 'agent' || line.from.kind === 'bot');
 }
 
+/** Something is on its way that will begin a conversation, or go into one. */
+export function isStarting(state: State): boolean {
+  return state.outbox.some(
+    ({ frame, failed }) => !failed && (frame.type === 'start' || frame.type === 'message'),
+  );
+}
+
+/** The conversation has ended, the customer took part, and has not said how it was. */
+export function isToBeRated(state: State): boolean {
+  const conversation = latest(state);
+  if (conversation?.state !== 'closed' || conversation.rated !== undefined) return false;
+  const { entries } = conversation;
+  const spoke = (side: string) => entries.some(({ kind, from }) => kind === 'message' && from.kind === side);
+  return state.config.rating !== false && spoke('customer') && spoke('agent') && !isStarting(state);
+}
+
 function seen(state: State, upTo: number | undefined): State {
   if (upTo !== undefined) return withLatest(state, (c) => ({ ...c, read: Math.max(c.read, upTo) }));
   const conversations = state.conversations.map((c) => ({ ...c, read: Math.max(c.read, c.last) }));
@@ -164,13 +227,13 @@ function restore(state: State, session: Remembered | undefined, outbox: Outgoing
   const held = new Set(state.outbox.map(({ frame }) => frame.id));
   const left = outbox
     .filter(({ frame }) => !held.has(frame.id))
-    .map((out) => (now - out.at > STALE_MS ? { ...out, failed: out.failed ?? 'stale' } : out));
+    .flatMap((out) => (now - out.at > STALE_MS ? (refused(out, 'stale') ?? []) : out));
   const next = { ...state, outbox: [...left, ...state.outbox] };
   if (!session) return next;
-  const { conversation, customer, seq = 0, read = 0 } = session;
+  const { conversation, customer, seq = 0, read = 0, rated } = session;
   if (!conversation) return { ...next, customer };
   const last = Math.max(0, seq - REPLAYED);
-  const restored = { ...begun(conversation), last, known: seq, read };
+  const restored = { ...begun(conversation), last, known: seq, read, rated };
   restored.state = session.open ? 'waiting' : 'closed';
   const others = state.conversations.filter(({ id }) => id !== conversation);
   return { ...next, customer, conversations: [...others, restored] };
@@ -216,6 +279,7 @@ function receive(state: State, frame: ServerFrame, identified: boolean): State {
 function welcome(state: State, frame: Welcome, identified: boolean): State {
   const { session, conversation: open, entries, receipt, limits } = frame;
   let next: State = { ...state, customer: session.customer, textChars: limits?.text_chars };
+  next.fileBytes = limits?.file_bytes;
   if (state.customer && state.customer !== session.customer) {
     // Someone else now: a log belongs to one customer, and so do words typed under another name.
     next.conversations = [];
@@ -238,7 +302,8 @@ function welcome(state: State, frame: Welcome, identified: boolean): State {
 }
 
 function takeList(state: State, entries: readonly Entry[], asked?: string, more = false): State {
-  const next = entries.reduce(take, state);
+  let next = state;
+  for (const entry of entries) next = take(next, entry);
   if (!asked) return next;
   const conversations = next.conversations.map((c) =>
     c.asking === asked ? { ...c, asking: undefined, complete: !more } : c,
@@ -259,7 +324,9 @@ function insert(conversation: Conversation, entry: Entry): Conversation {
   let at = conversation.entries.length;
   while (at > 0 && (conversation.entries[at - 1]?.seq ?? 0) > entry.seq) at -= 1;
   if (conversation.entries[at - 1]?.seq === entry.seq) return conversation;
-  const entries: Line[] = [...conversation.entries.slice(0, at), entry, ...conversation.entries.slice(at)];
+  const isEmpty = entry.kind === 'message' && !entry.text && !entry.files?.length;
+  const line: Line = isEmpty ? retracted(entry) : entry;
+  const entries = [...conversation.entries.slice(0, at), line, ...conversation.entries.slice(at)];
   let { last } = conversation;
   for (const line of entries.slice(at)) if (line.seq === last + 1) last = line.seq;
   return {
@@ -270,12 +337,16 @@ function insert(conversation: Conversation, entry: Entry): Conversation {
   };
 }
 
+/** What is read later has later changes in it already, so a change may be met twice. */
 function amend(entries: Line[], { kind, target, text, from }: Entry): Line[] {
   return entries.map((line) => {
-    if (line.id !== target || line.kind !== 'message' || line.from.kind !== from.kind) return line;
-    return kind === 'retract' ? { ...line, text: '', retracted: true } : { ...line, text, edited: true };
+    if (line.seq !== target || line.kind !== 'message' || line.from.kind !== from.kind) return line;
+    // The words of an edit are gone where the message was taken back after it.
+    return kind === 'retract' || text === undefined ? retracted(line) : { ...line, text, edited: true };
   });
 }
+
+const retracted = (line: Line): Line => ({ ...line, text: undefined, files: undefined, retracted: true });
 
 function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack' }>): State {
   const out = state.outbox.find(({ frame }) => frame.id === ack.id);
@@ -283,22 +354,45 @@ function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack' }>): 
   const { frame } = out;
   const next = withOut(state, ack.id, () => undefined);
   const { conversation, seq, at } = ack;
-  if (!conversation) return next;
+  if (!conversation || frame.type === 'rate') return next;
   if (frame.type === 'start' || !seq) return withConversation(next, conversation, (c) => c);
-  const entry = { conversation, seq, at, from: { kind: 'customer' } } as const;
-  if (frame.type === 'end') return take(next, { ...entry, kind: 'closed' });
-  return take(next, { ...entry, kind: 'message', id: frame.id, text: frame.text });
+  const entry = { conversation, seq, at, id: frame.id, from: { kind: 'customer' } } as const;
+  switch (frame.type) {
+    case 'end':
+      return take(next, { ...entry, kind: 'closed' });
+    case 'edit':
+    case 'retract': {
+      const changed = state.conversations.find(({ id }) => id === conversation)?.entries;
+      const target = changed?.find(({ id }) => id === frame.target)?.seq;
+      const text = frame.type === 'edit' ? frame.text : undefined;
+      return take(next, { ...entry, kind: frame.type, target, text });
+    }
+    case 'choice':
+      return take(next, { ...entry, kind: 'choice', reply_to: frame.of, text: out.label });
+    case 'message':
+      return take(next, {
+        ...entry,
+        kind: 'message',
+        text: frame.text,
+        files: out.files,
+        reply_to: frame.reply_to,
+      });
+  }
 }
 
 function refuse(state: State, id: string | undefined, code: string): State {
   if (!id || PASSING.has(code)) return state;
-  const next = withOut(state, id, (out) =>
-    out.frame.type === 'message' ? { ...out, failed: code } : undefined,
-  );
+  const next = withOut(state, id, (out) => refused(out, code));
   const conversations = next.conversations.map((c) =>
     c.asking === id ? { ...c, asking: undefined, complete: true } : c,
   );
   return { ...next, conversations };
+}
+
+/** Words are kept for the customer to decide about; what was only a wish is gone. */
+function refused(out: Outgoing, code: string): Outgoing | undefined {
+  const isWords = out.frame.type === 'message' || out.frame.type === 'edit';
+  return isWords ? { ...out, failed: out.failed ?? code } : undefined;
 }
 
 function begun(id: string): Conversation {

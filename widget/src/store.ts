@@ -4,12 +4,23 @@
 // overwrite one another. Where the browser refuses storage, or consent has not been given, the
 // same calls work in memory. Nothing here throws.
 
+import { outPrefix, prefix as prefixOf, sessionKey as sessionKeyOf } from './keys';
 import type { Outgoing, Remembered } from './state';
+import { encode } from './wire';
+
+/** What the customer chose, and what one tab has already said aloud. */
+export interface Preferences {
+  muted?: boolean;
+  notify?: boolean;
+  heard?: string;
+}
 
 export interface Store {
   session(): Remembered | undefined;
   saveSession(session: Remembered): void;
   outbox(): Outgoing[];
+  preferences(): Preferences;
+  savePreferences(more: Preferences): void;
   putOut(out: Outgoing): void;
   dropOut(id: string): void;
   /** From now on on disk; what was kept in memory moves there. */
@@ -20,9 +31,10 @@ export interface Store {
 }
 
 export function createStore(tenant: string, persistent: boolean): Store {
-  const prefix = `couplet:${tenant}:`;
-  const sessionKey = `${prefix}session`;
-  const outPrefix = `${prefix}out:`;
+  const prefix = prefixOf(tenant);
+  const sessionKey = sessionKeyOf(tenant);
+  const preferencesKey = `${prefix}preferences`;
+  const outKeys = outPrefix(tenant);
   const memory = new Map<string, string>();
   let disk = persistent ? openDisk() : undefined;
 
@@ -35,7 +47,7 @@ export function createStore(tenant: string, persistent: boolean): Store {
   }
 
   function write(key: string, value: unknown): void {
-    const text = JSON.stringify(value);
+    const text = encode(value);
     try {
       if (!disk) throw new Error('no disk');
       disk.setItem(key, text);
@@ -63,15 +75,17 @@ export function createStore(tenant: string, persistent: boolean): Store {
   return {
     session: () => read(sessionKey),
     saveSession: (session) => write(sessionKey, session),
+    preferences: () => read(preferencesKey) ?? {},
+    savePreferences: (more) => write(preferencesKey, { ...read<Preferences>(preferencesKey), ...more }),
     outbox() {
       const outs = keys()
-        .filter((key) => key.startsWith(outPrefix))
+        .filter((key) => key.startsWith(outKeys))
         .map((key) => read<Outgoing>(key))
         .filter((out) => out !== undefined);
       return outs.sort((a, b) => a.at - b.at || (a.frame.id < b.frame.id ? -1 : 1));
     },
-    putOut: (out) => write(outPrefix + out.frame.id, out),
-    dropOut: (id) => remove(outPrefix + id),
+    putOut: (out) => write(outKeys + out.frame.id, out),
+    dropOut: (id) => remove(outKeys + id),
     persist() {
       disk ??= openDisk();
       for (const [key, text] of [...memory]) write(key, JSON.parse(text));

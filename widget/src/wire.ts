@@ -27,6 +27,30 @@ export interface FileLink {
   url?: string;
 }
 
+/** What an agent or a bot offers to be chosen. */
+export interface Choosable {
+  label: string;
+  value: string;
+}
+
+/** The `value` of a button, or a text for each field of a form that was filled in. */
+export type Chosen = string | Record<string, string>;
+
+/** The longest answers to an agent's form, to one before the chat, and comment of a rating. */
+export const FIELD_CHARS = 500;
+export const ANSWER_CHARS = 1000;
+export const COMMENT_CHARS = 1000;
+
+/** A question of a form. */
+export interface Field {
+  name: string;
+  /** Where it is missing, the widget's own word for `name`, `email`, `phone`. */
+  label?: string;
+  type?: 'text' | 'email' | 'tel' | 'textarea' | 'select' | 'checkbox';
+  required?: boolean;
+  options?: string[];
+}
+
 /** One durable line of a conversation; `seq` is dense from 1. */
 export interface Entry {
   conversation: string;
@@ -37,7 +61,11 @@ export interface Entry {
   id?: string;
   text?: string;
   files?: FileLink[];
-  target?: string;
+  /** The `seq` of the message that an edit or a retraction changes. */
+  target?: number;
+  reply_to?: number;
+  buttons?: Choosable[];
+  form?: Field[];
 }
 
 export interface Page {
@@ -54,7 +82,11 @@ export interface Start {
 
 /** The commands that are repeated under the same `id` until they are answered. */
 export type Durable =
-  | { type: 'message'; id: string; text: string }
+  | { type: 'message'; id: string; text?: string; files?: string[]; reply_to?: number }
+  | { type: 'edit'; id: string; target: string; text: string }
+  | { type: 'retract'; id: string; target: string }
+  | { type: 'choice'; id: string; of: number; value: Chosen }
+  | { type: 'rate'; id: string; score: number; comment?: string }
   | ({ type: 'start'; id: string } & Start)
   | { type: 'end'; id: string };
 
@@ -84,7 +116,7 @@ export interface Welcome {
   entries: Entry[];
   more?: boolean;
   receipt?: { conversation?: string; delivered?: number; read?: number };
-  limits?: { text_chars?: number };
+  limits?: { text_chars?: number; file_bytes?: number };
 }
 
 export interface ErrorFrame {
@@ -150,6 +182,17 @@ export function parse(data: unknown): ServerFrame | undefined {
 
 function isEntry(entry: Partial<Entry>): entry is Entry {
   return !!entry.conversation && Number.isInteger(entry.seq) && !!entry.from && !!entry.kind;
+}
+
+/**
+ * A value as JSON. Not left to the browser alone: old frameworks give every array a `toJSON` that
+ * makes a text of it.
+ */
+export function encode(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(encode).join()}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  return `{${fields.map(([name, field]) => `${encode(name)}:${encode(field)}`).join()}}`;
 }
 
 /** The length of a text as the gateway counts it: in Unicode scalars. */

@@ -2,8 +2,9 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Chat, createChat } from '../src/chat';
-import { createEvents } from '../src/events';
-import type { Settings } from '../src/settings';
+import { fetchConfig } from '../src/launcher/config';
+import { createEvents } from '../src/launcher/events';
+import type { Settings } from '../src/launcher/settings';
 import { latest, unread } from '../src/state';
 import { Gateway } from './gateway';
 
@@ -35,11 +36,16 @@ function arrive(more: Partial<Settings> = {}): Chat {
     open: false,
   } as const;
   const { emit } = createEvents();
-  const heard: typeof emit = (name, detail) => {
-    events.push([name, detail]);
-    emit(name, detail);
+  const heard: typeof emit = (name, ...detail) => {
+    events.push([name, detail[0]]);
+    emit(name, ...detail);
   };
-  const chat = createChat({ ...settings, consentRequired: false, ...more }, heard, () => {});
+  const chat = createChat({
+    settings: { ...settings, consentRequired: false, ...more },
+    emit: heard,
+    render() {},
+    ask: () => fetchConfig(gateway.url, 'demo'),
+  });
   chats.push(chat);
   chat.begin();
   return chat;
@@ -255,4 +261,152 @@ test('shutdown leaves nothing behind', async () => {
   chat.shutdown();
   await until(() => gateway.sockets === 0);
   expect(localStorage.length).toBe(0);
+});
+
+/** A conversation with an agent, in which both have said something. */
+async function talking(more: Partial<Settings> = {}): Promise<Chat> {
+  const chat = arrive(more);
+  chat.panel(true);
+  chat.say('hello');
+  await isSent(chat);
+  gateway.join('Ann');
+  gateway.says('hi');
+  await until(() => texts(chat)?.length === 2);
+  return chat;
+}
+
+const idOf = (chat: Chat) => latest(chat.state())?.id ?? '';
+
+test('an answer names the message it answers, and only while its conversation is open', async () => {
+  const chat = await talking();
+  chat.aim('reply', idOf(chat), 3);
+  chat.send('to that');
+  await until(() => gateway.of('message').length === 2);
+  expect(gateway.of('message')[1]).toMatchObject({ text: 'to that', reply_to: 3 });
+  expect(chat.state().aim).toBeUndefined();
+  chat.aim('reply', 'another', 3);
+  chat.send('to nothing');
+  await until(() => gateway.of('message').length === 3);
+  expect(gateway.of('message')[2]).not.toHaveProperty('reply_to');
+});
+
+test('an own message is edited and taken back by its id', async () => {
+  const chat = await talking();
+  const { id } = gateway.of('message')[0] ?? {};
+  chat.aim('edit', idOf(chat), 1);
+  chat.send('hello there');
+  await until(() => gateway.of('edit').length === 1);
+  expect(gateway.of('edit')[0]).toMatchObject({ target: id, text: 'hello there' });
+  await isSent(chat);
+  expect(texts(chat)).toEqual(['hello there', 'hi']);
+  chat.retract(1);
+  await until(() => gateway.of('retract').length === 1);
+  expect(gateway.of('retract')[0]).toMatchObject({ target: id });
+  await isSent(chat);
+  expect(latest(chat.state())?.entries[0]).toMatchObject({ retracted: true });
+});
+
+test('an edit that changes nothing is not sent', async () => {
+  const chat = await talking();
+  chat.aim('edit', idOf(chat), 1);
+  chat.send('hello');
+  chat.send('next');
+  await until(() => gateway.of('message').length === 2);
+  expect(gateway.of('edit')).toEqual([]);
+});
+
+test('a choice is sent once for its entry and stands as it was offered', async () => {
+  const chat = await talking();
+  gateway.says('Which colour?', { buttons: [{ label: 'Blue', value: 'b' }] });
+  await until(() => texts(chat)?.length === 3);
+  chat.choose(4, 'b', 'Blue');
+  await isSent(chat);
+  expect(gateway.of('choice')[0]).toMatchObject({ of: 4, value: 'b' });
+  expect(latest(chat.state())?.entries[4]).toMatchObject({ kind: 'choice', text: 'Blue', reply_to: 4 });
+});
+
+test('a rating goes to the gateway and to the page, and outlives the reload', async () => {
+  const chat = await talking();
+  gateway.closes();
+  await until(() => latest(chat.state())?.state === 'closed');
+  chat.rate(4, 'quick');
+  await until(() => gateway.of('rate').length === 1);
+  expect(gateway.of('rate')[0]).toMatchObject({ score: 4, comment: 'quick' });
+  expect(events).toContainEqual(['rating', { conversation: idOf(chat), score: 4 }]);
+  expect(latest(arrive().state())?.rated).toBe(4);
+});
+
+test('a file is uploaded with the session, then goes with a message', async () => {
+  const chat = await talking();
+  chat.attach([new File(['12345'], 'a.txt', { type: 'text/plain' })]);
+  await until(() => chat.state().uploads[0]?.link !== undefined);
+  expect(gateway.uploads[0]?.token).toBe('Bearer token-1');
+  expect(gateway.uploads[0]?.body).toContain('12345');
+  chat.send('');
+  await until(() => gateway.of('message').length === 2);
+  expect(gateway.of('message')[1]).toMatchObject({ files: ['f1'] });
+  await isSent(chat);
+  expect(chat.state().uploads).toEqual([]);
+  expect(latest(chat.state())?.entries[3]).toMatchObject({ files: [{ id: 'f1', name: 'a.txt' }] });
+});
+
+test('what is known of the customer and chosen in the form goes ahead of the first words', async () => {
+  const chat = arrive();
+  chat.setCustomer({ vip: true, nothing: null });
+  chat.send('hello', { queue: 'sales', answers: { name: 'Kim' } });
+  await isSent(chat);
+  expect(gateway.of('start')).toHaveLength(1);
+  expect(gateway.of('start')[0]).toMatchObject({ queue: 'sales', answers: { name: 'Kim', vip: 'true' } });
+});
+
+test('a transcript waits for all of a conversation', async () => {
+  const chat = arrive();
+  chat.say('first');
+  await isSent(chat);
+  gateway.join('Ann');
+  for (let n = 3; n <= 170; n += 1) gateway.says(`line ${n}`);
+  await until(() => latest(chat.state())?.last === 170);
+  const later = arrive();
+  await until(() => latest(later.state())?.last === 170);
+  expect(texts(later)).toHaveLength(50);
+  const done = new Promise<void>((resolve) => later.whole(resolve));
+  await done;
+  expect(latest(later.state())?.entries).toHaveLength(170);
+});
+
+test('who one is is not asked again for the next conversation, and goes along with it', async () => {
+  const chat = arrive();
+  chat.send('one', { answers: { name: 'Kim', order: '1482' } });
+  await isSent(chat);
+  expect(chat.state().known).toEqual({ name: 'Kim' });
+  chat.end();
+  await until(() => latest(chat.state())?.state === 'closed');
+  chat.send('two');
+  await until(() => gateway.of('start').length === 2);
+  expect(gateway.of('start')[1]).toMatchObject({ answers: { name: 'Kim' } });
+});
+
+test('a file chosen before there is a session waits for it, and is a reason for one', async () => {
+  const chat = arrive();
+  chat.attach([new File(['12345'], 'a.txt')]);
+  await until(() => chat.state().uploads[0]?.link !== undefined);
+  expect(gateway.uploads[0]?.token).toBe('Bearer token-1');
+});
+
+test('an edit that comes too late gives the words back', async () => {
+  const chat = await talking();
+  chat.aim('edit', idOf(chat), 1);
+  gateway.closes();
+  await until(() => latest(chat.state())?.state === 'closed');
+  expect(chat.send('better words')).toBe(false);
+  expect(chat.state().aim).toBeUndefined();
+  expect(chat.state().outbox).toEqual([]);
+});
+
+test('a wish too old to be sent is forgotten on disk, too', () => {
+  const at = Date.now() - 25 * 3600_000;
+  localStorage.setItem('couplet:demo:out:e', JSON.stringify({ frame: { type: 'end', id: 'e' }, at }));
+  const chat = arrive();
+  expect(chat.state().outbox).toEqual([]);
+  expect(Object.keys(localStorage)).toEqual([]);
 });

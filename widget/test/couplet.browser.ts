@@ -2,12 +2,11 @@
 //
 // CHROMIUM names the browser; pictures for the eye go to look/.
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Gateway } from './gateway';
 
-const script = readFileSync('dist/couplet.js', 'utf8');
 const look = 'look';
 
 let browser: Browser;
@@ -33,7 +32,9 @@ afterAll(() => browser?.close());
 beforeEach(async () => {
   gateway = new Gateway();
   await gateway.listen();
-  gateway.pages.set('/couplet.js', { body: script, type: 'text/javascript' });
+  for (const name of readdirSync('dist').filter((name) => name.endsWith('.js'))) {
+    gateway.pages.set(`/${name}`, { body: readFileSync(`dist/${name}`, 'utf8'), type: 'text/javascript' });
+  }
   host('/');
   context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
   page = await newPage();
@@ -176,6 +177,103 @@ test('history comes on scrolling back, and the place in the text is kept', async
   await page.locator('.scroll').evaluate((scroll) => scroll.scrollTo(0, 0));
   await page.locator('text="line 60"').waitFor();
   expect(await page.locator('.scroll').evaluate((scroll) => scroll.scrollTop)).toBeGreaterThan(500);
+});
+
+test('old frameworks and frozen prototypes are lived with', async () => {
+  const head = `<script nonce="n">
+    Array.prototype.toJSON = function () { return '[' + this.join() + ']'; };
+    Array.prototype.reduce = function () { return this[0]; };
+    Object.prototype.extra = function () {};
+    for (const kind of [Object, Array, Function, String, Promise, Map, Set, Element, HTMLElement, EventTarget])
+      Object.freeze(kind.prototype);
+  </script>`;
+  host('/', '', head);
+  await open();
+  await part('files').setInputFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('12345') });
+  await part('tray').getByText('5 byte').waitFor();
+  await write('hello');
+  await until(() => gateway.of('message').length === 1);
+  expect(gateway.of('message')[0]).toMatchObject({ text: 'hello', files: ['f1'] });
+});
+
+test('a picture is shown without a policy for pictures', async () => {
+  const dot =
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+  gateway.pages.set('/dot.png', { body: Buffer.from(dot, 'base64'), type: 'image/png' });
+  await open();
+  await write('hello');
+  await until(() => gateway.conversations.length === 1);
+  gateway.join('Ann');
+  gateway.says('', { files: [{ id: 'p', name: 'dot.png', type: 'image/png', size: 70, url: '/dot.png' }] });
+  await page.locator('couplet-chat .file canvas').waitFor({ state: 'attached' });
+  expect(await page.getByRole('link', { name: 'dot.png (70 byte)' }).getAttribute('href')).toBe(
+    `${gateway.url}/dot.png`,
+  );
+});
+
+test('answering, editing, deleting, by keyboard alone', async () => {
+  await open();
+  await write('first');
+  await until(() => gateway.conversations.length === 1);
+  gateway.join('Ann');
+  gateway.says('second');
+  await page.locator('text=second').waitFor();
+  const line = (text: string) => page.locator('[data-part="message"]', { hasText: text });
+  await line('second').locator('[data-part="more"]').press('Enter');
+  await page.keyboard.press('Enter');
+  await write('third');
+  await until(() => gateway.of('message').length === 2);
+  expect(gateway.of('message')[1]).toMatchObject({ text: 'third', reply_to: 3 });
+  await line('first').locator('[data-part="more"]').press('Enter');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await part('composer').fill('first of all');
+  await part('composer').press('Enter');
+  await line('first of all').waitFor();
+  await until(() => gateway.of('edit').length === 1);
+  await line('third').locator('[data-part="more"]').press('Enter');
+  await line('third').locator('[data-part="remove"]').press('Enter');
+  await page.keyboard.press('Enter');
+  await until(() => gateway.of('retract').length === 1);
+  await page.locator('text=Message removed').waitFor();
+});
+
+test('a second tag, another body, shutdown', async () => {
+  await open();
+  await write('hello');
+  await until(() => gateway.conversations.length === 1);
+  await page.evaluate(async () => {
+    const script = document.createElement('script');
+    script.nonce = 'n';
+    script.src = '/couplet.js';
+    script.dataset.tenant = 'demo';
+    document.head.append(script);
+    await new Promise((done) => script.addEventListener('load', done));
+    document.body = document.createElement('body');
+  });
+  await part('composer').waitFor();
+  expect(await texts()).toEqual(['hello']);
+  expect(await page.locator('couplet-chat').count()).toBe(1);
+  await page.evaluate(() => window.Couplet?.shutdown?.());
+  expect(await page.locator('couplet-chat').count()).toBe(0);
+  expect(await page.evaluate('localStorage.length')).toBe(0);
+  await until(() => gateway.sockets === 0);
+});
+
+test('rated, and kept as a text', async () => {
+  await open();
+  await write('hello');
+  await until(() => gateway.conversations.length === 1);
+  gateway.join('Ann');
+  gateway.says('Goodbye.');
+  gateway.closes();
+  await part('rating').getByLabel('Very good').check();
+  await part('send-rating').click();
+  await until(() => gateway.of('rate').length === 1);
+  await page.locator('text=Thank you for your rating').waitFor();
+  await part('options').click();
+  const [file] = await Promise.all([page.waitForEvent('download'), part('download').click()]);
+  expect(readFileSync(await file.path(), 'utf8')).toContain('Ann:\n  Goodbye.');
 });
 
 for (const scheme of ['light', 'dark'] as const) {

@@ -3,7 +3,7 @@
 // It is what the widget believes the gateway to be, and nothing more: no XMPP, no database. The
 // test plays the agent through it, and breaks it where a network would break.
 
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
 
@@ -20,6 +20,16 @@ interface Conversation {
   read: number;
 }
 
+/** What a command adds to the log. */
+const LINES: Record<string, (frame: Frame, log: Frame[]) => Frame> = {
+  message: ({ id, text, reply_to }) => ({ kind: 'message', id, text, reply_to }),
+  edit: ({ target, text }, log) => ({ kind: 'edit', target: seqOf(log, target), text }),
+  retract: ({ target }, log) => ({ kind: 'retract', target: seqOf(log, target) }),
+  choice: ({ id, of, value }) => ({ kind: 'choice', id, reply_to: of, text: value }),
+};
+const seqOf = (log: Frame[], target: string) => log.find(({ id }) => id === target)?.seq;
+const COMMANDS = [...Object.keys(LINES), 'start', 'end', 'rate'];
+
 interface Session {
   token: string;
   customer: string;
@@ -32,7 +42,7 @@ interface Peer {
 }
 
 export interface Page {
-  body: string;
+  body: string | Buffer;
   type?: string;
   headers?: Record<string, string>;
 }
@@ -45,6 +55,13 @@ export class Gateway {
   errors: Frame[] = [];
   /** Commands are stored, but their acks get lost. */
   loseAcks = false;
+  fileBytes = 1000;
+  /** Answers uploads with this status instead. */
+  refuseFiles = 0;
+  /** What was uploaded. */
+  files: Frame[] = [];
+  /** The bodies and tokens of uploads, as they came. */
+  uploads: { body: string; token: string }[] = [];
   welcomeLimit = 100;
   /** Every frame that came, in order. */
   heard: Frame[] = [];
@@ -60,6 +77,7 @@ export class Gateway {
     const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'couplet.v1' });
     this.server = createServer((request, response) => {
       const path = (request.url ?? '').split('?')[0] ?? '';
+      if (path.endsWith('/files')) return void this.upload(request, response);
       const isConfig = path.endsWith('/config');
       const page = isConfig
         ? { body: JSON.stringify(this.config), type: 'application/json' }
@@ -76,6 +94,25 @@ export class Gateway {
       if (this.refuse) return socket.end(`HTTP/1.1 ${this.refuse} Refused\r\n\r\n`);
       sockets.handleUpgrade(request, socket, head, (ws) => this.accept(ws));
     });
+  }
+
+  private async upload(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const headers = {
+      'access-control-allow-origin': '*',
+      'access-control-allow-headers': 'authorization',
+      'content-type': 'application/json',
+    };
+    if (request.method === 'OPTIONS') return void response.writeHead(204, headers).end();
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const token = request.headers.authorization ?? '';
+    this.uploads.push({ body, token });
+    if (this.refuseFiles) return void response.writeHead(this.refuseFiles, headers).end('{}');
+    const id = `f${this.files.length + 1}`;
+    const name = /filename="([^"]*)"/.exec(body)?.[1] ?? '';
+    const file = { id, name, type: 'text/plain', size: 5, url: `/v1/demo/files/${id}/${name}` };
+    this.files.push(file);
+    response.writeHead(201, headers).end(JSON.stringify(file));
   }
 
   async listen(port = 0): Promise<void> {
@@ -175,7 +212,7 @@ export class Gateway {
     if (!session) return peer.ws.close(1008);
     if (frame.type === 'ping') return this.send(peer, { type: 'pong' });
     if (frame.type === 'history') return this.history(peer, frame);
-    if (!['message', 'start', 'end'].includes(frame.type)) return;
+    if (!COMMANDS.includes(frame.type)) return;
     const error = this.errors.shift();
     if (error) return this.send(peer, { type: 'error', for: frame.id, message: '', ...error });
     const done = session.acks.get(frame.id) ?? this.perform(peer, session, frame);
@@ -184,12 +221,17 @@ export class Gateway {
   }
 
   private perform(peer: Peer, session: Session, frame: Frame): Frame {
+    if (frame.type === 'rate') {
+      const rated = this.conversations.filter((c) => c.session === session).pop();
+      return { type: 'ack', id: frame.id, conversation: rated?.id, at: Date.now() };
+    }
     const conversation = this.open(session) ?? this.begin(session);
     const ack = { type: 'ack', id: frame.id, conversation: conversation.id, at: Date.now() };
     if (frame.type === 'end') this.shut(conversation);
-    if (frame.type !== 'message') return ack;
-    const { id, text } = frame;
-    const entry = { kind: 'message', from: { kind: 'customer' }, id, text };
+    const line = LINES[frame.type]?.(frame, conversation.log);
+    if (!line) return ack;
+    const files = frame.files?.map((id: string) => this.files.find((file) => file.id === id));
+    const entry = { ...line, ...(files && { files }), from: { kind: 'customer' } };
     return { ...ack, seq: this.append(conversation, entry, peer) };
   }
 
@@ -225,7 +267,7 @@ export class Gateway {
       entries: all.slice(0, this.welcomeLimit),
       more: all.length > this.welcomeLimit,
       receipt: open && { delivered: open.delivered, read: open.read },
-      limits: { text_chars: 8000 },
+      limits: { text_chars: 8000, file_bytes: this.fileBytes },
       now: Date.now(),
     });
     for (let at = this.welcomeLimit; at < all.length; at += this.welcomeLimit) {

@@ -1,9 +1,10 @@
 // What faces the host page: the script tag, the queue of early calls, the address.
 
 import { afterEach, expect, test, vi } from 'vitest';
-import { install, isInstalled } from '../src/api';
+import type { Couplet } from '../couplet';
+import { install, isInstalled } from '../src/launcher/api';
+import { readSettings } from '../src/launcher/settings';
 import { bare, currentPage } from '../src/page';
-import { readSettings } from '../src/settings';
 import { backoff } from '../src/socket';
 
 afterEach(() => {
@@ -39,7 +40,7 @@ test('the script tag says it all, and its own address names the gateway', () => 
 
 test('calls made before the script are made after it, in order', () => {
   const calls: unknown[] = [];
-  window.Couplet = { q: [['open'], ['send', 'hello']] };
+  window.Couplet = { q: [['open'], ['send', 'hello']] } as unknown as Couplet;
   install({ open: () => calls.push('open'), send: (text: string) => calls.push(text) });
   expect(calls).toEqual(['open', 'hello']);
   expect(isInstalled()).toBe(true);
@@ -48,7 +49,7 @@ test('calls made before the script are made after it, in order', () => {
 test('no call throws into the page', () => {
   vi.spyOn(console, 'error').mockImplementation(() => {});
   vi.spyOn(console, 'warn').mockImplementation(() => {});
-  window.Couplet = { q: [['fail'], ['unknown']] };
+  window.Couplet = { q: [['fail'], ['unknown']] } as unknown as Couplet;
   install({
     fail() {
       throw new Error('a fault');

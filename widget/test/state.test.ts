@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Action, initial, isOpen, latest, reduce, type State, unread } from '../src/state';
-import type { Entry, ServerFrame, Welcome } from '../src/wire';
+import { type Action, initial, isOpen, isToBeRated, latest, reduce, type State, unread } from '../src/state';
+import type { Durable, Entry, ServerFrame, Welcome } from '../src/wire';
 
 const entry = (seq: number, more: Partial<Entry> = {}): Entry => ({
   conversation: 'c',
@@ -118,14 +118,73 @@ test('receipts only ever grow, and what is read has been delivered', () => {
 
 test('an edit and a retraction change the line they name, of their own author only', () => {
   const state = run(
-    arrives(1, { id: 'x' }),
-    arrives(2, { id: 'y' }),
-    arrives(3, { kind: 'edit', target: 'x', text: 'better' }),
-    arrives(4, { kind: 'retract', target: 'y' }),
-    arrives(5, { kind: 'edit', target: 'x', text: 'forged', from: { kind: 'customer' } }),
+    arrives(1),
+    arrives(2),
+    arrives(3, { kind: 'edit', target: 1, text: 'better' }),
+    arrives(4, { kind: 'retract', target: 2, text: undefined }),
+    arrives(5, { kind: 'edit', target: 1, text: 'forged', from: { kind: 'customer' } }),
   );
   expect(latest(state)?.entries[0]).toMatchObject({ text: 'better', edited: true });
-  expect(latest(state)?.entries[1]).toMatchObject({ text: '', retracted: true });
+  expect(latest(state)?.entries[1]).toMatchObject({ text: undefined, retracted: true });
+});
+
+test('what was taken back before it was read has no words, nor has its edit', () => {
+  const state = run(
+    arrives(1, { text: undefined }),
+    arrives(2, { kind: 'edit', target: 1, text: undefined }),
+  );
+  expect(latest(state)?.entries[0]).toMatchObject({ retracted: true });
+  const file = { id: 'f', name: 'a.png' };
+  expect(latest(run(arrives(1, { text: undefined, files: [file] })))?.entries[0]?.retracted).toBeUndefined();
+});
+
+test('an own edit and an own retraction take effect with their ack', () => {
+  const out = (frame: Durable): Action => ({ type: 'queued', out: { frame, at: 0 } });
+  const ack = (id: string, seq: number) => frame({ type: 'ack', id, conversation: 'c', seq, at: 5 });
+  const own = { id: 'a', from: { kind: 'customer' } } as const;
+  const edited = run(arrives(1, own), out({ type: 'edit', id: 'e', target: 'a', text: 'new' }), ack('e', 2));
+  expect(latest(edited)).toMatchObject({
+    last: 2,
+    entries: [{ text: 'new', edited: true }, { kind: 'edit' }],
+  });
+  const gone = [out({ type: 'retract', id: 'r', target: 'a' }), ack('r', 3)].reduce(reduce, edited);
+  expect(latest(gone)?.entries[0]).toMatchObject({ retracted: true });
+  expect(gone.outbox).toEqual([]);
+});
+
+test('a refused edit stays to be tried again or discarded; a refused choice is dropped', () => {
+  const state = run(
+    { type: 'queued', out: { frame: { type: 'edit', id: 'e', target: 'a', text: 'new' }, at: 0 } },
+    { type: 'queued', out: { frame: { type: 'choice', id: 'h', of: 1, value: 'x' }, at: 0 } },
+    frame({ type: 'error', code: 'conflict', for: 'e' }),
+    frame({ type: 'error', code: 'conflict', for: 'h' }),
+  );
+  expect(state.outbox.map(({ frame, failed }) => [frame.id, failed])).toEqual([['e', 'conflict']]);
+  expect(reduce(state, { type: 'discarded', id: 'e' }).outbox).toEqual([]);
+});
+
+test('what is chosen stands in the log as it was offered', () => {
+  const state = run(
+    arrives(1, { buttons: [{ label: 'Blue', value: 'b' }] }),
+    {
+      type: 'queued',
+      out: { frame: { type: 'choice', id: 'h', of: 1, value: 'b' }, at: 0, label: 'Blue' },
+    },
+    frame({ type: 'ack', id: 'h', conversation: 'c', seq: 2, at: 5 }),
+  );
+  expect(latest(state)?.entries[1]).toMatchObject({ kind: 'choice', reply_to: 1, text: 'Blue' });
+});
+
+test('a rating is asked for once, and only where somebody answered', () => {
+  const over = arrives(3, { kind: 'closed', from: { kind: 'system' } });
+  const both = [arrives(1, { from: { kind: 'customer' } }), arrives(2)] as const;
+  expect(isToBeRated(run(...both))).toBe(false);
+  expect(isToBeRated(run(both[0], over))).toBe(false);
+  const state = run(...both, over);
+  expect(isToBeRated(state)).toBe(true);
+  expect(isToBeRated(reduce(state, { type: 'config', config: { rating: false } }))).toBe(false);
+  expect(isToBeRated(reduce(state, queued('a')))).toBe(false);
+  expect(isToBeRated(reduce(state, { type: 'rated', score: 0 }))).toBe(false);
 });
 
 test('the place is known only while waiting; typing ends with the message or the connection', () => {
@@ -137,4 +196,16 @@ test('the place is known only while waiting; typing ends with the message or the
   const typing = reduce(active, frame({ type: 'typing', on: true, name: 'Ann' }));
   expect(reduce(typing, arrives(1)).typing).toBeUndefined();
   expect(reduce(typing, { type: 'link', link: 'retrying' }).typing).toBeUndefined();
+});
+
+test('a message tried again keeps its files; a stale wish is gone', () => {
+  const at = Date.now();
+  const files = [{ id: 'f', name: 'a.txt' }];
+  const message: Durable = { type: 'message', id: 'a', files: ['f'] };
+  const out = { frame: message, at, files };
+  const failed = reduce(run({ type: 'queued', out }), frame({ type: 'error', code: 'forbidden', for: 'a' }));
+  expect(failed.outbox[0]?.failed).toBe('forbidden');
+  expect(reduce(failed, { type: 'retry', id: 'a' }).outbox).toEqual([out]);
+  const old = { frame: { type: 'rate', id: 'r', score: 5 } as const, at: at - 25 * 3600_000 };
+  expect(run({ type: 'restored', outbox: [old] }).outbox).toEqual([]);
 });

@@ -47,3 +47,10 @@ test('what another hand has spoilt counts as nothing', () => {
   expect(store.session()).toBeUndefined();
   expect(store.outbox()).toEqual([]);
 });
+
+test('what the customer prefers is kept, a part at a time', () => {
+  const store = createStore('a', true);
+  store.savePreferences({ muted: true });
+  store.savePreferences({ heard: 'c:1' });
+  expect(createStore('a', true).preferences()).toEqual({ muted: true, heard: 'c:1' });
+});

@@ -1,17 +1,27 @@
 import { expect, test } from 'vitest';
-import { pickLanguage } from '../src/i18n';
-import { de } from '../src/i18n/de';
-import { en } from '../src/i18n/en';
+import en from '../src/i18n/en';
+import { accent, contrast } from '../src/launcher/colour';
 import { initial, reduce, type State } from '../src/state';
-import { accent, contrast } from '../src/view/colour';
 import { createComposer } from '../src/view/composer';
+import { createLanguage } from '../src/view/language';
 import { createLog } from '../src/view/log';
 import { statusLine } from '../src/view/panel';
 import { type MessageRow, type Row, rows } from '../src/view/rows';
 import { linked, webAddress } from '../src/view/text';
 import type { Entry } from '../src/wire';
 
-const language = pickLanguage('en');
+const language = createLanguage('en', en);
+const nothing = () => {};
+const logPort = {
+  gateway: 'https://g',
+  retry: nothing,
+  discard: nothing,
+  choose: nothing,
+  aim: nothing,
+  retract: nothing,
+  refocus: nothing,
+  older: () => false,
+};
 const noon = new Date(2024, 2, 5, 12).getTime();
 const day = (at: number) => new Date(at).toDateString();
 
@@ -62,7 +72,7 @@ test('a day that is not today is named once; joins and ends are notes', () => {
 });
 
 test('the log makes each element once and leaves history unspoken', () => {
-  const { element, render } = createLog({ gateway: 'https://g', language, retry() {}, older() {} });
+  const { element, render } = createLog({ ...logPort, language });
   const state = log({}, { text: '<b>not bold</b>' });
   render(state);
   const list = element.querySelector('[data-part="log"]');
@@ -76,8 +86,16 @@ test('the log makes each element once and leaves history unspoken', () => {
 
 test('the composer sends on Enter, not within a composition, and never cuts', () => {
   const sent: string[] = [];
-  const { element, setLimit } = createComposer(
-    { language, send: (text) => sent.push(text), typing() {} },
+  const { element, render } = createComposer(
+    {
+      language,
+      send: (text) => !!sent.push(text),
+      typing: nothing,
+      attach: nothing,
+      retryFile: nothing,
+      removeFile: nothing,
+      aimless: nothing,
+    },
     '',
   );
   const input = element.querySelector('textarea');
@@ -87,7 +105,7 @@ test('the composer sends on Enter, not within a composition, and never cuts', ()
     input.dispatchEvent(new Event('input'));
     input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', cancelable: true, ...init }));
   };
-  setLimit(3);
+  render({ ...initial, textChars: 3 });
   type('abcd');
   expect(element.textContent).toContain('Too long by 1 character');
   expect(input.value).toBe('abcd');
@@ -112,13 +130,6 @@ test('the status says plainly where things stand', () => {
   expect(says(waiting(1, 60))).toBe('You are first in line, about 1 minute');
   expect(says(waiting(22, 20))).toBe('You are 22nd in line, less than a minute');
   expect(says({ ...waiting(2), link: 'retrying' })).toBe('No connection. Trying again');
-});
-
-test('a language is what the page asks for, else the next that is known', () => {
-  expect(pickLanguage('de-AT').words).toBe(de);
-  expect(pickLanguage(undefined, 'xx', 'de').words).toBe(de);
-  expect(pickLanguage('de_nonsense!', 'en-GB').tag).toBe('en-GB');
-  expect(Object.keys(de).sort()).toEqual(Object.keys(en).sort());
 });
 
 test('text on any colour can be read, and nothing but a colour is taken', () => {

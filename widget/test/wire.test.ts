@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { newId, parse, scalars, wellFormed } from '../src/wire';
+import { encode, newId, parse, scalars, wellFormed } from '../src/wire';
 
 const from = { kind: 'agent', name: 'Ann' };
 
@@ -34,4 +35,22 @@ test('ids are of the allowed characters and differ', () => {
   const ids = Array.from({ length: 100 }, newId);
   expect(new Set(ids).size).toBe(100);
   for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
+});
+
+test('JSON is JSON, also where a framework has taught arrays another one', () => {
+  const value = { a: [1, 'x', null, { b: true }], c: undefined, 'd"': '\u2028' };
+  expect(JSON.parse(encode(value))).toEqual({ a: [1, 'x', null, { b: true }], 'd"': '\u2028' });
+  const taught = Object.assign(['x'], { toJSON: () => '["x"]' });
+  expect(encode({ files: taught })).toBe('{"files":["x"]}');
+});
+
+test('the frames that are understood are those of the published schema', () => {
+  const schema = JSON.parse(readFileSync('../docs/protocol.schema.json', 'utf8'));
+  const published: string[] = schema.$defs.ServerFrame.oneOf.map(
+    ({ properties }: { properties: { type: { const: string } } }) => properties.type.const,
+  );
+  const isKnown = (type: string) => parse(JSON.stringify({ ...bones, type })) !== undefined;
+  const bones = { conversation: 'c', seq: 1, at: 1, kind: 'message', from, entries: [] };
+  expect(published.length).toBeGreaterThan(9);
+  expect(published.filter((type) => !isKnown(type))).toEqual([]);
 });

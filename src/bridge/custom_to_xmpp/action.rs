@@ -9,10 +9,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::bridge::clean;
-use crate::chat::event::CustomerAction;
+use crate::chat::event::{Chosen, CustomerAction};
 use crate::chat::ids::{CommandId, ConversationId, QueueKey, Seq};
 use crate::wire::{
-    self, ClientFrame, ErrorCode, Hello, History, Message, Page, Refused, Start, Text,
+    self, Choice, ChoiceValue, ClientFrame, Edit, ErrorCode, Hello, History, Message, Page, Rate,
+    Refused, Start, Text,
 };
 
 /// What a customer's client wants, once it has been greeted.
@@ -86,6 +87,10 @@ pub fn request(
         ClientFrame::Hello(_) => Err(bad("`hello` comes once", None)),
         ClientFrame::Start(frame) => start(frame, fresh).map(Request::Act),
         ClientFrame::Message(frame) => message(frame, fresh).map(Request::Act),
+        ClientFrame::Edit(frame) => edit(&frame).map(Request::Act),
+        ClientFrame::Retract { id, target } => retract(&id, &target).map(Request::Act),
+        ClientFrame::Choice(frame) => choice(frame).map(Request::Act),
+        ClientFrame::Rate(frame) => rate(&frame).map(Request::Act),
         ClientFrame::End { id } => Ok(Request::Act(CustomerAction::End { id: command(&id)? })),
         ClientFrame::Typing { on } => Ok(Request::Act(CustomerAction::Typing { on })),
         ClientFrame::Read { seq: shown } => {
@@ -154,17 +159,75 @@ fn message(
         return Err(refuse(ErrorCode::Forbidden, "this gateway takes no files", about));
     }
     let Text(text) = frame.text.unwrap_or_default();
-    if text.trim().is_empty() {
-        return Err(bad("a message says something", about));
-    }
-    if !clean::scalars_at_most(&text, wire::TEXT_CHARS) {
-        return Err(refuse(ErrorCode::TooLarge, "the text is too long", about));
-    }
+    let text = words(&text, about)?;
     let reply_to = match frame.reply_to {
         Some(0) => return Err(bad("entries are numbered from 1", about)),
         other => other.map(|replied| seq(replied, about)).transpose()?,
     };
-    Ok(CustomerAction::Message { text: clean::text(&text).into(), reply_to, fresh: fresh(), id })
+    Ok(CustomerAction::Message { text, reply_to, fresh: fresh(), id })
+}
+
+fn edit(frame: &Edit) -> Result<CustomerAction, Refused> {
+    let id = command(&frame.id)?;
+    let target = target(&frame.target, &id)?;
+    Ok(CustomerAction::Edit { target, text: words(&frame.text, Some(&id))?, id })
+}
+
+fn retract(id: &str, own: &str) -> Result<CustomerAction, Refused> {
+    let id = command(id)?;
+    Ok(CustomerAction::Retract { target: target(own, &id)?, id })
+}
+
+fn choice(frame: Choice) -> Result<CustomerAction, Refused> {
+    let id = command(&frame.id)?;
+    let about = Some(&id);
+    let answer = match frame.value {
+        ChoiceValue::Button(value) => Chosen::One(value.into()),
+        ChoiceValue::Form(fields) => {
+            if fields.len() > wire::ANSWERS {
+                return Err(refuse(ErrorCode::TooLarge, "too many answers", about));
+            }
+            let mut texts = Vec::with_capacity(fields.len());
+            for (name, text) in &fields {
+                if !clean::scalars_at_most(text, wire::FIELD_CHARS) {
+                    return Err(refuse(ErrorCode::TooLarge, "an answer is too long", about));
+                }
+                if !text.trim().is_empty() {
+                    texts.push((name.as_str().into(), clean::text(text.trim()).into()));
+                }
+            }
+            Chosen::Fields(texts)
+        }
+    };
+    Ok(CustomerAction::Choose { of: seq(frame.of, about)?, answer, id })
+}
+
+fn rate(frame: &Rate) -> Result<CustomerAction, Refused> {
+    let id = command(&frame.id)?;
+    if !(1..=5).contains(&frame.score) {
+        return Err(bad("a score is from 1 to 5", Some(&id)));
+    }
+    let comment = frame.comment.as_deref().map(str::trim).filter(|comment| !comment.is_empty());
+    if comment.is_some_and(|comment| !clean::scalars_at_most(comment, wire::COMMENT_CHARS)) {
+        return Err(refuse(ErrorCode::TooLarge, "the comment is too long", Some(&id)));
+    }
+    let comment = comment.map(|comment| clean::text(comment).into());
+    Ok(CustomerAction::Rate { score: frame.score, comment, id })
+}
+
+fn target(own: &str, about: &CommandId) -> Result<CommandId, Refused> {
+    CommandId::new(own).map_err(|broken| bad(&broken.to_string(), Some(about)))
+}
+
+/// What a customer says: something, and not too much.
+fn words(text: &str, about: Option<&CommandId>) -> Result<Arc<str>, Refused> {
+    if text.trim().is_empty() {
+        return Err(bad("a message says something", about));
+    }
+    if !clean::scalars_at_most(text, wire::TEXT_CHARS) {
+        return Err(refuse(ErrorCode::TooLarge, "the text is too long", about));
+    }
+    Ok(clean::text(text).into())
 }
 
 fn history(frame: &History) -> Result<Request, Refused> {
@@ -252,6 +315,14 @@ mod tests {
                     let reply = reply_to.map(|to| format!(" re {}", to.0)).unwrap_or_default();
                     format!("message {id} {text:?}{reply}")
                 }
+                CustomerAction::Edit { id, target, text } => format!("edit {id} {target} {text:?}"),
+                CustomerAction::Retract { id, target } => format!("retract {id} {target}"),
+                CustomerAction::Choose { id, of, answer } => {
+                    format!("choice {id} {} {answer:?}", of.0)
+                }
+                CustomerAction::Rate { id, score, comment } => {
+                    format!("rate {id} {score} {comment:?}")
+                }
                 CustomerAction::End { id } => format!("end {id}"),
                 CustomerAction::Typing { on } => format!("typing {on}"),
                 CustomerAction::Read { seq } => format!("read {}", seq.0),
@@ -309,8 +380,8 @@ mod tests {
 
         #[test]
         fn nothing_like_a_frame_panics(
-            kind in "hello|start|message|end|typing|read|page|history|ping",
-            field in "id|text|seq|url|limit|conversation|answers",
+            kind in "hello|start|message|edit|retract|choice|rate|end|typing|read|page|history|ping",
+            field in "id|text|target|of|value|score|comment|seq|url|limit|conversation|answers",
             value: String,
             number: u64,
         ) {

@@ -11,7 +11,7 @@ use crate::bridge::clean;
 use crate::chat::effect::Line;
 use crate::chat::event::Peer;
 use crate::chat::ids::Timestamp;
-use crate::chat::model::{Author, CloseReason, Row, RowKind};
+use crate::chat::model::{Author, CloseReason, Offers, Row, RowKind};
 
 /// How wide a terminal is taken to be.
 const COLUMNS: usize = 80;
@@ -47,6 +47,7 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             joined(parts, page.as_deref(), visit(*conversations))
         }
         Line::Closed { reason } => marked(closed(*reason)),
+        Line::Asked => marked("The customer is asked"),
         Line::Reopened => marked("A new conversation; the customer reads what you write"),
         Line::Interrupted { from, to } => marked(&format!(
             "The connection was interrupted {} ({}). A message of yours from that time without \
@@ -92,9 +93,26 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
 /// A row of the log as one agent reads it; none for rows that say nothing to agents.
 pub fn row(row: &Row) -> Option<Cow<'_, str>> {
     let line = match (&row.kind, &row.author) {
-        (RowKind::Message { text, .. }, Author::Customer) => return Some(clean::for_agent(text)),
+        (RowKind::Retract { .. }, author) | (RowKind::Message { .. }, author)
+            if row.kind.words().is_none_or(|text| text.is_empty()) =>
+        {
+            marked(&taken_back(author))
+        }
+        (RowKind::Asked { text, offers }, author) => {
+            let name = match author {
+                Author::Agent { name, .. } => name,
+                Author::Customer | Author::System => "",
+            };
+            mirrored(name, &asked(text, offers))
+        }
+        (RowKind::Choice { text, .. }, _) => return Some(clean::for_agent(text)),
+        (RowKind::Message { text, .. } | RowKind::Edit { text, .. }, Author::Customer) => {
+            return Some(clean::for_agent(text));
+        }
+        (RowKind::Edit { text, .. }, Author::Agent { name, .. }) => mirrored(name, text),
         (RowKind::Message { text, .. }, Author::Agent { name, .. }) => mirrored(name, text),
         (RowKind::Message { text, .. }, Author::System) => marked(&piece(text)),
+        (RowKind::Rated { score, comment }, _) => marked(&rated(*score, comment.as_deref())),
         (RowKind::Joined, Author::Agent { name, .. }) => {
             marked(&format!("{name} took this conversation"))
         }
@@ -107,6 +125,33 @@ pub fn row(row: &Row) -> Option<Cow<'_, str>> {
         _ => return None,
     };
     Some(Cow::Owned(line))
+}
+
+/// A question with what it may be answered by.
+fn asked(text: &str, offers: &Offers) -> String {
+    let (Offers::Choices(labels) | Offers::Fields(labels)) = offers;
+    let lines = labels.iter().map(|label| format!("· {label}"));
+    [text.to_owned()].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+/// What a customer thinks of a conversation.
+fn rated(score: u8, comment: Option<&str>) -> String {
+    match comment {
+        Some(comment) => {
+            let words = comment.split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("The customer rated the conversation {score} of 5: “{words}”")
+        }
+        None => format!("The customer rated the conversation {score} of 5"),
+    }
+}
+
+/// What stands for words that were taken back.
+fn taken_back(author: &Author) -> String {
+    match author {
+        Author::Customer => "The customer took a message back".to_owned(),
+        Author::Agent { name, .. } => format!("{name} took a message back"),
+        Author::System => "A message was taken back".to_owned(),
+    }
 }
 
 /// Another's words: every line under his name, so that nobody poses as another.

@@ -12,7 +12,9 @@ use xmpp_parsers::displayed_markers::{Displayed, Markable};
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Id, Lang, Message, MessageType, Thread};
+use xmpp_parsers::message_correct::Replace;
 use xmpp_parsers::minidom::Element;
+use xmpp_parsers::minidom::rxml::xml_ncname;
 use xmpp_parsers::nick::Nick;
 use xmpp_parsers::receipts::{Received, Request};
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
@@ -21,11 +23,14 @@ use xmpp_parsers::stanza_id::OriginId;
 use super::line;
 use super::xml::Xml;
 use crate::bridge::address;
-use crate::bridge::clean;
+use crate::bridge::{clean, quote};
 use crate::chat::effect::{AgentRefusal, Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
 use crate::chat::model::{Author, Row, RowKind};
+
+/// XEP-0424.
+pub const RETRACT: &str = "urn:xmpp:message-retract:1";
 
 /// XEP-0334.
 const HINTS: &str = "urn:xmpp:hints";
@@ -45,9 +50,11 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
     let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
     let thread = to_agent.conversation;
     let built = match &to_agent.content {
-        ToAgentContent::Row { row, name } => {
+        ToAgentContent::Row { row, name, quoted } => {
             let body = line::row(row)?;
-            let mut words = spoken(from, to, &body, thread);
+            let reply = quoted.as_deref().and_then(|quoted| reply(domain, to_agent, quoted));
+            let quote = reply.as_ref().map(|reply| reply.quote.as_str()).unwrap_or_default();
+            let mut words = spoken(from, to, &format!("{quote}{body}"), thread);
             identified(&mut words, row.pos);
             if is_customers(row) || matches!(row.kind, RowKind::Closed { .. }) {
                 words.payloads.push(Request.into());
@@ -59,6 +66,8 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
                 words.payloads.push(nick(&name));
             }
             words.payloads.extend(delay(domain, row.at, now));
+            words.payloads.extend(changes(&row.kind));
+            words.payloads.extend(reply.into_iter().flat_map(|reply| reply.payloads));
             words
         }
         ToAgentContent::Line(said) => {
@@ -102,6 +111,9 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
 /// The same as the stream writes it, where `jabber:component:accept` needs no word: what is said a
 /// thousand times a second is worth no tree of elements.
 pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<String> {
+    if is_rare(&to_agent.content) {
+        return message(domain, to_agent, now).map(|element| String::from(&element));
+    }
     let (id, body) = match &to_agent.content {
         ToAgentContent::Row { row, .. } => (Some(address::row_id(row.pos)), line::row(row)?),
         ToAgentContent::Line(said) => {
@@ -111,10 +123,8 @@ pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<S
             };
             (pos.map(address::row_id), line::line(said, &to_agent.from, now).into())
         }
-        ToAgentContent::Refused { .. } => {
-            return message(domain, to_agent, now).map(|element| String::from(&element));
-        }
-        ToAgentContent::Typing { .. }
+        ToAgentContent::Refused { .. }
+        | ToAgentContent::Typing { .. }
         | ToAgentContent::Received { .. }
         | ToAgentContent::Displayed { .. } => (None, "".into()),
     };
@@ -157,7 +167,7 @@ pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<S
         xml.push("'/>");
     }
     match &to_agent.content {
-        ToAgentContent::Row { row, name } => {
+        ToAgentContent::Row { row, name, .. } => {
             if is_customers(row) || matches!(row.kind, RowKind::Closed { .. }) {
                 xml.push("<request xmlns='urn:xmpp:receipts'/>");
             }
@@ -193,6 +203,76 @@ pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<S
     }
     xml.push("</message>");
     Some(xml.done())
+}
+
+/// What is said so seldom that it is worth a tree of elements.
+fn is_rare(content: &ToAgentContent) -> bool {
+    match content {
+        ToAgentContent::Row { row, quoted, .. } => quoted.is_some() || row.kind.changes().is_some(),
+        ToAgentContent::Refused { .. } => true,
+        _ => false,
+    }
+}
+
+/// What says that words stand for others (XEP-0308), or take them back (XEP-0424). Whoever does not
+/// know of it reads the new words, or that some were taken back.
+fn changes(kind: &RowKind) -> Vec<Element> {
+    match kind {
+        RowKind::Edit { target, .. } => {
+            vec![Replace { id: Id(address::row_id(target.pos)) }.into()]
+        }
+        RowKind::Retract { target } => vec![
+            Element::builder("retract", RETRACT)
+                .attr(xml_ncname!("id").to_owned(), address::row_id(target.pos))
+                .build(),
+            Element::builder("fallback", quote::FALLBACK)
+                .attr(xml_ncname!("for").to_owned(), RETRACT)
+                .build(),
+            Element::bare("store", HINTS),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// That words answer others.
+struct Reply {
+    quote: String,
+    payloads: Vec<Element>,
+}
+
+/// How a message says that it answers this one (XEP-0461), with the words themselves for whoever
+/// does not know of it (XEP-0428). None where there is nothing left to quote.
+fn reply(domain: &LinkDomain, to_agent: &ToAgent, quoted: &Row) -> Option<Reply> {
+    let text = quoted.kind.words().filter(|text| !text.is_empty())?;
+    let quote = quote::quoted(text);
+    let ours = || Some((address::speaker(domain, &to_agent.from)?, address::row_id(quoted.pos)));
+    let known = match (&quoted.author, &quoted.stanza) {
+        (Author::Agent { jid, .. }, stanza) if *jid == to_agent.agent => {
+            let author = address::client(jid, None)?;
+            stanza.as_deref().map(|id| (author, clean::text(id).into_owned()))
+        }
+        _ => ours(),
+    };
+    let mut payloads = Vec::new();
+    if let Some((author, id)) = known {
+        let end = quote.chars().count().to_string();
+        let body = Element::builder("body", quote::FALLBACK)
+            .attr(xml_ncname!("start").to_owned(), "0")
+            .attr(xml_ncname!("end").to_owned(), end);
+        payloads.push(
+            Element::builder("reply", quote::REPLY)
+                .attr(xml_ncname!("to").to_owned(), author.to_string())
+                .attr(xml_ncname!("id").to_owned(), id)
+                .build(),
+        );
+        payloads.push(
+            Element::builder("fallback", quote::FALLBACK)
+                .attr(xml_ncname!("for").to_owned(), quote::REPLY)
+                .append(body)
+                .build(),
+        );
+    }
+    Some(Reply { quote, payloads })
 }
 
 fn named(xml: &mut Xml, name: Option<&str>, peer: &Peer) {
@@ -275,6 +355,18 @@ fn refused(refusal: &AgentRefusal) -> StanzaError {
             "Customers cannot read end-to-end encryption: not sent. Switch it off for this chat."
                 .to_owned(),
         ),
+        AgentRefusal::AskHow => (
+            ErrorType::Modify,
+            Condition::BadRequest,
+            "Not asked. Write it as: !ask Which size? | A5 | A4 (or !form with what to fill in); \
+             at most 10, of at most 100 characters."
+                .to_owned(),
+        ),
+        AgentRefusal::NoSuchWords => (
+            ErrorType::Cancel,
+            Condition::ItemNotFound,
+            "Not taken back: no such message of yours stands in this conversation.".to_owned(),
+        ),
         AgentRefusal::UnknownCommand { word } => (
             ErrorType::Cancel,
             Condition::ItemNotFound,
@@ -315,7 +407,7 @@ fn identified(message: &mut Message, pos: Pos) {
 }
 
 fn is_customers(row: &Row) -> bool {
-    matches!((&row.author, &row.kind), (Author::Customer, RowKind::Message { .. }))
+    row.author == Author::Customer && row.kind.is_said()
 }
 
 fn delay(domain: &LinkDomain, at: Timestamp, now: Timestamp) -> Option<Element> {

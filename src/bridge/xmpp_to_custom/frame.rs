@@ -5,8 +5,10 @@
 
 use crate::chat::effect::{CommandError, CustomerState, Phase};
 use crate::chat::ids::{CommandId, ConversationId, Seq};
-use crate::chat::model::{Acked, Author, CloseReason, Row, RowKind};
-use crate::wire::{self, Entry, EntryKind, ErrorCode, ErrorFrame, FRAME_BYTES, FromKind};
+use crate::chat::model::{Acked, Author, CloseReason, Offers, Row, RowKind};
+use crate::wire::{
+    self, Button, Entry, EntryKind, ErrorCode, ErrorFrame, FRAME_BYTES, Field, FromKind,
+};
 
 /// After so long a command that met an overloaded desk is worth another try.
 const OVERLOAD_MS: u32 = 2_000;
@@ -16,19 +18,24 @@ const MOVED_MS: u32 = 100;
 /// What stands around the words of an entry, at the most: its fields' names, its ids, its author.
 const ENTRY_BYTES: usize = 512;
 
+/// What stands around the label of a button or a field, at the most.
+const OFFER_BYTES: usize = 40;
+
 /// What stands around the entries of a frame, at the most: a welcome, with its token.
 const AROUND_BYTES: usize = 4 * 1024;
 
 /// A row as the customer sees it; none where it is not for him.
 pub fn entry(row: &Row) -> Option<Entry> {
-    let (kind, text, reply_to) = match &row.kind {
-        RowKind::Message { text, reply_to } => {
-            (EntryKind::Message, Some(text.as_ref().to_owned()), reply_to.map(|seq| seq.0))
-        }
-        RowKind::Joined => (EntryKind::Joined, None, None),
-        RowKind::Left => (EntryKind::Left, None, None),
-        RowKind::Closed { .. } => (EntryKind::Closed, None, None),
+    let kind = match &row.kind {
+        RowKind::Message { .. } | RowKind::Asked { .. } => EntryKind::Message,
+        RowKind::Choice { .. } => EntryKind::Choice,
+        RowKind::Edit { .. } => EntryKind::Edit,
+        RowKind::Retract { .. } => EntryKind::Retract,
+        RowKind::Joined => EntryKind::Joined,
+        RowKind::Left => EntryKind::Left,
+        RowKind::Closed { .. } => EntryKind::Closed,
         RowKind::Opened { .. }
+        | RowKind::Rated { .. }
         | RowKind::Offered
         | RowKind::Requeued { .. }
         | RowKind::Marked { .. } => return None,
@@ -37,17 +44,37 @@ pub fn entry(row: &Row) -> Option<Entry> {
         Author::Customer => row.key.as_ref().map(|key| key.id.as_str().to_owned()),
         Author::Agent { .. } | Author::System => None,
     };
+    let (buttons, form) = offered(&row.kind);
     Some(Entry {
+        buttons,
+        form,
         conversation: row.conversation.to_string(),
         seq: row.seq?.0,
         at: row.at.0,
         kind,
         from: author(&row.author),
         id,
-        text,
+        text: row.kind.words().filter(|text| !text.is_empty()).map(|text| text.as_ref().to_owned()),
         files: Vec::new(),
-        reply_to,
+        reply_to: row.kind.answers().map(|seq| seq.0),
+        target: row.kind.changes().map(|(target, _)| target.seq.0),
     })
+}
+
+/// What a question may be answered by, each named by its number.
+fn offered(kind: &RowKind) -> (Vec<Button>, Vec<Field>) {
+    let RowKind::Asked { offers, .. } = kind else { return (Vec::new(), Vec::new()) };
+    let (Offers::Choices(labels) | Offers::Fields(labels)) = offers;
+    let numbered =
+        labels.iter().zip(1..).map(|(label, number)| (number.to_string(), label.to_string()));
+    match offers {
+        Offers::Choices(_) => {
+            (numbered.map(|(value, label)| Button { value, label }).collect(), Vec::new())
+        }
+        Offers::Fields(_) => {
+            (Vec::new(), numbered.map(|(name, label)| Field { name, label }).collect())
+        }
+    }
 }
 
 fn author(author: &Author) -> wire::From {
@@ -74,6 +101,15 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
     let (code, message, retry_after_ms) = match error {
         CommandError::UnknownQueue => (ErrorCode::UnknownQueue, "there is no such queue", None),
         CommandError::NotOpen => (ErrorCode::NotOpen, "no conversation is open", None),
+        CommandError::NoSuchChoice => {
+            (ErrorCode::Conflict, "there is no such answer to choose", None)
+        }
+        CommandError::StillOpen => {
+            (ErrorCode::Conflict, "the conversation has not ended yet", None)
+        }
+        CommandError::NoSuchWords => {
+            (ErrorCode::Conflict, "there is no such message of yours to change", None)
+        }
         CommandError::UnknownTenant => {
             (ErrorCode::UnknownTenant, "this business is not served here", None)
         }
@@ -205,7 +241,10 @@ fn bytes(entry: &Entry) -> usize {
     };
     let words = entry.text.as_deref().map_or(0, escaped);
     let name = entry.from.name.as_deref().map_or(0, escaped);
-    ENTRY_BYTES + words + name
+    let labels = entry.buttons.iter().map(|button| &button.label);
+    let labels = labels.chain(entry.form.iter().map(|field| &field.label));
+    let offered: usize = labels.map(|label| escaped(label) + OFFER_BYTES).sum();
+    ENTRY_BYTES + words + name + offered
 }
 
 #[cfg(test)]
@@ -217,9 +256,10 @@ mod tests {
 
     use super::*;
     use crate::chat::ids::{AgentJid, CustomerId, Pos, QueueKey, SessionId, TenantKey, Timestamp};
-    use crate::chat::model::{CommandKey, RequeueReason};
+    use crate::chat::model::{CommandKey, RequeueReason, Target};
     use crate::wire::{Entries, Pong, ServerFrame, Typing, encode};
 
+    const TARGET: Target = Target { seq: Seq(1), pos: Pos(12) };
     const CONVERSATION: ConversationId = ConversationId(Uuid::from_u128(0xc0));
 
     fn row(seq: Option<u64>, author: Author, kind: RowKind) -> Row {
@@ -251,6 +291,11 @@ mod tests {
         RowKind::Message { text: text.into(), reply_to: None }
     }
 
+    fn asked(offers: fn(Vec<Arc<str>>) -> Offers) -> RowKind {
+        let offers = offers(vec!["A5".into(), "A4 \"wide\"".into()]);
+        RowKind::Asked { text: "Which?".into(), offers }
+    }
+
     fn told(phase: Phase) -> CustomerState {
         let queue = QueueKey::new("sales").unwrap();
         CustomerState { conversation: CONVERSATION, queue, phase }
@@ -274,6 +319,20 @@ mod tests {
                 agent(),
                 RowKind::Message { text: "yes".into(), reply_to: Some(Seq(1)) },
             )),
+            "asked" => shown(row(Some(2), agent(), asked(Offers::Choices))),
+            "asked with a form" => shown(row(Some(2), agent(), asked(Offers::Fields))),
+            "chosen" => shown(row(
+                Some(3),
+                Author::Customer,
+                RowKind::Choice { of: Seq(2), text: "A5".into() },
+            )),
+            "edited" => shown(row(
+                Some(4),
+                Author::Customer,
+                RowKind::Edit { target: TARGET, text: "no".into() },
+            )),
+            "taken back" => shown(row(Some(5), agent(), RowKind::Retract { target: TARGET })),
+            "what was taken back" => shown(row(Some(1), Author::Customer, said(""))),
             "joined" => shown(row(Some(4), agent(), RowKind::Joined)),
             "left" => shown(row(Some(5), agent(), RowKind::Left)),
             "closed" => {
@@ -294,6 +353,9 @@ mod tests {
             "receipt" => ServerFrame::Receipt(receipt(CONVERSATION, Seq(4), Seq(2))),
             "receipt, nothing read" => ServerFrame::Receipt(receipt(CONVERSATION, Seq(4), Seq(0))),
             "no such queue" => error(CommandError::UnknownQueue),
+            "no such choice" => error(CommandError::NoSuchChoice),
+            "still open" => error(CommandError::StillOpen),
+            "no such words" => error(CommandError::NoSuchWords),
             "not open" => error(CommandError::NotOpen),
             "no such tenant" => error(CommandError::UnknownTenant),
             "overloaded" => error(CommandError::Overloaded),
@@ -332,6 +394,7 @@ mod tests {
         let marks = RowKind::Marked { delivered: Seq(1), read: Seq(1) };
         for kind in [
             RowKind::Opened { answers: vec![("name".into(), "Ann".into())] },
+            RowKind::Rated { score: 4, comment: Some("fine".into()) },
             RowKind::Offered,
             RowKind::Requeued { agent: alice, reason: RequeueReason::Silent },
             marks,
@@ -380,7 +443,10 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn an_entry_is_never_longer_than_thought(text: String, name: String) {
-            let mut row = row(Some(u64::MAX), agent(), said(&text));
+            let label: Arc<str> = Arc::from(text.as_str());
+            let offers = Offers::Choices(vec![label.clone(), label]);
+            let kind = RowKind::Asked { text: text.as_str().into(), offers };
+            let mut row = row(Some(u64::MAX), agent(), kind);
             row.author = Author::Agent { jid: AgentJid::normalised("a@b"), name: Arc::from(name) };
             row.key = None;
             let entry = entry(&row).unwrap();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
+use super::about::{Retracted, retracted, spoken_about};
 use crate::bridge::address::{self, Address, Book, Target};
 use crate::bridge::agent_command::{self, Said};
 use crate::bridge::clean;
@@ -35,16 +36,13 @@ const ENCRYPTED: [(&str, &str); 6] = [
     ("encryption", ns::EME),
 ];
 
-/// What carries another's words, or takes words back: its fallback text is not the sender's.
-const NOT_SAID: [(&str, &str); 10] = [
+/// What carries another's words: its fallback text is not the sender's.
+const NOT_SAID: [(&str, &str); 7] = [
     ("forwarded", ns::FORWARD),
     ("sent", ns::CARBONS),
     ("received", ns::CARBONS),
     ("result", ns::MAM),
     ("result", "urn:xmpp:mam:1"),
-    ("retract", "urn:xmpp:message-retract:0"),
-    ("retract", "urn:xmpp:message-retract:1"),
-    ("apply-to", "urn:xmpp:fasten:0"),
     ("reactions", ns::REACTIONS),
     ("event", ns::PUBSUB_EVENT),
 ];
@@ -357,9 +355,19 @@ fn content(
             || element.children().any(|child| child.has_child("payload", child.ns().as_str()));
         return words.then_some(AgentContent::Refused { reason: Refusal::Encrypted });
     }
+    let receipt = identified && element.has_child("request", ns::RECEIPTS);
+    match retracted(element) {
+        Retracted::Nothing => {}
+        // Its text is for clients that do not know of it.
+        Retracted::Something => return None,
+        Retracted::Words(target) => {
+            let target = target.into();
+            let content = AgentContent::Retract { target, wants_receipt: receipt };
+            return matches!(peer, Peer::Customer(_)).then_some(content);
+        }
+    }
     if let Some(body) = body {
-        let receipt = identified && element.has_child("request", ns::RECEIPTS);
-        return Some(spoken(peer, &body, receipt, context));
+        return Some(spoken_about(element, peer, &body, receipt, context));
     }
     if matches!(peer, Peer::Desk(_)) {
         return None;
@@ -385,7 +393,8 @@ pub(super) fn spoken(
     match said {
         Said::Command(command) => AgentContent::Command { command, fresh },
         Said::Text(text) => {
-            AgentContent::Text { text: clean::text(&text).into(), wants_receipt, fresh }
+            let text = clean::text(&text).into();
+            AgentContent::Text { text, wants_receipt, fresh, about: None }
         }
     }
 }

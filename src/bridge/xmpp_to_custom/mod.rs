@@ -1,5 +1,6 @@
 //! From the agent towards the customer: stanza to event, row to JSON frame.
 
+mod about;
 pub mod frame;
 pub mod input;
 pub mod plain;

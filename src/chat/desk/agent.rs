@@ -1,10 +1,12 @@
 //! What agents say.
 
-use std::sync::Arc;
-
-use super::{Desk, NewRow};
+use super::Desk;
+use super::changes::{TAKEN_BACK, repeat_of};
+use super::row::NewRow;
 use crate::chat::effect::{AgentRefusal, CustomerNotice, Effect, Line, ToAgent, ToAgentContent};
-use crate::chat::event::{AgentCommand, AgentContent, AgentInput, Availability, Peer, Refusal};
+use crate::chat::event::{
+    About, AgentCommand, AgentContent, AgentInput, Availability, Peer, Refusal,
+};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
 use crate::chat::model::RowKind;
 
@@ -65,7 +67,8 @@ impl Desk {
                 self.reply(input, Line::Help { in_chat: false });
             }
             AgentContent::Refused { reason } => self.refuse_agent(input, refusal(*reason)),
-            AgentContent::Typing { .. }
+            AgentContent::Retract { .. }
+            | AgentContent::Typing { .. }
             | AgentContent::Received { .. }
             | AgentContent::Displayed { .. } => {}
         }
@@ -75,9 +78,11 @@ impl Desk {
         let standing = self.standing(customer, &input.agent);
         match (&input.content, standing) {
             (_, Standing::Stranger) => self.no_such_address(&input),
-            (AgentContent::Text { text, wants_receipt, .. }, standing)
-                if self.is_repeat(now, customer, &input, text) =>
-            {
+            (
+                AgentContent::Text { wants_receipt, .. }
+                | AgentContent::Retract { wants_receipt, .. },
+                standing,
+            ) if self.is_repeat(now, customer, &input) => {
                 let receipt = *wants_receipt;
                 self.repeated(&input, &standing, receipt);
             }
@@ -99,22 +104,34 @@ impl Desk {
                 let (command, fresh) = (command.clone(), *fresh);
                 self.agent_command(now, customer, &input, standing, command, fresh);
             }
-            (AgentContent::Text { .. }, Standing::Closed) => {
+            (AgentContent::Retract { target, wants_receipt }, Standing::Holds(case)) => {
+                let (target, receipt) = (target.clone(), *wants_receipt);
+                self.agent_retracts(now, case, &input, target, receipt);
+            }
+            (AgentContent::Retract { .. }, Standing::MayTake(_)) => {
+                self.refuse_agent(&input, AgentRefusal::NoSuchWords);
+            }
+            (AgentContent::Text { .. } | AgentContent::Retract { .. }, Standing::Closed) => {
                 self.refuse_agent(&input, AgentRefusal::Closed);
             }
-            (AgentContent::Text { .. }, Standing::Late { holder, case }) => {
+            (
+                AgentContent::Text { .. } | AgentContent::Retract { .. },
+                Standing::Late { holder, case },
+            ) => {
                 let tenant = self.cases.get(&case).map(|case| case.view.tenant.clone());
                 let by = tenant.map_or_else(|| "".into(), |t| self.agent_name(&t, &holder));
                 self.refuse_agent(&input, AgentRefusal::Taken { by });
             }
-            (AgentContent::Text { text, wants_receipt, .. }, Standing::Holds(case)) => {
-                let (text, receipt) = (text.clone(), *wants_receipt);
-                self.agent_message(now, case, &input, text, receipt);
+            (AgentContent::Text { text, wants_receipt, about, .. }, Standing::Holds(case)) => {
+                let kind = self.agents_words(case, &input.agent, text, about.as_deref());
+                let receipt = *wants_receipt;
+                self.agent_says(now, case, &input, kind, receipt);
             }
-            (AgentContent::Text { text, wants_receipt, .. }, Standing::MayTake(case)) => {
-                let (text, receipt) = (text.clone(), *wants_receipt);
+            (AgentContent::Text { text, wants_receipt, about, .. }, Standing::MayTake(case)) => {
+                let kind = self.agents_words(case, &input.agent, text, about.as_deref());
+                let receipt = *wants_receipt;
                 self.assign(now, case, &input.agent);
-                self.agent_message(now, case, &input, text, receipt);
+                self.agent_says(now, case, &input, kind, receipt);
             }
         }
     }
@@ -141,12 +158,12 @@ impl Desk {
         }
     }
 
-    fn agent_message(
+    pub(super) fn agent_says(
         &mut self,
         now: Timestamp,
         id: ConversationId,
         input: &AgentInput,
-        text: Arc<str>,
+        kind: RowKind,
         wants_receipt: bool,
     ) {
         let Some(case) = self.cases.get_mut(&id) else { return };
@@ -155,13 +172,10 @@ impl Desk {
         case.view.active_at = now;
         case.answered_by_agent(now);
         if let Some(stanza) = &input.stanza {
-            self.stanzas.insert(now, &input.agent, customer, stanza, &text);
+            self.stanzas.insert(now, &input.agent, customer, stanza, repeat_of(&kind));
         }
         let author = self.author(&tenant, &input.agent);
-        let row = NewRow {
-            stanza: input.stanza.clone(),
-            ..NewRow::seen(author, RowKind::Message { text, reply_to: None })
-        };
+        let row = NewRow { stanza: input.stanza.clone(), ..NewRow::seen(author, kind) };
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq), Some(stanza)) =
             (self.cases.get_mut(&id), row.seq, input.stanza.clone())
@@ -177,10 +191,18 @@ impl Desk {
         now: Timestamp,
         customer: CustomerId,
         input: &AgentInput,
-        text: &str,
     ) -> bool {
-        let stanza = input.stanza.as_ref();
-        stanza.is_some_and(|id| self.stanzas.knows(now, &input.agent, customer, id, text))
+        let Some(stanza) = &input.stanza else { return false };
+        let mut knows = |words| self.stanzas.knows(now, &input.agent, customer, stanza, words);
+        match &input.content {
+            AgentContent::Text { text, about, .. } => match about.as_deref() {
+                // It stands with what it quotes, or without.
+                Some(About::Answers { quoting, .. }) => knows(text) || knows(quoting),
+                _ => knows(text),
+            },
+            AgentContent::Retract { .. } => knows(TAKEN_BACK),
+            _ => false,
+        }
     }
 
     /// What was said before is only confirmed again, whoever holds the conversation now.
@@ -232,6 +254,7 @@ impl Desk {
             | AgentContent::Received { .. }
             | AgentContent::Displayed { .. } => {}
             AgentContent::Text { .. }
+            | AgentContent::Retract { .. }
             | AgentContent::Command { .. }
             | AgentContent::Refused { .. } => self.refuse_agent(input, AgentRefusal::NotFound),
         }

@@ -12,12 +12,14 @@ use crate::chat::presence::Clients;
 /// The orders that are carried out once, as they are remembered.
 const CLOSE: &str = "close";
 const REOPEN: &str = "reopen";
+pub(super) const ASK: &str = "ask";
 
 /// The order that an agent's row came of.
 pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
     match kind {
         RowKind::Closed { .. } => Some(CLOSE),
         RowKind::Opened { .. } => Some(REOPEN),
+        RowKind::Asked { .. } => Some(ASK),
         _ => None,
     }
 }
@@ -52,6 +54,9 @@ impl Desk {
                     self.reply(input, line);
                 }
             }
+            (AgentCommand::Ask { text, offers }, standing) => {
+                self.ask(now, customer, input, &standing, text, offers);
+            }
             (AgentCommand::Close, Standing::Holds(case)) => self.close_by(now, case, input),
             (AgentCommand::Close, Standing::Late { case, .. } | Standing::MayTake(case))
                 if self.supervises(customer, &input.agent) =>
@@ -84,6 +89,7 @@ impl Desk {
         let (order, answer) = match command {
             AgentCommand::Close => (CLOSE, Line::Closed { reason: CloseReason::Agent }),
             AgentCommand::Reopen => (REOPEN, Line::Reopened),
+            AgentCommand::Ask { .. } => (ASK, Line::Asked),
             _ => return false,
         };
         let Some(stanza) = &input.stanza else { return false };
@@ -95,7 +101,13 @@ impl Desk {
     }
 
     /// The order was carried out.
-    fn ordered(&mut self, now: Timestamp, customer: CustomerId, input: &AgentInput, order: &str) {
+    pub(super) fn ordered(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: &AgentInput,
+        order: &str,
+    ) {
         if let Some(stanza) = &input.stanza {
             self.orders.insert(now, &input.agent, customer, stanza, order);
         }

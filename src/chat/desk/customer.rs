@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Desk;
 use super::lifecycle::{Beginning, Command};
-use super::{Desk, NewRow};
+use super::row::NewRow;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, Effect, ToAgentContent};
 use crate::chat::event::{CustomerAction, CustomerCommand, SocketAddress};
 use crate::chat::ids::{
@@ -12,11 +13,11 @@ use crate::chat::ids::{
 use crate::chat::model::{Acked, Author, CloseReason, CommandKey, RowKind};
 
 /// Who commanded, and where the answer goes.
-struct Commander {
-    tenant: TenantKey,
-    customer: CustomerId,
-    session: SessionId,
-    socket: SocketAddress,
+pub(super) struct Commander {
+    pub(super) tenant: TenantKey,
+    pub(super) customer: CustomerId,
+    pub(super) session: SessionId,
+    pub(super) socket: SocketAddress,
 }
 
 impl Desk {
@@ -73,6 +74,18 @@ impl Desk {
                 if open.is_none() {
                     self.tell_state(case);
                 }
+            }
+            CustomerAction::Edit { id, target, text } => {
+                self.change(now, &by, open, id, &target, Some(text));
+            }
+            CustomerAction::Retract { id, target } => {
+                self.change(now, &by, open, id, &target, None);
+            }
+            CustomerAction::Choose { id, of, answer } => {
+                self.choose(now, &by, open, id, of, &answer);
+            }
+            CustomerAction::Rate { id, score, comment } => {
+                self.rate(now, &by, open, id, RowKind::Rated { score, comment });
             }
             CustomerAction::End { id } => match open {
                 Some(case) => {
@@ -187,6 +200,20 @@ impl Desk {
         text: Arc<str>,
         reply_to: Option<Seq>,
     ) {
+        let Some(case) = self.cases.get(&id) else { return };
+        // Only what stands can be answered.
+        let reply_to = reply_to.filter(|seq| *seq <= case.view.head);
+        self.customer_says(now, id, key, RowKind::Message { text, reply_to });
+    }
+
+    /// Something that both sides read, and that the agents' clients are to confirm.
+    pub(super) fn customer_says(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        key: CommandKey,
+        kind: RowKind,
+    ) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.view.active_at = now;
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
@@ -194,7 +221,7 @@ impl Desk {
         let row = NewRow {
             key: Some(key.clone()),
             recipients: audience.clone(),
-            ..NewRow::seen(Author::Customer, RowKind::Message { text, reply_to })
+            ..NewRow::seen(Author::Customer, kind)
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
@@ -237,7 +264,7 @@ impl Desk {
         }
     }
 
-    fn commanded(
+    pub(super) fn commanded(
         &mut self,
         key: CommandKey,
         conversation: ConversationId,
@@ -268,11 +295,11 @@ impl Desk {
         }
     }
 
-    fn answer(&mut self, by: &Commander, answer: Answer) {
+    pub(super) fn answer(&mut self, by: &Commander, answer: Answer) {
         self.gate.emit(Effect::Answer { to: by.socket, customer: by.customer, answer });
     }
 
-    fn refuse(&mut self, by: &Commander, id: &CommandId, error: CommandError) {
+    pub(super) fn refuse(&mut self, by: &Commander, id: &CommandId, error: CommandError) {
         self.answer(by, Answer::Refused { id: Some(id.clone()), error });
     }
 }

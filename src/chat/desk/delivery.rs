@@ -50,7 +50,12 @@ impl Desk {
     ) {
         for agent in agents {
             if self.is_here(agent) {
-                let content = ToAgentContent::Row { row: row.clone(), name: name.cloned() };
+                if row.kind.answers().is_some() {
+                    self.deliver_with_quote(id, agent, row, name);
+                    continue;
+                }
+                let content =
+                    ToAgentContent::Row { row: row.clone(), name: name.cloned(), quoted: None };
                 self.send(id, agent, content);
                 #[cfg(feature = "chaos")]
                 if crate::chaos::mutant("cursor-early")
@@ -60,6 +65,26 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// Sends a row together with the one it answers, which is read from the store.
+    fn deliver_with_quote(
+        &mut self,
+        id: ConversationId,
+        agent: &AgentJid,
+        row: &Arc<Row>,
+        name: Option<&Arc<str>>,
+    ) {
+        let Some(visitor) = self.visitors.get(&row.customer) else { return };
+        self.gate.emit(Effect::Backlog(Backlog {
+            agent: agent.clone(),
+            from: visitor.customer.localpart.clone(),
+            name: name.cloned(),
+            conversation: id,
+            after: Pos(row.pos.0.saturating_sub(1)),
+            upto: row.pos,
+            unconfirmed_above: None,
+        }));
     }
 
     /// A client of the agent has come.
@@ -192,7 +217,7 @@ impl Desk {
         let agents = close.recipients.clone();
         let visitor = self.visitor(customer);
         visitor.contacts.extend(agents.iter().cloned());
-        visitor.has_ended(&close);
+        visitor.has_ended(&close, None);
         let mut case = Case::new(view);
         for (pos, seq) in messages {
             case.owe_confirmation(close.at, pos, seq);
@@ -212,7 +237,7 @@ impl Desk {
         if owed.case.unconfirmed_before(close.pos) {
             self.catch_up_unconfirmed(now, id, agent);
         }
-        self.send(id, agent, ToAgentContent::Row { row: close, name: None });
+        self.send(id, agent, ToAgentContent::Row { row: close, name: None, quoted: None });
     }
 
     /// Whether it has waited long enough.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::row::NewRow;
 use super::timer::Timer;
-use super::{Desk, NewRow, Visitor};
+use super::{Desk, Visitor};
 use crate::chat::conversation::Case;
 use crate::chat::effect::{CustomerNotice, CustomerState, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
@@ -15,6 +16,9 @@ use crate::chat::model::{
 
 /// No conversation is closed for a shorter silence, in milliseconds, whatever the settings say.
 pub(super) const LEAST_IDLE_MS: i64 = 60_000;
+
+/// How long a message waits for an agent whose customer left an address and went, in milliseconds.
+const LEFT_MS: i64 = 14 * 24 * 60 * 60_000;
 
 /// What a new conversation begins with.
 pub(super) struct Beginning {
@@ -89,6 +93,7 @@ impl Desk {
         let was_asked = asked.contains(agent);
         let before = case.view.clone();
         case.view.state = State::Active { agent: agent.clone() };
+        case.served_by = Some(agent.clone());
         case.shunned.clear();
         let withheld = std::mem::take(&mut case.withheld);
         if !was_alone {
@@ -113,7 +118,11 @@ impl Desk {
         let Some(joined) = self.append(now, id, joined) else { return };
         self.work.entry((tenant.clone(), agent.clone())).or_default().held.insert(id);
         for loser in &losers {
-            self.send(id, loser, ToAgentContent::Row { row: joined.clone(), name: None });
+            self.send(
+                id,
+                loser,
+                ToAgentContent::Row { row: joined.clone(), name: None, quoted: None },
+            );
             self.release(now, &tenant, loser, id);
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
@@ -150,7 +159,11 @@ impl Desk {
                 ..NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view()
             };
             if let Some(row) = self.append(now, id, left) {
-                self.send(id, agent, ToAgentContent::Row { row: row.clone(), name: None });
+                self.send(
+                    id,
+                    agent,
+                    ToAgentContent::Row { row: row.clone(), name: None, quoted: None },
+                );
                 self.notify(&tenant, view.customer, CustomerNotice::Entry(row));
             }
         }
@@ -208,7 +221,7 @@ impl Desk {
             ..NewRow::hidden(Author::System, RowKind::Requeued { agent: agent.clone(), reason })
         };
         if let Some(row) = self.append(now, id, row.with_view()).filter(|_| was_asked) {
-            self.send(id, agent, ToAgentContent::Row { row, name: None });
+            self.send(id, agent, ToAgentContent::Row { row, name: None, quoted: None });
         }
         self.release(now, tenant, agent, id);
     }
@@ -236,6 +249,7 @@ impl Desk {
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
         let audience = case.audience().to_vec();
         let before = case.view.clone();
+        let served_by = case.served_by.clone();
         case.view.state = State::Closed { reason };
         if let Some(line) = self.line(&tenant, &queue) {
             line.leave(&before);
@@ -255,7 +269,7 @@ impl Desk {
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.open = None;
-            visitor.has_ended(&row);
+            visitor.has_ended(&row, served_by);
         }
         self.show_contact(before.customer);
         self.part(now, before.customer);
@@ -336,11 +350,14 @@ impl Desk {
         }
     }
 
-    /// Closes a conversation in which nobody has spoken; one who waits in front of his screen is left in line.
+    /// Closes a conversation in which nobody has spoken; one who waits in front of his screen is left
+    /// in line, and for some days whoever left word where to write to him.
     fn close_if_idle(&mut self, now: Timestamp, id: ConversationId) {
         let Some(view) = self.cases.get(&id).map(|case| case.view.clone()) else { return };
         let Some(due) = self.idle_at(&view) else { return };
-        let patient = view.agent().is_none() && self.online(view.customer);
+        let left_word = now.since(view.active_at) < LEFT_MS
+            && self.cases.get(&id).is_some_and(|case| case.left_address());
+        let patient = view.agent().is_none() && (left_word || self.online(view.customer));
         if due > now {
             self.timers.arm(due, Timer::Idle(id));
         } else if patient {

@@ -9,8 +9,9 @@
 //! was owed of a closed conversation, and in an orderly stop. A desk that dies before that sends
 //! again, under the same ids, what its store does not know to be confirmed.
 
+use super::Desk;
+use super::row::NewRow;
 use super::timer::Timer;
-use super::{Desk, NewRow};
 use crate::chat::effect::CustomerNotice;
 use crate::chat::ids::{AgentJid, ConversationId, Seq, Timestamp};
 use crate::chat::model::RowKind;

@@ -8,6 +8,8 @@
 //! happened.
 
 mod agent;
+mod asking;
+mod changes;
 mod command;
 mod contact;
 mod customer;
@@ -16,7 +18,10 @@ mod interruption;
 mod lifecycle;
 mod marks;
 mod offer;
+mod rating;
 mod recall;
+mod restore;
+mod row;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -34,16 +39,13 @@ use super::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq, SessionId,
     TenantKey, Timestamp,
 };
-use super::model::{
-    AgentSettings, Author, CommandKey, Conversation, Customer, Role, Row, RowKind, Snapshot, State,
-    TenantSettings,
-};
+use super::model::{AgentSettings, Author, Customer, Reference, Role, Row, TenantSettings};
 use super::presence::Clients;
 use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
 use delivery::Owed;
 use interruption::Interruptions;
-use timer::{Timer, Timers};
+use timer::Timers;
 
 /// What the desk must know before it can take an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -52,6 +54,12 @@ pub enum Need {
     Session(SessionId),
     /// Whose address this is.
     Customer(Localpart),
+    /// The customer's last conversation, where it has ended.
+    Ended(Box<Customer>),
+    /// What stands at a place of a conversation.
+    Entry(ConversationId, Seq),
+    /// Which words of a conversation somebody refers to.
+    Words(ConversationId, Reference),
 }
 
 /// For how long the end of a conversation is said again, in milliseconds: longer than it takes
@@ -99,6 +107,8 @@ struct Visitor {
     sessions: BTreeSet<SessionId>,
     /// The last conversation that was closed, its last entry, and when.
     ended: Option<(ConversationId, Seq, Timestamp)>,
+    /// Who served it.
+    ended_by: Option<AgentJid>,
     /// Closed conversations of his of which the last words are not confirmed.
     owed: BTreeSet<ConversationId>,
     /// Until when he is remembered, once he is away and nothing is open.
@@ -107,9 +117,10 @@ struct Visitor {
 
 impl Visitor {
     /// A conversation of his was closed in this row; the latest is remembered.
-    fn has_ended(&mut self, close: &Row) {
+    fn has_ended(&mut self, close: &Row, served_by: Option<AgentJid>) {
         if self.ended.is_none_or(|(.., at)| at <= close.at) {
             self.ended = close.seq.map(|seq| (close.conversation, seq, close.at));
+            self.ended_by = served_by;
         }
     }
 }
@@ -133,111 +144,13 @@ pub struct Desk {
     orders: Stanzas,
     ended: Ended,
     interruptions: Interruptions,
+    /// What was read for the event that comes next.
+    read: Option<Arc<Row>>,
     /// Queues in which something may have to be offered.
     stirred: BTreeSet<(TenantKey, QueueKey)>,
 }
 
 impl Desk {
-    /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too;
-    /// [`Event::LinkUp`] says when there is a stream on which agents can be heard.
-    pub fn restore(limits: DeskLimits, now: Timestamp, mut snapshot: Snapshot) -> Self {
-        recall::not_ahead(now, &mut snapshot.conversations);
-        let mut desk = Self {
-            limits,
-            gate: Gate::after(snapshot.head),
-            timers: Timers::default(),
-            tenants: BTreeMap::new(),
-            clients: HashMap::new(),
-            work: HashMap::new(),
-            visitors: HashMap::new(),
-            addresses: HashMap::new(),
-            cases: HashMap::new(),
-            owed: HashMap::new(),
-            commands: Commands::default(),
-            stanzas: Stanzas::default(),
-            orders: Stanzas::default(),
-            ended: Ended::default(),
-            interruptions: Interruptions::default(),
-            stirred: BTreeSet::new(),
-        };
-        desk.put_settings(snapshot.tenants);
-        for (view, customer) in snapshot.conversations {
-            desk.readmit(now, view, customer);
-        }
-        for (conversation, pos, seq) in snapshot.messages {
-            if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.owe_confirmation(now, pos, seq);
-            }
-        }
-        for (conversation, pos, at) in snapshot.offers {
-            if let Some(case) = desk.cases.get_mut(&conversation) {
-                case.offered = Some((pos, at));
-                case.withheld = case.is_long();
-            }
-        }
-        for owed in snapshot.owed {
-            desk.owe_again(now, owed, snapshot.cursor);
-        }
-        for row in snapshot.agent_messages {
-            let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
-                continue;
-            };
-            if let Some(order) = command::order_of(&row.kind) {
-                desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
-            }
-            if let RowKind::Message { text, .. } = &row.kind {
-                desk.stanzas.insert(row.at.min(now), jid, row.customer, stanza, text);
-                if let (Some(case), Some(seq)) = (desk.cases.get_mut(&row.conversation), row.seq)
-                    && case.view.agent() == Some(jid)
-                {
-                    case.agent_spoke(seq, stanza.clone());
-                }
-            }
-        }
-        desk.recall(now, snapshot.recall);
-        for (tenant, agent) in desk.work.keys() {
-            // The settings changed while nobody had the link.
-            if desk.agent_of(tenant, agent).is_none() {
-                desk.timers.arm(now, Timer::Gone(agent.clone()));
-            }
-        }
-        desk
-    }
-
-    fn readmit(&mut self, now: Timestamp, mut view: Conversation, customer: Customer) {
-        let id = view.id;
-        self.house(&mut view);
-        let longest = now.plus(self.offer_ms(&view.tenant, &view.queue));
-        if let State::Offered { until, .. } = &mut view.state {
-            *until = longest.min(*until);
-        }
-        self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
-        let case = Case::new(view);
-        for agent in case.audience() {
-            let key = (case.view.tenant.clone(), agent.clone());
-            self.work.entry(key).or_default().held.insert(id);
-        }
-        let visitor = self.visitor(customer);
-        visitor.open = Some(id);
-        visitor.contacts.extend(case.audience().iter().cloned());
-        visitor.last_agent = case.view.agent().cloned();
-        if let State::Offered { until, .. } = case.view.state {
-            self.timers.arm(until.max(now), Timer::Offer(id));
-        }
-        if case.view.agent().is_none() {
-            let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
-            if let Some(line) = self.line(&tenant, &queue) {
-                line.enter(&case.view);
-            }
-            self.stirred.insert((tenant, queue));
-        }
-        let failed = case.view.state == State::Waiting && !case.shunned.is_empty();
-        self.cases.insert(id, case);
-        if failed {
-            self.ask_again_later(now, id);
-        }
-    }
-
     /// What must be [`Loaded`] before this event can be taken. Asked once for an event: then it is
     /// taken, whatever was found.
     pub fn needs(&self, event: &Event) -> Option<Need> {
@@ -245,6 +158,7 @@ impl Desk {
             Event::Customer(command) if !self.commands.knows(command.session) => {
                 command.key().map(|key| Need::Session(key.session))
             }
+            Event::Customer(command) => self.customers_reference(command),
             Event::Agent(input) => match &input.to {
                 Peer::Customer(localpart)
                     if !self.addresses.contains_key(localpart)
@@ -252,7 +166,7 @@ impl Desk {
                 {
                     Some(Need::Customer(localpart.clone()))
                 }
-                _ => None,
+                _ => self.agents_reference(input),
             },
             _ => None,
         }
@@ -261,9 +175,15 @@ impl Desk {
     /// Takes one event; what is to be done about it is added to `effects`.
     pub fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Customer(command) => self.customer_command(now, *command),
+            Event::Customer(command) => {
+                self.customer_command(now, *command);
+                self.read = None;
+            }
             Event::Connected(connection) => self.connection(now, connection),
-            Event::Agent(input) => self.agent_input(now, *input),
+            Event::Agent(input) => {
+                self.agent_input(now, *input);
+                self.read = None;
+            }
             Event::Presence { agent, resource, availability } => {
                 self.presence(now, &agent, &resource, availability);
             }
@@ -287,6 +207,13 @@ impl Desk {
                     self.part(now, id);
                 }
             }
+            Event::Loaded(Loaded::Ended { customer, ended }) => {
+                let id = customer.id;
+                let visitor = self.visitor(*customer);
+                visitor.ended = visitor.ended.or(ended);
+                self.part(now, id);
+            }
+            Event::Loaded(Loaded::Entry { row, .. } | Loaded::Words { row, .. }) => self.read = row,
             Event::Settings(tenants) => {
                 self.dismiss_former_agents(now, &tenants);
                 self.put_settings(tenants);
@@ -425,6 +352,7 @@ impl Desk {
             last_agent: None,
             sessions: BTreeSet::new(),
             ended: None,
+            ended_by: None,
             owed: BTreeSet::new(),
             leaves_at: None,
         });
@@ -435,37 +363,6 @@ impl Desk {
     }
 
     // ---- how anything leaves ----
-
-    /// Appends a row to a conversation and gives it back; `seen` rows are entries for the customer.
-    fn append(&mut self, now: Timestamp, case: ConversationId, entry: NewRow) -> Option<Arc<Row>> {
-        let pos = self.gate.next();
-        let case = self.any_case_mut(case)?;
-        if entry.changed {
-            // Whatever was confirmed meanwhile goes with it.
-            case.unwritten = None;
-        }
-        let view = &mut case.view;
-        let seq = entry.seen.then(|| {
-            view.head = view.head.next();
-            view.head
-        });
-        let row = Arc::new(Row {
-            pos,
-            tenant: view.tenant.clone(),
-            conversation: view.id,
-            customer: view.customer,
-            seq,
-            at: now,
-            author: entry.author,
-            key: entry.key,
-            stanza: entry.stanza,
-            recipients: entry.recipients,
-            kind: entry.kind,
-        });
-        let changed = entry.changed.then(|| Arc::new(view.clone()));
-        self.gate.append(row.clone(), changed);
-        Some(row)
-    }
 
     fn notify(&mut self, tenant: &TenantKey, customer: CustomerId, notice: CustomerNotice) {
         self.gate.emit(Effect::Notify { tenant: tenant.clone(), customer, notice });
@@ -524,43 +421,5 @@ impl Desk {
             self.tell_state(case);
             self.tell_ticks(case);
         }
-    }
-}
-
-/// What is to be appended.
-struct NewRow {
-    author: Author,
-    kind: RowKind,
-    /// Whether the customer sees it.
-    seen: bool,
-    /// Whether the view changed in more than its head.
-    changed: bool,
-    key: Option<CommandKey>,
-    stanza: Option<Arc<str>>,
-    recipients: Vec<AgentJid>,
-}
-
-impl NewRow {
-    /// A row that the customer sees.
-    fn seen(author: Author, kind: RowKind) -> Self {
-        Self { seen: true, ..Self::hidden(author, kind) }
-    }
-
-    /// A row that the customer does not see.
-    fn hidden(author: Author, kind: RowKind) -> Self {
-        Self {
-            author,
-            kind,
-            seen: false,
-            changed: false,
-            key: None,
-            stanza: None,
-            recipients: Vec::new(),
-        }
-    }
-
-    /// The view goes with it.
-    fn with_view(self) -> Self {
-        Self { changed: true, ..self }
     }
 }

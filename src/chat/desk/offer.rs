@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Desk;
+use super::row::NewRow;
 use super::timer::Timer;
-use super::{Desk, NewRow};
 use crate::chat::effect::Line;
 use crate::chat::event::Availability;
 use crate::chat::ids::{AgentJid, ConversationId, Localpart, Pos, QueueKey, TenantKey, Timestamp};

@@ -24,7 +24,10 @@ impl Desk {
             }
         }
         for (id, agent) in recall.served {
-            let customer = self.cases.get(&id).map(|case| case.view.customer);
+            let customer = self.cases.get_mut(&id).map(|case| {
+                case.served_by.get_or_insert_with(|| agent.clone());
+                case.view.customer
+            });
             if let Some(visitor) = customer.and_then(|id| self.visitors.get_mut(&id)) {
                 visitor.last_agent.get_or_insert(agent);
             }
@@ -84,7 +87,7 @@ impl Desk {
         let Customer { id, .. } = customer;
         let visitor = self.visitor(customer);
         visitor.contacts.extend(lists);
-        visitor.has_ended(&closed);
+        visitor.has_ended(&closed, served_by.clone());
         visitor.last_agent = visitor.last_agent.take().or(served_by);
         if visitor.open.is_none() {
             let at = closed.at.min(now).plus(contact::STAYS_MS).max(now.plus(SETTLES_MS));

@@ -38,12 +38,18 @@ impl Desk {
                 command.key().is_some_and(|key| self.commands.find(&key).is_none())
             }
             Event::Agent(input) => match (&input.content, &input.to) {
-                (AgentContent::Text { text, .. }, Peer::Customer(localpart)) => {
+                (
+                    AgentContent::Text { .. } | AgentContent::Retract { .. },
+                    Peer::Customer(localpart),
+                ) => {
                     let customer = self.addresses.get(localpart).copied();
-                    !customer.is_some_and(|customer| self.is_repeat(now, customer, input, text))
+                    !customer.is_some_and(|customer| self.is_repeat(now, customer, input))
                 }
                 (AgentContent::Command { command, .. }, Peer::Customer(_)) => {
-                    matches!(command, AgentCommand::Close | AgentCommand::Reopen)
+                    matches!(
+                        command,
+                        AgentCommand::Close | AgentCommand::Reopen | AgentCommand::Ask { .. }
+                    )
                 }
                 _ => false,
             },

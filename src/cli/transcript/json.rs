@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::bridge::xmpp_to_custom::frame;
-use crate::chat::model::{Author, CloseReason, Row, State};
+use crate::chat::model::{Author, CloseReason, Row, RowKind, State};
 use crate::ports::store::Tenant;
 use crate::wire::Entry;
 
@@ -31,7 +31,18 @@ struct CaseView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<&'a str>,
     opened_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rating: Option<RatingView<'a>>,
     entries: Vec<EntryView<'a>>,
+}
+
+/// What the customer thinks of it.
+#[derive(Serialize)]
+struct RatingView<'a> {
+    at: i64,
+    score: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -86,8 +97,14 @@ fn view(case: &Case) -> CaseView<'_> {
         reason,
         agent: conversation.agent().map(|jid| jid.as_str()),
         opened_at: conversation.opened_at.0,
+        rating: case.entries.iter().rev().find_map(|row| rating(row)),
         entries: case.entries.iter().filter_map(|row| entry(row)).collect(),
     }
+}
+
+fn rating(row: &Row) -> Option<RatingView<'_>> {
+    let RowKind::Rated { score, comment } = &row.kind else { return None };
+    Some(RatingView { at: row.at.0, score: *score, comment: comment.as_deref() })
 }
 
 fn entry(row: &Row) -> Option<EntryView<'_>> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound};
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::chat::ids::{ConversationId, Seq, TenantKey, Timestamp};
+use crate::chat::ids::{ConversationId, Pos, TenantKey, Timestamp};
 use crate::chat::model::{Author, CloseReason, Conversation, Customer, Row, RowKind, State};
 use crate::ports::store::{Store, StoreError, Tenant};
 
@@ -120,12 +120,13 @@ async fn export(
 
 async fn entries(id: ConversationId, store: &dyn Store) -> Result<Vec<Arc<Row>>, StoreError> {
     let mut entries: Vec<Arc<Row>> = Vec::new();
-    let mut after = Seq(0);
+    let mut after = Pos(0);
+    let told = |row: &Arc<Row>| row.seq.is_some() || matches!(row.kind, RowKind::Rated { .. });
     loop {
-        let page = store.entries_after(id, after, ENTRIES).await?;
-        let Some(last) = page.last().and_then(|row| row.seq) else { return Ok(entries) };
-        after = last;
-        entries.extend(page);
+        let page = store.rows(id, after, Pos(u64::MAX), ENTRIES).await?;
+        let Some(last) = page.last() else { return Ok(entries) };
+        after = last.pos;
+        entries.extend(page.into_iter().filter(told));
     }
 }
 
@@ -144,7 +145,23 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
         Author::System => "Couplet",
     };
     match &row.kind {
+        RowKind::Message { text, .. } if text.is_empty() => {
+            Some(Said::Event(format!("{who} said something, and took it back")))
+        }
         RowKind::Message { text, .. } => Some(Said::Words { who, text }),
+        RowKind::Asked { text, .. } | RowKind::Choice { text, .. } => {
+            Some(Said::Words { who, text })
+        }
+        RowKind::Edit { .. } => Some(Said::Event(format!("{who} changed what was said before"))),
+        RowKind::Retract { .. } => {
+            Some(Said::Event(format!("{who} took back what was said before")))
+        }
+        RowKind::Rated { score, comment: None } => {
+            Some(Said::Event(format!("{who} rated it {score} of 5")))
+        }
+        RowKind::Rated { score, comment: Some(comment) } => {
+            Some(Said::Event(format!("{who} rated it {score} of 5: {comment}")))
+        }
         RowKind::Joined => Some(Said::Event(format!("{who} joined"))),
         RowKind::Left => Some(Said::Event(format!("{who} left"))),
         RowKind::Closed { reason } => Some(Said::Event(format!("closed {}", why(*reason)))),

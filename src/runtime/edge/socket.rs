@@ -444,12 +444,7 @@ impl CustomerSocket {
     /// Where nobody can take it now; nothing was done, and the client says it again.
     pub async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {
         let unavailable = SubmitError::Unavailable { retry_after_ms: RETRY_MS };
-        let id = match &action {
-            CustomerAction::Start { id, .. }
-            | CustomerAction::Message { id, .. }
-            | CustomerAction::End { id } => Some(id.clone()),
-            CustomerAction::Typing { .. } | CustomerAction::Read { .. } => None,
-        };
+        let id = action.id().cloned();
         if let CustomerAction::Start { answers, .. } = &action {
             self.learn_name(answers).await.map_err(|_| unavailable)?;
         }

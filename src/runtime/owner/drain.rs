@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::term::Term;
 use crate::chat::effect::{AgentRefusal, ToAgent};
-use crate::chat::event::{AgentContent, AgentInput, Event};
+use crate::chat::event::{AgentInput, Event};
 use crate::ports::link::{FromLink, ToLink};
 
 /// How long an orderly stop waits for the database and the server together: a link that is not
@@ -133,7 +133,7 @@ impl Term<'_> {
 
     /// Never waits: whoever would is the one who has to take what comes.
     fn give_back(&self, input: &AgentInput) {
-        if let AgentContent::Text { .. } | AgentContent::Command { .. } = input.content {
+        if input.content.is_spoken() {
             let refused = ToAgent::refused(input, AgentRefusal::Overloaded);
             let _ = self.handle.to.try_send(ToLink::Send(Box::new(refused)));
         }

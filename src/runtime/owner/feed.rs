@@ -10,7 +10,7 @@ use super::upkeep::briefly;
 use crate::chat::desk::Need;
 use crate::chat::effect::{AgentRefusal, Answer, CommandError, CustomerNotice, Effect, ToAgent};
 use crate::chat::event::{Event, Loaded};
-use crate::chat::ids::CustomerId;
+use crate::chat::ids::{CustomerId, Seq};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::post::Post;
@@ -21,7 +21,8 @@ impl Term<'_> {
         if self.strained(&event) {
             return self.turn_away(event);
         }
-        if let Some(need) = self.desk.needs(&event) {
+        let mut read = None;
+        while let Some(need) = self.desk.needs(&event).filter(|need| read.as_ref() != Some(need)) {
             if self.strain.is_blind() {
                 return self.turn_away(event);
             }
@@ -34,6 +35,8 @@ impl Term<'_> {
                     return self.turn_away(event);
                 }
             }
+            // What is not there is asked for once.
+            read = Some(need);
         }
         let waiter = match &event {
             Event::Customer(command) => strain::sender(command),
@@ -73,6 +76,22 @@ impl Term<'_> {
                 let (customer, last_agent) = found.map_or((None, None), |(c, a)| (Some(c), a));
                 Ok(Loaded::Customer { localpart: localpart.clone(), customer, last_agent })
             }
+            Need::Ended(customer) => {
+                let latest = self.owner.store.latest(customer.id).await?;
+                let ended = latest.filter(|view| !view.is_open());
+                let ended = ended.map(|view| (view.id, view.head, view.active_at));
+                Ok(Loaded::Ended { customer: customer.clone(), ended })
+            }
+            Need::Entry(conversation, seq) => {
+                let before = Seq(seq.0.saturating_sub(1));
+                let found = self.owner.store.entries_after(*conversation, before, 1).await?;
+                let row = found.into_iter().find(|row| row.seq == Some(*seq));
+                Ok(Loaded::Entry { conversation: *conversation, seq: *seq, row })
+            }
+            Need::Words(conversation, reference) => {
+                let row = self.owner.store.words(*conversation, reference).await?;
+                Ok(Loaded::Words { conversation: *conversation, reference: reference.clone(), row })
+            }
         }
     }
 
@@ -109,7 +128,9 @@ impl Term<'_> {
             }
             Effect::Send(stanza) => self.outbox.put(Outgoing::Send(Box::new(stanza))),
             Effect::Backlog(backlog) => {
-                self.owner.status.metrics().redelivered(&self.owner.link);
+                if !backlog.is_fresh() {
+                    self.owner.status.metrics().redelivered(&self.owner.link);
+                }
                 self.outbox.put(Outgoing::Backlog(backlog));
             }
             Effect::Contact { agent, contact } => {

@@ -22,8 +22,8 @@ use tokio::time::Instant;
 
 use crate::chat::effect::{Backlog, Contact, Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
-use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos};
-use crate::chat::model::{Author, Row, RowKind};
+use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos, Seq};
+use crate::chat::model::{Author, Row};
 use crate::ports::link::{Stream, ToLink};
 use crate::ports::store::{Store, StoreError};
 
@@ -255,7 +255,7 @@ impl Carrier {
             after = last.pos;
             for (from, row) in rows {
                 for agent in &row.recipients {
-                    self.send_row(agent, &from, row.clone(), None).await;
+                    self.send_row(agent, &from, row.clone(), None, None).await;
                 }
             }
         }
@@ -267,13 +267,14 @@ impl Carrier {
         from: &Localpart,
         row: Arc<Row>,
         name: Option<Arc<str>>,
+        quoted: Option<Arc<Row>>,
     ) {
         let stanza = ToAgent {
             agent: agent.clone(),
             resource: None,
             from: Peer::Customer(from.clone()),
             conversation: Some(row.conversation),
-            content: ToAgentContent::Row { row, name },
+            content: ToAgentContent::Row { row, name, quoted },
         };
         self.hand(ToLink::Send(Box::new(stanza))).await;
     }
@@ -288,12 +289,25 @@ impl Carrier {
             let full = rows.len() == PAGE as usize;
             for row in rows.into_iter().filter(|row| concerns(row, &backlog)) {
                 let name = backlog.name.clone();
-                self.send_row(&backlog.agent, &backlog.from, row, name).await;
+                let quoted = self.quoted(&row).await;
+                self.send_row(&backlog.agent, &backlog.from, row, name, quoted).await;
             }
             if !full {
                 return;
             }
         }
+    }
+
+    /// The entry that a row answers.
+    async fn quoted(&self, row: &Row) -> Option<Arc<Row>> {
+        let before = Seq(row.kind.answers()?.0.checked_sub(1)?);
+        while self.is_open() {
+            let read = self.store.entries_after(row.conversation, before, 1).await;
+            if let Some(rows) = self.patiently(read).await {
+                return rows.into_iter().next();
+            }
+        }
+        None
     }
 
     /// What was read; where nothing could be, after a while.
@@ -308,13 +322,12 @@ impl Carrier {
 
 /// Whether a row is part of what the agent is to read.
 fn concerns(row: &Row, backlog: &Backlog) -> bool {
-    match (&row.kind, &row.author) {
-        (RowKind::Message { .. }, Author::Customer) => {
-            backlog.unconfirmed_above.is_none_or(|above| row.seq > Some(above))
-        }
-        (RowKind::Message { .. }, Author::Agent { jid, .. }) => {
-            backlog.unconfirmed_above.is_none() && *jid != backlog.agent
-        }
-        _ => false,
+    match &row.author {
+        // What the customer filled in before, but for the name, which stands above.
+        _ if row.kind.tells_more_than_a_name() => backlog.unconfirmed_above.is_none(),
+        _ if !row.kind.is_said() => false,
+        Author::Customer => backlog.unconfirmed_above.is_none_or(|above| row.seq > Some(above)),
+        Author::Agent { jid, .. } => backlog.unconfirmed_above.is_none() && *jid != backlog.agent,
+        Author::System => false,
     }
 }

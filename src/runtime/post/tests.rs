@@ -127,3 +127,25 @@ fn what_another_version_or_a_stranger_posts_is_dropped() {
     };
     assert!(open(&serde_json::to_vec(&[bad]).unwrap()).is_empty());
 }
+
+#[test]
+fn every_deed_is_read_as_it_was_posted() {
+    let id = || CommandId::new("c1").unwrap();
+    let target = || CommandId::new("m1").unwrap();
+    let fields = vec![("1".into(), "77".into()), ("2".into(), "x\ny".into())];
+    for action in [
+        CustomerAction::Edit { id: id(), target: target(), text: "🙂".into() },
+        CustomerAction::Retract { id: id(), target: target() },
+        CustomerAction::Choose { id: id(), of: Seq(3), answer: Chosen::One("2".into()) },
+        CustomerAction::Choose { id: id(), of: Seq(3), answer: Chosen::Fields(fields) },
+        CustomerAction::Rate { id: id(), score: 4, comment: None },
+        CustomerAction::Rate { id: id(), score: 1, comment: Some("slow".into()) },
+        CustomerAction::End { id: id() },
+        CustomerAction::Typing { on: true },
+        CustomerAction::Read { seq: Seq(9) },
+    ] {
+        let deed = serde_json::to_vec(&Deed::from(&action)).unwrap();
+        let read: Deed = serde_json::from_slice(&deed).unwrap();
+        assert_eq!(read.open(), Ok(action));
+    }
+}

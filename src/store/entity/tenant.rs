@@ -17,6 +17,8 @@ pub struct Model {
     pub locale: Option<String>,
     pub identity_secret: Option<String>,
     pub idle_close_ms: i64,
+    /// A JSON array; null where it has no form.
+    pub form: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::chat::effect::{CommandError, CustomerState, Phase};
+use crate::chat::event::CustomerAction;
+use crate::chat::ids::CommandId;
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, TenantKey, Timestamp,
 };
@@ -379,7 +381,7 @@ async fn bad_frames_are_answered_and_the_tenth_closes() {
         let frame = client.frame().await;
         assert_eq!(frame["code"], "bad_frame", "{text:.60}");
         assert_eq!(frame["for"].as_str(), about, "{text:.60}");
-        client.send(r#"{"type":"retract","id":"r1"}"#).await;
+        client.send(r#"{"type":"shout","id":"r1"}"#).await;
         let frame = client.frame().await;
         assert_eq!((&frame["code"], &frame["for"]), (&json!("unknown_type"), &json!("r1")));
     }

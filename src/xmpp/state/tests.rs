@@ -52,7 +52,7 @@ fn row(pos: u64) -> ToLink {
         resource: None,
         from: Peer::Customer(Localpart::new("k3f9").unwrap()),
         conversation: None,
-        content: ToAgentContent::Row { row: Arc::new(row), name: None },
+        content: ToAgentContent::Row { row: Arc::new(row), name: None, quoted: None },
     }))
 }
 

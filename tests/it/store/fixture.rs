@@ -10,7 +10,7 @@ use couplet::chat::ids::{
 use couplet::chat::model::{
     Append, Author, CommandKey, Conversation, Customer, Row, RowKind, State,
 };
-use couplet::ports::store::{Directory, Lease, Leases, Session, Sessions, Tenant};
+use couplet::ports::store::{Directory, FormField, Lease, Leases, Session, Sessions, Tenant};
 use couplet::store::SqlStore;
 use uuid::Uuid;
 
@@ -49,6 +49,11 @@ pub(crate) fn tenant(name: &str) -> Tenant {
         locale: None,
         identity_secret: Some("hush".into()),
         idle_close_ms: 86_400_000,
+        form: vec![FormField {
+            name: "email".to_owned(),
+            label: Some("Ihre E-Mail 📧".to_owned()),
+            required: true,
+        }],
     }
 }
 

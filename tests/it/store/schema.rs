@@ -1,7 +1,8 @@
 //! Reaching the database: migrations, and what is said when it cannot be done.
 
-use couplet::ports::store::{Directory, Log, StoreError};
+use couplet::ports::store::{Directory, Log, StoreError, Tenant};
 use couplet::store::{Options, SqlStore};
+use couplet_migrations::{Migrator, MigratorTrait as _};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use url::Url;
@@ -163,6 +164,60 @@ async fn nodes_migrate_sqlite_at_once() {
 #[tokio::test]
 async fn nodes_migrate_mysql_at_once() {
     migrate_at_once(Backend::Mysql).await;
+}
+
+/// A database of the version before, with rows in it.
+async fn rows_of_before(backend: Backend) {
+    let db = Db::bare(backend).await;
+    let connection = sea_orm::Database::connect(db.url.expose_secret()).await.expect("it is there");
+    Migrator::up(&connection, Some(1)).await.expect("the first step");
+    connection.close().await.expect("closed");
+    holds(&complaint(db.url.expose_secret()).await, "couplet migrate");
+    db.tamper(
+        "INSERT INTO links \
+         (id, domain, epoch, lease_until, stands, cursor_pos, floor_pos, revision) \
+         VALUES (7, 'chat.example.org', 1, 0, 0, 0, 0, 3)",
+    )
+    .await;
+    for key in ["acme", "bolt"] {
+        db.tamper(&format!(
+            "INSERT INTO tenants (slug, name, link, origins, origin_required, idle_close_ms) \
+             VALUES ('{key}', 'Grüße 🏢', 7, '[\"https://www.{key}.example\"]', 1, 60000)"
+        ))
+        .await;
+    }
+    // Broken off half-way, and begun again.
+    db.store.migrate().await.expect("the next step");
+    db.tamper("DELETE FROM seaql_migrations WHERE version LIKE '%form'").await;
+    db.store.migrate().await.expect("the same again");
+    let tenants = db.store.tenants().await.expect("read");
+    assert_eq!(tenants.len(), 2);
+    for tenant in &tenants {
+        assert_eq!((&*tenant.name, tenant.idle_close_ms), ("Grüße 🏢", 60_000));
+        assert_eq!(tenant.form, []);
+    }
+    let fresh = Tenant { key: key("full"), ..tenant("acme") };
+    db.store.add_tenant(&fresh).await.expect("a form can be kept");
+    let found = db.store.tenant(&key("full")).await.expect("read").expect("there");
+    assert_eq!(found.form, fresh.form);
+    // The version before goes on beside it: what it writes names no form.
+    db.tamper(
+        "INSERT INTO tenants (slug, name, link, origins, origin_required, idle_close_ms) \
+         VALUES ('old', 'Old', 7, '[]', 0, 60000)",
+    )
+    .await;
+    assert_eq!(db.store.tenants().await.expect("read").len(), 4);
+    db.remove().await;
+}
+
+#[tokio::test]
+async fn rows_of_before_sqlite() {
+    rows_of_before(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn rows_of_before_mysql() {
+    rows_of_before(Backend::Mysql).await;
 }
 
 /// A table taken away while a store is in use, as by a restored backup.

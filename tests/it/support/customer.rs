@@ -157,14 +157,36 @@ impl Customer {
 
     /// Says something until it is acked, each time as much later as it was told.
     pub(crate) async fn insisted(&mut self, id: &str, text: &str) -> Value {
+        self.insists(json!({"type": "message", "id": id, "text": text})).await
+    }
+
+    /// Gives a command until it is done or refused for good, each time as much later as it was told.
+    pub(crate) async fn insists(&mut self, command: Value) -> Value {
         loop {
-            self.write(id, text).await;
-            let answer = self.find(|frame| frame["id"] == id || frame["for"] == id).await;
+            let answer = self.does(command.clone()).await;
             match answer["retry_after_ms"].as_u64() {
                 Some(pause) => tokio::time::sleep(Duration::from_millis(pause)).await,
                 None => return answer,
             }
         }
+    }
+
+    /// Gives a command: its ack, or the error about it.
+    pub(crate) async fn does(&mut self, command: Value) -> Value {
+        let id = command["id"].clone();
+        self.say(command).await;
+        self.find(|frame| frame["type"] == "ack" && frame["id"] == id || frame["for"] == id).await
+    }
+
+    /// Asks for what was said; the entries.
+    pub(crate) async fn history(&mut self, conversation: &str) -> Vec<Value> {
+        let ask = json!({"type": "history", "id": "history", "conversation": conversation});
+        self.does(ask).await["entries"].as_array().expect("entries").clone()
+    }
+
+    /// The next entry like this; those before it are passed over.
+    pub(crate) async fn entry(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.find(|frame| frame["type"] == "entry" && wanted(frame)).await
     }
 
     /// Says something and waits for its ack.

@@ -12,6 +12,10 @@ use super::xmpp_client::Client;
 pub(crate) use super::xmpp_client::body;
 
 const RECEIPTS: &str = "urn:xmpp:receipts";
+pub(crate) const CORRECT: &str = "urn:xmpp:message-correct:0";
+pub(crate) const RETRACT: &str = "urn:xmpp:message-retract:1";
+pub(crate) const REPLY: &str = "urn:xmpp:reply:0";
+pub(crate) const FALLBACK: &str = "urn:xmpp:fallback:0";
 const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 
 /// See the module.
@@ -62,8 +66,62 @@ impl Seat {
 
     /// The same under an id.
     pub(crate) async fn say_as(&mut self, id: &str, to: &str, text: &str) {
+        self.say_with("", id, to, text).await;
+    }
+
+    /// Says otherwise what it said under an id (XEP-0308).
+    pub(crate) async fn corrects(&mut self, said: &str, to: &str, text: &str) -> String {
+        let id = self.fresh();
+        self.corrects_as(&id, said, to, text).await;
+        id
+    }
+
+    /// The same under an id.
+    pub(crate) async fn corrects_as(&mut self, id: &str, said: &str, to: &str, text: &str) {
+        let replace = format!("<replace xmlns='{CORRECT}' id='{said}'/>");
+        self.say_with(&replace, id, to, text).await;
+    }
+
+    /// Takes back what it said under an id (XEP-0424), with a text for clients that know nothing of it.
+    pub(crate) async fn takes_back(&mut self, said: &str, to: &str) -> String {
+        let id = self.fresh();
+        let more = format!(
+            "<retract xmlns='{RETRACT}' id='{said}'/><fallback xmlns='{FALLBACK}' for='{RETRACT}'/>\
+             <store xmlns='urn:xmpp:hints'/>"
+        );
+        self.say_with(&more, &id, to, "I took a message back.").await;
+        id
+    }
+
+    /// Answers what was said under an id (XEP-0461), with it quoted for clients that know nothing of it.
+    pub(crate) async fn replies(
+        &mut self,
+        said: &str,
+        to: &str,
+        quote: &str,
+        text: &str,
+    ) -> String {
+        let id = self.fresh();
+        let quote = format!("> {quote}\n");
+        let more = format!(
+            "<reply xmlns='{REPLY}' to='{to}' id='{said}'/><fallback xmlns='{FALLBACK}' for='{REPLY}'>\
+             <body start='0' end='{}'/></fallback>",
+            quote.chars().count()
+        );
+        self.say_with(&more, &id, to, &format!("{quote}{text}")).await;
+        id
+    }
+
+    /// Writes what a server writes when it gives a message back. Anybody may write it for himself.
+    pub(crate) async fn gives_back(&mut self, id: &str, chat: &str) {
+        let error =
+            format!("<error type='cancel'><service-unavailable xmlns='{STANZAS}'/></error>");
+        self.write(&format!("<message type='error' id='{id}' to='{chat}'>{error}</message>")).await;
+    }
+
+    async fn say_with(&mut self, more: &str, id: &str, to: &str, text: &str) {
         let text = text.replace('&', "&amp;").replace('<', "&lt;");
-        let more = format!("<body>{text}</body><request xmlns='{RECEIPTS}'/>");
+        let more = format!("<body>{text}</body><request xmlns='{RECEIPTS}'/>{more}");
         self.write(&format!("<message type='chat' id='{id}' to='{to}'>{more}</message>")).await;
     }
 
@@ -170,6 +228,11 @@ async fn react(client: &mut Client, element: &Element, confirms: bool) {
 /// The text of a message that is no error.
 pub(crate) fn spoken(element: &Element) -> Option<String> {
     body(element).filter(|_| element.attr("type") != Some("error"))
+}
+
+/// Which words a message is about, as this element of it says: `replace`, `retract`, `reply`.
+pub(crate) fn about<'a>(message: &'a Element, name: &str, ns: &str) -> Option<&'a str> {
+    message.get_child(name, ns)?.attr("id")
 }
 
 /// The bare JID a stanza came from.

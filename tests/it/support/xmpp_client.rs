@@ -103,7 +103,8 @@ impl Client {
     pub(crate) async fn next(&mut self) -> Element {
         match self.seen.pop_front() {
             Some(seen) => seen,
-            None => self.read(PATIENCE).await.expect("a stanza comes in time"),
+            // Longer than any who waits for something and can say for what.
+            None => self.read(2 * PATIENCE).await.expect("a stanza comes in time"),
         }
     }
 

@@ -1,46 +1,125 @@
 // English, the language every other one is measured against.
 
-import { plural } from './plural';
+import type { Plural } from './say';
 
-const count = plural('en');
-const ordinal = plural('en', { type: 'ordinal' });
+export interface Words {
+  /** Set where the language is written from right to left. */
+  dir?: 'rtl';
+  chat: string;
+  open: string;
+  close: string;
+  unread: Plural;
+  greeting: string;
+  greetingMore: string;
+  nobodyIn: string;
+  /** {0}: a day and a time. */
+  backAt: string;
+  end: string;
+  messages: string;
+  newMessages: string;
+  write: string;
+  send: string;
+  tooLong: Plural;
+  waiting: string;
+  /** {0}: the place. */
+  waitingAt: string;
+  /** {0}: the place, {1}: the wait. */
+  waitingFor: string;
+  /** The first places in words, where a language would say them so. */
+  places: string[];
+  /** The place in line as an ordinal; `other` alone where a mere number will do. */
+  place: Plural;
+  soon: string;
+  minutes: Plural;
+  talkingTo: string;
+  talking: string;
+  closed: string;
+  connecting: string;
+  noConnection: string;
+  refused: string;
+  consent: string;
+  agree: string;
+  joined: string;
+  left: string;
+  takesOver: string;
+  handedOver: string;
+  you: string;
+  agent: string;
+  typing: string;
+  sending: string;
+  sent: string;
+  delivered: string;
+  read: string;
+  notSent: string;
+  tryAgain: string;
+  discard: string;
+  edited: string;
+  removed: string;
+  more: string;
+  reply: string;
+  edit: string;
+  remove: string;
+  reallyRemove: string;
+  replyingTo: string;
+  editing: string;
+  cancel: string;
+  attach: string;
+  photo: string;
+  drop: string;
+  uploading: string;
+  uploaded: string;
+  /** {0}: the largest size. */
+  fileTooLarge: string;
+  fileType: string;
+  fileFailed: string;
+  removeFile: string;
+  emoji: string;
+  options: string;
+  download: string;
+  soundOn: string;
+  soundOff: string;
+  notify: string;
+  queue: string;
+  pick: string;
+  name: string;
+  email: string;
+  phone: string;
+  optional: string;
+  required: string;
+  invalidEmail: string;
+  submit: string;
+  rate: string;
+  /** From worst to best. */
+  scores: [string, string, string, string, string];
+  comment: string;
+  sendRating: string;
+  notNow: string;
+  thanks: string;
+}
 
-const PLACES = [
-  'first',
-  'second',
-  'third',
-  'fourth',
-  'fifth',
-  'sixth',
-  'seventh',
-  'eighth',
-  'ninth',
-  'tenth',
-];
-
-const place = (n: number) =>
-  PLACES[n - 1] ?? ordinal(n, { one: '#st', two: '#nd', few: '#rd', other: '#th' });
-
-const wait = (minutes: number) =>
-  minutes < 1 ? 'less than a minute' : `about ${count(minutes, { one: '# minute', other: '# minutes' })}`;
-
-export const en = {
+export default {
   chat: 'Chat',
-  openChat: 'Open chat',
-  closeChat: 'Close chat',
-  unread: (n: number) => count(n, { one: '# unread message', other: '# unread messages' }),
+  open: 'Open chat',
+  close: 'Close chat',
+  unread: { one: '# unread message', other: '# unread messages' },
   greeting: 'How can we help?',
   greetingMore: 'Write below. The answer comes here.',
   nobodyIn: 'Nobody is in right now. Write anyway, and the answer comes here.',
-  endChat: 'End chat',
+  backAt: 'Someone will be in {0}.',
+  end: 'End chat',
   messages: 'Messages',
+  newMessages: 'New messages',
   write: 'Write a message',
   send: 'Send',
-  tooLong: (n: number) => count(n, { one: 'Too long by # character', other: 'Too long by # characters' }),
+  tooLong: { one: 'Too long by # character', other: 'Too long by # characters' },
   waiting: 'Someone will be with you soon',
-  waitingAt: (position: number, minutes?: number) =>
-    `You are ${place(position)} in line${minutes === undefined ? '' : `, ${wait(minutes)}`}`,
-  talkingTo: (name: string) => `You are talking to ${name}`,
+  waitingAt: 'You are {0} in line',
+  waitingFor: 'You are {0} in line, {1}',
+  places: ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'],
+  place: { one: '#st', two: '#nd', few: '#rd', other: '#th' },
+  soon: 'less than a minute',
+  minutes: { one: 'about # minute', other: 'about # minutes' },
+  talkingTo: 'You are talking to {0}',
   talking: 'You are connected',
   closed: 'This chat has ended',
   connecting: 'Connecting',
@@ -48,20 +127,58 @@ export const en = {
   refused: 'Chat is not available here right now',
   consent: 'To chat, this browser keeps a key and what is not yet sent.',
   agree: 'Agree and chat',
-  joined: (name: string) => `${name} joined`,
-  left: (name: string) => `${name} left`,
-  transferred: (name?: string) => (name ? `${name} takes over` : 'Someone else takes over'),
+  joined: '{0} joined',
+  left: '{0} left',
+  takesOver: '{0} takes over',
+  handedOver: 'Someone else takes over',
   you: 'You',
   agent: 'Agent',
-  typing: (name?: string) => `${name ?? 'Agent'} is typing`,
+  typing: '{0} is typing',
   sending: 'Sending',
   sent: 'Sent',
   delivered: 'Delivered',
   read: 'Read',
   notSent: 'Not sent.',
   tryAgain: 'Try again',
+  discard: 'Discard',
   edited: 'edited',
   removed: 'Message removed',
-};
-
-export type Words = typeof en;
+  more: 'Reply, edit or delete',
+  reply: 'Reply',
+  edit: 'Edit',
+  remove: 'Delete',
+  reallyRemove: 'Delete for everyone',
+  replyingTo: 'Reply to {0}',
+  editing: 'Edit your message',
+  cancel: 'Cancel',
+  attach: 'Attach a file',
+  photo: 'Take a photo',
+  drop: 'Drop files here',
+  uploading: 'Uploading {0}',
+  uploaded: '{0} is attached',
+  fileTooLarge: 'Too large. At most {0}',
+  fileType: 'Files of this type are not taken',
+  fileFailed: 'Not uploaded.',
+  removeFile: 'Remove {0}',
+  emoji: 'Emoji',
+  options: 'Options',
+  download: 'Download this chat',
+  soundOn: 'Turn sound on',
+  soundOff: 'Turn sound off',
+  notify: 'Notify me of answers',
+  queue: 'What is it about?',
+  pick: 'Please choose',
+  name: 'Name',
+  email: 'Email',
+  phone: 'Phone',
+  optional: '{0} (optional)',
+  required: 'Please fill this in',
+  invalidEmail: 'Please check this address',
+  submit: 'Send answers',
+  rate: 'How was this chat?',
+  scores: ['Very bad', 'Bad', 'All right', 'Good', 'Very good'],
+  comment: 'What should we know?',
+  sendRating: 'Send rating',
+  notNow: 'Not now',
+  thanks: 'Thank you for your rating',
+} satisfies Words as Words;

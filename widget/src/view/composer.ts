@@ -1,28 +1,40 @@
-// Where the customer writes.
+// Where the customer writes, and puts files.
 //
 // Invariants: the words stay until they are handed on; a text too long is said, never cut; Enter
-// sends with a keyboard and breaks the line on a phone; an Enter that ends a composition does neither.
+// sends with a keyboard and breaks the line on a phone; an Enter that ends a composition does
+// neither; what was written is there again after an edit of an older message.
 
-import type { Language } from '../i18n';
+import { h, setAttribute, setText } from '../dom';
+import type { Aim, State } from '../state';
 import { scalars, TEXT_CHARS } from '../wire';
-import { h, setAttribute, setText } from './dom';
-import { arrow } from './drawings';
+import { arrow, camera, clip, smile } from './drawings';
+import { createEmoji } from './emoji';
+import { type Language, say } from './language';
+import { removeButton } from './message';
+import { createTray } from './tray';
 
 export interface Composer {
   element: HTMLElement;
   focus(): void;
   text(): string;
-  setLimit(chars: number | undefined): void;
+  render(state: State): void;
+  /** Takes files that were dropped or pasted somewhere in the panel. */
+  take(files: Iterable<File>): void;
 }
 
 export interface ComposerPort {
   language: Language;
-  send(text: string): void;
+  /** False where something else must be seen to first. */
+  send(text: string): boolean;
   typing(on: boolean): void;
+  attach(files: Iterable<File>): void;
+  retryFile(id: string): void;
+  removeFile(id: string): void;
+  aimless(): void;
 }
 
 export function createComposer(port: ComposerPort, draft: string): Composer {
-  const { words } = port.language;
+  const { words, count } = port.language;
   const input = h('textarea', {
     'data-part': 'composer',
     'aria-label': words.write,
@@ -34,29 +46,51 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
   });
   // A replica of the text gives the field its height: no script measures, no inline style is set.
   const replica = h('div', { class: 'replica', 'aria-hidden': 'true' });
-  const button = h('button', {
-    type: 'submit',
-    'data-part': 'send',
-    class: 'send',
-    'aria-label': words.send,
+  const button = tool('submit', 'send', 'send', words.send, arrow());
+  const attach = tool('button', 'attach', 'plain', words.attach, clip());
+  const photo = tool('button', 'photo', 'plain', words.photo, camera());
+  const emoji = tool('button', 'emoji-button', 'plain', words.emoji, smile());
+  const files = h('input', {
+    type: 'file',
+    multiple: true,
+    hidden: true,
+    tabindex: '-1',
+    'data-part': 'files',
   });
-  button.append(arrow());
+  const shots = h('input', { type: 'file', accept: 'image/*', capture: 'environment', hidden: true });
+  const aimWords = h('span', { class: 'name', dir: 'auto' });
+  const aimless = removeButton(words.cancel);
+  const banner = h('div', { class: 'banner', 'data-part': 'aim', hidden: true }, aimWords, aimless);
+  const tray = createTray({ ...port, refocus: () => input.focus() });
   const hint = h('p', { id: 'hint', class: 'hint', role: 'status' });
+  const table = createEmoji(words.emoji, insert);
+  setAttribute(table, 'hidden', true);
+  setAttribute(emoji, 'aria-expanded', 'false');
   const element = h(
     'form',
     { class: 'composer' },
+    banner,
+    tray.element,
+    table,
     h('div', { class: 'field' }, replica, input),
-    button,
+    h('div', { class: 'buttons' }, attach, photo, emoji, button),
     hint,
+    tray.status,
+    files,
+    shots,
   );
   let limit = TEXT_CHARS;
+  let isLoading = false;
+  let hasFiles = false;
+  let aim: Aim | undefined;
+  let kept = '';
 
   function show(): void {
     const excess = scalars(input.value) - limit;
     replica.textContent = `${input.value}\n`;
-    setText(hint, excess > 0 ? words.tooLong(excess) : '');
+    setText(hint, excess > 0 ? count(excess, words.tooLong) : '');
     setAttribute(input, 'aria-invalid', excess > 0 ? 'true' : undefined);
-    button.disabled = excess > 0 || !input.value.trim();
+    button.disabled = excess > 0 || isLoading || !(input.value.trim() || (hasFiles && aim?.is !== 'edit'));
   }
 
   function submit(): void {
@@ -64,8 +98,46 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     if (button.disabled) return;
     const text = input.value;
     input.value = '';
+    if (port.send(text)) input.focus();
+    else input.value = text;
     show();
-    port.send(text);
+  }
+
+  function insert(emoji: string): void {
+    input.setRangeText(emoji, input.selectionStart, input.selectionEnd, 'end');
+    turn(false);
+    input.focus();
+    changed();
+  }
+
+  function turn(open: boolean): void {
+    setAttribute(table, 'hidden', !open);
+    setAttribute(emoji, 'aria-expanded', String(open));
+    if (open) table.querySelector<HTMLElement>('[tabindex="0"]')?.focus();
+  }
+
+  function changed(): void {
+    show();
+    port.typing(input.value.trim() !== '');
+  }
+
+  function takeAim(state: State): void {
+    if (aim === state.aim) return;
+    // What was being written waits while an older message is edited.
+    if (aim?.is === 'edit') input.value = kept;
+    aim = state.aim;
+    const line = state.conversations
+      .find(({ id }) => id === aim?.conversation)
+      ?.entries.find(({ seq }) => seq === aim?.seq);
+    setAttribute(banner, 'hidden', !line);
+    if (!line) return show();
+    const author = line.from.kind === 'customer' ? words.you : (line.from.name ?? words.agent);
+    setText(aimWords, aim?.is === 'edit' ? words.editing : say(words.replyingTo, author));
+    if (aim?.is === 'edit') {
+      kept = input.value;
+      input.value = line.text ?? '';
+    }
+    show();
     input.focus();
   }
 
@@ -73,31 +145,69 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     event.preventDefault();
     submit();
   });
-  input.addEventListener('input', () => {
-    show();
-    port.typing(input.value.trim() !== '');
+  element.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || (table.hidden && !aim)) return;
+    event.stopPropagation();
+    if (table.hidden) port.aimless();
+    turn(false);
+    input.focus();
   });
+  input.addEventListener('input', changed);
   input.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing || isPhone()) return;
     event.preventDefault();
     submit();
   });
+  emoji.addEventListener('click', () => turn(table.hidden));
+  aimless.addEventListener('click', () => {
+    port.aimless();
+    input.focus();
+  });
+  for (const [opener, chooser] of [
+    [attach, files],
+    [photo, shots],
+  ] as const) {
+    opener.addEventListener('click', () => chooser.click());
+    chooser.addEventListener('change', () => {
+      port.attach([...(chooser.files ?? [])]);
+      chooser.value = '';
+      input.focus();
+    });
+  }
   input.value = draft;
   show();
 
   return {
     element,
     focus: () => input.focus(),
-    text: () => input.value,
-    setLimit(chars = TEXT_CHARS) {
-      if (limit === chars) return;
-      limit = chars;
+    text: () => (aim?.is === 'edit' ? kept : input.value),
+    render(state) {
+      limit = state.textChars ?? state.config.limits?.text_chars ?? TEXT_CHARS;
+      const fileBytes = state.fileBytes ?? state.config.limits?.file_bytes;
+      setAttribute(attach, 'hidden', !fileBytes);
+      setAttribute(photo, 'hidden', !fileBytes || !isPhone());
+      setAttribute(files, 'accept', state.config.file_types?.join());
+      tray.render(state.uploads, fileBytes);
+      isLoading = state.uploads.some(({ link, failed }) => !link && !failed);
+      hasFiles = state.uploads.some(({ link }) => link);
+      takeAim(state);
       show();
     },
+    take: (dropped) => !attach.hidden && port.attach(dropped),
   };
 }
 
+function tool(
+  type: string,
+  part: string,
+  className: string,
+  label: string,
+  icon: SVGElement,
+): HTMLButtonElement {
+  return h('button', { type, 'data-part': part, class: className, 'aria-label': label, title: label }, icon);
+}
+
 /** Without a keyboard of keys, Shift+Enter is out of reach. */
-function isPhone(): boolean {
+export function isPhone(): boolean {
   return matchMedia('(hover: none) and (pointer: coarse)').matches;
 }

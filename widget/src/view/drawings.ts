@@ -1,6 +1,6 @@
-// The few drawings: the mark, and what stands on buttons. All take the colour of their text.
+// The few drawings on buttons. All take the colour of their text.
 
-import { drawing } from './dom';
+import { drawing } from '../dom';
 
 const stroke = {
   fill: 'none',
@@ -10,23 +10,17 @@ const stroke = {
   'stroke-linejoin': 'round',
 };
 
-/** Two lines that answer each other; the style sheet turns them into a cross when open. */
-export function mark(): SVGElement {
-  const bar = { width: '14', height: '4', rx: '2', fill: 'currentColor' };
-  return drawing(
-    'mark',
-    ['rect', { ...bar, class: 'upper', x: '2.5', y: '6.5' }],
-    ['rect', { ...bar, class: 'lower', x: '7.5', y: '13.5' }],
-  );
-}
+const icon = (d: string) => drawing('icon', ['path', { ...stroke, d }]);
 
-export function chevron(): SVGElement {
-  return drawing('icon', ['path', { ...stroke, d: 'M6 9.5l6 6 6-6' }]);
-}
-
-export function arrow(): SVGElement {
-  return drawing('icon', ['path', { ...stroke, d: 'M12 19V5.5M6 11l6-6 6 6' }]);
-}
+export const chevron = () => icon('M6 9.5l6 6 6-6');
+export const arrow = () => icon('M12 19V5.5M6 11l6-6 6 6');
+export const cross = () => icon('M7 7l10 10M17 7L7 17');
+export const dots = () => icon('M6 12h.01M12 12h.01M18 12h.01');
+export const clip = () =>
+  icon('M19 11l-7.5 7.5a4.6 4.6 0 01-6.5-6.5L12.5 4.5a3 3 0 014.3 4.3L9.5 16a1.5 1.5 0 01-2.1-2.1L14 7.3');
+export const camera = () => icon('M4 8h3.5l1.5-2.5h6L16.5 8H20v11H4zM12 16.2a3 3 0 100-6 3 3 0 000 6z');
+export const smile = () =>
+  icon('M12 20.5a8.5 8.5 0 100-17 8.5 8.5 0 000 17zM8.5 14.5a4.5 4.5 0 007 0M9.2 9.8h.01M14.8 9.8h.01');
 
 /** One tick for what is stored, the second for what has arrived. */
 export function ticks(): SVGElement {

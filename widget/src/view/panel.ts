@@ -1,11 +1,15 @@
 // The panel: who one talks to, what was said, where one writes.
 
-import type { Language } from '../i18n';
-import { isOpen, latest, type State } from '../state';
-import { createComposer } from './composer';
-import { h, setAttribute, setText } from './dom';
+import { h, setAttribute, setText } from '../dom';
+import { isOpen, isStarting, latest, type State } from '../state';
+import { ANSWER_CHARS, type Field } from '../wire';
+import { type ComposerPort, createComposer } from './composer';
 import { chevron } from './drawings';
-import { createLog } from './log';
+import { createFields, type Fields } from './form';
+import { type Language, say } from './language';
+import { createLog, type LogPort } from './log';
+import { createOptions, type OptionsPort } from './options';
+import { createRating, type RatingPort } from './rating';
 
 export interface Panel {
   element: HTMLElement;
@@ -14,43 +18,73 @@ export interface Panel {
   draft(): string;
 }
 
-export interface PanelPort {
+export interface PanelPort
+  extends Omit<LogPort, 'refocus'>,
+    Omit<ComposerPort, 'send'>,
+    Omit<RatingPort, 'refocus'>,
+    OptionsPort {
   gateway: string;
   language: Language;
-  send(text: string): void;
-  typing(on: boolean): void;
-  retry(id: string): void;
-  older(): void;
+  send(text: string, answers?: Record<string, string>): boolean;
   end(): void;
   close(): void;
   consent(): void;
 }
 
+/** The field in which the queue is chosen. */
+const QUEUE = 'couplet-queue';
+
 export function createPanel(port: PanelPort, draft: string): Panel {
-  const { words, tag } = port.language;
-  const title = h('h2', { id: 'title', class: 'title' });
+  const { language } = port;
+  const { words } = language;
+  const title = h('h2', { id: 'title', class: 'title', dir: 'auto' });
   const status = h('p', { 'data-part': 'status', class: 'quiet', role: 'status' });
-  const end = h('button', { type: 'button', 'data-part': 'end', class: 'link' }, words.endChat);
+  const end = h('button', { type: 'button', 'data-part': 'end', class: 'link' }, words.end);
   const close = h('button', {
     type: 'button',
     'data-part': 'close',
     class: 'plain',
-    'aria-label': words.closeChat,
+    'aria-label': words.close,
   });
   close.append(chevron());
-  const header = h('header', {}, title, end, close, status);
+  const options = createOptions(port);
+  const header = h('header', {}, title, end, options.button, close, status, options.offer, options.element);
   const agree = h('button', { type: 'button', class: 'agree', 'data-part': 'consent' }, words.agree);
   const consent = h('div', { class: 'consent' }, h('p', {}, words.consent), agree);
-  const log = createLog(port);
-  const composer = createComposer(port, draft);
+  const refocus = () => composer.focus();
+  const log = createLog({ ...port, refocus });
+  const composer = createComposer({ ...port, send }, draft);
+  const rating = createRating({ ...port, refocus });
+  const drop = h('div', { class: 'drop', hidden: true, 'aria-hidden': 'true' }, words.drop);
+  log.append(rating.element);
   const element = h('section', {
     'data-part': 'panel',
     class: 'panel',
     role: 'dialog',
     'aria-labelledby': 'title',
-    lang: tag,
+    lang: language.tag,
+    dir: words.dir ?? 'ltr',
   });
-  element.append(header, log.element, consent, composer.element);
+  element.append(header, log.element, consent, composer.element, drop);
+  let fields: Fields | undefined;
+  let asked = '';
+
+  /** What is asked goes along with the first message. */
+  function send(text: string): boolean {
+    const answers = fields?.answers();
+    if (fields && !answers) return false;
+    return port.send(text, answers);
+  }
+
+  function ask(state: State): void {
+    const wanted = questions(state, language);
+    const names = wanted.map(({ name }) => name).join();
+    if (names === asked) return;
+    asked = names;
+    const known = { [QUEUE]: usual(state.config)?.name ?? '' };
+    fields = wanted.length > 0 ? createFields(wanted, words, ANSWER_CHARS, known) : undefined;
+    log.ask(fields);
+  }
 
   end.addEventListener('click', () => {
     port.end();
@@ -61,17 +95,39 @@ export function createPanel(port: PanelPort, draft: string): Panel {
     port.consent();
     composer.focus();
   });
+  element.addEventListener('paste', ({ clipboardData }) => {
+    if (clipboardData?.files.length) composer.take([...clipboardData.files]);
+  });
+  const hasFiles = ({ dataTransfer }: DragEvent) => dataTransfer?.types.includes('Files');
+  const dragging = (event: DragEvent) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    setAttribute(drop, 'hidden', false);
+  };
+  element.addEventListener('dragenter', dragging);
+  element.addEventListener('dragover', dragging);
+  drop.addEventListener('dragleave', () => setAttribute(drop, 'hidden', true));
+  element.addEventListener('drop', (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    setAttribute(drop, 'hidden', true);
+    composer.take([...(event.dataTransfer?.files ?? [])]);
+  });
 
   function render(state: State): void {
     setText(title, state.config.name ?? words.chat);
-    const line = statusLine(state, port.language);
+    const line = statusLine(state, language);
     setText(status, line);
     setAttribute(status, 'hidden', !line);
     setAttribute(end, 'hidden', !isOpen(state));
     setAttribute(consent, 'hidden', state.consented);
+    setAttribute(options.button, 'hidden', !state.consented);
     setAttribute(log.element, 'hidden', !state.consented);
     setAttribute(composer.element, 'hidden', !state.consented);
-    composer.setLimit(state.textChars ?? state.config.limits?.text_chars);
+    ask(state);
+    rating.render(state);
+    options.render(state);
+    composer.render(state);
     log.render(state);
   }
 
@@ -83,8 +139,50 @@ export function createPanel(port: PanelPort, draft: string): Panel {
   };
 }
 
+const REACH = ['email', 'phone'];
+
+/** What is asked before a conversation: the tenant's form, and the queue where there is a choice. */
+export function questions(state: State, { words }: Language): Field[] {
+  const { config, known } = state;
+  if (isOpen(state) || isStarting(state)) return [];
+  const isAway = config.online === false;
+  const form = (isAway ? config.away_form : undefined) ?? config.form ?? [];
+  // Where nobody is in, a message waits for the next agent if there is a way to reach the customer.
+  const isReachable = [...form.map(({ name }) => name), ...Object.keys(known)].some((name) =>
+    REACH.includes(name),
+  );
+  const reach: Field[] = isAway && !isReachable ? [{ name: 'email' }] : [];
+  const queues = config.queues ?? [];
+  const choice: Field[] =
+    queues.length > 1 && !state.queue
+      ? [
+          {
+            name: QUEUE,
+            label: words.queue,
+            type: 'select',
+            required: true,
+            options: queues.map(({ name }) => name),
+          },
+        ]
+      : [];
+  return [...form.filter(({ name }) => !known[name]), ...reach, ...choice];
+}
+
+/** The answers without the queue, and the key of the queue that was chosen among them. */
+export function splitQueue(
+  answers: Record<string, string>,
+  config: State['config'],
+): { queue?: string; answers: Record<string, string> } {
+  const { [QUEUE]: chosen, ...rest } = answers;
+  const queue = config.queues?.find(({ name }) => name === chosen);
+  return { queue: queue === usual(config) ? undefined : queue?.key, answers: rest };
+}
+
+/** Where conversations go that name no queue. */
+const usual = ({ queues = [] }: State['config']) => queues.find(({ key }) => key === 'default');
+
 /** One plain sentence on where things stand; trouble first, then the line, then the agent. */
-export function statusLine(state: State, { words }: Language): string {
+export function statusLine(state: State, { words, place, wait }: Language): string {
   if (state.link === 'refused') return words.refused;
   if (state.link === 'retrying') return words.noConnection;
   const conversation = latest(state);
@@ -94,8 +192,9 @@ export function statusLine(state: State, { words }: Language): string {
   if (conversation.state === 'waiting') {
     const { position, eta } = conversation;
     if (!position) return words.waiting;
-    return words.waitingAt(position, eta === undefined ? undefined : eta < 60 ? 0 : Math.ceil(eta / 60));
+    if (eta === undefined) return say(words.waitingAt, place(position));
+    return say(words.waitingFor, place(position), wait(eta));
   }
   const name = conversation.agent?.name;
-  return name ? words.talkingTo(name) : words.talking;
+  return name ? say(words.talkingTo, name) : words.talking;
 }

@@ -1,14 +1,22 @@
 // From state to what stands in the log, line by line. Pure, and so the place for every rule about
-// grouping, ticks and order.
+// grouping, ticks, order, and what may be done with a message.
 //
 // Invariant: a message of ours keeps its key from the first keystroke's send to its last receipt,
 // so its element is never made twice.
 
-import type { Words } from '../i18n';
-import type { Conversation, Line, State } from '../state';
-import type { FileLink, From } from '../wire';
+import type { Words } from '../i18n/en';
+import { say } from '../i18n/say';
+import { type Conversation, isOpen, type Line, latest, type Outgoing, type State } from '../state';
+import type { Choosable, Field, FileLink, From } from '../wire';
 
 export type MessageState = 'sending' | 'sent' | 'delivered' | 'read' | 'failed';
+
+/** The message that another one answers. */
+export interface Quote {
+  key: string;
+  author: string;
+  text: string;
+}
 
 export interface MessageRow {
   is: 'message';
@@ -17,11 +25,19 @@ export interface MessageRow {
   text: string;
   at: number;
   seq?: number;
+  conversation?: string;
   /** The command's id, of an own message that can be sent again. */
   id?: string;
   /** Of own messages only. */
   state?: MessageState;
   files: readonly FileLink[];
+  quote?: Quote;
+  /** What can still be chosen, or filled in. */
+  buttons: readonly Choosable[];
+  form: readonly Field[];
+  mayReply: boolean;
+  /** May be edited and deleted. */
+  mayChange: boolean;
   edited: boolean;
   retracted: boolean;
   /** The first and the last of a group: one author, one minute. */
@@ -38,6 +54,7 @@ export interface NoteRow {
 export type Row = MessageRow | NoteRow;
 
 const MINUTE_MS = 60_000;
+const QUOTED_CHARS = 80;
 
 export function rows(state: State, words: Words, day: (at: number) => string): Row[] {
   const today = day(Date.now());
@@ -61,36 +78,120 @@ export function rows(state: State, words: Words, day: (at: number) => string): R
   }
 
   for (const conversation of state.conversations) {
+    const context = contextOf(state, conversation, words);
     for (const line of conversation.entries) {
-      const row = line.kind === 'message' ? message(conversation, line) : note(conversation, line, words);
+      const isSaid = line.kind === 'message' || line.kind === 'choice';
+      const row = isSaid ? message(context, line) : note(conversation, line, words);
       if (row) add(row, line.at);
     }
   }
-  for (const { frame, at, failed } of state.outbox) {
-    if (frame.type !== 'message') continue;
-    const { id, text } = frame;
-    const from: From = { kind: 'customer' };
-    add({ ...blank, key: id, id, from, text, at, state: failed ? 'failed' : 'sending' }, at);
+  const current = latest(state);
+  for (const out of state.outbox) {
+    const row = waiting(out, current && contextOf(state, current, words));
+    if (row) add(row, out.at);
   }
   return list;
 }
 
-const blank = { is: 'message', files: [], edited: false, retracted: false, first: true, last: true } as const;
+/** What a line of a conversation is looked at with. */
+interface Context {
+  conversation: Conversation;
+  words: Words;
+  isCurrent: boolean;
+  /** Entries whose buttons or form have been answered. */
+  answered: ReadonlySet<number | undefined>;
+  /** Own edits and retractions that are not stored yet, by the message they change. */
+  changes: ReadonlyMap<string, Outgoing>;
+}
 
-function message(conversation: Conversation, line: Line): MessageRow {
-  const { seq, at, from, text = '', files = [], edited = false, retracted = false } = line;
+function contextOf(state: State, conversation: Conversation, words: Words): Context {
+  const isCurrent = conversation === latest(state) && isOpen(state);
+  const chosen = conversation.entries.filter(({ kind }) => kind === 'choice').map(({ reply_to }) => reply_to);
+  const choosing = state.outbox.map(({ frame }) =>
+    frame.type === 'choice' && isCurrent ? frame.of : undefined,
+  );
+  const changes = new Map<string, Outgoing>();
+  for (const out of state.outbox) if ('target' in out.frame) changes.set(out.frame.target, out);
+  return { conversation, words, isCurrent, answered: new Set([...chosen, ...choosing]), changes };
+}
+
+const blank = {
+  is: 'message',
+  files: [],
+  buttons: [],
+  form: [],
+  mayReply: false,
+  mayChange: false,
+  edited: false,
+  retracted: false,
+  first: true,
+  last: true,
+} as const;
+
+function message(context: Context, line: Line): MessageRow {
+  const { conversation, isCurrent, answered, changes } = context;
+  const { seq, at, from, id, files = [], buttons = [], form = [], edited = false, retracted = false } = line;
   const own = from.kind === 'customer';
+  const key = own && id ? id : `${conversation.id} ${seq}`;
+  const change = own && id ? changes.get(id) : undefined;
+  const isOffered = isCurrent && !answered.has(seq) && !retracted;
+  let text = line.text ?? '';
+  if (change?.frame.type === 'edit') text = change.frame.text;
+  const state = !own
+    ? undefined
+    : change
+      ? change.failed
+        ? 'failed'
+        : 'sending'
+      : progress(conversation, seq);
   return {
     ...blank,
-    key: own && line.id ? line.id : `${conversation.id} ${seq}`,
+    key,
     from,
     text,
     at,
     seq,
-    state: own ? progress(conversation, seq) : undefined,
+    conversation: conversation.id,
+    id: change?.frame.id,
+    state,
     files,
+    quote: quoted(context, line.reply_to, line.kind),
+    buttons: isOffered ? buttons : [],
+    form: isOffered ? form : [],
+    mayReply: isCurrent && !retracted && line.kind === 'message',
+    mayChange: isCurrent && own && !!id && !retracted && line.kind === 'message' && !change,
     edited,
-    retracted,
+    retracted: retracted || change?.frame.type === 'retract',
+  };
+}
+
+/** What is said and not stored yet. */
+function waiting(out: Outgoing, context: Context | undefined): MessageRow | undefined {
+  const { frame, at, failed, files = [], label } = out;
+  const state = failed ? 'failed' : 'sending';
+  const own = {
+    ...blank,
+    key: frame.id,
+    id: frame.id,
+    from: { kind: 'customer' },
+    at,
+    state,
+    files,
+  } as const;
+  if (frame.type === 'choice') return { ...own, text: label ?? '' };
+  if (frame.type !== 'message') return undefined;
+  return { ...own, text: frame.text ?? '', quote: context && quoted(context, frame.reply_to) };
+}
+
+function quoted({ conversation, words }: Context, seq: number | undefined, kind?: string): Quote | undefined {
+  const line = kind === 'choice' ? undefined : conversation.entries.find((entry) => entry.seq === seq);
+  if (!line || line.kind !== 'message') return undefined;
+  const own = line.from.kind === 'customer';
+  const text = line.retracted ? words.removed : line.text || (line.files?.[0]?.name ?? '');
+  return {
+    key: own && line.id ? line.id : `${conversation.id} ${line.seq}`,
+    author: own ? words.you : (line.from.name ?? words.agent),
+    text: [...text].slice(0, QUOTED_CHARS).join(''),
   };
 }
 
@@ -104,15 +205,15 @@ function note(conversation: Conversation, line: Line, words: Words): NoteRow | u
   return text ? { is: 'note', key: `${conversation.id} ${line.seq}`, text } : undefined;
 }
 
-function noteText({ kind, from, text }: Line, words: Words): string | undefined {
+export function noteText({ kind, from, text }: Line, words: Words): string | undefined {
   const name = from.kind === 'agent' || from.kind === 'bot' ? (from.name ?? words.agent) : undefined;
   switch (kind) {
     case 'joined':
-      return words.joined(name ?? words.agent);
+      return say(words.joined, name ?? words.agent);
     case 'left':
-      return words.left(name ?? words.agent);
+      return say(words.left, name ?? words.agent);
     case 'transferred':
-      return words.transferred(name);
+      return name ? say(words.takesOver, name) : words.handedOver;
     case 'closed':
       return words.closed;
     case 'notice':

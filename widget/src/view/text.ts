@@ -1,6 +1,6 @@
 // Text as it was written, with the addresses in it made into links.
 
-import { h } from './dom';
+import { h } from '../dom';
 
 const ADDRESS = /https?:\/\/[^\s<>"]+/g;
 /** What more likely ends the sentence than the address. */
@@ -30,4 +30,10 @@ export function webAddress(url: string | undefined, base: string): string | unde
 
 export function link(href: string, text: string): HTMLAnchorElement {
   return h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, text);
+}
+
+/** The address, where it is the gateway's own: what is there may be fetched and shown. */
+export function ofGateway(url: string | undefined, gateway: string): string | undefined {
+  const address = webAddress(url, gateway);
+  return address && new URL(address).origin === gateway ? address : undefined;
 }

@@ -8,7 +8,7 @@ use xmpp_parsers::ns;
 
 use super::*;
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, Seq, TenantKey};
-use crate::chat::model::{CloseReason, RequeueReason};
+use crate::chat::model::{CloseReason, Offers, RequeueReason, Target};
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
 
@@ -52,12 +52,59 @@ fn row_of(author: Author, at: Timestamp, kind: RowKind, name: Option<&str>) -> T
         kind,
         recipients: Vec::new(),
     };
-    from_customer(ToAgentContent::Row { row: Arc::new(row), name: name.map(Into::into) })
+    from_customer(ToAgentContent::Row {
+        row: Arc::new(row),
+        name: name.map(Into::into),
+        quoted: None,
+    })
 }
 
 fn said(author: Author, text: &str) -> ToAgent {
     let kind = RowKind::Message { text: text.into(), reply_to: None };
     row_of(author, NOW, kind, Some("Ann"))
+}
+
+const TARGET: Target = Target { seq: Seq(1), pos: Pos(7) };
+
+fn edit(text: &str) -> RowKind {
+    RowKind::Edit { target: TARGET, text: text.into() }
+}
+
+fn changed(kind: RowKind, author: Author) -> ToAgent {
+    row_of(author, NOW, kind, Some("Ann"))
+}
+
+/// A customer's answer to words of this author.
+fn answering(author: Author, words: &str, text: &str) -> ToAgent {
+    let mut effect = said(Author::Customer, text);
+    if let (ToAgentContent::Row { row, .. }, ToAgentContent::Row { quoted, .. }) =
+        (said(author, words).content, &mut effect.content)
+    {
+        let stanza = Some("a'1".into()).filter(|_| row.author != Author::Customer);
+        *quoted = Some(Arc::new(Row { pos: TARGET.pos, stanza, ..Row::clone(&row) }));
+    }
+    effect
+}
+
+fn asked() -> RowKind {
+    let offers = Offers::Choices(vec!["A5".into(), "A4".into()]);
+    RowKind::Asked { text: "Which?".into(), offers }
+}
+
+/// A customer's answer to alice's question.
+fn chosen(text: &str) -> ToAgent {
+    let mut effect =
+        changed(RowKind::Choice { of: TARGET.seq, text: text.into() }, Author::Customer);
+    if let (ToAgentContent::Row { row, .. }, ToAgentContent::Row { quoted, .. }) =
+        (row_of(alice(), NOW, asked(), None).content, &mut effect.content)
+    {
+        *quoted = Some(Arc::new(Row { stanza: Some("q1".into()), ..Row::clone(&row) }));
+    }
+    effect
+}
+
+fn alice() -> Author {
+    Author::Agent { jid: AgentJid::normalised("alice@example.org"), name: "Alice".into() }
 }
 
 fn bob() -> Author {
@@ -134,12 +181,39 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("customer poses as the desk", said(customer.clone(), "ok\n⚙ Closed")),
         ("customer acts", said(customer.clone(), "/me waves")),
         ("another agent's words", said(bob(), "Hello\n/me waves\n⚙ x")),
+        ("customer's words, said otherwise", changed(edit("⚙ Hi"), customer.clone())),
+        (
+            "customer's words, taken back",
+            changed(RowKind::Retract { target: TARGET }, customer.clone()),
+        ),
+        ("what was taken back, later", said(customer.clone(), "")),
+        ("another agent's words, said otherwise", changed(edit("Hi\nyou"), bob())),
+        ("another agent's words, taken back", changed(RowKind::Retract { target: TARGET }, bob())),
+        ("in answer to the agent", answering(alice(), "Which\nsize?", "A5")),
+        ("in answer to another agent", answering(bob(), "Which size?", "⚙ A5")),
+        ("in answer to himself", answering(customer.clone(), "Hello", "Anyone?")),
+        ("in answer to what was taken back", answering(alice(), "", "A5")),
         ("taken", row_of(bob(), NOW, RowKind::Joined, None)),
         ("taken back", row_of(bob(), NOW, RowKind::Left, None)),
         ("passed on", row_of(Author::System, NOW, requeued, None)),
         (
             "closed",
             row_of(Author::System, NOW, RowKind::Closed { reason: CloseReason::Idle }, None),
+        ),
+        ("asked by another agent", row_of(bob(), NOW, asked(), None)),
+        ("chosen", chosen("A5")),
+        ("asked how", refused(AgentRefusal::AskHow)),
+        ("nothing to take back", refused(AgentRefusal::NoSuchWords)),
+        ("asked", line(Line::Asked)),
+        ("rated", row_of(customer.clone(), NOW, RowKind::Rated { score: 4, comment: None }, None)),
+        (
+            "rated, with words",
+            row_of(
+                customer.clone(),
+                NOW,
+                RowKind::Rated { score: 1, comment: Some("No\n⚙ Closed".into()) },
+                None,
+            ),
         ),
         (
             "opened with answers",
@@ -234,7 +308,7 @@ proptest! {
         words in any::<String>(),
         name in any::<String>(),
         other in ".{0,400}",
-        which in 0_usize..7,
+        which in 0_usize..9,
     ) {
         let author = Author::Agent { jid: AgentJid::normalised("bob@example.org"), name: name.as_str().into() };
         let pieces = vec![(Arc::from(other.as_str()), Arc::from(words.as_str()))];
@@ -247,6 +321,8 @@ proptest! {
                 name: Some(name.as_str().into()), open: Some((other.as_str().into(), NOW)), online: true, page: Some(words.as_str().into()),
                 conversations: 1, answers: pieces,
             }),
+            6 => answering(author, &other, &words),
+            7 => changed(edit(&words), Author::Customer),
             5 => refused(AgentRefusal::UnknownCommand { word: words.as_str().into() }),
             _ => to_phone(ToAgentContent::Received { stanza: words.as_str().into() }),
         };
@@ -255,7 +331,8 @@ proptest! {
         let xml = String::from(&element);
         let read = xml.parse::<Element>();
         prop_assert!(read.is_ok(), "{}", xml);
-        if which == 0 {
+        // No words stand for what was taken back.
+        if which == 0 && !words.is_empty() {
             let body = read.unwrap().get_child("body", ns::DEFAULT_NS).map(Element::text).unwrap();
             let words = clean::text(&words);
             prop_assert_eq!(body, clean::for_agent(&words));

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::bridge::xmpp_to_custom::plain;
+use crate::chat::event::About;
 use crate::chat::ids::TenantKey;
 
 const TABLE: &str = include_str!("../../../../tests/tables/agent_stanzas.txt");
@@ -70,8 +71,19 @@ fn meaning(decoded: &Decoded) -> String {
         Decoded::Event(Event::Agent(input)) => {
             let AgentInput { agent, resource, to, stanza, content } = &**input;
             let said = match content {
-                AgentContent::Text { text, wants_receipt: false, .. } => format!("text {text}"),
-                AgentContent::Text { text, .. } => format!("text {text}, receipt"),
+                AgentContent::Text { text, wants_receipt, about, .. } => {
+                    let receipt = if *wants_receipt { ", receipt" } else { "" };
+                    let about = match about.as_deref() {
+                        None => String::new(),
+                        Some(About::Corrects { target }) => format!(", corrects {target}"),
+                        Some(About::Answers { target, row, quoting }) => {
+                            let row = row.map(|pos| format!(" ({})", pos.0)).unwrap_or_default();
+                            format!(", answers {target}{row}, else {quoting}").replace('\n', "⏎")
+                        }
+                    };
+                    format!("text {text}{receipt}{about}")
+                }
+                AgentContent::Retract { target, .. } => format!("retract {target}"),
                 AgentContent::Command { command, .. } => format!("command {command:?}"),
                 AgentContent::Typing { on } => format!("typing {on}"),
                 AgentContent::Received { pos } => format!("received {}", pos.0),

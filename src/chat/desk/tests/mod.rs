@@ -1,9 +1,13 @@
 //! The desk on a stage: plays of what customers and agents see, and random histories.
 
 mod after_faults;
+mod asking;
+mod changes;
 mod crowd;
 mod known;
+mod left;
 mod plays;
 mod random;
+mod rating;
 mod stage;
 mod store;

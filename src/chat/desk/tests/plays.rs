@@ -704,7 +704,8 @@ fn one_id_with_another_text_is_another_message() {
     on.says("mia", "Hello");
     for text in ["Hi", "Ho"] {
         let fresh = on.store.views.keys().next().copied().unwrap();
-        let content = AgentContent::Text { text: text.into(), wants_receipt: false, fresh };
+        let content =
+            AgentContent::Text { text: text.into(), wants_receipt: false, fresh, about: None };
         on.input("ann", "mia", "same", content);
     }
     on.so_far();

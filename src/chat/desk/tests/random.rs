@@ -14,14 +14,14 @@ use super::store::{acked, author};
 use crate::chat::effect::{
     Answer, Backlog, CustomerNotice, Effect, Line, Phase, ToAgent, ToAgentContent,
 };
-use crate::chat::event::AgentCommand::{Close, Reopen, Who};
-use crate::chat::event::{AgentContent, Availability, Event};
+use crate::chat::event::AgentCommand::{Ask, Close, Reopen, Who};
+use crate::chat::event::{AgentContent, Availability, Chosen, Event};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Author, CommandKey, Conversation, Role, Row, RowKind, State, Strategy as Way,
-    TenantSettings,
+    AgentSettings, Author, CommandKey, Conversation, Offers, Role, Row, RowKind, State,
+    Strategy as Way, Target, TenantSettings,
 };
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
@@ -53,8 +53,13 @@ fn settings(less: u8) -> Vec<TenantSettings> {
 #[derive(Debug, Clone)]
 enum Op {
     Says(usize),
+    /// Says otherwise what he said, or takes it back.
+    Changes(usize, bool, prop::sample::Index),
     Starts(usize, bool),
     Ends(usize),
+    Rates(usize),
+    Chooses(usize, u64),
+    Asks(usize, usize),
     Reads(usize, u64),
     Types(usize),
     Connects(usize, bool),
@@ -62,6 +67,8 @@ enum Op {
     Repeats(usize, prop::sample::Index),
     Answers(usize, usize),
     AnswersAgain(prop::sample::Index),
+    /// The same of an agent.
+    AgentChanges(bool, prop::sample::Index),
     Orders(usize, usize, u8),
     Confirms(usize, bool, prop::sample::Index),
     AgentTypes(usize, usize),
@@ -99,14 +106,19 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         12 => customer().prop_map(Op::Says),
+        4 => (customer(), any::<bool>(), any_of()).prop_map(|(c, back, k)| Op::Changes(c, back, k)),
         3 => (customer(), any::<bool>()).prop_map(|(c, sales)| Op::Starts(c, sales)),
         2 => customer().prop_map(Op::Ends),
+        2 => customer().prop_map(Op::Rates),
+        3 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Chooses(c, seq)),
+        4 => (agent(), customer()).prop_map(|(a, c)| Op::Asks(a, c)),
         2 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Reads(c, seq)),
         1 => customer().prop_map(Op::Types),
         4 => (customer(), any::<bool>()).prop_map(|(c, on)| Op::Connects(c, on)),
         4 => (customer(), any_of()).prop_map(|(c, which)| Op::Repeats(c, which)),
         14 => (agent(), customer()).prop_map(|(a, c)| Op::Answers(a, c)),
         3 => any_of().prop_map(Op::AnswersAgain),
+        4 => (any::<bool>(), any_of()).prop_map(|(back, k)| Op::AgentChanges(back, k)),
         3 => (agent(), customer(), 0..3u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
         8 => (agent(), any::<bool>(), any_of()).prop_map(|(a, shown, k)| Op::Confirms(a, shown, k)),
         1 => (agent(), customer()).prop_map(|(a, c)| Op::AgentTypes(a, c)),
@@ -152,6 +164,8 @@ struct Told {
     failed_by: BTreeSet<AgentJid>,
     /// Those who had it when it was closed.
     ended_for: BTreeSet<AgentJid>,
+    /// Those who ever had it.
+    served: BTreeSet<AgentJid>,
 }
 
 impl Told {
@@ -168,6 +182,10 @@ impl Told {
 struct Model {
     told: BTreeMap<ConversationId, Told>,
     texts: BTreeSet<Arc<str>>,
+    /// What was asked, where; its one answer is the same.
+    asked: BTreeMap<(ConversationId, Seq), Arc<str>>,
+    /// What stands in each conversation, with its author (none for the customer).
+    words: BTreeMap<(ConversationId, Target), Option<AgentJid>>,
     /// When an agent last lost a customer, and the last row he may have got of him by then.
     ended: BTreeMap<(CustomerId, AgentJid), (Pos, Timestamp)>,
     last: Pos,
@@ -195,6 +213,7 @@ impl Model {
                     read: Seq(0),
                     failed_by: BTreeSet::new(),
                     ended_for: BTreeSet::new(),
+                    served: BTreeSet::new(),
                 },
             );
             return;
@@ -207,7 +226,7 @@ impl Model {
         }
         let told = self.told.get_mut(&row.conversation).expect("a conversation begins first");
         let before = told.audience();
-        let is_mark = matches!(row.kind, RowKind::Marked { .. });
+        let is_mark = matches!(row.kind, RowKind::Marked { .. } | RowKind::Rated { .. });
         assert!(told.stand != Stand::Closed || is_mark, "nothing comes after the close: {row:?}");
         if let Some(seq) = row.seq {
             assert_eq!(seq, told.head.next(), "seq is dense");
@@ -223,6 +242,7 @@ impl Model {
             (RowKind::Offered, _) => told.stand = Stand::Asked(recipients),
             (RowKind::Joined, Some(agent)) => {
                 assert!(!matches!(told.stand, Stand::Held(_)), "one owner at a time");
+                told.served.insert(agent.clone());
                 told.stand = Stand::Held(agent);
             }
             (RowKind::Left, Some(agent)) => {
@@ -247,6 +267,38 @@ impl Model {
                 assert_eq!(told.stand, Stand::Held(agent), "only the owner speaks");
                 assert!(self.texts.insert(text.clone()), "said once, stands once: {text}");
             }
+            (RowKind::Edit { .. } | RowKind::Retract { .. }, by) => {
+                let whom = if by.is_none() { told.audience() } else { BTreeSet::new() };
+                assert_eq!(whom, recipients, "changes go where words do");
+                if let Some(agent) = &by {
+                    assert_eq!(told.stand, Stand::Held(agent.clone()), "only the owner speaks");
+                }
+                let (target, words) = row.kind.changes().unwrap();
+                let place = (row.conversation, target);
+                assert_eq!(
+                    self.words.get(&place),
+                    Some(&by),
+                    "each changes his own, while it stands"
+                );
+                if words.is_empty() {
+                    self.words.remove(&place);
+                } else {
+                    assert!(self.texts.insert(words.into()), "said once, stands once: {words}");
+                }
+            }
+            (RowKind::Asked { text, .. }, Some(agent)) => {
+                assert_eq!(told.stand, Stand::Held(agent), "only the owner asks");
+                assert!(self.texts.insert(text.clone()), "asked once, stands once: {text}");
+                self.asked.insert((row.conversation, row.seq.unwrap()), text.clone());
+            }
+            (RowKind::Choice { of, text }, None) => {
+                assert_eq!(told.audience(), recipients, "words go to whom they concern");
+                assert_eq!(self.asked.get(&(row.conversation, *of)), Some(text), "as was asked");
+            }
+            (RowKind::Rated { .. }, None) => {
+                assert_eq!(told.stand, Stand::Closed, "rated after the end");
+                assert!(recipients.is_subset(&told.served), "shown to those who served");
+            }
             (RowKind::Closed { .. }, _) => {
                 assert_eq!(told.audience(), recipients);
                 told.ended_for = recipients;
@@ -259,6 +311,10 @@ impl Model {
                 (told.delivered, told.read) = (*delivered, *read);
             }
             (kind, by) => panic!("{kind:?} by {by:?}"),
+        }
+        if let (RowKind::Message { .. }, Some(seq)) = (&row.kind, row.seq) {
+            let by = author(&Arc::new(row.clone()));
+            self.words.insert((row.conversation, Target { seq, pos: row.pos }), by);
         }
         for agent in before.difference(&told.audience()) {
             self.ended.insert((row.customer, agent.clone()), (row.pos, row.at));
@@ -276,6 +332,10 @@ impl Model {
 #[derive(Debug, Clone)]
 enum Said {
     Message { id: String },
+    Edit { id: String, target: String },
+    Retract { id: String, target: String },
+    Rate { id: String },
+    Choose { id: String, of: u64 },
     Start { id: String, queue: &'static str },
     End { id: String },
 }
@@ -283,7 +343,13 @@ enum Said {
 impl Said {
     fn id(&self) -> &str {
         match self {
-            Self::Message { id } | Self::Start { id, .. } | Self::End { id } => id,
+            Self::Message { id }
+            | Self::Edit { id, .. }
+            | Self::Retract { id, .. }
+            | Self::Rate { id }
+            | Self::Choose { id, .. }
+            | Self::Start { id, .. }
+            | Self::End { id } => id,
         }
     }
 }
@@ -351,6 +417,8 @@ impl History {
             op,
             Op::Answers(..)
                 | Op::AnswersAgain(_)
+                | Op::AgentChanges(..)
+                | Op::Asks(..)
                 | Op::Orders(..)
                 | Op::Confirms(..)
                 | Op::AgentTypes(..)
@@ -365,6 +433,17 @@ impl History {
                 let id = self.next("m");
                 self.say(*c, Said::Message { id });
             }
+            Op::Changes(c, back, which) => {
+                if let Some(said) = (!self.said[*c].is_empty()).then(|| which.get(&self.said[*c])) {
+                    let target = said.id().to_owned();
+                    let id = self.next("m");
+                    let change = match back {
+                        true => Said::Retract { id, target },
+                        false => Said::Edit { id, target },
+                    };
+                    self.say(*c, change);
+                }
+            }
             Op::Starts(c, sales) => {
                 let id = self.next("s");
                 self.say(*c, Said::Start { id, queue: if *sales { "sales" } else { "default" } });
@@ -372,6 +451,20 @@ impl History {
             Op::Ends(c) => {
                 let id = self.next("e");
                 self.say(*c, Said::End { id });
+            }
+            Op::Chooses(c, of) => {
+                let id = self.next("m");
+                self.say(*c, Said::Choose { id, of: *of });
+            }
+            Op::Asks(a, c) => {
+                let id = self.next("a");
+                let offers = Offers::Choices(vec![id.as_str().into()]);
+                let command = Ask { text: id.as_str().into(), offers };
+                self.on.orders_as(AGENTS[*a], CUSTOMERS[*c], &id, command);
+            }
+            Op::Rates(c) => {
+                let id = self.next("r");
+                self.say(*c, Said::Rate { id });
             }
             Op::Reads(c, seq) => self.on.has_read(CUSTOMERS[*c], *seq),
             Op::Types(c) => self.on.types(CUSTOMERS[*c]),
@@ -383,6 +476,16 @@ impl History {
                 self.on.answers(AGENTS[*a], CUSTOMERS[*c], &text);
             }
             Op::AnswersAgain(which) => self.answer_again(which),
+            Op::AgentChanges(back, which) if !self.answered.is_empty() => {
+                let (a, c, target, _) = which.get(&self.answered).clone();
+                let id = self.next("a");
+                if *back {
+                    self.on.takes_back(AGENTS[a], CUSTOMERS[c], &id, &target);
+                } else {
+                    self.on.corrects(AGENTS[a], CUSTOMERS[c], &target, &id);
+                }
+            }
+            Op::AgentChanges(..) => {}
             Op::Orders(a, c, what) => {
                 let command = [Close, Reopen, Who][usize::from(*what)].clone();
                 self.on.orders(AGENTS[*a], CUSTOMERS[*c], command);
@@ -477,6 +580,12 @@ impl History {
     fn speak(&mut self, c: usize, said: &Said) {
         match said {
             Said::Message { id } => self.on.says_as(CUSTOMERS[c], id, id),
+            Said::Edit { id, target } => self.on.edits(CUSTOMERS[c], id, target, id),
+            Said::Retract { id, target } => self.on.retracts(CUSTOMERS[c], id, target),
+            Said::Choose { id, of } => {
+                self.on.chooses(CUSTOMERS[c], id, *of, Chosen::One("1".into()));
+            }
+            Said::Rate { id } => self.on.rates(CUSTOMERS[c], id, 4),
             Said::Start { id, queue } => self.on.starts(CUSTOMERS[c], id, queue),
             Said::End { id } => self.on.ends(CUSTOMERS[c], id),
         }
@@ -817,7 +926,7 @@ impl History {
                     RowKind::Closed { .. } => {
                         self.ended.insert(place);
                     }
-                    RowKind::Message { .. } => {
+                    _ if row.kind.is_said() => {
                         assert!(!self.ended.contains(&place), "no word is new after the close");
                         self.show(agent, row);
                     }

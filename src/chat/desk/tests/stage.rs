@@ -14,8 +14,8 @@ use crate::chat::effect::{
     ToAgent, ToAgentContent,
 };
 use crate::chat::event::{
-    AgentCommand, AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand,
-    CustomerConnection, Event, Peer, SocketAddress,
+    About, AgentCommand, AgentContent, AgentInput, Availability, Chosen, CustomerAction,
+    CustomerCommand, CustomerConnection, Event, Loaded, Peer, SocketAddress,
 };
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
@@ -134,7 +134,21 @@ impl Stage {
         match self.desk.needs(&event) {
             Some(Need::Session(session)) => self.hand(Event::Loaded(self.store.session(session))),
             Some(Need::Customer(at)) => self.hand(Event::Loaded(self.store.customer_at(&at))),
-            None => {}
+            _ => {}
+        }
+        match self.desk.needs(&event) {
+            Some(Need::Words(conversation, reference)) => {
+                self.hand(Event::Loaded(self.store.referred_to(conversation, reference)));
+            }
+            Some(Need::Entry(conversation, seq)) => {
+                let row = self.store.messages(conversation).find(|row| row.seq == Some(seq));
+                let row = row.cloned();
+                self.hand(Event::Loaded(Loaded::Entry { conversation, seq, row }));
+            }
+            Some(Need::Ended(customer)) => {
+                self.hand(Event::Loaded(self.store.ended(customer)));
+            }
+            _ => {}
         }
         self.hand(event);
         if !self.holds_back {
@@ -261,6 +275,34 @@ impl Stage {
         self.says_as(name, &id, text);
     }
 
+    /// Answers an entry.
+    pub(super) fn replies(&mut self, name: &str, id: &str, text: &str, seq: u64) {
+        let (id, text) = (CommandId::new(id).unwrap(), text.into());
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        self.command(name, CustomerAction::Message { id, fresh, text, reply_to: Some(Seq(seq)) });
+    }
+
+    /// Says otherwise what was said under an id.
+    pub(super) fn edits(&mut self, name: &str, id: &str, target: &str, text: &str) {
+        let (id, target) = (CommandId::new(id).unwrap(), CommandId::new(target).unwrap());
+        self.command(name, CustomerAction::Edit { id, target, text: text.into() });
+    }
+
+    pub(super) fn retracts(&mut self, name: &str, id: &str, target: &str) {
+        let (id, target) = (CommandId::new(id).unwrap(), CommandId::new(target).unwrap());
+        self.command(name, CustomerAction::Retract { id, target });
+    }
+
+    pub(super) fn chooses(&mut self, name: &str, id: &str, of: u64, answer: Chosen) {
+        let id = CommandId::new(id).unwrap();
+        self.command(name, CustomerAction::Choose { id, of: Seq(of), answer });
+    }
+
+    pub(super) fn rates(&mut self, name: &str, id: &str, score: u8) {
+        let id = CommandId::new(id).unwrap();
+        self.command(name, CustomerAction::Rate { id, score, comment: Some("so".into()) });
+    }
+
     pub(super) fn ends(&mut self, name: &str, id: &str) {
         self.command(name, CustomerAction::End { id: CommandId::new(id).unwrap() });
     }
@@ -318,9 +360,26 @@ impl Stage {
     pub(super) fn answers(&mut self, agent: &str, customer: &str, text: &str) {
         let fresh = ConversationId(Uuid::from_u128(self.fresh()));
         let text = text.into();
-        let content = AgentContent::Text { text, wants_receipt: true, fresh };
+        let content = AgentContent::Text { text, wants_receipt: true, fresh, about: None };
         let AgentContent::Text { text, .. } = &content else { return };
         self.input(agent, customer, &text.clone(), content);
+    }
+
+    /// Says a text, which is its own stanza id, about something of before.
+    pub(super) fn answers_about(&mut self, agent: &str, customer: &str, text: &str, about: About) {
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        let about = Some(Box::new(about));
+        let content = AgentContent::Text { text: text.into(), wants_receipt: true, fresh, about };
+        self.input(agent, customer, text, content);
+    }
+
+    pub(super) fn corrects(&mut self, agent: &str, customer: &str, target: &str, text: &str) {
+        self.answers_about(agent, customer, text, About::Corrects { target: target.into() });
+    }
+
+    pub(super) fn takes_back(&mut self, agent: &str, customer: &str, id: &str, target: &str) {
+        let content = AgentContent::Retract { target: target.into(), wants_receipt: true };
+        self.input(agent, customer, id, content);
     }
 
     /// Orders something, each time in another stanza.
@@ -443,6 +502,11 @@ fn row_line(row: &Row) -> String {
     };
     match &row.kind {
         RowKind::Message { text, .. } => format!("{who} {text:?}"),
+        RowKind::Edit { target, text } => format!("{who} edits {}: {text:?}", target.seq.0),
+        RowKind::Retract { target } => format!("{who} takes back {}", target.seq.0),
+        RowKind::Asked { text, .. } => format!("{who} asks {text:?}"),
+        RowKind::Choice { of, text } => format!("{who} answers {}: {text:?}", of.0),
+        RowKind::Rated { score, .. } => format!("{who} rates {score}"),
         RowKind::Closed { reason } => format!("closed: {reason:?}"),
         RowKind::Requeued { .. } => "passed on".to_owned(),
         RowKind::Joined => format!("{who} joined"),

@@ -10,7 +10,7 @@ use crate::chat::ids::{
 };
 use crate::chat::model::{
     Acked, Append, Author, CommandKey, Conversation, Customer, Departing, OWED_MS, Owed,
-    REPEATS_MS, Recall, Row, RowKind, Snapshot, State, TenantSettings,
+    REPEATS_MS, Recall, Reference, Row, RowKind, Snapshot, State, Target, TenantSettings,
 };
 
 /// See the module.
@@ -52,14 +52,53 @@ impl Store {
             assert_eq!(seq, view.head.next(), "seq is dense");
             view.head = seq;
         }
-        if matches!(row.kind, RowKind::Message { .. }) {
+        if row.kind.is_said() {
             view.active_at = view.active_at.max(row.at);
             self.words.entry(row.conversation).or_default().push(row.clone());
+        }
+        if let Some((target, words)) = row.kind.changes() {
+            self.change(row.conversation, target, words);
         }
         if let Some(key) = row.key.clone() {
             self.commands.entry(key.session).or_default().push((key, row.pos));
         }
         self.rows.push(row.clone());
+    }
+
+    /// Gives words of before others, as the database does.
+    fn change(&mut self, conversation: ConversationId, target: Target, words: &str) {
+        for row in self.words.get_mut(&conversation).into_iter().flatten() {
+            let of_it = row.kind.changes().is_some_and(|(of, _)| of == target);
+            let is_it = row.pos == target.pos;
+            match &mut Arc::make_mut(row).kind {
+                RowKind::Message { text, .. } if is_it => *text = words.into(),
+                RowKind::Edit { text, .. } if of_it && words.is_empty() => *text = words.into(),
+                _ => {}
+            }
+        }
+    }
+
+    /// The words that somebody refers to.
+    pub(super) fn referred_to(&self, conversation: ConversationId, reference: Reference) -> Loaded {
+        let is_it = |row: &&Arc<Row>| match &reference {
+            Reference::Customer(key) => {
+                row.author == Author::Customer && row.key.as_ref() == Some(key)
+            }
+            Reference::Agent { jid, stanza } => {
+                author(row).as_ref() == Some(jid) && row.stanza.as_ref() == Some(stanza)
+            }
+        };
+        let row = self.messages(conversation).find(is_it).cloned();
+        Loaded::Words { conversation, reference, row }
+    }
+
+    /// A customer's last conversation, where it has ended.
+    pub(super) fn ended(&self, customer: Box<Customer>) -> Loaded {
+        let of_him = self.views.values().filter(|view| view.customer == customer.id);
+        let last = of_him.max_by_key(|view| (view.is_open(), view.opened_at));
+        let ended = last.filter(|view| !view.is_open());
+        let ended = ended.map(|view| (view.id, view.head, view.active_at));
+        Loaded::Ended { customer, ended }
     }
 
     pub(super) fn head(&self) -> Pos {
@@ -102,7 +141,7 @@ impl Store {
     pub(super) fn snapshot(&self, now: Timestamp) -> Snapshot {
         let open = self.views.values().filter(|view| view.is_open());
         let is_open = |row: &Row| self.views.get(&row.conversation).is_some_and(|v| v.is_open());
-        let words = self.rows.iter().filter(|row| matches!(row.kind, RowKind::Message { .. }));
+        let words = self.rows.iter().filter(|row| row.kind.is_said());
         let offered = |row: &&Arc<Row>| {
             let view = &self.views[&row.conversation];
             row.kind == RowKind::Offered && matches!(view.state, State::Offered { .. })

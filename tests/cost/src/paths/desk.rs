@@ -176,7 +176,11 @@ fn says(number: u64, time: u64) -> anyhow::Result<Event> {
 /// The agent says something to him.
 fn answers(number: u64, time: u64) -> Event {
     let (text, wants_receipt) = (WORDS.into(), true);
-    from_agent(number, time, AgentContent::Text { text, wants_receipt, fresh: conversation(0) })
+    from_agent(
+        number,
+        time,
+        AgentContent::Text { text, wants_receipt, fresh: conversation(0), about: None },
+    )
 }
 
 /// The agent's client has what the customer said.

@@ -23,7 +23,7 @@ const NOW: Timestamp = Timestamp(1_770_000_000_000);
 pub(super) fn message_out() -> anyhow::Result<Rounds> {
     out(|number| {
         let name = Some("Ann Lee".into());
-        Ok((None, ToAgentContent::Row { row: row(number, Author::Customer)?, name }))
+        Ok((None, ToAgentContent::Row { row: row(number, Author::Customer)?, name, quoted: None }))
     })
 }
 

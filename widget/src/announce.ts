@@ -1,51 +1,7 @@
-// What the page is told: a plain emitter, and how two states differ in the page's words.
+// How two states differ, in the words that the page is told.
 
+import type { Emit } from './launcher/events';
 import { type Conversation, isOpen, latest, type State, unread } from './state';
-
-export type EventName =
-  | 'ready'
-  | 'open'
-  | 'close'
-  | 'start'
-  | 'message'
-  | 'unread'
-  | 'state'
-  | 'agent'
-  | 'end'
-  | 'rating'
-  | 'error';
-
-export type Listener = (detail?: unknown) => void;
-export type Emit = (name: EventName, detail?: unknown) => void;
-
-export interface Events {
-  on(name: EventName, listener: Listener): void;
-  off(name: EventName, listener: Listener): void;
-  emit: Emit;
-}
-
-export function createEvents(): Events {
-  const listeners = new Map<EventName, Set<Listener>>();
-  return {
-    on(name, listener) {
-      const set = listeners.get(name) ?? new Set();
-      listeners.set(name, set.add(listener));
-    },
-    off(name, listener) {
-      listeners.get(name)?.delete(listener);
-    },
-    emit(name, detail) {
-      for (const listener of [...(listeners.get(name) ?? [])]) {
-        try {
-          listener(detail);
-        } catch (error) {
-          // A fault in the page's own code must not stop the chat, nor go unseen.
-          console.error(error);
-        }
-      }
-    },
-  };
-}
 
 /** Tells the page what became different between two states. */
 export function announce(before: State, after: State, emit: Emit): void {
@@ -68,9 +24,10 @@ function announceConversation(was: Conversation | undefined, is: Conversation, e
     const held = new Set(was?.entries.map(({ seq }) => seq));
     for (const line of is.entries) {
       if (line.kind !== 'message' || line.seq <= is.known || held.has(line.seq)) continue;
-      const { seq, at, from, text } = line;
-      emit('message', { conversation, seq, at, from, text });
+      const { seq, at, from, text, files } = line;
+      emit('message', { conversation, seq, at, from, text, files });
     }
   }
+  if (is.rated && !was?.rated && was) emit('rating', { conversation, score: is.rated });
   if (was && was.state !== 'closed' && state === 'closed') emit('end', { conversation });
 }

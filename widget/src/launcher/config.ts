@@ -3,12 +3,24 @@
 // A browser's script cannot see the status of a refused upgrade, so this request stands in for
 // it: 404 and 403 are a clear no, everything else is a reason to try again later.
 
+import type { Field } from '../wire';
+
 export interface Config {
   name?: string;
   color?: string | null;
-  locale?: string;
+  locale?: string | null;
+  queues?: { key: string; name: string }[];
+  /** Whether anyone is in, and where nobody is, when someone will be. */
   online?: boolean;
-  limits?: { text_chars?: number };
+  opens_at?: number;
+  /** Asked before the chat; and where nobody is in, if that is something else. */
+  form?: Field[];
+  away_form?: Field[];
+  /** Whether the customer is asked how it was; yes where nothing is said. */
+  rating?: boolean;
+  limits?: { text_chars?: number; file_bytes?: number };
+  /** Media types of files that are taken, as `image/png` or `image/*`; all where nothing is said. */
+  file_types?: string[];
 }
 
 export type Answer = { is: 'ok'; config: Config } | { is: 'refused'; status: number } | { is: 'unreachable' };

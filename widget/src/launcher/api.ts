@@ -3,17 +3,12 @@
 // A page may define a stub that keeps calls in `q`; they are made, in order, as soon as this runs.
 // Invariant: no call from the page throws into the page.
 
+import type { Couplet } from '../../couplet';
+
 export type Method = (...args: never[]) => unknown;
 
 interface Stub {
   q?: ArrayLike<unknown>[];
-  version?: string;
-}
-
-declare global {
-  interface Window {
-    Couplet?: Stub;
-  }
 }
 
 export const VERSION = '0.1.0';
@@ -24,7 +19,7 @@ export function isInstalled(): boolean {
 }
 
 export function install(methods: Record<string, Method>): void {
-  const queued = window.Couplet?.q ?? [];
+  const queued = (window.Couplet as Stub | undefined)?.q ?? [];
   const guarded: Record<string, (...args: unknown[]) => unknown> = {};
   for (const [name, method] of Object.entries(methods)) {
     guarded[name] = (...args) => {
@@ -40,6 +35,6 @@ export function install(methods: Record<string, Method>): void {
     if (method) return method(...args);
     console.warn(`Couplet: there is no method "${name}"`);
   };
-  window.Couplet = Object.assign(call, guarded, { version: VERSION });
+  window.Couplet = Object.assign(call, guarded, { version: VERSION }) as Couplet;
   for (const args of queued) call(...(Array.from(args) as [string, ...unknown[]]));
 }

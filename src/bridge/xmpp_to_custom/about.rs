@@ -1,0 +1,75 @@
+//! What of before an agent's message is about: what it corrects (XEP-0308), takes back (XEP-0424) or
+//! answers (XEP-0461).
+//!
+//! Invariant: only ids that are kept name anything; what cannot be named is words like any other,
+//! and the text of a retraction, which is for clients that know of none, is nobody's words.
+
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::ns;
+
+use super::input::{Context, is_kept, spoken};
+use crate::bridge::custom_to_xmpp::stanza;
+use crate::bridge::{address, clean, quote};
+use crate::chat::event::{About, AgentContent, Peer};
+
+/// XEP-0424, as it is, and as it was before.
+const RETRACT: [&str; 2] = [stanza::RETRACT, "urn:xmpp:message-retract:0"];
+
+/// XEP-0422.
+const FASTEN: &str = "urn:xmpp:fasten:0";
+
+/// What a message takes back.
+pub(super) enum Retracted<'a> {
+    Nothing,
+    /// What we cannot know.
+    Something,
+    /// The words of a stanza.
+    Words(&'a str),
+}
+
+pub(super) fn retracted(element: &Element) -> Retracted<'_> {
+    let of_it = |element: &Element| RETRACT.iter().any(|ns| element.has_child("retract", *ns));
+    let fastened = element.get_child("apply-to", FASTEN);
+    let named = match fastened {
+        Some(fastened) if of_it(fastened) => fastened.attr("id"),
+        Some(_) => return Retracted::Something,
+        None if !of_it(element) => return Retracted::Nothing,
+        None => RETRACT.iter().find_map(|ns| element.get_child("retract", *ns)?.attr("id")),
+    };
+    named.filter(|id| is_kept(id)).map_or(Retracted::Something, Retracted::Words)
+}
+
+/// What words come to that may be about others of before.
+pub(super) fn spoken_about(
+    element: &Element,
+    peer: &Peer,
+    body: &str,
+    wants_receipt: bool,
+    context: Context<'_>,
+) -> AgentContent {
+    let named = |name, ns| {
+        let id = element.get_child(name, ns)?.attr("id")?;
+        is_kept(id).then_some(id)
+    };
+    let corrects = named("replace", ns::MESSAGE_CORRECT);
+    let answers = named("reply", quote::REPLY).filter(|_| corrects.is_none());
+    let rest = answers.and_then(|_| quote::without_quote(element, body));
+    let content = match spoken(peer, body, wants_receipt, context) {
+        // What is quoted is not what he says.
+        AgentContent::Text { .. } if rest.is_some() => {
+            spoken(peer, rest.as_deref().unwrap_or_default(), wants_receipt, context)
+        }
+        content => content,
+    };
+    let AgentContent::Text { text, wants_receipt, fresh, .. } = content else { return content };
+    let about = match (corrects, answers) {
+        (Some(target), _) => Some(About::Corrects { target: target.into() }),
+        (None, Some(target)) => Some(About::Answers {
+            target: target.into(),
+            row: address::row_of(target),
+            quoting: rest.map_or_else(|| text.clone(), |_| clean::text(body).into()),
+        }),
+        (None, None) => None,
+    };
+    AgentContent::Text { text, wants_receipt, fresh, about: about.map(Box::new) }
+}

@@ -1,0 +1,88 @@
+//! Questions with choices or a form, and their answers.
+//!
+//! Invariants: a question is words of the agent who holds the conversation, an answer words of the
+//! customer: both are stored, confirmed and said again like any. An answer is one of what was
+//! offered; of several the last counts.
+
+use std::sync::Arc;
+
+use super::Desk;
+use super::agent::Standing;
+use super::command::ASK;
+use super::customer::Commander;
+use crate::chat::effect::{AgentRefusal, CommandError, Line};
+use crate::chat::event::{AgentInput, Chosen};
+use crate::chat::ids::{CommandId, ConversationId, CustomerId, Seq, Timestamp};
+use crate::chat::model::{CommandKey, Offers, RowKind};
+
+impl Desk {
+    pub(super) fn ask(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: &AgentInput,
+        standing: &Standing,
+        text: Arc<str>,
+        offers: Offers,
+    ) {
+        let (Offers::Choices(offered) | Offers::Fields(offered)) = &offers;
+        let case = match standing {
+            _ if offered.is_empty() => return self.refuse_agent(input, AgentRefusal::AskHow),
+            Standing::Holds(case) => *case,
+            Standing::MayTake(case) => {
+                self.assign(now, *case, &input.agent);
+                *case
+            }
+            Standing::Late { case, holder } => {
+                let tenant = self.cases.get(case).map(|case| case.view.tenant.clone());
+                let by = tenant.map_or_else(|| "".into(), |t| self.agent_name(&t, holder));
+                return self.refuse_agent(input, AgentRefusal::Taken { by });
+            }
+            Standing::Closed => return self.refuse_agent(input, AgentRefusal::Closed),
+            Standing::Stranger => return,
+        };
+        self.agent_says(now, case, input, RowKind::Asked { text, offers }, false);
+        self.ordered(now, customer, input, ASK);
+        self.reply(input, Line::Asked);
+    }
+
+    pub(super) fn choose(
+        &mut self,
+        now: Timestamp,
+        by: &Commander,
+        open: Option<ConversationId>,
+        id: CommandId,
+        of: Seq,
+        answer: &Chosen,
+    ) {
+        let Some(case) = open else { return self.refuse(by, &id, CommandError::NotOpen) };
+        let question = self.entry(case, of).and_then(|row| match &row.kind {
+            RowKind::Asked { offers, .. } => answered(offers, answer),
+            _ => None,
+        });
+        let Some(text) = question else {
+            return self.refuse(by, &id, CommandError::NoSuchChoice);
+        };
+        let key = CommandKey { session: by.session, id };
+        self.customer_says(now, case, key, RowKind::Choice { of, text });
+    }
+}
+
+/// An answer as people read it; none where it is no answer to this.
+fn answered(offers: &Offers, answer: &Chosen) -> Option<Arc<str>> {
+    let named = |offered: &[Arc<str>], number: &str| {
+        let index = number.parse::<usize>().ok()?.checked_sub(1)?;
+        offered.get(index).cloned()
+    };
+    match (offers, answer) {
+        (Offers::Choices(offered), Chosen::One(number)) => named(offered, number),
+        (Offers::Fields(offered), Chosen::Fields(fields)) => {
+            let lines = fields.iter().map(|(number, text)| {
+                named(offered, number).map(|field| format!("{field}: {text}"))
+            });
+            let lines: Vec<String> = lines.collect::<Option<_>>()?;
+            (!lines.is_empty()).then(|| lines.join("\n").into())
+        }
+        _ => None,
+    }
+}

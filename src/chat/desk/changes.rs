@@ -1,0 +1,179 @@
+//! Words that are said otherwise, taken back, or answered.
+//!
+//! Invariants: only an author changes his words, and only in the conversation they stand in while
+//! it is open; what was taken back is changed no more. Words that would change others which are
+//! not found are words of their own: nothing an agent wrote is lost.
+
+use std::sync::Arc;
+
+use super::customer::Commander;
+use super::{Desk, Need};
+use crate::chat::effect::{AgentRefusal, CommandError};
+use crate::chat::event::{About, AgentContent, AgentInput, CustomerAction, CustomerCommand, Peer};
+use crate::chat::ids::{AgentJid, CommandId, ConversationId, Pos, Seq, Timestamp};
+use crate::chat::model::{CommandKey, Reference, Row, RowKind, Target};
+use crate::chat::said;
+
+/// What stands for the words of a retraction where repeats are looked for.
+pub(super) const TAKEN_BACK: &str = "\u{0}taken back";
+
+/// By what a repeat of an agent's row is found.
+pub(super) fn repeat_of(kind: &RowKind) -> &str {
+    kind.words().map_or(TAKEN_BACK, |text| text)
+}
+
+impl Desk {
+    /// The customer says otherwise what he said, or takes it back.
+    pub(super) fn change(
+        &mut self,
+        now: Timestamp,
+        by: &Commander,
+        open: Option<ConversationId>,
+        id: CommandId,
+        target: &CommandId,
+        text: Option<Arc<str>>,
+    ) {
+        let Some(case) = open else { return self.refuse(by, &id, CommandError::NotOpen) };
+        let said = CommandKey { session: by.session, id: target.clone() };
+        let Some(target) = self.words(case, &Reference::Customer(said)) else {
+            return self.refuse(by, &id, CommandError::NoSuchWords);
+        };
+        let kind = match text {
+            Some(text) => RowKind::Edit { target, text },
+            None => RowKind::Retract { target },
+        };
+        self.customer_says(now, case, CommandKey { session: by.session, id }, kind);
+    }
+
+    /// What an agent's words come to.
+    pub(super) fn agents_words(
+        &self,
+        case: ConversationId,
+        agent: &AgentJid,
+        text: &Arc<str>,
+        about: Option<&About>,
+    ) -> RowKind {
+        let plain = |text: &Arc<str>| RowKind::Message { text: text.clone(), reply_to: None };
+        match about {
+            None => plain(text),
+            Some(About::Corrects { target }) => match self.words(case, &reference(agent, target)) {
+                Some(target) => RowKind::Edit { target, text: text.clone() },
+                None => plain(text),
+            },
+            Some(About::Answers { target, row, quoting }) => {
+                match self.answered(case, agent, target, *row) {
+                    Some(seq) => RowKind::Message { text: text.clone(), reply_to: Some(seq) },
+                    None => plain(quoting),
+                }
+            }
+        }
+    }
+
+    pub(super) fn agent_retracts(
+        &mut self,
+        now: Timestamp,
+        case: ConversationId,
+        input: &AgentInput,
+        target: Arc<str>,
+        wants_receipt: bool,
+    ) {
+        match self.words(case, &reference(&input.agent, &target)) {
+            Some(target) => {
+                self.agent_says(now, case, input, RowKind::Retract { target }, wants_receipt);
+            }
+            None => self.refuse_agent(input, AgentRefusal::NoSuchWords),
+        }
+    }
+
+    /// An author's words: among those that wait to be stored, or as they were read for this.
+    fn words(&self, case: ConversationId, reference: &Reference) -> Option<Target> {
+        let waiting = self.gate.waiting(case).chain(self.read_of(case));
+        said::find(waiting.map(|row| &**row), reference)
+    }
+
+    /// What stands at a place of a conversation, as it was read for this.
+    pub(super) fn entry(&self, case: ConversationId, seq: Seq) -> Option<&Arc<Row>> {
+        let mut rows = self.gate.waiting(case).chain(self.read_of(case));
+        rows.find(|row| row.seq == Some(seq))
+    }
+
+    fn read_of(&self, case: ConversationId) -> Option<&Arc<Row>> {
+        self.read.as_ref().filter(|row| row.conversation == case)
+    }
+
+    /// The entry that an agent answers: his own words, by the id of his stanza, or another's, by
+    /// that of ours. Some clients name an edit where they mean what was edited.
+    fn answered(
+        &self,
+        id: ConversationId,
+        agent: &AgentJid,
+        stanza: &Arc<str>,
+        row: Option<Pos>,
+    ) -> Option<Seq> {
+        let Some(seq) = row.and_then(|row| self.cases.get(&id)?.seq_of(row)) else {
+            return self.words(id, &reference(agent, stanza)).map(|target| target.seq);
+        };
+        let edited = self.entry(id, seq).and_then(|row| row.kind.changes());
+        Some(edited.map_or(seq, |(target, _)| target.seq))
+    }
+
+    // ---- what must be read before ----
+
+    pub(super) fn customers_reference(&self, command: &CustomerCommand) -> Option<Need> {
+        // What is said all day needs nothing.
+        match command.action {
+            CustomerAction::Edit { .. }
+            | CustomerAction::Retract { .. }
+            | CustomerAction::Rate { .. }
+            | CustomerAction::Choose { .. } => {}
+            _ => return None,
+        }
+        if command.key().is_some_and(|key| self.commands.find(&key).is_some()) {
+            return None;
+        }
+        let visitor = self.visitors.get(&command.customer.id);
+        let open = visitor.and_then(|visitor| visitor.open);
+        match &command.action {
+            CustomerAction::Edit { target, .. } | CustomerAction::Retract { target, .. } => {
+                let said = CommandKey { session: command.session, id: target.clone() };
+                self.reference(open?, Reference::Customer(said))
+            }
+            CustomerAction::Choose { of, .. } => Some(Need::Entry(open?, *of)),
+            CustomerAction::Rate { .. } => {
+                let ended = visitor.is_some_and(|visitor| visitor.ended.is_some());
+                let known = open.is_some() || ended;
+                (!known).then(|| Need::Ended(Box::new(command.customer.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn agents_reference(&self, input: &AgentInput) -> Option<Need> {
+        let (target, row) = match &input.content {
+            AgentContent::Text { about, .. } => match about.as_deref()? {
+                About::Corrects { target } => (target, None),
+                About::Answers { target, row, .. } => (target, *row),
+            },
+            AgentContent::Retract { target, .. } => (target, None),
+            _ => return None,
+        };
+        let Peer::Customer(localpart) = &input.to else { return None };
+        let customer = self.addresses.get(localpart)?;
+        let case = self.visitors.get(customer)?.open?;
+        let open = self.cases.get(&case)?;
+        self.agent_of(&open.view.tenant, &input.agent)?;
+        match row.and_then(|row| open.seq_of(row)) {
+            Some(seq) => Some(Need::Entry(case, seq)),
+            None => self.reference(case, reference(&input.agent, target)),
+        }
+    }
+
+    fn reference(&self, case: ConversationId, reference: Reference) -> Option<Need> {
+        let known = self.words(case, &reference).is_some();
+        (!known).then_some(Need::Words(case, reference))
+    }
+}
+
+fn reference(agent: &AgentJid, stanza: &Arc<str>) -> Reference {
+    Reference::Agent { jid: agent.clone(), stanza: stanza.clone() }
+}

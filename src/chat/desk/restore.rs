@@ -1,0 +1,126 @@
+//! A desk as the store remembers it.
+//!
+//! Invariant: a restored desk goes on as if nothing had happened; what only lived in the one before
+//! (who is there, which sockets are open) is unknown until it is heard of.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::changes::repeat_of;
+use super::interruption::Interruptions;
+use super::timer::{Timer, Timers};
+use super::{Desk, DeskLimits, command, lifecycle, recall};
+use crate::chat::conversation::Case;
+use crate::chat::ended::Ended;
+use crate::chat::gate::Gate;
+use crate::chat::ids::Timestamp;
+use crate::chat::model::{Author, Conversation, Customer, Snapshot, State};
+use crate::chat::repeats::{Commands, Stanzas};
+
+impl Desk {
+    /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too;
+    /// [`Event::LinkUp`] says when there is a stream on which agents can be heard.
+    pub fn restore(limits: DeskLimits, now: Timestamp, mut snapshot: Snapshot) -> Self {
+        recall::not_ahead(now, &mut snapshot.conversations);
+        let mut desk = Self {
+            limits,
+            gate: Gate::after(snapshot.head),
+            timers: Timers::default(),
+            tenants: BTreeMap::new(),
+            clients: HashMap::new(),
+            work: HashMap::new(),
+            visitors: HashMap::new(),
+            addresses: HashMap::new(),
+            cases: HashMap::new(),
+            owed: HashMap::new(),
+            commands: Commands::default(),
+            stanzas: Stanzas::default(),
+            orders: Stanzas::default(),
+            ended: Ended::default(),
+            interruptions: Interruptions::default(),
+            read: None,
+            stirred: BTreeSet::new(),
+        };
+        desk.put_settings(snapshot.tenants);
+        for (view, customer) in snapshot.conversations {
+            desk.readmit(now, view, customer);
+        }
+        for (conversation, pos, seq) in snapshot.messages {
+            if let Some(case) = desk.cases.get_mut(&conversation) {
+                case.owe_confirmation(now, pos, seq);
+            }
+        }
+        for (conversation, pos, at) in snapshot.offers {
+            if let Some(case) = desk.cases.get_mut(&conversation) {
+                case.offered = Some((pos, at));
+                case.withheld = case.is_long();
+            }
+        }
+        for owed in snapshot.owed {
+            desk.owe_again(now, owed, snapshot.cursor);
+        }
+        for row in snapshot.agent_messages {
+            let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
+                continue;
+            };
+            if let Some(order) = command::order_of(&row.kind) {
+                desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
+            }
+            if row.kind.is_said() {
+                desk.stanzas.insert(
+                    row.at.min(now),
+                    jid,
+                    row.customer,
+                    stanza,
+                    repeat_of(&row.kind),
+                );
+                if let (Some(case), Some(seq)) = (desk.cases.get_mut(&row.conversation), row.seq)
+                    && case.view.agent() == Some(jid)
+                {
+                    case.agent_spoke(seq, stanza.clone());
+                }
+            }
+        }
+        desk.recall(now, snapshot.recall);
+        for (tenant, agent) in desk.work.keys() {
+            // The settings changed while nobody had the link.
+            if desk.agent_of(tenant, agent).is_none() {
+                desk.timers.arm(now, Timer::Gone(agent.clone()));
+            }
+        }
+        desk
+    }
+
+    fn readmit(&mut self, now: Timestamp, mut view: Conversation, customer: Customer) {
+        let id = view.id;
+        self.house(&mut view);
+        let longest = now.plus(self.offer_ms(&view.tenant, &view.queue));
+        if let State::Offered { until, .. } = &mut view.state {
+            *until = longest.min(*until);
+        }
+        self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
+        let case = Case::new(view);
+        for agent in case.audience() {
+            let key = (case.view.tenant.clone(), agent.clone());
+            self.work.entry(key).or_default().held.insert(id);
+        }
+        let visitor = self.visitor(customer);
+        visitor.open = Some(id);
+        visitor.contacts.extend(case.audience().iter().cloned());
+        visitor.last_agent = case.view.agent().cloned();
+        if let State::Offered { until, .. } = case.view.state {
+            self.timers.arm(until.max(now), Timer::Offer(id));
+        }
+        if case.view.agent().is_none() {
+            let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
+            if let Some(line) = self.line(&tenant, &queue) {
+                line.enter(&case.view);
+            }
+            self.stirred.insert((tenant, queue));
+        }
+        let failed = case.view.state == State::Waiting && !case.shunned.is_empty();
+        self.cases.insert(id, case);
+        if failed {
+            self.ask_again_later(now, id);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Words of before that a row changes.
+//!
+//! Invariants: they are changed by the transaction that writes the row, and by no other; of what was
+//! taken back no word is left, nor of what it was edited to.
+
+use sea_orm::DbBackend;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+
+use super::convert::{EDIT, int, target_details};
+use super::entity::log::{Column, Entity};
+use super::error::driver;
+use super::hand::Line;
+use super::many::{self, Texts};
+use crate::chat::ids::Pos;
+use crate::chat::model::{Append, Row, RowKind};
+use crate::ports::store::StoreError;
+
+/// The text that gives a row other words.
+pub(super) fn change_text(backend: DbBackend) -> String {
+    let change = Query::update()
+        .table(Entity)
+        .value(Column::Text, Expr::value(""))
+        .and_where(Expr::col(Column::Link).eq(0))
+        .and_where(Expr::col(Column::Pos).eq(0))
+        .take();
+    many::text(backend, &change)
+}
+
+/// The text that blanks what a row's words were edited to.
+pub(super) fn blank_text(backend: DbBackend) -> String {
+    let blank = Query::update()
+        .table(Entity)
+        .value(Column::Text, Expr::value(""))
+        .and_where(Expr::col(Column::Conversation).eq(0))
+        .and_where(Expr::col(Column::Kind).eq(""))
+        .and_where(Expr::col(Column::Details).eq(""))
+        .take();
+    many::text(backend, &blank)
+}
+
+/// Replaces the words that these rows change, which were not there before.
+pub(super) async fn write(
+    line: &mut Line<'_>,
+    texts: &Texts,
+    link: i32,
+    appends: &[&Append],
+) -> Result<(), StoreError> {
+    for append in appends {
+        let row = &append.row;
+        let Some((target, words)) = row.kind.changes() else { continue };
+        let values = [words.into(), link.into(), int(target.pos.0)?.into()];
+        let done = line.execute(texts.change.clone(), &values).await;
+        done.map_err(|cause| driver(&cause))?;
+        if words.is_empty() {
+            let details = target_details(target)?;
+            let values =
+                ["".into(), (&row.conversation.0).into(), EDIT.into(), details.as_str().into()];
+            let done = line.execute(texts.blank.clone(), &values).await;
+            done.map_err(|cause| driver(&cause))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether what stands is what we wrote, where a later row of ours may have changed its words.
+pub(super) fn stands(standing: &Row, ours: &Row, appends: &[&Append]) -> bool {
+    let changed = |pos| {
+        let changes = |append: &&Append| match append.row.kind.changes() {
+            Some((target, _)) => target.pos == pos || own_target(ours) == Some(target.pos),
+            None => false,
+        };
+        appends.iter().any(changes)
+    };
+    if standing == ours {
+        return true;
+    }
+    if !changed(ours.pos) {
+        return false;
+    }
+    let mut unchanged = standing.clone();
+    unchanged.kind = match (&standing.kind, &ours.kind) {
+        (RowKind::Message { reply_to, .. }, RowKind::Message { text, .. }) => {
+            RowKind::Message { text: text.clone(), reply_to: *reply_to }
+        }
+        (RowKind::Edit { target, .. }, RowKind::Edit { text, .. }) => {
+            RowKind::Edit { target: *target, text: text.clone() }
+        }
+        (kind, _) => kind.clone(),
+    };
+    unchanged == *ours
+}
+
+fn own_target(row: &Row) -> Option<Pos> {
+    row.kind.changes().map(|(target, _)| target.pos)
+}

@@ -1,0 +1,2 @@
+export const languages: string[];
+export function labels(): Promise<Record<string, string>>;

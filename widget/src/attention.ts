@@ -1,0 +1,134 @@
+// How a customer who looks elsewhere learns that an answer has come: the tab's title, a sound, and
+// a notification where leave was given.
+//
+// Invariants: of several tabs one speaks, and once for each message; nothing is said of what is
+// already being looked at; the page's own title is as it was once the customer is back.
+
+import { isSpoken, type Line, latest, type State, unread } from './state';
+import type { Store } from './store';
+
+export interface Attention {
+  notice(before: State, after: State): void;
+  /** Whether leave to notify can still be asked for, or has been given. */
+  mayAsk(): boolean;
+  isGranted(): boolean;
+  ask(): Promise<boolean>;
+  stop(): void;
+}
+
+/** Another tab may be showing the message; what it has read, it says in this time. */
+const PATIENCE_MS = 400;
+const SHOWN_CHARS = 120;
+
+export function createAttention(tenant: string, store: Store): Attention {
+  let current: State | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let audio: AudioContext | undefined;
+  /** What stands before the page's own title. */
+  let counted = '';
+
+  function notice(before: State, after: State): void {
+    current = after;
+    title();
+    if (unread(after) <= unread(before) || !newest(after) || isLookedAt(after)) return;
+    clearTimeout(timer);
+    timer = setTimeout(speak, PATIENCE_MS);
+  }
+
+  function title(): void {
+    const count = current && isHidden() ? unread(current) : 0;
+    const wanted = count ? `(${count}) ` : '';
+    const isOurs = counted && document.title.startsWith(counted);
+    if (wanted === counted && (isOurs || !counted)) return;
+    document.title = wanted + (isOurs ? document.title.slice(counted.length) : document.title);
+    counted = wanted;
+  }
+
+  function speak(): void {
+    const state = current;
+    const line = state && newest(state);
+    if (!state || !line || isLookedAt(state)) return;
+    const key = `${line.conversation}:${line.seq}`;
+    const once = () => {
+      if (store.preferences().heard === key) return;
+      store.savePreferences({ heard: key });
+      if (!state.muted) sound();
+      if (state.notify === 'on' && isHidden()) show(state, line);
+    };
+    const { locks } = navigator;
+    if (locks) void locks.request(`couplet:${tenant}:speaks`, once);
+    else once();
+  }
+
+  /** Two soft tones, the second lower: made here, because a strict page forbids media. */
+  function sound(): void {
+    try {
+      // Before the customer has done anything here a browser would refuse, and complain.
+      if (navigator.userActivation && !navigator.userActivation.hasBeenActive) return;
+      audio ??= new AudioContext();
+      void audio.resume();
+      for (const [at, pitch] of [
+        [0, 660],
+        [0.14, 495],
+      ] as const) {
+        const begin = audio.currentTime + at;
+        const tone = audio.createOscillator();
+        const volume = audio.createGain();
+        tone.frequency.value = pitch;
+        volume.gain.setValueAtTime(0.08, begin);
+        volume.gain.exponentialRampToValueAtTime(0.0001, begin + 0.3);
+        tone.connect(volume).connect(audio.destination);
+        tone.start(begin);
+        tone.stop(begin + 0.3);
+      }
+    } catch {
+      // No sound, then.
+    }
+  }
+
+  function show({ config }: State, { text = '', from, files }: Line): void {
+    try {
+      const body = [...(text || (files?.[0]?.name ?? ''))].slice(0, SHOWN_CHARS).join('');
+      const note = new Notification(from.name ?? config.name ?? '', { body, tag: `couplet:${tenant}` });
+      note.onclick = () => {
+        window.focus();
+        note.close();
+      };
+    } catch {
+      // Phones want a service worker for it, which is the page's to have.
+    }
+  }
+
+  document.addEventListener('visibilitychange', title);
+
+  return {
+    notice,
+    mayAsk: () => permission() === 'default' || permission() === 'granted',
+    isGranted: () => permission() === 'granted',
+    async ask() {
+      return permission() === 'granted' || (await Notification.requestPermission()) === 'granted';
+    },
+    stop() {
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', title);
+      current = undefined;
+      title();
+      void audio?.close();
+    },
+  };
+}
+
+const permission = () => ('Notification' in window ? Notification.permission : 'denied');
+
+const isHidden = () => document.visibilityState === 'hidden';
+
+const isLookedAt = ({ open }: State) => open && !isHidden();
+
+/** The last message of the other side that is news and has not been shown. */
+function newest(state: State): Line | undefined {
+  const conversation = latest(state);
+  const fresh = conversation?.entries.filter(
+    (line) => line.seq > Math.max(conversation.read, conversation.known) && isSpoken(line),
+  );
+  return fresh?.[fresh.length - 1];
+}

@@ -1,0 +1,80 @@
+// The widget's place on the page: one host element, an open shadow root, the launcher in it.
+//
+// Invariants: the page's style stays out and ours stays in; styles come only as constructed
+// sheets, so a strict Content-Security-Policy holds (browsers without them get style elements with
+// the page's nonce); a page that replaces its body gets the widget back.
+
+import { h } from '../dom';
+import { accent } from './colour';
+import styles from './launcher.css?inline';
+import { mark } from './mark';
+import type { Settings, Theme } from './settings';
+
+export interface Host {
+  shadow: ShadowRoot;
+  root: HTMLElement;
+  button: HTMLButtonElement;
+  /** A further sheet; returns how to change it. */
+  sheet(css: string): (css: string) => void;
+  dress(colour: string | null | undefined): void;
+  setTheme(theme: Theme): void;
+  remove(): void;
+}
+
+export function createHost(settings: Settings): Host {
+  const element = document.createElement('couplet-chat');
+  const shadow = element.attachShadow({ mode: 'open' });
+  const sheet = (css: string) => addSheet(shadow, css, settings.nonce);
+  sheet(styles);
+  const colours = sheet('');
+  const button = h('button', { type: 'button', 'data-part': 'launcher', class: 'launcher' }, mark());
+  const root = h('div', { class: 'root', 'data-position': settings.position }, button);
+  shadow.append(root);
+  const setTheme = (theme: Theme) => root.setAttribute('data-theme', theme);
+  setTheme(settings.theme);
+
+  const observer = new MutationObserver(() => {
+    // Not at once: a page that takes it away on purpose must not be caught in a loop with it.
+    if (!element.isConnected) setTimeout(settle, 50);
+  });
+  let over = false;
+  function settle(): void {
+    if (over) return;
+    observer.disconnect();
+    if (!element.isConnected) document.body.append(element);
+    observer.observe(document.documentElement, { childList: true });
+    observer.observe(document.body, { childList: true });
+  }
+  settle();
+
+  return {
+    shadow,
+    root,
+    button,
+    sheet,
+    setTheme,
+    dress(colour) {
+      const pair = accent(colour);
+      colours(pair ? `.root.root{--accent:${pair.fill};--on-accent:${pair.text}}` : '');
+    },
+    remove() {
+      over = true;
+      observer.disconnect();
+      element.remove();
+    },
+  };
+}
+
+function addSheet(shadow: ShadowRoot, css: string, nonce: string | undefined): (css: string) => void {
+  if ('replaceSync' in CSSStyleSheet.prototype && 'adoptedStyleSheets' in shadow) {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet];
+    return (next) => sheet.replaceSync(next);
+  }
+  const style = h('style', { nonce }, css);
+  (shadow as ShadowRoot).append(style);
+  return (next) => {
+    style.textContent = next;
+  };
+}

@@ -1,0 +1,211 @@
+// Where the script begins: settings, the launcher, and the page's handle on the chat.
+//
+// Until there is intent (a pointer on the launcher, the focus, a call, a conversation that is still
+// going on) the widget is this script, one small request and one button. Everything else is
+// another script (`load.ts`); what the page calls before that has come waits for it.
+
+import { setAttribute } from '../dom';
+import type { Call, Chat, ChatChunk, WordsChunk } from '../seam';
+import { install, isInstalled, type Method } from './api';
+import { fetchConfig } from './config';
+import { createEvents, type Emit } from './events';
+import { createHost, type Host } from './host';
+import { chooseLanguage, openLabel } from './language';
+import { forget, isLeftOpen, watchLeftOpen } from './left';
+import { load } from './load';
+import { readSettings, type Settings, theme } from './settings';
+
+/** How long the launcher waits for the owner's colour before it shows itself in ours. */
+const COLOUR_WITHIN_MS = 1_500;
+/** Calls that are intent; the others wait with it. */
+const LOADING = ['open', 'toggle', 'start', 'send'];
+
+interface Widget {
+  call(...call: Call): void;
+  relabel(): void;
+  setTheme(): void;
+  shutdown(): void;
+}
+
+function createWidget(settings: Settings, emit: Emit): Widget {
+  const { gateway, tenant } = settings;
+  let calls: Call[] = [];
+  let stopWatching: (() => void) | undefined;
+  let host: Host | undefined;
+  let chat: Chat | undefined;
+  let loading = false;
+  let attempt = 0;
+  let over = false;
+  let colour: string | null | undefined;
+  let locale: string | null | undefined;
+  let spoken = '';
+
+  const ask = () => fetchConfig(gateway, tenant);
+  const config = ask();
+  const language = () => chooseLanguage(settings.locale, navigator.language, locale);
+
+  function show(): void {
+    if (over || host) return;
+    host = createHost(settings);
+    const { button } = host;
+    button.addEventListener('click', () => call('toggle'));
+    for (const intent of ['pointerenter', 'pointerdown', 'focus']) button.addEventListener(intent, begin);
+    render();
+    if (loading) void fetchChat();
+  }
+
+  /** The chat names the button once it is there. */
+  function render(): void {
+    host?.dress(settings.color ?? colour);
+    if (!host || chat) return;
+    setAttribute(host.button, 'aria-label', openLabel(language()));
+    setAttribute(host.button, 'aria-expanded', 'false');
+  }
+
+  function begin(): void {
+    if (loading || chat || over) return;
+    loading = true;
+    if (host) void fetchChat();
+    else whenBody(show);
+  }
+
+  async function fetchChat(): Promise<void> {
+    if (!host) return;
+    const wanted = language();
+    setAttribute(host.button, 'aria-busy', 'true');
+    try {
+      const [chunk, words] = await Promise.all([
+        load<ChatChunk>(gateway, 'chat', attempt),
+        load<WordsChunk>(gateway, wanted.key, attempt),
+      ]);
+      if (over) return;
+      const seam = { settings, host, emit, config, ask, language: wanted, words: words.default };
+      chat = chunk.start(seam, calls.splice(0));
+      spoken = wanted.tag;
+      if (spoken !== language().tag) void relabel();
+    } catch (error) {
+      // What was asked for waits for the next attempt: a click, a call, or the network back.
+      attempt += 1;
+      console.warn('Couplet: the chat did not load', error);
+      emit('error', { code: 'unavailable', message: 'The chat did not load.' });
+    } finally {
+      loading = false;
+      setAttribute(host.button, 'aria-busy', undefined);
+    }
+  }
+
+  function call(...call: Call): void {
+    if (chat) return chat.call(...call);
+    // A click before the chat has come means "open", however often it is repeated.
+    if (call[0] === 'toggle') call[0] = 'open';
+    // Of these only the last one counts, and a page may say them at every step.
+    const isLast = call[0] === 'setPage' || call[0] === 'identify';
+    calls = isLast ? calls.filter(([name]) => name !== call[0]) : calls;
+    calls.push(call);
+    if (call[0] === 'consent') look();
+    if (LOADING.includes(call[0])) begin();
+  }
+
+  /** What another page or tab has left open is intent, once there is consent to look. */
+  function look(): void {
+    if (isLeftOpen(tenant)) begin();
+    stopWatching ??= watchLeftOpen(tenant, begin);
+  }
+
+  async function relabel(): Promise<void> {
+    render();
+    const wanted = language();
+    if (!chat || wanted.tag === spoken) return;
+    try {
+      const words = await load<WordsChunk>(gateway, wanted.key, 0);
+      if (wanted.tag !== language().tag) return;
+      spoken = wanted.tag;
+      chat?.setLanguage(wanted, words.default);
+    } catch {
+      // It goes on in the language it speaks.
+    }
+  }
+
+  const retry = () => {
+    if (attempt && calls.length) begin();
+  };
+  window.addEventListener('online', retry);
+
+  const late = setTimeout(() => whenBody(show), COLOUR_WITHIN_MS);
+  void config.then((answer) => {
+    clearTimeout(late);
+    if (over) return;
+    if (answer.is === 'refused') {
+      console.warn(`Couplet: ${gateway} refuses tenant "${tenant}" here (${answer.status})`);
+      emit('error', { code: answer.status === 404 ? 'unknown_tenant' : 'forbidden' });
+      return;
+    }
+    if (answer.is === 'ok') ({ color: colour, locale } = answer.config);
+    whenBody(show);
+    void relabel();
+    emit('ready');
+  });
+  if (settings.open) call('open', true);
+  if (!settings.consentRequired) look();
+
+  return {
+    call,
+    relabel,
+    setTheme: () => host?.setTheme(settings.theme),
+    shutdown() {
+      over = true;
+      clearTimeout(late);
+      window.removeEventListener('online', retry);
+      stopWatching?.();
+      chat?.destroy();
+      host?.remove();
+      forget(tenant);
+    },
+  };
+}
+
+function run(settings: Settings): void {
+  const { on, off, emit } = createEvents();
+  let widget: Widget | undefined = createWidget(settings, emit);
+  /** The widget as it is, or anew after a shutdown. */
+  const alive = () => {
+    widget ??= createWidget({ ...settings, open: false }, emit);
+    return widget;
+  };
+  const methods: Record<string, Method> = {
+    close: () => widget?.call('close'),
+    setLocale(locale: string) {
+      settings.locale = locale;
+      widget?.relabel();
+    },
+    setTheme(name: string) {
+      settings.theme = theme(name);
+      widget?.setTheme();
+    },
+    shutdown() {
+      widget?.shutdown();
+      widget = undefined;
+    },
+    on,
+    off,
+  };
+  for (const name of [...LOADING, 'identify', 'setCustomer', 'setPage', 'consent']) {
+    methods[name] = (...args: unknown[]) => alive().call(name, ...args);
+  }
+  install(methods);
+}
+
+function whenBody(then: () => void): void {
+  if (document.body) then();
+  else document.addEventListener('DOMContentLoaded', then, { once: true });
+}
+
+// Markup in the page may put an element of its own under this name.
+const current = document.currentScript;
+const settings = readSettings(
+  current instanceof HTMLScriptElement
+    ? current
+    : document.querySelector<HTMLScriptElement>('script[data-tenant][src*="couplet"]'),
+);
+if (!settings) console.warn('Couplet: the script tag needs src and data-tenant');
+else if (!isInstalled()) run(settings);

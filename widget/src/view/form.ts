@@ -1,0 +1,91 @@
+// Questions and the fields for their answers: before the chat, when nobody is in, and when an agent
+// or a bot asks.
+//
+// Invariant: what is missing or wrong is said in words at its field, and the focus goes there.
+
+import { h, setAttribute, setText } from '../dom';
+import type { Words } from '../i18n/en';
+import { say } from '../i18n/say';
+import type { Field } from '../wire';
+
+export interface Fields {
+  element: HTMLElement;
+  /** Undefined where something is missing; the customer has been told. */
+  answers(): Record<string, string> | undefined;
+}
+
+interface Asked {
+  name: string;
+  value(): string;
+  check(): boolean;
+  focus(): void;
+}
+
+const EMAIL = /^[^@\s]+@[^@\s]+\.[^@\s]+$/;
+const COMPLETED: Record<string, string> = { name: 'name', email: 'email', phone: 'tel' };
+let count = 0;
+
+export function createFields(
+  fields: readonly Field[],
+  words: Words,
+  longest: number,
+  known: Record<string, string> = {},
+): Fields {
+  const element = h('div', { class: 'fields' });
+  const asked = fields.map((field) => ask(element, field, words, longest, known[field.name] ?? ''));
+  return {
+    element,
+    answers() {
+      const wrong = asked.filter(({ check }) => !check());
+      wrong[0]?.focus();
+      if (wrong.length > 0) return undefined;
+      const given = asked.map(({ name, value }) => [name, value()]);
+      return Object.fromEntries(given.filter(([, value]) => value));
+    },
+  };
+}
+
+function ask(parent: HTMLElement, field: Field, words: Words, longest: number, known: string): Asked {
+  const { name, required = false, options = [] } = field;
+  const own: Record<string, string> = { name: words.name, email: words.email, phone: words.phone };
+  const text = field.label ?? own[name] ?? name;
+  const type = field.type ?? (name === 'email' ? 'email' : name === 'phone' ? 'tel' : 'text');
+  const id = `field-${++count}`;
+  const common = {
+    id,
+    name,
+    dir: 'auto',
+    'aria-required': String(required),
+    'aria-describedby': `${id}-fault`,
+    autocomplete: COMPLETED[name],
+    class: 'answer',
+  };
+  const input =
+    type === 'select'
+      ? h(
+          'select',
+          common,
+          h('option', { value: '' }, words.pick),
+          ...options.map((option) => h('option', { value: option }, option)),
+        )
+      : type === 'textarea'
+        ? h('textarea', { ...common, rows: '3', maxlength: String(longest) })
+        : h('input', { ...common, type, maxlength: String(longest) });
+  const fault = h('p', { id: `${id}-fault`, class: 'fault' });
+  const label = h('label', { for: id }, required || type === 'checkbox' ? text : say(words.optional, text));
+  const isBox = type === 'checkbox';
+  parent.append(h('div', { class: isBox ? 'question box' : 'question' }, label, input, fault));
+  if (!isBox) input.value = known;
+  const value = () => (isBox ? ((input as HTMLInputElement).checked ? 'yes' : '') : input.value.trim());
+
+  function check(): boolean {
+    const isWrong = type === 'email' && value() !== '' && !EMAIL.test(value());
+    const words_ = required && !value() ? words.required : isWrong ? words.invalidEmail : '';
+    setText(fault, words_);
+    setAttribute(input, 'aria-invalid', words_ ? 'true' : undefined);
+    return !words_;
+  }
+  // What was wrong is looked at again while it is mended, what is not yet written is left alone.
+  input.addEventListener('input', () => fault.textContent && check());
+  return { name, value, check, focus: () => input.focus() };
+}

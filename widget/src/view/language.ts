@@ -1,0 +1,47 @@
+// The language of the panel: its words, and dates, sizes and numbers as it writes them.
+
+import type { Words } from '../i18n/en';
+import { count, say } from '../i18n/say';
+
+export interface Language {
+  tag: string;
+  words: Words;
+  time(at: number): string;
+  day(at: number): string;
+  dayAndTime(at: number): string;
+  size(bytes: number): string;
+  percent(part: number): string;
+  place(position: number): string;
+  wait(seconds: number): string;
+  count: typeof count extends (tag: string, ...rest: infer R) => string ? (...rest: R) => string : never;
+}
+
+const KB = 1000;
+const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte'];
+
+export function createLanguage(tag: string, words: Words): Language {
+  const format = (options: Intl.DateTimeFormatOptions) => {
+    const made = new Intl.DateTimeFormat(tag, options);
+    return (at: number) => made.format(at);
+  };
+  const day = { weekday: 'long', day: 'numeric', month: 'long' } as const;
+  const numbers: Language['count'] = (...rest) => count(tag, ...rest);
+  return {
+    tag,
+    words,
+    time: format({ timeStyle: 'short' }),
+    day: format(day),
+    dayAndTime: format({ ...day, hour: 'numeric', minute: '2-digit' }),
+    size(bytes) {
+      const step = Math.max(0, Math.min(UNITS.length - 1, Math.floor(Math.log(bytes || 1) / Math.log(KB))));
+      const options = { style: 'unit', unit: UNITS[step], unitDisplay: 'short', maximumFractionDigits: 1 };
+      return new Intl.NumberFormat(tag, options as Intl.NumberFormatOptions).format(bytes / KB ** step);
+    },
+    percent: (part) => new Intl.NumberFormat(tag, { style: 'percent' }).format(part),
+    place: (position) => words.places[position - 1] ?? numbers(position, words.place, 'ordinal'),
+    wait: (seconds) => (seconds < 60 ? words.soon : numbers(Math.ceil(seconds / 60), words.minutes)),
+    count: numbers,
+  };
+}
+
+export { say };

@@ -1,0 +1,75 @@
+// What is wanted now and then: the transcript, sound. A button that discloses buttons. Leave to
+// notify is asked for in the open, while there is something to wait for.
+
+import { h, setAttribute, setText } from '../dom';
+import { latest, type State } from '../state';
+import { dots } from './drawings';
+import type { Language } from './language';
+
+export interface Options {
+  button: HTMLElement;
+  element: HTMLElement;
+  /** Asks for leave to notify. */
+  offer: HTMLElement;
+  render(state: State): void;
+}
+
+export interface OptionsPort {
+  language: Language;
+  download(): void;
+  mute(muted: boolean): void;
+  notify(): void;
+}
+
+export function createOptions(port: OptionsPort): Options {
+  const { words } = port.language;
+  const button = h('button', {
+    type: 'button',
+    'data-part': 'options',
+    class: 'plain',
+    'aria-label': words.options,
+    'aria-expanded': 'false',
+  });
+  button.append(dots());
+  const choice = (part: string, act: () => void) => {
+    const made = h('button', { type: 'button', class: 'link', 'data-part': part });
+    made.addEventListener('click', () => {
+      act();
+      turn(false);
+      button.focus();
+    });
+    return made;
+  };
+  let muted = false;
+  const download = choice('download', port.download);
+  const sound = choice('sound', () => port.mute(!muted));
+  const offer = h('button', { type: 'button', class: 'link', 'data-part': 'notify' }, words.notify);
+  offer.addEventListener('click', port.notify);
+  setText(download, words.download);
+  const element = h('div', { class: 'options', hidden: true }, download, sound);
+
+  function turn(open: boolean): void {
+    setAttribute(element, 'hidden', !open);
+    setAttribute(button, 'aria-expanded', String(open));
+  }
+
+  button.addEventListener('click', () => turn(element.hidden));
+  element.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    event.stopPropagation();
+    turn(false);
+    button.focus();
+  });
+
+  return {
+    button,
+    element,
+    offer,
+    render(state) {
+      muted = state.muted;
+      setText(sound, muted ? words.soundOn : words.soundOff);
+      setAttribute(download, 'hidden', !latest(state)?.entries.length);
+      setAttribute(offer, 'hidden', state.notify !== 'ask' || latest(state)?.state !== 'waiting');
+    },
+  };
+}

@@ -1,0 +1,79 @@
+// Every language has every word, in every form of number that it needs.
+
+import { expect, test } from 'vitest';
+import en, { type Words } from '../src/i18n/en';
+import { count, type Plural, say } from '../src/i18n/say';
+import { chooseLanguage, openLabel } from '../src/launcher/language';
+import { createLanguage } from '../src/view/language';
+
+/** Put in as the build puts it in. */
+declare const LABELS: Record<string, string>;
+const languages = Object.keys(LABELS);
+
+const wordsOf = async (key: string): Promise<Words> => (await import(`../src/i18n/${key}.ts`)).default;
+const holes = (text: string) => (text.match(/\{\d\}|#/g) ?? []).sort();
+
+test('there are the languages that are promised', () => {
+  expect(languages).toEqual(['ar', 'de', 'en', 'es', 'fr', 'he', 'ja', 'pt']);
+});
+
+test.each(languages)('%s is complete', async (key) => {
+  const words = await wordsOf(key);
+  const keys = (all: object) =>
+    Object.keys(all)
+      .filter((name) => name !== 'dir')
+      .sort();
+  expect(keys(words)).toEqual(keys(en));
+  for (const [name, word] of Object.entries(words)) {
+    const english = en[name as keyof Words];
+    if (typeof word === 'string' && typeof english === 'string') {
+      expect(word.trim(), name).not.toBe('');
+      expect(holes(word), name).toEqual(holes(english));
+    }
+  }
+  expect(words.scores).toHaveLength(5);
+});
+
+test.each(languages)('%s has every form of number', async (key) => {
+  const words = await wordsOf(key);
+  const cardinal = new Intl.PluralRules(key).resolvedOptions().pluralCategories;
+  const ordinal = new Intl.PluralRules(key, { type: 'ordinal' }).resolvedOptions().pluralCategories;
+  for (const [name, word] of Object.entries(words)) {
+    if (typeof word !== 'object' || Array.isArray(word)) continue;
+    const forms = word as Plural;
+    // A place may be a mere number, which has no forms.
+    const needed = name !== 'place' ? cardinal : forms.other === '#' ? ['other'] : ordinal;
+    expect(Object.keys(forms).sort(), name).toEqual([...needed].sort());
+    for (const n of [3, 11, 100]) expect(count(key, n, forms), name).toContain(count(key, n, { other: '#' }));
+  }
+});
+
+test.each(languages)('%s: the launcher says in it what it does', async (key) => {
+  expect(openLabel({ key, tag: key })).toBe((await wordsOf(key)).open);
+});
+
+test('names and numbers go where they belong', () => {
+  expect(say('{1} before {0}', 'b', 'a')).toBe('a before b');
+  expect(say('{0} says {1}', '{1}', 'no')).toBe('{1} says no');
+  expect(count('en', 1, { one: '# hour', other: '# hours' })).toBe('1 hour');
+  expect(count('en', 1200, { one: '# hour', other: '# hours' })).toBe('1,200 hours');
+});
+
+test('sizes, places and waits are said as people say them', () => {
+  const { size, place, wait } = createLanguage('en', en);
+  expect([size(0), size(999), size(1500), size(10_000_000)]).toEqual([
+    '0 byte',
+    '999 byte',
+    '1.5 kB',
+    '10 MB',
+  ]);
+  expect([place(2), place(11), place(22)]).toEqual(['second', '11th', '22nd']);
+  expect([wait(10), wait(60), wait(61)]).toEqual(['less than a minute', 'about 1 minute', 'about 2 minutes']);
+});
+
+test('a language is what the page asks for, else the next that is known', () => {
+  expect(chooseLanguage('de-AT').key).toBe('de');
+  expect(chooseLanguage(undefined, 'xx', 'PT-br')).toEqual({ key: 'pt', tag: 'PT-br' });
+  expect(chooseLanguage('de_nonsense!', 'en-GB').tag).toBe('en-GB');
+  expect(chooseLanguage('toString', null).key).toBe('en');
+});
