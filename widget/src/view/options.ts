@@ -54,12 +54,14 @@ export function createOptions(port: OptionsPort): Options {
   }
 
   button.addEventListener('click', () => turn(element.hidden));
-  element.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape') return;
-    event.stopPropagation();
-    turn(false);
-    button.focus();
-  });
+  for (const one of [button, element]) {
+    one.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape' || element.hidden) return;
+      event.stopPropagation();
+      turn(false);
+      button.focus();
+    });
+  }
 
   return {
     button,

@@ -48,7 +48,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
   });
   close.append(chevron());
   const options = createOptions(port);
-  const header = h('header', {}, title, end, options.button, close, status, options.offer, options.element);
+  const header = h('header', {}, title, end, options.button, options.element, close, status, options.offer);
   const agree = h('button', { type: 'button', class: 'agree', 'data-part': 'consent' }, words.agree);
   const consent = h('div', { class: 'consent' }, h('p', {}, words.consent), agree);
   const refocus = () => composer.focus();

@@ -26,7 +26,7 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
   const { root, shadow, button } = host;
   host.sheet(styles);
   const viewport = host.sheet('');
-  const badge = h('span', { class: 'badge', hidden: true });
+  const badge = h('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
   button.append(badge);
   let language = spoken;
   let panel: Panel | undefined;
@@ -44,7 +44,7 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
     const count = state.open ? 0 : unread(state);
     const { words } = language;
     const label = state.open ? words.close : words.open;
-    setText(badge, count > 9 ? '9+' : String(count));
+    setText(badge, language.count(Math.min(count, 9), { other: '#' }) + (count > 9 ? '+' : ''));
     setAttribute(badge, 'hidden', count === 0);
     setAttribute(button, 'aria-expanded', String(state.open));
     setAttribute(button, 'aria-label', count ? `${label}, ${language.count(count, words.unread)}` : label);
