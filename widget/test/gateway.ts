@@ -25,8 +25,10 @@ const LINES: Record<string, (frame: Frame, log: Frame[]) => Frame> = {
   message: ({ id, text, reply_to }) => ({ kind: 'message', id, text, reply_to }),
   edit: ({ target, text }, log) => ({ kind: 'edit', target: seqOf(log, target), text }),
   retract: ({ target }, log) => ({ kind: 'retract', target: seqOf(log, target) }),
-  choice: ({ id, of, value }) => ({ kind: 'choice', id, reply_to: of, text: value }),
+  choice: ({ id, of, value }, log) => ({ kind: 'choice', id, reply_to: of, text: label(log, of, value) }),
 };
+const label = (log: Frame[], of: number, value: string) =>
+  log[of - 1]?.buttons?.find((button: Frame) => button.value === value)?.label ?? value;
 const seqOf = (log: Frame[], target: string) => log.find(({ id }) => id === target)?.seq;
 const COMMANDS = [...Object.keys(LINES), 'start', 'end', 'rate'];
 

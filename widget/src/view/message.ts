@@ -13,6 +13,8 @@ import { link, linked, ofGateway, webAddress } from './text';
 
 export interface Piece {
   element: HTMLElement;
+  /** What it shows. */
+  row?: Row;
   update(row: Row): void;
 }
 
@@ -46,7 +48,7 @@ export function messagePiece(port: MessagePort): Piece {
   const clock = h('span');
   const word = h('span', { class: 'unseen' });
   // A tick is no news to the ear.
-  const meta = h('div', { class: 'meta', 'aria-live': 'off' }, clock, ticks(), word);
+  const meta = h('div', { class: 'meta', 'aria-live': 'off' }, word, clock, ticks());
   const again = button('link', 'retry', words.tryAgain);
   const discard = button('link', 'discard', words.discard);
   const failure = h('div', { class: 'failure' }, `${words.notSent} `, again, discard);

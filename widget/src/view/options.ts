@@ -43,8 +43,9 @@ export function createOptions(port: OptionsPort): Options {
   let muted = false;
   const download = choice('download', port.download);
   const sound = choice('sound', () => port.mute(!muted));
-  const offer = h('button', { type: 'button', class: 'link', 'data-part': 'notify' }, words.notify);
-  offer.addEventListener('click', port.notify);
+  const ask = h('button', { type: 'button', class: 'link', 'data-part': 'notify' }, words.notify);
+  ask.addEventListener('click', port.notify);
+  const offer = h('div', { class: 'note' }, ask);
   setText(download, words.download);
   const element = h('div', { class: 'options', hidden: true }, download, sound);
 
@@ -54,7 +55,7 @@ export function createOptions(port: OptionsPort): Options {
   }
 
   button.addEventListener('click', () => turn(element.hidden));
-  for (const one of [button, element]) {
+  for (const one of [button, element] as HTMLElement[]) {
     one.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || element.hidden) return;
       event.stopPropagation();

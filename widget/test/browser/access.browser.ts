@@ -157,7 +157,9 @@ test('the ear hears what is new, once, and no history', async () => {
   expect(await part('log').getAttribute('role')).toBe('log');
   expect(await part('log').getAttribute('aria-relevant')).toBe('additions');
   // One live region for one thing: ticks, tools and offers inside the log are silent.
-  expect(await page.locator('[role="log"] [aria-live="polite"], [role="log"] [role="status"]').count()).toBe(0);
+  expect(await page.locator('[role="log"] [aria-live="polite"], [role="log"] [role="status"]').count()).toBe(
+    0,
+  );
 
   // What is there when the page is loaded anew is put in while nobody listens.
   await page.addInitScript(() => {
@@ -220,12 +222,16 @@ test('text that is spaced out stays whole', async () => {
   // WCAG 1.4.12, as a customer's own style sheet or tool would have it.
   await page.evaluate(() => {
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync('* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }');
+    sheet.replaceSync(
+      '* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }',
+    );
     const shadow = document.querySelector('couplet-chat')?.shadowRoot;
     if (shadow) shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet];
   });
   for (const name of ['status', 'end', 'text']) {
-    const cut = await part(name).first().evaluate((e) => e.scrollWidth - e.clientWidth > 1 || e.scrollHeight - e.clientHeight > 1);
+    const cut = await part(name)
+      .first()
+      .evaluate((e) => e.scrollWidth - e.clientWidth > 1 || e.scrollHeight - e.clientHeight > 1);
     expect(cut, name).toBe(false);
   }
 });
@@ -236,8 +242,16 @@ test('forced colours: what is a shape by its fill alone has a border', async () 
   await stage.talk();
   gateway.says('Good morning.');
   await stage.line('Good morning.').waitFor();
-  for (const name of ['.launcher', '.send', '[data-from="agent"] .bubble', '[data-from="customer"] .bubble']) {
-    const width = await page.locator(name).first().evaluate((element) => getComputedStyle(element).borderTopWidth);
+  for (const name of [
+    '.launcher',
+    '.send',
+    '[data-from="agent"] .bubble',
+    '[data-from="customer"] .bubble',
+  ]) {
+    const width = await page
+      .locator(name)
+      .first()
+      .evaluate((element) => getComputedStyle(element).borderTopWidth);
     expect(width, name).not.toBe('0px');
   }
 });

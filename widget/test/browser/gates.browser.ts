@@ -76,10 +76,13 @@ test(`less than ${SCRIPT_MS} ms of script before it is opened, on a processor ${
 test('nothing on the page moves: not for the button, not for the panel', async () => {
   const { gateway, page } = stage;
   await page.addInitScript(() => {
-    const shifts: number[] = [];
+    const shifts: string[] = [];
     Object.assign(window, { shifts });
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) shifts.push((entry as unknown as { value: number }).value);
+      for (const entry of list.getEntries() as (PerformanceEntry & Shift)[]) {
+        for (const { node, previousRect, currentRect } of entry.sources)
+          shifts.push(`${node?.nodeName}: ${JSON.stringify([previousRect, currentRect])}`);
+      }
     }).observe({ type: 'layout-shift', buffered: true });
   });
   await page.goto(gateway.url);
@@ -93,6 +96,10 @@ test('nothing on the page moves: not for the button, not for the panel', async (
   expect(await page.locator('h1').boundingBox()).toEqual(box);
   expect(await page.evaluate('window.shifts')).toEqual([]);
 });
+
+interface Shift {
+  sources: { node?: Node; previousRect: DOMRect; currentRect: DOMRect }[];
+}
 
 /** By path, what has come over the wire, headers and all; the page itself counts nothing. */
 async function transferred(session: CDPSession): Promise<() => Record<string, number>> {

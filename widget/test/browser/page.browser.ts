@@ -104,7 +104,9 @@ test('a blocked script leaves the button, says so, and is fetched again', async 
   const { page, gateway } = stage;
   await page.route('**/couplet-chat.js*', (route) => route.abort());
   await page.addInitScript(() => {
-    window.Couplet ??= Object.assign((...args: unknown[]) => void stub.q.push(args), { q: [] as unknown[] }) as never;
+    window.Couplet ??= Object.assign((...args: unknown[]) => void stub.q.push(args), {
+      q: [] as unknown[],
+    }) as never;
     const stub = window.Couplet as unknown as { q: unknown[] };
     stub.q.push(['on', 'error', (detail: unknown) => Object.assign(window, { told: detail })]);
   });
@@ -163,7 +165,9 @@ test('a page that is kept for "back" has let go of its socket, and goes on', asy
   const { page, gateway } = stage;
   gateway.pages.set('/next', { body: '<title>Next</title><h1>Next</h1>' });
   await stage.talk();
-  await page.evaluate(() => addEventListener('pageshow', ({ persisted }) => Object.assign(window, { persisted })));
+  await page.evaluate(() =>
+    addEventListener('pageshow', ({ persisted }) => Object.assign(window, { persisted })),
+  );
   await part('composer').fill('half a');
   await page.goto(`${gateway.url}/next`);
   await until(() => gateway.sockets === 0);

@@ -7,9 +7,15 @@
 // CHROMIUM names the browser.
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
-import { Gateway } from '../gateway';
+import { Gateway, type Page as Served } from '../gateway';
 
 /** What a host page asks for. */
 export interface HostPage {
@@ -24,6 +30,23 @@ export interface HostPage {
   headers?: Record<string, string>;
 }
 
+/** A page with the widget, under `default-src 'none'` and what docs/embedding.md adds. */
+export function hostPage(gateway: string, asked: HostPage = {}): Served {
+  const { attributes = '', head = '', body = '', policy, src = '/couplet.js', headers } = asked;
+  const strict = [
+    "default-src 'none'; script-src 'nonce-n'",
+    `connect-src ${gateway} ${gateway.replace('http', 'ws')}`,
+    "require-trusted-types-for 'script'; trusted-types 'none'",
+  ].join('; ');
+  const refused = policy ?? strict;
+  return {
+    body: `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
+      <title>A page</title>${head}<main><h1>A page</h1><p><a href="/">A link</a></p>${body}</main>
+      <script nonce="n" async src="${src}" data-tenant="demo" ${attributes}></script>`,
+    headers: { ...(refused && { 'content-security-policy': refused }), ...headers },
+  };
+}
+
 const PATIENCE_MS = 10_000;
 const REFUSED = 'Refused by the Content-Security-Policy:';
 
@@ -35,20 +58,9 @@ export class Stage {
   /** What pages have complained of. */
   faults: string[] = [];
 
-  /** A page with the widget at `path`, under `default-src 'none'` and what docs/embedding.md adds. */
-  host(path = '/', { attributes = '', head = '', body = '', policy, src, headers }: HostPage = {}): void {
-    const { url } = this.gateway;
-    const strict = [
-      "default-src 'none'; script-src 'nonce-n'",
-      `connect-src ${url} ${url.replace('http', 'ws')}`,
-      "require-trusted-types-for 'script'; trusted-types 'none'",
-    ].join('; ');
-    this.gateway.pages.set(path, {
-      body: `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
-        <title>A page</title>${head}<main><h1>A page</h1><p><a href="/">A link</a></p>${body}</main>
-        <script nonce="n" async src="${src ?? '/couplet.js'}" data-tenant="demo" ${attributes}></script>`,
-      headers: { ...((policy ?? strict) && { 'content-security-policy': policy ?? strict }), ...headers },
-    });
+  /** A page with the widget at `path`. */
+  host(path = '/', asked: HostPage = {}): void {
+    this.gateway.pages.set(path, hostPage(this.gateway.url, asked));
   }
 
   async newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {

@@ -34,7 +34,8 @@ for (const { size, colorScheme, locale, color } of STORIES) {
 
   /** What is on the screen now is judged, and if wished, kept. */
   const judge = async (page: Page, name: string) => {
-    if (process.env.LOOK) await page.screenshot({ path: `${FOLDER}/${story.replaceAll(', ', '-')}-${name}.png` });
+    if (process.env.LOOK)
+      await page.screenshot({ path: `${FOLDER}/${story.replaceAll(', ', '-')}-${name}.png` });
     expect(await violations(page), name).toEqual([]);
     expect(await page.evaluate(outsize), name).toEqual([]);
   };
@@ -99,8 +100,16 @@ for (const { size, colorScheme, locale, color } of STORIES) {
     gateway.join('Ann');
     gateway.says('Good morning. Let me look that up.');
     gateway.says('It left our warehouse on Tuesday. You can follow it at https://parcels.example/1482.');
-    const file = { id: 'p', name: 'shelf.png', type: 'image/png', size: 4_210, url: '/v1/demo/files/p/shelf.png' };
-    gateway.says('', { files: [file, { ...file, id: 'q', name: 'invoice.pdf', type: 'application/pdf', size: 81_000 }] });
+    const file = {
+      id: 'p',
+      name: 'shelf.png',
+      type: 'image/png',
+      size: 4_210,
+      url: '/v1/demo/files/p/shelf.png',
+    };
+    gateway.says('', {
+      files: [file, { ...file, id: 'q', name: 'invoice.pdf', type: 'application/pdf', size: 81_000 }],
+    });
     await stage.write('Thank you. Does anyone need to be at home to sign for it?');
     await until(() => gateway.of('message').length === 2);
     gateway.receipt(2, 1);
@@ -135,7 +144,11 @@ for (const { size, colorScheme, locale, color } of STORIES) {
     await part('tray').locator('progress').waitFor();
     gateway.stallFiles = false;
     gateway.refuseFiles = 500;
-    await part('files').setInputFiles({ name: 'receipt.txt', mimeType: 'text/plain', buffer: Buffer.from('1') });
+    await part('files').setInputFiles({
+      name: 'receipt.txt',
+      mimeType: 'text/plain',
+      buffer: Buffer.from('1'),
+    });
     await part('tray').locator('.fault').waitFor();
     const large = { name: 'film.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(5_000_001) };
     await part('files').setInputFiles(large);
@@ -214,7 +227,9 @@ for (const { size, colorScheme, locale, color } of STORIES) {
     gateway.refuse = 403;
     gateway.cut();
     await stage.write('One more thing');
-    await part('status').getByText(/not available|nicht|غير|لا/).waitFor();
+    await part('status')
+      .getByText(/not available|nicht|غير|لا/)
+      .waitFor();
     await judge(page, '27-refused');
   });
 }
@@ -252,7 +267,9 @@ async function violations(page: Page): Promise<string[]> {
 function outsize(): string[] {
   const shadow = document.querySelector('couplet-chat')?.shadowRoot;
   const found: string[] = [];
-  for (const one of shadow?.querySelectorAll<HTMLElement>('button, select, input:not([type=file]), textarea') ?? []) {
+  for (const one of shadow?.querySelectorAll<HTMLElement>(
+    'button, select, input:not([type=file]), textarea',
+  ) ?? []) {
     if (!one.offsetParent) continue;
     const { width, height } = one.getBoundingClientRect();
     if (width < 24 || height < 24) found.push(`${one.dataset.part ?? one.className}: ${width} × ${height}`);

@@ -61,7 +61,8 @@ async function isClean(): Promise<void> {
       if (!new RegExp(own).test(element.localName)) found.push(element.outerHTML);
       for (const { name, value } of element.attributes) {
         const runs = name.startsWith('on') || name === 'style' || name === 'srcdoc';
-        if (runs || (/^(href|src|action)$/.test(name) && !/^https?:/.test(value))) found.push(`${name}=${value}`);
+        if (runs || (/^(href|src|action)$/.test(name) && !/^https?:/.test(value)))
+          found.push(`${name}=${value}`);
       }
     }
     return found;
@@ -81,7 +82,13 @@ test("an agent's words, names, files, quotes and headings", async () => {
   ALL.forEach((text, at) => {
     if (at % 25 === 0) gateway.join(text);
     gateway.types(true);
-    const file = { id: `f${at}`, name: text, type: 'image/png', size: 1, url: PAYLOADS[at % PAYLOADS.length] };
+    const file = {
+      id: `f${at}`,
+      name: text,
+      type: 'image/png',
+      size: 1,
+      url: PAYLOADS[at % PAYLOADS.length],
+    };
     gateway.says(text, { reply_to: at ? gateway.current.log.length : 1, files: [file] });
   });
   await until(async () => (await stage.texts()).length === ALL.length + 1);
@@ -102,7 +109,12 @@ test("a customer's words, by hand and by the page's call", async () => {
     for (const text of all) window.Couplet?.send?.(text);
   }, ALL);
   await until(() => gateway.current.log.length === ALL.length + 2);
-  expect(gateway.of('message').slice(1).map(({ text }) => text)).toEqual(ALL.map(sent));
+  expect(
+    gateway
+      .of('message')
+      .slice(1)
+      .map(({ text }) => text),
+  ).toEqual(ALL.map(sent));
   await until(async () => (await page.locator('[data-state="sent"]').count()) === ALL.length + 1);
   expect((await stage.texts()).slice(1)).toEqual(ALL.map(sent));
   for (const text of PAYLOADS.slice(0, 8)) {
@@ -146,10 +158,18 @@ test('questions, options, answers, buttons, forms and the titles of pages', asyn
   await buttons.nth(3).click();
   await stage.line(texts[3] ?? '').waitFor();
   gateway.says('And this?', {
-    form: texts.map((label, at) => ({ name: `n${at}`, label, type: at % 2 ? 'text' : 'select', options: texts })),
+    form: texts.map((label, at) => ({
+      name: `n${at}`,
+      label,
+      type: at % 2 ? 'text' : 'select',
+      options: texts,
+    })),
   });
   await page.locator('.offer select').first().waitFor();
-  await page.locator('.offer input').first().fill(texts[0] ?? '');
+  await page
+    .locator('.offer input')
+    .first()
+    .fill(texts[0] ?? '');
   await isClean();
   await stage.part('submit').click();
   await until(() => gateway.of('choice').length === 2);
