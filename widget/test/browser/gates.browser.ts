@@ -92,6 +92,11 @@ test('nothing on the page moves: not for the button, not for the panel', async (
   await stage.part('panel').waitFor();
   await stage.write('hello');
   await until(() => gateway.conversations.length === 1);
+  gateway.place(1);
+  gateway.join('Ann');
+  gateway.says('Good morning.');
+  gateway.says('What can I do for you?');
+  await stage.line('What can I do').waitFor();
   await page.evaluate(() => window.Couplet?.close?.());
   expect(await page.locator('h1').boundingBox()).toEqual(box);
   expect(await page.evaluate('window.shifts')).toEqual([]);

@@ -44,6 +44,8 @@ const PAYLOADS = [
   '\u2066\u2067\u202e right to left',
 ];
 const ALL = [...new Set([...NAUGHTY, ...PAYLOADS])].filter((text) => text.trim() !== '');
+/** Said by hand one after the other, with an answer awaited each time: a third of the list, and all the rest. */
+const SOME = ALL.filter((text, at) => at % 3 === 0 || PAYLOADS.includes(text));
 /** The elements that the widget makes; any other would have come out of a text. */
 const OWN =
   /^(style|div|button|svg|path|rect|section|header|h2|p|span|i|ol|ul|li|a|form|fieldset|legend|label|input|select|option|textarea|canvas|progress|bdi)$/;
@@ -107,16 +109,16 @@ test("a customer's words, by hand and by the page's call", async () => {
   await stage.talk();
   await page.evaluate((all) => {
     for (const text of all) window.Couplet?.send?.(text);
-  }, ALL);
-  await until(() => gateway.current.log.length === ALL.length + 2);
+  }, SOME);
+  await until(() => gateway.current.log.length === SOME.length + 2);
   expect(
     gateway
       .of('message')
       .slice(1)
       .map(({ text }) => text),
-  ).toEqual(ALL.map(sent));
-  await until(async () => (await page.locator('[data-state="sent"]').count()) === ALL.length + 1);
-  expect((await stage.texts()).slice(1)).toEqual(ALL.map(sent));
+  ).toEqual(SOME.map(sent));
+  await until(async () => (await page.locator('[data-state="sent"]').count()) === SOME.length + 1);
+  expect((await stage.texts()).slice(1)).toEqual(SOME.map(sent));
   for (const text of PAYLOADS.slice(0, 8)) {
     await stage.write(text);
     await stage.line(text).last().waitFor();
