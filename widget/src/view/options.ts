@@ -12,6 +12,8 @@ export interface Options {
   /** Asks for leave to notify. */
   offer: HTMLElement;
   render(state: State): void;
+  /** What lies over the log must not stay there when the customer has gone on to something else. */
+  away(event: Event): void;
 }
 
 export interface OptionsPort {
@@ -68,6 +70,10 @@ export function createOptions(port: OptionsPort): Options {
     button,
     element,
     offer,
+    away({ target }) {
+      const isOurs = [button, element].some((one) => one.contains(target as Node | null));
+      if (!isOurs && !element.hidden) turn(false);
+    },
     render(state) {
       muted = state.muted;
       setText(sound, muted ? words.soundOn : words.soundOff);

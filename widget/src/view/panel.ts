@@ -67,6 +67,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
     dir: words.dir ?? 'ltr',
   });
   element.append(header, log.element, consent, composer.element, drop);
+  for (const name of ['pointerdown', 'focusin']) element.addEventListener(name, options.away);
   let fields: Fields | undefined;
   let asked = '';
 

@@ -109,6 +109,20 @@ test('what was opened on the way is closed one by one with Escape', async () => 
   await part('panel').waitFor({ state: 'hidden' });
 });
 
+test('the options do not stay open over the log when the customer has gone on', async () => {
+  await stage.talk();
+  await part('options').click();
+  await part('download').waitFor();
+  await part('composer').click();
+  await part('download').waitFor({ state: 'hidden' });
+  await part('options').click();
+  await part('sound').click();
+  await part('sound').waitFor({ state: 'hidden' });
+  await part('options').click();
+  expect(await part('sound').textContent()).toBe('Turn sound on');
+  expect(await part('sound').isVisible()).toBe(true);
+});
+
 test('on a phone the panel keeps the focus; beside the page it lets it go', async () => {
   const { page } = stage;
   await page.setViewportSize({ width: 390, height: 844 });

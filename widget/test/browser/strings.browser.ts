@@ -54,8 +54,10 @@ beforeEach(() => {
   stage.host('/', { policy: '', attributes: 'data-locale="en"' });
 });
 
-/** Nothing that is not ours, and no handler or address that runs. */
+/** Nothing that is not ours, no handler or address that runs, and nothing wider than the panel. */
 async function isClean(): Promise<void> {
+  const tooWide = ({ scrollWidth, clientWidth }: Element) => scrollWidth - clientWidth;
+  expect(await stage.page.locator('.scroll').evaluate(tooWide)).toBe(0);
   const strange = await stage.page.evaluate((own) => {
     const found: string[] = [];
     const shadow = document.querySelector('couplet-chat')?.shadowRoot;
