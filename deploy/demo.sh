@@ -140,7 +140,7 @@ introduce() {
 
   Couplet's demo is running.
 
-    customer     $url
+    customer     $url             (examples/ and appearance/ there: how it is embedded)
     agent        $url/agent      (Converse.js in the browser)
     or any XMPP client at localhost:$XMPP_PORT, with
 

@@ -34,7 +34,8 @@ step() {
 
 packages() {
   need_packages ca-certificates curl build-essential procps openssl python3 python3-venv shellcheck \
-    valgrind prosody prosody-modules ejabberd mariadb-server redis-server chromium fonts-dejavu-core
+    valgrind prosody prosody-modules ejabberd mariadb-server redis-server chromium \
+    firefox-esr fonts-dejavu-core
   need_node
 }
 

@@ -43,7 +43,7 @@ import {
   wellFormed,
 } from './wire';
 
-const REPEAT_AFTER_MS = 15_000;
+const REPEAT_AFTER_MS = 5_000;
 const HOLD_MS = 2_000;
 const TYPING_EVERY_MS = 3_000;
 const TYPING_ENDS_MS = 5_000;

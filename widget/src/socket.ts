@@ -34,7 +34,7 @@ const WELCOME_WITHIN_MS = 15_000;
 const PING_EVERY_MS = 30_000;
 const ANSWER_WITHIN_MS = 10_000;
 /** A connection that lived this long was a good one, and the doubling starts over. */
-const SETTLED_AFTER_MS = 10_000;
+const SETTLED_AFTER_MS = 2_000;
 
 const CLOSE_IDENTITY_REFUSED = 4401;
 const CLOSE_RATE = 4429;

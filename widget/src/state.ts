@@ -7,7 +7,7 @@
 import type { Config } from './launcher/config';
 import type { Link } from './socket';
 import type { Upload } from './upload';
-import type { ConversationState, Durable, Entry, FileLink, Person, ServerFrame, Welcome } from './wire';
+import type { Agent, ConversationState, Durable, Entry, FileLink, ServerFrame, Welcome } from './wire';
 
 export interface Line extends Entry {
   edited?: boolean;
@@ -17,7 +17,7 @@ export interface Line extends Entry {
 export interface Conversation {
   id: string;
   state: ConversationState;
-  agent?: Person;
+  agent?: Agent;
   position?: number;
   eta?: number;
   entries: readonly Line[];

@@ -3,46 +3,31 @@
 // Types only, and the one place where text from the network becomes a value. Invariants: an
 // unknown field is carried and ignored, an unknown frame type is dropped, nothing here throws.
 
+import type * as protocol from './protocol';
+
 export const SUBPROTOCOL = 'couplet.v1';
 
 /** What the gateway allows when it has not said otherwise. */
 export const TEXT_CHARS = 8000;
 
-export type ConversationState = 'waiting' | 'active' | 'closed';
-
-export interface Person {
-  name?: string;
-  avatar?: string;
-}
-
-export interface From extends Person {
-  kind: 'customer' | 'agent' | 'bot' | 'system';
-}
-
-export interface FileLink {
-  id: string;
-  name: string;
-  type?: string;
-  size?: number;
-  url?: string;
-}
+export type ConversationState = protocol.Phase;
+export type Agent = protocol.Agent;
+export type From = protocol.From;
+export type FileLink = Pick<protocol.File, 'id' | 'name'> & Partial<protocol.File>;
 
 /** What an agent or a bot offers to be chosen. */
-export interface Choosable {
-  label: string;
-  value: string;
-}
+export type Choosable = protocol.Button;
 
 /** The `value` of a button, or a text for each field of a form that was filled in. */
-export type Chosen = string | Record<string, string>;
+export type Chosen = protocol.ChoiceValue;
 
 /** The longest answers to an agent's form, to one before the chat, and comment of a rating. */
 export const FIELD_CHARS = 500;
 export const ANSWER_CHARS = 1000;
 export const COMMENT_CHARS = 1000;
 
-/** A question of a form. */
-export interface Field {
+/** A question of a form, the tenant's or an agent's. */
+export interface Field extends Partial<protocol.Field> {
   name: string;
   /** Where it is missing, the widget's own word for `name`, `email`, `phone`. */
   label?: string;
@@ -51,101 +36,32 @@ export interface Field {
   options?: string[];
 }
 
-/** One durable line of a conversation; `seq` is dense from 1. */
-export interface Entry {
-  conversation: string;
-  seq: number;
-  at: number;
+/** One durable line of a conversation; `seq` is dense from 1. Of a kind unknown here nothing is shown. */
+export type Entry = Omit<protocol.Entry, 'kind' | 'files' | 'form'> & {
   kind: string;
-  from: From;
-  id?: string;
-  text?: string;
   files?: FileLink[];
-  /** The `seq` of the message that an edit or a retraction changes. */
-  target?: number;
-  reply_to?: number;
-  buttons?: Choosable[];
   form?: Field[];
-}
+};
 
-export interface Page {
-  url: string;
-  title: string;
-  referrer?: string;
-}
-
-export interface Start {
-  queue?: string;
-  subject?: string;
-  answers?: Record<string, string>;
-}
+export type Page = protocol.Page;
+export type Start = Omit<protocol.Start, 'id'>;
+export type Hello = Frame<'hello'>;
 
 /** The commands that are repeated under the same `id` until they are answered. */
-export type Durable =
-  | { type: 'message'; id: string; text?: string; files?: string[]; reply_to?: number }
-  | { type: 'edit'; id: string; target: string; text: string }
-  | { type: 'retract'; id: string; target: string }
-  | { type: 'choice'; id: string; of: number; value: Chosen }
-  | { type: 'rate'; id: string; score: number; comment?: string }
-  | ({ type: 'start'; id: string } & Start)
-  | { type: 'end'; id: string };
+export type Durable = Frame<'message' | 'edit' | 'retract' | 'choice' | 'rate' | 'start' | 'end'>;
+export type ClientFrame = protocol.ClientFrame;
+type Frame<T> = Extract<ClientFrame, { type: T }>;
 
-export interface Hello {
-  type: 'hello';
-  session?: string;
-  identity?: string;
-  conversation?: string;
-  last_seq?: number;
-  locale?: string;
-  page?: Page;
-}
-
-export type ClientFrame =
-  | Hello
-  | Durable
-  | { type: 'typing'; on: boolean }
-  | { type: 'read'; seq: number }
-  | ({ type: 'page' } & Page)
-  | { type: 'history'; id: string; conversation: string; before: number; limit: number }
-  | { type: 'ping' };
-
-export interface Welcome {
-  type: 'welcome';
-  session: { token: string; customer: string; expires?: number };
-  conversation?: { id: string; state: ConversationState; queue?: string; agent?: Person; seq?: number };
-  entries: Entry[];
-  more?: boolean;
-  receipt?: { conversation?: string; delivered?: number; read?: number };
-  limits?: { text_chars?: number; file_bytes?: number };
-}
-
-export interface ErrorFrame {
-  type: 'error';
-  code: string;
-  message?: string;
-  for?: string;
-  retry_after_ms?: number;
-}
-
+type Received<T> = Extract<protocol.ServerFrame, { type: T }>;
+/** As `parse` leaves them: lists hold whole entries. */
+export type Welcome = Omit<Received<'welcome'>, 'entries'> & { entries: Entry[] };
+export type Entries = Omit<Received<'entries'>, 'entries'> & { entries: Entry[] };
+export type ErrorFrame = Received<'error'>;
 export type ServerFrame =
+  | Exclude<protocol.ServerFrame, { type: 'welcome' | 'entry' | 'entries' }>
   | Welcome
-  | { type: 'ack'; id: string; conversation?: string; seq?: number; at: number }
-  | ({ type: 'entry' } & Entry)
-  | {
-      type: 'state';
-      conversation: string;
-      state: ConversationState;
-      position?: number;
-      eta_s?: number;
-      agent?: Person;
-      reason?: string;
-    }
-  | { type: 'receipt'; conversation: string; delivered?: number; read?: number }
-  | { type: 'typing'; on: boolean; name?: string }
-  | { type: 'pong' }
-  | { type: 'entries'; conversation?: string; entries: Entry[]; more?: boolean; for?: string }
-  | ErrorFrame
-  | { type: 'bye'; reason?: string; reconnect_after_ms?: number };
+  | Entries
+  | (Entry & { type: 'entry' });
 
 const TYPES = new Set([
   'welcome',

@@ -2,5 +2,5 @@ import { defineConfig } from 'vitest/config';
 
 // The built script in a real browser, against the gateway of the tests.
 export default defineConfig({
-  test: { include: ['test/*.browser.ts'], testTimeout: 20_000, hookTimeout: 30_000 },
+  test: { include: ['test/browser/*.browser.ts'], testTimeout: 20_000, hookTimeout: 30_000 },
 });

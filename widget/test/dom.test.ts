@@ -134,7 +134,8 @@ test('an edit shows at once, as being sent; a refused one keeps both words and s
     state: 'sending',
     mayChange: false,
   });
-  const refused = reduce(editing, { type: 'frame', frame: { type: 'error', code: 'conflict', for: 'e' } });
+  const conflict = { type: 'error', code: 'conflict', message: '', for: 'e' } as const;
+  const refused = reduce(editing, { type: 'frame', frame: conflict });
   const { element, discard } = piece(messages(refused)[0]);
   expect(element.dataset.state).toBe('failed');
   part(element, 'discard').click();
@@ -291,7 +292,7 @@ test('the options are disclosed by their button and closed by Escape; leave to n
   expect(part(element, 'download').hidden).toBe(true);
   expect(offer.hidden).toBe(true);
   render({ ...log({}), notify: 'ask' });
-  offer.click();
+  part(offer, 'notify').click();
   expect(port.notify).toHaveBeenCalledOnce();
   render({ ...log({}, { kind: 'closed' }), notify: 'ask' });
   expect(offer.hidden).toBe(true);

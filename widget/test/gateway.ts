@@ -25,8 +25,10 @@ const LINES: Record<string, (frame: Frame, log: Frame[]) => Frame> = {
   message: ({ id, text, reply_to }) => ({ kind: 'message', id, text, reply_to }),
   edit: ({ target, text }, log) => ({ kind: 'edit', target: seqOf(log, target), text }),
   retract: ({ target }, log) => ({ kind: 'retract', target: seqOf(log, target) }),
-  choice: ({ id, of, value }) => ({ kind: 'choice', id, reply_to: of, text: value }),
+  choice: ({ id, of, value }, log) => ({ kind: 'choice', id, reply_to: of, text: label(log, of, value) }),
 };
+const label = (log: Frame[], of: number, value: string) =>
+  log[of - 1]?.buttons?.find((button: Frame) => button.value === value)?.label ?? value;
 const seqOf = (log: Frame[], target: string) => log.find(({ id }) => id === target)?.seq;
 const COMMANDS = [...Object.keys(LINES), 'start', 'end', 'rate'];
 
@@ -58,6 +60,8 @@ export class Gateway {
   fileBytes = 1000;
   /** Answers uploads with this status instead. */
   refuseFiles = 0;
+  /** Uploads come in and are never answered. */
+  stallFiles = false;
   /** What was uploaded. */
   files: Frame[] = [];
   /** The bodies and tokens of uploads, as they came. */
@@ -65,6 +69,10 @@ export class Gateway {
   welcomeLimit = 100;
   /** Every frame that came, in order. */
   heard: Frame[] = [];
+  /** Every request that came, as `GET /path`. */
+  requests: string[] = [];
+  /** What becomes of a frame on its way, either way; without it each arrives once, at once. */
+  weather?: () => { lost?: boolean; doubled?: boolean; late?: number };
   pages = new Map<string, Page>();
   conversations: Conversation[] = [];
   url = '';
@@ -72,11 +80,13 @@ export class Gateway {
   private peers = new Set<Peer>();
   private server: Server;
   private count = 0;
+  private road = Promise.resolve();
 
   constructor() {
     const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'couplet.v1' });
     this.server = createServer((request, response) => {
       const path = (request.url ?? '').split('?')[0] ?? '';
+      this.requests.push(`${request.method} ${path}`);
       if (path.endsWith('/files')) return void this.upload(request, response);
       const isConfig = path.endsWith('/config');
       const page = isConfig
@@ -86,6 +96,7 @@ export class Gateway {
       response.writeHead(status, {
         'content-type': page?.type ?? 'text/html; charset=utf-8',
         'access-control-allow-origin': '*',
+        'cross-origin-resource-policy': 'cross-origin',
         ...page?.headers,
       });
       response.end(page?.body);
@@ -107,6 +118,7 @@ export class Gateway {
     for await (const chunk of request) body += chunk;
     const token = request.headers.authorization ?? '';
     this.uploads.push({ body, token });
+    if (this.stallFiles) return;
     if (this.refuseFiles) return void response.writeHead(this.refuseFiles, headers).end('{}');
     const id = `f${this.files.length + 1}`;
     const name = /filename="([^"]*)"/.exec(body)?.[1] ?? '';
@@ -201,13 +213,27 @@ export class Gateway {
     ws.on('close', () => this.peers.delete(peer));
     ws.on('message', (data) => {
       const frame: Frame = JSON.parse(String(data));
-      this.heard.push(frame);
-      this.handle(peer, frame);
+      this.carry(() => {
+        this.heard.push(frame);
+        this.handle(peer, frame);
+      });
+    });
+  }
+
+  /** Through the weather: a frame may be lost, come late, or come twice; none overtakes another. */
+  private carry(deliver: () => void): void {
+    if (!this.weather) return deliver();
+    const { lost, doubled, late = 0 } = this.weather();
+    if (lost) return;
+    this.road = this.road.then(() => new Promise((done) => setTimeout(done, late)));
+    void this.road.then(() => {
+      deliver();
+      if (doubled) deliver();
     });
   }
 
   private handle(peer: Peer, frame: Frame): void {
-    if (frame.type === 'hello') return this.hello(peer, frame);
+    if (frame.type === 'hello') return peer.session ? undefined : this.hello(peer, frame);
     const { session } = peer;
     if (!session) return peer.ws.close(1008);
     if (frame.type === 'ping') return this.send(peer, { type: 'pong' });
@@ -299,6 +325,7 @@ export class Gateway {
   }
 
   private send(peer: Peer, frame: Frame): void {
-    peer.ws.send(JSON.stringify(frame));
+    const text = JSON.stringify(frame);
+    this.carry(() => peer.ws.send(text));
   }
 }

@@ -7,4 +7,5 @@ class NoResize {
 }
 
 globalThis.ResizeObserver ??= NoResize;
+Element.prototype.scrollIntoView ??= () => {};
 window.matchMedia ??= (media) => ({ media, matches: false }) as MediaQueryList;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Action, initial, isOpen, isToBeRated, latest, reduce, type State, unread } from '../src/state';
-import type { Durable, Entry, ServerFrame, Welcome } from '../src/wire';
+import type { Durable, Entry, ErrorFrame, ServerFrame, Welcome } from '../src/wire';
 
 const entry = (seq: number, more: Partial<Entry> = {}): Entry => ({
   conversation: 'c',
@@ -14,8 +14,10 @@ const entry = (seq: number, more: Partial<Entry> = {}): Entry => ({
 
 const welcome = (more: Partial<Welcome> = {}): Welcome => ({
   type: 'welcome',
-  session: { token: 't', customer: 'me' },
+  session: { token: 't', customer: 'me', expires: 9 },
   entries: [],
+  limits: { frame_bytes: 65536, text_chars: 8000, file_bytes: 0, messages_per_second: 5 },
+  now: 0,
   ...more,
 });
 
@@ -53,7 +55,7 @@ test('an entry with the id of a message that waits is that message', () => {
 });
 
 test('a refusal that passes keeps the message waiting, a lasting one marks it, a retry clears the mark', () => {
-  const refused = (code: string) => frame({ type: 'error', code, for: 'a' });
+  const refused = (code: ErrorFrame['code']) => frame({ type: 'error', code, message: '', for: 'a' });
   expect(run(queued('a'), refused('rate_limited')).outbox[0]?.failed).toBeUndefined();
   const state = run(queued('a'), refused('too_large'));
   expect(state.outbox[0]?.failed).toBe('too_large');
@@ -61,7 +63,13 @@ test('a refusal that passes keeps the message waiting, a lasting one marks it, a
 });
 
 test('a welcome ends what was open and is not open any more, and begins what is', () => {
-  const conversation = { id: 'd', state: 'active', agent: { name: 'Bob' } } as const;
+  const conversation = {
+    id: 'd',
+    state: 'active',
+    queue: 'default',
+    seq: 0,
+    agent: { name: 'Bob' },
+  } as const;
   const state = run(arrives(1), frame(welcome({ conversation })));
   expect(state.conversations.map(({ id, state }) => [id, state])).toEqual([
     ['c', 'closed'],
@@ -72,7 +80,7 @@ test('a welcome ends what was open and is not open any more, and begins what is'
 
 test('a log belongs to one customer', () => {
   const mine = run(frame(welcome()), arrives(1), queued('a'));
-  const other = welcome({ session: { token: 'u', customer: 'other' } });
+  const other = welcome({ session: { token: 'u', customer: 'other', expires: 9 } });
   const renewed = reduce(mine, frame(other));
   expect(renewed.conversations).toEqual([]);
   expect(renewed.outbox[0]?.failed).toBeUndefined();
@@ -85,7 +93,7 @@ test('after a reload the tail is replayed, and only what is new counts as unread
   const entries = Array.from({ length: 52 }, (_, n) => entry(31 + n));
   const state = run(
     { type: 'restored', session, outbox: [] },
-    frame(welcome({ conversation: { id: 'c', state: 'active', seq: 82 }, entries })),
+    frame(welcome({ conversation: { id: 'c', state: 'active', queue: 'default', seq: 82 }, entries })),
   );
   expect(latest(state)).toMatchObject({ last: 82, known: 80 });
   expect(unread(state)).toBe(2);
@@ -156,8 +164,8 @@ test('a refused edit stays to be tried again or discarded; a refused choice is d
   const state = run(
     { type: 'queued', out: { frame: { type: 'edit', id: 'e', target: 'a', text: 'new' }, at: 0 } },
     { type: 'queued', out: { frame: { type: 'choice', id: 'h', of: 1, value: 'x' }, at: 0 } },
-    frame({ type: 'error', code: 'conflict', for: 'e' }),
-    frame({ type: 'error', code: 'conflict', for: 'h' }),
+    frame({ type: 'error', code: 'conflict', message: '', for: 'e' }),
+    frame({ type: 'error', code: 'conflict', message: '', for: 'h' }),
   );
   expect(state.outbox.map(({ frame, failed }) => [frame.id, failed])).toEqual([['e', 'conflict']]);
   expect(reduce(state, { type: 'discarded', id: 'e' }).outbox).toEqual([]);
@@ -203,7 +211,10 @@ test('a message tried again keeps its files; a stale wish is gone', () => {
   const files = [{ id: 'f', name: 'a.txt' }];
   const message: Durable = { type: 'message', id: 'a', files: ['f'] };
   const out = { frame: message, at, files };
-  const failed = reduce(run({ type: 'queued', out }), frame({ type: 'error', code: 'forbidden', for: 'a' }));
+  const failed = reduce(
+    run({ type: 'queued', out }),
+    frame({ type: 'error', code: 'forbidden', message: '', for: 'a' }),
+  );
   expect(failed.outbox[0]?.failed).toBe('forbidden');
   expect(reduce(failed, { type: 'retry', id: 'a' }).outbox).toEqual([out]);
   const old = { frame: { type: 'rate', id: 'r', score: 5 } as const, at: at - 25 * 3600_000 };

@@ -6,7 +6,7 @@ import { createComposer } from '../src/view/composer';
 import { createLanguage } from '../src/view/language';
 import { createLog } from '../src/view/log';
 import { statusLine } from '../src/view/panel';
-import { type MessageRow, type Row, rows } from '../src/view/rows';
+import { isSame, type MessageRow, type Row, rows } from '../src/view/rows';
 import { linked, webAddress } from '../src/view/text';
 import type { Entry } from '../src/wire';
 
@@ -46,6 +46,15 @@ test('messages group by author and minute', () => {
     [true, true],
     [true, true],
   ]);
+});
+
+test('of a long log only the rows that became different are touched', () => {
+  const before = log({}, { reply_to: 1 }, { from: { kind: 'customer' }, id: 'a' }, {});
+  const [was, same] = [rows(before, en, day), rows({ ...before }, en, day)];
+  expect(was.map((row, at) => isSame(row, same[at]))).toEqual([true, true, true, true]);
+  const frame = { type: 'receipt', conversation: 'c', read: 3 } as const;
+  const now = rows(reduce(before, { type: 'frame', frame }), en, day);
+  expect(was.map((row, at) => isSame(row, now[at]))).toEqual([true, true, false, true]);
 });
 
 test('a message keeps its key from outbox to log', () => {

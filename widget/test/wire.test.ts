@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { protocol } from '../protocol.mjs';
 import { encode, newId, parse, scalars, wellFormed } from '../src/wire';
 
 const from = { kind: 'agent', name: 'Ann' };
@@ -53,4 +54,8 @@ test('the frames that are understood are those of the published schema', () => {
   const bones = { conversation: 'c', seq: 1, at: 1, kind: 'message', from, entries: [] };
   expect(published.length).toBeGreaterThan(9);
   expect(published.filter((type) => !isKnown(type))).toEqual([]);
+});
+
+test('the types are those of the published schema', async () => {
+  expect(readFileSync('src/protocol.ts', 'utf8')).toBe(await protocol());
 });

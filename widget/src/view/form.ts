@@ -72,7 +72,11 @@ function ask(parent: HTMLElement, field: Field, words: Words, longest: number, k
         ? h('textarea', { ...common, rows: '3', maxlength: String(longest) })
         : h('input', { ...common, type, maxlength: String(longest) });
   const fault = h('p', { id: `${id}-fault`, class: 'fault' });
-  const label = h('label', { for: id }, required || type === 'checkbox' ? text : say(words.optional, text));
+  const label = h(
+    'label',
+    { for: id, dir: 'auto' },
+    required || type === 'checkbox' ? text : say(words.optional, text),
+  );
   const isBox = type === 'checkbox';
   parent.append(h('div', { class: isBox ? 'question box' : 'question' }, label, input, fault));
   if (!isBox) input.value = known;

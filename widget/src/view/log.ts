@@ -8,7 +8,7 @@ import { type State, unread } from '../state';
 import type { Fields } from './form';
 import { say } from './language';
 import { type MessagePort, messagePiece, type Piece } from './message';
-import { type Row, rows } from './rows';
+import { isSame, type Row, rows } from './rows';
 
 export interface Log {
   element: HTMLElement;
@@ -156,7 +156,8 @@ export function createLog(port: LogPort): Log {
         piece = row.is === 'message' ? messagePiece({ ...port, grew: follow, reveal }) : notePiece();
         pieces.set(row.key, piece);
       }
-      piece.update(row);
+      if (!isSame(row, piece.row)) piece.update(row);
+      piece.row = row;
       if (piece.element === next) next = next.nextSibling;
       else list.insertBefore(piece.element, next);
     }

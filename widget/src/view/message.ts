@@ -13,6 +13,8 @@ import { link, linked, ofGateway, webAddress } from './text';
 
 export interface Piece {
   element: HTMLElement;
+  /** What it shows. */
+  row?: Row;
   update(row: Row): void;
 }
 
@@ -46,7 +48,7 @@ export function messagePiece(port: MessagePort): Piece {
   const clock = h('span');
   const word = h('span', { class: 'unseen' });
   // A tick is no news to the ear.
-  const meta = h('div', { class: 'meta', 'aria-live': 'off' }, clock, ticks(), word);
+  const meta = h('div', { class: 'meta', 'aria-live': 'off' }, word, clock, ticks());
   const again = button('link', 'retry', words.tryAgain);
   const discard = button('link', 'discard', words.discard);
   const failure = h('div', { class: 'failure' }, `${words.notSent} `, again, discard);
@@ -157,7 +159,7 @@ export function messagePiece(port: MessagePort): Piece {
     setAttribute(quote, 'hidden', !row.quote);
     if (row.quote && before?.quote?.text !== row.quote.text) {
       const label = h('span', { class: 'unseen' }, `${say(words.replyingTo, row.quote.author)}: `);
-      quote.replaceChildren(label, h('span', { dir: 'auto' }, row.quote.text));
+      quote.replaceChildren(label, h('span', { class: 'name', dir: 'auto' }, row.quote.text));
     }
     if (before?.text !== row.text || before.retracted !== row.retracted) {
       text.replaceChildren(...(row.retracted ? [words.removed] : linked(row.text)));
@@ -174,6 +176,7 @@ export function messagePiece(port: MessagePort): Piece {
     setText(clock, language.time(row.at) + (row.edited && !row.retracted ? `, ${words.edited}` : ''));
     const stateWord = row.state && row.state !== 'failed' ? words[row.state] : '';
     setText(word, stateWord);
+    setAttribute(word, 'class', row.state === 'sending' ? 'word' : 'unseen');
     setAttribute(meta, 'title', stateWord || undefined);
     setAttribute(meta, 'hidden', (!row.last && !row.edited) || row.state === 'failed');
     setAttribute(failure, 'hidden', row.state !== 'failed');

@@ -12,6 +12,8 @@ export interface Options {
   /** Asks for leave to notify. */
   offer: HTMLElement;
   render(state: State): void;
+  /** What lies over the log must not stay there when the customer has gone on to something else. */
+  away(event: Event): void;
 }
 
 export interface OptionsPort {
@@ -43,8 +45,9 @@ export function createOptions(port: OptionsPort): Options {
   let muted = false;
   const download = choice('download', port.download);
   const sound = choice('sound', () => port.mute(!muted));
-  const offer = h('button', { type: 'button', class: 'link', 'data-part': 'notify' }, words.notify);
-  offer.addEventListener('click', port.notify);
+  const ask = h('button', { type: 'button', class: 'link', 'data-part': 'notify' }, words.notify);
+  ask.addEventListener('click', port.notify);
+  const offer = h('div', { class: 'note' }, ask);
   setText(download, words.download);
   const element = h('div', { class: 'options', hidden: true }, download, sound);
 
@@ -54,17 +57,23 @@ export function createOptions(port: OptionsPort): Options {
   }
 
   button.addEventListener('click', () => turn(element.hidden));
-  element.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape') return;
-    event.stopPropagation();
-    turn(false);
-    button.focus();
-  });
+  for (const one of [button, element] as HTMLElement[]) {
+    one.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape' || element.hidden) return;
+      event.stopPropagation();
+      turn(false);
+      button.focus();
+    });
+  }
 
   return {
     button,
     element,
     offer,
+    away({ target }) {
+      const isOurs = [button, element].some((one) => one.contains(target as Node | null));
+      if (!isOurs && !element.hidden) turn(false);
+    },
     render(state) {
       muted = state.muted;
       setText(sound, muted ? words.soundOn : words.soundOff);

@@ -48,7 +48,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
   });
   close.append(chevron());
   const options = createOptions(port);
-  const header = h('header', {}, title, end, options.button, close, status, options.offer, options.element);
+  const header = h('header', {}, title, end, options.button, options.element, close, status);
   const agree = h('button', { type: 'button', class: 'agree', 'data-part': 'consent' }, words.agree);
   const consent = h('div', { class: 'consent' }, h('p', {}, words.consent), agree);
   const refocus = () => composer.focus();
@@ -56,6 +56,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
   const composer = createComposer({ ...port, send }, draft);
   const rating = createRating({ ...port, refocus });
   const drop = h('div', { class: 'drop', hidden: true, 'aria-hidden': 'true' }, words.drop);
+  log.append(options.offer);
   log.append(rating.element);
   const element = h('section', {
     'data-part': 'panel',
@@ -66,6 +67,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
     dir: words.dir ?? 'ltr',
   });
   element.append(header, log.element, consent, composer.element, drop);
+  for (const name of ['pointerdown', 'focusin']) element.addEventListener(name, options.away);
   let fields: Fields | undefined;
   let asked = '';
 

@@ -1,7 +1,7 @@
 // How was it? Asked once, when a conversation has ended in which somebody answered.
 
 import { h, setAttribute } from '../dom';
-import { isToBeRated, latest, type State } from '../state';
+import { isStarting, isToBeRated, latest, type State } from '../state';
 import { COMMENT_CHARS } from '../wire';
 import type { Language } from './language';
 
@@ -57,7 +57,10 @@ export function createRating(port: RatingPort): Rating {
   const element = h('div', { 'aria-live': 'polite' }, form, thanks);
   let asked = '';
 
-  question.addEventListener('change', () => setAttribute(more, 'hidden', false));
+  question.addEventListener('change', () => {
+    setAttribute(more, 'hidden', false);
+    skip.scrollIntoView({ block: 'nearest' });
+  });
   skip.addEventListener('click', () => {
     port.skipRating();
     port.refocus();
@@ -80,7 +83,7 @@ export function createRating(port: RatingPort): Rating {
         setAttribute(more, 'hidden', true);
       }
       setAttribute(form, 'hidden', !isToBeRated(state));
-      const isThanked = conversation?.state === 'closed' && !!conversation.rated;
+      const isThanked = conversation?.state === 'closed' && !!conversation.rated && !isStarting(state);
       if (isThanked !== (thanks.textContent !== '')) thanks.textContent = isThanked ? words.thanks : '';
       setAttribute(thanks, 'hidden', !isThanked);
     },

@@ -53,6 +53,7 @@ export interface NoteRow {
 
 export type Row = MessageRow | NoteRow;
 
+const CUSTOMER: From = { kind: 'customer' };
 const MINUTE_MS = 60_000;
 const QUOTED_CHARS = 80;
 
@@ -86,11 +87,21 @@ export function rows(state: State, words: Words, day: (at: number) => string): R
     }
   }
   const current = latest(state);
+  const context = current && contextOf(state, current, words);
   for (const out of state.outbox) {
-    const row = waiting(out, current && contextOf(state, current, words));
+    const row = waiting(out, context);
     if (row) add(row, out.at);
   }
   return list;
+}
+
+/** Whether two rows look alike, so that nothing is to be done; lists are compared by identity. */
+export function isSame(one: Row | Quote | undefined, other: Row | Quote | undefined): boolean {
+  if (!one || !other) return one === other;
+  const [before, after] = [Object.entries(one), other as unknown as Record<string, unknown>];
+  return before.every(([name, value]) =>
+    name === 'quote' ? isSame(value, after.quote as Quote | undefined) : value === after[name],
+  );
 }
 
 /** What a line of a conversation is looked at with. */
@@ -130,7 +141,8 @@ const blank = {
 
 function message(context: Context, line: Line): MessageRow {
   const { conversation, isCurrent, answered, changes } = context;
-  const { seq, at, from, id, files = [], buttons = [], form = [], edited = false, retracted = false } = line;
+  const { seq, at, from, id, edited = false, retracted = false } = line;
+  const { files = blank.files, buttons = blank.buttons, form = blank.form } = line;
   const own = from.kind === 'customer';
   const key = own && id ? id : `${conversation.id} ${seq}`;
   const change = own && id ? changes.get(id) : undefined;
@@ -156,8 +168,8 @@ function message(context: Context, line: Line): MessageRow {
     state,
     files,
     quote: quoted(context, line.reply_to, line.kind),
-    buttons: isOffered ? buttons : [],
-    form: isOffered ? form : [],
+    buttons: isOffered ? buttons : blank.buttons,
+    form: isOffered ? form : blank.form,
     mayReply: isCurrent && !retracted && line.kind === 'message',
     mayChange: isCurrent && own && !!id && !retracted && line.kind === 'message' && !change,
     edited,
@@ -167,13 +179,13 @@ function message(context: Context, line: Line): MessageRow {
 
 /** What is said and not stored yet. */
 function waiting(out: Outgoing, context: Context | undefined): MessageRow | undefined {
-  const { frame, at, failed, files = [], label } = out;
+  const { frame, at, failed, files = blank.files, label } = out;
   const state = failed ? 'failed' : 'sending';
   const own = {
     ...blank,
     key: frame.id,
     id: frame.id,
-    from: { kind: 'customer' },
+    from: CUSTOMER,
     at,
     state,
     files,
@@ -184,7 +196,7 @@ function waiting(out: Outgoing, context: Context | undefined): MessageRow | unde
 }
 
 function quoted({ conversation, words }: Context, seq: number | undefined, kind?: string): Quote | undefined {
-  const line = kind === 'choice' ? undefined : conversation.entries.find((entry) => entry.seq === seq);
+  const line = kind === 'choice' || !seq ? undefined : lineAt(conversation, seq);
   if (!line || line.kind !== 'message') return undefined;
   const own = line.from.kind === 'customer';
   const text = line.retracted ? words.removed : line.text || (line.files?.[0]?.name ?? '');
@@ -193,6 +205,12 @@ function quoted({ conversation, words }: Context, seq: number | undefined, kind?
     author: own ? words.you : (line.from.name ?? words.agent),
     text: [...text].slice(0, QUOTED_CHARS).join(''),
   };
+}
+
+/** Where there is no gap it stands where its number says. */
+function lineAt({ entries }: Conversation, seq: number): Line | undefined {
+  const line = entries[seq - (entries[0]?.seq ?? 0)];
+  return line?.seq === seq ? line : entries.find((entry) => entry.seq === seq);
 }
 
 function progress({ confirmed, delivered }: Conversation, seq: number): MessageState {

@@ -8,9 +8,13 @@ import { h, setAttribute, setText } from '../dom';
 import type { Host } from '../launcher/host';
 import { type State, unread } from '../state';
 import { save, transcript } from '../transcript';
+import composerStyles from './composer.css?inline';
+import deviceStyles from './device.css?inline';
 import type { Language } from './language';
+import logStyles from './log.css?inline';
 import { createPanel, type Panel, splitQueue } from './panel';
-import styles from './panel.css?inline';
+import panelStyles from './panel.css?inline';
+import questionStyles from './questions.css?inline';
 
 export interface View {
   render(state: State): void;
@@ -24,9 +28,9 @@ const FULL_SCREEN = '(max-width: 479.98px), (max-height: 479.98px) and (pointer:
 
 export function createView(host: Host, chat: Chat, gateway: string, spoken: Language): View {
   const { root, shadow, button } = host;
-  host.sheet(styles);
+  host.sheet(panelStyles + logStyles + questionStyles + composerStyles + deviceStyles);
   const viewport = host.sheet('');
-  const badge = h('span', { class: 'badge', hidden: true });
+  const badge = h('span', { class: 'badge', 'aria-hidden': 'true', hidden: true });
   button.append(badge);
   let language = spoken;
   let panel: Panel | undefined;
@@ -44,7 +48,7 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
     const count = state.open ? 0 : unread(state);
     const { words } = language;
     const label = state.open ? words.close : words.open;
-    setText(badge, count > 9 ? '9+' : String(count));
+    setText(badge, language.count(Math.min(count, 9), { other: '#' }) + (count > 9 ? '+' : ''));
     setAttribute(badge, 'hidden', count === 0);
     setAttribute(button, 'aria-expanded', String(state.open));
     setAttribute(button, 'aria-label', count ? `${label}, ${language.count(count, words.unread)}` : label);

@@ -1,0 +1,2 @@
+/** The text of src/protocol.ts. */
+export function protocol(): Promise<string>;
