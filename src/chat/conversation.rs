@@ -4,11 +4,11 @@
 //! are to confirm: all that the customer said (messages, edits, retractions) and, last, the close. The marks of the view only
 //! ever cover a prefix of it, so a tick says that *all* before it arrived.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
-use super::model::{Conversation, Offers, State};
+use super::model::{Conversation, Offers, Row, State};
 use super::said::Said;
 
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
@@ -45,6 +45,8 @@ pub(super) struct Case {
     pub(super) said: Said,
     /// The question that an answer is looked at against.
     pub(super) question: Option<(Seq, Offers)>,
+    /// Agents' links that nothing came of yet.
+    pub(super) links: BTreeMap<Pos, Arc<Row>>,
     /// Who has it, or had it last.
     pub(super) served_by: Option<AgentJid>,
     /// Who confirmed what is in the view and not written yet.
@@ -91,6 +93,7 @@ impl Case {
             spoken: VecDeque::new(),
             said: Said::default(),
             question: None,
+            links: BTreeMap::new(),
             unwritten: None,
             resource: None,
             answers: Vec::new(),

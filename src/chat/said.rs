@@ -26,6 +26,8 @@ impl Said {
         let Some(seq) = row.seq else { return };
         let target = match &row.kind {
             RowKind::Message { text, .. } if !text.is_empty() => Target { seq, pos: row.pos },
+            // To be taken back; there are no words to be said otherwise.
+            RowKind::Files { files, .. } if !files.is_empty() => Target { seq, pos: row.pos },
             // A client may name the last correction, or the first words.
             RowKind::Edit { target, text } if !text.is_empty() => *target,
             RowKind::Retract { target } => {

@@ -16,6 +16,7 @@ mod customer;
 mod delivery;
 mod interruption;
 mod lifecycle;
+mod links;
 mod marks;
 mod offer;
 mod rating;
@@ -198,7 +199,7 @@ impl Desk {
             if let Some(order) = command::order_of(&row.kind) {
                 desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
             }
-            if row.kind.is_said() {
+            if row.kind.is_said() || matches!(row.kind, RowKind::Linked { .. }) {
                 desk.stanzas.insert(
                     row.at.min(now),
                     jid,
@@ -289,6 +290,9 @@ impl Desk {
             }
             Event::Bounced { agent, customer, pos } => {
                 self.bounced(now, &agent, &customer, pos);
+            }
+            Event::Fetched { conversation, pos, outcome } => {
+                self.fetched(now, conversation, pos, outcome);
             }
             Event::Interrupted { since } => self.interrupted(now, since),
             Event::LinkUp => self.link_up(now),
