@@ -248,7 +248,9 @@ pub fn part_id(pos: Pos, part: usize) -> String {
 pub fn row_of(id: &str) -> Option<Pos> {
     let digits = id.strip_prefix('p')?;
     let digits = match digits.split_once('-') {
-        Some((digits, part)) if matches!(part.as_bytes(), [b'1'..=b'9'] | [b'1'..=b'9', b'0'..=b'9']) => {
+        Some((digits, part))
+            if matches!(part.as_bytes(), [b'1'..=b'9'] | [b'1'..=b'9', b'0'..=b'9']) =>
+        {
             digits
         }
         _ => digits,

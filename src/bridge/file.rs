@@ -58,7 +58,8 @@ pub fn shown(tenant: &TenantKey, file: &File, now: Timestamp) -> wire::File {
 /// endings; with the first of them where it has none.
 pub fn name(raw: &str, endings: &[&str]) -> String {
     let last = raw.rsplit(['/', '\\']).next().unwrap_or_default();
-    let odd = |c: char| matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*' | '\u{2044}' | '\u{2215}');
+    let odd =
+        |c: char| matches!(c, '<' | '>' | ':' | '"' | '|' | '?' | '*' | '\u{2044}' | '\u{2215}');
     let plain: String = last.chars().map(|c| if odd(c) { '_' } else { c }).collect();
     let named = clean::line(&plain);
     let named = named.trim_matches(|c: char| c == '.' || c == '~' || c.is_whitespace());

@@ -20,6 +20,9 @@ impl Backends for Half {
     async fn cache(&self) -> Result<Arc<dyn Cache>, Failure> {
         Ok(cache::connect(&"memory://".into())?.0)
     }
+    async fn files(&self) -> Result<(), Failure> {
+        Ok(())
+    }
     async fn migrate(&self) -> Result<(), Failure> {
         Ok(())
     }

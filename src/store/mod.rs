@@ -18,6 +18,7 @@ mod convert;
 mod directory;
 mod entity;
 mod error;
+mod files;
 mod hand;
 mod hands;
 mod lease;

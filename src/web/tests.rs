@@ -58,6 +58,7 @@ impl Server {
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             site: setting.site,
             sockets: sockets.clone(),
+            files: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -166,10 +166,7 @@ fn answers(given: BTreeMap<String, String>, about: Option<&CommandId>) -> Result
     Ok(answers)
 }
 
-fn message(
-    frame: Message<'_>,
-    fresh: impl FnOnce() -> ConversationId,
-) -> Result<Request, Refused> {
+fn message(frame: Message<'_>, fresh: impl FnOnce() -> ConversationId) -> Result<Request, Refused> {
     let id = command(&frame.id)?;
     let about = Some(&id);
     let Text(text) = frame.text.unwrap_or_default();

@@ -227,8 +227,11 @@ pub fn shared(
     let said = !text.is_empty() || !is_customers(row) || reply.is_some();
     let words = said.then(|| Some(format!("{quote}{}", line::row(row)?))).flatten();
     let links = files.iter().map(|file| format!("{site}{}", file::path(&row.tenant, file, now)));
-    let bodies: Vec<(String, bool)> =
-        words.into_iter().map(|words| (words, false)).chain(links.map(|link| (link, true))).collect();
+    let bodies: Vec<(String, bool)> = words
+        .into_iter()
+        .map(|words| (words, false))
+        .chain(links.map(|link| (link, true)))
+        .collect();
     let last = bodies.len().checked_sub(1)?;
     let mut reply = reply.map(|reply| reply.payloads).filter(|_| said);
     let mut written = String::new();

@@ -239,7 +239,12 @@ impl Desk {
     }
 
     /// Behind the row, or behind the row that this repeats: stored before it is confirmed.
-    pub(super) fn receipt(&mut self, input: &AgentInput, case: Option<ConversationId>, wanted: bool) {
+    pub(super) fn receipt(
+        &mut self,
+        input: &AgentInput,
+        case: Option<ConversationId>,
+        wanted: bool,
+    ) {
         if let (true, Some(stanza)) = (wanted, input.stanza.clone()) {
             self.tell_client(input, case, ToAgentContent::Received { stanza });
         }

@@ -90,7 +90,8 @@ impl Desk {
         if let Some(case) = self.cases.get_mut(&link.conversation) {
             case.view.active_at = now;
             case.said.insert(&row);
-            let of_holder = matches!(&link.author, Author::Agent { jid, .. } if case.view.agent() == Some(jid));
+            let of_holder =
+                matches!(&link.author, Author::Agent { jid, .. } if case.view.agent() == Some(jid));
             if let (true, Some(seq), Some(stanza)) = (of_holder, row.seq, link.stanza.clone()) {
                 case.agent_spoke(seq, stanza);
             }

@@ -423,6 +423,7 @@ fn tenant(key: &str, domain: &str) -> Tenant {
         locale: None,
         identity_secret: Some(IDENTITY_SECRET.into()),
         idle_close_ms: 30 * 60_000,
+        files: couplet::ports::store::FileWishes::default(),
         form: Vec::new(),
     }
 }

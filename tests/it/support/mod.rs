@@ -5,6 +5,7 @@ pub(crate) mod clerk;
 pub(crate) mod crew;
 pub(crate) mod customer;
 pub(crate) mod db;
+pub(crate) mod depot;
 pub(crate) mod domain;
 pub(crate) mod fault;
 pub(crate) mod gateway;
