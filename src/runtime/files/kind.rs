@@ -185,7 +185,7 @@ mod tests {
             (b"%PDF-1.4\nplain", "application/pdf"),
             (b"PK\x03\x04\x14\0", "application/zip"),
             (b"MZ\x90\0\x03", "application/vnd.microsoft.portable-executable"),
-            (b"\x7fELF\x02\x01\x01\0", "application/x-executable"),
+            (b"\x7fELF\x02\x01\x01", "application/octet-stream"),
             (b"Just words, caf\xc3\xa9", "text/plain"),
             (b"\xef\xbb\xbf \n<SVG onload=x>", "text/html"),
             (b"<?xml version='1.0'?><svg/>", "text/html"),
