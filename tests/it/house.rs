@@ -551,7 +551,8 @@ fn example_keys(toml: &str) -> BTreeSet<String> {
 
 /// The keys in the first column of the guide's tables of settings.
 fn guide_keys(guide: &str) -> BTreeSet<String> {
-    const SECTIONS: [&str; 7] = ["http", "admin", "database", "cache", "links", "limits", "log"];
+    const SECTIONS: [&str; 8] =
+        ["http", "admin", "database", "cache", "files", "links", "limits", "log"];
     let first = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     first
         .filter_map(|(key, _)| {
