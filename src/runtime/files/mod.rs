@@ -420,6 +420,3 @@ fn unkept(error: DepotError) -> NotTaken {
     tracing::warn!(%error, "a file cannot be kept");
     NotTaken::Unavailable
 }
-
-#[cfg(test)]
-mod tests;
