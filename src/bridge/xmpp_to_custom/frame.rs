@@ -31,11 +31,11 @@ const AROUND_BYTES: usize = 4 * 1024;
 /// A row as the customer sees it, with links to its files that are made now; none where it is not
 /// for him.
 pub fn entry_at(row: &Row, now: impl FnOnce() -> Timestamp) -> Option<Entry> {
-    let files = match &row.kind {
-        RowKind::Files { .. } => file::files(row, now()),
-        _ => Vec::new(),
-    };
-    Some(Entry { files, ..entry(row)? })
+    let mut entry = entry(row)?;
+    if let RowKind::Files { .. } = &row.kind {
+        entry.files = file::files(row, now());
+    }
+    Some(entry)
 }
 
 /// The same without files.

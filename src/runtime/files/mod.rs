@@ -258,8 +258,9 @@ impl Files {
             Ok(())
         };
         if let Err(why) = written.await {
-            // What is left of it goes with its record.
             deposit.abort().await;
+            // Nothing is left of it, so its record may go; else both are swept.
+            let _ = parts.store.forget_files(&[file.id]).await;
             return Err(why);
         }
         deposit.finish().await.map_err(unkept)?;
