@@ -8,11 +8,13 @@ mod storage;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use couplet::chat::ids::{AgentJid, TenantKey};
+use couplet::ports::store::Directory as _;
 use serde_json::json;
 
 use crate::support::agent::{Agent, bare};
 use crate::support::customer::Customer;
-use crate::support::gateway::{Gateway, Ground, Server};
+use crate::support::gateway::{Gateway, Ground, Server, TENANT};
 use crate::support::upload::{self, DOT};
 
 /// A customer and an agent in conversation; where the agent writes to.
@@ -139,7 +141,8 @@ async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them
         .await;
     customer.find(|frame| frame["files"][0]["name"] == "cat.png").await;
     let bob = gateway.agent("bob").await;
-    alice.perform(json!({"do": "presence", "type": "unavailable"})).await;
+    let (tenant, jid) = (TenantKey::new(TENANT).unwrap(), AgentJid::normalised(&alice.jid));
+    gateway.db.store.remove_agent(&tenant, &jid).await.unwrap();
     bob.message_of("Both").await;
     bob.message_with("/one.png?").await;
     bob.message_with("/two.png?").await;
