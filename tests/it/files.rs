@@ -71,7 +71,10 @@ async fn a_picture_each_way(server: Server, ground: Ground) {
         .await;
     alice.receipt_for(sent["id"].as_str().unwrap()).await;
     let entry = customer.find(|frame| frame["files"].is_array()).await;
-    assert_eq!((&entry["from"]["name"], &entry["files"][0]["name"]), (&json!("Alice"), &json!("cat.png")));
+    assert_eq!(
+        (&entry["from"]["name"], &entry["files"][0]["name"]),
+        (&json!("Alice"), &json!("cat.png"))
+    );
     assert_eq!(entry["files"][0]["type"], "image/png");
     assert!(!entry.to_string().contains(sent["url"].as_str().unwrap()), "{entry}");
     let got = upload::get(gateway.address, &entry["files"][0]).await;
@@ -113,7 +116,10 @@ async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them
     let words = alice.message_of("Both").await;
     let one = alice.message_with("/one.png?").await;
     let two = alice.message_with("/two.png?").await;
-    assert_eq!((&words["receipt_requested"], &one["receipt_requested"]), (&json!(false), &json!(false)));
+    assert_eq!(
+        (&words["receipt_requested"], &one["receipt_requested"]),
+        (&json!(false), &json!(false))
+    );
     assert_eq!(two["receipt_requested"], true, "the last alone stands for all");
     let row = words["id"].as_str().unwrap();
     assert_eq!(one["id"], format!("{row}-1"));

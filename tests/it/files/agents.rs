@@ -54,7 +54,8 @@ impl Place {
 }
 
 async fn answer(mut stream: TcpStream, head: &str, body: &[u8]) {
-    let _ = stream.write_all(format!("HTTP/1.1 {head}\r\nconnection: close\r\n\r\n").as_bytes()).await;
+    let _ =
+        stream.write_all(format!("HTTP/1.1 {head}\r\nconnection: close\r\n\r\n").as_bytes()).await;
     let _ = stream.write_all(body).await;
     let _ = stream.shutdown().await;
 }

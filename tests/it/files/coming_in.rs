@@ -26,15 +26,21 @@ async fn a_page_may_ask_and_a_session_may_send() {
     let asked = asked.send().await.unwrap();
     assert_eq!(asked.status(), 204);
     assert_eq!(asked.headers()["access-control-allow-origin"], PAGE);
-    assert!(asked.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
-    let evil = upload::client().request(Method::OPTIONS, &url).header("origin", "https://evil.test");
+    assert!(
+        asked.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization")
+    );
+    let evil =
+        upload::client().request(Method::OPTIONS, &url).header("origin", "https://evil.test");
     assert_eq!(evil.send().await.unwrap().status(), 403);
 
     let answer = send(gateway.address, TENANT, &customer.token(), "dot.png", DOT).await;
     assert_eq!(answer.status(), 201);
     assert_eq!(answer.headers()["access-control-allow-origin"], PAGE);
     let file: Value = answer.json().await.unwrap();
-    assert_eq!((&file["name"], &file["type"], &file["size"]), (&json!("dot.png"), &json!("image/png"), &json!(DOT.len())));
+    assert_eq!(
+        (&file["name"], &file["type"], &file["size"]),
+        (&json!("dot.png"), &json!("image/png"), &json!(DOT.len()))
+    );
 
     for token in ["", "nonsense"] {
         let refused = send(gateway.address, TENANT, token, "dot.png", DOT).await;
@@ -88,7 +94,10 @@ async fn what_it_holds_counts_and_not_its_name() {
     let kept = std::fs::read_dir(gateway.files().join("acme")).unwrap();
     let kept: Vec<String> = kept.map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(kept.len(), names.len() + 1);
-    assert!(kept.iter().all(|name| name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit())), "{kept:?}");
+    assert!(
+        kept.iter().all(|name| name.len() == 32 && name.bytes().all(|b| b.is_ascii_hexdigit())),
+        "{kept:?}"
+    );
     gateway.end().await;
 }
 
@@ -131,7 +140,8 @@ async fn too_much_is_refused_while_it_comes() {
     let mut sent = 0;
     while sent < 64 && unsaid.write_all(&piece).await.is_ok() {
         sent += 1;
-        if let Ok(ready) = tokio::time::timeout(Duration::from_millis(20), unsaid.readable()).await {
+        if let Ok(ready) = tokio::time::timeout(Duration::from_millis(20), unsaid.readable()).await
+        {
             ready.unwrap();
             break;
         }
@@ -190,7 +200,8 @@ async fn too_many_are_told_to_wait() {
 async fn a_tenant_has_its_own_wishes() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("none", |tenant| tenant.files.bytes = Some(0)).await;
-    plan.tenant("pdf", |tenant| tenant.files.types = Some(vec!["application/pdf".to_owned()])).await;
+    plan.tenant("pdf", |tenant| tenant.files.types = Some(vec!["application/pdf".to_owned()]))
+        .await;
     let gateway = plan.open().await;
     let at = async |tenant: &str| Customer::arrive(gateway.address, tenant).await;
     let none = at("none").await;

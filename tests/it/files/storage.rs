@@ -42,7 +42,9 @@ impl World for Clock {
 
 const HOUR: i64 = 60 * 60_000;
 
-fn pieces(bytes: &'static [u8]) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Unpin {
+fn pieces(
+    bytes: &'static [u8],
+) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Unpin {
     stream::iter(bytes.chunks(7).map(|piece| Ok(Bytes::from_static(piece))))
 }
 
@@ -60,10 +62,8 @@ async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
     let path = folder.path().join(format!("acme/{}", file.id));
     assert_eq!(std::fs::read(&path).unwrap(), DOT);
     // What breaks off leaves nothing.
-    let broken = stream::iter([
-        Ok(Bytes::from(vec![7; 9_000])),
-        Err(std::io::Error::other("gone")),
-    ]);
+    let broken =
+        stream::iter([Ok(Bytes::from(vec![7; 9_000])), Err(std::io::Error::other("gone"))]);
     let all = FileRules { bytes: 100_000, types: Arc::new(["*/*".to_owned()]) };
     let refused = files.receive(&owner, &all, "x", broken).await;
     assert_eq!(refused, Err(NotTaken::Broken));
@@ -212,8 +212,7 @@ async fn a_storage_that_is_away_is_told_and_the_chat_goes_on() {
     std::fs::write(plan.files(), "no folder").unwrap();
     let gateway = plan.open().await;
     let mut customer = gateway.customer().await;
-    let answer =
-        upload::send(gateway.address, "acme", &customer.token(), "dot.png", DOT).await;
+    let answer = upload::send(gateway.address, "acme", &customer.token(), "dot.png", DOT).await;
     assert_eq!(answer.status(), 503);
     customer.acked("m1", "Hello?").await;
     gateway.end().await;

@@ -47,7 +47,12 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     let owner = customer(1);
     let expires_at = Some(T0.plus(1_000));
     for number in [1, 2] {
-        let kept = Kept { file: File { size: 0, ..file(number) }, tenant: key("acme"), customer: owner.id, expires_at };
+        let kept = Kept {
+            file: File { size: 0, ..file(number) },
+            tenant: key("acme"),
+            customer: owner.id,
+            expires_at,
+        };
         db.store.add_file(&kept, T0).await.expect("recorded");
     }
     let ids = [file(1).id, file(2).id];
@@ -99,9 +104,19 @@ async fn links_without_an_end_are_recalled(db: &Db) {
             5,
             Some(1),
             agent(),
-            RowKind::Files { files: Arc::new([file(1)]), text: "".into(), reply_to: None, of: Some(Pos(3)) },
+            RowKind::Files {
+                files: Arc::new([file(1)]),
+                text: "".into(),
+                reply_to: None,
+                of: Some(Pos(3)),
+            },
         ),
-        row(6, None, Author::System, RowKind::Unfetched { of: Pos(2), why: FetchError::TooLarge(9) }),
+        row(
+            6,
+            None,
+            Author::System,
+            RowKind::Unfetched { of: Pos(2), why: FetchError::TooLarge(9) },
+        ),
     ];
     db.store.append(&link(), epoch, &batch).await.expect("stored");
     let rows = db.store.rows(batch[0].row.conversation, Pos(0), Pos(9), 9).await.expect("read");

@@ -377,7 +377,9 @@ fn stanzas(to_agent: &ToAgent) -> Vec<Element> {
 }
 
 fn bodies(stanzas: &[Element]) -> Vec<String> {
-    let body = |stanza: &Element| stanza.children().find(|child| child.name() == "body").map(Element::text);
+    let body = |stanza: &Element| {
+        stanza.children().find(|child| child.name() == "body").map(Element::text)
+    };
     stanzas.iter().filter_map(body).collect()
 }
 
@@ -391,13 +393,17 @@ fn a_file_is_a_stanza_that_says_its_link_and_nothing_else() {
     let begin = "https://chat.example.com/v1/acme/files/000000000000000000000000000000f1/a%20b%27%22%3C%26%3E.png?until=";
     assert!(url.starts_with(begin), "{url}");
     assert_eq!(one[0].attr("id"), Some("p12"));
-    assert!(one[0].has_child("request", ns::RECEIPTS) && one[0].has_child("markable", ns::DISPLAYED_MARKERS));
+    assert!(
+        one[0].has_child("request", ns::RECEIPTS)
+            && one[0].has_child("markable", ns::DISPLAYED_MARKERS)
+    );
 
     let three = stanzas(&with_files(Author::Customer, "⚙ Look", &["a.png", "b.png"]));
     let ids: Vec<_> = three.iter().map(|stanza| stanza.attr("id").unwrap()).collect();
     assert_eq!(ids, ["p12", "p12-1", "p12-2"]);
     assert_eq!(bodies(&three)[0], "\u{2060}⚙ Look", "nobody poses as the desk");
-    let asks: Vec<_> = three.iter().map(|stanza| stanza.has_child("request", ns::RECEIPTS)).collect();
+    let asks: Vec<_> =
+        three.iter().map(|stanza| stanza.has_child("request", ns::RECEIPTS)).collect();
     assert_eq!(asks, [false, false, true], "the last stands for all");
     assert!(ids.iter().all(|id| address::row_of(id) == Some(Pos(12))));
 
