@@ -18,11 +18,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::chat::desk::DeskLimits;
 use crate::cli::{Backends, Failure};
-use crate::config::{Config, Link};
+use crate::config::{Config, Link, Storage};
+use crate::files::{At, HttpFetcher, S3, StoredFiles, Upload, UploadHosts};
 use crate::ports::cache::Cache;
 use crate::ports::store::Store;
 use crate::ports::world::World;
 use crate::runtime::admission::{Admission, Limits};
+use crate::runtime::files::{FileParts, FileRules, Files};
 use crate::runtime::status::Status;
 use crate::runtime::{Node, Parts};
 use crate::store::{Options, SqlStore};
@@ -65,21 +67,36 @@ impl App {
 
         let links = TaskTracker::new();
         let cut = CancellationToken::new();
+        let store = Arc::new(store);
+        let files = Files::new(FileParts {
+            store: store.clone(),
+            depot: Arc::new(self.depot()),
+            fetcher: Arc::new(self.fetcher()?),
+            world: world.clone(),
+            rules: FileRules::usual(u64::from(config.limits.file_megabytes) * 1024 * 1024),
+        });
+        tokio::spawn(files.clone().keep_tidy(stop.clone()));
+        let site = match &config.http.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", listener.local_addr()?),
+        };
         let supervise = |link: &Link| {
             let settings = LinkSettings {
                 domain: link.domain.clone(),
                 server: link.server.clone(),
                 secret: link.secret.clone(),
                 agent_hosts: link.agent_hosts.clone(),
+                site: site.clone(),
             };
             xmpp::spawn(settings, world.clone(), &links, cut.clone())
         };
         let node = Node::start(Parts {
-            store: Arc::new(store.clone()),
+            store: store.clone(),
             cache,
             bus,
             world: world.clone(),
             admission: admission.clone(),
+            files: files.clone(),
             desk: DeskLimits { waiting: config.limits.queue_length as usize },
             outbound_frames: config.limits.outbound_frames as usize,
             links: config.links.iter().map(supervise).collect(),
@@ -92,6 +109,7 @@ impl App {
             trusted_proxies: config.http.trusted_proxies.clone(),
             site: config.http.site.clone(),
             sockets: sockets.clone(),
+            files: Some(files),
         });
         let operators = self.admin_listener()?;
         let admin = operators.map(|(listener, token)| {
@@ -141,6 +159,35 @@ impl App {
         Ok(Some((listener, token)))
     }
 
+    /// Where files lie.
+    fn depot(&self) -> StoredFiles {
+        crate::files::open(match self.config.files.storage.clone() {
+            Storage::Folder(folder) => At::Folder(folder),
+            Storage::S3 { bucket, prefix, endpoint, region, key } => {
+                let endpoint = endpoint.map(|url| url.as_str().trim_end_matches('/').to_owned());
+                At::Bucket(S3 { bucket, prefix, endpoint, region, key })
+            }
+        })
+    }
+
+    /// What gets agents' files.
+    fn fetcher(&self) -> anyhow::Result<HttpFetcher> {
+        let hosts = |link: &Link| {
+            let named = link.upload_hosts.iter().cloned();
+            let named = named.map(|place| Upload {
+                scheme: place.scheme,
+                host: place.host,
+                port: place.port,
+            });
+            (
+                link.domain.clone(),
+                UploadHosts { named: named.collect(), domains: link.agent_hosts.clone() },
+            )
+        };
+        let links = self.config.links.iter().map(hosts).collect();
+        HttpFetcher::new(links).context("agents' files could not be fetched")
+    }
+
     fn limits(&self) -> Limits {
         let limits = &self.config.limits;
         Limits {
@@ -149,6 +196,7 @@ impl App {
             sockets_per_address: limits.sockets_per_address,
             sessions_per_minute_per_address: limits.sessions_per_minute_per_address,
             conversations_per_hour_per_address: limits.conversations_per_hour_per_address,
+            files_per_minute_per_address: limits.files_per_minute_per_address,
         }
     }
 
@@ -201,6 +249,10 @@ impl Backends for App {
 
     async fn cache(&self) -> Result<Arc<dyn Cache>, Failure> {
         Ok(cache::connect(&self.config.cache.url)?.0)
+    }
+
+    async fn files(&self) -> Result<(), Failure> {
+        Ok(self.depot().check().await?)
     }
 
     async fn migrate(&self) -> Result<(), Failure> {

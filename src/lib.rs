@@ -12,7 +12,7 @@
 //! | [`wire`] | the customer's frames as types, and their limits |
 //! | [`bridge`] | frames to commands, stanzas to events, effects to both |
 //! | [`ports`] | what the runtime needs of the world, as traits |
-//! | [`store`] [`cache`] [`xmpp`] [`world`] | the adapters that fill them: database, Redis or memory, component stream, clock and chance |
+//! | [`store`] [`cache`] [`files`] [`xmpp`] [`world`] | the adapters that fill them: database, Redis or memory, storage of files, component stream, clock and chance |
 //! | [`runtime`] | drives the desks on the node that owns a link, and customers' sockets on every node |
 //! | [`websocket`] [`web`] | a customer's socket, and HTTP around it |
 //! | [`config`] [`cli`] | settings, and the operator's shell |
@@ -40,6 +40,7 @@ pub mod chaos;
 pub mod chat;
 pub mod cli;
 pub mod config;
+pub mod files;
 pub mod ports;
 pub mod runtime;
 pub mod store;

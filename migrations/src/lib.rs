@@ -8,6 +8,7 @@ pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 mod m20260101_000001_first;
 mod m20261123_000002_form;
+mod m20261123_000003_files;
 mod shape;
 
 /// All steps, in their order.
@@ -16,6 +17,10 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20260101_000001_first::Step), Box::new(m20261123_000002_form::Step)]
+        vec![
+            Box::new(m20260101_000001_first::Step),
+            Box::new(m20261123_000002_form::Step),
+            Box::new(m20261123_000003_files::Step),
+        ]
     }
 }

@@ -239,9 +239,22 @@ pub fn row_id(pos: Pos) -> String {
     format!("p{}", pos.0)
 }
 
+/// The id of one of the stanzas of a row that takes several: of the first as of a row that takes one.
+pub fn part_id(pos: Pos, part: usize) -> String {
+    if part == 0 { row_id(pos) } else { format!("p{}-{part}", pos.0) }
+}
+
 /// The row that a stanza id stands for; none for ids of any other make.
 pub fn row_of(id: &str) -> Option<Pos> {
     let digits = id.strip_prefix('p')?;
+    let digits = match digits.split_once('-') {
+        Some((digits, part))
+            if matches!(part.as_bytes(), [b'1'..=b'9'] | [b'1'..=b'9', b'0'..=b'9']) =>
+        {
+            digits
+        }
+        _ => digits,
+    };
     let canonical = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
     canonical.then(|| digits.parse().ok().map(Pos)).flatten()
 }

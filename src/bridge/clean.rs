@@ -48,11 +48,16 @@ pub fn is_clean(raw: &str) -> bool {
 /// A name as people read it: NFC, on one line, without controls or bidi controls, at most 64
 /// characters; none where nothing is left.
 pub fn name(raw: &str) -> Option<String> {
-    let visible = raw.nfc().filter(|&c| c.is_whitespace() || !is_hidden(c)).collect::<String>();
-    let spaced = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let spaced = line(raw);
     let cut = spaced.chars().take(NAME_CHARS).collect::<String>();
     let cut = cut.trim_end();
     (!cut.is_empty()).then(|| cut.to_owned())
+}
+
+/// NFC, on one line, without controls or bidi controls.
+pub fn line(raw: &str) -> String {
+    let visible = raw.nfc().filter(|&c| c.is_whitespace() || !is_hidden(c)).collect::<String>();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The address of a page, origin and path only, at most 512 bytes (a longer path is cut); none

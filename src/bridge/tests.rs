@@ -167,7 +167,9 @@ impl Bench {
             Effect::Send(to_agent) => {
                 stanza::message(&self.domain, to_agent, NOW).as_ref().map(in_short)
             }
-            Effect::Append(_) | Effect::Backlog(_) | Effect::Contact { .. } => None,
+            Effect::Append(_) | Effect::Backlog(_) | Effect::Fetch(_) | Effect::Contact { .. } => {
+                None
+            }
         }
     }
 }

@@ -4,11 +4,11 @@
 //! are to confirm: all that the customer said (messages, edits, retractions) and, last, the close. The marks of the view only
 //! ever cover a prefix of it, so a tick says that *all* before it arrived.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
-use super::model::{Conversation, State};
+use super::model::{Conversation, Row, State};
 
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
@@ -40,6 +40,8 @@ pub(super) struct Case {
     answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
     spoken: VecDeque<(Seq, Arc<str>)>,
+    /// Agents' links that nothing came of yet.
+    pub(super) links: BTreeMap<Pos, Arc<Row>>,
     /// Who has it, or had it last.
     pub(super) served_by: Option<AgentJid>,
     /// Who confirmed what is in the view and not written yet.
@@ -84,6 +86,7 @@ impl Case {
             answered: Seq(0),
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
+            links: BTreeMap::new(),
             unwritten: None,
             resource: None,
             answers: Vec::new(),

@@ -39,6 +39,9 @@ pub enum Effect {
     Send(ToAgent),
     /// Send an agent the rows of a conversation, each under the id it always has.
     Backlog(Backlog),
+    /// Fetch a file that an agent sent a link to;
+    /// [`Event::Fetched`](super::event::Event::Fetched) answers, whenever that is.
+    Fetch(Fetch),
     /// Put a customer into an agent's contact list, or bring his line there up to date.
     Contact {
         /// In whose list.
@@ -347,6 +350,21 @@ impl Backlog {
     pub fn is_fresh(&self) -> bool {
         self.after.next() == self.upto
     }
+}
+
+/// A link that an agent sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// Of which tenant.
+    pub tenant: TenantKey,
+    /// For whom.
+    pub customer: CustomerId,
+    /// In which conversation.
+    pub conversation: ConversationId,
+    /// The row with the link.
+    pub pos: Pos,
+    /// Where the file is.
+    pub url: Arc<str>,
 }
 
 /// A customer as a line of an agent's contact list.

@@ -9,7 +9,9 @@ use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use super::model::{Acked, CommandKey, Customer, Offers, Reference, Row, TenantSettings};
+use super::model::{
+    Acked, CommandKey, Customer, FetchError, File, Offers, Reference, Row, TenantSettings,
+};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,15 @@ pub enum Event {
         customer: Localpart,
         /// The row it was made of.
         pos: Pos,
+    },
+    /// What came of an agent's link.
+    Fetched {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// The row with the link.
+        pos: Pos,
+        /// The file, kept as ours; or why there is none.
+        outcome: Result<File, FetchError>,
     },
     /// Not everything that agents sent between `since` and now has come: a node died, or the
     /// stream was cut. Comes before the [`LinkUp`](Self::LinkUp) that ends it.
@@ -104,6 +115,19 @@ pub enum CustomerAction {
         /// The id of the conversation, should one begin.
         fresh: ConversationId,
         /// The words, cleaned.
+        text: Arc<str>,
+        /// The entry it answers.
+        reply_to: Option<Seq>,
+    },
+    /// Sends files, perhaps with words; opens a conversation where none is open. Durable.
+    Share {
+        /// The command's id.
+        id: CommandId,
+        /// The id of the conversation, should one begin.
+        fresh: ConversationId,
+        /// What; all of it his own.
+        files: Arc<[File]>,
+        /// The words, cleaned; mostly none.
         text: Arc<str>,
         /// The entry it answers.
         reply_to: Option<Seq>,
@@ -237,6 +261,13 @@ pub enum AgentContent {
         /// What of before they are about.
         about: Option<Box<About>>,
     },
+    /// A file for the customer, where the agent's server keeps it (XEP-0363, XEP-0066).
+    Link {
+        /// Where.
+        url: Arc<str>,
+        /// Whether the client asked for a receipt.
+        wants_receipt: bool,
+    },
     /// Takes back what he said (XEP-0424).
     Retract {
         /// The id of the stanza that said it.
@@ -276,7 +307,10 @@ pub enum AgentContent {
 impl AgentContent {
     /// Whether it is words, or takes some back: somebody waits for what becomes of it.
     pub fn is_spoken(&self) -> bool {
-        matches!(self, Self::Text { .. } | Self::Retract { .. } | Self::Command { .. })
+        matches!(
+            self,
+            Self::Text { .. } | Self::Link { .. } | Self::Retract { .. } | Self::Command { .. }
+        )
     }
 }
 
@@ -400,6 +434,7 @@ impl CustomerAction {
         match self {
             Self::Start { id, .. }
             | Self::Message { id, .. }
+            | Self::Share { id, .. }
             | Self::Edit { id, .. }
             | Self::Retract { id, .. }
             | Self::Rate { id, .. }

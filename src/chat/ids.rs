@@ -197,6 +197,20 @@ uuid_id!(
     /// One gateway process, from start to stop.
     NodeId
 );
+uuid_id!(
+    /// One file of a conversation, made at random: whoever does not know it cannot guess it.
+    FileId
+);
+
+/// What links to one file are signed with; never shown.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileKey(pub [u8; 16]);
+
+impl fmt::Debug for FileKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileKey")
+    }
+}
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use super::ids::{
-    AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, SessionId,
-    TenantKey, Timestamp,
+    AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, Pos, QueueKey,
+    Seq, SessionId, TenantKey, Timestamp,
 };
 
 /// The settings of a tenant that the desk acts on.
@@ -241,6 +241,29 @@ pub enum RowKind {
         /// The entry it answers.
         reply_to: Option<Seq>,
     },
+    /// A message with files, and words where there are any. Has a `seq`.
+    Files {
+        /// What was sent along; none where it was taken back.
+        files: Arc<[File]>,
+        /// The words, as in a [`Message`](Self::Message); mostly none.
+        text: Arc<str>,
+        /// The entry it answers.
+        reply_to: Option<Seq>,
+        /// The row with the agent's link that the file was fetched from.
+        of: Option<Pos>,
+    },
+    /// An agent sent a link to a file, which is to be fetched. No `seq`: the customer gets the file.
+    Linked {
+        /// Where it is.
+        url: Arc<str>,
+    },
+    /// An agent's file was not fetched; he is its recipient. No `seq`.
+    Unfetched {
+        /// The row with his link.
+        of: Pos,
+        /// Why.
+        why: FetchError,
+    },
     /// An agent's question, with what it may be answered by. Has a `seq`.
     Asked {
         /// The question, cleaned.
@@ -310,6 +333,7 @@ impl RowKind {
         matches!(
             self,
             Self::Message { .. }
+                | Self::Files { .. }
                 | Self::Asked { .. }
                 | Self::Choice { .. }
                 | Self::Edit { .. }
@@ -321,6 +345,7 @@ impl RowKind {
     pub fn words(&self) -> Option<&Arc<str>> {
         match self {
             Self::Message { text, .. }
+            | Self::Files { text, .. }
             | Self::Asked { text, .. }
             | Self::Choice { text, .. }
             | Self::Edit { text, .. } => Some(text),
@@ -336,7 +361,7 @@ impl RowKind {
     /// The entry it answers.
     pub fn answers(&self) -> Option<Seq> {
         match self {
-            Self::Message { reply_to, .. } => *reply_to,
+            Self::Message { reply_to, .. } | Self::Files { reply_to, .. } => *reply_to,
             Self::Choice { of, .. } => Some(*of),
             _ => None,
         }
@@ -350,6 +375,42 @@ impl RowKind {
             _ => None,
         }
     }
+}
+
+/// A file of a conversation, as the gateway keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// Its id.
+    pub id: FileId,
+    /// What links to it are signed with.
+    pub key: FileKey,
+    /// Its name, made fit to be one: no path, no controls, an ending of its type.
+    pub name: Arc<str>,
+    /// Its media type, as its content says.
+    pub media_type: Arc<str>,
+    /// Its size, in bytes.
+    pub size: u64,
+}
+
+/// Why an agent's file did not reach the customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchError {
+    /// The tenant takes no files.
+    Off,
+    /// Files from there are not fetched.
+    Forbidden,
+    /// It is larger than that, in bytes.
+    TooLarge(u64),
+    /// Its content is of a type that the tenant does not take.
+    WrongType,
+    /// It did not come in time.
+    Slow,
+    /// It cannot be had from there.
+    Broken,
+    /// It cannot be kept at the moment.
+    NotKept,
+    /// The conversation ended before.
+    Ended,
 }
 
 /// What a question may be answered by: at most 10, of at most 100 scalars each. Each is named by its
@@ -471,6 +532,8 @@ pub struct Recall {
     pub answers: Vec<(ConversationId, Answers)>,
     /// Who held an open conversation last.
     pub served: Vec<(ConversationId, AgentJid)>,
+    /// Links that agents sent in open conversations and that nothing came of yet, in `pos` order.
+    pub links: Vec<Arc<Row>>,
     /// The latest rows by which any conversation changed hands (offered, joined, requeued, closed),
     /// in `pos` order.
     pub moves: Vec<Arc<Row>>,

@@ -27,6 +27,10 @@ fn words(row: &Row) -> Option<Target> {
         RowKind::Message { text, .. } if !text.is_empty() => {
             Some(Target { seq: row.seq?, pos: row.pos })
         }
+        // To be taken back; there are no words to be said otherwise.
+        RowKind::Files { files, .. } if !files.is_empty() => {
+            Some(Target { seq: row.seq?, pos: row.pos })
+        }
         RowKind::Edit { target, text } if !text.is_empty() => Some(*target),
         _ => None,
     }

@@ -61,6 +61,19 @@ pub(super) fn color(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// A media type, or a family of them.
+pub(super) fn media_type(text: &str) -> Result<String, &'static str> {
+    let plain = |part: &str| {
+        (1..=127).contains(&part.len())
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
+    };
+    match text.split_once('/') {
+        Some((family, "*")) if plain(family) => Ok(text.to_ascii_lowercase()),
+        Some((family, kind)) if plain(family) && plain(kind) => Ok(text.to_ascii_lowercase()),
+        _ => Err("write a media type, e.g. image/png or image/*"),
+    }
+}
+
 /// A field of the form before the chat: its name, `!` where it must be filled in, and its label
 /// behind `=`.
 pub(super) fn field(text: &str) -> Result<FormField, &'static str> {

@@ -28,9 +28,13 @@ pub(super) async fn run(
     out: &mut Output<'_>,
 ) -> Result<(), CliError> {
     let links = join_all(config.links.iter().map(|link| probe(link, backends)));
-    let (database, cache, links) =
-        tokio::join!(database(config, backends), cache(config, backends), links);
-    let mut all = vec![database, cache];
+    let (database, cache, files, links) = tokio::join!(
+        database(config, backends),
+        cache(config, backends),
+        files(config, backends),
+        links
+    );
+    let mut all = vec![database, cache, files];
     all.extend(links);
     if let Err(none) = config.require_links() {
         let detail = none.to_string();
@@ -60,6 +64,16 @@ async fn cache(config: &Config, backends: &dyn Backends) -> Checked {
         }
     };
     checked("cache", try_it).await
+}
+
+async fn files(config: &Config, backends: &dyn Backends) -> Checked {
+    let try_it = async {
+        match backends.files().await {
+            Ok(()) => Ok(config.files.kind().to_string()),
+            Err(failure) => Err(format!("{}; mend [files]", told(&*failure)).into()),
+        }
+    };
+    checked("files", try_it).await
 }
 
 async fn probe(link: &Link, backends: &dyn Backends) -> Checked {

@@ -77,6 +77,8 @@ pub trait Backends: Send + Sync {
     async fn store(&self) -> Result<Arc<dyn Store>, Failure>;
     /// The cache.
     async fn cache(&self) -> Result<Arc<dyn Cache>, Failure>;
+    /// Writes a file where files lie, and takes it away.
+    async fn files(&self) -> Result<(), Failure>;
     /// Brings the database's schema up to this version.
     async fn migrate(&self) -> Result<(), Failure>;
     /// Connects to a link's server, proves the secret, and leaves.

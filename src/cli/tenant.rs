@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::chat::ids::{LinkDomain, TenantKey};
 use crate::config::Config;
-use crate::ports::store::{FormField, Store, Tenant};
+use crate::ports::store::{FileWishes, FormField, Store, Tenant};
 use crate::wire;
 
 use super::output::{Output, columns};
@@ -17,6 +17,7 @@ use super::{CliError, agent, args, queue};
 
 /// HS256 takes no shorter key (RFC 7518, section 3.2).
 const IDENTITY_BYTES: usize = 32;
+const MEGABYTE: u64 = 1024 * 1024;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -68,6 +69,12 @@ pub struct Add {
     /// be filled in; name, email and phone need no label)
     #[arg(long = "field", value_name = "FIELD", value_parser = args::field)]
     form: Vec<FormField>,
+    /// The largest file it takes; 0 for none; without it as configured
+    #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(0..=1_024))]
+    file_megabytes: Option<u32>,
+    /// A media type of files it takes, may be repeated: image/png, video/*; without it the usual ones
+    #[arg(long = "file-type", value_name = "TYPE", value_parser = args::media_type)]
+    file_types: Vec<String>,
     /// Refuse clients that send no origin, as programs other than browsers do
     #[arg(long)]
     require_origin: bool,
@@ -87,6 +94,9 @@ struct View {
     identity: bool,
     idle_close_minutes: i64,
     form: Vec<Field>,
+    /// Null where it is as configured.
+    file_megabytes: Option<u64>,
+    file_types: Option<Vec<String>>,
 }
 
 /// A field of the form before the chat.
@@ -119,6 +129,8 @@ impl View {
             identity: tenant.identity_secret.is_some(),
             idle_close_minutes: tenant.idle_close_ms / 60_000,
             form: tenant.form.iter().cloned().map(Field::from).collect(),
+            file_megabytes: tenant.files.bytes.map(|bytes| bytes / MEGABYTE),
+            file_types: tenant.files.types.clone(),
         }
     }
 
@@ -212,6 +224,10 @@ async fn add(
         identity_secret,
         idle_close_ms: i64::from(minutes) * 60_000,
         form: wish.form,
+        files: FileWishes {
+            bytes: wish.file_megabytes.map(|megabytes| u64::from(megabytes) * MEGABYTE),
+            types: (!wish.file_types.is_empty()).then_some(wish.file_types),
+        },
     };
     store.add_tenant(&tenant).await?;
     Ok(out.one(&View::of(&tenant), |view| {
@@ -259,6 +275,16 @@ fn identity_secret(path: &Path) -> Result<SecretString, CliError> {
     Ok(secret.into())
 }
 
+fn files(tenant: &View) -> String {
+    let size = match tenant.file_megabytes {
+        None => "as configured".to_owned(),
+        Some(0) => return "none".to_owned(),
+        Some(megabytes) => format!("at most {megabytes} MB"),
+    };
+    let types = tenant.file_types.as_ref().map(|types| types.join(" "));
+    format!("{size}, {}", types.as_deref().unwrap_or("of the usual types"))
+}
+
 async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Result<(), CliError> {
     let tenant = known(key, store).await?;
     let queues = store.queues(key).await?;
@@ -283,6 +309,7 @@ async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Resul
         ["locale", tenant.locale.as_deref().unwrap_or_default()],
         ["identity tokens", &yes(tenant.identity)],
         ["idle close", &format!("{} min", tenant.idle_close_minutes)],
+        ["files", &files(&tenant)],
         ["form", &tenant.form.iter().map(Field::written).collect::<Vec<_>>().join(", ")],
     ]
     .map(|fact| fact.map(str::to_owned));

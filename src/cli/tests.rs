@@ -20,6 +20,9 @@ impl Backends for Half {
     async fn cache(&self) -> Result<Arc<dyn Cache>, Failure> {
         Ok(cache::connect(&"memory://".into())?.0)
     }
+    async fn files(&self) -> Result<(), Failure> {
+        Ok(())
+    }
     async fn migrate(&self) -> Result<(), Failure> {
         Ok(())
     }
@@ -71,6 +74,7 @@ async fn check_says_in_one_line_each_what_is_wrong() {
         "\
 database             FAILED  the database is unavailable: nothing listens there: is it running?
 cache                ok      (memory)
+files                ok      (in couplet-files)
 link chat.localhost  ok      (127.0.0.1:5347 took the secret)
 link help.localhost  FAILED  the server refused the secret; write the same in both
 "

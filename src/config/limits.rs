@@ -15,6 +15,10 @@ pub struct Limits {
     pub sessions_per_minute_per_address: u32,
     /// New conversations an hour from one address. Default 60.
     pub conversations_per_hour_per_address: u32,
+    /// Files a minute from one address. Default 20.
+    pub files_per_minute_per_address: u32,
+    /// The largest file, in megabytes, where its tenant says nothing; 0 where none is taken. Default 10.
+    pub file_megabytes: u32,
     /// Customers who may wait at once in one tenant. Default 10,000.
     pub queue_length: u32,
     /// A conversation without a message for so long is closed, where its tenant says nothing. Default 30.
@@ -40,6 +44,8 @@ impl Limits {
                 60,
                 1..=1_000_000,
             ),
+            files_per_minute_per_address: number("files_per_minute_per_address", 20, 1..=1_000_000),
+            file_megabytes: number("file_megabytes", 10, 0..=1_024),
             queue_length: number("queue_length", 10_000, 1..=1_000_000),
             idle_close_minutes: number("idle_close_minutes", 30, 1..=10_080),
             outbound_frames: number("outbound_frames", 256, 16..=65_536),

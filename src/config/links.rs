@@ -1,6 +1,7 @@
 //! `[[links]]`: the component domains, one table each.
 
 use secrecy::SecretString;
+use url::Url;
 use xmpp_parsers::jid::BareJid;
 
 use crate::chat::ids::LinkDomain;
@@ -19,6 +20,19 @@ pub struct Link {
     /// The hosts whose accounts may be agents; by default the one above the domain
     /// (`example.org` for `chat.example.org`).
     pub agent_hosts: Vec<String>,
+    /// Where agents' files are fetched from, besides those hosts themselves.
+    pub upload_hosts: Vec<UploadHost>,
+}
+
+/// A place that gives out agents' files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadHost {
+    /// `https` or `http`.
+    pub scheme: String,
+    /// The host.
+    pub host: String,
+    /// The port.
+    pub port: u16,
 }
 
 /// A node cannot serve without a link.
@@ -48,6 +62,7 @@ fn link(section: &mut Section<'_>) -> Option<Link> {
     let server = section.required("server", "write HOST:PORT, e.g. \"127.0.0.1:5347\"", server);
     let secret = section.required_secret("secret");
     let hosts = section.list("agent_hosts", host);
+    let upload_hosts = section.list("upload_hosts", upload_host).unwrap_or_default();
     let domain = domain?;
     let agent_hosts = match (hosts, domain.as_str().split_once('.')) {
         (Some(hosts), _) if !hosts.is_empty() => hosts,
@@ -58,7 +73,7 @@ fn link(section: &mut Section<'_>) -> Option<Link> {
             return None;
         }
     };
-    Some(Link { domain, server: server?, secret: secret?, agent_hosts })
+    Some(Link { domain, server: server?, secret: secret?, agent_hosts, upload_hosts })
 }
 
 fn domain(text: &str) -> Result<LinkDomain, Refusal> {
@@ -75,6 +90,21 @@ fn server(text: &str) -> Result<String, Refusal> {
         .filter(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
         .map(|_| text.to_owned())
         .ok_or_else(|| "is not a server; write HOST:PORT, e.g. 127.0.0.1:5347".to_owned())
+}
+
+fn upload_host(text: &str) -> Result<UploadHost, Refusal> {
+    let named = |url: Url| {
+        let plain = matches!(url.scheme(), "http" | "https") && url.path() == "/";
+        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        let (host, port) = (url.host_str()?.to_owned(), url.port_or_known_default()?);
+        let scheme = url.scheme().to_owned();
+        (plain && bare).then_some(UploadHost { scheme, host, port })
+    };
+    let url = Url::parse(text).ok().filter(|_| !text.ends_with('/'));
+    url.and_then(named).ok_or_else(|| {
+        "is no place of files; write scheme, host and port, e.g. https://upload.example.org:5281"
+            .to_owned()
+    })
 }
 
 fn host(text: &str) -> Result<String, Refusal> {

@@ -8,6 +8,7 @@
 
 mod admin;
 mod backends;
+mod files;
 mod http;
 mod limits;
 mod links;
@@ -24,9 +25,10 @@ use std::path::Path;
 
 pub use admin::Admin;
 pub use backends::{Cache, Database};
+pub use files::{Files, Storage};
 pub use http::Http;
 pub use limits::Limits;
-pub use links::{Link, NoLinks};
+pub use links::{Link, NoLinks, UploadHost};
 pub use log::{Format, Log};
 pub use problem::{Problem, Problems};
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub database: Database,
     /// The cache and the bus.
     pub cache: Cache,
+    /// Where files lie.
+    pub files: Files,
     /// The component domains, no domain twice; the first is the default of new tenants.
     pub links: Vec<Link>,
     /// What is taken of one customer, address and tenant.
@@ -84,6 +88,7 @@ impl Config {
             admin: Admin::read(root.section("admin")),
             database: Database::read(root.section("database")),
             cache: Cache::read(root.section("cache")),
+            files: Files::read(root.section("files")),
             links: links::read(root.sections("links")),
             limits: Limits::read(root.section("limits")),
             log: Log::read(root.section("log")),

@@ -101,6 +101,52 @@ fn the_environment_wins_key_by_key() {
 }
 
 #[test]
+fn files_lie_in_a_folder_or_a_bucket() {
+    let storage = |toml: &str| format!("{:?}", read(toml, NO_VARIABLES).unwrap().files.storage);
+    assert_eq!(storage(""), r#"Folder("couplet-files")"#);
+    assert_eq!(
+        storage("files.url = 'file:///var/lib/couplet/files'"),
+        r#"Folder("/var/lib/couplet/files")"#
+    );
+    let bucket = storage(
+        "[files]\nurl = 's3://chat/a/b/'\nendpoint = 'https://s3.example.org'\naccess_key = 'id'\nsecret_key = 'hunter2'",
+    );
+    assert!(bucket.contains(r#"bucket: "chat", prefix: "a/b""#), "{bucket}");
+    assert!(!bucket.contains("hunter2"), "{bucket}");
+    for (toml, said) in [
+        (
+            "files.url = 'ftp://x'",
+            r#"files.url: "ftp://x" is no storage; write file:FOLDER or s3://BUCKET/PREFIX (from FILE)"#,
+        ),
+        (
+            "files.url = 's3:///x'",
+            r#"files.url: "s3:///x" names no bucket; write file:FOLDER or s3://BUCKET/PREFIX (from FILE)"#,
+        ),
+        ("files.access_key = 'id'", "files.access_key: and secret_key come together"),
+    ] {
+        assert_eq!(complaint(toml, NO_VARIABLES), said);
+    }
+}
+
+#[test]
+fn places_of_uploads_are_whole() {
+    let link = |hosts: &str| {
+        format!(
+            "[[links]]\ndomain = 'chat.example.org'\nserver = 'x:1'\nsecret = 's'\nupload_hosts = [{hosts}]"
+        )
+    };
+    let config =
+        read(&link("'https://up.example.org', 'http://10.0.0.7:5280'"), NO_VARIABLES).unwrap();
+    let places: Vec<_> =
+        config.links[0].upload_hosts.iter().map(|p| (&*p.scheme, &*p.host, p.port)).collect();
+    assert_eq!(places, [("https", "up.example.org", 443), ("http", "10.0.0.7", 5280)]);
+    for bad in ["up.example.org", "ftp://x", "https://x/path", "https://u@x", "https://x?y", ""] {
+        let said = complaint(&link(&format!("'{bad}'")), NO_VARIABLES);
+        assert!(said.contains("is no place of files"), "{bad}: {said}");
+    }
+}
+
+#[test]
 fn each_fault_names_key_value_mend_and_origin() {
     let cases = [
         (
@@ -115,7 +161,7 @@ fn each_fault_names_key_value_mend_and_origin() {
         ("http = 5", "http: is not a section; write [http] (from FILE)"),
         (
             "[htp]",
-            "htp: is no known section; there are http, admin, database, cache, links, limits, log",
+            "htp: is no known section; there are http, admin, database, cache, files, links, limits, log",
         ),
         (
             r#"http.public_url = "chat.example.com""#,

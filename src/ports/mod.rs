@@ -4,6 +4,7 @@
 
 pub mod bus;
 pub mod cache;
+pub mod files;
 pub mod link;
 pub mod store;
 pub mod world;

@@ -11,12 +11,12 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use crate::chat::ids::{
-    AgentJid, ConversationId, CustomerId, Epoch, LinkDomain, Localpart, NodeId, Pos, QueueKey, Seq,
-    SessionId, TenantKey, Timestamp,
+    AgentJid, ConversationId, CustomerId, Epoch, FileId, LinkDomain, Localpart, NodeId, Pos,
+    QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    Acked, AgentSettings, Append, CommandKey, Conversation, Customer, QueueSettings, Reference,
-    Row, Snapshot, TenantSettings,
+    Acked, AgentSettings, Append, CommandKey, Conversation, Customer, File, QueueSettings,
+    Reference, Row, Snapshot, TenantSettings,
 };
 
 /// Why the store did not do it.
@@ -261,6 +261,17 @@ pub struct Tenant {
     pub idle_close_ms: i64,
     /// What customers are asked before the chat, in this order.
     pub form: Vec<FormField>,
+    /// What of files it takes.
+    pub files: FileWishes,
+}
+
+/// What a tenant takes of files, where it is not as the gateway has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileWishes {
+    /// The largest, in bytes; 0 where it takes none.
+    pub bytes: Option<u64>,
+    /// Their media types, as `image/png` or `image/*`.
+    pub types: Option<Vec<String>>,
 }
 
 /// One thing that customers are asked before the chat.
@@ -305,7 +316,47 @@ pub trait Directory: Send + Sync + 'static {
     async fn ready(&self) -> Result<(), StoreError>;
 }
 
-/// All of the database.
-pub trait Store: Leases + Log + Transcripts + Sessions + Directory {}
+/// A file as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The file; of no size while it is being written.
+    pub file: File,
+    /// Whose.
+    pub tenant: TenantKey,
+    /// In whose conversations it may stand.
+    pub customer: CustomerId,
+    /// When it goes; none once a message has it.
+    pub expires_at: Option<Timestamp>,
+}
 
-impl<T: Leases + Log + Transcripts + Sessions + Directory> Store for T {}
+/// The records of files. What they hold lies elsewhere ([`Depot`](super::files::Depot)): a record is
+/// there before it, and goes after it. The row of a message takes its files with it when it is
+/// appended; where it is taken back, they expire.
+#[async_trait]
+pub trait Files: Send + Sync + 'static {
+    /// Puts a record.
+    async fn add_file(&self, kept: &Kept, now: Timestamp) -> Result<(), StoreError>;
+    /// It is whole, and waits so long for its message.
+    async fn file_written(
+        &self,
+        id: FileId,
+        size: u64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+    /// A tenant's file.
+    async fn file(&self, tenant: &TenantKey, id: FileId) -> Result<Option<Kept>, StoreError>;
+    /// Those of these files that are a customer's own and whole, in any order.
+    async fn files_of(&self, customer: CustomerId, ids: &[FileId])
+    -> Result<Vec<Kept>, StoreError>;
+    /// How many files of a customer wait for their messages.
+    async fn waiting_files(&self, customer: CustomerId) -> Result<u64, StoreError>;
+    /// Files whose time is over, at most `limit`.
+    async fn expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError>;
+    /// Takes records away.
+    async fn forget_files(&self, ids: &[FileId]) -> Result<(), StoreError>;
+}
+
+/// All of the database.
+pub trait Store: Leases + Log + Transcripts + Sessions + Directory + Files {}
+
+impl<T: Leases + Log + Transcripts + Sessions + Directory + Files> Store for T {}

@@ -49,6 +49,8 @@ pub struct Limits {
     pub sessions_per_minute_per_address: u32,
     /// New conversations from one address, an hour.
     pub conversations_per_hour_per_address: u32,
+    /// Files from one address, a minute.
+    pub files_per_minute_per_address: u32,
 }
 
 impl Default for Limits {
@@ -59,6 +61,7 @@ impl Default for Limits {
             sockets_per_address: 100,
             sessions_per_minute_per_address: 60,
             conversations_per_hour_per_address: 60,
+            files_per_minute_per_address: 20,
         }
     }
 }
@@ -77,6 +80,7 @@ pub struct Admission {
     limits: Limits,
     sessions: DefaultKeyedRateLimiter<IpAddr>,
     conversations: DefaultKeyedRateLimiter<IpAddr>,
+    files: DefaultKeyedRateLimiter<IpAddr>,
     sockets: Mutex<HashMap<IpAddr, u32>>,
     opening: Semaphore,
     /// Places left in line.
@@ -93,6 +97,9 @@ impl Admission {
             limits,
             sessions: RateLimiter::keyed(per_minute),
             conversations: RateLimiter::keyed(per_hour),
+            files: RateLimiter::keyed(Quota::per_minute(at_least_one(
+                limits.files_per_minute_per_address,
+            ))),
             sockets: Mutex::default(),
             opening: Semaphore::new(OPENING),
             line: Semaphore::new(IN_LINE),
@@ -152,9 +159,17 @@ impl Admission {
         check(&self.conversations, address)
     }
 
+    /// Counts a file.
+    ///
+    /// # Errors
+    /// Where the address has sent too many.
+    pub fn file(&self, address: IpAddr) -> Result<(), TooMany> {
+        check(&self.files, address)
+    }
+
     /// Forgets the addresses that have their whole allowance back.
     pub fn sweep(&self) {
-        for rates in [&self.sessions, &self.conversations] {
+        for rates in [&self.sessions, &self.conversations, &self.files] {
             rates.retain_recent();
             rates.shrink_to_fit();
         }
@@ -279,6 +294,7 @@ mod tests {
             sockets_per_address: 2,
             sessions_per_minute_per_address: 3,
             conversations_per_hour_per_address: 2,
+            files_per_minute_per_address: 2,
         }
     }
 
@@ -399,6 +415,7 @@ mod tests {
             sockets_per_address: 0,
             sessions_per_minute_per_address: 0,
             conversations_per_hour_per_address: 0,
+            files_per_minute_per_address: 0,
         };
         let admission = Admission::new(none);
         assert!(admission.socket(address("::1")).is_some());

@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod edge;
+pub mod files;
 pub mod metrics;
 mod owner;
 mod post;
@@ -20,6 +21,7 @@ use self::admission::Admission;
 use self::edge::hub::Hub;
 use self::edge::mailbox::Letter;
 use self::edge::{Edge, Shared};
+use self::files::Files;
 use self::owner::Owner;
 use self::post::Post;
 use self::status::Status;
@@ -51,6 +53,8 @@ pub struct Parts {
     pub world: Arc<dyn World>,
     /// Who may open what.
     pub admission: Arc<Admission>,
+    /// Files.
+    pub files: Files,
     /// What each desk takes on.
     pub desk: DeskLimits,
     /// Frames that may wait for one socket.
@@ -98,6 +102,7 @@ impl Node {
                 cache: parts.cache.clone(),
                 postbox: postbox.clone(),
                 status: status.clone(),
+                files: parts.files.clone(),
                 agents_told: false.into(),
             };
             owners.spawn(owner.run(handle, stop.clone()));
@@ -115,6 +120,7 @@ impl Node {
             switchboard,
             hub: hub.clone(),
             status: status.clone(),
+            files: parts.files.rules().clone(),
             tenants: std::sync::Mutex::default(),
         });
         Self { edge, hub, status, stop, owners }

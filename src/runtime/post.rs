@@ -19,10 +19,10 @@ use crate::chat::event::{
     Chosen, CustomerAction, CustomerCommand, CustomerConnection, SocketAddress,
 };
 use crate::chat::ids::{
-    BadName, CommandId, ConversationId, CustomerId, LinkDomain, Localpart, NodeId, QueueKey, Seq,
-    SessionId, TenantKey, Timestamp,
+    BadName, CommandId, ConversationId, CustomerId, FileId, FileKey, LinkDomain, Localpart, NodeId,
+    QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::{Acked, CloseReason, Customer};
+use crate::chat::model::{Acked, CloseReason, Customer, File};
 use crate::ports::bus::Bus;
 
 /// Things that may wait for the bus; more are dropped.
@@ -154,6 +154,13 @@ enum Deed {
         text: String,
         reply_to: Option<u64>,
     },
+    Share {
+        id: String,
+        fresh: Uuid,
+        files: Vec<Sent>,
+        text: String,
+        reply_to: Option<u64>,
+    },
     Edit {
         id: String,
         target: String,
@@ -183,6 +190,35 @@ enum Deed {
     Read {
         seq: u64,
     },
+}
+
+/// A file.
+#[derive(Serialize, Deserialize)]
+struct Sent {
+    id: Uuid,
+    key: [u8; 16],
+    name: String,
+    media_type: String,
+    size: u64,
+}
+
+impl From<&File> for Sent {
+    fn from(file: &File) -> Self {
+        Self {
+            id: file.id.0,
+            key: file.key.0,
+            name: file.name.to_string(),
+            media_type: file.media_type.to_string(),
+            size: file.size,
+        }
+    }
+}
+
+impl From<Sent> for File {
+    fn from(Sent { id, key, name, media_type, size }: Sent) -> Self {
+        let (name, media_type) = (name.into(), media_type.into());
+        Self { id: FileId(id), key: FileKey(key), name, media_type, size }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -312,6 +348,13 @@ impl From<&CustomerAction> for Deed {
                 text: text.to_string(),
                 reply_to: reply_to.map(|seq| seq.0),
             },
+            CustomerAction::Share { id, fresh, files, text, reply_to } => Self::Share {
+                id: id.to_string(),
+                fresh: fresh.0,
+                files: files.iter().map(Sent::from).collect(),
+                text: text.to_string(),
+                reply_to: reply_to.map(|seq| seq.0),
+            },
             CustomerAction::Edit { id, target, text } => Self::Edit {
                 id: id.to_string(),
                 target: target.to_string(),
@@ -352,6 +395,13 @@ impl Deed {
             Self::Message { id, fresh, text, reply_to } => CustomerAction::Message {
                 id: CommandId::new(&id)?,
                 fresh: ConversationId(fresh),
+                text: text.into(),
+                reply_to: reply_to.map(Seq),
+            },
+            Self::Share { id, fresh, files, text, reply_to } => CustomerAction::Share {
+                id: CommandId::new(&id)?,
+                fresh: ConversationId(fresh),
+                files: files.into_iter().map(File::from).collect(),
                 text: text.into(),
                 reply_to: reply_to.map(Seq),
             },

@@ -6,7 +6,7 @@
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 
-use super::convert::{EDIT, int, target_details};
+use super::convert::{EDIT, FILES, int, target_details};
 use super::entity::log::{Column, Entity};
 use super::error::driver;
 use super::hand::Line;
@@ -38,6 +38,18 @@ pub(super) fn blank_text(backend: DbBackend) -> String {
     many::text(backend, &blank)
 }
 
+/// The text that leaves a message with files nothing but its words.
+pub(super) fn bare_text(backend: DbBackend) -> String {
+    let bare = Query::update()
+        .table(Entity)
+        .value(Column::Details, Expr::value(Option::<String>::None))
+        .and_where(Expr::col(Column::Link).eq(0))
+        .and_where(Expr::col(Column::Pos).eq(0))
+        .and_where(Expr::col(Column::Kind).eq(""))
+        .take();
+    many::text(backend, &bare)
+}
+
 /// Replaces the words that these rows change, which were not there before.
 pub(super) async fn write(
     line: &mut Line<'_>,
@@ -56,6 +68,10 @@ pub(super) async fn write(
             let values =
                 ["".into(), (&row.conversation.0).into(), EDIT.into(), details.as_str().into()];
             let done = line.execute(texts.blank.clone(), &values).await;
+            done.map_err(|cause| driver(&cause))?;
+            let values =
+                [None::<&str>.into(), link.into(), int(target.pos.0)?.into(), FILES.into()];
+            let done = line.execute(texts.bare.clone(), &values).await;
             done.map_err(|cause| driver(&cause))?;
         }
     }
@@ -82,6 +98,8 @@ pub(super) fn stands(standing: &Row, ours: &Row, appends: &[&Append]) -> bool {
         (RowKind::Message { reply_to, .. }, RowKind::Message { text, .. }) => {
             RowKind::Message { text: text.clone(), reply_to: *reply_to }
         }
+        // Of one that was taken back nothing is left to compare.
+        (RowKind::Files { .. }, RowKind::Files { .. }) => ours.kind.clone(),
         (RowKind::Edit { target, .. }, RowKind::Edit { text, .. }) => {
             RowKind::Edit { target: *target, text: text.clone() }
         }

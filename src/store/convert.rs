@@ -12,12 +12,12 @@ use super::entity::{agent, customer, log, queue};
 use super::error::corrupt;
 use super::hand::Value;
 use crate::chat::ids::{
-    AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, SessionId,
-    TenantKey, Timestamp,
+    AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, Pos, QueueKey,
+    Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, Offers, QueueSettings,
-    RequeueReason, Role, Row, RowKind, Strategy, Target,
+    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, FetchError, File, Offers,
+    QueueSettings, RequeueReason, Role, Row, RowKind, Strategy, Target,
 };
 use crate::ports::store::StoreError;
 
@@ -114,9 +114,68 @@ struct Details {
     fields: Option<Vec<Arc<str>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     score: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<StoredFile>>,
+    /// The `pos` of the link that it came of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<u64>,
+    /// The most that was allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    most: Option<u64>,
     /// The `seq` and `pos` of the words that are changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<[u64; 2]>,
+}
+
+/// A file of a message.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredFile {
+    id: uuid::Uuid,
+    key: uuid::Uuid,
+    name: Arc<str>,
+    #[serde(rename = "type")]
+    media_type: Arc<str>,
+    size: u64,
+}
+
+impl From<&File> for StoredFile {
+    fn from(File { id, key, name, media_type, size }: &File) -> Self {
+        let (name, media_type) = (name.clone(), media_type.clone());
+        Self { id: id.0, key: uuid::Uuid::from_bytes(key.0), name, media_type, size: *size }
+    }
+}
+
+impl From<StoredFile> for File {
+    fn from(StoredFile { id, key, name, media_type, size }: StoredFile) -> Self {
+        Self { id: FileId(id), key: FileKey(key.into_bytes()), name, media_type, size }
+    }
+}
+
+fn fetch_word(why: FetchError) -> (&'static str, Option<u64>) {
+    match why {
+        FetchError::Off => ("off", None),
+        FetchError::Forbidden => ("forbidden", None),
+        FetchError::TooLarge(most) => ("large", Some(most)),
+        FetchError::WrongType => ("type", None),
+        FetchError::Slow => ("slow", None),
+        FetchError::Broken => ("broken", None),
+        FetchError::NotKept => ("unkept", None),
+        FetchError::Ended => ("ended", None),
+    }
+}
+
+fn parse_fetch(word: &str, most: Option<u64>) -> Result<FetchError, StoreError> {
+    Ok(match word {
+        "off" => FetchError::Off,
+        "forbidden" => FetchError::Forbidden,
+        "large" => FetchError::TooLarge(most.unwrap_or_default()),
+        "type" => FetchError::WrongType,
+        "slow" => FetchError::Slow,
+        "broken" => FetchError::Broken,
+        "unkept" => FetchError::NotKept,
+        "ended" => FetchError::Ended,
+        _ => return Err(corrupt("the reason", word)),
+    })
 }
 
 /// What an edit or a retraction of these words has in its details: all of it, and always the same.
@@ -142,6 +201,28 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
                 details = Some(Details { reply_to: Some(seq.0), ..Details::default() });
             }
             MESSAGE
+        }
+        RowKind::Files { files, text: words, reply_to, of } => {
+            text = Some(&**words);
+            if !files.is_empty() {
+                details = Some(Details {
+                    files: Some(files.iter().map(StoredFile::from).collect()),
+                    reply_to: reply_to.map(|seq| seq.0),
+                    of: of.map(|pos| pos.0),
+                    ..Details::default()
+                });
+            }
+            FILES
+        }
+        RowKind::Linked { url } => {
+            text = Some(&**url);
+            LINKED
+        }
+        RowKind::Unfetched { of, why } => {
+            let (reason, most) = fetch_word(*why);
+            let (of, reason) = (Some(of.0), Some(reason.to_owned()));
+            details = Some(Details { of, reason, most, ..Details::default() });
+            UNFETCHED
         }
         RowKind::Asked { text: words, offers } => {
             text = Some(&**words);
@@ -234,7 +315,13 @@ pub(super) const EDIT: &str = "edit";
 /// The kind of a row that takes back one before.
 pub(super) const RETRACT: &str = "retract";
 /// The kinds of what somebody says ([`RowKind::is_said`]).
-pub(super) const SAID: [&str; 5] = [MESSAGE, ASKED, CHOICE, EDIT, RETRACT];
+pub(super) const SAID: [&str; 6] = [MESSAGE, FILES, ASKED, CHOICE, EDIT, RETRACT];
+/// The kind of a message with files.
+pub(super) const FILES: &str = "files";
+/// An agent's link to a file.
+pub(super) const LINKED: &str = "linked";
+/// What came of none.
+pub(super) const UNFETCHED: &str = "unfetched";
 /// A question that offers answers.
 const ASKED: &str = "asked";
 /// An answer to it.
@@ -267,6 +354,22 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
         MESSAGE => RowKind::Message {
             text: model.text.as_deref().ok_or_else(|| at("a message without text"))?.into(),
             reply_to: details.reply_to.map(Seq),
+        },
+        FILES => RowKind::Files {
+            text: model.text.as_deref().unwrap_or_default().into(),
+            files: details.files.unwrap_or_default().into_iter().map(File::from).collect(),
+            reply_to: details.reply_to.map(Seq),
+            of: details.of.map(Pos),
+        },
+        LINKED => RowKind::Linked {
+            url: model.text.as_deref().ok_or_else(|| at("a link to nothing"))?.into(),
+        },
+        UNFETCHED => RowKind::Unfetched {
+            of: details.of.map(Pos).ok_or_else(|| at("nothing that was not fetched"))?,
+            why: parse_fetch(
+                &details.reason.ok_or_else(|| at("a failure without reason"))?,
+                details.most,
+            )?,
         },
         ASKED => RowKind::Asked {
             text: model.text.as_deref().ok_or_else(|| at("a question without text"))?.into(),

@@ -17,14 +17,14 @@ use sea_orm::{
 };
 
 use super::convert::{
-    AGENT, CUSTOMER, EDIT, MESSAGE, command_key, int, nat, row_from, row_into, rows_from,
+    AGENT, CUSTOMER, EDIT, FILES, MESSAGE, command_key, int, nat, row_from, row_into, rows_from,
 };
 use super::entity::link;
 use super::entity::log::{Column, Entity, Model};
 use super::error::{driver, is_null, is_taken, unavailable};
 use super::hand::{Hand, Line};
 use super::many::{self, Many, Texts};
-use super::{SqlStore, changes, lease, owed, sql, views};
+use super::{SqlStore, changes, files, lease, owed, sql, views};
 use crate::chat::ids::{
     ConversationId, Epoch, LinkDomain, Localpart, Pos, Seq, SessionId, Timestamp,
 };
@@ -177,7 +177,7 @@ impl Log for SqlStore {
             let found = Entity::find()
                 .filter(Column::Conversation.eq(conversation.0))
                 .filter(named)
-                .filter(Column::Kind.is_in([MESSAGE, EDIT]))
+                .filter(Column::Kind.is_in([MESSAGE, FILES, EDIT]))
                 .order_by_desc(Column::Seq)
                 .all(&self.desk)
                 .await
@@ -268,7 +268,7 @@ async fn write(
     let all: Vec<&Append> = appends.iter().collect();
     let parts: Vec<&[&Append]> = chunks(&texts.log, &all).collect();
     if let [only] = parts.as_slice()
-        && only.iter().all(|append| append.view.is_none() && append.row.kind.changes().is_none())
+        && only.iter().all(|append| is_row_alone(append))
         && insert(&mut hand.line(), texts, fence, only).await?
     {
         return Ok(());
@@ -284,9 +284,16 @@ async fn write(
         }
     }
     changes::write(line, texts, fence.id, &fresh).await?;
+    files::write(line, texts, fence.id, &fresh).await?;
     views::count(line, texts, &fresh).await?;
     views::write(line, texts, fence.id, &fresh).await?;
     work.commit().await
+}
+
+/// Whether nothing is to be written but the row.
+fn is_row_alone(append: &Append) -> bool {
+    let kind = &append.row.kind;
+    append.view.is_none() && kind.changes().is_none() && !matches!(kind, RowKind::Files { .. })
 }
 
 /// Inserts rows; `false` where one of them, or of their keys, is there already.

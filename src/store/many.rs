@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use sea_orm::{DbBackend, StatementBuilder};
 
-use super::{changes, lease, log, newcomers, views};
+use super::{changes, files, lease, log, newcomers, views};
 
 /// The most rows in one statement: with 22 values each at most, of the 32,766 that SQLite takes and
 /// the 65,535 of MySQL.
@@ -68,6 +68,12 @@ pub(super) struct Texts {
     pub(super) change: Arc<str>,
     /// No words for what a row was edited to.
     pub(super) blank: Arc<str>,
+    /// Nothing of what belongs to a message besides its words.
+    pub(super) bare: Arc<str>,
+    /// A message has a file.
+    pub(super) take_file: Arc<str>,
+    /// A message has its files no more.
+    pub(super) release_files: Arc<str>,
     /// Views of conversations.
     pub(super) views: Many,
     /// One conversation more, or several, for each of so many customers.
@@ -89,6 +95,9 @@ impl Texts {
             standing: log::standing_text(backend).into(),
             change: changes::change_text(backend).into(),
             blank: changes::blank_text(backend).into(),
+            bare: changes::bare_text(backend).into(),
+            take_file: files::take_text(backend).into(),
+            release_files: files::release_text(backend).into(),
             views: many(16, views::write_text),
             begun: many(1, views::begun_text),
             tenants: many(1, newcomers::tenants_text),

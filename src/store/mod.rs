@@ -20,6 +20,7 @@ mod crowd;
 mod directory;
 mod entity;
 mod error;
+mod files;
 mod hand;
 mod hands;
 mod lease;

@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use super::convert::{
-    CLOSED, CUSTOMER, JOINED, LEFT, RATED, REQUEUED, SAID, int, nat, row_from, rows_from,
+    CLOSED, CUSTOMER, JOINED, LEFT, RATED, REQUEUED, SAID, UNFETCHED, int, nat, row_from, rows_from,
 };
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
@@ -112,7 +112,8 @@ pub(super) async fn notices(
         .add(log::Column::Kind.eq(JOINED))
         .add(log::Column::Kind.eq(LEFT))
         .add(log::Column::Kind.eq(REQUEUED))
-        .add(log::Column::Kind.eq(RATED));
+        .add(log::Column::Kind.eq(RATED))
+        .add(log::Column::Kind.eq(UNFETCHED));
     let rows = log::Entity::find()
         .filter(log::Column::Link.eq(link))
         .filter(log::Column::Pos.gt(after))

@@ -3,6 +3,9 @@
 //! Invariant: each question is bounded, by what is open or by how far it looks back, however long
 //! the log is.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
@@ -11,8 +14,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::convert::{
-    CLOSED, JOINED, OFFERED, OPENED, REQUEUED, answers_from, customer_from, int, row_from,
-    rows_from,
+    CLOSED, FILES, JOINED, LINKED, OFFERED, OPENED, REQUEUED, UNFETCHED, answers_from,
+    customer_from, int, row_from, rows_from,
 };
 use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log::{Column as Entry, Entity as Log};
@@ -20,7 +23,7 @@ use super::entity::{customer, log};
 use super::error::unavailable;
 use super::snapshot;
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
-use crate::chat::model::{Answers, Departing, Recall, TenantSettings};
+use crate::chat::model::{Answers, Departing, Recall, Row, RowKind, TenantSettings};
 use crate::ports::store::StoreError;
 
 /// How many rows at the end of the log are looked through for how conversations changed hands.
@@ -69,6 +72,7 @@ pub(super) async fn take(
     Ok(Recall {
         answers: answers(connection, link).await?,
         served,
+        links: links(connection, link).await?,
         moves: rows_from(moves)?,
         departing: departing(connection, tenants, now).await?,
     })
@@ -95,6 +99,42 @@ async fn answers(
             Ok((ConversationId(id), answers_from(&details)?))
         })
         .collect()
+}
+
+/// Agents' links in the open conversations that nothing came of. They have no `seq`, and are few.
+async fn links(connection: &impl ConnectionTrait, link: i32) -> Result<Vec<Arc<Row>>, StoreError> {
+    let query = snapshot::of_open(link)
+        .columns(Entry::iter().map(|column| (Log, column)))
+        .and_where(Expr::col((Log, Entry::Seq)).is_null())
+        .and_where(Expr::col((Log, Entry::Kind)).is_in([LINKED, UNFETCHED]))
+        .order_by((Log, Entry::Pos), Order::Asc)
+        .take();
+    let mut rows = Vec::new();
+    for row in &connection.query_all(&query).await.map_err(unavailable)? {
+        let model = log::Model::from_query_result(row, "").map_err(unavailable)?;
+        rows.push(Arc::new(row_from(model)?));
+    }
+    let conversations: BTreeSet<Uuid> = rows.iter().map(|row| row.conversation.0).collect();
+    let conversations: Vec<Uuid> = conversations.into_iter().collect();
+    let mut done = BTreeSet::new();
+    for chunk in conversations.chunks(TOGETHER) {
+        let files = Log::find()
+            .filter(Entry::Conversation.is_in(super::sql::padded(chunk.to_vec())))
+            .filter(Entry::Kind.eq(FILES))
+            .all(connection)
+            .await
+            .map_err(unavailable)?;
+        rows.extend(rows_from(files)?);
+    }
+    for row in &rows {
+        match &row.kind {
+            RowKind::Files { of, .. } => done.extend(*of),
+            RowKind::Unfetched { of, .. } => done.extend([*of]),
+            _ => {}
+        }
+    }
+    rows.retain(|row| matches!(row.kind, RowKind::Linked { .. }) && !done.contains(&row.pos));
+    Ok(rows)
 }
 
 /// The customers whose conversation was closed while agents had them in their lists.

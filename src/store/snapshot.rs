@@ -8,7 +8,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use super::convert::{AGENT, CLOSED, CUSTOMER, OFFERED, OPENED, SAID, int, nat, rows_from};
+use super::convert::{AGENT, CLOSED, CUSTOMER, LINKED, OFFERED, OPENED, SAID, int, nat, rows_from};
 use super::entity::{conversation, log};
 use super::error::unavailable;
 use super::{SqlStore, directory, lease, owed, recall, transcripts};
@@ -48,7 +48,9 @@ impl SqlStore {
                     .filter(log::Column::Pos.gt(int(recent.0)?))
                     .filter(log::Column::At.gte(now.plus(-REPEATS_MS).0))
                     .filter(log::Column::Author.eq(AGENT))
-                    .filter(log::Column::Kind.is_in(SAID.into_iter().chain([OPENED, CLOSED])))
+                    .filter(
+                        log::Column::Kind.is_in(SAID.into_iter().chain([LINKED, OPENED, CLOSED])),
+                    )
                     .filter(log::Column::Stanza.is_not_null())
                     .order_by_asc(log::Column::Pos)
                     .all(&moment)

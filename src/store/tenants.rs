@@ -6,13 +6,13 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::convert::{json, parse, strategy_word, tenant_key};
-use super::entity::{conversation, customer, link, log, queue, session, tenant};
+use super::convert::{int, json, nat, parse, strategy_word, tenant_key};
+use super::entity::{conversation, customer, file, link, log, queue, session, tenant};
 use super::error::{corrupt, unavailable, violated};
 use super::{SqlStore, begin, commit, lease, snapshot};
 use crate::chat::ids::{LinkDomain, Pos, QueueKey, TenantKey};
 use crate::chat::model::Strategy;
-use crate::ports::store::{FormField, StoreError, Tenant};
+use crate::ports::store::{FileWishes, FormField, StoreError, Tenant};
 
 /// Conversations, customers or sessions removed in one transaction.
 const TOGETHER: u64 = 200;
@@ -78,6 +78,10 @@ pub(super) async fn find(
                 locale: model.locale,
                 identity_secret: model.identity_secret.map(SecretString::from),
                 idle_close_ms: model.idle_close_ms,
+                files: FileWishes {
+                    bytes: model.file_bytes.map(nat).transpose()?,
+                    types: model.file_types.as_deref().map(parse).transpose()?,
+                },
                 form: match model.form.as_deref() {
                     Some(form) => parse::<Vec<Field>>(form)?.into_iter().map(Into::into).collect(),
                     None => Vec::new(),
@@ -130,6 +134,8 @@ impl SqlStore {
                 .map(|secret| secret.expose_secret().to_owned())),
             idle_close_ms: Set(fresh.idle_close_ms),
             form: Set(form(&fresh.form)?),
+            file_bytes: Set(fresh.files.bytes.map(int).transpose()?),
+            file_types: Set(fresh.files.types.as_ref().map(json).transpose()?),
         };
         match tenant::Entity::insert(row).exec_without_returning(&transaction).await {
             Err(cause) if violated(&cause).is_some() => {
@@ -196,7 +202,7 @@ impl SqlStore {
         // Its rows will go, their positions stay taken.
         let Pos(head) = snapshot::head(&transaction, &link).await?;
         link::Entity::update_many()
-            .col_expr(link::Column::FloorPos, Expr::value(super::convert::int(head)?))
+            .col_expr(link::Column::FloorPos, Expr::value(int(head)?))
             .filter(link::Column::Id.eq(link.id))
             .exec(&transaction)
             .await
@@ -244,6 +250,13 @@ impl SqlStore {
                 .map_err(unavailable)?;
             some = !customers.is_empty();
             if some {
+                // They go with the next sweep: what they hold lies elsewhere.
+                file::Entity::update_many()
+                    .col_expr(file::Column::ExpiresAt, Expr::value(0_i64))
+                    .filter(file::Column::Customer.is_in(customers.iter().copied()))
+                    .exec(&transaction)
+                    .await
+                    .map_err(unavailable)?;
                 session::Entity::delete_many()
                     .filter(session::Column::Customer.is_in(customers.iter().copied()))
                     .exec(&transaction)

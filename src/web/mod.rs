@@ -3,11 +3,13 @@
 //!
 //! Invariants: whatever is refused is a problem document that any page may read; whatever is
 //! answered carries the headers that keep a browser from guessing (`nosniff`) and framing. Nothing
-//! here changes anything: customers change things through their sockets. What is for operators has
-//! a listener of its own ([`admin`]).
+//! here changes anything but by a file that comes in and waits for its message ([`files`]):
+//! customers change things through their sockets. What is for operators has a listener of its own
+//! ([`admin`]).
 
 pub mod address;
 pub mod admin;
+mod files;
 pub mod problem;
 mod routes;
 mod server;
@@ -25,6 +27,7 @@ pub use routes::routes;
 pub use server::{Peer, listen, serve};
 
 use crate::runtime::admission::Admission;
+use crate::runtime::files::Files;
 use crate::websocket::Sockets;
 
 /// What the public listener serves from.
@@ -42,6 +45,8 @@ pub struct Web<D> {
     pub site: Option<PathBuf>,
     /// All open sockets.
     pub sockets: Sockets,
+    /// Files; none where there is no place for them.
+    pub files: Option<Files>,
 }
 
 /// Whether the node can work, and each of its parts does. Names of parts are public.

@@ -8,7 +8,7 @@ use hyper::header::{
     HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use hyper::upgrade::OnUpgrade;
-use hyper::{HeaderMap, StatusCode};
+use hyper::{HeaderMap, Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::net::TcpStream;
@@ -17,7 +17,7 @@ use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
 use super::problem::{self, Problem};
-use super::{Peer, Web, address, widget};
+use super::{Peer, Web, address, files, widget};
 use crate::chat::ids::TenantKey;
 use crate::ports::store::FormField;
 use crate::runtime::edge::TenantView;
@@ -28,7 +28,7 @@ use crate::websocket::upgrade;
 use crate::wire;
 
 /// After so many seconds a database that was away is worth another try.
-const STORE_RETRY_S: u16 = 2;
+pub(super) const STORE_RETRY_S: u16 = 2;
 /// After so many seconds an address with too many sockets is worth another try.
 const SOCKETS_RETRY_S: u16 = 10;
 
@@ -68,12 +68,50 @@ pub fn routes<D: Door>(web: Web<D>) -> BoxedFilter<(Response,)> {
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<Peer>())
         .and(warp::ext::optional::<OnUpgrade>())
-        .and(with_web)
+        .and(with_web.clone())
         .then(|key: String, headers: HeaderMap, peer, upgrade, web: Arc<Web<D>>| async move {
             answered(socket(&web, &key, &headers, peer, upgrade).await)
         });
 
+    let may_send = warp::path!("v1" / String / "files")
+        .and(warp::options())
+        .and(warp::header::headers_cloned())
+        .and(with_web.clone())
+        .then(|key: String, headers: HeaderMap, web: Arc<Web<D>>| async move {
+            answered(files::allowed(&web, &key, &headers).await)
+        });
+    let sent = warp::path!("v1" / String / "files")
+        .and(warp::post())
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
+        .and(warp::body::stream())
+        .and(with_web.clone())
+        .then(|key: String, headers: HeaderMap, peer, body, web: Arc<Web<D>>| async move {
+            answered(files::take(&web, &key, &headers, peer, body).await)
+        });
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let given = warp::path!("v1" / String / "files" / String / String)
+        .and(warp::get().or(warp::head()).unify())
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .and(query)
+        .and(with_web)
+        .then(
+            |key: String,
+             id: String,
+             _,
+             method: Method,
+             headers: HeaderMap,
+             query: String,
+             web: Arc<Web<D>>| async move {
+                let found = files::give(web.files.as_ref(), &key, &id, &query, &method, &headers);
+                answered(found.await)
+            },
+        );
+    let sharing = may_send.or(sent).unify().or(given).unify();
+
     let api = health.or(readiness).unify().or(script).unify().or(config).unify().or(socket).unify();
+    let api = api.or(sharing).unify();
     let api = api.map(|response| guarded(response, true)).boxed();
     let all = match site {
         None => api,
@@ -120,6 +158,9 @@ struct Config<'a> {
     online: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     form: Vec<Field<'a>>,
+    /// Media types of files that are taken, as `image/png` or `image/*`.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    file_types: &'a [String],
     limits: Limits,
 }
 
@@ -149,6 +190,8 @@ impl<'a> Field<'a> {
 struct Limits {
     text_chars: usize,
     frame_bytes: usize,
+    /// 0 where no file is taken.
+    file_bytes: u64,
 }
 
 async fn config<D: Door>(
@@ -171,7 +214,12 @@ async fn config<D: Door>(
         queues: view.queues.iter().map(|(key, name)| (key.as_str(), &**name)).map(queue).collect(),
         online: view.online,
         form: view.tenant.form.iter().map(Field::of).collect(),
-        limits: Limits { text_chars: wire::TEXT_CHARS, frame_bytes: wire::FRAME_BYTES },
+        file_types: if view.files.bytes > 0 { &view.files.types } else { &[] },
+        limits: Limits {
+            text_chars: wire::TEXT_CHARS,
+            frame_bytes: wire::FRAME_BYTES,
+            file_bytes: view.files.bytes,
+        },
     };
     let mut response = json(StatusCode::OK, &config);
     response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
@@ -219,7 +267,7 @@ async fn taken_over<D: Door>(upgrade: OnUpgrade, door: D, visit: Box<Visit>) {
     }
 }
 
-async fn tenant<D: Door>(door: &D, key: &str) -> Result<Arc<TenantView>, Problem> {
+pub(super) async fn tenant<D: Door>(door: &D, key: &str) -> Result<Arc<TenantView>, Problem> {
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such business here");
     let key = TenantKey::new(key).map_err(|_| unknown())?;
     match door.tenant(&key).await {
@@ -232,7 +280,7 @@ async fn tenant<D: Door>(door: &D, key: &str) -> Result<Arc<TenantView>, Problem
     }
 }
 
-fn refused(refusal: upgrade::Refusal) -> Problem {
+pub(super) fn refused(refusal: upgrade::Refusal) -> Problem {
     let problem = Problem::new(refusal.status(), refusal.to_string());
     match refusal.header() {
         Some((name, value)) => problem.with(name, value),
@@ -240,7 +288,7 @@ fn refused(refusal: upgrade::Refusal) -> Problem {
     }
 }
 
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let Ok(body) = serde_json::to_string(body) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
@@ -264,8 +312,9 @@ fn guarded(reply: impl Reply, is_api: bool) -> Response {
     set(X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(REFERRER_POLICY, "strict-origin-when-cross-origin");
     set(X_FRAME_OPTIONS, if is_api { "DENY" } else { "SAMEORIGIN" });
-    if is_api {
-        set(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    if is_api && !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        headers.insert(CONTENT_SECURITY_POLICY, nothing);
     }
     response
 }

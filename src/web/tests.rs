@@ -58,6 +58,7 @@ impl Server {
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
             site: setting.site,
             sockets: sockets.clone(),
+            files: None,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -147,7 +148,8 @@ async fn a_page_of_the_tenant_reads_the_config() {
         "tenant": "acme", "name": "Acme", "color": "#112233", "online": true,
         "queues": [{"key": "default", "name": "Everyone"}, {"key": "sales", "name": "Sales & more"}],
         "form": [{"name": "name", "required": false}, {"name": "order", "label": "Order number", "required": true}],
-        "limits": {"text_chars": 8000, "frame_bytes": 65536},
+        "file_types": crate::runtime::files::TYPES,
+        "limits": {"text_chars": 8000, "frame_bytes": 65536, "file_bytes": 1000},
     });
     assert_eq!(told, expected);
 

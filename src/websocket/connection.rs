@@ -129,7 +129,8 @@ where
     };
     match door.open(&visit.tenant, opening).await {
         Ok((welcome, end)) => {
-            send_first(socket, outbound::welcome(welcome, &visit.limits)).await?;
+            let files = visit.tenant.files.bytes;
+            send_first(socket, outbound::welcome(welcome, &visit.limits, files)).await?;
             Ok(Box::new((end, visit.guard)))
         }
         Err(why) => Err(Ended::Farewell(outbound::not_opened(&why))),
@@ -208,13 +209,20 @@ where
                 (Ok(()), _) | (Err(_), None) => Ok(()),
             }
         }
+        Ok(Request::Share(share)) => {
+            let id = share.id.clone();
+            match end.share(share).await {
+                Err(why) => send(socket, [outbound::not_submitted(&id, why)]).await,
+                Ok(()) => Ok(()),
+            }
+        }
         Ok(Request::Page(page)) => {
             end.page(page);
             Ok(())
         }
         Ok(Request::History { id, conversation, before, limit }) => {
             let answer = match end.history(conversation, before, limit).await {
-                Ok(found) => outbound::history(&id, found),
+                Ok(found) => outbound::history(&id, found, || end.now()),
                 Err(error) => {
                     tracing::warn!(%error, "history cannot be read");
                     outbound::unavailable(&id, HISTORY_RETRY_MS)
@@ -234,11 +242,11 @@ where
     E: CustomerEnd,
 {
     let mut frames = Vec::new();
-    let mut told = outbound::tell(outbound, &mut frames);
+    let mut told = outbound::tell(outbound, || end.now(), &mut frames);
     let mut taken = 1;
     while told.is_ok() && taken < BATCH {
         let Some(outbound) = end.next().now_or_never() else { break };
-        told = outbound::tell(outbound, &mut frames);
+        told = outbound::tell(outbound, || end.now(), &mut frames);
         taken += 1;
     }
     send(socket, frames).await?;

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use crate::bridge::custom_to_xmpp::action::Share;
 use crate::chat::event::CustomerAction;
-use crate::chat::ids::{ConversationId, Seq, TenantKey};
+use crate::chat::ids::{ConversationId, Seq, TenantKey, Timestamp};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::{
     CustomerSocket, Edge, HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantView,
@@ -39,6 +40,12 @@ pub trait CustomerEnd: Send + 'static {
 
     /// See [`CustomerSocket::fresh`].
     fn fresh(&self) -> ConversationId;
+
+    /// See [`CustomerSocket::now`].
+    fn now(&self) -> Timestamp;
+
+    /// See [`CustomerSocket::share`].
+    fn share(&mut self, share: Share) -> impl Future<Output = Result<(), SubmitError>> + Send;
 
     /// See [`CustomerSocket::submit`].
     fn submit(
@@ -81,6 +88,14 @@ impl CustomerEnd for CustomerSocket {
 
     fn fresh(&self) -> ConversationId {
         Self::fresh(self)
+    }
+
+    fn now(&self) -> Timestamp {
+        Self::now(self)
+    }
+
+    async fn share(&mut self, share: Share) -> Result<(), SubmitError> {
+        Self::share(self, share).await
     }
 
     async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {

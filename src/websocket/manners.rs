@@ -180,6 +180,7 @@ impl Manners {
             .map_err(|refused| self.refuse(refused))?;
         let asked = match &request {
             Request::Act(action) => action.id(),
+            Request::Share(share) => Some(&share.id),
             Request::History { id, .. } => Some(id),
             Request::Page(_) => None,
             Request::Ping { .. } => return Ok(request),

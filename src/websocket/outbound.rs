@@ -4,7 +4,7 @@
 
 use crate::bridge::xmpp_to_custom::frame;
 use crate::chat::effect::Phase;
-use crate::chat::ids::CommandId;
+use crate::chat::ids::{CommandId, Timestamp};
 use crate::runtime::admission::{Limits, TooMany};
 use crate::runtime::edge::{ByeReason, HistoryPage, OpenError, Outbound, SubmitError, Welcome};
 use crate::wire::{self, Entries, Entry, ErrorCode, ErrorFrame, ServerFrame};
@@ -12,13 +12,17 @@ use crate::wire::{self, Entries, Entry, ErrorCode, ErrorFrame, ServerFrame};
 use super::manners::{Farewell, close, too_many};
 
 /// Puts what the edge has for a socket behind `frames`; where it is the end, says how.
-pub fn tell(outbound: Outbound, frames: &mut Vec<ServerFrame>) -> Result<(), Farewell> {
+pub fn tell(
+    outbound: Outbound,
+    now: impl Fn() -> Timestamp,
+    frames: &mut Vec<ServerFrame>,
+) -> Result<(), Farewell> {
     match outbound {
         Outbound::Entry(row) => {
-            frames.extend(frame::entry(&row).map(Box::new).map(ServerFrame::Entry));
+            frames.extend(frame::entry_at(&row, now).map(Box::new).map(ServerFrame::Entry));
         }
         Outbound::Entries { conversation, rows, more } => {
-            let entries = rows.iter().filter_map(|row| frame::entry(row)).collect();
+            let entries = rows.iter().filter_map(|row| frame::entry_at(row, &now)).collect();
             let mut parts = frame::parts(entries);
             if parts.is_empty() {
                 // What was promised may turn out to be nothing: its end is told all the same.
@@ -51,12 +55,13 @@ pub fn tell(outbound: Outbound, frames: &mut Vec<ServerFrame>) -> Result<(), Far
 
 /// The frames that answer a `hello`: an error where its token was no good, the welcome, what of the
 /// entries did not fit into it, and the place in line.
-pub fn welcome(opened: Welcome, limits: &Limits) -> Vec<ServerFrame> {
+pub fn welcome(opened: Welcome, limits: &Limits, file_bytes: u64) -> Vec<ServerFrame> {
     let mut frames = Vec::with_capacity(2);
     if opened.token_refused {
         frames.push(error(ErrorCode::Unauthorized, "the session is not known any more", None));
     }
-    let entries = opened.entries.iter().filter_map(|row| frame::entry(row)).collect();
+    let now = || opened.now;
+    let entries = opened.entries.iter().filter_map(|row| frame::entry_at(row, now)).collect();
     let mut parts = frame::parts(entries).into_iter();
     let entries = parts.next().unwrap_or_default();
     let parts: Vec<_> = parts.collect();
@@ -85,7 +90,7 @@ pub fn welcome(opened: Welcome, limits: &Limits) -> Vec<ServerFrame> {
         limits: wire::Limits {
             frame_bytes: number(wire::FRAME_BYTES),
             text_chars: number(wire::TEXT_CHARS),
-            file_bytes: 0,
+            file_bytes,
             messages_per_second: limits.messages_per_second,
         },
         now: opened.now.0,
@@ -109,11 +114,15 @@ fn rest(conversation: &str, parts: Vec<Vec<Entry>>, more: bool, frames: &mut Vec
 }
 
 /// The answer to `history`. What does not fit one frame is left for the next question.
-pub fn history(id: &CommandId, found: Option<HistoryPage>) -> ServerFrame {
+pub fn history(
+    id: &CommandId,
+    found: Option<HistoryPage>,
+    now: impl Fn() -> Timestamp,
+) -> ServerFrame {
     let Some(page) = found else {
         return error(ErrorCode::NotOpen, "there is no such conversation", Some(id));
     };
-    let entries = page.rows.iter().filter_map(|row| frame::entry(row)).collect();
+    let entries = page.rows.iter().filter_map(|row| frame::entry_at(row, &now)).collect();
     let (entries, left_out) = frame::last_part(entries);
     ServerFrame::Entries(Entries {
         conversation: page.conversation.to_string(),
@@ -142,6 +151,9 @@ pub fn not_opened(why: &OpenError) -> Farewell {
 /// The answer to a durable command that was not taken.
 pub fn not_submitted(id: &CommandId, why: SubmitError) -> ServerFrame {
     match why {
+        SubmitError::NoSuchFile => {
+            error(ErrorCode::Forbidden, "there is no such file of yours", Some(id))
+        }
         SubmitError::Unavailable { retry_after_ms } => unavailable(id, retry_after_ms),
         SubmitError::RateLimited { retry_after_ms } => {
             too_many(Some(id.to_string()), TooMany { retry_after_ms })

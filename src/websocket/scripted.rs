@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::door::{CustomerEnd, Door};
+use crate::bridge::custom_to_xmpp::action::Share;
 use crate::chat::event::CustomerAction;
 use crate::chat::ids::{
     ConversationId, CustomerId, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
@@ -15,12 +16,14 @@ use crate::ports::store::{FormField, StoreError, Tenant};
 use crate::runtime::edge::{
     HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantView, Welcome,
 };
+use crate::runtime::files::FileRules;
 
 /// What the other side was asked for.
 #[derive(Debug)]
 pub(crate) enum Heard {
     Opened(Opening),
     Submitted(CustomerAction),
+    Shared(Share),
     Page(Option<Arc<str>>),
     History(Option<ConversationId>, Option<Seq>, u32),
     Dropped,
@@ -111,6 +114,15 @@ impl CustomerEnd for End {
         ConversationId(Uuid::nil())
     }
 
+    fn now(&self) -> Timestamp {
+        Timestamp(1_000)
+    }
+
+    async fn share(&mut self, share: Share) -> Result<(), SubmitError> {
+        self.hears.send(Heard::Shared(share)).unwrap();
+        self.door.0.lock().unwrap().part.submit
+    }
+
     async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {
         self.hears.send(Heard::Submitted(action)).unwrap();
         self.door.0.lock().unwrap().part.submit
@@ -149,6 +161,7 @@ pub(crate) fn tenant() -> Tenant {
         locale: None,
         identity_secret: None,
         idle_close_ms: 600_000,
+        files: crate::ports::store::FileWishes::default(),
         form: vec![
             FormField { name: "name".to_owned(), label: None, required: false },
             FormField {
@@ -165,7 +178,13 @@ pub(crate) fn view(tenant: Tenant) -> Arc<TenantView> {
     let sales = QueueKey::new("sales").unwrap();
     let queues =
         vec![(QueueKey::default_queue(), "Everyone".into()), (sales, "Sales & more".into())];
-    Arc::new(TenantView { tenant, queues, agents: HashMap::new(), online: true })
+    Arc::new(TenantView {
+        tenant,
+        queues,
+        agents: HashMap::new(),
+        online: true,
+        files: FileRules::usual(1_000),
+    })
 }
 
 /// The welcome of one who was never here.

@@ -25,6 +25,8 @@ pub const SUBPROTOCOL: &str = "couplet.v1";
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// The longest text, in Unicode scalars.
 pub const TEXT_CHARS: usize = 8_000;
+/// The most files of one message.
+pub const FILES: usize = 10;
 /// The most entries in one frame.
 pub const ENTRIES: usize = 100;
 /// The longest id of a command, in characters.

@@ -28,7 +28,8 @@ use crate::chat::ids::{AgentJid, LinkDomain};
 pub(super) const NODE: &str = "couplet";
 
 /// What the client behind a customer's address understands, and the widget shows.
-const CUSTOMER_FEATURES: [&str; 12] = [
+const CUSTOMER_FEATURES: [&str; 13] = [
+    stanza::OOB,
     quote::FALLBACK,
     stanza::RETRACT,
     quote::REPLY,

@@ -21,6 +21,7 @@ use crate::bridge::custom_to_xmpp::stanza;
 use crate::chat::effect::{Contact, ToAgent, ToAgentContent};
 use crate::chat::event::Availability;
 use crate::chat::ids::{AgentJid, Pos, TenantKey, Timestamp};
+use crate::chat::model::{Row, RowKind};
 use crate::ports::link::{self, FromLink, ToLink};
 use crate::ports::world::World;
 
@@ -160,8 +161,7 @@ impl State {
         let passing = matches!(to_agent.content, ToAgentContent::Typing { .. });
         let heard = !passing || self.is_here(&to_agent.agent);
         let wanted = heard && self.allows(&to_agent.agent);
-        let written =
-            if wanted { stanza::text(&self.settings.domain, to_agent, now) } else { None };
+        let written = wanted.then(|| self.rendered(to_agent, now)).flatten();
         match written.map(Text::from) {
             Some(text) => {
                 if let Some(pos) = cursor {
@@ -175,6 +175,19 @@ impl State {
                 self.outbox.push(text, kind, accepts(to_agent));
             }
             None => cursor.into_iter().for_each(|pos| self.outbox.passed(pos)),
+        }
+    }
+
+    fn rendered(&self, to_agent: &ToAgent, now: Timestamp) -> Option<String> {
+        let LinkSettings { domain, site, .. } = &*self.settings;
+        let shared = match &to_agent.content {
+            ToAgentContent::Row { row, .. } => has_files(row),
+            _ => false,
+        };
+        if shared {
+            stanza::shared(domain, site, to_agent, now)
+        } else {
+            stanza::text(domain, to_agent, now)
         }
     }
 
@@ -333,6 +346,10 @@ impl State {
         let [chance] = chance;
         longest / 2 + longest.mul_f64(f64::from(chance) / 512.0)
     }
+}
+
+fn has_files(row: &Row) -> bool {
+    matches!(&row.kind, RowKind::Files { files, .. } if !files.is_empty())
 }
 
 /// The row that is accepted with a stanza: one for several agents only with the last of them.

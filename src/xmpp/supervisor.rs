@@ -61,6 +61,8 @@ pub struct LinkSettings {
     pub secret: SecretString,
     /// The hosts agents may have accounts on; none for the parents of the domain.
     pub agent_hosts: Vec<String>,
+    /// How agents' clients reach this gateway's files: `https://chat.example.com`.
+    pub site: String,
 }
 
 /// Starts a link. It opens no stream before it is told to, and ends when its handle is dropped or

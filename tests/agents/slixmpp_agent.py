@@ -20,6 +20,8 @@ connected, disconnected, message, receipt, marker, chatstate, presence, subscrib
 """
 
 import asyncio
+import base64
+import io
 import json
 import logging
 import sys
@@ -37,7 +39,7 @@ MARKERS = "urn:xmpp:chat-markers:0"
 RETRACT = "urn:xmpp:message-retract:1"
 REPLY = "urn:xmpp:reply:0"
 STATES = "http://jabber.org/protocol/chatstates"
-PLUGINS = "0004 0030 0050 0054 0066 0077 0085 0115 0172 0184 0198 0199 0203 0280 0308 0333 0359 0424 0428 0461".split()
+PLUGINS = "0004 0030 0050 0054 0066 0077 0085 0115 0172 0184 0198 0199 0203 0280 0308 0333 0359 0363 0424 0428 0461".split()
 TIMEOUT = 20
 
 
@@ -215,6 +217,22 @@ class Agent(slixmpp.ClientXMPP):
     async def do_reply(self, c):
         message = self.plugin["xep_0461"].make_reply(c["to"], c["said"], c["quote"], mto=c["to"], mbody=c["body"], mtype="chat")
         message["id"] = message["origin_id"]["id"] = self.new_id()
+        message.append(ET.Element(f"{{{RECEIPTS}}}request"))
+        message.send()
+        return {"id": message["id"]}
+
+    async def do_upload(self, c):
+        """Uploads as a chat client does (XEP-0363), and sends the link (XEP-0066)."""
+        data = base64.b64decode(c["data"])
+        url = await self.plugin["xep_0363"].upload_file(
+            c["name"], len(data), c.get("type"), input_file=io.BytesIO(data), timeout=TIMEOUT
+        )
+        return {"url": url, **await self.do_link({**c, "url": url})}
+
+    async def do_link(self, c):
+        message = self.make_message(c["to"], c["url"], mtype="chat")
+        message["id"] = c.get("id") or self.new_id()
+        message["oob"]["url"] = c["url"]
         message.append(ET.Element(f"{{{RECEIPTS}}}request"))
         message.send()
         return {"id": message["id"]}

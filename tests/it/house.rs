@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Which parts of the crate each part may name, besides itself. `main` sees the crate from outside.
 /// What `tests/chaos` needs inside a node, and no ordinary build has (`chaos`), any part may name.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 17] = [
     ("chaos", &[]),
     ("chat", &[]),
     ("wire", &[]),
@@ -18,6 +18,7 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ("ports", &["chat"]),
     ("store", &["chat", "ports"]),
     ("cache", &["chat", "ports"]),
+    ("files", &["chat", "ports"]),
     ("xmpp", &["bridge", "chat", "ports"]),
     ("world", &["chat", "ports"]),
     ("runtime", &["bridge", "chat", "ports"]),
@@ -33,6 +34,7 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
             "chat",
             "cli",
             "config",
+            "files",
             "ports",
             "runtime",
             "store",
@@ -50,7 +52,7 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
 const PURE: [&str; 3] = ["chat", "wire", "bridge"];
 
 /// What only some may name: a path, or any part of one, and where it may stand.
-const KEPT: [(&[&str], &[&str]); 21] = [
+const KEPT: [(&[&str], &[&str]); 25] = [
     (&["anyhow"], &["src/main.rs", "src/app.rs"]),
     // The wall clock, chance, the environment.
     (&["SystemTime"], &["src/world.rs"]),
@@ -65,6 +67,10 @@ const KEPT: [(&[&str], &[&str]); 21] = [
     (&["deadpool_redis"], &["src/cache/"]),
     (&["tokio_xmpp"], &["src/xmpp/"]),
     (&["xmpp_parsers"], &["src/bridge/", "src/xmpp/", "src/config/links.rs"]),
+    (&["object_store"], &["src/files/"]),
+    (&["reqwest"], &["src/files/"]),
+    (&["infer"], &["src/runtime/files/"]),
+    (&["multer"], &["src/web/files.rs"]),
     (&["warp"], &["src/web/"]),
     (&["tokio_tungstenite"], &["src/websocket/"]),
     (&["clap"], &["src/cli/", "src/main.rs"]),
@@ -545,7 +551,8 @@ fn example_keys(toml: &str) -> BTreeSet<String> {
 
 /// The keys in the first column of the guide's tables of settings.
 fn guide_keys(guide: &str) -> BTreeSet<String> {
-    const SECTIONS: [&str; 7] = ["http", "admin", "database", "cache", "links", "limits", "log"];
+    const SECTIONS: [&str; 8] =
+        ["http", "admin", "database", "cache", "files", "links", "limits", "log"];
     let first = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     first
         .filter_map(|(key, _)| {

@@ -53,6 +53,7 @@ impl Link {
             server: address.to_owned(),
             secret: SecretString::from(server.secret.clone()),
             agent_hosts: Vec::new(),
+            site: "https://chat.example.com".to_owned(),
         };
         let tracker = TaskTracker::new();
         let cancel = CancellationToken::new();

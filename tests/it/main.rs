@@ -13,6 +13,7 @@ mod cache;
 mod cli;
 mod degraded;
 mod delivery;
+mod files;
 mod gate;
 mod house;
 mod interruption;

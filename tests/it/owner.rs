@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::support::customer::PATIENCE;
 use crate::support::db::{Backend, Db};
+use crate::support::depot::files;
 
 /// The supervisor's ends.
 struct Double {
@@ -66,14 +67,16 @@ fn node(db: &Db, handle: LinkHandle, world: Arc<dyn World>) -> Node {
         store: Arc::new(db.store.clone()),
         cache,
         bus,
-        world,
+        world: world.clone(),
         admission: Admission::new(Limits {
             messages_per_second: many,
             message_burst: many,
             sockets_per_address: many,
             sessions_per_minute_per_address: many,
             conversations_per_hour_per_address: many,
+            files_per_minute_per_address: many,
         }),
+        files: files(&db.store, world.clone()),
         desk: DeskLimits { waiting: 10 },
         outbound_frames: 64,
         links: vec![handle],
@@ -188,6 +191,7 @@ fn tenant(key: &TenantKey, link: &LinkDomain) -> Tenant {
         locale: None,
         identity_secret: None,
         idle_close_ms: 86_400_000,
+        files: couplet::ports::store::FileWishes::default(),
         form: Vec::new(),
     }
 }

@@ -31,7 +31,8 @@ macro_rules! suite {
 mod append;
 mod changes;
 mod directory;
-mod fixture;
+mod files;
+pub(crate) mod fixture;
 mod lease;
 mod schema;
 mod sessions;

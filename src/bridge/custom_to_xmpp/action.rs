@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::bridge::clean;
 use crate::chat::event::{Chosen, CustomerAction};
-use crate::chat::ids::{CommandId, ConversationId, QueueKey, Seq};
+use crate::chat::ids::{CommandId, ConversationId, FileId, QueueKey, Seq};
 use crate::wire::{
     self, Choice, ChoiceValue, ClientFrame, Edit, ErrorCode, Hello, History, Message, Page, Rate,
     Refused, Start, Text,
@@ -21,6 +21,8 @@ use crate::wire::{
 pub enum Request {
     /// Something for the desk.
     Act(CustomerAction),
+    /// A message with files: for the desk, once it is known that they are his.
+    Share(Share),
     /// He went to another page.
     Page(Option<Arc<str>>),
     /// Earlier entries.
@@ -39,6 +41,21 @@ pub enum Request {
         /// Goes back.
         n: Option<u64>,
     },
+}
+
+/// A message with files.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The command's id.
+    pub id: CommandId,
+    /// The id of the conversation, should one begin.
+    pub fresh: ConversationId,
+    /// Which files, each once; at least one.
+    pub files: Vec<FileId>,
+    /// The words, cleaned; mostly none.
+    pub text: Arc<str>,
+    /// The entry it answers.
+    pub reply_to: Option<Seq>,
 }
 
 /// A form, filled in: each question with its answer.
@@ -86,7 +103,7 @@ pub fn request(
     match frame {
         ClientFrame::Hello(_) => Err(bad("`hello` comes once", None)),
         ClientFrame::Start(frame) => start(frame, fresh).map(Request::Act),
-        ClientFrame::Message(frame) => message(frame, fresh).map(Request::Act),
+        ClientFrame::Message(frame) => message(frame, fresh),
         ClientFrame::Edit(frame) => edit(&frame).map(Request::Act),
         ClientFrame::Retract { id, target } => retract(&id, &target).map(Request::Act),
         ClientFrame::Choice(frame) => choice(frame).map(Request::Act),
@@ -149,22 +166,40 @@ fn answers(given: BTreeMap<String, String>, about: Option<&CommandId>) -> Result
     Ok(answers)
 }
 
-fn message(
-    frame: Message<'_>,
-    fresh: impl FnOnce() -> ConversationId,
-) -> Result<CustomerAction, Refused> {
+fn message(frame: Message<'_>, fresh: impl FnOnce() -> ConversationId) -> Result<Request, Refused> {
     let id = command(&frame.id)?;
     let about = Some(&id);
-    if !frame.files.is_empty() {
-        return Err(refuse(ErrorCode::Forbidden, "this gateway takes no files", about));
-    }
     let Text(text) = frame.text.unwrap_or_default();
-    let text = words(&text, about)?;
+    let text = match frame.files.is_empty() || !text.trim().is_empty() {
+        true => words(&text, about)?,
+        // The files say it all.
+        false => "".into(),
+    };
     let reply_to = match frame.reply_to {
         Some(0) => return Err(bad("entries are numbered from 1", about)),
         other => other.map(|replied| seq(replied, about)).transpose()?,
     };
-    Ok(CustomerAction::Message { text, reply_to, fresh: fresh(), id })
+    let files = files(&frame.files, about)?;
+    Ok(match files.is_empty() {
+        true => Request::Act(CustomerAction::Message { text, reply_to, fresh: fresh(), id }),
+        false => Request::Share(Share { files, text, reply_to, fresh: fresh(), id }),
+    })
+}
+
+/// The files of a message, each once.
+fn files(ids: &[String], about: Option<&CommandId>) -> Result<Vec<FileId>, Refused> {
+    if ids.len() > wire::FILES {
+        return Err(refuse(ErrorCode::TooLarge, "too many files", about));
+    }
+    let mut files = Vec::new();
+    for id in ids {
+        let id = Uuid::try_parse(id).map(FileId);
+        let id = id.map_err(|_| bad("no file has an id of that form", about))?;
+        if !files.contains(&id) {
+            files.push(id);
+        }
+    }
+    Ok(files)
 }
 
 fn edit(frame: &Edit) -> Result<CustomerAction, Refused> {
@@ -315,6 +350,7 @@ mod tests {
                     let reply = reply_to.map(|to| format!(" re {}", to.0)).unwrap_or_default();
                     format!("message {id} {text:?}{reply}")
                 }
+                CustomerAction::Share { .. } => unreachable!("the edge makes these"),
                 CustomerAction::Edit { id, target, text } => format!("edit {id} {target} {text:?}"),
                 CustomerAction::Retract { id, target } => format!("retract {id} {target}"),
                 CustomerAction::Choose { id, of, answer } => {
@@ -327,6 +363,12 @@ mod tests {
                 CustomerAction::Typing { on } => format!("typing {on}"),
                 CustomerAction::Read { seq } => format!("read {}", seq.0),
             },
+            Ok(Outcome::Request(Request::Share(share))) => {
+                let Share { id, text, reply_to, files, .. } = share;
+                let reply = reply_to.map(|to| format!(" re {}", to.0)).unwrap_or_default();
+                let files: Vec<String> = files.iter().map(ToString::to_string).collect();
+                format!("share {id} {text:?} {}{reply}", files.join(" "))
+            }
             Ok(Outcome::Request(Request::Page(page))) => format!("page {page:?}"),
             Ok(Outcome::Request(Request::History { id, conversation, before, limit })) => {
                 format!("history {id} {conversation:?} {before:?} {limit}")

@@ -11,7 +11,7 @@ use crate::bridge::clean;
 use crate::chat::effect::Line;
 use crate::chat::event::Peer;
 use crate::chat::ids::Timestamp;
-use crate::chat::model::{Author, CloseReason, Offers, Row, RowKind};
+use crate::chat::model::{Author, CloseReason, FetchError, Offers, Row, RowKind};
 
 /// How wide a terminal is taken to be.
 const COLUMNS: usize = 80;
@@ -105,6 +105,20 @@ pub fn row(row: &Row) -> Option<Cow<'_, str>> {
             };
             mirrored(name, &asked(text, offers))
         }
+        (RowKind::Files { files, text, .. }, author) if files.is_empty() && text.is_empty() => {
+            marked(&taken_back(author))
+        }
+        (RowKind::Files { files, text, .. }, author) => {
+            let words = match text.is_empty() {
+                true => super::stanza::names(files),
+                false => text.as_ref().to_owned(),
+            };
+            match author {
+                Author::Agent { name, .. } => mirrored(name, &words),
+                Author::Customer | Author::System => clean::for_agent(&words).into_owned(),
+            }
+        }
+        (RowKind::Unfetched { why, .. }, _) => marked(&unfetched(*why)),
         (RowKind::Choice { text, .. }, _) => return Some(clean::for_agent(text)),
         (RowKind::Message { text, .. } | RowKind::Edit { text, .. }, Author::Customer) => {
             return Some(clean::for_agent(text));
@@ -142,6 +156,32 @@ fn rated(score: u8, comment: Option<&str>) -> String {
             format!("The customer rated the conversation {score} of 5: “{words}”")
         }
         None => format!("The customer rated the conversation {score} of 5"),
+    }
+}
+
+/// Why the customer did not get an agent's file.
+fn unfetched(why: FetchError) -> String {
+    let why = match why {
+        FetchError::Off => "files are switched off here".to_owned(),
+        FetchError::Forbidden => {
+            "files are only taken from your own server; send it as an upload".to_owned()
+        }
+        FetchError::TooLarge(bytes) => format!("it is too large; at most {} MB", megabytes(bytes)),
+        FetchError::WrongType => "files of this type are not sent to customers".to_owned(),
+        FetchError::Slow => "your server was too slow; send it again".to_owned(),
+        FetchError::Broken => "your server did not give it out; send it again".to_owned(),
+        FetchError::NotKept => "it cannot be kept at the moment; send it again later".to_owned(),
+        FetchError::Ended => "the conversation ended before".to_owned(),
+    };
+    format!("Your file did not reach the customer: {why}")
+}
+
+/// In tenths, where it is less than ten.
+fn megabytes(bytes: u64) -> String {
+    let tenths = bytes * 10 / (1024 * 1024);
+    match (tenths / 10, tenths % 10) {
+        (whole, part) if whole < 10 && part > 0 => format!("{whole}.{part}"),
+        (whole, _) => whole.to_string(),
     }
 }
 

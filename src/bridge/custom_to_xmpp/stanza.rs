@@ -23,14 +23,17 @@ use xmpp_parsers::stanza_id::OriginId;
 use super::line;
 use super::xml::Xml;
 use crate::bridge::address;
-use crate::bridge::{clean, quote};
+use crate::bridge::{clean, file, quote};
 use crate::chat::effect::{AgentRefusal, Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
-use crate::chat::model::{Author, Row, RowKind};
+use crate::chat::model::{Author, File, Row, RowKind};
 
 /// XEP-0424.
 pub const RETRACT: &str = "urn:xmpp:message-retract:1";
+
+/// XEP-0066, the form that clients show pictures by.
+pub const OOB: &str = "jabber:x:oob";
 
 /// XEP-0334.
 const HINTS: &str = "urn:xmpp:hints";
@@ -205,6 +208,57 @@ pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<S
     Some(xml.done())
 }
 
+/// A row with files as the stream writes it: a stanza for its words, where there are any, and one
+/// for each file, of which the body is its link, for so clients show it. All of them are what stands
+/// for the row: the last alone asks to be confirmed. `site` is how agents reach this gateway.
+pub fn shared(
+    domain: &LinkDomain,
+    site: &str,
+    to_agent: &ToAgent,
+    now: Timestamp,
+) -> Option<String> {
+    let ToAgentContent::Row { row, name, quoted } = &to_agent.content else { return None };
+    let RowKind::Files { files, text, .. } = &row.kind else { return None };
+    let from = address::speaker(domain, &to_agent.from)?;
+    let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
+    let reply = quoted.as_deref().and_then(|quoted| reply(domain, to_agent, quoted));
+    let quote = reply.as_ref().map(|reply| reply.quote.as_str()).unwrap_or_default();
+    // A link stands alone: whose it is, and what it answers, is said before.
+    let said = !text.is_empty() || !is_customers(row) || reply.is_some();
+    let words = said.then(|| Some(format!("{quote}{}", line::row(row)?))).flatten();
+    let links = files.iter().map(|file| format!("{site}{}", file::path(&row.tenant, file, now)));
+    let bodies: Vec<(String, bool)> = words
+        .into_iter()
+        .map(|words| (words, false))
+        .chain(links.map(|link| (link, true)))
+        .collect();
+    let last = bodies.len().checked_sub(1)?;
+    let mut reply = reply.map(|reply| reply.payloads).filter(|_| said);
+    let mut written = String::new();
+    for (part, (body, is_link)) in bodies.into_iter().enumerate() {
+        let mut words = spoken(from.clone(), to.clone(), &body, to_agent.conversation);
+        let id = address::part_id(row.pos, part);
+        words.payloads.push(OriginId { id: id.clone() }.into());
+        words.id = Some(Id(id));
+        if is_customers(row) && part == last {
+            words.payloads.push(Request.into());
+            words.payloads.push(Markable.into());
+        }
+        if is_customers(row) {
+            words.payloads.push(ChatState::Active.into());
+            words.payloads.push(nick(&line::customer_name(name.as_deref(), &to_agent.from)));
+        }
+        words.payloads.extend(delay(domain, row.at, now));
+        words.payloads.extend(reply.take().into_iter().flatten());
+        if is_link {
+            let url = Element::builder("url", OOB).append(body);
+            words.payloads.push(Element::builder("x", OOB).append(url).build());
+        }
+        written.push_str(&String::from(&Element::from(words)));
+    }
+    Some(written)
+}
+
 /// What is said so seldom that it is worth a tree of elements.
 fn is_rare(content: &ToAgentContent) -> bool {
     match content {
@@ -240,11 +294,20 @@ struct Reply {
     payloads: Vec<Element>,
 }
 
+/// Files by their names, a line each.
+pub(super) fn names(files: &[File]) -> String {
+    files.iter().map(|file| &*file.name).collect::<Vec<_>>().join("\n")
+}
+
 /// How a message says that it answers this one (XEP-0461), with the words themselves for whoever
 /// does not know of it (XEP-0428). None where there is nothing left to quote.
 fn reply(domain: &LinkDomain, to_agent: &ToAgent, quoted: &Row) -> Option<Reply> {
-    let text = quoted.kind.words().filter(|text| !text.is_empty())?;
-    let quote = quote::quoted(text);
+    let quote = match &quoted.kind {
+        RowKind::Files { files, text, .. } if text.is_empty() && !files.is_empty() => {
+            quote::quoted(&names(files))
+        }
+        kind => quote::quoted(kind.words().filter(|text| !text.is_empty())?),
+    };
     let ours = || Some((address::speaker(domain, &to_agent.from)?, address::row_id(quoted.pos)));
     let known = match (&quoted.author, &quoted.stanza) {
         (Author::Agent { jid, .. }, stanza) if *jid == to_agent.agent => {

@@ -3,8 +3,9 @@
 //! Invariants: no agent's JID passes here, nor anything that only agents see; and no frame is
 //! longer than [`FRAME_BYTES`], however long the entries it is to hold.
 
+use crate::bridge::file;
 use crate::chat::effect::{CommandError, CustomerState, Phase};
-use crate::chat::ids::{CommandId, ConversationId, Seq};
+use crate::chat::ids::{CommandId, ConversationId, Seq, Timestamp};
 use crate::chat::model::{Acked, Author, CloseReason, Offers, Row, RowKind};
 use crate::wire::{
     self, Button, Entry, EntryKind, ErrorCode, ErrorFrame, FRAME_BYTES, Field, FromKind,
@@ -21,13 +22,28 @@ const ENTRY_BYTES: usize = 512;
 /// What stands around the label of a button or a field, at the most.
 const OFFER_BYTES: usize = 40;
 
+/// What stands around the name, type and address of a file, at the most.
+const FILE_BYTES: usize = 120;
+
 /// What stands around the entries of a frame, at the most: a welcome, with its token.
 const AROUND_BYTES: usize = 4 * 1024;
 
-/// A row as the customer sees it; none where it is not for him.
+/// A row as the customer sees it, with links to its files that are made now; none where it is not
+/// for him.
+pub fn entry_at(row: &Row, now: impl FnOnce() -> Timestamp) -> Option<Entry> {
+    let mut entry = entry(row)?;
+    if let RowKind::Files { .. } = &row.kind {
+        entry.files = file::files(row, now());
+    }
+    Some(entry)
+}
+
+/// The same without files.
 pub fn entry(row: &Row) -> Option<Entry> {
     let kind = match &row.kind {
-        RowKind::Message { .. } | RowKind::Asked { .. } => EntryKind::Message,
+        RowKind::Message { .. } | RowKind::Files { .. } | RowKind::Asked { .. } => {
+            EntryKind::Message
+        }
         RowKind::Choice { .. } => EntryKind::Choice,
         RowKind::Edit { .. } => EntryKind::Edit,
         RowKind::Retract { .. } => EntryKind::Retract,
@@ -36,6 +52,8 @@ pub fn entry(row: &Row) -> Option<Entry> {
         RowKind::Closed { .. } => EntryKind::Closed,
         RowKind::Opened { .. }
         | RowKind::Rated { .. }
+        | RowKind::Linked { .. }
+        | RowKind::Unfetched { .. }
         | RowKind::Offered
         | RowKind::Requeued { .. }
         | RowKind::Marked { .. } => return None,
@@ -244,7 +262,12 @@ fn bytes(entry: &Entry) -> usize {
     let labels = entry.buttons.iter().map(|button| &button.label);
     let labels = labels.chain(entry.form.iter().map(|field| &field.label));
     let offered: usize = labels.map(|label| escaped(label) + OFFER_BYTES).sum();
-    ENTRY_BYTES + words + name + offered
+    let file = |file: &wire::File| {
+        let words = [&file.name, &file.media_type, &file.url].map(|text| escaped(text));
+        FILE_BYTES + words.into_iter().sum::<usize>()
+    };
+    let files: usize = entry.files.iter().map(file).sum();
+    ENTRY_BYTES + words + name + offered + files
 }
 
 #[cfg(test)]

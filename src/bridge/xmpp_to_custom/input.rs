@@ -23,6 +23,9 @@ const TEXT_CHARS: usize = 8_000;
 /// The longest stanza id that is kept, in bytes; a longer one is as none.
 const ID_BYTES: usize = 256;
 
+/// The longest link to a file, in bytes.
+const URL_BYTES: usize = 2_048;
+
 /// XEP-0356, both versions in use.
 const PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"];
 
@@ -366,6 +369,9 @@ fn content(
             return matches!(peer, Peer::Customer(_)).then_some(content);
         }
     }
+    if let (Some(url), Peer::Customer(_)) = (linked(element, body.as_deref()), peer) {
+        return Some(AgentContent::Link { url: url.into(), wants_receipt: receipt });
+    }
     if let Some(body) = body {
         return Some(spoken_about(element, peer, &body, receipt, context));
     }
@@ -373,6 +379,16 @@ fn content(
         return None;
     }
     confirmed(element).or_else(|| typing(element))
+}
+
+/// The link of a message that is a file and nothing else (XEP-0066): what it says is its link. With
+/// other words it is words, the link among them or not.
+fn linked(element: &Element, body: Option<&str>) -> Option<String> {
+    let url = element.get_child("x", stanza::OOB)?.get_child("url", stanza::OOB)?.text();
+    let url = url.trim();
+    let is_all = body.is_none_or(|body| body.trim() == url);
+    let is_web = url.starts_with("https://") || url.starts_with("http://");
+    (is_all && is_web && url.len() <= URL_BYTES && clean::is_clean(url)).then(|| url.to_owned())
 }
 
 /// What words come to.

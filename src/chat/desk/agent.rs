@@ -68,6 +68,7 @@ impl Desk {
             }
             AgentContent::Refused { reason } => self.refuse_agent(input, refusal(*reason)),
             AgentContent::Retract { .. }
+            | AgentContent::Link { .. }
             | AgentContent::Typing { .. }
             | AgentContent::Received { .. }
             | AgentContent::Displayed { .. } => {}
@@ -80,6 +81,7 @@ impl Desk {
             (_, Standing::Stranger) => self.no_such_address(&input),
             (
                 AgentContent::Text { wants_receipt, .. }
+                | AgentContent::Link { wants_receipt, .. }
                 | AgentContent::Retract { wants_receipt, .. },
                 standing,
             ) if self.is_repeat(now, customer, &input) => {
@@ -111,16 +113,32 @@ impl Desk {
             (AgentContent::Retract { .. }, Standing::MayTake(_)) => {
                 self.refuse_agent(&input, AgentRefusal::NoSuchWords);
             }
-            (AgentContent::Text { .. } | AgentContent::Retract { .. }, Standing::Closed) => {
+            (
+                AgentContent::Text { .. }
+                | AgentContent::Link { .. }
+                | AgentContent::Retract { .. },
+                Standing::Closed,
+            ) => {
                 self.refuse_agent(&input, AgentRefusal::Closed);
             }
             (
-                AgentContent::Text { .. } | AgentContent::Retract { .. },
+                AgentContent::Text { .. }
+                | AgentContent::Link { .. }
+                | AgentContent::Retract { .. },
                 Standing::Late { holder, case },
             ) => {
                 let tenant = self.cases.get(&case).map(|case| case.view.tenant.clone());
                 let by = tenant.map_or_else(|| "".into(), |t| self.agent_name(&t, &holder));
                 self.refuse_agent(&input, AgentRefusal::Taken { by });
+            }
+            (AgentContent::Link { url, wants_receipt }, Standing::Holds(case)) => {
+                let (url, receipt) = (url.clone(), *wants_receipt);
+                self.agent_links(now, case, &input, url, receipt);
+            }
+            (AgentContent::Link { url, wants_receipt }, Standing::MayTake(case)) => {
+                let (url, receipt) = (url.clone(), *wants_receipt);
+                self.assign(now, case, &input.agent);
+                self.agent_links(now, case, &input, url, receipt);
             }
             (AgentContent::Text { text, wants_receipt, about, .. }, Standing::Holds(case)) => {
                 let kind = self.agents_words(case, &input.agent, text, about.as_deref());
@@ -200,6 +218,7 @@ impl Desk {
                 Some(About::Answers { quoting, .. }) => knows(text) || knows(quoting),
                 _ => knows(text),
             },
+            AgentContent::Link { url, .. } => knows(url),
             AgentContent::Retract { .. } => knows(TAKEN_BACK),
             _ => false,
         }
@@ -220,7 +239,12 @@ impl Desk {
     }
 
     /// Behind the row, or behind the row that this repeats: stored before it is confirmed.
-    fn receipt(&mut self, input: &AgentInput, case: Option<ConversationId>, wanted: bool) {
+    pub(super) fn receipt(
+        &mut self,
+        input: &AgentInput,
+        case: Option<ConversationId>,
+        wanted: bool,
+    ) {
         if let (true, Some(stanza)) = (wanted, input.stanza.clone()) {
             self.tell_client(input, case, ToAgentContent::Received { stanza });
         }
@@ -254,6 +278,7 @@ impl Desk {
             | AgentContent::Received { .. }
             | AgentContent::Displayed { .. } => {}
             AgentContent::Text { .. }
+            | AgentContent::Link { .. }
             | AgentContent::Retract { .. }
             | AgentContent::Command { .. }
             | AgentContent::Refused { .. } => self.refuse_agent(input, AgentRefusal::NotFound),

@@ -19,7 +19,10 @@ pub(super) const TAKEN_BACK: &str = "\u{0}taken back";
 
 /// By what a repeat of an agent's row is found.
 pub(super) fn repeat_of(kind: &RowKind) -> &str {
-    kind.words().map_or(TAKEN_BACK, |text| text)
+    match kind {
+        RowKind::Linked { url } => url,
+        kind => kind.words().map_or(TAKEN_BACK, |text| text),
+    }
 }
 
 impl Desk {

@@ -60,20 +60,14 @@ impl Desk {
                 }
             }
             CustomerAction::Message { id, fresh, text, reply_to } => {
-                let case = open.unwrap_or(fresh);
-                if open.is_none() {
-                    let queue = QueueKey::default_queue();
-                    let no_answers = Vec::new();
-                    if !self.admits(&by, &id, &queue) {
-                        return;
-                    }
-                    self.start(now, &by, fresh, queue, None, no_answers, None);
-                }
-                let key = CommandKey { session: by.session, id };
-                self.customer_message(now, case, key, text, reply_to);
-                if open.is_none() {
-                    self.tell_state(case);
-                }
+                self.customer_message(now, &by, (open, fresh), id, reply_to, |reply_to| {
+                    RowKind::Message { text, reply_to }
+                });
+            }
+            CustomerAction::Share { id, fresh, files, text, reply_to } => {
+                self.customer_message(now, &by, (open, fresh), id, reply_to, |reply_to| {
+                    RowKind::Files { files, text, reply_to, of: None }
+                });
             }
             CustomerAction::Edit { id, target, text } => {
                 self.change(now, &by, open, id, &target, Some(text));
@@ -192,18 +186,31 @@ impl Desk {
         self.answer(by, Answer::Ack { id: key.id, acked });
     }
 
+    /// A message into the open conversation, or into a fresh one that it begins.
     fn customer_message(
         &mut self,
         now: Timestamp,
-        id: ConversationId,
-        key: CommandKey,
-        text: Arc<str>,
+        by: &Commander,
+        (open, fresh): (Option<ConversationId>, ConversationId),
+        id: CommandId,
         reply_to: Option<Seq>,
+        kind: impl FnOnce(Option<Seq>) -> RowKind,
     ) {
-        let Some(case) = self.cases.get(&id) else { return };
+        if open.is_none() {
+            let queue = QueueKey::default_queue();
+            if !self.admits(by, &id, &queue) {
+                return;
+            }
+            self.start(now, by, fresh, queue, None, Vec::new(), None);
+        }
+        let case = open.unwrap_or(fresh);
+        let Some(head) = self.cases.get(&case).map(|case| case.view.head) else { return };
         // Only what stands can be answered.
-        let reply_to = reply_to.filter(|seq| *seq <= case.view.head);
-        self.customer_says(now, id, key, RowKind::Message { text, reply_to });
+        let kind = kind(reply_to.filter(|seq| *seq <= head));
+        self.customer_says(now, case, CommandKey { session: by.session, id }, kind);
+        if open.is_none() {
+            self.tell_state(case);
+        }
     }
 
     /// Something that both sides read, and that the agents' clients are to confirm.

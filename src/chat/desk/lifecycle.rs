@@ -245,6 +245,7 @@ impl Desk {
         reason: CloseReason,
         by: Command,
     ) -> Option<Arc<Row>> {
+        self.drop_links(now, id);
         let case = self.cases.get_mut(&id)?;
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
         let audience = case.audience().to_vec();

@@ -16,6 +16,7 @@ mod customer;
 mod delivery;
 mod interruption;
 mod lifecycle;
+mod links;
 mod marks;
 mod offer;
 mod rating;
@@ -189,6 +190,9 @@ impl Desk {
             }
             Event::Bounced { agent, customer, pos } => {
                 self.bounced(now, &agent, &customer, pos);
+            }
+            Event::Fetched { conversation, pos, outcome } => {
+                self.fetched(now, conversation, pos, outcome);
             }
             Event::Interrupted { since } => self.interrupted(now, since),
             Event::LinkUp => self.link_up(now),

@@ -32,6 +32,9 @@ impl Desk {
                 visitor.last_agent.get_or_insert(agent);
             }
         }
+        for link in recall.links {
+            self.fetch(link);
+        }
         self.replay(now, &recall.moves);
         for departing in recall.departing {
             self.departing(now, departing);

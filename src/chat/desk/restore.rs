@@ -13,7 +13,7 @@ use crate::chat::conversation::Case;
 use crate::chat::ended::Ended;
 use crate::chat::gate::Gate;
 use crate::chat::ids::Timestamp;
-use crate::chat::model::{Author, Conversation, Customer, Snapshot, State};
+use crate::chat::model::{Author, Conversation, Customer, RowKind, Snapshot, State};
 use crate::chat::repeats::{Commands, Stanzas};
 
 impl Desk {
@@ -65,7 +65,7 @@ impl Desk {
             if let Some(order) = command::order_of(&row.kind) {
                 desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
             }
-            if row.kind.is_said() {
+            if row.kind.is_said() || matches!(row.kind, RowKind::Linked { .. }) {
                 desk.stanzas.insert(
                     row.at.min(now),
                     jid,

@@ -51,7 +51,7 @@ impl Form for Html {
                     };
                     let who = escaped(who);
                     writeln!(to, "<dt class=\"{side}\"><bdi>{who}</bdi> {time}</dt>")?;
-                    writeln!(to, "<dd dir=\"auto\">{}</dd>", escaped(text))?;
+                    writeln!(to, "<dd dir=\"auto\">{}</dd>", escaped(&text))?;
                 }
                 Some(Said::Event(event)) => {
                     writeln!(to, "<dt class=\"event\">{} {time}</dt>", escaped(&event))?;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::bridge::xmpp_to_custom::frame;
 use crate::chat::model::{Author, CloseReason, Row, RowKind, State};
 use crate::ports::store::Tenant;
-use crate::wire::Entry;
+use crate::wire::{Entry, File};
 
 use super::{Case, Form};
 
@@ -107,10 +107,23 @@ fn rating(row: &Row) -> Option<RatingView<'_>> {
     Some(RatingView { at: row.at.0, score: *score, comment: comment.as_deref() })
 }
 
+/// Files with their places in the depot: links to them would not last.
+fn files(row: &Row) -> Vec<File> {
+    let RowKind::Files { files, .. } = &row.kind else { return Vec::new() };
+    let place = |file: &crate::chat::model::File| File {
+        id: file.id.to_string(),
+        name: file.name.as_ref().to_owned(),
+        media_type: file.media_type.as_ref().to_owned(),
+        size: file.size,
+        url: format!("{}/{}", row.tenant, file.id),
+    };
+    files.iter().map(place).collect()
+}
+
 fn entry(row: &Row) -> Option<EntryView<'_>> {
     let jid = match &row.author {
         Author::Agent { jid, .. } => Some(jid.as_str()),
         Author::Customer | Author::System => None,
     };
-    Some(EntryView { entry: frame::entry(row)?, jid })
+    Some(EntryView { entry: Entry { files: files(row), ..frame::entry(row)? }, jid })
 }

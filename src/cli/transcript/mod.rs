@@ -9,6 +9,7 @@ mod json;
 mod tests;
 mod text;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -133,7 +134,7 @@ async fn entries(id: ConversationId, store: &dyn Store) -> Result<Vec<Arc<Row>>,
 /// What an entry says, for people.
 enum Said<'a> {
     /// Someone's words.
-    Words { who: &'a str, text: &'a str },
+    Words { who: &'a str, text: Cow<'a, str> },
     /// Something that happened.
     Event(String),
 }
@@ -148,10 +149,18 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
         RowKind::Message { text, .. } if text.is_empty() => {
             Some(Said::Event(format!("{who} said something, and took it back")))
         }
-        RowKind::Message { text, .. } => Some(Said::Words { who, text }),
-        RowKind::Asked { text, .. } | RowKind::Choice { text, .. } => {
-            Some(Said::Words { who, text })
+        RowKind::Files { files, text, .. } if files.is_empty() && text.is_empty() => {
+            Some(Said::Event(format!("{who} sent a file, and took it back")))
         }
+        RowKind::Files { files, text, .. } => {
+            let names = files.iter().map(|file| format!("[{}]", file.name));
+            let words = Some(text.as_ref().to_owned()).filter(|text| !text.is_empty());
+            let lines: Vec<String> = words.into_iter().chain(names).collect();
+            Some(Said::Words { who, text: lines.join("\n").into() })
+        }
+        RowKind::Message { text, .. }
+        | RowKind::Asked { text, .. }
+        | RowKind::Choice { text, .. } => Some(Said::Words { who, text: Cow::Borrowed(text) }),
         RowKind::Edit { .. } => Some(Said::Event(format!("{who} changed what was said before"))),
         RowKind::Retract { .. } => {
             Some(Said::Event(format!("{who} took back what was said before")))

@@ -28,6 +28,7 @@ fn tenant() -> Tenant {
         locale: None,
         identity_secret: None,
         idle_close_ms: 60_000,
+        files: crate::ports::store::FileWishes::default(),
         form: Vec::new(),
     }
 }

@@ -32,7 +32,7 @@ impl Form for Text {
             match said(row, case) {
                 Some(Said::Words { who, text }) => {
                     let indent = format!("\n{:1$}", "", at.len() + 2);
-                    let text = plain(text).replace('\n', &indent);
+                    let text = plain(&text).replace('\n', &indent);
                     writeln!(to, "{at}  {}: {text}", plain(who))?;
                 }
                 Some(Said::Event(event)) => writeln!(to, "{at}  * {}", plain(&event))?,

@@ -6,7 +6,7 @@
 
 pub(crate) mod hub;
 pub(crate) mod mailbox;
-mod sessions;
+pub(crate) mod sessions;
 mod socket;
 
 use std::collections::HashMap;
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use self::hub::Hub;
 use super::admission::{Admission, TooMany};
+use super::files::FileRules;
 use super::status::Status;
 use super::switchboard::Switchboard;
 use crate::chat::effect::{CommandError, CustomerState};
@@ -43,6 +44,8 @@ pub struct TenantView {
     pub agents: HashMap<AgentJid, Arc<str>>,
     /// Whether an agent is there to take a conversation.
     pub online: bool,
+    /// What it takes of files.
+    pub files: FileRules,
 }
 
 /// What a `hello` asks for.
@@ -181,6 +184,8 @@ pub enum ByeReason {
 /// Why a command was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubmitError {
+    /// There is no such file of the customer's, or it is gone.
+    NoSuchFile,
     /// The link's owner cannot be reached, or has too much to do.
     Unavailable {
         /// When to try again.
@@ -233,6 +238,8 @@ pub(super) struct Shared {
     pub(super) switchboard: Arc<Switchboard>,
     pub(super) hub: Arc<Hub>,
     pub(super) status: Arc<Status>,
+    /// What is taken of files where a tenant says nothing.
+    pub(super) files: FileRules,
     pub(super) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
 }
 
@@ -297,7 +304,8 @@ impl Edge {
         let online = self.is_staffed(&tenant.link, key).await;
         let queues = queues.into_iter().map(|queue| (queue.key, queue.name)).collect();
         let agents = agents.into_iter().map(|agent| (agent.jid, agent.name)).collect();
-        Ok(Some(Arc::new(TenantView { tenant, queues, agents, online })))
+        let files = FileRules::of(&tenant.files, &self.0.files);
+        Ok(Some(Arc::new(TenantView { tenant, queues, agents, online, files })))
     }
 
     /// Whether an agent is in: known here where the link is owned here, else through the cache. A

@@ -105,6 +105,22 @@ fn reason(kind: &jsonwebtoken::errors::ErrorKind) -> &'static str {
     }
 }
 
+/// Whose session a token is of, where it is good; nothing of it changes.
+pub(crate) async fn customer(
+    store: &dyn Store,
+    world: &dyn World,
+    tenant: &TenantKey,
+    token: &str,
+) -> Result<Option<Customer>, StoreError> {
+    let (hash, now) = (hash(token), world.now());
+    let Some(session) = store.session(tenant, &hash).await? else { return Ok(None) };
+    let is_previous = |(previous, until): &([u8; 32], Option<Timestamp>)| {
+        *previous == hash && until.is_none_or(|until| now < until)
+    };
+    let good = session.token == hash || session.previous.as_ref().is_some_and(is_previous);
+    Ok((good && now < session.expires_at).then_some(session.customer))
+}
+
 async fn resume(
     store: &dyn Store,
     world: &dyn World,

@@ -15,12 +15,14 @@ use super::{
     SubmitError, TenantView, Welcome,
 };
 use crate::bridge::clean;
+use crate::bridge::custom_to_xmpp::action::Share;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
 use crate::chat::event::{CustomerAction, CustomerCommand, CustomerConnection, SocketAddress};
-use crate::chat::ids::{CommandId, ConversationId, LinkDomain, Seq, SessionId};
-use crate::chat::model::{Acked, Conversation, Customer, Row, RowKind, State};
-use crate::ports::store::StoreError;
+use crate::chat::ids::{CommandId, ConversationId, FileId, LinkDomain, Seq, SessionId, Timestamp};
+use crate::chat::model::{Acked, Conversation, Customer, File, Row, RowKind, State};
+use crate::ports::store::{Kept, StoreError};
 use crate::runtime::admission::TooMany;
+use crate::runtime::files::LATE_MS;
 use crate::runtime::switchboard::ToOwner;
 
 /// Entries read at once.
@@ -438,6 +440,11 @@ impl CustomerSocket {
         ConversationId(self.shared.world.uuid())
     }
 
+    /// The gateway's clock.
+    pub fn now(&self) -> Timestamp {
+        self.shared.world.now()
+    }
+
     /// Passes a command to the link's owner. The answer comes through [`next`](Self::next).
     ///
     /// # Errors
@@ -448,8 +455,12 @@ impl CustomerSocket {
         if let CustomerAction::Start { answers, .. } = &action {
             self.learn_name(answers).await.map_err(|_| unavailable)?;
         }
-        let begins =
-            matches!(action, CustomerAction::Start { .. } | CustomerAction::Message { .. });
+        let begins = matches!(
+            action,
+            CustomerAction::Start { .. }
+                | CustomerAction::Message { .. }
+                | CustomerAction::Share { .. }
+        );
         if let Some(id) = &id {
             let repeated = self.pending.contains(id);
             if !repeated && self.pending.len() >= PENDING {
@@ -482,6 +493,30 @@ impl CustomerSocket {
             self.is_pending(id);
         }
         Ok(())
+    }
+
+    /// The same for a message with files, once it is known that they are this customer's.
+    ///
+    /// # Errors
+    /// As there, and where a file is not his, or gone.
+    pub async fn share(&mut self, share: Share) -> Result<(), SubmitError> {
+        let Share { id, fresh, files, text, reply_to } = share;
+        let found = self.shared.store.files_of(self.customer.id, &files).await;
+        let found = found.map_err(|error| {
+            tracing::debug!(%error, "a customer's files cannot be read");
+            SubmitError::Unavailable { retry_after_ms: RETRY_MS }
+        })?;
+        let until = self.shared.world.now().plus(LATE_MS);
+        let stays = |kept: &&Kept| {
+            kept.tenant == self.customer.tenant && kept.expires_at.is_none_or(|at| until < at)
+        };
+        let of_his = |id: &FileId| {
+            let kept = found.iter().filter(stays).find(|kept| kept.file.id == *id)?;
+            Some(kept.file.clone())
+        };
+        let files: Option<Vec<File>> = files.iter().map(of_his).collect();
+        let files = files.ok_or(SubmitError::NoSuchFile)?.into();
+        self.submit(CustomerAction::Share { id, fresh, files, text, reply_to }).await
     }
 
     /// Takes the name that the customer gave in the form before the chat.

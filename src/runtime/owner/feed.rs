@@ -8,7 +8,9 @@ use super::strain;
 use super::term::Term;
 use super::upkeep::briefly;
 use crate::chat::desk::Need;
-use crate::chat::effect::{AgentRefusal, Answer, CommandError, CustomerNotice, Effect, ToAgent};
+use crate::chat::effect::{
+    AgentRefusal, Answer, CommandError, CustomerNotice, Effect, Fetch, ToAgent,
+};
 use crate::chat::event::{Event, Loaded};
 use crate::chat::ids::{CustomerId, Seq};
 use crate::ports::store::StoreError;
@@ -133,10 +135,27 @@ impl Term<'_> {
                 }
                 self.outbox.put(Outgoing::Backlog(backlog));
             }
+            Effect::Fetch(fetch) => self.fetch(fetch),
             Effect::Contact { agent, contact } => {
                 self.outbox.put(Outgoing::Contact(agent, Box::new(contact)));
             }
         }
+    }
+
+    /// Has an agent's file fetched, beside everything else.
+    fn fetch(&self, fetch: Fetch) {
+        let (files, link, done) =
+            (self.owner.files.clone(), self.owner.link.clone(), self.fetching.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                outcome = files.fetch(&link, &fetch) => {
+                    let Fetch { conversation, pos, .. } = fetch;
+                    let _ = done.send(Event::Fetched { conversation, pos, outcome });
+                }
+                // The next owner begins anew.
+                () = done.closed() => {}
+            }
+        });
     }
 
     /// Tells customers of the receipts that waited.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::edge::hub::Hub;
 use super::edge::mailbox::Letter;
+use super::files::Files;
 use super::post::{Post, Postbox};
 use super::switchboard::{Switchboard, ToOwner};
 use crate::chat::desk::DeskLimits;
@@ -58,6 +59,7 @@ pub(super) struct Owner {
     pub(super) cache: Arc<dyn Cache>,
     pub(super) postbox: Postbox,
     pub(super) status: Arc<super::Status>,
+    pub(super) files: Files,
     /// Agents were told that nothing can be stored, and not yet that it is over.
     pub(super) agents_told: AtomicBool,
 }

@@ -102,6 +102,9 @@ pub(super) struct Term<'a> {
     pub(super) renewing: mpsc::Sender<Renewal>,
     looks: mpsc::Receiver<Looked>,
     pub(super) looking: mpsc::Sender<Looked>,
+    /// What came of agents' links.
+    fetched: mpsc::UnboundedReceiver<Event>,
+    pub(super) fetching: mpsc::UnboundedSender<Event>,
     /// What the link said and was not handled yet.
     pub(super) heard: VecDeque<FromLink>,
     pub(super) effects: Vec<Effect>,
@@ -143,6 +146,7 @@ impl<'a> Term<'a> {
         let (sender, inbox) = mpsc::channel(INBOX);
         let (renewing, renewals) = mpsc::channel(1);
         let (looking, looks) = mpsc::channel(1);
+        let (fetching, fetched) = mpsc::unbounded_channel();
         owner.switchboard.here(&owner.link, sender);
 
         let mut term = Self {
@@ -167,6 +171,8 @@ impl<'a> Term<'a> {
             renewing,
             looks,
             looking,
+            fetched,
+            fetching,
             heard: VecDeque::new(),
             effects: Vec::new(),
             now: None,
@@ -323,6 +329,7 @@ impl<'a> Term<'a> {
             _ = rhythm.renewal.tick() => self.begin_renewal(),
             _ = rhythm.settings.tick() => self.look_at_settings(),
             Some(looked) = self.looks.recv() => self.on_looked(looked).await,
+            Some(came) = self.fetched.recv(), if open => self.feed(came),
             _ = rhythm.heads.tick() => self.say_heads(),
             _ = rhythm.strain.tick() => {
                 // The wall clock may have been set forward meanwhile.

@@ -105,8 +105,12 @@ fn count(status: &Status, batch: &[Append], took: Duration) {
     let (mut from_customers, mut from_agents) = (0, 0);
     for append in batch {
         match (&append.row.kind, &append.row.author) {
-            (RowKind::Message { .. }, Author::Customer) => from_customers += 1,
-            (RowKind::Message { .. }, Author::Agent { .. }) => from_agents += 1,
+            (RowKind::Message { .. } | RowKind::Files { .. }, Author::Customer) => {
+                from_customers += 1
+            }
+            (RowKind::Message { .. } | RowKind::Files { .. }, Author::Agent { .. }) => {
+                from_agents += 1
+            }
             _ => {}
         }
     }

@@ -7,6 +7,7 @@ pub(super) mod agent;
 pub(super) mod agent_queue;
 pub(super) mod conversation;
 pub(super) mod customer;
+pub(super) mod file;
 pub(super) mod link;
 pub(super) mod log;
 pub(super) mod queue;

@@ -19,6 +19,10 @@ pub struct Model {
     pub idle_close_ms: i64,
     /// A JSON array; null where it has no form.
     pub form: Option<String>,
+    /// Null where it is as the gateway has it.
+    pub file_bytes: Option<i64>,
+    /// A JSON array; null where it is as the gateway has it.
+    pub file_types: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -146,6 +146,7 @@ async fn a_tenant_keeps_its_form() {
             locale: None,
             identity_secret: None,
             idle_close_ms: 60_000,
+            files: crate::ports::store::FileWishes::default(),
             form: fields.clone(),
         };
         store.add_tenant(&tenant).await.unwrap();

@@ -140,7 +140,7 @@ async fn a_hello_is_answered_by_a_welcome() {
         "type": "welcome",
         "session": {"token": "s3cret", "customer": "000000000000000000000000000000cc", "expires": 2000},
         "entries": [],
-        "limits": {"frame_bytes": 65536, "text_chars": 8000, "file_bytes": 0, "messages_per_second": 2},
+        "limits": {"frame_bytes": 65536, "text_chars": 8000, "file_bytes": 1000, "messages_per_second": 2},
         "now": 1000,
     });
     assert_eq!(client.frame().await, expected);

@@ -15,6 +15,7 @@ fn standing() -> State {
         server: "127.0.0.1:5347".to_owned(),
         secret: "secret".to_owned().into(),
         agent_hosts: Vec::new(),
+        site: "https://chat.example.com".to_owned(),
     };
     let mut state = State::new(settings, Arc::new(SystemWorld));
     tell(&mut state, ToLink::Open { epoch: Epoch(7) });

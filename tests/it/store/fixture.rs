@@ -49,6 +49,7 @@ pub(crate) fn tenant(name: &str) -> Tenant {
         locale: None,
         identity_secret: Some("hush".into()),
         idle_close_ms: 86_400_000,
+        files: couplet::ports::store::FileWishes::default(),
         form: vec![FormField {
             name: "email".to_owned(),
             label: Some("Ihre E-Mail 📧".to_owned()),

@@ -112,6 +112,7 @@ async fn mixed_history(db: &Db) {
             served: vec![(conversation_id(1), jid("alice@example.org"))],
             moves: Vec::new(),
             departing: Vec::new(),
+            links: Vec::new(),
         },
     };
     assert_eq!(snapshot, expected);
@@ -175,6 +176,7 @@ async fn what_is_in_no_view(db: &Db) {
     let expected = Recall {
         answers: vec![(conversation_id(3), answers()), (conversation_id(3), answers())],
         served: Vec::new(),
+        links: Vec::new(),
         moves: [&gone, &alone, &third[1], &third[2]].map(|append| append.row.clone()).into(),
         departing: vec![Departing {
             customer: with,

@@ -150,13 +150,24 @@ impl Plan {
         way
     }
 
+    /// Where its files lie.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.folder.path().join("files")
+    }
+
     /// Writes the configuration anew.
     pub(crate) fn configure(&self, database: &str, cache: &str, more: &str) {
         let text = format!(
             "{more}\n[database]\nurl = {database:?}\n[cache]\nurl = {cache:?}\n\
              [[links]]\ndomain = {:?}\nserver = \"127.0.0.1:{}\"\nsecret = {:?}\n\
-             agent_hosts = [{:?}]\n",
-            self.domain, self.xmpp.component, self.xmpp.secret, self.xmpp.host,
+             agent_hosts = [{:?}]\nupload_hosts = [\"http://localhost:{}\"]\n\
+             [files]\nurl = \"file:{}\"\n",
+            self.domain,
+            self.xmpp.component,
+            self.xmpp.secret,
+            self.xmpp.host,
+            self.xmpp.http,
+            self.files().display(),
         );
         std::fs::write(&self.config, text).unwrap();
     }
@@ -383,6 +394,11 @@ impl Gateway {
         (&mut self.running).await.unwrap().unwrap();
     }
 
+    /// Where its files lie.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.config.with_file_name("files")
+    }
+
     /// Stops it and takes its database away.
     pub(crate) async fn end(mut self) {
         self.halt().await;
@@ -423,6 +439,7 @@ fn tenant(key: &str, domain: &str) -> Tenant {
         locale: None,
         identity_secret: Some(IDENTITY_SECRET.into()),
         idle_close_ms: 30 * 60_000,
+        files: couplet::ports::store::FileWishes::default(),
         form: Vec::new(),
     }
 }

@@ -350,3 +350,102 @@ proptest! {
         prop_assert!(super::text(&domain(), &effect, NOW).expect("a stanza").len() < 128 * 1024);
     }
 }
+
+// ---- files ----
+
+fn file(name: &str) -> File {
+    File {
+        id: crate::chat::ids::FileId(Uuid::from_u128(0xf1)),
+        key: crate::chat::ids::FileKey([1; 16]),
+        name: name.into(),
+        media_type: "image/png".into(),
+        size: 1,
+    }
+}
+
+fn with_files(author: Author, text: &str, names: &[&str]) -> ToAgent {
+    let files = names.iter().map(|name| file(name)).collect();
+    let kind = RowKind::Files { files, text: text.into(), reply_to: None, of: None };
+    row_of(author, NOW, kind, Some("Ann"))
+}
+
+/// The stanzas of a row with files.
+fn stanzas(to_agent: &ToAgent) -> Vec<Element> {
+    let written = shared(&domain(), "https://chat.example.com", to_agent, NOW).unwrap();
+    let all: Element = format!("<all xmlns='urn:x'>{written}</all>").parse().unwrap();
+    all.children().cloned().collect()
+}
+
+fn bodies(stanzas: &[Element]) -> Vec<String> {
+    let body = |stanza: &Element| {
+        stanza.children().find(|child| child.name() == "body").map(Element::text)
+    };
+    stanzas.iter().filter_map(body).collect()
+}
+
+#[test]
+fn a_file_is_a_stanza_that_says_its_link_and_nothing_else() {
+    let one = stanzas(&with_files(Author::Customer, "", &["a b'\"<&>.png"]));
+    assert_eq!(one.len(), 1);
+    let oob = one[0].get_child("x", OOB).unwrap();
+    let url = oob.get_child("url", OOB).unwrap().text();
+    assert_eq!(bodies(&one), [url.clone()]);
+    let begin = "https://chat.example.com/v1/acme/files/000000000000000000000000000000f1/a%20b%27%22%3C%26%3E.png?until=";
+    assert!(url.starts_with(begin), "{url}");
+    assert_eq!(one[0].attr("id"), Some("p12"));
+    assert!(
+        one[0].has_child("request", ns::RECEIPTS)
+            && one[0].has_child("markable", ns::DISPLAYED_MARKERS)
+    );
+
+    let three = stanzas(&with_files(Author::Customer, "⚙ Look", &["a.png", "b.png"]));
+    let ids: Vec<_> = three.iter().map(|stanza| stanza.attr("id").unwrap()).collect();
+    assert_eq!(ids, ["p12", "p12-1", "p12-2"]);
+    assert_eq!(bodies(&three)[0], "\u{2060}⚙ Look", "nobody poses as the desk");
+    let asks: Vec<_> =
+        three.iter().map(|stanza| stanza.has_child("request", ns::RECEIPTS)).collect();
+    assert_eq!(asks, [false, false, true], "the last stands for all");
+    assert!(ids.iter().all(|id| address::row_of(id) == Some(Pos(12))));
+
+    let bobs = stanzas(&with_files(bob(), "", &["a.png"]));
+    assert_eq!(bodies(&bobs)[0], "Bob: a.png");
+    assert!(bobs[1].has_child("x", OOB) && !bobs[1].has_child("request", ns::RECEIPTS));
+}
+
+#[test]
+fn a_file_may_answer_and_be_answered() {
+    let mut effect = with_files(Author::Customer, "", &["a.png"]);
+    let question = said(alice(), "Which?");
+    let files = with_files(bob(), "", &["a.png", "b.png"]);
+    let of = |effect: &ToAgent| match &effect.content {
+        ToAgentContent::Row { row, .. } => row.clone(),
+        _ => unreachable!("it is a row"),
+    };
+    if let ToAgentContent::Row { quoted, .. } = &mut effect.content {
+        *quoted = Some(of(&question));
+    }
+    let answer = stanzas(&effect);
+    assert_eq!(bodies(&answer)[0], "> Which?\na.png");
+    assert!(answer[0].has_child("fallback", quote::FALLBACK), "the offsets are of this one");
+    assert!(answer[1].has_child("x", OOB) && !answer[1].has_child("fallback", quote::FALLBACK));
+
+    let mut words = said(Author::Customer, "These?");
+    if let ToAgentContent::Row { quoted, .. } = &mut words.content {
+        *quoted = Some(of(&files));
+    }
+    let answer = message(&domain(), &words, NOW).unwrap();
+    assert_eq!(bodies(&[answer]), ["> a.png\n> b.png\nThese?"]);
+}
+
+#[test]
+fn what_was_not_fetched_and_what_was_taken_back_is_a_line() {
+    let why = crate::chat::model::FetchError::TooLarge(1_600_000);
+    let unfetched = row_of(Author::System, NOW, RowKind::Unfetched { of: Pos(3), why }, None);
+    let line = message(&domain(), &unfetched, NOW).unwrap();
+    assert_eq!(
+        bodies(&[line]),
+        ["⚙ Your file did not reach the customer: it is too large; at most 1.5 MB"]
+    );
+    let gone = message(&domain(), &with_files(Author::Customer, "", &[]), NOW).unwrap();
+    assert_eq!(bodies(&[gone]), ["⚙ The customer took a message back"]);
+}

@@ -83,6 +83,10 @@ fn meaning(decoded: &Decoded) -> String {
                     };
                     format!("text {text}{receipt}{about}")
                 }
+                AgentContent::Link { url, wants_receipt } => {
+                    let receipt = if *wants_receipt { ", receipt" } else { "" };
+                    format!("link {url}{receipt}")
+                }
                 AgentContent::Retract { target, .. } => format!("retract {target}"),
                 AgentContent::Command { command, .. } => format!("command {command:?}"),
                 AgentContent::Typing { on } => format!("typing {on}"),

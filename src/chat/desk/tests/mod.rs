@@ -4,6 +4,7 @@ mod after_faults;
 mod asking;
 mod changes;
 mod crowd;
+mod files;
 mod known;
 mod left;
 mod plays;

@@ -863,7 +863,7 @@ impl History {
 
     fn check_effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Append(_) | Effect::Contact { .. } => {}
+            Effect::Append(_) | Effect::Fetch(_) | Effect::Contact { .. } => {}
             Effect::Notify { customer, notice, .. } => self.check_notice(customer, notice),
             Effect::Answer { customer, answer: Answer::Ack { id, acked: said }, .. } => {
                 let key = CommandKey { session: SessionId(customer.0), id };

@@ -18,12 +18,12 @@ use crate::chat::event::{
     CustomerCommand, CustomerConnection, Event, Loaded, Peer, SocketAddress,
 };
 use crate::chat::ids::{
-    AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
-    SessionId, TenantKey, Timestamp,
+    AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, NodeId, Pos,
+    QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Append, Author, Customer, QueueSettings, Role, Row, RowKind, Strategy,
-    TenantSettings,
+    AgentSettings, Append, Author, Customer, FetchError, File, QueueSettings, Role, Row, RowKind,
+    Strategy, TenantSettings,
 };
 
 pub(super) const SECOND: i64 = 1_000;
@@ -269,6 +269,22 @@ impl Stage {
         );
     }
 
+    /// Sends a file of this name.
+    pub(super) fn shares(&mut self, name: &str, id: &str, text: &str, file: &str) {
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        let (id, text) = (CommandId::new(id).unwrap(), text.into());
+        let files = Arc::new([self::file(file)]);
+        self.command(name, CustomerAction::Share { id, fresh, files, text, reply_to: None });
+    }
+
+    /// Something comes of the link that an agent sent last.
+    pub(super) fn fetched(&mut self, outcome: Result<File, FetchError>) {
+        let linked = |row: &&Arc<Row>| matches!(row.kind, RowKind::Linked { .. });
+        let link = self.store.rows.iter().rev().find(linked).unwrap().clone();
+        let (conversation, pos) = (link.conversation, link.pos);
+        self.event(Event::Fetched { conversation, pos, outcome });
+    }
+
     /// Says a text, of which the id follows.
     pub(super) fn says(&mut self, name: &str, text: &str) {
         let id = text.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
@@ -373,6 +389,12 @@ impl Stage {
         self.input(agent, customer, text, content);
     }
 
+    /// Sends a link to a file.
+    pub(super) fn links(&mut self, agent: &str, customer: &str, id: &str, url: &str) {
+        let content = AgentContent::Link { url: url.into(), wants_receipt: true };
+        self.input(agent, customer, id, content);
+    }
+
     pub(super) fn corrects(&mut self, agent: &str, customer: &str, target: &str, text: &str) {
         self.answers_about(agent, customer, text, About::Corrects { target: target.into() });
     }
@@ -458,6 +480,7 @@ impl Stage {
             }
             Effect::Send(stanza) => (stanza.agent.to_string(), stanza_line(stanza)),
             Effect::Backlog(backlog) => (backlog.agent.to_string(), self.backlog_line(backlog)),
+            Effect::Fetch(fetch) => ("fetcher".to_owned(), fetch.url.to_string()),
             Effect::Contact { agent, contact } => {
                 let list = self.contacts.entry(agent.to_string()).or_default();
                 return list.push(contact_line(contact));
@@ -494,6 +517,17 @@ fn named(name: &str) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
+/// A file of this name; which it is follows from that.
+pub(super) fn file(name: &str) -> File {
+    File {
+        id: FileId(named(name)),
+        key: FileKey([1; 16]),
+        name: name.into(),
+        media_type: "image/png".into(),
+        size: 1,
+    }
+}
+
 fn row_line(row: &Row) -> String {
     let who = match &row.author {
         Author::Customer => "customer".to_owned(),
@@ -502,6 +536,10 @@ fn row_line(row: &Row) -> String {
     };
     match &row.kind {
         RowKind::Message { text, .. } => format!("{who} {text:?}"),
+        RowKind::Files { files, text, .. } => {
+            let names: Vec<&str> = files.iter().map(|file| &*file.name).collect();
+            format!("{who} {text:?} with {}", names.join(", "))
+        }
         RowKind::Edit { target, text } => format!("{who} edits {}: {text:?}", target.seq.0),
         RowKind::Retract { target } => format!("{who} takes back {}", target.seq.0),
         RowKind::Asked { text, .. } => format!("{who} asks {text:?}"),

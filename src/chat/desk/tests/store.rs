@@ -72,6 +72,9 @@ impl Store {
             let is_it = row.pos == target.pos;
             match &mut Arc::make_mut(row).kind {
                 RowKind::Message { text, .. } if is_it => *text = words.into(),
+                RowKind::Files { text, files, .. } if is_it => {
+                    (*text, *files) = (words.into(), Arc::new([]));
+                }
                 RowKind::Edit { text, .. } if of_it && words.is_empty() => *text = words.into(),
                 _ => {}
             }
@@ -204,6 +207,14 @@ impl Store {
                 && now.since(self.views[&row.conversation].opened_at) <= 48 * HOUR
         };
         Recall {
+            links: self
+                .rows
+                .iter()
+                .filter(|row| matches!(row.kind, RowKind::Linked { .. }))
+                .filter(|row| self.views[&row.conversation].is_open())
+                .filter(|row| !self.rows.iter().any(|other| came_of(other) == Some(row.pos)))
+                .cloned()
+                .collect(),
             answers: self.rows.iter().filter_map(answers).filter(of_open).collect(),
             served: open().filter_map(|view| Some((view.id, held(view.id)?))).collect(),
             moves: self.rows.iter().filter(moves).cloned().collect(),
@@ -241,6 +252,15 @@ impl Store {
                 .map(|row| (row.pos, row.seq.unwrap()))
                 .collect(),
         })
+    }
+}
+
+/// The link that a row says what came of.
+fn came_of(row: &Row) -> Option<Pos> {
+    match &row.kind {
+        RowKind::Files { of, .. } => *of,
+        RowKind::Unfetched { of, .. } => Some(*of),
+        _ => None,
     }
 }
 

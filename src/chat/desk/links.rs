@@ -1,0 +1,118 @@
+//! Files that agents send, as links into their server's storage.
+//!
+//! Invariants: a link is stored before anything is done about it, and something comes of it: the
+//! file in the log, or a line to its sender that says why not. Nobody waits for it meanwhile; what
+//! the agent says after it comes before it where it is quicker.
+
+use std::sync::Arc;
+
+use super::{Desk, NewRow};
+use crate::chat::effect::{AgentRefusal, CustomerNotice, Effect, Fetch, ToAgentContent};
+use crate::chat::event::AgentInput;
+use crate::chat::ids::{ConversationId, Pos, Timestamp};
+use crate::chat::model::{Author, FetchError, File, Row, RowKind};
+
+/// Files of one conversation that may be under way; who sends more is told to wait.
+const UNDER_WAY: usize = 10;
+
+impl Desk {
+    /// An agent sent a link.
+    pub(super) fn agent_links(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        input: &AgentInput,
+        url: Arc<str>,
+        wants_receipt: bool,
+    ) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        if case.links.len() >= UNDER_WAY {
+            return self.refuse_agent(input, AgentRefusal::Overloaded);
+        }
+        let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
+        case.resource = input.client();
+        case.view.active_at = now;
+        case.answered_by_agent(now);
+        if let Some(stanza) = &input.stanza {
+            self.stanzas.insert(now, &input.agent, customer, stanza, &url);
+        }
+        let author = self.author(&tenant, &input.agent);
+        let linked = NewRow::hidden(author, RowKind::Linked { url });
+        let row = self.append(now, id, NewRow { stanza: input.stanza.clone(), ..linked });
+        if let Some(row) = row {
+            self.fetch(row);
+        }
+        self.receipt(input, Some(id), wants_receipt);
+    }
+
+    /// Has a link fetched: now, or again after a restart.
+    pub(super) fn fetch(&mut self, link: Arc<Row>) {
+        let RowKind::Linked { url } = &link.kind else { return };
+        let Some(case) = self.cases.get_mut(&link.conversation) else { return };
+        let fetch = Fetch {
+            tenant: link.tenant.clone(),
+            customer: link.customer,
+            conversation: link.conversation,
+            pos: link.pos,
+            url: url.clone(),
+        };
+        case.links.insert(link.pos, link);
+        self.gate.emit(Effect::Fetch(fetch));
+    }
+
+    /// Something came of a link. What ended before it has been told.
+    pub(super) fn fetched(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        pos: Pos,
+        outcome: Result<File, FetchError>,
+    ) {
+        let Some(link) = self.cases.get_mut(&id).and_then(|case| case.links.remove(&pos)) else {
+            return;
+        };
+        match outcome {
+            Ok(file) => self.pass_on(now, &link, file),
+            Err(why) => self.unfetched(now, &link, why),
+        }
+    }
+
+    fn pass_on(&mut self, now: Timestamp, link: &Row, file: File) {
+        let kind = RowKind::Files {
+            files: Arc::new([file]),
+            text: "".into(),
+            reply_to: None,
+            of: Some(link.pos),
+        };
+        let row = NewRow::seen(link.author.clone(), kind);
+        let row = NewRow { stanza: link.stanza.clone(), ..row };
+        let Some(row) = self.append(now, link.conversation, row) else { return };
+        if let Some(case) = self.cases.get_mut(&link.conversation) {
+            case.view.active_at = now;
+            let of_holder =
+                matches!(&link.author, Author::Agent { jid, .. } if case.view.agent() == Some(jid));
+            if let (true, Some(seq), Some(stanza)) = (of_holder, row.seq, link.stanza.clone()) {
+                case.agent_spoke(seq, stanza);
+            }
+        }
+        self.notify(&link.tenant, link.customer, CustomerNotice::Entry(row));
+    }
+
+    fn unfetched(&mut self, now: Timestamp, link: &Row, why: FetchError) {
+        let Author::Agent { jid, .. } = &link.author else { return };
+        let row = NewRow::hidden(Author::System, RowKind::Unfetched { of: link.pos, why });
+        let row = NewRow { recipients: vec![jid.clone()], ..row };
+        if let Some(row) = self.append(now, link.conversation, row) {
+            let content = ToAgentContent::Row { row, name: None, quoted: None };
+            self.send(link.conversation, jid, content);
+        }
+    }
+
+    /// The conversation is about to end: what is still under way comes too late.
+    pub(super) fn drop_links(&mut self, now: Timestamp, id: ConversationId) {
+        let links = self.cases.get_mut(&id).map(|case| std::mem::take(&mut case.links));
+        for link in links.unwrap_or_default().into_values() {
+            self.unfetched(now, &link, FetchError::Ended);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `[files]`: where files lie.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::section::{Refusal, Section};
+
+const FOLDER: &str = "couplet-files";
+const REGION: &str = "us-east-1";
+
+/// `[files]`.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// Where.
+    pub storage: Storage,
+}
+
+/// A folder or a bucket.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// A folder of this machine, or one that all nodes share.
+    Folder(PathBuf),
+    /// A bucket of anything that speaks S3.
+    S3 {
+        /// Its name.
+        bucket: String,
+        /// What all names in it begin with; mostly nothing.
+        prefix: String,
+        /// Where it is, if not at Amazon.
+        endpoint: Option<Url>,
+        /// In which region.
+        region: String,
+        /// The id and the secret of the key; without them the machine's own role.
+        key: Option<(String, SecretString)>,
+    },
+}
+
+impl Files {
+    pub(super) fn read(mut section: Section<'_>) -> Self {
+        let url = section.parsed("url", place);
+        let endpoint = section.parsed("endpoint", endpoint);
+        let region = section.parsed("region", word);
+        let id = section.parsed("access_key", word);
+        let secret = section.secret("secret_key", Ok);
+        if id.is_some() != secret.is_some() {
+            section.refuse("access_key", "and secret_key come together".to_owned());
+        }
+        let storage = match url.unwrap_or_else(|| Storage::Folder(FOLDER.into())) {
+            Storage::S3 { bucket, prefix, .. } => {
+                let region = region.unwrap_or_else(|| REGION.to_owned());
+                Storage::S3 { bucket, prefix, endpoint, region, key: id.zip(secret) }
+            }
+            folder => folder,
+        };
+        section.close();
+        Self { storage }
+    }
+
+    /// Which kind of storage it is, for people.
+    pub fn kind(&self) -> impl fmt::Display {
+        match &self.storage {
+            Storage::Folder(folder) => format!("in {}", folder.display()),
+            Storage::S3 { bucket, .. } => format!("in the bucket {bucket}"),
+        }
+    }
+}
+
+fn place(text: &str) -> Result<Storage, Refusal> {
+    const FORMS: &str = "file:FOLDER or s3://BUCKET/PREFIX";
+    match text.split_once(':') {
+        Some(("file", folder)) => {
+            let folder = folder.strip_prefix("//").unwrap_or(folder);
+            match folder.is_empty() {
+                true => Err(format!("names no folder; write {FORMS}")),
+                false => Ok(Storage::Folder(folder.into())),
+            }
+        }
+        Some(("s3", rest)) => {
+            let rest = rest.strip_prefix("//").unwrap_or(rest);
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            match bucket.is_empty() {
+                true => Err(format!("names no bucket; write {FORMS}")),
+                false => Ok(Storage::S3 {
+                    bucket: bucket.to_owned(),
+                    prefix: prefix.trim_matches('/').to_owned(),
+                    endpoint: None,
+                    region: String::new(),
+                    key: None,
+                }),
+            }
+        }
+        _ => Err(format!("is no storage; write {FORMS}")),
+    }
+}
+
+fn endpoint(text: &str) -> Result<Url, Refusal> {
+    let url = Url::parse(text).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| "is not a web address; write e.g. https://s3.example.org".to_owned())
+}
+
+fn word(text: &str) -> Result<String, Refusal> {
+    match text.is_empty() {
+        true => Err("is empty; write it, or take the key away".to_owned()),
+        false => Ok(text.to_owned()),
+    }
+}

@@ -1,0 +1,160 @@
+//! A folder, or a bucket of anything that speaks S3.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use object_store::aws::AmazonS3Builder;
+use object_store::buffered::BufWriter;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ClientOptions, Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::ports::files::{Deposit, Depot, DepotError, Pieces};
+
+/// What is larger goes in parts: the least that S3 takes as one.
+const PART: usize = 5 * 1024 * 1024;
+
+/// Where files lie.
+#[derive(Debug, Clone)]
+pub enum At {
+    /// In a folder, which is made where it is not there.
+    Folder(PathBuf),
+    /// In a bucket.
+    Bucket(S3),
+}
+
+/// A bucket.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    /// Its name.
+    pub bucket: String,
+    /// What all names in it begin with.
+    pub prefix: String,
+    /// Where it is, if not at Amazon.
+    pub endpoint: Option<String>,
+    /// In which region.
+    pub region: String,
+    /// Who we are there; without it the machine's own role.
+    pub key: Option<(String, SecretString)>,
+}
+
+/// Files in a folder or a bucket.
+pub struct StoredFiles {
+    at: At,
+    store: tokio::sync::OnceCell<Arc<dyn ObjectStore>>,
+}
+
+impl fmt::Debug for StoredFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredFiles").field("at", &self.at).finish_non_exhaustive()
+    }
+}
+
+/// Opens nothing yet: a folder or a bucket that is away is told by whoever needs it.
+pub fn open(at: At) -> StoredFiles {
+    StoredFiles { at, store: tokio::sync::OnceCell::new() }
+}
+
+impl StoredFiles {
+    async fn store(&self) -> Result<&Arc<dyn ObjectStore>, DepotError> {
+        self.store.get_or_try_init(async || made(&self.at).await).await
+    }
+
+    /// Writes a little file and takes it away again.
+    ///
+    /// # Errors
+    /// Where that does not work.
+    pub async fn check(&self) -> Result<(), DepotError> {
+        let mut deposit = self.put("check").await?;
+        deposit.write(Bytes::from_static(b"couplet")).await?;
+        deposit.finish().await?;
+        self.remove("check").await
+    }
+}
+
+async fn made(at: &At) -> Result<Arc<dyn ObjectStore>, DepotError> {
+    match at {
+        At::Folder(folder) => {
+            let made = tokio::fs::create_dir_all(folder).await;
+            made.map_err(|error| DepotError(format!("{}: {error}", folder.display())))?;
+            let store = LocalFileSystem::new_with_prefix(folder).map_err(failed)?;
+            Ok(Arc::new(store.with_automatic_cleanup(false)))
+        }
+        At::Bucket(S3 { bucket, prefix, endpoint, region, key }) => {
+            let mut builder = AmazonS3Builder::new()
+                .with_bucket_name(bucket)
+                .with_region(region)
+                .with_client_options(ClientOptions::new().with_allow_http(true));
+            if let Some(endpoint) = endpoint {
+                builder = builder.with_endpoint(endpoint);
+            }
+            if let Some((id, secret)) = key {
+                builder =
+                    builder.with_access_key_id(id).with_secret_access_key(secret.expose_secret());
+            }
+            let store = builder.build().map_err(failed)?;
+            Ok(match prefix.is_empty() {
+                true => Arc::new(store),
+                false => Arc::new(PrefixStore::new(store, prefix.as_str())),
+            })
+        }
+    }
+}
+
+#[async_trait]
+impl Depot for StoredFiles {
+    async fn put(&self, name: &str) -> Result<Box<dyn Deposit>, DepotError> {
+        let store = self.store().await?.clone();
+        let writer = BufWriter::with_capacity(store, Path::from(name), PART);
+        Ok(Box::new(Writing(writer.with_max_concurrency(1))))
+    }
+
+    async fn get(&self, name: &str, part: Range<u64>) -> Result<Option<Pieces>, DepotError> {
+        let options = GetOptions { range: Some(GetRange::Bounded(part)), ..GetOptions::default() };
+        match self.store().await?.get_opts(&Path::from(name), options).await {
+            Ok(found) => {
+                let pieces = found.into_stream().map_err(std::io::Error::other);
+                Ok(Some(pieces.boxed()))
+            }
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), DepotError> {
+        match self.store().await?.delete(&Path::from(name)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+struct Writing(BufWriter);
+
+#[async_trait]
+impl Deposit for Writing {
+    async fn write(&mut self, piece: Bytes) -> Result<(), DepotError> {
+        self.0.put(piece).await.map_err(failed)
+    }
+
+    async fn finish(mut self: Box<Self>) -> Result<(), DepotError> {
+        self.0.shutdown().await.map_err(|error| DepotError(error.to_string()))
+    }
+
+    async fn abort(mut self: Box<Self>) {
+        // Nothing was begun where it was small; what was is swept by the bucket's own rules.
+        let _ = self.0.abort().await;
+    }
+}
+
+fn failed(error: Error) -> DepotError {
+    DepotError(error.to_string())
+}

@@ -1,0 +1,209 @@
+//! The records of files.
+//!
+//! Invariants: a file belongs to one tenant and one customer for good; it stops expiring only by the
+//! transaction that writes the message which has it, and expires again by the one that takes that
+//! back.
+
+use async_trait::async_trait;
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{
+    ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::convert::{int, nat, tenant_key};
+use super::entity::file::{ActiveModel, Column, Entity, Model};
+use super::error::{corrupt, driver, unavailable};
+use super::hand::Line;
+use super::many::{self, Texts};
+use super::{SqlStore, sql};
+use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey, Timestamp};
+use crate::chat::model::{Append, File, RowKind};
+use crate::ports::store::{Files, Kept, StoreError};
+
+#[async_trait]
+impl Files for SqlStore {
+    async fn add_file(&self, kept: &Kept, now: Timestamp) -> Result<(), StoreError> {
+        let Kept { file, tenant, customer, expires_at } = kept;
+        let row = ActiveModel {
+            id: Set(file.id.0),
+            tenant: Set(tenant.to_string()),
+            customer: Set(customer.0),
+            mark: Set(file.key.0.to_vec()),
+            name: Set(file.name.to_string()),
+            media_type: Set(file.media_type.to_string()),
+            size: Set(int(file.size)?),
+            created_at: Set(now.0),
+            expires_at: Set(expires_at.map(|at| at.0)),
+            link: Set(None),
+            pos: Set(None),
+        };
+        self.within(async {
+            let done = Entity::insert(row).exec_without_returning(&self.write).await;
+            done.map(drop).map_err(unavailable)
+        })
+        .await
+    }
+
+    async fn file_written(
+        &self,
+        id: FileId,
+        size: u64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let size = int(size)?;
+        self.within(async {
+            let done = Entity::update_many()
+                .col_expr(Column::Size, Expr::value(size))
+                .col_expr(Column::ExpiresAt, Expr::value(expires_at.0))
+                .filter(Column::Id.eq(id.0))
+                .exec(&self.write)
+                .await
+                .map_err(unavailable)?;
+            match done.rows_affected {
+                0 => Err(StoreError::Missing(format!("the file {id}"))),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
+    async fn file(&self, tenant: &TenantKey, id: FileId) -> Result<Option<Kept>, StoreError> {
+        self.within(async {
+            let found = Entity::find()
+                .filter(Column::Id.eq(id.0))
+                .filter(Column::Tenant.eq(tenant.as_str()))
+                .one(&self.read)
+                .await
+                .map_err(unavailable)?;
+            found.map(kept_from).transpose()
+        })
+        .await
+    }
+
+    async fn files_of(
+        &self,
+        customer: CustomerId,
+        ids: &[FileId],
+    ) -> Result<Vec<Kept>, StoreError> {
+        self.within(async {
+            let ids = sql::padded(ids.iter().map(|id| id.0).collect());
+            let found = Entity::find()
+                .filter(Column::Id.is_in(ids))
+                .filter(Column::Customer.eq(customer.0))
+                .filter(Column::Size.gt(0))
+                .all(&self.read)
+                .await
+                .map_err(unavailable)?;
+            found.into_iter().map(kept_from).collect()
+        })
+        .await
+    }
+
+    async fn waiting_files(&self, customer: CustomerId) -> Result<u64, StoreError> {
+        self.within(async {
+            Entity::find()
+                .filter(Column::Customer.eq(customer.0))
+                .filter(Column::ExpiresAt.is_not_null())
+                .count(&self.read)
+                .await
+                .map_err(unavailable)
+        })
+        .await
+    }
+
+    async fn expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        self.within(async {
+            let found = Entity::find()
+                .filter(Column::ExpiresAt.lte(now.0))
+                .order_by_asc(Column::ExpiresAt)
+                .limit(u64::from(limit))
+                .all(&self.read)
+                .await
+                .map_err(unavailable)?;
+            found.into_iter().map(kept_from).collect()
+        })
+        .await
+    }
+
+    async fn forget_files(&self, ids: &[FileId]) -> Result<(), StoreError> {
+        self.within(async {
+            let ids = ids.iter().map(|id| id.0);
+            let done = Entity::delete_many().filter(Column::Id.is_in(ids)).exec(&self.write).await;
+            done.map(drop).map_err(unavailable)
+        })
+        .await
+    }
+}
+
+fn kept_from(model: Model) -> Result<Kept, StoreError> {
+    let key = model.mark.try_into().map_err(|_| corrupt("the key of the file", model.id))?;
+    Ok(Kept {
+        file: File {
+            id: FileId(model.id),
+            key: FileKey(key),
+            name: model.name.into(),
+            media_type: model.media_type.into(),
+            size: nat(model.size)?,
+        },
+        tenant: tenant_key(&model.tenant)?,
+        customer: CustomerId(model.customer),
+        expires_at: model.expires_at.map(Timestamp),
+    })
+}
+
+/// The text that lets a row have a file, which stays from then on.
+pub(super) fn take_text(backend: DbBackend) -> String {
+    let take = Query::update()
+        .table(Entity)
+        .value(Column::ExpiresAt, Expr::value(Option::<i64>::None))
+        .value(Column::Link, Expr::value(0))
+        .value(Column::Pos, Expr::value(0))
+        .and_where(Expr::col(Column::Id).eq(0))
+        .take();
+    many::text(backend, &take)
+}
+
+/// The text that lets the files of a row go.
+pub(super) fn release_text(backend: DbBackend) -> String {
+    let release = Query::update()
+        .table(Entity)
+        .value(Column::ExpiresAt, Expr::value(0))
+        .and_where(Expr::col(Column::Link).eq(0))
+        .and_where(Expr::col(Column::Pos).eq(0))
+        .take();
+    many::text(backend, &release)
+}
+
+/// Lets these rows have their files, and takes those away that they take back.
+pub(super) async fn write(
+    line: &mut Line<'_>,
+    texts: &Texts,
+    link: i32,
+    appends: &[&Append],
+) -> Result<(), StoreError> {
+    for append in appends {
+        let row = &append.row;
+        match &row.kind {
+            RowKind::Files { files, .. } => {
+                for file in files.iter() {
+                    let values = [
+                        None::<i64>.into(),
+                        link.into(),
+                        int(row.pos.0)?.into(),
+                        (&file.id.0).into(),
+                    ];
+                    let done = line.execute(texts.take_file.clone(), &values).await;
+                    done.map_err(|cause| driver(&cause))?;
+                }
+            }
+            RowKind::Retract { target } => {
+                let values = [0_i64.into(), link.into(), int(target.pos.0)?.into()];
+                let done = line.execute(texts.release_files.clone(), &values).await;
+                done.map_err(|cause| driver(&cause))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
