@@ -253,6 +253,20 @@ async fn a_hello_may_be_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn files_go_in_by_their_ids() {
+    let part = Part { submit: Err(SubmitError::NoSuchFile), ..Part::default() };
+    let mut client = Client::greeted(part).await;
+    let id = "000000000000000000000000000000f1";
+    let message = json!({"type": "message", "id": "m1", "files": [id]});
+    client.send(&message.to_string()).await;
+    let Heard::Shared(share) = client.heard().await else { panic!() };
+    assert_eq!((share.id.as_str(), share.files.len(), &*share.text), ("m1", 1, ""));
+    assert_eq!(share.files[0].to_string(), id);
+    let refused = client.frame().await;
+    assert_eq!((&refused["code"], &refused["for"]), (&json!("forbidden"), &json!("m1")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn commands_go_in_and_answers_come_out_in_order() {
     let mut client = Client::greeted(Part::default()).await;
     client.send(r#"{"type":"message","id":"m1","text":"hello\r\nthere"}"#).await;
