@@ -53,6 +53,8 @@ impl Stretch {
 /// the moment is small beside the time that messages wait there. At a rate it looks at once.
 const NAP: Duration = Duration::from_millis(1);
 const TICK: Duration = Duration::from_millis(50);
+/// It is quiet when nothing came for so long.
+const QUIET_NS: u64 = 300_000_000;
 /// Answers may take so long after the last message.
 const PATIENCE_NS: u64 = 20_000_000_000;
 
@@ -137,10 +139,14 @@ fn settle(engine: &mut Engine) -> anyhow::Result<usize> {
             (pending, heard) = (now, engine.clock());
         }
     }
-    // Receipts and doubles have a moment more to come.
-    let until = engine.clock() + 200_000_000;
-    while engine.clock() < until {
+    // Receipts and doubles have time to come, until it is quiet: they are nobody else's.
+    let until = engine.clock() + PATIENCE_NS;
+    let (mut counts, mut heard) = (engine.board.counts, engine.clock());
+    while engine.clock() < until.min(heard + QUIET_NS) {
         engine.turn(TICK)?;
+        if engine.board.counts != counts {
+            (counts, heard) = (engine.board.counts, engine.clock());
+        }
     }
     Ok(engine.board.forget_pending())
 }

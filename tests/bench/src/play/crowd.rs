@@ -14,7 +14,8 @@ use crate::world::{Kind, World};
 
 const WARM: f64 = 1.0;
 /// Messages a second while cost is measured as work grows.
-const RATE: u64 = 1_000;
+/// Ten agents at the least carry it: no agent may say more than 50 a second.
+const RATE: u64 = 400;
 /// Customers who talk while others are there.
 const TALKERS: usize = 100;
 /// Connections on their way at once.
@@ -134,6 +135,9 @@ fn ramped(
     line = line.with("server_us_each", each(world.kind.name()));
     line = line.with("generator_share", usage.share(GENERATOR));
     if subject == Subject::Ours {
+        if failed > 0 {
+            report.broken(format!("{failed} of {count} who came were refused"));
+        }
         line = line.with("gateway_us_each", each(GATEWAY)).with("mariadb_us_each", each("mariadb"));
     }
     report.put(line)
