@@ -16,6 +16,8 @@ use crate::load::{Role, login, peer::Peer};
 use crate::measure::{Meter, Process};
 use crate::world::{HOST, OURS, World, Xmpp};
 
+/// The rate is that of so many of a hundred: the last stragglers say nothing of it.
+const MOST: usize = 95;
 /// Who is not welcomed when nobody was for so long, will not be.
 const WELCOME_NS: u64 = 30_000_000_000;
 
@@ -47,6 +49,8 @@ pub(crate) struct Ramp {
     pub(crate) count: usize,
     pub(crate) seconds: f64,
     pub(crate) failed: u64,
+    /// How many came first, nearly all of them, and after how many seconds.
+    pub(crate) most: (usize, f64),
 }
 
 /// See the module.
@@ -175,6 +179,7 @@ impl<'a> Stage<'a> {
         let before = self.engine.board.counts;
         let (begun, mut heard) = (self.engine.clock(), self.engine.clock());
         let (mut voices, mut done) = (Vec::with_capacity(count), 0);
+        let mut most = (0, begun);
         while done < count {
             let pending = voices.len() - done;
             let more = (count - voices.len()).min(at_once.saturating_sub(pending)).min(SLICE);
@@ -190,6 +195,9 @@ impl<'a> Stage<'a> {
             let now = usize::try_from(since.greeted + since.failed)?;
             if now > done {
                 (done, heard) = (now, self.engine.clock());
+                if done * 100 <= count * MOST {
+                    most = (done, heard);
+                }
             }
             if self.engine.clock() > heard + WELCOME_NS {
                 break;
@@ -197,8 +205,9 @@ impl<'a> Stage<'a> {
         }
         // Who was not welcomed was not served; the time is that of the others.
         let seconds = (heard - begun) as f64 / 1e9;
+        let most = (most.0, (most.1 - begun) as f64 / 1e9);
         let failed = self.engine.board.counts.failed - before.failed + (count - done) as u64;
-        Ok((voices, Ramp { count, seconds, failed }))
+        Ok((voices, Ramp { count, seconds, failed, most }))
     }
 
     /// Drops the connections of these voices; what their customers would come back with.

@@ -127,11 +127,12 @@ fn ramped(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let count: usize = ramps.iter().map(|ramp| ramp.count).sum();
-    let seconds: f64 = ramps.iter().map(|ramp| ramp.seconds).sum();
+    let most: usize = ramps.iter().map(|ramp| ramp.most.0).sum();
+    let seconds: f64 = ramps.iter().map(|ramp| ramp.most.1).sum();
     let failed: u64 = ramps.iter().map(|ramp| ramp.failed).sum();
     let each = |name: &str| usage.0.get(name).copied().unwrap_or_default() as f64 / count as f64;
     let mut line = Line::new("ramp", world.kind.name(), subject.name(), 0).at(count as u64);
-    line = line.with("connects_per_s", count as f64 / seconds).with("failed", failed as f64);
+    line = line.with("connects_per_s", most as f64 / seconds).with("failed", failed as f64);
     line = line.with("server_us_each", each(world.kind.name()));
     line = line.with("generator_share", usage.share(GENERATOR));
     if subject == Subject::Ours {
