@@ -41,6 +41,16 @@ impl Subject {
             Self::Echo => "bare echo",
         }
     }
+
+    /// Receipts (XEP-0184) that follow each answer.
+    fn receipts(self) -> u64 {
+        match self {
+            Self::Ours | Self::Peer => 1,
+            // The agent's and the component's both pass here.
+            Self::Floor => 2,
+            Self::Bare | Self::Echo => 0,
+        }
+    }
 }
 
 /// How connecting many went.
@@ -226,7 +236,8 @@ impl<'a> Stage<'a> {
         times: (f64, f64),
     ) -> anyhow::Result<Stretch> {
         let meter = self.meter(subject);
-        let stretch = drive::drive(&mut self.engine, voices, plan, times, &meter)?;
+        let stretch =
+            drive::drive(&mut self.engine, (voices, subject.receipts()), plan, times, &meter)?;
         self.count(subject, stretch.counts, stretch.missing);
         Ok(stretch)
     }
@@ -239,8 +250,7 @@ impl<'a> Stage<'a> {
         window: usize,
     ) -> anyhow::Result<()> {
         let before = self.engine.board.counts;
-        let missing = drive::once(&mut self.engine, voices, window)?;
-        self.rest(Duration::from_millis(200))?;
+        let missing = drive::once(&mut self.engine, (voices, subject.receipts()), window)?;
         self.count(subject, self.engine.board.counts.since(&before), missing);
         if missing * 10 > voices.len() {
             let troubles = &self.engine.board.troubles;
