@@ -53,13 +53,16 @@ impl Stretch {
 /// the moment is small beside the time that messages wait there. At a rate it looks at once.
 const NAP: Duration = Duration::from_millis(1);
 const TICK: Duration = Duration::from_millis(50);
+/// It is quiet when nothing came for so long.
+const QUIET_NS: u64 = 300_000_000;
 /// Answers may take so long after the last message.
 const PATIENCE_NS: u64 = 20_000_000_000;
 
-/// Has these voices speak by a plan: for a while unmeasured, then for so many seconds.
+/// Has these voices speak by a plan: for a while unmeasured, then for so many seconds. So many
+/// receipts follow each answer, and are waited for.
 pub(crate) fn drive(
     engine: &mut Engine,
-    voices: &[usize],
+    (voices, receipts): (&[usize], u64),
     plan: Plan,
     (warm, seconds): (f64, f64),
     meter: &Meter,
@@ -88,7 +91,7 @@ pub(crate) fn drive(
         let _ = engine.board.trips.record(waited / 1_000);
     }
     // What was said in the last moment counts with its full time, too.
-    let missing = settle(engine)?;
+    let missing = settle(engine, &before, receipts)?;
     Ok(Stretch {
         seconds,
         answered,
@@ -101,11 +104,15 @@ pub(crate) fn drive(
     })
 }
 
-/// Has each of these voices say one message and be answered, so many at once.
-pub(crate) fn once(engine: &mut Engine, voices: &[usize], window: usize) -> anyhow::Result<usize> {
+/// Has each of these voices say one message and be answered, so many at once; how many were not.
+pub(crate) fn once(
+    engine: &mut Engine,
+    (voices, receipts): (&[usize], u64),
+    window: usize,
+) -> anyhow::Result<usize> {
     engine.board.forget_pending();
     engine.board.free_only(&[]);
-    let before = engine.board.counts.answered;
+    let before = engine.board.counts;
     let (mut waiting, mut heard) = (voices.iter(), engine.clock());
     let (mut said, mut answered) = (0_u64, 0);
     while answered < voices.len() as u64 {
@@ -116,7 +123,7 @@ pub(crate) fn once(engine: &mut Engine, voices: &[usize], window: usize) -> anyh
             said += 1;
         }
         engine.turn(TICK)?;
-        let now = engine.board.counts.answered - before;
+        let now = engine.board.counts.answered - before.answered;
         if now > answered {
             (answered, heard) = (now, engine.clock());
         }
@@ -124,23 +131,31 @@ pub(crate) fn once(engine: &mut Engine, voices: &[usize], window: usize) -> anyh
             break;
         }
     }
-    Ok(engine.board.forget_pending())
+    settle(engine, &before, receipts)
 }
 
-/// Waits for what is on its way; how much of it never came.
-fn settle(engine: &mut Engine) -> anyhow::Result<usize> {
-    let (mut heard, mut pending) = (engine.clock(), engine.board.pending());
-    while pending > 0 && engine.clock() < heard + PATIENCE_NS {
+/// Waits for what is on its way, answers and receipts; how many answers never came.
+fn settle(engine: &mut Engine, before: &Counts, receipts: u64) -> anyhow::Result<usize> {
+    let owed = |engine: &Engine| {
+        let Counts { answered, ticks, .. } = engine.board.counts.since(before);
+        engine.board.pending() as u64 + (answered * receipts).saturating_sub(ticks)
+    };
+    let (mut heard, mut least) = (engine.clock(), owed(engine));
+    while least > 0 && engine.clock() < heard + PATIENCE_NS {
         engine.turn(TICK)?;
-        let now = engine.board.pending();
-        if now < pending {
-            (pending, heard) = (now, engine.clock());
+        let now = owed(engine);
+        if now < least {
+            (least, heard) = (now, engine.clock());
         }
     }
-    // Receipts and doubles have a moment more to come.
-    let until = engine.clock() + 200_000_000;
-    while engine.clock() < until {
+    // Doubles have time to come, until it is quiet: they are nobody else's.
+    let until = engine.clock() + PATIENCE_NS;
+    let (mut counts, mut heard) = (engine.board.counts, engine.clock());
+    while engine.clock() < until.min(heard + QUIET_NS) {
         engine.turn(TICK)?;
+        if engine.board.counts != counts {
+            (counts, heard) = (engine.board.counts, engine.clock());
+        }
     }
     Ok(engine.board.forget_pending())
 }

@@ -14,7 +14,8 @@ use crate::world::{Kind, World};
 
 const WARM: f64 = 1.0;
 /// Messages a second while cost is measured as work grows.
-const RATE: u64 = 1_000;
+/// Ten agents at the least carry it: no agent may say more than 50 a second.
+const RATE: u64 = 400;
 /// Customers who talk while others are there.
 const TALKERS: usize = 100;
 /// Connections on their way at once.
@@ -126,14 +127,18 @@ fn ramped(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let count: usize = ramps.iter().map(|ramp| ramp.count).sum();
-    let seconds: f64 = ramps.iter().map(|ramp| ramp.seconds).sum();
+    let most: usize = ramps.iter().map(|ramp| ramp.most.0).sum();
+    let seconds: f64 = ramps.iter().map(|ramp| ramp.most.1).sum();
     let failed: u64 = ramps.iter().map(|ramp| ramp.failed).sum();
     let each = |name: &str| usage.0.get(name).copied().unwrap_or_default() as f64 / count as f64;
     let mut line = Line::new("ramp", world.kind.name(), subject.name(), 0).at(count as u64);
-    line = line.with("connects_per_s", count as f64 / seconds).with("failed", failed as f64);
+    line = line.with("connects_per_s", most as f64 / seconds).with("failed", failed as f64);
     line = line.with("server_us_each", each(world.kind.name()));
     line = line.with("generator_share", usage.share(GENERATOR));
     if subject == Subject::Ours {
+        if failed > 0 {
+            report.broken(format!("{failed} of {count} who came were refused"));
+        }
         line = line.with("gateway_us_each", each(GATEWAY)).with("mariadb_us_each", each("mariadb"));
     }
     report.put(line)

@@ -168,7 +168,8 @@ pub(crate) fn echo(arguments: &Arguments, report: &mut Report) -> anyhow::Result
     ];
     for (play, point, plan) in plans {
         if arguments.plays(play) {
-            let stretch = crate::load::drive::drive(&mut engine, talkers, plan, times, &meter)?;
+            let stretch =
+                crate::load::drive::drive(&mut engine, (talkers, 0), plan, times, &meter)?;
             let mut line = Line::new(play, "–", name, 0).stretch(&stretch);
             line.point = point;
             report.put(line)?;

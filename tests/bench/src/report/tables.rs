@@ -98,7 +98,7 @@ const TABLES: [Table; 10] = [
     },
     Table {
         play: "growth",
-        title: "Cost as work grows, at 1,000 messages/s",
+        title: "Cost as work grows, at 400 messages/s",
         point: "",
         columns: &[
             ("gateway_us_per_message", "gateway µs/message"),
