@@ -81,5 +81,9 @@ fn fill(world: &World, database: &str, entries: u64) -> anyhow::Result<()> {
         written += rows;
         say(&format!("  {written}"));
     }
+    // The XMPP server has heard of all of it; else the next start looks for what it has not.
+    world.sql(&format!(
+        "USE {database}; UPDATE links SET cursor_pos = (SELECT MAX(pos) FROM log)"
+    ))?;
     Ok(())
 }
