@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use super::row::NewRow;
 use super::Desk;
+use super::row::NewRow;
 use crate::chat::effect::{AgentRefusal, CustomerNotice, Effect, Fetch, ToAgentContent};
 use crate::chat::event::AgentInput;
 use crate::chat::ids::{ConversationId, Pos, Timestamp};
