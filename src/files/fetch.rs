@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,9 +159,8 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found
-                .filter(|address: &SocketAddr| is_public(IpAddr::from(address.ip())))
-                .collect();
+            let public: Vec<SocketAddr> =
+                found.filter(|address: &SocketAddr| is_public(address.ip())).collect();
             if public.is_empty() {
                 return Err(Private.into());
             }

@@ -55,7 +55,7 @@ pub(super) async fn allowed<D: Door>(
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
     let view = tenant(&web.door, key).await?;
-    let page = page(headers, &view.tenant)?;
+    let page = page(headers, &view.tenant).map_err(refused)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     let told = response.headers_mut();
     told.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
@@ -75,7 +75,7 @@ pub(super) async fn take<D: Door>(
 ) -> Result<Response, Problem> {
     let files = web.files.as_ref().ok_or_else(nothing)?;
     let view = tenant(&web.door, key).await?;
-    let page = page(headers, &view.tenant)?;
+    let page = page(headers, &view.tenant).map_err(refused)?;
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     let address = address::client(peer, headers, &web.trusted_proxies);
     web.admission.file(address).map_err(|early| {
@@ -262,11 +262,11 @@ impl Stream for Held {
 fn page(
     headers: &HeaderMap,
     tenant: &crate::ports::store::Tenant,
-) -> Result<Option<HeaderValue>, Problem> {
+) -> Result<Option<HeaderValue>, upgrade::Refusal> {
     match origin::judge(headers, tenant) {
         Verdict::Page(page) => Ok(HeaderValue::try_from(page).ok()),
         Verdict::Native => Ok(None),
-        Verdict::Refused => Err(refused(upgrade::Refusal::Origin)),
+        Verdict::Refused => Err(upgrade::Refusal::Origin),
     }
 }
 

@@ -73,7 +73,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     db.store.append(&link(), epoch, &batch).await.expect("stored");
     db.store.append(&link(), epoch, &batch).await.expect("the same again");
     let rows = db.store.rows(batch[0].row.conversation, Pos(1), Pos(9), 9).await.expect("read");
-    assert_eq!(rows, [shared.row.clone()]);
+    assert_eq!(rows, std::slice::from_ref(&shared.row));
     let kept = db.store.file(&key("acme"), file(1).id).await.expect("read").expect("there");
     assert_eq!((kept.expires_at, kept.file), (None, file(1)));
     assert_eq!(db.store.expired_files(T0.plus(5_000), 9).await.expect("read").len(), 1);

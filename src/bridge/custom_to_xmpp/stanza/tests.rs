@@ -389,7 +389,7 @@ fn a_file_is_a_stanza_that_says_its_link_and_nothing_else() {
     assert_eq!(one.len(), 1);
     let oob = one[0].get_child("x", OOB).unwrap();
     let url = oob.get_child("url", OOB).unwrap().text();
-    assert_eq!(bodies(&one), [url.clone()]);
+    assert_eq!(bodies(&one), std::slice::from_ref(&url));
     let begin = "https://chat.example.com/v1/acme/files/000000000000000000000000000000f1/a%20b%27%22%3C%26%3E.png?until=";
     assert!(url.starts_with(begin), "{url}");
     assert_eq!(one[0].attr("id"), Some("p12"));
