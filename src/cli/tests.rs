@@ -79,12 +79,12 @@ link chat.localhost  ok      (127.0.0.1:5347 took the secret)
 link help.localhost  FAILED  the server refused the secret; write the same in both
 "
     );
-    assert_eq!(done.unwrap_err().to_string(), "2 of 4 checks failed");
+    assert_eq!(done.unwrap_err().to_string(), "2 of 5 checks failed");
 
     let (_, said) = shell(LINKS, &["check", "--json"]).await;
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(said[1], serde_json::json!({"name": "cache", "ok": true, "detail": "memory"}));
-    assert_eq!(said[3]["ok"], false);
+    assert_eq!(said[4]["ok"], false);
 }
 
 #[tokio::test]

@@ -116,9 +116,10 @@ async fn check_tries_everything() {
     let lines: Vec<&str> = done.out.lines().collect();
     assert_eq!(lines[0], "database               ok      (sqlite, schema current)");
     assert_eq!(lines[1], "cache                  ok      (memory)");
-    assert!(lines[2].starts_with("link chat.localhost    FAILED  "), "{}", lines[2]);
-    assert!(lines[3].starts_with("link help.example.net  FAILED  "), "{}", lines[3]);
-    assert_eq!((done.code, done.err.as_str()), (Some(1), "couplet: 2 of 4 checks failed\n"));
+    assert!(lines[2].starts_with("files                  ok      (in "), "{}", lines[2]);
+    assert!(lines[3].starts_with("link chat.localhost    FAILED  "), "{}", lines[3]);
+    assert!(lines[4].starts_with("link help.example.net  FAILED  "), "{}", lines[4]);
+    assert_eq!((done.code, done.err.as_str()), (Some(1), "couplet: 2 of 5 checks failed\n"));
     assert!(!done.out.contains("hunter2"));
 }
 
@@ -147,6 +148,7 @@ async fn tenants_come_and_go() {
         "key": "full", "name": "Full", "link": "chat.localhost",
         "origins": ["http://a.example:81", "https://b.example"], "origin_required": true,
         "color": "#2f6fed", "locale": "pt-BR", "identity": true, "idle_close_minutes": 5,
+        "file_megabytes": null, "file_types": null,
         "form": [
             {"name": "name", "label": null, "required": false},
             {"name": "order", "label": "Your order", "required": true},

@@ -101,7 +101,10 @@ async fn the_config(gateway: &Gateway) {
     let config: Value = config.json().await.unwrap();
     assert_eq!((&config["name"], &config["online"]), (&json!("Acme"), &json!(false)));
     assert_eq!(config["queues"], json!([{"key": "default", "name": "Everyone"}]));
-    assert_eq!(config["limits"], json!({"text_chars": 8_000, "frame_bytes": 65_536}));
+    assert_eq!(
+        config["limits"],
+        json!({"text_chars": 8_000, "frame_bytes": 65_536, "file_bytes": 10_485_760})
+    );
     assert!(!config.to_string().contains("secret"), "{config}");
 
     assert!(!ask(TENANT, None).await.headers().contains_key("access-control-allow-origin"));

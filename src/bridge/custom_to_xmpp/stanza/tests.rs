@@ -415,7 +415,7 @@ fn a_file_is_a_stanza_that_says_its_link_and_nothing_else() {
 #[test]
 fn a_file_may_answer_and_be_answered() {
     let mut effect = with_files(Author::Customer, "", &["a.png"]);
-    let question = said(alice(), "Which?");
+    let question = said(bob(), "Which?");
     let files = with_files(bob(), "", &["a.png", "b.png"]);
     let of = |effect: &ToAgent| match &effect.content {
         ToAgentContent::Row { row, .. } => row.clone(),
