@@ -51,7 +51,9 @@ struct Served {
 
 impl Served {
     async fn on(server: Server) -> Self {
-        Self::by(Gateway::plan(server, Ground::Embedded, "").await).await
+        // A test tries more at once than a person does.
+        let limits = "[limits]\nmessage_burst = 200\n";
+        Self::by(Gateway::plan(server, Ground::Embedded, limits).await).await
     }
 
     async fn by(plan: Plan) -> Self {
