@@ -11,6 +11,13 @@ function element(tag, text, className = '') {
   return made;
 }
 
+/** Lines that may be wider than their place: the keyboard scrolls what has the focus. */
+function listing(text) {
+  const made = element('pre', text);
+  made.tabIndex = 0;
+  return made;
+}
+
 /** A method as it is written, without its place in the list. */
 function code(run) {
   const lines = String(run).split('\n').slice(1, -1);
@@ -31,8 +38,8 @@ examples.forEach(({ title, about, attributes, run }, at) => {
   button.setAttribute('aria-label', `Run: ${title}`);
   button.addEventListener('click', () => start(at));
   article.append(element('h2', title), element('p', about, 'quiet'));
-  article.append(element('pre', snippet(location.origin, 'demo', attributes)));
-  if (run) article.append(element('pre', code(run)));
+  article.append(listing(snippet(location.origin, 'demo', attributes)));
+  if (run) article.append(listing(code(run)));
   article.append(button);
   document.querySelector('#examples').append(article);
 });
