@@ -55,9 +55,10 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
     let built = match &to_agent.content {
         ToAgentContent::Row { row, name, quoted } => {
             let body = line::row(row)?;
-            let reply = quoted.as_deref().and_then(|quoted| reply(domain, to_agent, quoted));
-            let quote = reply.as_ref().map(|reply| reply.quote.as_str()).unwrap_or_default();
-            let mut words = spoken(from, to, &format!("{quote}{body}"), thread);
+            let reply =
+                quoted.as_deref().and_then(|quoted| reply_to(domain, to_agent, quoted, &body));
+            let said = reply.as_ref().map_or(&*body, |reply| &reply.text);
+            let mut words = spoken(from, to, said, thread);
             identified(&mut words, row.pos);
             if is_customers(row) || matches!(row.kind, RowKind::Closed { .. }) {
                 words.payloads.push(Request.into());
@@ -221,11 +222,13 @@ pub fn shared(
     let RowKind::Files { files, text, .. } = &row.kind else { return None };
     let from = address::speaker(domain, &to_agent.from)?;
     let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
-    let reply = quoted.as_deref().and_then(|quoted| reply(domain, to_agent, quoted));
-    let quote = reply.as_ref().map(|reply| reply.quote.as_str()).unwrap_or_default();
+    let body = line::row(row);
+    let reply = quoted.as_deref().zip(body.as_deref());
+    let reply = reply.and_then(|(quoted, body)| reply_to(domain, to_agent, quoted, body));
     // A link stands alone: whose it is, and what it answers, is said before.
     let said = !text.is_empty() || !is_customers(row) || reply.is_some();
-    let words = said.then(|| Some(format!("{quote}{}", line::row(row)?))).flatten();
+    let words = reply.as_ref().map(|reply| reply.text.clone()).or(body.map(Into::into));
+    let words = words.filter(|_| said);
     let links = files.iter().map(|file| format!("{site}{}", file::path(&row.tenant, file, now)));
     let bodies: Vec<(String, bool)> = words
         .into_iter()
@@ -290,7 +293,8 @@ fn changes(kind: &RowKind) -> Vec<Element> {
 
 /// That words answer others.
 struct Reply {
-    quote: String,
+    /// What is answered, and the words.
+    text: String,
     payloads: Vec<Element>,
 }
 
@@ -301,7 +305,11 @@ pub(super) fn names(files: &[File]) -> String {
 
 /// How a message says that it answers this one (XEP-0461), with the words themselves for whoever
 /// does not know of it (XEP-0428). None where there is nothing left to quote.
-fn reply(domain: &LinkDomain, to_agent: &ToAgent, quoted: &Row) -> Option<Reply> {
+///
+/// The text stands in the fallback as well, where nobody looks for one: ejabberd writes what it does not
+/// know of before the body, and Converse.js 14 takes the first element of that name for the message's. It
+/// would find no words, confirm them, and show none.
+fn reply_to(domain: &LinkDomain, to_agent: &ToAgent, quoted: &Row, body: &str) -> Option<Reply> {
     let quote = match &quoted.kind {
         RowKind::Files { files, text, .. } if text.is_empty() && !files.is_empty() => {
             quote::quoted(&names(files))
@@ -316,12 +324,14 @@ fn reply(domain: &LinkDomain, to_agent: &ToAgent, quoted: &Row) -> Option<Reply>
         }
         _ => ours(),
     };
+    let end = quote.chars().count().to_string();
+    let text = quote + body;
     let mut payloads = Vec::new();
     if let Some((author, id)) = known {
-        let end = quote.chars().count().to_string();
         let body = Element::builder("body", quote::FALLBACK)
             .attr(xml_ncname!("start").to_owned(), "0")
-            .attr(xml_ncname!("end").to_owned(), end);
+            .attr(xml_ncname!("end").to_owned(), end)
+            .append(clean::text(&text).into_owned());
         payloads.push(
             Element::builder("reply", quote::REPLY)
                 .attr(xml_ncname!("to").to_owned(), author.to_string())
@@ -335,7 +345,7 @@ fn reply(domain: &LinkDomain, to_agent: &ToAgent, quoted: &Row) -> Option<Reply>
                 .build(),
         );
     }
-    Some(Reply { quote, payloads })
+    Some(Reply { text, payloads })
 }
 
 fn named(xml: &mut Xml, name: Option<&str>, peer: &Peer) {

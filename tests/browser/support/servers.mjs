@@ -12,11 +12,12 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 export const LOGS = join(ROOT, 'target/run');
 const DOMAINS = 200;
 
-export function prosody() {
+/** One of the XMPP servers: `prosody` or `ejabberd`. */
+export function xmppServer(kind) {
   const file = process.env.COUPLET_TEST_SERVERS;
   if (!file)
     throw new Error('COUPLET_TEST_SERVERS names servers.json: run tests/run.sh, or tests/servers.sh start');
-  return JSON.parse(readFileSync(file, 'utf8')).prosody;
+  return JSON.parse(readFileSync(file, 'utf8'))[kind];
 }
 
 /** A privileged component domain that nobody else uses until it is given back; see tests/it/support/domain.rs. */

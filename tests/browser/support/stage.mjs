@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort, LOGS, prosody, ROOT, register, takeDomain } from './servers.mjs';
+import { freePort, LOGS, ROOT, register, takeDomain, xmppServer } from './servers.mjs';
 import { until } from './until.mjs';
 
 const couplet = join(ROOT, 'target/debug/couplet');
@@ -26,15 +26,16 @@ export const PASSWORD = 'secret';
 
 export class Stage {
   /**
-   * Ready for customers. `agents` are hired, each on the terms that `couplet agent add` takes; pages of
-   * `origins` may embed the widget.
+   * Ready for customers, `on` one of the XMPP servers. `agents` are hired, each on the terms that
+   * `couplet agent add` takes; pages of `origins` may embed the widget.
    */
-  static async open({ agents, queues = [], origins = [], plainNames = false }) {
+  static async open({ agents, queues = [], origins = [], plainNames = false, on = 'prosody' }) {
     for (const needed of [couplet, converse]) {
       if (!existsSync(needed)) throw new Error(`${needed} is missing: tests/run.sh builds and installs it`);
     }
     const stage = new Stage();
-    stage.server = prosody();
+    stage.on = on;
+    stage.server = xmppServer(on);
     stage.domain = takeDomain(stage.server);
     stage.folder = mkdtempSync(join(tmpdir(), 'couplet-browser-'));
     stage.port = await freePort();
@@ -43,7 +44,7 @@ export class Stage {
     stage.account = (agent) => (plainNames ? agent : `${agent}-${stage.domain.unique}`);
     // Stays behind, for the one who looks into a failure.
     mkdirSync(LOGS, { recursive: true });
-    stage.log = join(LOGS, `gateway-of-${basename(process.argv[1], '.mjs')}.log`);
+    stage.log = join(LOGS, `gateway-of-${basename(process.argv[1], '.mjs')}-${on}.log`);
     rmSync(stage.log, { force: true });
     stage.#assembleSite();
     stage.#configure();
@@ -109,6 +110,7 @@ domain = ${text(this.domain.name)}
 server = "127.0.0.1:${this.server.component}"
 secret = ${text(this.server.secret)}
 agent_hosts = [${text(this.server.host)}]
+upload_hosts = [${text(`http://${this.server.host}:${this.server.http}`)}]
 `,
     );
   }

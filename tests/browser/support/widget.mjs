@@ -52,6 +52,33 @@ export class Customer {
     await until('the log is whole', isWhole).catch(() => deepEqual(seen.map(start), wanted.map(start)));
   }
 
+  message(text) {
+    const words = this.page.locator('[data-part="text"]', { hasText: text });
+    return this.page.locator('couplet-chat [data-part="message"]', { has: words });
+  }
+
+  async #acts(text, action) {
+    const message = this.message(text);
+    await message.hover();
+    await message.locator('[data-part="more"]').click();
+    await message.locator(`[data-part="${action}"]`).click();
+  }
+
+  async corrects(text, better) {
+    await this.#acts(text, 'edit');
+    await this.says(better);
+  }
+
+  async replies(to, text) {
+    await this.#acts(to, 'reply');
+    await this.says(text);
+  }
+
+  async takesBack(text) {
+    await this.#acts(text, 'remove');
+    await this.message(text).locator('[data-part="remove"]').click();
+  }
+
   async isTold(words) {
     await this.status.getByText(words).waitFor();
   }
