@@ -23,6 +23,7 @@ async function talk(customer, alice) {
   await customer.open();
   await customer.says('Hello, do the notebooks really lie flat? I draw across both pages.');
   await alice.takes();
+  await alice.sees('Hello, do the notebooks really lie flat? I draw across both pages.');
   await alice.says(
     'Good morning. They do, from the first page to the last: the sections are sewn, not glued.',
   );

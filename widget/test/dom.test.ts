@@ -294,6 +294,9 @@ test('the options are disclosed by their button and closed by Escape; leave to n
   render({ ...log({}), notify: 'ask' });
   part(offer, 'notify').click();
   expect(port.notify).toHaveBeenCalledOnce();
+  expect(offer.hidden).toBe(false);
+  render({ ...log({}, { kind: 'joined' }), notify: 'ask' });
+  expect(offer.hidden).toBe(true);
   render({ ...log({}, { kind: 'closed' }), notify: 'ask' });
   expect(offer.hidden).toBe(true);
   render(log({}));

@@ -78,7 +78,11 @@ export function createOptions(port: OptionsPort): Options {
       muted = state.muted;
       setText(sound, muted ? words.soundOn : words.soundOff);
       setAttribute(download, 'hidden', !latest(state)?.entries.length);
-      setAttribute(offer, 'hidden', state.notify !== 'ask' || latest(state)?.state !== 'waiting');
+      const conversation = latest(state);
+      const entries = conversation?.entries ?? [];
+      // Who comes stands in the log before the wait is over: the offer makes way, and is not moved.
+      const isWaiting = conversation?.state === 'waiting' && entries[entries.length - 1]?.kind !== 'joined';
+      setAttribute(offer, 'hidden', state.notify !== 'ask' || !isWaiting);
     },
   };
 }
