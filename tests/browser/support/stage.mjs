@@ -105,6 +105,8 @@ listen = "127.0.0.1:0"
 url = ${text(`sqlite://${join(this.folder, 'couplet.db')}?mode=rwc`)}
 [cache]
 url = "memory://"
+[files]
+url = ${text(`file:${join(this.folder, 'files')}`)}
 [[links]]
 domain = ${text(this.domain.name)}
 server = "127.0.0.1:${this.server.component}"
