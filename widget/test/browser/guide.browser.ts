@@ -75,13 +75,17 @@ test('an appearance is shown as it is chosen, and written as a tag', async () =>
 });
 
 for (const path of ['/examples/', '/appearance/']) {
-  test(`${path} breaks no rule of axe`, async () => {
+  test(`${path} lies in its columns and breaks no rule of axe`, async () => {
     const { gateway, page } = stage;
     await page.addInitScript({ content: axe });
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await page.goto(`${gateway.url}${path}`);
       await page.frameLocator('#frame').locator('[data-part="launcher"]').waitFor({ state: 'attached' });
+      const [frame, ...parts] = await page.evaluate(() =>
+        ['#frame', 'select', 'pre', 'button'].map((it) => document.querySelector(it)?.getBoundingClientRect()),
+      );
+      for (const part of parts) expect(part?.right ?? 0).toBeLessThan(frame?.left ?? 0);
       if (process.env.LOOK)
         await page.screenshot({ path: `look/guide${path.replaceAll('/', '-')}${colorScheme}.png` });
       const found = await page.evaluate(async () => {
