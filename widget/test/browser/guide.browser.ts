@@ -86,6 +86,9 @@ for (const path of ['/examples/', '/appearance/']) {
         ['#frame', 'select', 'pre', 'button'].map((it) => document.querySelector(it)?.getBoundingClientRect()),
       );
       for (const part of parts) expect(part?.right ?? 0).toBeLessThan(frame?.left ?? 0);
+      await page.setViewportSize({ width: 390, height: 844 });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+      await page.setViewportSize({ width: 1280, height: 800 });
       if (process.env.LOOK)
         await page.screenshot({ path: `look/guide${path.replaceAll('/', '-')}${colorScheme}.png` });
       const found = await page.evaluate(async () => {
