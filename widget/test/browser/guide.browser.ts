@@ -83,7 +83,9 @@ for (const path of ['/examples/', '/appearance/']) {
       await page.goto(`${gateway.url}${path}`);
       await page.frameLocator('#frame').locator('[data-part="launcher"]').waitFor({ state: 'attached' });
       const [frame, ...parts] = await page.evaluate(() =>
-        ['#frame', 'select', 'pre', 'button'].map((it) => document.querySelector(it)?.getBoundingClientRect()),
+        ['#frame', 'select', 'pre', 'button'].map((it) =>
+          document.querySelector(it)?.getBoundingClientRect(),
+        ),
       );
       for (const part of parts) expect(part?.right ?? 0).toBeLessThan(frame?.left ?? 0);
       await page.setViewportSize({ width: 390, height: 844 });
