@@ -159,6 +159,16 @@ pub trait Transcripts: Send + Sync + 'static {
         after: Seq,
         limit: u32,
     ) -> Result<Vec<Arc<Row>>, StoreError>;
+    /// The entry with this `seq`.
+    async fn entry(
+        &self,
+        conversation: ConversationId,
+        seq: Seq,
+    ) -> Result<Option<Arc<Row>>, StoreError> {
+        let before = Seq(seq.0.saturating_sub(1));
+        let found = self.entries_after(conversation, before, 1).await?;
+        Ok(found.into_iter().find(|row| row.seq == Some(seq)))
+    }
     /// The last entries with `seq < before` (all where none), in order of `seq`, at most `limit`.
     async fn entries_before(
         &self,

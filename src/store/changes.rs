@@ -8,7 +8,6 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 
 use super::convert::{EDIT, FILES, int, target_details};
 use super::entity::log::{Column, Entity};
-use super::error::driver;
 use super::hand::Line;
 use super::many::{self, Texts};
 use crate::chat::ids::Pos;
@@ -61,18 +60,15 @@ pub(super) async fn write(
         let row = &append.row;
         let Some((target, words)) = row.kind.changes() else { continue };
         let values = [words.into(), link.into(), int(target.pos.0)?.into()];
-        let done = line.execute(texts.change.clone(), &values).await;
-        done.map_err(|cause| driver(&cause))?;
+        line.run(&texts.change, &values).await?;
         if words.is_empty() {
             let details = target_details(target)?;
             let values =
                 ["".into(), (&row.conversation.0).into(), EDIT.into(), details.as_str().into()];
-            let done = line.execute(texts.blank.clone(), &values).await;
-            done.map_err(|cause| driver(&cause))?;
+            line.run(&texts.blank, &values).await?;
             let values =
                 [None::<&str>.into(), link.into(), int(target.pos.0)?.into(), FILES.into()];
-            let done = line.execute(texts.bare.clone(), &values).await;
-            done.map_err(|cause| driver(&cause))?;
+            line.run(&texts.bare, &values).await?;
         }
     }
     Ok(())

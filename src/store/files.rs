@@ -13,7 +13,7 @@ use sea_orm::{
 
 use super::convert::{int, nat, tenant_key};
 use super::entity::file::{ActiveModel, Column, Entity, Model};
-use super::error::{corrupt, driver, unavailable};
+use super::error::{corrupt, unavailable};
 use super::hand::Line;
 use super::many::{self, Texts};
 use super::{SqlStore, sql};
@@ -193,14 +193,12 @@ pub(super) async fn write(
                         int(row.pos.0)?.into(),
                         (&file.id.0).into(),
                     ];
-                    let done = line.execute(texts.take_file.clone(), &values).await;
-                    done.map_err(|cause| driver(&cause))?;
+                    line.run(&texts.take_file, &values).await?;
                 }
             }
             RowKind::Retract { target } => {
                 let values = [0_i64.into(), link.into(), int(target.pos.0)?.into()];
-                let done = line.execute(texts.release_files.clone(), &values).await;
-                done.map_err(|cause| driver(&cause))?;
+                line.run(&texts.release_files, &values).await?;
             }
             _ => {}
         }

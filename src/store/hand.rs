@@ -125,6 +125,15 @@ pub(super) enum Line<'l> {
 }
 
 impl Line<'_> {
+    /// Does what the text says, where no refusal of the database's means anything of its own.
+    pub(super) async fn run(
+        &mut self,
+        text: &Arc<str>,
+        values: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        self.execute(text.clone(), values).await.map_err(|cause| error::driver(&cause))
+    }
+
     /// Does what the text says; how many rows it met.
     pub(super) async fn execute(
         &mut self,

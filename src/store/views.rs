@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::convert::{close_word, int, jids, nat, parse_close, parse_jids, queue_key, tenant_key};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::customer;
-use super::error::{corrupt, driver};
+use super::error::corrupt;
 use super::hand::{Line, Value};
 use super::many::{self, Texts};
 use super::sql;
@@ -72,8 +72,7 @@ pub(super) async fn write(
         for (view, served_by) in chunk {
             into(link, view, *served_by, &mut values)?;
         }
-        let written = line.execute(texts.views.text(chunk.len()), &values).await;
-        written.map_err(|cause| driver(&cause))?;
+        line.run(&texts.views.text(chunk.len()), &values).await?;
     }
     Ok(())
 }
@@ -110,8 +109,7 @@ pub(super) async fn count(
         for chunk in customers.chunks(many::MOST) {
             let mut values = vec![Value::from(count)];
             values.extend(sql::padded(chunk.to_vec()).into_iter().map(Value::from));
-            let counted = line.execute(texts.begun.text(values.len() - 1), &values).await;
-            counted.map_err(|cause| driver(&cause))?;
+            line.run(&texts.begun.text(values.len() - 1), &values).await?;
         }
     }
     Ok(())

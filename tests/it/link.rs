@@ -216,7 +216,7 @@ fn error(element: &Element) -> Option<(String, String)> {
 }
 
 /// Each test of a link is held on both servers.
-macro_rules! on_both_servers {
+macro_rules! on_each_server {
     ($($name:ident),+ $(,)?) => {
         mod prosody {
             $(#[tokio::test] async fn $name() { super::$name(&super::servers().prosody).await; })+
@@ -227,7 +227,7 @@ macro_rules! on_both_servers {
     };
 }
 
-on_both_servers!(
+on_each_server!(
     a_login_is_refused_for_its_reason,
     a_server_that_is_down_is_awaited,
     a_lost_stream_is_opened_again,

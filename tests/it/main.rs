@@ -9,6 +9,25 @@
     reason = "tests: a failure is a panic"
 )]
 
+/// Runs each of these on each server.
+macro_rules! on_both_servers {
+    ($($play:ident),* $(,)?) => {$(
+        mod $play {
+            use crate::support::gateway::Server;
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn prosody() {
+                super::$play(Server::Prosody).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn ejabberd() {
+                super::$play(Server::Ejabberd).await;
+            }
+        }
+    )*};
+}
+
 mod cache;
 mod cli;
 mod degraded;

@@ -17,24 +17,6 @@ use crate::support::process::Process;
 use crate::support::servers::servers;
 use crate::support::visitor::Visitor;
 
-macro_rules! on_both_servers {
-    ($($play:ident),* $(,)?) => {$(
-        mod $play {
-            use super::*;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn prosody() {
-                super::$play(Server::Prosody).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn ejabberd() {
-                super::$play(Server::Ejabberd).await;
-            }
-        }
-    )*};
-}
-
 on_both_servers!(killed, stopped, frozen);
 
 /// Asks all that can be asked of the first owner's end, and what it must not take longer than.

@@ -7,25 +7,6 @@ use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Plan, Server};
 use crate::support::seat::{Seat, bare};
 
-/// Runs each of these on each server.
-macro_rules! on_both_servers {
-    ($($play:ident),* $(,)?) => {$(
-        mod $play {
-            use crate::support::gateway::Server;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn prosody() {
-                super::$play(Server::Prosody).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn ejabberd() {
-                super::$play(Server::Ejabberd).await;
-            }
-        }
-    )*};
-}
-
 mod changes;
 mod clients;
 mod faults;

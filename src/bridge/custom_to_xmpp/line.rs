@@ -11,7 +11,7 @@ use crate::bridge::clean;
 use crate::chat::effect::Line;
 use crate::chat::event::Peer;
 use crate::chat::ids::Timestamp;
-use crate::chat::model::{Author, CloseReason, FetchError, Offers, Row, RowKind};
+use crate::chat::model::{Author, CloseReason, FetchError, File, Offers, Row, RowKind};
 
 /// How wide a terminal is taken to be.
 const COLUMNS: usize = 80;
@@ -109,10 +109,7 @@ pub fn row(row: &Row) -> Option<Cow<'_, str>> {
             marked(&taken_back(author))
         }
         (RowKind::Files { files, text, .. }, author) => {
-            let words = match text.is_empty() {
-                true => super::stanza::names(files),
-                false => text.as_ref().to_owned(),
-            };
+            let words = or_names(text, files);
             match author {
                 Author::Agent { name, .. } => mirrored(name, &words),
                 Author::Customer | Author::System => clean::for_agent(&words).into_owned(),
@@ -139,6 +136,14 @@ pub fn row(row: &Row) -> Option<Cow<'_, str>> {
         _ => return None,
     };
     Some(Cow::Owned(line))
+}
+
+/// What is said with files; where it is nothing, they are named, a line each.
+pub(super) fn or_names<'t>(text: &'t str, files: &[File]) -> Cow<'t, str> {
+    if text.is_empty() {
+        return files.iter().map(|file| &*file.name).collect::<Vec<_>>().join("\n").into();
+    }
+    text.into()
 }
 
 /// A question with what it may be answered by.

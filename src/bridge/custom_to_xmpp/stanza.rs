@@ -12,28 +12,28 @@ use xmpp_parsers::displayed_markers::{Displayed, Markable};
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::{Id, Lang, Message, MessageType, Thread};
-use xmpp_parsers::message_correct::Replace;
 use xmpp_parsers::minidom::Element;
-use xmpp_parsers::minidom::rxml::xml_ncname;
 use xmpp_parsers::nick::Nick;
 use xmpp_parsers::receipts::{Received, Request};
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 use xmpp_parsers::stanza_id::OriginId;
 
+mod relation;
+mod shared;
+
+pub use relation::RETRACT;
+pub use shared::{OOB, shared};
+
+use relation::{changes, reply_to};
+
 use super::line;
 use super::xml::Xml;
 use crate::bridge::address;
-use crate::bridge::{clean, file, quote};
+use crate::bridge::clean;
 use crate::chat::effect::{AgentRefusal, Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
-use crate::chat::model::{Author, File, Row, RowKind};
-
-/// XEP-0424.
-pub const RETRACT: &str = "urn:xmpp:message-retract:1";
-
-/// XEP-0066, the form that clients show pictures by.
-pub const OOB: &str = "jabber:x:oob";
+use crate::chat::model::{Author, Row, RowKind};
 
 /// XEP-0334.
 const HINTS: &str = "urn:xmpp:hints";
@@ -209,59 +209,6 @@ pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<S
     Some(xml.done())
 }
 
-/// A row with files as the stream writes it: a stanza for its words, where there are any, and one
-/// for each file, of which the body is its link, for so clients show it. All of them are what stands
-/// for the row: the last alone asks to be confirmed. `site` is how agents reach this gateway.
-pub fn shared(
-    domain: &LinkDomain,
-    site: &str,
-    to_agent: &ToAgent,
-    now: Timestamp,
-) -> Option<String> {
-    let ToAgentContent::Row { row, name, quoted } = &to_agent.content else { return None };
-    let RowKind::Files { files, text, .. } = &row.kind else { return None };
-    let from = address::speaker(domain, &to_agent.from)?;
-    let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
-    let body = line::row(row);
-    let reply = quoted.as_deref().zip(body.as_deref());
-    let reply = reply.and_then(|(quoted, body)| reply_to(domain, to_agent, quoted, body));
-    // A link stands alone: whose it is, and what it answers, is said before.
-    let said = !text.is_empty() || !is_customers(row) || reply.is_some();
-    let words = reply.as_ref().map(|reply| reply.text.clone()).or(body.map(Into::into));
-    let words = words.filter(|_| said);
-    let links = files.iter().map(|file| format!("{site}{}", file::path(&row.tenant, file, now)));
-    let bodies: Vec<(String, bool)> = words
-        .into_iter()
-        .map(|words| (words, false))
-        .chain(links.map(|link| (link, true)))
-        .collect();
-    let last = bodies.len().checked_sub(1)?;
-    let mut reply = reply.map(|reply| reply.payloads).filter(|_| said);
-    let mut written = String::new();
-    for (part, (body, is_link)) in bodies.into_iter().enumerate() {
-        let mut words = spoken(from.clone(), to.clone(), &body, to_agent.conversation);
-        let id = address::part_id(row.pos, part);
-        words.payloads.push(OriginId { id: id.clone() }.into());
-        words.id = Some(Id(id));
-        if is_customers(row) && part == last {
-            words.payloads.push(Request.into());
-            words.payloads.push(Markable.into());
-        }
-        if is_customers(row) {
-            words.payloads.push(ChatState::Active.into());
-            words.payloads.push(nick(&line::customer_name(name.as_deref(), &to_agent.from)));
-        }
-        words.payloads.extend(delay(domain, row.at, now));
-        words.payloads.extend(reply.take().into_iter().flatten());
-        if is_link {
-            let url = Element::builder("url", OOB).append(body);
-            words.payloads.push(Element::builder("x", OOB).append(url).build());
-        }
-        written.push_str(&String::from(&Element::from(words)));
-    }
-    Some(written)
-}
-
 /// What is said so seldom that it is worth a tree of elements.
 fn is_rare(content: &ToAgentContent) -> bool {
     match content {
@@ -269,83 +216,6 @@ fn is_rare(content: &ToAgentContent) -> bool {
         ToAgentContent::Refused { .. } => true,
         _ => false,
     }
-}
-
-/// What says that words stand for others (XEP-0308), or take them back (XEP-0424). Whoever does not
-/// know of it reads the new words, or that some were taken back.
-fn changes(kind: &RowKind) -> Vec<Element> {
-    match kind {
-        RowKind::Edit { target, .. } => {
-            vec![Replace { id: Id(address::row_id(target.pos)) }.into()]
-        }
-        RowKind::Retract { target } => vec![
-            Element::builder("retract", RETRACT)
-                .attr(xml_ncname!("id").to_owned(), address::row_id(target.pos))
-                .build(),
-            Element::builder("fallback", quote::FALLBACK)
-                .attr(xml_ncname!("for").to_owned(), RETRACT)
-                .build(),
-            Element::bare("store", HINTS),
-        ],
-        _ => Vec::new(),
-    }
-}
-
-/// That words answer others.
-struct Reply {
-    /// What is answered, and the words.
-    text: String,
-    payloads: Vec<Element>,
-}
-
-/// Files by their names, a line each.
-pub(super) fn names(files: &[File]) -> String {
-    files.iter().map(|file| &*file.name).collect::<Vec<_>>().join("\n")
-}
-
-/// How a message says that it answers this one (XEP-0461), with the words themselves for whoever
-/// does not know of it (XEP-0428). None where there is nothing left to quote.
-///
-/// The text stands in the fallback as well, where nobody looks for one: ejabberd writes what it does not
-/// know of before the body, and Converse.js 14 takes the first element of that name for the message's. It
-/// would find no words, confirm them, and show none.
-fn reply_to(domain: &LinkDomain, to_agent: &ToAgent, quoted: &Row, body: &str) -> Option<Reply> {
-    let quote = match &quoted.kind {
-        RowKind::Files { files, text, .. } if text.is_empty() && !files.is_empty() => {
-            quote::quoted(&names(files))
-        }
-        kind => quote::quoted(kind.words().filter(|text| !text.is_empty())?),
-    };
-    let ours = || Some((address::speaker(domain, &to_agent.from)?, address::row_id(quoted.pos)));
-    let known = match (&quoted.author, &quoted.stanza) {
-        (Author::Agent { jid, .. }, stanza) if *jid == to_agent.agent => {
-            let author = address::client(jid, None)?;
-            stanza.as_deref().map(|id| (author, clean::text(id).into_owned()))
-        }
-        _ => ours(),
-    };
-    let end = quote.chars().count().to_string();
-    let text = quote + body;
-    let mut payloads = Vec::new();
-    if let Some((author, id)) = known {
-        let body = Element::builder("body", quote::FALLBACK)
-            .attr(xml_ncname!("start").to_owned(), "0")
-            .attr(xml_ncname!("end").to_owned(), end)
-            .append(clean::text(&text).into_owned());
-        payloads.push(
-            Element::builder("reply", quote::REPLY)
-                .attr(xml_ncname!("to").to_owned(), author.to_string())
-                .attr(xml_ncname!("id").to_owned(), id)
-                .build(),
-        );
-        payloads.push(
-            Element::builder("fallback", quote::FALLBACK)
-                .attr(xml_ncname!("for").to_owned(), quote::REPLY)
-                .append(body)
-                .build(),
-        );
-    }
-    Some(Reply { text, payloads })
 }
 
 fn named(xml: &mut Xml, name: Option<&str>, peer: &Peer) {

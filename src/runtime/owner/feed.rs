@@ -12,7 +12,7 @@ use crate::chat::effect::{
     AgentRefusal, Answer, CommandError, CustomerNotice, Effect, Fetch, ToAgent,
 };
 use crate::chat::event::{Event, Loaded};
-use crate::chat::ids::{CustomerId, Seq};
+use crate::chat::ids::CustomerId;
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::post::Post;
@@ -85,9 +85,7 @@ impl Term<'_> {
                 Ok(Loaded::Ended { customer: customer.clone(), ended })
             }
             Need::Entry(conversation, seq) => {
-                let before = Seq(seq.0.saturating_sub(1));
-                let found = self.owner.store.entries_after(*conversation, before, 1).await?;
-                let row = found.into_iter().find(|row| row.seq == Some(*seq));
+                let row = self.owner.store.entry(*conversation, *seq).await?;
                 Ok(Loaded::Entry { conversation: *conversation, seq: *seq, row })
             }
             Need::Words(conversation, reference) => {

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::chat::effect::{Backlog, Contact, Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
-use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos, Seq};
+use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos};
 use crate::chat::model::{Author, Row};
 use crate::ports::link::{Stream, ToLink};
 use crate::ports::store::{Store, StoreError};
@@ -300,11 +300,11 @@ impl Carrier {
 
     /// The entry that a row answers.
     async fn quoted(&self, row: &Row) -> Option<Arc<Row>> {
-        let before = Seq(row.kind.answers()?.0.checked_sub(1)?);
+        let answered = row.kind.answers()?;
         while self.is_open() {
-            let read = self.store.entries_after(row.conversation, before, 1).await;
-            if let Some(rows) = self.patiently(read).await {
-                return rows.into_iter().next();
+            let read = self.store.entry(row.conversation, answered).await;
+            if let Some(entry) = self.patiently(read).await {
+                return entry;
             }
         }
         None

@@ -1,14 +1,9 @@
 // The agent: a stock Converse.js on the demo's page, used as a person would.
 
+import { Person } from './person.mjs';
 import { PASSWORD } from './stage.mjs';
-import { until } from './until.mjs';
-import { start } from './widget.mjs';
 
-export class Agent {
-  constructor(page) {
-    this.page = page;
-  }
-
+export class Agent extends Person {
   /** Logs in at the agent's page; the desk then knows the agent to be there. */
   static async login(visitors, stage, name) {
     const agent = new Agent(await visitors.page());
@@ -58,10 +53,6 @@ export class Agent {
     return this.chat.locator('.chat-msg__text').allTextContents();
   }
 
-  async sees(text) {
-    await until(`the agent sees “${start(text)}”`, async () => (await this.texts()).includes(text));
-  }
-
   /** Each file goes up to the XMPP server, and its link into the chat. */
   async sendsFile(path) {
     await this.chat.locator('input.fileupload').setInputFiles(path);
@@ -72,25 +63,15 @@ export class Agent {
     return this.chat.locator('converse-chat-message', { has: words });
   }
 
-  async #acts(text, action) {
+  async act(text, action) {
     const message = this.message(text);
     await message.hover();
     await message.locator('.chat-msg__actions button.dropdown-toggle').click();
     await message.locator(`.chat-msg__action-${action}`).click();
   }
 
-  async corrects(text, better) {
-    await this.#acts(text, 'edit');
-    await this.says(better);
-  }
-
-  async replies(to, text) {
-    await this.#acts(to, 'reply');
-    await this.says(text);
-  }
-
   async takesBack(text) {
-    await this.#acts(text, 'retract');
+    await this.act(text, 'retract');
     await this.page.locator('.modal.show button[type="submit"]').click();
   }
 

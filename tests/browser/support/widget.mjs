@@ -2,11 +2,12 @@
 
 import { deepEqual } from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
+import { Person, start } from './person.mjs';
 import { until } from './until.mjs';
 
-export class Customer {
+export class Customer extends Person {
   constructor(page) {
-    this.page = page;
+    super(page);
     this.status = this.part('status');
     this.composer = this.part('composer');
   }
@@ -38,10 +39,6 @@ export class Customer {
     return this.part('text').allTextContents();
   }
 
-  async sees(text) {
-    await until(`the customer sees “${start(text)}”`, async () => (await this.texts()).includes(text));
-  }
-
   /** The log comes to hold exactly these messages, once each, in this order. */
   async seesAll(wanted) {
     let seen = [];
@@ -57,25 +54,15 @@ export class Customer {
     return this.page.locator('couplet-chat [data-part="message"]', { has: words });
   }
 
-  async #acts(text, action) {
+  async act(text, action) {
     const message = this.message(text);
     await message.hover();
     await message.locator('[data-part="more"]').click();
     await message.locator(`[data-part="${action}"]`).click();
   }
 
-  async corrects(text, better) {
-    await this.#acts(text, 'edit');
-    await this.says(better);
-  }
-
-  async replies(to, text) {
-    await this.#acts(to, 'reply');
-    await this.says(text);
-  }
-
   async takesBack(text) {
-    await this.#acts(text, 'remove');
+    await this.act(text, 'remove');
     await this.message(text).locator('[data-part="remove"]').click();
   }
 
@@ -102,5 +89,3 @@ export class Customer {
       .waitFor();
   }
 }
-
-export const start = (text) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);

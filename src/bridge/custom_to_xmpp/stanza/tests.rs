@@ -7,8 +7,9 @@ use uuid::Uuid;
 use xmpp_parsers::ns;
 
 use super::*;
+use crate::bridge::quote;
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, Seq, TenantKey};
-use crate::chat::model::{CloseReason, Offers, RequeueReason, Target};
+use crate::chat::model::{CloseReason, File, Offers, RequeueReason, Target};
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
 

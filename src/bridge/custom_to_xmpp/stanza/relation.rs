@@ -1,0 +1,92 @@
+//! What words are to other words: a correction, a retraction, an answer.
+
+use xmpp_parsers::message::Id;
+use xmpp_parsers::message_correct::Replace;
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::minidom::rxml::xml_ncname;
+
+use super::HINTS;
+use crate::bridge::custom_to_xmpp::line;
+use crate::bridge::{address, clean, quote};
+use crate::chat::effect::ToAgent;
+use crate::chat::ids::LinkDomain;
+use crate::chat::model::{Author, Row, RowKind};
+
+/// XEP-0424.
+pub const RETRACT: &str = "urn:xmpp:message-retract:1";
+
+/// What says that words stand for others (XEP-0308), or take them back (XEP-0424). Whoever does not
+/// know of it reads the new words, or that some were taken back.
+pub(super) fn changes(kind: &RowKind) -> Vec<Element> {
+    match kind {
+        RowKind::Edit { target, .. } => {
+            vec![Replace { id: Id(address::row_id(target.pos)) }.into()]
+        }
+        RowKind::Retract { target } => vec![
+            Element::builder("retract", RETRACT)
+                .attr(xml_ncname!("id").to_owned(), address::row_id(target.pos))
+                .build(),
+            Element::builder("fallback", quote::FALLBACK)
+                .attr(xml_ncname!("for").to_owned(), RETRACT)
+                .build(),
+            Element::bare("store", HINTS),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+/// That words answer others.
+pub(super) struct Reply {
+    /// What is answered, and the words.
+    pub(super) text: String,
+    pub(super) payloads: Vec<Element>,
+}
+
+/// How a message says that it answers this one (XEP-0461), with the words themselves for whoever
+/// does not know of it (XEP-0428). None where there is nothing left to quote.
+///
+/// The text stands in the fallback as well, where nobody looks for one: ejabberd writes what it does not
+/// know of before the body, and Converse.js 14 takes the first element of that name for the message's. It
+/// would find no words, confirm them, and show none.
+pub(super) fn reply_to(
+    domain: &LinkDomain,
+    to_agent: &ToAgent,
+    quoted: &Row,
+    body: &str,
+) -> Option<Reply> {
+    let quote = match &quoted.kind {
+        RowKind::Files { files, text, .. } if !files.is_empty() => {
+            quote::quoted(&line::or_names(text, files))
+        }
+        kind => quote::quoted(kind.words().filter(|text| !text.is_empty())?),
+    };
+    let known = match (&quoted.author, &quoted.stanza) {
+        (Author::Agent { jid, .. }, stanza) if *jid == to_agent.agent => {
+            let author = address::client(jid, None)?;
+            stanza.as_deref().map(|id| (author, clean::text(id).into_owned()))
+        }
+        _ => Some((address::speaker(domain, &to_agent.from)?, address::row_id(quoted.pos))),
+    };
+    let end = quote.chars().count().to_string();
+    let text = quote + body;
+    let mut payloads = Vec::new();
+    if let Some((author, id)) = known {
+        let body = Element::builder("body", quote::FALLBACK)
+            .attr(xml_ncname!("start").to_owned(), "0")
+            .attr(xml_ncname!("end").to_owned(), end)
+            .append(clean::text(&text).into_owned());
+        payloads.push(
+            Element::builder("reply", quote::REPLY)
+                .attr(xml_ncname!("to").to_owned(), author.to_string())
+                .attr(xml_ncname!("id").to_owned(), id)
+                .build(),
+        );
+        payloads.push(
+            Element::builder("fallback", quote::FALLBACK)
+                .attr(xml_ncname!("for").to_owned(), quote::REPLY)
+                .append(body)
+                .build(),
+        );
+    }
+    Some(Reply { text, payloads })
+}

@@ -1,0 +1,72 @@
+//! A row with files: as many stanzas as agents' clients need to show them.
+
+use xmpp_parsers::chatstates::ChatState;
+use xmpp_parsers::displayed_markers::Markable;
+use xmpp_parsers::message::Id;
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::receipts::Request;
+use xmpp_parsers::stanza_id::OriginId;
+
+use super::relation::reply_to;
+use super::{delay, is_customers, nick, spoken};
+use crate::bridge::custom_to_xmpp::line;
+use crate::bridge::{address, file};
+use crate::chat::effect::{ToAgent, ToAgentContent};
+use crate::chat::ids::{LinkDomain, Timestamp};
+use crate::chat::model::RowKind;
+
+/// XEP-0066, the form that clients show pictures by.
+pub const OOB: &str = "jabber:x:oob";
+
+/// A row with files as the stream writes it: a stanza for its words, where there are any, and one
+/// for each file, of which the body is its link, for so clients show it. All of them are what stands
+/// for the row: the last alone asks to be confirmed. `site` is how agents reach this gateway.
+pub fn shared(
+    domain: &LinkDomain,
+    site: &str,
+    to_agent: &ToAgent,
+    now: Timestamp,
+) -> Option<String> {
+    let ToAgentContent::Row { row, name, quoted } = &to_agent.content else { return None };
+    let RowKind::Files { files, text, .. } = &row.kind else { return None };
+    let from = address::speaker(domain, &to_agent.from)?;
+    let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
+    let body = line::row(row);
+    let reply = quoted.as_deref().zip(body.as_deref());
+    let reply = reply.and_then(|(quoted, body)| reply_to(domain, to_agent, quoted, body));
+    // A link stands alone: whose it is, and what it answers, is said before.
+    let said = !text.is_empty() || !is_customers(row) || reply.is_some();
+    let words = reply.as_ref().map(|reply| reply.text.clone()).or(body.map(Into::into));
+    let words = words.filter(|_| said);
+    let links = files.iter().map(|file| format!("{site}{}", file::path(&row.tenant, file, now)));
+    let bodies: Vec<(String, bool)> = words
+        .into_iter()
+        .map(|words| (words, false))
+        .chain(links.map(|link| (link, true)))
+        .collect();
+    let last = bodies.len().checked_sub(1)?;
+    let mut reply = reply.map(|reply| reply.payloads).filter(|_| said);
+    let mut written = String::new();
+    for (part, (body, is_link)) in bodies.into_iter().enumerate() {
+        let mut words = spoken(from.clone(), to.clone(), &body, to_agent.conversation);
+        let id = address::part_id(row.pos, part);
+        words.payloads.push(OriginId { id: id.clone() }.into());
+        words.id = Some(Id(id));
+        if is_customers(row) && part == last {
+            words.payloads.push(Request.into());
+            words.payloads.push(Markable.into());
+        }
+        if is_customers(row) {
+            words.payloads.push(ChatState::Active.into());
+            words.payloads.push(nick(&line::customer_name(name.as_deref(), &to_agent.from)));
+        }
+        words.payloads.extend(delay(domain, row.at, now));
+        words.payloads.extend(reply.take().into_iter().flatten());
+        if is_link {
+            let url = Element::builder("url", OOB).append(body);
+            words.payloads.push(Element::builder("x", OOB).append(url).build());
+        }
+        written.push_str(&String::from(&Element::from(words)));
+    }
+    Some(written)
+}
