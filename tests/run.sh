@@ -83,6 +83,7 @@ step "widget: types and lint" npm --prefix widget run check
 step "cargo fmt" cargo fmt --all --check
 step "cargo clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 step "cargo clippy: chaos" cargo clippy -p couplet --bins --features chaos --locked -- -D warnings
+step "what the images are built from" tests/image.sh
 step "widget: tests" npm --prefix widget test
 step "widget: in a browser" npm --prefix widget run test:browser
 step "tests: build" cargo nextest run --workspace --locked --no-run
