@@ -8,6 +8,7 @@
 
 import { announce } from './announce';
 import { createAttention } from './attention';
+import { cut, fitAnswers, fitQueue, fitSubject, IDENTITY_CHARS, isFields, isTooLarge } from './fit';
 import type { Answer } from './launcher/config';
 import type { Emit } from './launcher/events';
 import type { Settings } from './launcher/settings';
@@ -25,22 +26,27 @@ import {
   PASSING,
   type Remembered,
   reduce,
+  refused,
   type State,
+  TOO_LARGE,
 } from './state';
 import { createStore } from './store';
 import { createUploads } from './upload';
 import {
   type Chosen,
+  COMMENT_CHARS,
   type Durable,
   type ErrorFrame,
   encode,
+  FILES,
   type FileLink,
   type Hello,
   newId,
   type Page,
   type ServerFrame,
   type Start,
-  wellFormed,
+  scalars,
+  TEXT_CHARS,
 } from './wire';
 
 const REPEAT_AFTER_MS = 5_000;
@@ -52,8 +58,15 @@ const TYPING_FORGOTTEN_MS = 30_000;
 const HISTORY_PAGE = 50;
 const CONFIG_FRESH_MS = 60_000;
 const LASTING = ['name', 'email', 'phone'];
+/** Tags that are longer say nothing more about the language. */
+const LOCALE_CHARS = 35;
 
-export type Customer = Record<string, unknown>;
+/** What a conversation is begun with, as a page may say it. */
+export interface Wanted {
+  queue?: unknown;
+  subject?: unknown;
+  answers?: unknown;
+}
 
 export interface ChatPort {
   settings: Settings;
@@ -88,6 +101,9 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     url: `${address.replace(/^http/, 'ws')}/ws`,
     hello,
     onFrame: receive,
+    onTooLarge() {
+      if (underWay) tooLarge(underWay);
+    },
     onLink(link) {
       underWay = undefined;
       readSent = 0;
@@ -101,7 +117,6 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     url: `${address}/files`,
     token: () => (state.link === 'online' ? store.session()?.token : undefined),
     limit: () => state.fileBytes ?? state.config.limits?.file_bytes,
-    types: () => state.config.file_types,
     changed: (list) => dispatch({ type: 'uploads', uploads: list }),
     refused: () => socket.restart(),
   });
@@ -142,7 +157,7 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
       const kept = new Set(state.outbox);
       const known = new Set(before.outbox);
       for (const out of before.outbox) if (!kept.has(out)) store.dropOut(out.frame.id);
-      for (const out of state.outbox) if (!known.has(out)) store.putOut(out);
+      for (const out of state.outbox) if (!known.has(out) && !out.excess) store.putOut(out);
     }
     if (before.conversations === state.conversations) return;
     const session = store.session();
@@ -166,7 +181,7 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
       session: store.session()?.token,
       identity,
       ...(conversation && { conversation: conversation.id, last_seq: conversation.last }),
-      locale: settings.locale ?? navigator.language,
+      locale: (settings.locale ?? navigator.language).slice(0, LOCALE_CHARS),
       page: page ?? currentPage(),
     };
   }
@@ -186,6 +201,19 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     }
   }
 
+  /** Said to the page, by event and on the console, with the call that it comes of. */
+  function complain(call: string, what: string, code = TOO_LARGE): void {
+    const message = `Couplet.${call}: ${what}`;
+    console.warn(message);
+    emit('error', { code, message });
+  }
+
+  /** A command that no gateway takes is refused here, and does not hold up what comes after it. */
+  function tooLarge(id: string): void {
+    const message = 'The command is larger than a frame may be.';
+    receive({ type: 'error', for: id, code: TOO_LARGE, message });
+  }
+
   function failed(frame: ErrorFrame): void {
     emit('error', { code: frame.code, message: frame.message });
     if (frame.for !== underWay || !PASSING.has(frame.code)) return;
@@ -199,7 +227,9 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     if (underWay !== undefined && underWay === waiting?.frame.id) return;
     clearTimeout(repeatTimer);
     underWay = undefined;
-    if (!waiting || !socket.send(waiting.frame)) return;
+    if (!waiting) return;
+    if (isTooLarge(encode(waiting.frame))) return tooLarge(waiting.frame.id);
+    if (!socket.send(waiting.frame)) return;
     underWay = waiting.frame.id;
     repeatIn(REPEAT_AFTER_MS);
   }
@@ -223,16 +253,22 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     if (socket.send({ type: 'read', seq: conversation.last })) readSent = conversation.last;
   }
 
-  function queue(frame: Durable, shown: Pick<Outgoing, 'files' | 'label'> = {}): void {
+  function queue(frame: Durable, shown: Pick<Outgoing, 'label'> = {}): void {
     dispatch({ type: 'queued', out: { frame, at: Date.now(), ...shown } });
   }
 
   /** Words and wishes that must reach the desk before the first message does. */
-  function start(asked: Start = {}): void {
+  function start(asked: Wanted = {}): void {
     if (isOpen(state) || state.outbox.some(({ frame, failed }) => frame.type === 'start' && !failed)) return;
-    const answers = { ...state.known, ...texts(asked.answers) };
-    const frame: Durable = { type: 'start', id: newId(), queue: asked.queue ?? settings.queue };
-    if (asked.subject) frame.subject = asked.subject;
+    const say = (what: string, code?: string) => complain('start', what, code);
+    const frame: Durable = { type: 'start', id: newId() };
+    frame.queue = fitQueue(asked.queue ?? settings.queue, (what) => say(what, 'unknown_queue'));
+    frame.subject = fitSubject(asked.subject, say);
+    const given = isFields(asked.answers) ? asked.answers : {};
+    if (asked.answers != null && given !== asked.answers)
+      say('the answers are left out: no object of fields');
+    // What is asked for now comes first, should it not all fit.
+    const answers = fitAnswers({ ...given, ...state.known, ...given }, say);
     if (Object.keys(answers).length > 0) frame.answers = answers;
     queue(frame);
   }
@@ -245,19 +281,22 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     const answers = { ...state.known, ...asked.answers };
     if (!isStarting(state) && (settings.queue || asked.queue || Object.keys(answers).length > 0))
       start(asked);
-    queue(
-      {
-        type: 'message',
-        id: newId(),
-        text: text.trim() ? wellFormed(text) : undefined,
-        files: files.length > 0 ? files.map(({ id }) => id) : undefined,
-        reply_to: replyTo,
-      },
-      files.length > 0 ? { files } : {},
-    );
+    message(text, files.slice(0, FILES), replyTo);
+    for (let at = FILES; at < files.length; at += FILES) message('', files.slice(at, at + FILES));
     // Now there is something to wait for; who has answered before is not asked again.
     const isAnswered = store.preferences().notify !== undefined || state.notify !== 'off';
     if (!isAnswered && attention.mayAsk()) dispatch({ type: 'chose', notify: 'ask' });
+  }
+
+  function message(text: string, files: FileLink[], replyTo?: number): void {
+    const frame: Durable = { type: 'message', id: newId(), reply_to: replyTo };
+    if (text.trim()) frame.text = text;
+    if (files.length > 0) frame.files = files.map(({ id }) => id);
+    const out: Outgoing = { frame, at: Date.now(), ...(files.length > 0 && { files }) };
+    const isLong = scalars(text) > TEXT_CHARS;
+    const shown = isLong ? refused(out, TOO_LARGE) : out;
+    if (shown) dispatch({ type: 'queued', out: shown });
+    if (isLong) complain('send', `the text is longer than ${TEXT_CHARS} characters and is not sent`);
   }
 
   /**
@@ -277,7 +316,7 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     if (!target || aimed.retracted) return false;
     typing(false);
     if (text.trim() && text !== aimed.text) {
-      queue({ type: 'edit', id: newId(), target, text: wellFormed(text) });
+      queue({ type: 'edit', id: newId(), target, text });
     }
     return true;
   }
@@ -422,7 +461,7 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     },
 
     rate(score: number, comment: string): void {
-      queue({ type: 'rate', id: newId(), score, comment: comment ? wellFormed(comment) : undefined });
+      queue({ type: 'rate', id: newId(), score, comment: comment ? cut(comment, COMMENT_CHARS) : undefined });
       dispatch({ type: 'rated', score });
     },
 
@@ -452,12 +491,13 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     },
 
     identify(jwt: string): void {
+      if (jwt.length > IDENTITY_CHARS) return complain('identify', `over ${IDENTITY_CHARS} characters`);
       identity = jwt;
       socket.restart();
     },
 
-    setCustomer(fields: Customer): void {
-      dispatch({ type: 'known', answers: texts(fields) });
+    setCustomer(fields: object): void {
+      dispatch({ type: 'known', answers: fitAnswers(fields, (what) => complain('setCustomer', what)) });
     },
 
     setPage(url: string): void {
@@ -477,12 +517,6 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
       for (const timer of [repeatTimer, typingTimer, hushTimer]) clearTimeout(timer);
     },
   };
-}
-
-/** The protocol takes texts; a page may know its customers by numbers and flags, too. */
-function texts(fields: Record<string, unknown> = {}): Record<string, string> {
-  const known = Object.entries(fields).filter(([, value]) => value != null);
-  return Object.fromEntries(known.map(([name, value]) => [name, String(value)]));
 }
 
 type Timer = ReturnType<typeof setTimeout> | undefined;

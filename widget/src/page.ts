@@ -3,12 +3,16 @@
 // Host prototypes are never patched: the Navigation API says it where there is one, elsewhere a
 // look at the address each second does. Query and fragment stay in the browser.
 
+import { cut } from './fit';
 import type { Page } from './wire';
 
 const LOOK_EVERY_MS = 1_000;
+/** What is said of a page goes along with every hello, and must not be its larger part. */
+const ADDRESS_CHARS = 2_000;
+const TITLE_CHARS = 200;
 
 export function currentPage(): Page {
-  const page: Page = { url: bare(location.href), title: document.title };
+  const page: Page = { url: bare(location.href), title: cut(document.title, TITLE_CHARS) };
   if (document.referrer) page.referrer = bare(document.referrer);
   return page;
 }
@@ -17,7 +21,7 @@ export function currentPage(): Page {
 export function bare(url: string): string {
   try {
     const { origin, pathname } = new URL(url, location.href);
-    return origin + pathname;
+    return cut(origin + pathname, ADDRESS_CHARS);
   } catch {
     return '';
   }

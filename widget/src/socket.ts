@@ -15,6 +15,8 @@ export interface SocketPort {
   hello(): Hello;
   onFrame(frame: ServerFrame): void;
   onLink(link: Link): void;
+  /** The gateway closed the connection over the size of a frame. */
+  onTooLarge(): void;
   /** After an upgrade that never opened: is it a clear no? */
   isRefused(): Promise<boolean>;
 }
@@ -36,6 +38,7 @@ const ANSWER_WITHIN_MS = 10_000;
 /** A connection that lived this long was a good one, and the doubling starts over. */
 const SETTLED_AFTER_MS = 2_000;
 
+const CLOSE_TOO_LARGE = 1009;
 const CLOSE_IDENTITY_REFUSED = 4401;
 const CLOSE_RATE = 4429;
 
@@ -121,6 +124,7 @@ export function createSocket(port: SocketPort): Socket {
 
   async function lost(code: number, opened: boolean): Promise<void> {
     drop();
+    if (code === CLOSE_TOO_LARGE) port.onTooLarge();
     if (code === CLOSE_IDENTITY_REFUSED) return become('refused');
     if (code === CLOSE_RATE) floor = Math.max(floor, RATE_WAIT_MS);
     become('retrying');

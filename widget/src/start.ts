@@ -1,10 +1,10 @@
 // Where the second script begins: the chat and its view, from what the launcher hands over.
 
-import { type Chat, type Customer, createChat } from './chat';
+import { type Chat, createChat } from './chat';
+import { isFields } from './fit';
 import type { Call, ChatChunk } from './seam';
 import { createLanguage } from './view/language';
 import { createView, type View } from './view/view';
-import type { Start } from './wire';
 
 /** What says who is here must be known before the first word to the gateway. */
 const FIRST = ['identify', 'setCustomer', 'setPage'];
@@ -16,14 +16,24 @@ export const start: ChatChunk['start'] = (seam, calls) => {
   view = createView(host, chat, settings.gateway, createLanguage(seam.language.tag, seam.words));
   const methods = methodsOf(chat);
   const call = (...[name, ...args]: Call) => methods[name]?.(...(args as never[]));
+  /** Of the calls that waited a bad one must not stop the others. */
+  const callEach = (made: Call[]) => {
+    for (const one of made) {
+      try {
+        call(...one);
+      } catch (error) {
+        console.error(`Couplet.${one[0]}:`, error);
+      }
+    }
+  };
 
   void config.then(
     (answer) => answer.is === 'ok' && chat.dispatch({ type: 'config', config: answer.config }),
   );
   const isFirst = ([name]: Call) => FIRST.includes(name);
-  for (const made of calls.filter(isFirst)) call(...made);
+  callEach(calls.filter(isFirst));
   chat.begin();
-  for (const made of calls.filter((made) => !isFirst(made))) call(...made);
+  callEach(calls.filter((made) => !isFirst(made)));
   view.render(chat.state());
 
   return {
@@ -36,20 +46,32 @@ export const start: ChatChunk['start'] = (seam, calls) => {
   };
 };
 
+/** What a page calls. What makes no sense throws, and the launcher says so with the name of the call. */
 function methodsOf(chat: Chat): Record<string, (...args: never[]) => void> {
   return {
     /** `quiet` is the launcher's: opened by the page's own wish, without taking the focus. */
-    open: (quiet?: boolean) => chat.panel(true, quiet === true),
+    open: (quiet?: unknown) => chat.panel(true, quiet === true),
     close: () => chat.panel(false),
     toggle: () => chat.panel(!chat.state().open),
-    start(wanted?: Start) {
-      chat.start(wanted);
+    start(wanted?: unknown) {
+      chat.start(wanted == null ? {} : fieldsOf(wanted));
       chat.panel(true);
     },
-    send: (text: string) => chat.say(String(text)),
-    identify: (jwt: string) => chat.identify(jwt),
-    setCustomer: (fields: Customer) => chat.setCustomer(fields),
-    setPage: (url: string) => chat.setPage(url),
+    send: (text: unknown) => chat.say(textOf(text)),
+    identify: (jwt: unknown) => chat.identify(textOf(jwt)),
+    setCustomer: (fields: unknown) => chat.setCustomer(fieldsOf(fields)),
+    setPage: (url: unknown) => chat.setPage(textOf(url)),
     consent: () => chat.consent(),
   };
+}
+
+function textOf(value: unknown): string {
+  const text = typeof value === 'number' || value instanceof URL ? String(value) : value;
+  if (typeof text === 'string' && text.trim()) return text;
+  throw new TypeError('it takes a text that is not empty');
+}
+
+function fieldsOf(value: unknown): Record<string, unknown> {
+  if (isFields(value)) return value;
+  throw new TypeError('it takes an object of fields');
 }

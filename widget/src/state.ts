@@ -4,10 +4,21 @@
 // the end of what is held without a gap, and so what a resume may claim to have seen; a message of
 // ours is either in the outbox or an entry, never both.
 
+import { cut } from './fit';
 import type { Config } from './launcher/config';
 import type { Link } from './socket';
 import type { Upload } from './upload';
-import type { Agent, ConversationState, Durable, Entry, FileLink, ServerFrame, Welcome } from './wire';
+import {
+  type Agent,
+  type ConversationState,
+  type Durable,
+  type Entry,
+  type FileLink,
+  type ServerFrame,
+  scalars,
+  TEXT_CHARS,
+  type Welcome,
+} from './wire';
 
 export interface Line extends Entry {
   edited?: boolean;
@@ -46,6 +57,8 @@ export interface Outgoing {
   label?: string;
   /** The error code of a lasting refusal; only the customer can send it again. */
   failed?: string;
+  /** By how many characters it is too long; it cannot be sent as it is, and is not kept. */
+  excess?: number;
 }
 
 /** What is remembered of a session between two page loads. */
@@ -114,6 +127,9 @@ export type Action =
 const REPLAYED = 50;
 /** Unsent words older than this are not sent behind the customer's back. */
 const STALE_MS = 24 * 3600_000;
+
+/** What no waiting makes fit. */
+export const TOO_LARGE = 'too_large';
 
 /** Errors that pass: the command stays in the outbox and is sent again. */
 export const PASSING = new Set(['rate_limited', 'unavailable']);
@@ -389,10 +405,35 @@ function refuse(state: State, id: string | undefined, code: string): State {
   return { ...next, conversations };
 }
 
-/** Words are kept for the customer to decide about; what was only a wish is gone. */
-function refused(out: Outgoing, code: string): Outgoing | undefined {
-  const isWords = out.frame.type === 'message' || out.frame.type === 'edit';
-  return isWords ? { ...out, failed: out.failed ?? code } : undefined;
+/** Words are kept for the customer to decide about; of a wish what can be granted is. */
+export function refused(out: Outgoing, code: string): Outgoing | undefined {
+  const { frame } = out;
+  if (frame.type === 'start') return code === 'stale' ? undefined : humbler(out, frame, code);
+  if (frame.type !== 'message' && frame.type !== 'edit') return undefined;
+  const excess = scalars(frame.text ?? '') - TEXT_CHARS;
+  if (excess <= 0) return { ...out, failed: out.failed ?? code };
+  return { ...out, frame: { ...frame, text: cut(frame.text ?? '', TEXT_CHARS) }, failed: TOO_LARGE, excess };
+}
+
+const WHO = ['name', 'email', 'phone'];
+
+/** A refused wish without what may have been the reason; it goes in the place of the first. */
+function humbler(
+  out: Outgoing,
+  frame: Extract<Durable, { type: 'start' }>,
+  code: string,
+): Outgoing | undefined {
+  const { queue, answers = {}, subject, ...rest } = frame;
+  const id = `${frame.id}-`;
+  if (code === 'unknown_queue' && queue) {
+    return { ...out, frame: { ...frame, id, queue: undefined } };
+  }
+  if (code !== TOO_LARGE && code !== 'bad_frame') return undefined;
+  const who = Object.entries(answers).filter(([name]) => WHO.includes(name));
+  if (subject || who.length < Object.keys(answers).length) {
+    return { ...out, frame: { ...rest, id, queue, answers: Object.fromEntries(who) } };
+  }
+  return queue && who.length > 0 ? { ...out, frame: { ...rest, id, queue } } : undefined;
 }
 
 function begun(id: string): Conversation {

@@ -6,7 +6,17 @@
 
 import { outPrefix, prefix as prefixOf, sessionKey as sessionKeyOf } from './keys';
 import type { Outgoing, Remembered } from './state';
-import { encode } from './wire';
+import { type Durable, encode } from './wire';
+
+const DURABLE: string[] = [
+  'message',
+  'edit',
+  'retract',
+  'choice',
+  'rate',
+  'start',
+  'end',
+] satisfies Durable['type'][];
 
 /** What the customer chose, and what one tab has already said aloud. */
 export interface Preferences {
@@ -78,10 +88,12 @@ export function createStore(tenant: string, persistent: boolean): Store {
     preferences: () => read(preferencesKey) ?? {},
     savePreferences: (more) => write(preferencesKey, { ...read<Preferences>(preferencesKey), ...more }),
     outbox() {
-      const outs = keys()
-        .filter((key) => key.startsWith(outKeys))
-        .map((key) => read<Outgoing>(key))
-        .filter((out) => out !== undefined);
+      const outs: Outgoing[] = [];
+      for (const key of keys().filter((key) => key.startsWith(outKeys))) {
+        const out = read<Outgoing>(key);
+        if (out && isOutgoing(out) && outKeys + out.frame.id === key) outs.push(out);
+        else remove(key);
+      }
       return outs.sort((a, b) => a.at - b.at || (a.frame.id < b.frame.id ? -1 : 1));
     },
     putOut: (out) => write(outKeys + out.frame.id, out),
@@ -102,6 +114,11 @@ export function createStore(tenant: string, persistent: boolean): Store {
       return () => window.removeEventListener('storage', listener);
     },
   };
+}
+
+/** What a command must have to be looked at at all. */
+function isOutgoing({ frame, at }: Partial<Outgoing>): boolean {
+  return typeof frame?.id === 'string' && DURABLE.includes(frame.type) && Number.isFinite(at);
 }
 
 /** What another hand has spoilt counts as nothing. */

@@ -1,7 +1,7 @@
 // Files on their way to the gateway: one request each, with progress, that can be cancelled and
 // tried again. They belong to no message yet; the message that takes them names their ids.
 //
-// Invariants: nothing is sent that the gateway is known to refuse; a file that failed says why and
+// Invariants: nothing is sent that is too large for the gateway, and of types it is the judge; a file that failed says why and
 // stays until the customer takes it away.
 
 import { type FileLink, newId } from './wire';
@@ -21,7 +21,6 @@ export interface UploadPort {
   url: string;
   token(): string | undefined;
   limit(): number | undefined;
-  types(): readonly string[] | undefined;
   changed(uploads: readonly Upload[]): void;
   /** The gateway's files are as old as the session; a new one is needed. */
   refused(): void;
@@ -39,6 +38,8 @@ export interface Uploads {
   stop(): void;
 }
 
+/** More than this at a time the gateway may refuse. */
+const AT_A_TIME = 2;
 const TOO_LARGE = 413;
 const WRONG_TYPE = 415;
 const NO_SESSION = 401;
@@ -62,6 +63,7 @@ export function createUploads(port: UploadPort): Uploads {
     const token = port.token();
     if (!token) return;
     for (const upload of uploads) {
+      if (requests.size >= AT_A_TIME) return;
       if (!upload.link && !upload.failed && !requests.has(upload.id)) send(upload, token);
     }
   }
@@ -78,9 +80,9 @@ export function createUploads(port: UploadPort): Uploads {
       // A request that was cancelled has been forgotten.
       if (!requests.delete(id)) return;
       const link = request.status < 300 ? parsed(request.responseText, file) : undefined;
-      if (link) return change(id, { progress: 1, link });
-      change(id, { progress: 0, failed: reason(request.status) });
-      if (request.status === NO_SESSION) port.refused();
+      change(id, link ? { progress: 1, link } : { progress: 0, failed: reason(request.status) });
+      if (!link && request.status === NO_SESSION) port.refused();
+      go();
     };
     request.send(body);
   }
@@ -109,6 +111,7 @@ export function createUploads(port: UploadPort): Uploads {
     remove(id) {
       drop(id);
       set(uploads.filter((upload) => upload.id !== id));
+      go();
     },
     go,
     take() {
@@ -122,16 +125,13 @@ export function createUploads(port: UploadPort): Uploads {
   };
 }
 
+/**
+ * Only the size is judged here. The same file has another type in each browser and system (a CSV is
+ * `application/vnd.ms-excel` where Excel is installed), and the gateway looks at what is in it.
+ */
 function refusal(file: File, port: UploadPort): Upload['failed'] {
   const limit = port.limit();
-  if (limit && file.size > limit) return 'large';
-  const types = port.types();
-  // A type the browser does not know is for the gateway to judge.
-  return file.type && types && !types.some((type) => isOfType(file.type, type)) ? 'type' : undefined;
-}
-
-function isOfType(type: string, wanted: string): boolean {
-  return wanted.endsWith('/*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted;
+  return limit && file.size > limit ? 'large' : undefined;
 }
 
 function reason(status: number): Upload['failed'] {

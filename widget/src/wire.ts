@@ -21,6 +21,9 @@ export type Choosable = protocol.Button;
 /** The `value` of a button, or a text for each field of a form that was filled in. */
 export type Chosen = protocol.ChoiceValue;
 
+/** As many files as one message may have. */
+export const FILES = 10;
+
 /** The longest answers to an agent's form, to one before the chat, and comment of a rating. */
 export const FIELD_CHARS = 500;
 export const ANSWER_CHARS = 1000;
@@ -106,6 +109,7 @@ function isEntry(entry: Partial<Entry>): entry is Entry {
  */
 export function encode(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(encode).join()}]`;
+  if (typeof value === 'string') return JSON.stringify(wellFormed(value));
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const fields = Object.entries(value).filter(([, field]) => field !== undefined);
   return `{${fields.map(([name, field]) => `${encode(name)}:${encode(field)}`).join()}}`;
@@ -119,7 +123,7 @@ export function scalars(text: string): number {
 }
 
 /** A lone surrogate has no place in UTF-8 and would make the frame a bad one. */
-export function wellFormed(text: string): string {
+function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
 

@@ -67,6 +67,12 @@ export class Gateway {
   /** The bodies and tokens of uploads, as they came. */
   uploads: { body: string; token: string }[] = [];
   welcomeLimit = 100;
+  /** Queues that there are not. */
+  unknownQueues: string[] = [];
+  /** The commands that were not refused. */
+  taken: Frame[] = [];
+  /** How often a socket was closed over the size of a frame. */
+  tooLarge = 0;
   /** Every frame that came, in order. */
   heard: Frame[] = [];
   /** Every request that came, as `GET /path`. */
@@ -212,6 +218,10 @@ export class Gateway {
     this.peers.add(peer);
     ws.on('close', () => this.peers.delete(peer));
     ws.on('message', (data) => {
+      if (String(data).length > 65_536) {
+        this.tooLarge += 1;
+        return ws.close(1009);
+      }
       const frame: Frame = JSON.parse(String(data));
       this.carry(() => {
         this.heard.push(frame);
@@ -239,11 +249,25 @@ export class Gateway {
     if (frame.type === 'ping') return this.send(peer, { type: 'pong' });
     if (frame.type === 'history') return this.history(peer, frame);
     if (!COMMANDS.includes(frame.type)) return;
-    const error = this.errors.shift();
+    const error = this.errors.shift() ?? this.judge(frame);
     if (error) return this.send(peer, { type: 'error', for: frame.id, message: '', ...error });
+    this.taken.push(frame);
     const done = session.acks.get(frame.id) ?? this.perform(peer, session, frame);
     session.acks.set(frame.id, done);
     if (!this.loseAcks) this.send(peer, done);
+  }
+
+  /** What a gateway refuses for its size or because it knows no such thing, as docs/protocol.md has it. */
+  private judge({ type, text, queue, subject, answers, files }: Frame): Frame | undefined {
+    const longer = (value: unknown, limit: number) => [...String(value ?? '')].length > limit;
+    if (longer(text, 8000) || files?.length > 10) return { code: 'too_large' };
+    if (type !== 'start') return undefined;
+    if (this.unknownQueues.includes(queue)) return { code: 'unknown_queue' };
+    const pairs = Object.entries(answers ?? {});
+    if (pairs.some(([name]) => !name.trim())) return { code: 'bad_frame' };
+    const isLarge =
+      pairs.length > 32 || pairs.some(([name, answer]) => longer(name, 64) || longer(answer, 1000));
+    return isLarge || longer(subject, 200) ? { code: 'too_large' } : undefined;
   }
 
   private perform(peer: Peer, session: Session, frame: Frame): Frame {

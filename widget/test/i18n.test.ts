@@ -71,9 +71,26 @@ test('sizes, places and waits are said as people say them', () => {
   expect([wait(10), wait(60), wait(61)]).toEqual(['less than a minute', 'about 1 minute', 'about 2 minutes']);
 });
 
-test('a language is what the page asks for, else the next that is known', () => {
-  expect(chooseLanguage('de-AT').key).toBe('de');
-  expect(chooseLanguage(undefined, 'xx', 'PT-br')).toEqual({ key: 'pt', tag: 'PT-br' });
-  expect(chooseLanguage('de_nonsense!', 'en-GB').tag).toBe('en-GB');
-  expect(chooseLanguage('toString', null).key).toBe('en');
+test.each([
+  [['de-AT'], 'de', 'de-AT'],
+  [['de_DE'], 'de', 'de-DE'],
+  [['de_DE.UTF-8'], 'de', 'de-DE'],
+  [['DE'], 'de', 'de'],
+  [['pt_br@latin'], 'pt', 'pt-BR'],
+  [['ja_Jpan_JP'], 'ja', 'ja-Jpan-JP'],
+  [['iw'], 'he', 'he'],
+  [[' fr '], 'fr', 'fr'],
+  [['es-419'], 'es', 'es-419'],
+  [['ar-EG-u-nu-latn'], 'ar', 'ar-EG-u-nu-latn'],
+  // The first that is known counts, wherever it stands.
+  [[undefined, 'xx', 'nb-NO', 'fr-CA', 'en'], 'fr', 'fr-CA'],
+  [[null, 'zh-Hant-TW', 'ja'], 'ja', 'ja'],
+  // Three letters that begin like a language are another one: Estonian's `est` is no Spanish.
+  [['est', 'arn', 'fil', 'de'], 'de', 'de'],
+  // What is no tag as a whole has a beginning.
+  [['de_nonsense!', 'en-GB'], 'de', 'de'],
+  [['not a tag', '', 'toString', 'C', 'fr'], 'fr', 'fr'],
+  [[undefined, null, 'toString'], 'en', 'en'],
+])('of %j it is %s, written %s', (wanted, key, tag) => {
+  expect(chooseLanguage(...wanted)).toEqual({ key, tag });
 });

@@ -217,3 +217,11 @@ test('shutdown leaves nothing, and a later call begins anew', async () => {
   await vi.waitFor(() => expect(start).toHaveBeenCalledTimes(2));
   expect(document.querySelectorAll('couplet-chat')).toHaveLength(1);
 });
+
+test('of the languages of the browser the first that is spoken counts', async () => {
+  vi.spyOn(navigator, 'languages', 'get').mockReturnValue(['nb-NO', 'fr-CA', 'en']);
+  vi.spyOn(navigator, 'language', 'get').mockReturnValue('nb-NO');
+  await embed();
+  await shown();
+  expect(button()?.getAttribute('aria-label')).toBe(fr.open);
+});

@@ -48,15 +48,23 @@ test('calls made before the script are made after it, in order', () => {
 
 test('no call throws into the page', () => {
   vi.spyOn(console, 'error').mockImplementation(() => {});
-  vi.spyOn(console, 'warn').mockImplementation(() => {});
-  window.Couplet = { q: [['fail'], ['unknown']] } as unknown as Couplet;
+  const done: string[] = [];
+  window.Couplet = { q: [['fail'], ['unknown'], undefined, [], ['valueOf'], ['work']] } as unknown as Couplet;
   install({
     fail() {
       throw new Error('a fault');
     },
+    work: () => done.push('work'),
   });
-  expect(console.error).toHaveBeenCalledOnce();
-  expect(console.warn).toHaveBeenCalledOnce();
+  const said = vi.mocked(console.error).mock.calls.map(([text]) => text);
+  expect(said[0]).toBe('Couplet.fail:');
+  expect(said.slice(1).map((text) => /"(.*)"/.exec(text)?.[1])).toEqual([
+    'unknown',
+    'undefined',
+    'undefined',
+    'valueOf',
+  ]);
+  expect(done).toEqual(['work']);
 });
 
 test('query and fragment stay in the browser', () => {

@@ -22,7 +22,6 @@ function make(more: Partial<UploadPort> = {}) {
     url: `${gateway.url}/v1/demo/files`,
     token: () => token,
     limit: () => 10,
-    types: () => undefined,
     changed(list) {
       uploads = list;
     },
@@ -46,11 +45,37 @@ test('a file gets there and is handed over once', async () => {
   expect(all.take()).toEqual([]);
 });
 
-test('what is too large or of a wrong type is not sent', () => {
-  const all = make({ types: () => ['image/*', 'application/pdf'] });
-  const types = ['image/png', 'text/plain', ''];
-  all.add([file('far too long a text'), ...types.map((type) => file('x', type))]);
-  expect(uploads.map(({ failed }) => failed)).toEqual(['large', undefined, 'type', undefined]);
+test('what is too large is not sent', () => {
+  const all = make();
+  all.add([file('far too long a text'), file('x')]);
+  expect(uploads.map(({ failed }) => failed)).toEqual(['large', undefined]);
+  all.stop();
+});
+
+test('a CSV is sent under whatever type the browser thinks it has', async () => {
+  const all = make();
+  const types = [
+    'application/vnd.ms-excel',
+    'application/json',
+    'audio/x-m4a',
+    'application/x-zip-compressed',
+    '',
+  ];
+  all.add(types.map((type) => file('x', type)));
+  await until(() => uploads.every(({ link }) => link));
+  expect(gateway.uploads).toHaveLength(5);
+});
+
+test('two are under way at a time, and one that fails lets the next go', async () => {
+  gateway.stallFiles = true;
+  const all = make();
+  all.add([file('1'), file('2'), file('3'), file('4')]);
+  await until(() => gateway.uploads.length === 2);
+  gateway.stallFiles = false;
+  gateway.refuseFiles = 503;
+  all.remove(uploads[0]?.id ?? '');
+  await until(() => uploads[2]?.failed === 'network');
+  expect(gateway.uploads).toHaveLength(4);
   all.stop();
 });
 

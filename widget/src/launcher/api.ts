@@ -20,21 +20,21 @@ export function isInstalled(): boolean {
 
 export function install(methods: Record<string, Method>): void {
   const queued = (window.Couplet as Stub | undefined)?.q ?? [];
-  const guarded: Record<string, (...args: unknown[]) => unknown> = {};
+  const guarded: Record<string, (...args: unknown[]) => unknown> = Object.create(null);
   for (const [name, method] of Object.entries(methods)) {
     guarded[name] = (...args) => {
       try {
         return method(...(args as never[]));
       } catch (error) {
-        console.error('Couplet:', error);
+        console.error(`Couplet.${name}:`, error);
       }
     };
   }
   const call = (name: string, ...args: unknown[]) => {
     const method = guarded[name];
     if (method) return method(...args);
-    console.warn(`Couplet: there is no method "${name}"`);
+    console.error(`Couplet: there is no method "${name}"`);
   };
   window.Couplet = Object.assign(call, guarded, { version: VERSION }) as Couplet;
-  for (const args of queued) call(...(Array.from(args) as [string, ...unknown[]]));
+  for (const args of queued) call(...(Array.from(args ?? []) as [string, ...unknown[]]));
 }

@@ -12,22 +12,29 @@ export interface Choice {
   tag: string;
 }
 
-export function chooseLanguage(...wanted: (string | null | undefined)[]): Choice {
-  for (const tag of wanted) {
-    const key = tag?.slice(0, 2).toLowerCase() ?? '';
-    if (tag && Object.keys(LABELS).includes(key) && isTag(tag)) return { key, tag };
+export function chooseLanguage(...wanted: unknown[]): Choice {
+  for (const one of wanted) {
+    const tag = tagOf(one);
+    const key = tag?.split('-')[0] ?? '';
+    if (tag && Object.keys(LABELS).includes(key)) return { key, tag };
   }
   return { key: 'en', tag: 'en' };
 }
 
-export function openLabel({ key }: Choice): string {
-  return LABELS[key] ?? '';
+/** A language tag as it is written properly, from how servers, phones and people write it (`de_DE.UTF-8`). */
+export function tagOf(written: unknown): string | undefined {
+  const tag = String(written ?? '')
+    .trim()
+    .replace(/[.@].*/, '')
+    .replace(/_/g, '-');
+  // Where the whole is no tag, its beginning still names the language.
+  for (const one of [tag, /^[a-z]{2,3}(?=-)/i.exec(tag)?.[0] ?? '']) {
+    try {
+      return Intl.getCanonicalLocales(one)[0];
+    } catch {}
+  }
 }
 
-function isTag(tag: string): boolean {
-  try {
-    return Intl.getCanonicalLocales(tag).length > 0;
-  } catch {
-    return false;
-  }
+export function openLabel({ key }: Choice): string {
+  return LABELS[key] ?? '';
 }

@@ -10,7 +10,7 @@ import { install, isInstalled, type Method } from './api';
 import { fetchConfig } from './config';
 import { createEvents, type Emit } from './events';
 import { createHost, type Host } from './host';
-import { chooseLanguage, openLabel } from './language';
+import { chooseLanguage, openLabel, tagOf } from './language';
 import { forget, isLeftOpen, watchLeftOpen } from './left';
 import { load } from './load';
 import { readSettings, type Settings, theme } from './settings';
@@ -42,7 +42,8 @@ function createWidget(settings: Settings, emit: Emit): Widget {
 
   const ask = () => fetchConfig(gateway, tenant);
   const config = ask();
-  const language = () => chooseLanguage(settings.locale, navigator.language, locale);
+  const language = () =>
+    chooseLanguage(settings.locale, ...(navigator.languages ?? [navigator.language]), locale);
 
   function show(): void {
     if (over || host) return;
@@ -175,10 +176,12 @@ function run(settings: Settings): void {
   const methods: Record<string, Method> = {
     close: () => widget?.call('close'),
     setLocale(locale: string) {
+      if (!tagOf(locale)) throw new TypeError('it takes a language tag');
       settings.locale = locale;
       widget?.relabel();
     },
     setTheme(name: string) {
+      if (theme(name) !== name) throw new TypeError('it takes auto, light or dark');
       settings.theme = theme(name);
       widget?.setTheme();
     },

@@ -51,7 +51,8 @@ export function messagePiece(port: MessagePort): Piece {
   const meta = h('div', { class: 'meta', 'aria-live': 'off' }, word, clock, ticks());
   const again = button('link', 'retry', words.tryAgain);
   const discard = button('link', 'discard', words.discard);
-  const failure = h('div', { class: 'failure' }, `${words.notSent} `, again, discard);
+  const reason = h('span');
+  const failure = h('div', { class: 'failure' }, reason, again, discard);
   const more = button('plain more', 'more', '');
   setAttribute(more, 'aria-label', words.more);
   more.append(dots());
@@ -180,6 +181,9 @@ export function messagePiece(port: MessagePort): Piece {
     setAttribute(meta, 'title', stateWord || undefined);
     setAttribute(meta, 'hidden', (!row.last && !row.edited) || row.state === 'failed');
     setAttribute(failure, 'hidden', row.state !== 'failed');
+    const excess = row.excess ? `${language.count(row.excess, words.tooLong)} ` : '';
+    setText(reason, `${words.notSent} ${excess}`);
+    setAttribute(again, 'hidden', !!row.excess);
   }
 
   return { element, update };

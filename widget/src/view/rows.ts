@@ -30,6 +30,8 @@ export interface MessageRow {
   id?: string;
   /** Of own messages only. */
   state?: MessageState;
+  /** By how many characters it is too long to be sent at all. */
+  excess?: number;
   files: readonly FileLink[];
   quote?: Quote;
   /** What can still be chosen, or filled in. */
@@ -179,7 +181,7 @@ function message(context: Context, line: Line): MessageRow {
 
 /** What is said and not stored yet. */
 function waiting(out: Outgoing, context: Context | undefined): MessageRow | undefined {
-  const { frame, at, failed, files = blank.files, label } = out;
+  const { frame, at, failed, excess, files = blank.files, label } = out;
   const state = failed ? 'failed' : 'sending';
   const own = {
     ...blank,
@@ -188,6 +190,7 @@ function waiting(out: Outgoing, context: Context | undefined): MessageRow | unde
     from: CUSTOMER,
     at,
     state,
+    excess,
     files,
   } as const;
   if (frame.type === 'choice') return { ...own, text: label ?? '' };
