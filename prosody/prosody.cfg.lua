@@ -8,7 +8,8 @@
 --   XMPP_LINK_SECRET[_FILE]   secret of the component link              (required)
 --   XMPP_STATE                data directory                            (Prosody's own)
 --   XMPP_CERTIFICATES         directory of certificates                 certs
---   XMPP_INTERFACE, XMPP_PORT, XMPP_HTTP_PORT     c2s and HTTP          *, 5222, 5280
+--   XMPP_INTERFACE, XMPP_PORT                     agents' clients       *, 5222
+--   XMPP_HTTP_INTERFACE, XMPP_HTTP_PORT           HTTP, without TLS     127.0.0.1, 5280
 --   XMPP_COMPONENT_INTERFACE, XMPP_COMPONENT_PORT component link        127.0.0.1, 5347
 --   XMPP_HTTP_URL             how clients reach the HTTP port, if not directly
 --   XMPP_WEB_ORIGINS          origins that web clients may come from    any
@@ -79,7 +80,9 @@ limits = {
 	c2s = { rate = "1mb/s", burst = "2s" };
 	s2sin = { rate = "1mb/s", burst = "2s" };
 };
-smacks_hibernation_time = 300;
+-- For as long as a client may be gone before the server says so: what an agent holds waits for that
+-- and 30 s more, and messages that a lost client had not confirmed come back to the gateway only then.
+smacks_hibernation_time = 30;
 smacks_max_queue_size = 2000;
 
 c2s_interfaces = { ENV_XMPP_INTERFACE or "*" };
@@ -89,7 +92,8 @@ c2s_ports = { Lua.tonumber(ENV_XMPP_PORT) or 5222 };
 component_interfaces = { ENV_XMPP_COMPONENT_INTERFACE or "127.0.0.1" };
 component_ports = { Lua.tonumber(ENV_XMPP_COMPONENT_PORT) or 5347 };
 
-http_interfaces = { ENV_XMPP_INTERFACE or "*" };
+-- It has no TLS: for the reverse proxy on this machine, unless told otherwise.
+http_interfaces = { ENV_XMPP_HTTP_INTERFACE or "127.0.0.1" };
 http_ports = { http_port };
 https_ports = {}; -- TLS for the web is the reverse proxy's
 http_default_host = host;
@@ -103,12 +107,11 @@ end
 -- Web clients of any origin may come (an agent still needs a password); this names the few.
 if ENV_XMPP_WEB_ORIGINS then access_control_allow_origins = words(ENV_XMPP_WEB_ORIGINS); end
 
--- Per link. "both" and "managed_entity" are what the gateway uses: it writes customers into the
--- rosters of the agents who serve them and sees who is available. "outgoing" lets it show a line
--- that a colleague wrote under that colleague's name.
+-- Per link, and no more than the gateway uses: it writes customers into the rosters of the agents who
+-- serve them and sees who is available.
 local privileges = {};
 for _, domain in Lua.ipairs(links) do
-	privileges[domain] = { roster = "both", message = "outgoing", presence = "managed_entity" };
+	privileges[domain] = { roster = "both", presence = "managed_entity" };
 end
 privileged_entities = privileges;
 

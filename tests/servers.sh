@@ -55,6 +55,7 @@ define_macro:
   C2S_PORT: $2
   COMPONENT_INTERFACE: "127.0.0.1"
   COMPONENT_PORT: $3
+  HTTP_INTERFACE: "127.0.0.1"
   HTTP_PORT: $4
   TLS_REQUIRED: false
   UPLOAD_URL: "http://$HOST:$4/upload"

@@ -20,6 +20,7 @@ define_macro:
   LINK_SECRET: "$(cat /run/couplet/ejabberd/link-secret)"
   C2S_INTERFACE: "::"
   C2S_PORT: 5222
+  HTTP_INTERFACE: "::"
   HTTP_PORT: 5280
   COMPONENT_INTERFACE: "0.0.0.0"
   COMPONENT_PORT: 5347

@@ -56,6 +56,21 @@ pub(super) struct Case {
     pub(super) shunned: Vec<AgentJid>,
     /// ... until then, or until they come back.
     pub(super) shunned_until: Timestamp,
+    /// Those who were asked in this round; who has it is among them.
+    pub(super) asked: Vec<AgentJid>,
+    /// All were asked, and the offer stands with the last of them for a while.
+    pub(super) rests: bool,
+    /// Those who let an offer of it pass, and are there ever since: nothing of it was said by others.
+    acquainted: BTreeMap<AgentJid, Acquainted>,
+}
+
+/// What is known to an agent who let an offer pass.
+#[derive(Debug, Clone, Copy)]
+struct Acquainted {
+    /// All that was said up to this row was sent.
+    upto: Pos,
+    /// Confirmed up to this entry.
+    confirmed: Seq,
 }
 
 /// What a confirmation of the agent's client moved.
@@ -76,6 +91,11 @@ impl Case {
             State::Waiting => view.passed.last().cloned().into_iter().collect(),
             _ => Vec::new(),
         };
+        let asked = match &view.state {
+            State::Offered { agents, .. } => view.passed.iter().chain(agents).cloned().collect(),
+            State::Waiting => view.passed.clone(),
+            State::Active { .. } | State::Closed { .. } => Vec::new(),
+        };
         Self {
             served_by: view.agent().cloned(),
             view,
@@ -93,6 +113,9 @@ impl Case {
             told: None,
             shunned,
             shunned_until: Timestamp::default(),
+            asked,
+            rests: false,
+            acquainted: BTreeMap::new(),
         }
     }
 
@@ -150,13 +173,10 @@ impl Case {
         before.map_or(Pos(0), |(pos, _)| *pos)
     }
 
-    /// The agent has answered. Where his client has confirmed nothing, his words stand for it: many
-    /// a client gives no receipts to whoever is not in its contact list, though it asks for them.
-    /// Not for what was sent a moment ago: that may not have been before him.
+    /// The agent has answered from a client that gives no receipts: the words stand for them. Many
+    /// a client gives none to whoever is not in its contact list, though it asks for them.
+    /// Not for what was sent a moment ago: that may not have been before the agent.
     pub(super) fn answered_by_agent(&mut self, now: Timestamp) {
-        if !self.gives_no_receipts() {
-            return;
-        }
         let fresh = self.sent.iter().find(|(sent, _)| now.since(*sent) < FRESH_MS);
         let before_him = |seq: Seq| fresh.is_none_or(|(_, first)| seq < *first);
         if let Some((_, seq)) = self.messages.iter().rev().find(|(_, seq)| before_him(*seq)) {
@@ -164,14 +184,15 @@ impl Case {
         }
     }
 
-    fn gives_no_receipts(&self) -> bool {
-        self.view.confirmed == Seq(0) && self.scattered.is_empty()
-    }
-
     /// Whether this row was sent to whoever has the conversation now, and may come back.
     pub(super) fn was_sent(&self, pos: Pos) -> bool {
-        self.messages.binary_search_by_key(&pos, |(pos, _)| *pos).is_ok()
-            || self.offered.is_some_and(|(offer, _)| offer == pos)
+        self.messages.binary_search_by_key(&pos, |(pos, _)| *pos).is_ok() || self.is_offer(pos)
+    }
+
+    /// Whether this row is that of an offer that stands: one that was taken is over.
+    fn is_offer(&self, pos: Pos) -> bool {
+        matches!(self.view.state, State::Offered { .. })
+            && self.offered.is_some_and(|(offer, _)| offer == pos)
     }
 
     /// The entry of something the customer said, by its row.
@@ -209,15 +230,17 @@ impl Case {
         if self.advance() { self.ticks(Moved::Inward) } else { Moved::Nothing }
     }
 
-    /// Takes in those scattered ones that follow the prefix now; says whether there were any.
+    /// Takes in those scattered ones that follow the prefix now; says whether there were any. What
+    /// the agent's words stand for is no gap: a receipt for it may never come.
     fn advance(&mut self) -> bool {
         let before = self.view.confirmed;
         let first = self.messages.partition_point(|(_, seq)| *seq <= before);
         for (pos, seq) in self.messages.iter().skip(first) {
-            if !self.scattered.remove(pos) {
+            if self.scattered.remove(pos) {
+                self.view.confirmed = *seq;
+            } else if *seq > self.answered {
                 break;
             }
-            self.view.confirmed = *seq;
         }
         self.view.confirmed > before
     }
@@ -232,16 +255,17 @@ impl Case {
     }
 
     /// The agent's client has shown everything up to this message: for the customer's ticks all of it
-    /// was received. What is sent again is another matter: a message lost on its way, which none of
-    /// his clients ever had, is not confirmed by what was shown after it.
-    pub(super) fn displayed(&mut self, pos: Pos) -> Moved {
+    /// was received. What is sent again is another matter: where the client `confirms` what it
+    /// receives, a message lost on its way, which none of the agent's clients ever had, is not
+    /// confirmed by what was shown after it.
+    pub(super) fn displayed(&mut self, pos: Pos, confirms: bool) -> Moved {
         let upto = self.messages.partition_point(|(at, _)| *at <= pos);
         let Some((at, seq)) = upto.checked_sub(1).and_then(|last| self.messages.get(last)).copied()
         else {
             return Moved::Nothing;
         };
         let mut moved = Moved::Nothing;
-        if self.gives_no_receipts() {
+        if !confirms {
             self.answered = self.answered.max(seq);
         } else if seq > self.view.confirmed {
             self.scattered.insert(at);
@@ -263,6 +287,71 @@ impl Case {
             return Moved::Ticks;
         }
         moved
+    }
+
+    /// These agents are asked. One who was asked before goes on where they were.
+    pub(super) fn begin_offer(&mut self, agents: Vec<AgentJid>, until: Timestamp) {
+        self.begin_assignment();
+        self.shunned.clear();
+        self.rests = false;
+        let news = agents.iter().filter(|agent| !self.asked.contains(agent));
+        let news: Vec<AgentJid> = news.cloned().collect();
+        self.asked.extend(news);
+        if let [agent] = agents.as_slice()
+            && let Some(known) = self.acquainted.get(agent)
+        {
+            self.view.confirmed = known.confirmed;
+        }
+        self.view.state = State::Offered { agents, until };
+    }
+
+    /// These are asked, are there, and have let it pass; `upto` is the last row there is.
+    pub(super) fn let_pass(&mut self, agents: Vec<AgentJid>, upto: Pos) {
+        let is_one = self.audience().len() == 1;
+        let confirmed = if is_one { self.view.confirmed } else { Seq(0) };
+        if !self.withheld {
+            let known = Acquainted { upto, confirmed };
+            self.acquainted.extend(agents.into_iter().map(|agent| (agent, known)));
+        }
+    }
+
+    /// An agent has it, who may know some of it.
+    pub(super) fn begin_service(&mut self, agent: &AgentJid, was_alone: bool) {
+        self.served_by = Some(agent.clone());
+        self.shunned.clear();
+        self.asked.clear();
+        self.rests = false;
+        if !was_alone {
+            self.begin_assignment();
+            if let Some(known) = self.acquainted.get(agent) {
+                self.view.confirmed = known.confirmed;
+            }
+        }
+        self.acquainted.clear();
+    }
+
+    /// Up to which row an agent who is asked again knows what was said, where that is so.
+    pub(super) fn told_upto(&self, agent: &AgentJid) -> Option<Pos> {
+        self.acquainted.get(agent).map(|known| known.upto)
+    }
+
+    /// Another client of the agent has come: it need not know what was sent before.
+    pub(super) fn is_strange_to(&mut self, agent: &AgentJid) {
+        self.acquainted.remove(agent);
+    }
+
+    /// Whether the customer has said something after a row.
+    pub(super) fn has_news_after(&self, pos: Pos) -> bool {
+        self.messages.last().is_some_and(|(last, _)| *last > pos)
+    }
+
+    /// What is not confirmed was sent long ago up to a row, and is sent now after it.
+    pub(super) fn sent_after(&mut self, now: Timestamp, pos: Pos) {
+        self.sent.clear();
+        let first = self.messages.partition_point(|(at, _)| *at <= pos);
+        if let Some((_, first)) = self.messages.get(first) {
+            self.sent.push_back((now, *first));
+        }
     }
 
     /// Others have it now: nothing is confirmed by them yet. The customer's ticks stay.
@@ -343,19 +432,19 @@ mod tests {
     fn what_is_shown_was_received_as_far_as_the_customer_sees() {
         let mut case = case();
         case.received(Pos(40));
-        assert_eq!(case.displayed(Pos(35)), Moved::Ticks, "a row between two messages");
+        assert_eq!(case.displayed(Pos(35), true), Moved::Ticks, "a row between two messages");
         assert_eq!((case.view.read, case.view.delivered), (Seq(3), Seq(3)));
-        assert_eq!(case.displayed(Pos(9)), Moved::Nothing, "before the first");
+        assert_eq!(case.displayed(Pos(9), true), Moved::Nothing, "before the first");
         assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(0), true), "10 may be lost");
         assert_eq!(case.received(Pos(10)), Moved::Ticks);
         assert_eq!((case.confirmed_pos(), case.is_unconfirmed()), (Pos(40), false));
-        assert_eq!(case.displayed(Pos(10)), Moved::Nothing, "no tick goes back");
+        assert_eq!(case.displayed(Pos(10), true), Moved::Nothing, "no tick goes back");
     }
 
     #[test]
     fn a_client_that_gives_no_receipts_is_spared_what_its_user_has_read() {
         let mut case = case();
-        case.displayed(Pos(30));
+        case.displayed(Pos(30), false);
         assert_eq!(case.confirmed_pos(), Pos(30));
         assert!(!case.is_confirmed(Pos(10)), "if it comes back, it has not arrived");
         case.answered_by_agent(Timestamp(FRESH_MS));
@@ -371,7 +460,7 @@ mod tests {
     fn a_new_assignment_confirms_anew_inwardly() {
         let mut case = case();
         case.received(Pos(10));
-        case.displayed(Pos(40));
+        case.displayed(Pos(40), true);
         case.begin_assignment();
         assert!(!case.is_confirmed(Pos(10)));
         assert_eq!(case.received(Pos(10)), Moved::Inward);

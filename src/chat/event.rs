@@ -31,6 +31,16 @@ pub enum Event {
         /// What it says.
         availability: Availability,
     },
+    /// A client of an agent has been sent things and asked whether it is there, and has answered
+    /// nothing: it is not there until its presence comes anew.
+    Unanswering {
+        /// Whose.
+        agent: AgentJid,
+        /// Which of his clients.
+        resource: Arc<str>,
+        /// Since when.
+        since: Timestamp,
+    },
     /// The server gave a message to an agent back.
     Bounced {
         /// The agent it was for.

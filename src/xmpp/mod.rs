@@ -9,6 +9,7 @@
 //! send has been looked at once more before it leaves.
 
 mod answers;
+mod clients;
 mod given_back;
 mod login;
 mod outbox;

@@ -1,12 +1,15 @@
 //! Contact lists and presence, both ways of them.
 //!
 //! Where the server lets us write rosters (XEP-0356), the desk and every customer an agent serves
-//! are put there ready-made. Elsewhere the desk alone asks each agent once for a subscription, and
-//! customers just send directed presence; a client may show them as strangers, but they work.
+//! are put there ready-made. Elsewhere customers just send directed presence; a client may show them
+//! as strangers, but they work. Everywhere the desk alone asks each agent once for a subscription: a
+//! server that took what we wrote for one says yes by itself, and the agent sees nothing of it. Others
+//! (ejabberd 24.12, 26.07) write the line without one, and tell us of no client that is lost.
 //!
-//! Invariants: no customer ever asks for a subscription; nobody is probed whose subscription is
-//! not certain (Prosody answers such a probe by dropping the request); only agents of the book are
-//! written to; what is remembered is bounded.
+//! Invariants: no customer ever asks for a subscription; nobody is probed or believed whose
+//! subscription is not certain (Prosody answers such a probe by dropping the request); only agents of
+//! the book are written to; nobody can answer for a server whom we did not ask; what is remembered is
+//! bounded.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -35,6 +38,9 @@ use crate::chat::model::Customer;
 /// How many customers in contact lists are remembered over all agents.
 const CONTACTS: usize = 100_000;
 
+/// An agent who takes the desk out of the contact list finds it there again, but not more often.
+const MENDED: Duration = Duration::from_secs(60);
+
 /// An account that cannot be written to may not have been made yet: it is tried again so often.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -47,7 +53,7 @@ enum Standing {
     Asked,
     /// The agent's presence may be asked for.
     Given,
-    /// Said no. Not asked again unless he is taken off the book and put there anew.
+    /// Said no. Not asked again before they ask for the desk themselves, or are put on the book anew.
     Refused,
 }
 
@@ -57,6 +63,14 @@ struct Desk {
     standing: Standing,
     /// Whether the agent has been met on this stream.
     met: bool,
+    /// When it was last put back into the contact list.
+    mended: Option<Instant>,
+}
+
+impl Desk {
+    fn new(name: Arc<str>) -> Self {
+        Self { name, standing: Standing::Unknown, met: false, mended: None }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -87,15 +101,18 @@ pub(super) struct Roster {
     writing: HashMap<String, Writing>,
     /// Whose rosters could not be written, though those of others can; and when they are tried again.
     unwritten: HashMap<(TenantKey, AgentJid), Instant>,
+    /// What nobody can guess, in the ids of our queries.
+    secret: String,
     numbered: u64,
     /// Whether the stream stands and the server has had time to say what it lets us do.
     settled: bool,
 }
 
 impl Roster {
-    pub(super) fn new(domain: LinkDomain) -> Self {
+    pub(super) fn new(domain: LinkDomain, secret: String) -> Self {
         Self {
             domain,
+            secret,
             privileged: HashSet::new(),
             desks: HashMap::new(),
             contacts: HashMap::new(),
@@ -126,6 +143,13 @@ impl Roster {
             Target::Peer(Peer::Customer(_)) => false,
             Target::Peer(Peer::Desk(tenant)) => self.is_subscribed(tenant, agent),
         }
+    }
+
+    /// Whether presences of an agent are believed at all.
+    pub(super) fn hears_of(&self, agent: &AgentJid) -> bool {
+        let desks = self.desks.iter().filter(|((_, whose), _)| whose == agent);
+        desks.into_iter().any(|(_, desk)| desk.standing == Standing::Given)
+            || self.is_privileged(agent)
     }
 
     /// The stream is gone, and with it what the server granted.
@@ -181,9 +205,7 @@ impl Roster {
             let key = (tenant.clone(), agent.clone());
             let known = self.desks.get(&key).map(|desk| desk.standing);
             if known.is_none() {
-                let name = tenant.as_str().into();
-                let standing = Standing::Unknown;
-                self.desks.insert(key, Desk { name, standing, met: false });
+                self.desks.insert(key, Desk::new(tenant.as_str().into()));
             }
             match known {
                 _ if !self.settled => {}
@@ -199,12 +221,9 @@ impl Roster {
             Contact::Desk { tenant, name, .. } => {
                 let name: Arc<str> = clean::name(&name).map_or(tenant.as_str().into(), Arc::from);
                 let key = (tenant.clone(), agent.clone());
-                let known = self.desks.get(&key);
-                let (standing, met) = match known {
-                    Some(desk) => (desk.standing, desk.met && desk.name == name),
-                    None => (Standing::Unknown, false),
-                };
-                self.desks.insert(key, Desk { name, standing, met });
+                let desk = self.desks.entry(key).or_insert_with(|| Desk::new(name.clone()));
+                let met = desk.met && desk.name == name;
+                (desk.name, desk.met) = (name, met);
                 if self.settled && !met {
                     self.meet(&tenant, agent, out);
                 }
@@ -250,19 +269,34 @@ impl Roster {
             Subscription::Wanted => {
                 out.extend(self.presence(agent, peer, Type::Subscribed));
                 out.extend(self.current(agent, peer));
+                if let Peer::Desk(tenant) = peer
+                    && self.standing(tenant, agent) == Some(Standing::Refused)
+                {
+                    out.extend(self.ask(tenant, agent));
+                }
             }
             Subscription::Probe => out.extend(self.current(agent, peer)),
             Subscription::Ended => out.extend(self.presence(agent, peer, Type::Unsubscribed)),
             Subscription::Given | Subscription::Refused => {
                 let Peer::Desk(tenant) = peer else { return };
+                let privileged = self.is_privileged(agent);
                 let Some(desk) = self.desks.get_mut(&(tenant.clone(), agent.clone())) else {
                     return;
                 };
                 if kind == Subscription::Given {
                     desk.standing = Standing::Given;
                     out.extend(self.presence(agent, peer, Type::Probe));
-                } else {
-                    desk.standing = Standing::Refused;
+                    return;
+                }
+                let was = std::mem::replace(&mut desk.standing, Standing::Refused);
+                // Taken out of the list, where nobody is asked: without it we hear of no client.
+                let now = Instant::now();
+                if was == Standing::Given
+                    && privileged
+                    && desk.mended.is_none_or(|at| at + MENDED <= now)
+                {
+                    desk.mended = Some(now);
+                    self.meet(tenant, agent, out);
                 }
             }
         }
@@ -272,15 +306,19 @@ impl Roster {
     pub(super) fn answered(
         &mut self,
         id: &str,
+        by: &AgentJid,
         outcome: Outcome,
         now: Instant,
         out: &mut Vec<Element>,
     ) {
+        if self.writing.get(id).is_none_or(|writing| writing.agent != *by) {
+            return;
+        }
         let Some(Writing { agent, desk }) = self.writing.remove(id) else { return };
         let of_desk = desk.map(|tenant| (tenant, agent.clone()));
         match (outcome, of_desk) {
             (Outcome::Done, Some(key)) => {
-                out.extend(self.presence(&agent, &Peer::Desk(key.0.clone()), Type::Probe));
+                out.extend(self.ask(&key.0, &agent));
                 if self.unwritten.remove(&key).is_some() {
                     self.show_all(&agent, out);
                 }
@@ -340,21 +378,25 @@ impl Roster {
         let privileged = self.is_privileged(agent);
         let peer = Peer::Desk(tenant.clone());
         let Some(desk) = self.desks.get_mut(&(tenant.clone(), agent.clone())) else { return };
-        let name = desk.name.clone();
+        let (name, standing) = (desk.name.clone(), desk.standing);
         desk.met = true;
         if privileged {
             out.extend(self.write(agent, &peer, Some(&name), Some(&name)));
-        } else {
-            match desk.standing {
-                Standing::Unknown | Standing::Asked => {
-                    desk.standing = Standing::Asked;
-                    out.extend(self.presence(agent, &peer, Type::Subscribe));
-                }
-                Standing::Given => out.extend(self.presence(agent, &peer, Type::Probe)),
-                Standing::Refused => {}
-            }
+        } else if standing != Standing::Refused {
+            out.extend(self.ask(tenant, agent));
         }
         out.extend(self.desk_presence(agent, &peer));
+    }
+
+    /// Asks how the agent is, or first to be told: of those whose roster says so already their server
+    /// says yes.
+    fn ask(&mut self, tenant: &TenantKey, agent: &AgentJid) -> Option<Element> {
+        let desk = self.desks.get_mut(&(tenant.clone(), agent.clone()))?;
+        let type_ = if desk.standing == Standing::Given { Type::Probe } else { Type::Subscribe };
+        if type_ == Type::Subscribe {
+            desk.standing = Standing::Asked;
+        }
+        self.presence(agent, &Peer::Desk(tenant.clone()), type_)
     }
 
     /// An agent has not said how he is: his server is asked once more, and he himself (whom a client
@@ -367,8 +409,10 @@ impl Roster {
         out: &mut Vec<Element>,
     ) {
         out.extend(self.probe(tenant, agent));
-        if times < 3 && self.standing(tenant, agent) == Some(Standing::Asked) {
-            out.extend(self.presence(agent, &Peer::Desk(tenant.clone()), Type::Subscribe));
+        let unanswered =
+            matches!(self.standing(tenant, agent), Some(Standing::Asked | Standing::Unknown));
+        if times < 3 && unanswered {
+            out.extend(self.ask(tenant, agent));
         }
     }
 
@@ -378,7 +422,7 @@ impl Roster {
 
     /// Whether the agent's presence may be asked for, and is to be believed.
     fn is_subscribed(&self, tenant: &TenantKey, agent: &AgentJid) -> bool {
-        self.is_privileged(agent) || self.standing(tenant, agent) == Some(Standing::Given)
+        self.standing(tenant, agent) == Some(Standing::Given)
     }
 
     /// Asks how the agent is, where that may be asked.
@@ -509,7 +553,7 @@ impl Roster {
             approved: None,
         };
         self.numbered += 1;
-        let id = format!("r{}", self.numbered);
+        let id = format!("roster-{}-{}", self.secret, self.numbered);
         let desk = match (peer, name) {
             (Peer::Desk(tenant), Some(_)) => Some(tenant.clone()),
             _ => None,

@@ -3,13 +3,17 @@
 //! Invariants: nothing here waits; what is for the server goes through the outbox, what is for the
 //! runtime through `unread`, each in its order; only what the runtime said makes anyone an agent.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
+use xmpp_parsers::iq::Iq;
 use xmpp_parsers::minidom::Element;
+use xmpp_parsers::ping::Ping;
 
+use super::clients::{Clients, Due};
 use super::given_back::Pace;
 use super::outbox::{Kind, Out, Outbox, Text};
 use super::retry::Retries;
@@ -19,7 +23,7 @@ use super::supervisor::LinkSettings;
 use crate::bridge::address::{self, Book};
 use crate::bridge::custom_to_xmpp::stanza;
 use crate::chat::effect::{Contact, ToAgent, ToAgentContent};
-use crate::chat::event::Availability;
+use crate::chat::event::{Event, Peer};
 use crate::chat::ids::{AgentJid, Pos, TenantKey, Timestamp};
 use crate::chat::model::{Row, RowKind};
 use crate::ports::link::{self, FromLink, ToLink};
@@ -63,7 +67,9 @@ pub(super) struct State {
     roster: Roster,
     pub(super) outbox: Outbox,
     retries: Retries,
-    presences: HashMap<AgentJid, HashMap<Arc<str>, Availability>>,
+    clients: Clients,
+    /// The id of our pings: nobody can guess it.
+    ping: String,
     /// What the runtime has not taken yet.
     pub(super) unread: VecDeque<FromLink>,
     /// Whether the runtime wants a stream.
@@ -92,12 +98,16 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(settings: LinkSettings, world: Arc<dyn World>) -> Self {
+        let mut secret = [0; 16];
+        world.secret(&mut secret);
+        let secret = Uuid::from_bytes(secret).simple().to_string();
         Self {
             book: Book::default(),
-            roster: Roster::new(settings.domain.clone()),
+            ping: format!("ping-{secret}"),
+            roster: Roster::new(settings.domain.clone(), secret),
             outbox: Outbox::new(&settings.domain),
             retries: Retries::default(),
-            presences: HashMap::new(),
+            clients: Clients::default(),
             unread: VecDeque::new(),
             wanted: false,
             standing: false,
@@ -159,13 +169,14 @@ impl State {
     fn send(&mut self, to_agent: &ToAgent, now: Timestamp) {
         let cursor = stanza::cursor(to_agent);
         let passing = matches!(to_agent.content, ToAgentContent::Typing { .. });
-        let heard = !passing || self.is_here(&to_agent.agent);
+        let heard = !passing || self.clients.is_here(&to_agent.agent);
         let wanted = heard && self.allows(&to_agent.agent);
         let written = wanted.then(|| self.rendered(to_agent, now)).flatten();
         match written.map(Text::from) {
             Some(text) => {
                 if let Some(pos) = cursor {
                     self.retries.remember(pos, &to_agent.agent, &text);
+                    self.clients.sent(&to_agent.agent, Instant::now());
                 }
                 let kind = match &to_agent.content {
                     ToAgentContent::Row { row, .. } => Kind::Row(row.pos),
@@ -199,7 +210,7 @@ impl State {
         }
         self.book = Book::new(allowed);
         let book = &self.book;
-        self.presences.retain(|agent, _| book.knows(agent));
+        self.clients.retain(|agent| book.knows(agent));
         self.pace.sweep();
         let mut out = Vec::new();
         self.roster.agents(&self.book, &mut out);
@@ -224,8 +235,10 @@ impl State {
         let cover = self.outbox.next_barrier();
         let asking = self.asking.map(|(at, _)| at);
         let timers = [self.settling, self.closing, self.retries.next(), self.roster.next()];
+        let clients = self.clients.next();
         let idle = self.idle_until();
-        let timers = timers.into_iter().chain([barrier, quiet, idle, again, cover, asking]);
+        let timers =
+            timers.into_iter().chain([barrier, quiet, idle, again, cover, asking, clients]);
         timers.flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
@@ -243,11 +256,12 @@ impl State {
         }
         let mut out = Vec::new();
         if let Some((_, times)) = self.asking.take_if(|(at, _)| *at <= now) {
-            let unheard = self.book.pairs().filter(|(_, who)| !self.presences.contains_key(*who));
+            let unheard = self.book.pairs().filter(|(_, who)| !self.clients.knows(who));
             unheard.for_each(|(tenant, who)| self.roster.ask_again(tenant, who, times, &mut out));
             self.asking = (times < ASKED).then(|| (now + ASKING * 2_u32.pow(times), times + 1));
         }
         self.roster.due(now, &mut out);
+        self.look_after_clients(now, &mut out);
         self.pass(&out);
         for (pos, text) in self.retries.due(now) {
             self.outbox.push(text, Kind::Row(pos), None);
@@ -266,6 +280,40 @@ impl State {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Asks clients that are not heard whether they are there. While the server is behind with what
+    /// we write, so are they.
+    fn look_after_clients(&mut self, now: Instant, out: &mut Vec<Element>) {
+        if self.clients.next().is_none_or(|at| at > now) {
+            return;
+        }
+        let behind = self.silent || self.outbox.oldest().is_some_and(|sent| sent + IDLE <= now);
+        for due in self.clients.due(now, behind) {
+            match due {
+                Due::Ping { agent, resource } => out.extend(self.client_ping(&agent, &resource)),
+                lost @ Due::Lost { .. } => self.client_lost(lost, now),
+            }
+        }
+    }
+
+    /// A ping of one client (XEP-0199), from a desk of the agent's.
+    fn client_ping(&self, agent: &AgentJid, resource: &str) -> Option<Element> {
+        let desk = Peer::Desk(self.book.tenants_of(agent).next()?.clone());
+        let from = address::speaker(&self.settings.domain, &desk)?;
+        let to = address::client(agent, Some(resource))?;
+        Some(Iq::from_get(self.ping.clone(), Ping).with_from(from).with_to(to).into())
+    }
+
+    /// A client has answered nothing: to the runtime it is not there.
+    fn client_lost(&mut self, due: Due, now: Instant) {
+        let Due::Lost { agent, resource, since } = due else { return };
+        let domain = &self.settings.domain;
+        tracing::info!(%domain, %agent, "a client of the agent does not answer, it counts as gone");
+        let silent = i64::try_from(now.duration_since(since).as_millis()).unwrap_or(0);
+        let since = self.world.now().plus(-silent);
+        let event = Event::Unanswering { agent, resource, since };
+        self.unread.push_back(FromLink::Event(event));
     }
 
     /// Hands over what may be written now. Whoever closes the stream waits for the barriers.
@@ -309,7 +357,7 @@ impl State {
     pub(super) fn lost(&mut self, lost: &Lost, closed: bool) {
         self.outbox.lost(lost.blames_us());
         self.roster.lost();
-        self.presences.clear();
+        self.clients.clear();
         self.silent = false;
         self.standing = false;
         if closed {
@@ -325,11 +373,6 @@ impl State {
     pub(super) fn down(&mut self, reason: String, conflict: bool, heard: Option<Timestamp>) {
         tracing::warn!(domain = %self.settings.domain, %reason, "no stream");
         self.unread.push_back(FromLink::Down { reason, conflict, heard });
-    }
-
-    fn is_here(&self, agent: &AgentJid) -> bool {
-        let clients = self.presences.get(agent);
-        clients.is_some_and(|clients| clients.values().any(|&is| is > Availability::Gone))
     }
 
     fn allows(&self, agent: &AgentJid) -> bool {

@@ -90,6 +90,10 @@ pub enum Decoded {
     },
     /// A query of our own was answered.
     Answered {
+        /// By whom.
+        agent: AgentJid,
+        /// By which of their clients; empty where the server answers for the account.
+        resource: Arc<str>,
         /// Its id.
         id: String,
         /// How.
@@ -199,7 +203,7 @@ fn asked_by_stranger(iq: &Element, from: &Address<'_>, to: &Address<'_>) -> Deco
 
 /// An answer counts only from where our questions go: agents and their servers.
 fn answered(iq: &Element, from: &Address<'_>, context: Context<'_>) -> Decoded {
-    let (Some(id), Some(_)) = (iq.attr("id"), context.book.agent(from)) else {
+    let (Some(id), Some(agent)) = (iq.attr("id"), context.book.agent(from)) else {
         return Decoded::Nothing;
     };
     let error = iq.children().find(|child| child.name() == "error");
@@ -208,7 +212,8 @@ fn answered(iq: &Element, from: &Address<'_>, context: Context<'_>) -> Decoded {
         (_, Some(error)) if error.has_child("forbidden", ns::XMPP_STANZAS) => Outcome::Forbidden,
         _ => Outcome::Failed,
     };
-    Decoded::Answered { id: id.to_owned(), outcome }
+    let resource = from.resource().unwrap_or_default().into();
+    Decoded::Answered { agent: agent.clone(), resource, id: id.to_owned(), outcome }
 }
 
 fn presence(

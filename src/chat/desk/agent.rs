@@ -4,9 +4,7 @@ use super::Desk;
 use super::changes::{TAKEN_BACK, repeat_of};
 use super::row::NewRow;
 use crate::chat::effect::{AgentRefusal, CustomerNotice, Effect, Line, ToAgent, ToAgentContent};
-use crate::chat::event::{
-    About, AgentCommand, AgentContent, AgentInput, Availability, Peer, Refusal,
-};
+use crate::chat::event::{About, AgentCommand, AgentContent, AgentInput, Peer, Refusal};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
 use crate::chat::model::RowKind;
 
@@ -36,17 +34,6 @@ impl Desk {
                 Some(customer) => self.agent_to_customer(now, customer, input),
                 None => self.no_such_address(&input),
             },
-        }
-    }
-
-    /// Whoever speaks is there, even if his presence is still under way or is kept from us; but only
-    /// his presence says that he takes conversations.
-    fn speaks(&mut self, now: Timestamp, input: &AgentInput) {
-        let client = self.clients.get(&input.agent).filter(|_| !input.resource.is_empty());
-        if client.is_some_and(|clients| !clients.has(&input.resource)) {
-            self.presence(now, &input.agent, &input.resource, Availability::Away);
-            // Before what he says changes what he has.
-            self.send_again(now, &input.agent);
         }
     }
 
@@ -94,11 +81,13 @@ impl Desk {
             }
             (AgentContent::Received { pos }, _) => {
                 let pos = *pos;
-                self.confirmed(now, customer, &input.agent, pos, |case| case.received(pos));
+                self.confirmed(now, customer, &input, pos, |case, _| case.received(pos));
             }
             (AgentContent::Displayed { pos }, _) => {
                 let pos = *pos;
-                self.confirmed(now, customer, &input.agent, pos, |case| case.displayed(pos));
+                self.confirmed(now, customer, &input, pos, |case, confirms| {
+                    case.displayed(pos, confirms)
+                });
             }
             (AgentContent::Typing { .. }, _) => {}
             (AgentContent::Refused { reason }, _) => self.refuse_agent(&input, refusal(*reason)),
@@ -184,11 +173,14 @@ impl Desk {
         kind: RowKind,
         wants_receipt: bool,
     ) {
+        let gives_receipts = self.gives_receipts(id, input);
         let Some(case) = self.cases.get_mut(&id) else { return };
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
         case.resource = input.client();
         case.view.active_at = now;
-        case.answered_by_agent(now);
+        if !gives_receipts {
+            case.answered_by_agent(now);
+        }
         if let Some(stanza) = &input.stanza {
             self.stanzas.insert(now, &input.agent, customer, stanza, repeat_of(&kind));
         }

@@ -240,6 +240,7 @@ impl Desk {
         if !withheld {
             self.deliver(id, &audience, &row, name.as_ref());
         }
+        self.ask_anew(now, id);
     }
 
     /// Two mutants: a repeated command is carried out once more, without its key, for that is

@@ -14,6 +14,7 @@ use super::Desk;
 use super::timer::Timer;
 use crate::chat::conversation::{Case, Moved};
 use crate::chat::effect::{Backlog, Effect, ToAgentContent};
+use crate::chat::event::AgentInput;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, Seq, Timestamp};
 use crate::chat::model::{OWED_MS, Owed as Stored, Row, State};
 use crate::chat::presence::Clients;
@@ -93,6 +94,9 @@ impl Desk {
             let at = now.max(clients.sent_again_until);
             self.timers.arm(at, Timer::SendAgain(agent.clone()));
         }
+        for case in self.cases.values_mut() {
+            case.is_strange_to(agent);
+        }
         // What he says from here on says nothing about what he was sent before.
         for id in self.all_held_by(agent) {
             if let Some(case) = self.cases.get_mut(&id) {
@@ -146,7 +150,7 @@ impl Desk {
         }
     }
 
-    /// Sends an agent all that was said so far.
+    /// Sends an agent all that was said so far and no client of theirs has confirmed.
     pub(super) fn catch_up(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         #[cfg(feature = "chaos")]
         if crate::chaos::mutant("requeue-forgets-backlog")
@@ -154,7 +158,24 @@ impl Desk {
         {
             return;
         }
-        self.backlog(now, id, agent, Pos(0), None);
+        let known = self.cases.get(&id).map_or(Pos(0), Case::confirmed_pos);
+        self.backlog(now, id, agent, known, None);
+    }
+
+    /// Sends an agent who knows all up to a row what was said since.
+    pub(super) fn catch_up_after(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        agent: &AgentJid,
+        upto: Pos,
+    ) {
+        if self.cases.get(&id).is_some_and(|case| case.has_news_after(upto)) {
+            self.backlog(now, id, agent, upto, None);
+        }
+        if let Some(case) = self.cases.get_mut(&id) {
+            case.sent_after(now, upto);
+        }
     }
 
     /// Sends an agent what of it no client of his has confirmed.
@@ -291,13 +312,15 @@ impl Desk {
         &mut self,
         now: Timestamp,
         customer: CustomerId,
-        agent: &AgentJid,
+        input: &AgentInput,
         pos: Pos,
-        mark: impl FnOnce(&mut Case) -> Moved,
+        mark: impl FnOnce(&mut Case, bool) -> Moved,
     ) {
+        let agent = &input.agent;
         let Some(id) = self.conversation_of(customer, agent, pos) else { return };
+        let gives_receipts = self.gives_receipts(id, input);
         let Some(case) = self.any_case_mut(id) else { return };
-        let moved = mark(case);
+        let moved = mark(case, gives_receipts);
         if moved == Moved::Nothing {
             return;
         }
@@ -308,6 +331,16 @@ impl Desk {
         }
         if is_settled {
             self.settle(now, id);
+        }
+    }
+
+    /// Whether the client that something comes from gives receipts: then a missing one says that
+    /// something did not arrive. A desk that has just begun takes the word of the one before it.
+    pub(super) fn gives_receipts(&self, id: ConversationId, input: &AgentInput) -> bool {
+        let confirmed_before = || self.any_case(id).is_some_and(|c| c.view.confirmed > Seq(0));
+        match self.clients.get(&input.agent) {
+            Some(clients) => clients.is_confirming(&input.resource, confirmed_before),
+            None => confirmed_before(),
         }
     }
 

@@ -93,14 +93,10 @@ impl Desk {
         let was_asked = asked.contains(agent);
         let before = case.view.clone();
         case.view.state = State::Active { agent: agent.clone() };
-        case.served_by = Some(agent.clone());
-        case.shunned.clear();
+        case.begin_service(agent, was_alone);
         let withheld = std::mem::take(&mut case.withheld);
-        if !was_alone {
-            case.begin_assignment();
-            if was_asked {
-                case.sent_again(now);
-            }
+        if !was_alone && was_asked {
+            case.sent_again(now);
         }
         let losers: Vec<AgentJid> = asked.into_iter().filter(|a| a != agent).collect();
         for loser in &losers {
@@ -141,10 +137,17 @@ impl Desk {
 
     /// Takes a conversation from whoever is asked or holds it, and puts it back where it stood in line.
     pub(super) fn requeue(&mut self, now: Timestamp, id: ConversationId, reason: RequeueReason) {
+        let Some(case) = self.cases.get(&id) else { return };
+        let here = case.audience().iter().filter(|agent| self.is_here(agent));
+        let (here, head) = (here.cloned().collect(), self.gate.head());
         let Some(case) = self.cases.get_mut(&id) else { return };
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
         let audience = case.audience().to_vec();
         let held_by = case.view.agent().cloned();
+        if reason == RequeueReason::Silent {
+            case.let_pass(here, head);
+        }
+        case.rests = false;
         case.view.state = State::Waiting;
         for agent in &audience {
             remember(&mut case.view.passed, agent);
@@ -267,6 +270,9 @@ impl Desk {
         self.deliver(id, &audience, &row, None);
         for agent in &audience {
             self.release(now, &tenant, agent, id);
+        }
+        if let Some(agent) = before.agent() {
+            self.forgive(&tenant, agent, true);
         }
         if let Some(visitor) = self.visitors.get_mut(&before.customer) {
             visitor.open = None;

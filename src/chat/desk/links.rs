@@ -26,6 +26,7 @@ impl Desk {
         url: Arc<str>,
         wants_receipt: bool,
     ) {
+        let gives_receipts = self.gives_receipts(id, input);
         let Some(case) = self.cases.get_mut(&id) else { return };
         if case.links.len() >= UNDER_WAY {
             return self.refuse_agent(input, AgentRefusal::Overloaded);
@@ -33,7 +34,9 @@ impl Desk {
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
         case.resource = input.client();
         case.view.active_at = now;
-        case.answered_by_agent(now);
+        if !gives_receipts {
+            case.answered_by_agent(now);
+        }
         if let Some(stanza) = &input.stanza {
             self.stanzas.insert(now, &input.agent, customer, stanza, &url);
         }

@@ -10,6 +10,7 @@
 mod agent;
 mod asking;
 mod changes;
+mod comings;
 mod command;
 mod contact;
 mod customer;
@@ -187,6 +188,9 @@ impl Desk {
             }
             Event::Presence { agent, resource, availability } => {
                 self.presence(now, &agent, &resource, availability);
+            }
+            Event::Unanswering { agent, resource, since } => {
+                self.lost(now, &agent, &resource, since);
             }
             Event::Bounced { agent, customer, pos } => {
                 self.bounced(now, &agent, &customer, pos);

@@ -1,13 +1,15 @@
-//! Asking agents, and taking back what they do not answer.
-
-use std::sync::Arc;
+//! Asking agents, and passing on what they do not answer.
+//!
+//! Invariants: in one round everybody is asked once; then the offer rests with whoever was asked last,
+//! until somebody comes who was not asked, the customer writes, or [`REST_MS`] have passed. Whoever is
+//! asked again is not told again what they were told.
 
 use super::Desk;
 use super::row::NewRow;
 use super::timer::Timer;
 use crate::chat::effect::Line;
 use crate::chat::event::Availability;
-use crate::chat::ids::{AgentJid, ConversationId, Localpart, Pos, QueueKey, TenantKey, Timestamp};
+use crate::chat::ids::{AgentJid, ConversationId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
 use crate::chat::presence::Clients;
 use crate::chat::routing::{Candidate, choose};
@@ -16,6 +18,8 @@ use crate::chat::routing::{Candidate, choose};
 const POSITIONS_MS: i64 = 1_000;
 /// No offer is shorter, in milliseconds, whatever the settings say.
 const LEAST_MS: i64 = 1_000;
+/// After so many milliseconds those who have not answered are asked once more.
+const REST_MS: i64 = 10 * 60_000;
 
 impl Desk {
     pub(super) fn is_free(&self, agent: &AgentJid) -> bool {
@@ -47,7 +51,14 @@ impl Desk {
                 continue;
             };
             let mut candidates = self.candidates(&tenant, &queue);
-            for id in self.waiting(&tenant, &queue, candidates.is_empty()) {
+            for id in self.unserved(&tenant, &queue, candidates.is_empty()) {
+                if self.rests(id) {
+                    if !self.is_news_to(id, &candidates) {
+                        continue;
+                    }
+                    self.requeue(now, id, RequeueReason::Silent);
+                    candidates = self.candidates(&tenant, &queue);
+                }
                 self.offer(now, id, strategy, candidates);
                 candidates = self.candidates(&tenant, &queue);
                 if candidates.is_empty() {
@@ -57,16 +68,26 @@ impl Desk {
         }
     }
 
-    /// Those in line about whom nobody is asked; none where `nobody` could be.
-    fn waiting(&self, tenant: &TenantKey, queue: &QueueKey, nobody: bool) -> Vec<ConversationId> {
+    /// Those in line about whom nobody is asked, or nobody any more; none where `nobody` could be.
+    fn unserved(&self, tenant: &TenantKey, queue: &QueueKey, nobody: bool) -> Vec<ConversationId> {
         let line = self.tenants.get(tenant).and_then(|desk| desk.lines.get(queue));
-        let waits = |id: &ConversationId| {
-            self.cases.get(id).is_some_and(|case| case.view.state == State::Waiting)
+        let unserved = |id: &ConversationId| {
+            self.cases.get(id).is_some_and(|case| case.rests || case.view.state == State::Waiting)
         };
         match line {
-            Some(line) if !nobody => line.iter().filter(waits).collect(),
+            Some(line) if !nobody => line.iter().filter(unserved).collect(),
             _ => Vec::new(),
         }
+    }
+
+    fn rests(&self, id: ConversationId) -> bool {
+        self.cases.get(&id).is_some_and(|case| case.rests)
+    }
+
+    /// Whether one of these has not been asked in this round.
+    fn is_news_to(&self, id: ConversationId, candidates: &[Candidate]) -> bool {
+        let asked = self.cases.get(&id).map(|case| &case.asked);
+        candidates.iter().any(|one| asked.is_some_and(|asked| !asked.contains(&one.jid)))
     }
 
     fn candidates(&self, tenant: &TenantKey, queue: &QueueKey) -> Vec<Candidate> {
@@ -87,7 +108,8 @@ impl Desk {
             .collect()
     }
 
-    /// Offers one conversation; whoever failed it last is passed over.
+    /// Offers one conversation; whoever failed it last is passed over, and whoever was asked in this
+    /// round as long as there are others.
     fn offer(
         &mut self,
         now: Timestamp,
@@ -98,6 +120,9 @@ impl Desk {
         let Some(case) = self.cases.get(&id) else { return };
         let view = &case.view;
         candidates.retain(|candidate| !case.shunned.contains(&candidate.jid));
+        if self.is_news_to(id, &candidates) {
+            candidates.retain(|candidate| !case.asked.contains(&candidate.jid));
+        }
         let agents = choose(strategy, candidates);
         if agents.is_empty() {
             return;
@@ -105,9 +130,7 @@ impl Desk {
         let tenant = view.tenant.clone();
         let until = now.plus(self.offer_ms(&tenant, &view.queue));
         if let Some(case) = self.cases.get_mut(&id) {
-            case.begin_assignment();
-            case.shunned.clear();
-            case.view.state = State::Offered { agents: agents.clone(), until };
+            case.begin_offer(agents.clone(), until);
         }
         self.timers.arm(until, Timer::Offer(id));
         let row = NewRow {
@@ -146,29 +169,46 @@ impl Desk {
             subject: view.subject.clone(),
         };
         self.say(id, agent, line);
-        if !withheld {
-            self.catch_up(now, id, agent);
+        match self.cases.get(&id).and_then(|case| case.told_upto(agent)) {
+            _ if withheld => {}
+            Some(upto) => self.catch_up_after(now, id, agent, upto),
+            None => self.catch_up(now, id, agent),
         }
     }
 
-    /// The offer's time is over: others are asked, where there are any; else it stands.
+    /// The offer's time is over: whoever was not asked in this round is; where nobody is left, it
+    /// rests. The rest over, another round begins.
     pub(super) fn offer_ran_out(&mut self, now: Timestamp, id: ConversationId) {
-        let Some(case) = self.cases.get(&id) else { return };
+        let Some(case) = self.cases.get_mut(&id) else { return };
         let State::Offered { agents, until } = case.view.state.clone() else { return };
         if until > now {
             return;
         }
-        let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
-        let others = self.candidates(&tenant, &queue).iter().any(|c| !agents.contains(&c.jid));
-        if others {
-            self.requeue(now, id, RequeueReason::Silent);
-        } else {
-            let until = now.plus(self.offer_ms(&tenant, &queue));
-            if let Some(case) = self.cases.get_mut(&id) {
-                case.view.state = State::Offered { agents, until };
-            }
-            self.timers.arm(until, Timer::Offer(id));
+        if std::mem::take(&mut case.rests) {
+            case.asked.clone_from(&agents);
         }
+        let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
+        if self.is_news_to(id, &self.candidates(&tenant, &queue)) {
+            return self.requeue(now, id, RequeueReason::Silent);
+        }
+        let until = now.plus(REST_MS);
+        if let Some(case) = self.cases.get_mut(&id) {
+            case.rests = true;
+            case.view.state = State::Offered { agents, until };
+        }
+        self.timers.arm(until, Timer::Offer(id));
+    }
+
+    /// The customer has written: where the offer rests, all are asked again who do not answer now.
+    pub(super) fn ask_anew(&mut self, now: Timestamp, id: ConversationId) {
+        let Some(case) = self.cases.get(&id).filter(|case| case.rests) else { return };
+        let again = now.plus(self.offer_ms(&case.view.tenant, &case.view.queue));
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        if let State::Offered { agents, until } = &mut case.view.state {
+            (case.rests, *until) = (false, again);
+            case.asked.clone_from(agents);
+        }
+        self.timers.arm(again, Timer::Offer(id));
     }
 
     /// Nobody else has come: whoever failed the customer last may be asked again.
@@ -179,103 +219,6 @@ impl Desk {
         {
             case.shunned.clear();
             self.stirred.insert((case.view.tenant.clone(), case.view.queue.clone()));
-        }
-    }
-
-    pub(super) fn presence(
-        &mut self,
-        now: Timestamp,
-        agent: &AgentJid,
-        resource: &Arc<str>,
-        availability: Availability,
-    ) {
-        let Some(clients) = self.clients.get_mut(agent) else { return };
-        let was = clients.availability();
-        let came = clients.hear(now, resource, availability);
-        let is = clients.availability();
-        if let Some(at) = clients.gone_at() {
-            self.timers.arm(at, Timer::Gone(agent.clone()));
-        }
-        if came {
-            self.tell_interruption(now, agent);
-            self.arrived(now, agent);
-        }
-        if was == is {
-            return;
-        }
-        let tenants: Vec<TenantKey> = self.tenants_of(agent).cloned().collect();
-        for tenant in &tenants {
-            if is == Some(Availability::Gone) {
-                self.withdraw_offers(now, tenant, agent);
-            }
-            if is == Some(Availability::Free) {
-                self.forgive(tenant, agent);
-                self.stir_queues_of(tenant, agent);
-            }
-        }
-    }
-
-    /// An agent who has just come (back) is asked like any other.
-    fn forgive(&mut self, tenant: &TenantKey, agent: &AgentJid) {
-        for case in self.cases.values_mut() {
-            if case.view.tenant == *tenant && case.view.state == State::Waiting {
-                case.shunned.retain(|shunned| shunned != agent);
-            }
-        }
-    }
-
-    fn withdraw_offers(&mut self, now: Timestamp, tenant: &TenantKey, agent: &AgentJid) {
-        for id in self.held_by(tenant, agent) {
-            if self.cases.get(&id).is_some_and(|case| case.view.agent().is_none()) {
-                self.withdraw(now, id, agent, RequeueReason::Gone);
-            }
-        }
-    }
-
-    pub(super) fn held_by(&self, tenant: &TenantKey, agent: &AgentJid) -> Vec<ConversationId> {
-        let key = (tenant.clone(), agent.clone());
-        self.work.get(&key).map(|work| work.held.iter().copied().collect()).unwrap_or_default()
-    }
-
-    /// The grace is over, or he is an agent no more: everything the agent held goes back to the
-    /// head of its queue.
-    pub(super) fn take_back_if_gone(&mut self, now: Timestamp, agent: &AgentJid) {
-        let gone = self.clients.get(agent).and_then(Clients::gone_at).is_some_and(|at| at <= now);
-        let tenants: Vec<TenantKey> = self.tenants.keys().cloned().collect();
-        for tenant in tenants {
-            let reason = match self.agent_of(&tenant, agent) {
-                None => RequeueReason::Removed,
-                Some(_) if gone => RequeueReason::Gone,
-                Some(_) => continue,
-            };
-            for id in self.held_by(&tenant, agent) {
-                self.withdraw(now, id, agent, reason);
-            }
-        }
-    }
-
-    /// The server could not deliver to the agent: the customer goes back to the head of the queue,
-    /// but for a bounce so late that the agent's client has the message by now, or that it may
-    /// be about an assignment that is over.
-    pub(super) fn bounced(
-        &mut self,
-        now: Timestamp,
-        agent: &AgentJid,
-        customer: &Localpart,
-        pos: Pos,
-    ) {
-        let open = self
-            .addresses
-            .get(customer)
-            .and_then(|id| self.visitors.get(id))
-            .and_then(|visitor| visitor.open);
-        let customer = self.addresses.get(customer).copied();
-        let late = customer.is_some_and(|customer| self.ended.covers(now, customer, agent, pos));
-        if let Some(id) = open
-            && !late
-            && self.cases.get(&id).is_some_and(|case| case.was_sent(pos) && !case.is_confirmed(pos))
-        {
-            self.withdraw(now, id, agent, RequeueReason::Bounced);
         }
     }
 

@@ -20,7 +20,7 @@ fn book() -> Book {
 }
 
 fn roster() -> Roster {
-    let mut roster = Roster::new(LinkDomain::new("chat.example.org").unwrap());
+    let mut roster = Roster::new(LinkDomain::new("chat.example.org").unwrap(), "secret".to_owned());
     roster.agents(&book(), &mut Vec::new());
     roster
 }
@@ -42,6 +42,11 @@ fn ann(presence: ContactPresence) -> Contact {
 
 fn removed() -> Contact {
     Contact::Removed { localpart: Localpart::new("k3f9").unwrap() }
+}
+
+/// The id of our query of this number.
+fn id(number: u64) -> String {
+    format!("roster-secret-{number}")
 }
 
 fn acme_desk() -> Target {
@@ -103,6 +108,59 @@ fn who_says_no_is_left_alone() {
 }
 
 #[test]
+fn who_said_no_is_asked_again_once_they_ask_for_the_desk() {
+    let mut roster = roster();
+    roster.settle(&mut Vec::new());
+    let says = |roster: &mut Roster, kind| {
+        told(|out| roster.subscription(&alice(), &acme_desk(), kind, out))
+    };
+    assert!(says(&mut roster, Subscription::Refused).is_empty());
+    assert!(!roster.hears_of(&alice()));
+    let wanted = says(&mut roster, Subscription::Wanted);
+    assert_eq!(wanted, ["subscribed acme", "online acme", "subscribe acme"]);
+    assert_eq!(says(&mut roster, Subscription::Given), ["probe acme"]);
+    assert!(roster.hears_of(&alice()) && roster.believes(&alice(), &acme_desk()));
+    assert_eq!(says(&mut roster, Subscription::Wanted), ["subscribed acme", "online acme"]);
+}
+
+#[test]
+fn with_privilege_a_desk_that_was_taken_out_is_put_back_but_not_for_ever() {
+    let mut roster = roster();
+    roster.granted("example.org".into(), &mut Vec::new());
+    let says = |roster: &mut Roster, kind| {
+        told(|out| roster.subscription(&alice(), &acme_desk(), kind, out))
+    };
+    says(&mut roster, Subscription::Given);
+    assert_eq!(says(&mut roster, Subscription::Refused), ["write acme both", "online acme"]);
+    let done = told(|out| roster.answered(&id(2), &alice(), Outcome::Done, Instant::now(), out));
+    assert_eq!(done, ["subscribe acme"]);
+    says(&mut roster, Subscription::Given);
+    assert!(says(&mut roster, Subscription::Refused).is_empty(), "again at once: left alone");
+    // One who says no to the request itself is left alone as well.
+    let mut roster = self::roster();
+    roster.granted("example.org".into(), &mut Vec::new());
+    roster.answered(&id(1), &alice(), Outcome::Done, Instant::now(), &mut Vec::new());
+    assert!(says(&mut roster, Subscription::Refused).is_empty());
+}
+
+#[test]
+fn nobody_answers_for_whom_we_did_not_ask() {
+    let mut roster = roster();
+    roster.granted("example.org".into(), &mut Vec::new());
+    let bob = AgentJid::normalised("bob@example.org");
+    for id in [id(1), "r1".to_owned(), "roster-guess-1".to_owned()] {
+        let by = if id.contains("secret") { &bob } else { &alice() };
+        let mut out = Vec::new();
+        roster.answered(&id, by, Outcome::Forbidden, Instant::now(), &mut out);
+        assert!(out.is_empty(), "{id}");
+    }
+    assert!(
+        !told(|out| roster.answered(&id(1), &alice(), Outcome::Done, Instant::now(), out))
+            .is_empty()
+    );
+}
+
+#[test]
 fn customers_come_and_go_without_asking() {
     let mut roster = roster();
     roster.settle(&mut Vec::new());
@@ -132,11 +190,15 @@ fn with_privilege_rosters_are_written_and_nobody_is_asked() {
     roster.contact(&alice(), ann(ContactPresence::Away), &mut Vec::new());
     let granted = told(|out| roster.granted("example.org".into(), out));
     assert_eq!(granted, ["write acme both", "online acme", "write k3f9 both", "away k3f9"]);
-    assert_eq!(
-        told(|out| roster.answered("r1", Outcome::Done, Instant::now(), out)),
-        ["probe acme"]
-    );
-    assert!(told(|out| roster.answered("r2", Outcome::Done, Instant::now(), out)).is_empty());
+    // Her server says yes by itself, where it wrote down what we asked for.
+    let done = |roster: &mut Roster, number| {
+        told(|out| roster.answered(&id(number), &alice(), Outcome::Done, Instant::now(), out))
+    };
+    assert_eq!(done(&mut roster, 1), ["subscribe acme"]);
+    assert!(done(&mut roster, 2).is_empty());
+    assert!(!roster.believes(&alice(), &acme_desk()), "not certain yet");
+    let given = told(|out| roster.subscription(&alice(), &acme_desk(), Subscription::Given, out));
+    assert_eq!(given, ["probe acme"]);
     assert!(roster.believes(&alice(), &acme_desk()));
     assert!(told(|out| roster.came(&alice(), out)).is_empty(), "his server asks by itself");
 
@@ -168,11 +230,16 @@ fn a_privilege_that_is_not_honoured_is_none() {
     let mut roster = roster();
     roster.contact(&alice(), ann(ContactPresence::Away), &mut Vec::new());
     roster.granted("example.org".into(), &mut Vec::new());
-    let fallen_back = told(|out| roster.answered("r1", Outcome::Forbidden, Instant::now(), out));
+    let fallen_back =
+        told(|out| roster.answered(&id(1), &alice(), Outcome::Forbidden, Instant::now(), out));
     assert_eq!(fallen_back, ["subscribe acme", "online acme", "away k3f9"]);
-    assert!(told(|out| roster.answered("r2", Outcome::Forbidden, Instant::now(), out)).is_empty());
     assert!(
-        told(|out| roster.answered("r9", Outcome::Forbidden, Instant::now(), out)).is_empty(),
+        told(|out| roster.answered(&id(2), &alice(), Outcome::Forbidden, Instant::now(), out))
+            .is_empty()
+    );
+    assert!(
+        told(|out| roster.answered(&id(9), &alice(), Outcome::Forbidden, Instant::now(), out))
+            .is_empty(),
         "not ours"
     );
 }
@@ -183,16 +250,15 @@ fn an_account_that_is_not_there_yet_costs_nobody_else_the_privilege() {
     let mut roster = roster();
     roster.contact(&alice(), ann(ContactPresence::Away), &mut Vec::new());
     roster.granted("example.org".into(), &mut Vec::new());
-    assert!(told(|out| roster.answered("r1", Outcome::Failed, now, out)).is_empty());
-    assert!(told(|out| roster.answered("r2", Outcome::Failed, now, out)).is_empty());
-    assert!(roster.believes(&alice(), &acme_desk()));
+    assert!(told(|out| roster.answered(&id(1), &alice(), Outcome::Failed, now, out)).is_empty());
+    assert!(told(|out| roster.answered(&id(2), &alice(), Outcome::Failed, now, out)).is_empty());
 
     // Tried again from time to time, and once it works the customers follow.
     assert_eq!(roster.next(), Some(now + AGAIN));
     assert!(told(|out| roster.due(now, out)).is_empty());
     let tried = told(|out| roster.due(now + AGAIN, out));
     assert_eq!(tried, ["write acme both", "online acme"]);
-    let done = told(|out| roster.answered("r3", Outcome::Done, now, out));
-    assert_eq!(done, ["probe acme", "write k3f9 both", "away k3f9"]);
+    let done = told(|out| roster.answered(&id(3), &alice(), Outcome::Done, now, out));
+    assert_eq!(done, ["subscribe acme", "write k3f9 both", "away k3f9"]);
     assert_eq!(roster.next(), None);
 }

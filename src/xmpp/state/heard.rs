@@ -11,7 +11,7 @@ use xmpp_parsers::minidom::Element;
 
 use super::State;
 use crate::bridge::address;
-use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded};
+use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded, Outcome, Subscription};
 use crate::bridge::xmpp_to_custom::plain;
 use crate::chat::event::{Availability, Event};
 use crate::chat::ids::{AgentJid, ConversationId};
@@ -60,15 +60,28 @@ impl State {
                     self.presence(agent, resource, availability, &mut out);
                 }
             }
-            Decoded::Event(Event::Agent(input)) => self.said(input),
+            Decoded::Event(Event::Agent(input)) => {
+                self.is_there(&input.agent, &input.resource);
+                self.said(input);
+            }
             Decoded::Event(event) => self.unread.push_back(FromLink::Event(event)),
             Decoded::Reply(reply) => out.push(reply),
             Decoded::Query { agent, target, iq } => {
+                let client = iq.attr("from").and_then(|from| from.split_once('/'));
+                if let Some((_, resource)) = client {
+                    self.is_there(&agent, resource);
+                }
                 let domain = &self.settings.domain;
                 out.extend(answers::answer(domain, &self.book, &self.roster, &agent, &target, &iq));
             }
-            Decoded::Answered { id, outcome } => {
-                self.roster.answered(&id, outcome, Instant::now(), &mut out);
+            Decoded::Answered { agent, resource, id, outcome } if id == self.ping => {
+                self.ponged(&agent, &resource, outcome);
+            }
+            Decoded::Answered { agent, resource, id, outcome } => {
+                // The server answers for the account; no client of the agent can.
+                if resource.is_empty() {
+                    self.roster.answered(&id, &agent, outcome, Instant::now(), &mut out);
+                }
             }
             Decoded::Barrier { id } => match self.outbox.returned(&id) {
                 Returned::Accepted(pos) => self.accepted(pos),
@@ -80,6 +93,10 @@ impl State {
             },
             Decoded::Subscription { agent, target, kind } => {
                 self.roster.subscription(&agent, &target, kind, &mut out);
+                // From now on the server tells us nothing of the agent.
+                if kind == Subscription::Refused && !self.roster.hears_of(&agent) {
+                    self.presence(agent, "".into(), Availability::Gone, &mut out);
+                }
             }
             Decoded::Privilege { host, roster } => {
                 if roster
@@ -113,6 +130,24 @@ impl State {
         }
     }
 
+    /// Something came from a client: it is there, though it may have counted as gone.
+    fn is_there(&mut self, agent: &AgentJid, resource: &str) {
+        if let Some((resource, availability)) = self.clients.heard(agent, resource, self.heard_at) {
+            let event = Event::Presence { agent: agent.clone(), resource, availability };
+            self.unread.push_back(FromLink::Event(event));
+        }
+    }
+
+    /// A ping was answered, by the client or, with an error, by whoever speaks for it.
+    fn ponged(&mut self, agent: &AgentJid, resource: &str, outcome: Outcome) {
+        if outcome == Outcome::Done {
+            self.is_there(agent, resource);
+            self.clients.answers(agent, resource);
+        } else if let Some(lost) = self.clients.refused(agent, resource, self.heard_at) {
+            self.client_lost(lost, Instant::now());
+        }
+    }
+
     /// An agent's presence: the runtime hears of changes alone.
     fn presence(
         &mut self,
@@ -121,17 +156,9 @@ impl State {
         availability: Availability,
         out: &mut Vec<Element>,
     ) {
-        let was_here = self.is_here(&agent);
-        let clients = self.presences.entry(agent.clone()).or_default();
-        let news = if resource.is_empty() && availability == Availability::Gone {
-            clients.clear();
-            true
-        } else if availability == Availability::Gone {
-            clients.remove(&resource).is_some()
-        } else {
-            clients.insert(resource.clone(), availability) != Some(availability)
-        };
-        if !was_here && self.is_here(&agent) {
+        let was_here = self.clients.is_here(&agent);
+        let news = self.clients.presence(&agent, &resource, availability, Instant::now());
+        if !was_here && self.clients.is_here(&agent) {
             self.roster.came(&agent, out);
         }
         if news {

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::chat::event::Peer;
+use crate::chat::event::{Availability, Peer};
 use crate::chat::ids::{ConversationId, CustomerId, Epoch, LinkDomain, Localpart};
 use crate::chat::model::{Author, Row, RowKind};
 use crate::world::SystemWorld;
@@ -145,4 +145,111 @@ async fn an_idle_server_is_asked_now_and_then() {
         back(&mut state, "b7-0");
     }
     assert!(state.unread.is_empty(), "the runtime hears nothing of it");
+}
+
+fn stanza(state: &mut State, text: &str) {
+    state.mark_heard();
+    state.heard(text.as_bytes()).unwrap();
+}
+
+/// Runs for so many seconds, as a server would that gives barriers back; what is written but those.
+async fn run(state: &mut State, seconds: u64) -> Vec<String> {
+    let mut written = Vec::new();
+    let until = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < until {
+        let mut out = Out::new();
+        state.timers(&mut out).unwrap();
+        state.fill(&mut out);
+        for text in out {
+            match text.split(" id='").nth(1).and_then(|rest| rest.split('\'').next()) {
+                Some(id) if id.starts_with("b7-") => back(state, id),
+                _ => written.push(text.to_string()),
+            }
+        }
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    written
+}
+
+fn events(state: &mut State) -> Vec<Event> {
+    let said = state.unread.drain(..);
+    said.filter_map(|said| if let FromLink::Event(event) = said { Some(event) } else { None })
+        .collect()
+}
+
+/// Alice is there, and has let the desk see her.
+fn with_alice() -> State {
+    let mut state = standing();
+    tell(&mut state, ToLink::Agents(vec![(TenantKey::new("acme").unwrap(), alice())]));
+    let desk = "from='alice@example.org' to='acme@chat.example.org'";
+    stanza(&mut state, &format!("<presence {desk} type='subscribed'/>"));
+    stanza(&mut state, "<presence from='alice@example.org/desk' to='acme@chat.example.org'/>");
+    let here = events(&mut state);
+    assert!(matches!(&*here, [Event::Presence { availability: Availability::Free, .. }]));
+    state
+}
+
+/// Answers the ping that is among what was written, or has an error come back for it.
+fn pong(state: &mut State, written: &[String], type_: &str) {
+    let ping = written.iter().find(|text| text.contains("urn:xmpp:ping")).expect("a ping");
+    assert!(ping.contains("alice@example.org/desk") && ping.contains("acme@chat.example.org/desk"));
+    let id = state.ping.clone();
+    assert!(ping.contains(&id));
+    let error = "<error type='cancel'>\
+                 <service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
+    let inside = if type_ == "error" { error } else { "" };
+    stanza(
+        state,
+        &format!(
+            "<iq type='{type_}' id='{id}' from='alice@example.org/desk' \
+             to='acme@chat.example.org/desk'>{inside}</iq>"
+        ),
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_answer_is_gone_until_something_comes_from_it() {
+    let mut state = with_alice();
+    let greeting = run(&mut state, 5).await;
+    pong(&mut state, &greeting, "result");
+    run(&mut state, 60).await;
+    tell(&mut state, row(1));
+    let written = run(&mut state, 15).await;
+    assert_eq!(written.iter().filter(|text| text.contains("urn:xmpp:ping")).count(), 1);
+    let lost = events(&mut state);
+    assert!(matches!(&*lost, [Event::Unanswering { resource, .. }] if **resource == *"desk"));
+    // The late answer, or anything else from it.
+    pong(&mut state, &written, "result");
+    let back = events(&mut state);
+    assert!(
+        matches!(&*back, [Event::Presence { availability: Availability::Free, .. }]),
+        "{back:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whose_server_says_that_a_client_is_gone_is_believed_where_it_used_to_answer() {
+    for answers in [true, false] {
+        let mut state = with_alice();
+        let greeting = run(&mut state, 5).await;
+        pong(&mut state, &greeting, if answers { "result" } else { "error" });
+        run(&mut state, 60).await;
+        tell(&mut state, row(1));
+        let written = run(&mut state, 5).await;
+        if answers {
+            pong(&mut state, &written, "error");
+        }
+        run(&mut state, 20).await;
+        assert_eq!(events(&mut state).len(), usize::from(answers));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_the_desk_out_of_the_list_is_gone() {
+    let mut state = with_alice();
+    let desk = "from='alice@example.org' to='acme@chat.example.org'";
+    stanza(&mut state, &format!("<presence {desk} type='unsubscribed'/>"));
+    let gone = events(&mut state);
+    assert!(matches!(&*gone, [Event::Presence { availability: Availability::Gone, resource, .. }]
+        if resource.is_empty()));
 }

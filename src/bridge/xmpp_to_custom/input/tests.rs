@@ -105,7 +105,7 @@ fn meaning(decoded: &Decoded) -> String {
             format!("subscription {agent} to {}: {kind:?}", target(to))
         }
         Decoded::Query { agent, target: to, .. } => format!("query {agent} to {}", target(to)),
-        Decoded::Answered { id, outcome } => format!("answered {id}: {outcome:?}"),
+        Decoded::Answered { id, outcome, .. } => format!("answered {id}: {outcome:?}"),
         Decoded::Barrier { id } => format!("barrier {id}"),
         Decoded::Privilege { host, roster } => format!("privilege {host}: roster {roster}"),
         Decoded::Reply(reply) => {

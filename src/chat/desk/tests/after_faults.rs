@@ -5,7 +5,7 @@ use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use crate::chat::event::AgentCommand::{Close, Reopen, Who};
 use crate::chat::event::Availability::{Away, Free, Gone};
 use crate::chat::event::{CustomerAction, Event};
-use crate::chat::ids::{CommandId, ConversationId, Localpart, Pos, QueueKey, Timestamp};
+use crate::chat::ids::{CommandId, ConversationId, Pos, QueueKey, Timestamp};
 use crate::chat::model::Strategy::{LeastLoaded, RingAll, RoundRobin};
 
 const NOTHING: [&str; 0] = [];
@@ -15,12 +15,6 @@ impl Stage {
     fn comes_back_after(&mut self, millis: i64) {
         self.event(Event::Interrupted { since: self.now.plus(-millis) });
         self.event(Event::LinkUp);
-    }
-
-    /// The server gives a message back to the customer's address.
-    fn bounces(&mut self, agent: &str, customer: &str, pos: Pos) {
-        let customer = Localpart::new(customer).unwrap();
-        self.event(Event::Bounced { agent: jid(agent), customer, pos });
     }
 
     /// What the agent heard but for what he is sent again when he comes.
@@ -170,6 +164,7 @@ fn an_error_from_a_lost_race_is_late_as_well() {
         on.says("mia", "Hello");
         let (hello, offered) = (on.pos("Hello"), on.store.head());
         on.answers("bob", "mia", "Bob here");
+        on.is("bob", Gone);
         on.bounces("bob", "mia", hello);
         on.answers("ann", "mia", "Ann here");
         assert_eq!(on.heard("mia").last().map(String::as_str), Some(r#"6 Ann "Ann here""#));

@@ -3,6 +3,7 @@
 mod after_faults;
 mod asking;
 mod changes;
+mod comings;
 mod crowd;
 mod files;
 mod known;
@@ -10,5 +11,7 @@ mod left;
 mod plays;
 mod random;
 mod rating;
+mod receipts;
+mod rounds;
 mod stage;
 mod store;

@@ -879,11 +879,8 @@ fn whoever_failed_a_customer_is_passed_over_across_a_restart() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
-    on.event(Event::Bounced {
-        agent: jid("ann"),
-        customer: on.store.customers.values().next().unwrap().localpart.clone(),
-        pos: Pos(2),
-    });
+    on.is("ann", Gone);
+    on.bounces("ann", "mia", Pos(2));
     on.crash();
     on.so_far();
     on.event(Event::LinkUp);

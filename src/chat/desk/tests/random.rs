@@ -460,6 +460,7 @@ impl History {
                 let id = self.next("a");
                 let offers = Offers::Choices(vec![id.as_str().into()]);
                 let command = Ask { text: id.as_str().into(), offers };
+                self.has_read(*a, *c);
                 self.on.orders_as(AGENTS[*a], CUSTOMERS[*c], &id, command);
             }
             Op::Rates(c) => {
@@ -473,12 +474,14 @@ impl History {
             Op::Answers(a, c) => {
                 let text = self.next("a");
                 self.answered.push((*a, *c, text.clone(), self.on.now));
+                self.has_read(*a, *c);
                 self.on.answers(AGENTS[*a], CUSTOMERS[*c], &text);
             }
             Op::AnswersAgain(which) => self.answer_again(which),
             Op::AgentChanges(back, which) if !self.answered.is_empty() => {
                 let (a, c, target, _) = which.get(&self.answered).clone();
                 let id = self.next("a");
+                self.has_read(a, c);
                 if *back {
                     self.on.takes_back(AGENTS[a], CUSTOMERS[c], &id, &target);
                 } else {
@@ -636,6 +639,7 @@ impl History {
         }
         self.on.event(Event::Tick);
         let before = self.on.desk.head();
+        self.has_read(a, c);
         self.on.answers(AGENTS[a], CUSTOMERS[c], &text);
         if exists {
             assert_eq!(self.on.desk.head(), before, "a repeated stanza changes nothing");
@@ -661,6 +665,13 @@ impl History {
             AgentContent::Received { pos }
         };
         self.on.input(AGENTS[a], &name, "c", content);
+    }
+
+    /// An agent's words may stand for the receipts of what they were shown.
+    fn has_read(&mut self, a: usize, c: usize) {
+        let customer = self.on.customer(CUSTOMERS[c]).id;
+        let shown = self.shown.get(&jid(AGENTS[a])).into_iter().flatten();
+        self.confirmed.extend(shown.filter(|(of, _)| *of == customer).map(|(_, pos)| *pos));
     }
 
     fn stop(&mut self) {

@@ -363,9 +363,21 @@ impl Stage {
     }
 
     pub(super) fn input(&mut self, agent: &str, customer: &str, id: &str, content: AgentContent) {
+        self.input_at(agent, "desk", customer, id, content);
+    }
+
+    /// The same from one of his clients.
+    pub(super) fn input_at(
+        &mut self,
+        agent: &str,
+        resource: &str,
+        customer: &str,
+        id: &str,
+        content: AgentContent,
+    ) {
         self.event(Event::Agent(Box::new(AgentInput {
             agent: jid(agent),
-            resource: "desk".into(),
+            resource: resource.into(),
             to: Peer::Customer(Localpart::new(customer).unwrap()),
             stanza: Some(id.into()),
             content,
@@ -379,6 +391,28 @@ impl Stage {
         let content = AgentContent::Text { text, wants_receipt: true, fresh, about: None };
         let AgentContent::Text { text, .. } = &content else { return };
         self.input(agent, customer, &text.clone(), content);
+    }
+
+    /// The same from one of his clients.
+    pub(super) fn answers_at(&mut self, agent: &str, resource: &str, customer: &str, text: &str) {
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        let text: Arc<str> = text.into();
+        let content =
+            AgentContent::Text { text: text.clone(), wants_receipt: true, fresh, about: None };
+        self.input_at(agent, resource, customer, &text, content);
+    }
+
+    /// One of his clients has answered nothing for so long.
+    pub(super) fn answers_nothing(&mut self, agent: &str, resource: &str, millis: i64) {
+        let (agent, resource) = (jid(agent), resource.into());
+        let since = self.now.plus(-millis);
+        self.event(Event::Unanswering { agent, resource, since });
+    }
+
+    /// The server gives a message back to the customer's address.
+    pub(super) fn bounces(&mut self, agent: &str, customer: &str, pos: Pos) {
+        let customer = Localpart::new(customer).unwrap();
+        self.event(Event::Bounced { agent: jid(agent), customer, pos });
     }
 
     /// Says a text, which is its own stanza id, about something of before.

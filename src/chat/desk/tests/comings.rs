@@ -1,0 +1,269 @@
+//! Plays of agents with several clients, of some that are lost, and of some that hide.
+
+use super::stage::{MINUTE, SECOND, Stage};
+use crate::chat::event::AgentCommand::Reopen;
+use crate::chat::event::Availability::{Away, Free, Gone};
+use crate::chat::event::{AgentContent, Event};
+use crate::chat::ids::Pos;
+use crate::chat::model::RowKind;
+use crate::chat::model::Strategy::{LeastLoaded, RingAll};
+
+const NOTHING: [&str; 0] = [];
+
+impl Stage {
+    /// The row of the offer that was made last.
+    fn offer(&self) -> Pos {
+        let offers = self.store.rows.iter().filter(|row| row.kind == RowKind::Offered);
+        offers.last().unwrap().pos
+    }
+
+    fn types_at(&mut self, agent: &str, resource: &str, customer: &str) {
+        self.input_at(agent, resource, customer, "t", AgentContent::Typing { on: true });
+    }
+}
+
+// ---- messages that come back from one client of several ----
+
+#[test]
+fn a_lost_client_takes_nothing_from_the_agent_who_answers_from_another() {
+    for (strategy, phone_is_known) in [(LeastLoaded, true), (LeastLoaded, false), (RingAll, true)] {
+        let mut on = Stage::acme_with(strategy, &[("ann", 2), ("bob", 1)]);
+        on.is_at("ann", "phone", Free);
+        on.says("mia", "Hello");
+        let (hello, offer) = (on.pos("Hello"), on.offer());
+        on.answers("ann", "mia", "Hi");
+        on.says("mia", "More");
+        on.pass(4 * MINUTE);
+        if !phone_is_known {
+            on.is_at("ann", "phone", Gone);
+        }
+        on.so_far();
+        // The phone was killed, and its server gives up waiting for it.
+        for pos in [hello, offer, on.pos("More")] {
+            on.bounces("ann", "mia", pos);
+        }
+        on.is_at("ann", "phone", Gone);
+        on.pass(MINUTE);
+        assert_eq!(on.heard("mia"), NOTHING);
+        assert!(on.heard("ann").len() <= 1, "what the other client has not confirmed, once");
+    }
+}
+
+#[test]
+fn the_offer_that_was_accepted_is_over_and_no_error_of_it_counts() {
+    for restart in [false, true] {
+        let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+        on.says("mia", "Hello");
+        let offer = on.offer();
+        on.answers("ann", "mia", "Hi");
+        if restart {
+            on.crash();
+            on.event(Event::LinkUp);
+            on.is("ann", Free);
+            on.is("bob", Free);
+        }
+        on.pass(MINUTE);
+        on.so_far();
+        on.bounces("ann", "mia", offer);
+        assert_eq!(on.heard("mia"), NOTHING);
+    }
+}
+
+#[test]
+fn what_comes_back_from_a_lost_client_is_sent_to_the_one_that_lives() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.is_at("ann", "phone", Free);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.received("ann", "mia", "one");
+    on.says("mia", "two");
+    on.says("mia", "three");
+    on.so_far();
+    for text in ["one", "two", "three"] {
+        on.bounces("ann", "mia", on.pos(text));
+    }
+    on.pass(MINUTE);
+    assert_eq!(on.heard("ann"), [r#"mia so far: customer "two", customer "three""#]);
+    on.received("ann", "mia", "two");
+    on.received("ann", "mia", "three");
+    on.so_far();
+    for text in ["two", "three"] {
+        on.bounces("ann", "mia", on.pos(text));
+    }
+    on.pass(MINUTE);
+    assert_eq!(on.heard("ann"), NOTHING);
+    assert_eq!(on.heard("mia"), NOTHING);
+}
+
+#[test]
+fn what_comes_back_again_and_again_says_that_nobody_can_be_reached() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.is_at("ann", "phone", Free);
+    on.says("mia", "one");
+    on.answers("ann", "mia", "Hi");
+    on.says("mia", "two");
+    on.so_far();
+    on.bounces("ann", "mia", on.pos("two"));
+    on.pass(2 * SECOND);
+    assert_eq!(on.heard("mia"), NOTHING);
+    on.bounces("ann", "mia", on.pos("two"));
+    assert_eq!(on.heard("mia"), ["5 Ann left", "waiting 1"], "such as when the address is blocked");
+}
+
+#[test]
+fn an_offer_stays_with_the_agent_whose_other_client_is_lost() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.is_at("ann", "phone", Free);
+    on.says("mia", "Hello");
+    on.so_far();
+    on.bounces("ann", "mia", on.offer());
+    on.bounces("ann", "mia", on.pos("Hello"));
+    assert_eq!(on.heard("bob"), NOTHING);
+    on.pass(2 * SECOND);
+    assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
+
+#[test]
+fn an_error_of_the_only_client_counts_where_it_was_not_heard_since() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.says("mia", "More");
+    on.so_far();
+    on.bounces("ann", "mia", on.pos("More"));
+    assert_eq!(on.heard("mia"), ["5 Ann left", "waiting 1"]);
+}
+
+// ---- presence alone makes present ----
+
+#[test]
+fn who_hides_is_not_there_for_a_receipt_or_for_typing() {
+    // Unavailable, or with a negative priority: to us both are gone.
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.says("mia", "More");
+    on.is("ann", Gone);
+    on.so_far();
+    on.pass(10 * SECOND);
+    on.types_at("ann", "desk", "mia");
+    on.received("ann", "mia", "More");
+    on.displayed("ann", "mia", "More");
+    on.pass(10 * SECOND);
+    on.types_at("ann", "desk", "mia");
+    on.pass(10 * SECOND);
+    assert_eq!(on.heard("mia").last().map(String::as_str), Some("waiting 1"));
+    assert_eq!(on.heard("bob").first().map(String::as_str), Some("mia waits"));
+}
+
+#[test]
+fn who_hides_and_writes_keeps_the_customer_for_another_grace() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.is("ann", Gone);
+    on.so_far();
+    for text in ["a", "b", "c"] {
+        on.pass(20 * SECOND);
+        on.answers("ann", "mia", text);
+    }
+    on.pass(29 * SECOND);
+    assert!(!on.heard("mia").contains(&"waiting 1".to_owned()));
+    on.pass(SECOND);
+    assert_eq!(on.heard("mia"), ["7 Ann left", "waiting 1"]);
+}
+
+#[test]
+fn a_customer_taken_by_one_who_hides_goes_back_where_nothing_follows() {
+    // From the queue, and anew.
+    for reopens in [false, true] {
+        let mut on = Stage::acme(&[("ann", 1)]);
+        on.says("mia", "Hello");
+        if reopens {
+            on.answers("ann", "mia", "Hi");
+            on.ends("mia", "e1");
+        }
+        on.is("ann", Gone);
+        on.pass(MINUTE);
+        on.so_far();
+        if reopens {
+            on.orders("ann", "mia", Reopen);
+        } else {
+            on.answers("ann", "mia", "Hi");
+        }
+        assert!(on.heard("mia").contains(&"active with Ann".to_owned()));
+        on.pass(30 * SECOND);
+        assert_eq!(on.heard("mia").last().map(String::as_str), Some("waiting 1"));
+    }
+}
+
+#[test]
+fn whose_presence_is_kept_from_us_is_there_for_as_long_as_the_grace() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.says("mia", "Hello");
+    on.event(Event::LinkDown);
+    on.event(Event::LinkUp);
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on.says("mia", "More");
+    assert_eq!(on.heard("ann"), [r#"mia customer "More""#]);
+    on.pass(29 * SECOND);
+    on.answers("ann", "mia", "So");
+    on.pass(29 * SECOND);
+    assert!(!on.heard("mia").contains(&"waiting 1".to_owned()));
+    on.pass(SECOND);
+    assert_eq!(on.heard("mia"), ["6 Ann left", "waiting 1"]);
+}
+
+// ---- clients that answer nothing ----
+
+#[test]
+fn a_client_that_answers_nothing_is_not_there_until_it_is_heard() {
+    let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.says("noa", "Hello");
+    on.answers("bob", "noa", "Hi");
+    on.says("oli", "Hello");
+    on.so_far();
+    // Oli is offered to Ann, whose client died.
+    on.pass(10 * SECOND);
+    on.answers_nothing("ann", "desk", 10 * SECOND);
+    assert_eq!(on.heard("bob"), ["oli waits", r#"oli so far: customer "Hello""#]);
+    on.pass(19 * SECOND);
+    assert_eq!(on.heard("mia"), NOTHING);
+    on.pass(SECOND);
+    assert_eq!(on.heard("mia"), ["4 Ann left", "waiting 1"], "half a minute since it was silent");
+}
+
+#[test]
+fn a_client_that_answers_again_is_there_as_before() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.says("mia", "More");
+    on.answers_nothing("ann", "desk", 10 * SECOND);
+    on.says("mia", "Are you there?");
+    on.so_far();
+    on.pass(10 * SECOND);
+    on.is("ann", Free);
+    assert_eq!(
+        on.heard("ann"),
+        [r#"mia so far: customer "Hello", customer "More", customer "Are you there?""#]
+    );
+    on.pass(MINUTE);
+    assert_eq!(on.heard("mia"), NOTHING);
+}
+
+#[test]
+fn of_two_clients_only_the_one_that_answers_counts() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.is("ann", Away);
+    on.is_at("ann", "phone", Free);
+    on.answers_nothing("ann", "phone", 10 * SECOND);
+    on.says("mia", "Hello");
+    assert_eq!(on.heard("ann"), NOTHING, "she is away");
+    on.pass(MINUTE);
+    on.is("ann", Free);
+    assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}

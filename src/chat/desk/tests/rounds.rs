@@ -1,0 +1,156 @@
+//! Plays of offers that nobody answers: each is asked once in a round, then the offer rests.
+
+use super::stage::{HOUR, MINUTE, SECOND, Stage};
+use crate::chat::event::AgentCommand::Close;
+use crate::chat::event::Availability::{Away, Free};
+use crate::chat::event::Event;
+use crate::chat::model::Strategy::{LeastLoaded, RingAll, RoundRobin};
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn offers_that_nobody_answers_are_made_once_to_each_and_then_rest() {
+    for strategy in [LeastLoaded, RoundRobin, RingAll] {
+        let mut on = Stage::acme_with(strategy, &[("ann", 4), ("bob", 4)]);
+        for customer in ["mia", "noa", "oli"] {
+            on.connects(customer, true);
+            on.says(customer, "Hello");
+        }
+        on.pass(MINUTE);
+        let asked = |lines: &[String]| lines.iter().filter(|line| line.ends_with("waits")).count();
+        let (ann, bob) = (on.heard("ann"), on.heard("bob"));
+        assert_eq!((asked(&ann), asked(&bob)), (3, 3), "{ann:?} {bob:?}");
+        let head = on.store.head();
+        on.pass(9 * MINUTE);
+        assert_eq!((on.heard("ann"), on.heard("bob")), (vec![], vec![]));
+        assert_eq!(on.store.head(), head, "nothing is written about it");
+    }
+}
+
+#[test]
+fn who_is_asked_again_gets_one_line_and_what_is_new() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.connects("mia", true);
+    on.says("mia", "Hello");
+    on.pass(30 * SECOND);
+    on.so_far();
+    // Bob has it now, and lets it rest.
+    on.pass(10 * MINUTE + 30 * SECOND);
+    assert_eq!(on.heard("bob"), ["mia passed on"]);
+    assert_eq!(on.heard("ann"), ["mia waits"], "whether her client confirmed it or not");
+    on.pass(30 * SECOND);
+    on.says("mia", "Anybody?");
+    assert_eq!(on.heard("ann"), [r#"mia customer "Anybody?""#]);
+    on.pass(30 * SECOND);
+    assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Anybody?""#]);
+    on.so_far();
+    // In the end she answers: nothing is sent that she has had.
+    on.answers("ann", "mia", "Here");
+    on.answers("bob", "mia", "Here too");
+    assert_eq!(on.heard("bob"), ["mia Ann joined", "mia refused: taken by Ann"]);
+}
+
+#[test]
+fn what_was_confirmed_is_not_sent_again_with_any_offer() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.connects("mia", true);
+    on.says("mia", "Hello");
+    on.received("ann", "mia", "Hello");
+    on.pass(30 * SECOND);
+    on.received("bob", "mia", "Hello");
+    on.so_far();
+    on.pass(2 * HOUR);
+    let again = |lines: &[String]| lines.iter().any(|line| line.contains("Hello"));
+    let (ann, bob) = (on.heard("ann"), on.heard("bob"));
+    assert!(!again(&ann) && !again(&bob), "{ann:?} {bob:?}");
+    assert!(ann.len() + bob.len() <= 2 * 13, "two lines for each round of ten minutes");
+    // She had it, so she gets only what follows when she answers late, and nothing at a login.
+    on.answers("ann", "mia", "Here");
+    on.answers("bob", "mia", "Here");
+    on.so_far();
+    on.reconnects(&["ann", "bob"]);
+    let (ann, bob) = (on.heard("ann"), on.heard("bob"));
+    assert!(!again(&ann) && !again(&bob), "{ann:?} {bob:?}");
+}
+
+#[test]
+fn an_offer_that_rests_goes_at_once_to_whoever_comes() {
+    for strategy in [LeastLoaded, RingAll] {
+        let mut on = Stage::acme_with(strategy, &[("ann", 2), ("bob", 2), ("cid", 1)]);
+        on.is("cid", Away);
+        for customer in ["mia", "noa"] {
+            on.connects(customer, true);
+            on.says(customer, "Hello");
+        }
+        on.pass(5 * MINUTE);
+        on.so_far();
+        on.is("cid", Free);
+        assert_eq!(on.heard("cid"), ["mia waits", r#"mia so far: customer "Hello""#]);
+        // Noa follows as soon as he has room.
+        on.answers("cid", "mia", "Hi");
+        on.orders("cid", "mia", Close);
+        let heard = on.heard("cid");
+        assert!(heard.contains(&"noa waits".to_owned()), "{heard:?}");
+    }
+}
+
+#[test]
+fn who_comes_back_or_is_free_of_another_is_asked_like_any_other() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.connects("mia", true);
+    on.says("mia", "Hello");
+    on.pass(5 * MINUTE);
+    on.so_far();
+    on.is("ann", Away);
+    on.is("ann", Free);
+    assert_eq!(on.heard("ann"), ["mia waits"], "it rested with bob");
+    assert_eq!(on.heard("bob"), ["mia passed on"]);
+    on.says("noa", "Hello");
+    on.answers("bob", "noa", "Hi");
+    on.pass(5 * MINUTE);
+    on.so_far();
+    on.orders("bob", "noa", Close);
+    assert!(on.heard("bob").contains(&"mia waits".to_owned()));
+}
+
+#[test]
+fn an_offer_that_rests_is_answered_like_any_other() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.says("mia", "Hello");
+    on.pass(5 * MINUTE);
+    on.so_far();
+    on.answers("bob", "mia", "Hi");
+    assert_eq!(on.heard("mia"), ["2 Bob joined", "active with Bob", r#"3 Bob "Hi""#]);
+    assert_eq!(on.heard("bob"), [r#"mia received "Hi""#]);
+    on.pass(20 * MINUTE);
+    assert_eq!((on.heard("ann"), on.heard("bob")), (vec![], vec![]));
+}
+
+#[test]
+fn after_a_restart_the_round_goes_on_where_it_was() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.connects("mia", true);
+    on.says("mia", "Hello");
+    on.pass(40 * SECOND);
+    on.crash();
+    on.event(Event::LinkUp);
+    on.is("ann", Free);
+    on.is("bob", Free);
+    on.connects("mia", true);
+    on.so_far();
+    on.pass(9 * MINUTE);
+    assert_eq!(on.heard("ann"), NOTHING);
+    assert_eq!(on.heard("bob"), NOTHING);
+}
+
+#[test]
+fn whoever_logs_in_anew_reads_all_of_an_offer_again() {
+    let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
+    on.connects("mia", true);
+    on.says("mia", "Hello");
+    on.pass(30 * SECOND);
+    on.is_at("ann", "phone", Away);
+    on.so_far();
+    on.pass(10 * MINUTE + 30 * SECOND);
+    assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
