@@ -70,6 +70,8 @@ export interface Wanted {
 
 export interface ChatPort {
   settings: Settings;
+  /** The session is gone, and with it the chat. */
+  ended?(): void;
   emit: Emit;
   render(state: State): void;
   ask(): Promise<Answer>;
@@ -77,7 +79,7 @@ export interface ChatPort {
 
 export type Chat = ReturnType<typeof createChat>;
 
-export function createChat({ settings, emit, render, ask }: ChatPort) {
+export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
   const { gateway, tenant } = settings;
   const address = `${gateway}/v1/${encodeURIComponent(tenant)}`;
   const store = createStore(tenant, !settings.consentRequired);
@@ -134,6 +136,9 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
   function settle(before: State): void {
     const after = state;
     remember(before);
+    // That it is closed is worth a note only where the page would open it.
+    if (before.open !== after.open)
+      store.saveTab({ open: after.open || (settings.open ? false : undefined) });
     render(after);
     announce(before, after, emit);
     attention.notice(before, after);
@@ -367,6 +372,8 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     dispatch({ type: 'chose', muted, notify: notify && attention.isGranted() ? 'on' : undefined });
     const outbox = store.outbox();
     dispatch({ type: 'restored', session: store.session(), outbox });
+    // Not by the customer's hand, so the focus stays with the page.
+    if (store.tab().open && !state.open) dispatch({ type: 'panel', open: true, quiet: true });
     const kept = new Set(state.outbox.map(({ frame }) => frame.id));
     for (const { frame } of outbox) if (!kept.has(frame.id)) store.dropOut(frame.id);
   }
@@ -386,7 +393,14 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
     }
   }
 
+  /** A page that was kept for "back" has not heard what other tabs did meanwhile. */
+  function back({ persisted }: PageTransitionEvent): void {
+    if (persisted && state.customer && !store.session()) ended?.();
+  }
+
+  window.addEventListener('pageshow', back);
   const stops = [
+    () => window.removeEventListener('pageshow', back),
     watchPage(() => {
       page = undefined;
       move();
@@ -424,10 +438,19 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
       restore();
     },
 
+    /** `quiet` where the page opens it by itself; what the customer has closed in this tab stays closed. */
     panel(open: boolean, quiet = false): void {
+      if (quiet && (state.open || store.tab().open === false)) return;
       if (open && state.link === 'refused') socket.restart();
       if (open) void refresh();
       dispatch({ type: 'panel', open, quiet });
+    },
+
+    /** What was half written on the page before this one. */
+    draft: () => store.tab(),
+
+    drafted(draft: string, answers: Record<string, string>): void {
+      store.saveTab({ draft, answers });
     },
 
     retry(id: string): void {
@@ -505,13 +528,17 @@ export function createChat({ settings, emit, render, ask }: ChatPort) {
       move();
     },
 
-    /** Ends the session on this device and leaves nothing of it behind. */
-    shutdown(): void {
+    /**
+     * Ends the session on this device and leaves nothing of it behind; where another tab has done so,
+     * only lets go of it.
+     */
+    shutdown(isElsewhere = false): void {
       over = true;
       socket.want(false);
       uploads.stop();
       attention.stop();
-      store.clear();
+      if (isElsewhere) store.leave();
+      else store.clear();
       for (const stop of stops) stop();
       document.removeEventListener('visibilitychange', show);
       for (const timer of [repeatTimer, typingTimer, hushTimer]) clearTimeout(timer);

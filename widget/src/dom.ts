@@ -36,6 +36,11 @@ export function setAttribute(element: Element, name: string, value: string | boo
   else element.setAttribute(name, text);
 }
 
+/** Whether a key belongs to an input method: the one that ends a composition says so in its code alone. */
+export function isComposing({ isComposing, keyCode }: KeyboardEvent): boolean {
+  return isComposing || keyCode === 229;
+}
+
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -15,6 +15,8 @@ export interface Seam {
   /** The tenant's configuration as the launcher got it, and how to get it anew. */
   config: Promise<Answer>;
   ask(): Promise<Answer>;
+  /** The session is not there any more: another tab has ended it. */
+  ended?(): void;
   language: Choice;
   words: Words;
 }
@@ -25,7 +27,8 @@ export type Call = [name: string, ...args: unknown[]];
 export interface Chat {
   call(...call: Call): void;
   setLanguage(language: Choice, words: Words): void;
-  destroy(): void;
+  /** What another tab has ended, that tab has cleared away. */
+  destroy(isElsewhere?: boolean): void;
 }
 
 /** What `couplet-chat.js` exports. `calls` came before it had loaded. */

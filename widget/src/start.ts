@@ -10,9 +10,9 @@ import { createView, type View } from './view/view';
 const FIRST = ['identify', 'setCustomer', 'setPage'];
 
 export const start: ChatChunk['start'] = (seam, calls) => {
-  const { settings, host, emit, ask, config } = seam;
+  const { settings, host, emit, ask, ended, config } = seam;
   let view: View | undefined;
-  const chat = createChat({ settings, emit, ask, render: (state) => view?.render(state) });
+  const chat = createChat({ settings, emit, ask, ended, render: (state) => view?.render(state) });
   view = createView(host, chat, settings.gateway, createLanguage(seam.language.tag, seam.words));
   const methods = methodsOf(chat);
   const call = (...[name, ...args]: Call) => methods[name]?.(...(args as never[]));
@@ -39,8 +39,8 @@ export const start: ChatChunk['start'] = (seam, calls) => {
   return {
     call,
     setLanguage: ({ tag }, words) => view.setLanguage(createLanguage(tag, words)),
-    destroy() {
-      chat.shutdown();
+    destroy(isElsewhere) {
+      chat.shutdown(isElsewhere);
       view.remove();
     },
   };

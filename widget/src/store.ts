@@ -4,9 +4,10 @@
 // overwrite one another. Where the browser refuses storage, or consent has not been given, the
 // same calls work in memory. Nothing here throws.
 
-import { outPrefix, prefix as prefixOf, sessionKey as sessionKeyOf } from './keys';
+import { cut } from './fit';
+import { outPrefix, prefix as prefixOf, sessionKey as sessionKeyOf, tabKey } from './keys';
 import type { Outgoing, Remembered } from './state';
-import { type Durable, encode } from './wire';
+import { type Durable, encode, TEXT_CHARS } from './wire';
 
 const DURABLE: string[] = [
   'message',
@@ -25,6 +26,14 @@ export interface Preferences {
   heard?: string;
 }
 
+/** What is half done in this tab: it goes along to the next page, and not to other tabs. */
+export interface Tab {
+  open?: boolean;
+  draft?: string;
+  /** Of the form before the chat. */
+  answers?: Record<string, string>;
+}
+
 export interface Store {
   session(): Remembered | undefined;
   saveSession(session: Remembered): void;
@@ -33,9 +42,14 @@ export interface Store {
   savePreferences(more: Preferences): void;
   putOut(out: Outgoing): void;
   dropOut(id: string): void;
+  tab(): Tab;
+  saveTab(more: Tab): void;
   /** From now on on disk; what was kept in memory moves there. */
   persist(): void;
+  /** Removes everything, and writes nothing any more. */
   clear(): void;
+  /** As `clear`, where another tab has cleared already and there may be another session since. */
+  leave(): void;
   /** Calls back with the session as another tab wrote it: what is on disk may be what this one wrote since. */
   watch(changed: (session: Remembered) => void): () => void;
 }
@@ -46,7 +60,11 @@ export function createStore(tenant: string, persistent: boolean): Store {
   const preferencesKey = `${prefix}preferences`;
   const outKeys = outPrefix(tenant);
   const memory = new Map<string, string>();
-  let disk = persistent ? openDisk() : undefined;
+  let disk = persistent ? open('localStorage') : undefined;
+  let tabDisk = persistent ? open('sessionStorage') : undefined;
+  let isOver = false;
+  /** The customer whose session this is. */
+  let mine: string | undefined;
 
   function read<T>(key: string): T | undefined {
     try {
@@ -57,6 +75,7 @@ export function createStore(tenant: string, persistent: boolean): Store {
   }
 
   function write(key: string, value: unknown): void {
+    if (isOver) return;
     const text = encode(value);
     try {
       if (!disk) throw new Error('no disk');
@@ -84,7 +103,10 @@ export function createStore(tenant: string, persistent: boolean): Store {
 
   return {
     session: () => read(sessionKey),
-    saveSession: (session) => write(sessionKey, session),
+    saveSession(session) {
+      mine = session.customer;
+      write(sessionKey, session);
+    },
     preferences: () => read(preferencesKey) ?? {},
     savePreferences: (more) => write(preferencesKey, { ...read<Preferences>(preferencesKey), ...more }),
     outbox() {
@@ -98,12 +120,36 @@ export function createStore(tenant: string, persistent: boolean): Store {
     },
     putOut: (out) => write(outKeys + out.frame.id, out),
     dropOut: (id) => remove(outKeys + id),
+    tab: () => parsed<Tab>(attempt(() => tabDisk?.getItem(tabKey(tenant)))) ?? {},
+    saveTab(more) {
+      if (isOver) return;
+      const { open, draft, answers = {} } = { ...this.tab(), ...more };
+      const hasAnswers = Object.keys(answers).length > 0;
+      const tab: Tab = {
+        open,
+        draft: draft ? cut(draft, 2 * TEXT_CHARS) : undefined,
+        answers: hasAnswers ? answers : undefined,
+      };
+      const isEmpty = open === undefined && !draft && !hasAnswers;
+      attempt(() =>
+        isEmpty ? tabDisk?.removeItem(tabKey(tenant)) : tabDisk?.setItem(tabKey(tenant), encode(tab)),
+      );
+    },
     persist() {
-      disk ??= openDisk();
+      disk ??= open('localStorage');
+      tabDisk ??= open('sessionStorage');
       for (const [key, text] of [...memory]) write(key, JSON.parse(text));
     },
     clear() {
+      isOver = true;
       for (const key of keys()) remove(key);
+      attempt(() => tabDisk?.removeItem(tabKey(tenant)));
+    },
+    leave() {
+      const { customer } = this.session() ?? {};
+      if (customer === undefined || customer === mine) return this.clear();
+      isOver = true;
+      attempt(() => tabDisk?.removeItem(tabKey(tenant)));
     },
     watch(changed) {
       const listener = (event: StorageEvent) => {
@@ -130,10 +176,12 @@ function parsed<T>(text: string | null | undefined): T | undefined {
   }
 }
 
-function openDisk(): Storage | undefined {
+function attempt<T>(act: () => T): T | undefined {
   try {
-    return window.localStorage;
+    return act();
   } catch {
     return undefined;
   }
 }
+
+const open = (name: 'localStorage' | 'sessionStorage') => attempt(() => window[name]);

@@ -14,6 +14,7 @@ let events: [string, unknown][];
 
 beforeEach(async () => {
   localStorage.clear();
+  sessionStorage.clear();
   gateway = new Gateway();
   await gateway.listen();
   chats = [];

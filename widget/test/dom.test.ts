@@ -317,9 +317,9 @@ function panel(spoken = language, more: Partial<PanelPort> = {}) {
     ...{ gateway: 'https://g', language: spoken, typing: nothing, retry: nothing, discard: nothing },
     ...{ choose: nothing, aim: nothing, retract: nothing, older: nothing, retryFile: nothing },
     ...{ removeFile: nothing, rate: nothing, skipRating: nothing, download: nothing, mute: nothing },
-    ...{ notify: nothing, end: nothing, close: nothing, consent: nothing },
+    ...{ notify: nothing, end: nothing, close: nothing, consent: nothing, drafted: nothing },
   };
-  const made = createPanel({ ...port, ...calls, ...more }, '');
+  const made = createPanel({ ...port, ...calls, ...more }, {});
   document.body.replaceChildren(made.element);
   return { ...made, ...calls };
 }

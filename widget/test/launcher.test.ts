@@ -18,6 +18,7 @@ let asked: string[];
 
 beforeEach(() => {
   localStorage.clear();
+  sessionStorage.clear();
   document.title = 'A page';
   config = { name: 'Shop', color: '#aa0000', locale: 'en' };
   status = 200;

@@ -13,6 +13,7 @@ let codes: string[];
 
 beforeEach(async () => {
   localStorage.clear();
+  sessionStorage.clear();
   document.title = 'A page';
   vi.spyOn(console, 'warn').mockImplementation(() => {});
   vi.spyOn(Math, 'random').mockReturnValue(0.02);

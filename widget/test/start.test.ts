@@ -18,6 +18,7 @@ let told: [string, unknown][];
 
 beforeEach(async () => {
   localStorage.clear();
+  sessionStorage.clear();
   gateway = new Gateway();
   await gateway.listen();
   told = [];

@@ -33,7 +33,7 @@ export function install(methods: Record<string, Method>): void {
   const call = (name: string, ...args: unknown[]) => {
     const method = guarded[name];
     if (method) return method(...args);
-    console.error(`Couplet: there is no method "${name}"`);
+    console.error(`Couplet: no method "${name}"`);
   };
   window.Couplet = Object.assign(call, guarded, { version: VERSION }) as Couplet;
   for (const args of queued) call(...(Array.from(args ?? []) as [string, ...unknown[]]));

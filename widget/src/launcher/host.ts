@@ -2,7 +2,8 @@
 //
 // Invariants: the page's style stays out and ours stays in; styles come only as constructed
 // sheets, so a strict Content-Security-Policy holds (browsers without them get style elements with
-// the page's nonce); a page that replaces its body gets the widget back.
+// the page's nonce); a page that replaces its body gets the widget back; a modal dialog of the page,
+// which makes everything outside of it inert, has the widget inside for as long as it is open.
 
 import { h } from '../dom';
 import { accent } from './colour';
@@ -18,6 +19,8 @@ export interface Host {
   sheet(css: string): (css: string) => void;
   dress(colour: string | null | undefined): void;
   setTheme(theme: Theme): void;
+  /** Tells of an element that may be a modal dialog; those in components are not seen from here. */
+  meet?(target: unknown): void;
   remove(): void;
 }
 
@@ -33,19 +36,43 @@ export function createHost(settings: Settings): Host {
   const setTheme = (theme: Theme) => root.setAttribute('data-theme', theme);
   setTheme(settings.theme);
 
-  const observer = new MutationObserver(() => {
+  /** In the order in which they were opened. */
+  let modals: Element[] = [];
+  const observer = new MutationObserver((records) => {
+    for (const { target } of records) meet(target);
     // Not at once: a page that takes it away on purpose must not be caught in a loop with it.
-    if (!element.isConnected) setTimeout(settle, 50);
+    if (!element.isConnected || SHUT_OUT.some((name) => element.hasAttribute(name))) setTimeout(settle, 50);
   });
   let over = false;
+
+  /** What may be a modal dialog, or have been one. */
+  function meet(target: unknown): void {
+    if (isModal(target) && !modals.includes(target)) modals.push(target);
+    modals = modals.filter(isModal);
+    if (element.parentNode !== parent()) settle();
+  }
+
+  const parent = () => modals[modals.length - 1] ?? document.body;
+
   function settle(): void {
     if (over) return;
     observer.disconnect();
-    if (!element.isConnected) document.body.append(element);
-    observer.observe(document.documentElement, { childList: true });
-    observer.observe(document.body, { childList: true });
+    for (const name of SHUT_OUT) element.removeAttribute(name);
+    const within = parent();
+    const isInside = within !== document.body;
+    if (element.parentNode !== within) {
+      within.append(element);
+      // Above the dialog, whatever cuts it off or moves it.
+      element.popover = isInside ? 'manual' : null;
+      if (isInside) element.showPopover?.();
+    }
+    const attributeFilter = ['open', ...SHUT_OUT];
+    observer.observe(document, { attributeFilter, subtree: true });
+    observer.observe(document.documentElement, { childList: true, subtree: isInside });
+    observer.observe(within, { attributeFilter, childList: !isInside });
   }
   settle();
+  for (const dialog of document.querySelectorAll('dialog')) meet(dialog);
 
   return {
     shadow,
@@ -53,6 +80,7 @@ export function createHost(settings: Settings): Host {
     button,
     sheet,
     setTheme,
+    meet,
     dress(colour) {
       const pair = accent(colour);
       colours(pair ? `.root.root{--accent:${pair.fill};--on-accent:${pair.text}}` : '');
@@ -63,6 +91,17 @@ export function createHost(settings: Settings): Host {
       element.remove();
     },
   };
+}
+
+/** What takes an element from those who see, hear, or use the keyboard. */
+const SHUT_OUT = ['inert', 'aria-hidden'];
+
+function isModal(target: unknown): target is Element {
+  try {
+    return target instanceof Element && target.isConnected && target.matches('dialog:modal');
+  } catch {
+    return false;
+  }
 }
 
 function addSheet(shadow: ShadowRoot, css: string, nonce: string | undefined): (css: string) => void {

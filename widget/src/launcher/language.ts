@@ -23,15 +23,15 @@ export function chooseLanguage(...wanted: unknown[]): Choice {
 
 /** A language tag as it is written properly, from how servers, phones and people write it (`de_DE.UTF-8`). */
 export function tagOf(written: unknown): string | undefined {
-  const tag = String(written ?? '')
-    .trim()
-    .replace(/[.@].*/, '')
-    .replace(/_/g, '-');
-  // Where the whole is no tag, its beginning still names the language.
-  for (const one of [tag, /^[a-z]{2,3}(?=-)/i.exec(tag)?.[0] ?? '']) {
-    try {
-      return Intl.getCanonicalLocales(one)[0];
-    } catch {}
+  try {
+    return Intl.getCanonicalLocales(
+      String(written)
+        .trim()
+        .replace(/[.@].*/, '')
+        .replace(/_/g, '-'),
+    )[0];
+  } catch {
+    return undefined;
   }
 }
 

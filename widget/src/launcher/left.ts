@@ -1,15 +1,15 @@
 // Whether an earlier page, or another tab, left something that the chat must see to: an open
-// conversation, or words not yet sent. Looks and forgets; what is stored is the business of
-// `store.ts`.
+// conversation, words not yet sent, an open panel. Looks and forgets; what is stored is the
+// business of `store.ts`.
 
-import { outPrefix, prefix, sessionKey } from '../keys';
+import { outPrefix, prefix, sessionKey, tabKey } from '../keys';
 
 export function isLeftOpen(tenant: string): boolean {
   try {
-    const keys = Object.keys(localStorage);
     return (
       isOpenSession(localStorage.getItem(sessionKey(tenant))) ||
-      keys.some((key) => key.startsWith(outPrefix(tenant)))
+      !!sessionStorage.getItem(tabKey(tenant)) ||
+      Object.keys(localStorage).some((key) => key.startsWith(outPrefix(tenant)))
     );
   } catch {
     return false;
@@ -19,18 +19,22 @@ export function isLeftOpen(tenant: string): boolean {
 /** Removes all that is kept of a tenant. */
 export function forget(tenant: string): void {
   try {
-    for (const key of Object.keys(localStorage)) {
-      if (key.startsWith(prefix(tenant))) localStorage.removeItem(key);
+    for (const storage of [localStorage, sessionStorage]) {
+      for (const key of Object.keys(storage)) {
+        if (key.startsWith(prefix(tenant))) storage.removeItem(key);
+      }
     }
   } catch {
     // Where nothing can be read nothing was kept.
   }
 }
 
-/** Calls back when another tab begins a conversation; returns how to stop. */
-export function watchLeftOpen(tenant: string, opened: () => void): () => void {
+/** Calls back when another tab begins a conversation, or ends the session; returns how to stop. */
+export function watchOthers(tenant: string, opened: () => void, ended: () => void): () => void {
   const listener = ({ key, newValue }: StorageEvent) => {
-    if (key === sessionKey(tenant) && isOpenSession(newValue)) opened();
+    if (key !== sessionKey(tenant)) return;
+    if (!newValue) ended();
+    else if (isOpenSession(newValue)) opened();
   };
   window.addEventListener('storage', listener);
   return () => window.removeEventListener('storage', listener);

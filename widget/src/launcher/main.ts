@@ -11,7 +11,7 @@ import { fetchConfig } from './config';
 import { createEvents, type Emit } from './events';
 import { createHost, type Host } from './host';
 import { chooseLanguage, openLabel, tagOf } from './language';
-import { forget, isLeftOpen, watchLeftOpen } from './left';
+import { forget, isLeftOpen, watchOthers } from './left';
 import { load } from './load';
 import { readSettings, type Settings, theme } from './settings';
 
@@ -24,10 +24,11 @@ interface Widget {
   call(...call: Call): void;
   relabel(): void;
   setTheme(): void;
-  shutdown(): void;
+  /** Of the session, unless it has been ended from another tab. */
+  shutdown(isElsewhere: boolean): void;
 }
 
-function createWidget(settings: Settings, emit: Emit): Widget {
+function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget {
   const { gateway, tenant } = settings;
   let calls: Call[] = [];
   let stopWatching: (() => void) | undefined;
@@ -41,7 +42,13 @@ function createWidget(settings: Settings, emit: Emit): Widget {
   let spoken = '';
 
   const ask = () => fetchConfig(gateway, tenant);
-  const config = ask();
+  // A page that a browser prepares, and may never show, is no visit.
+  const shown = new Promise<unknown>((done) =>
+    (document as { prerendering?: boolean }).prerendering
+      ? document.addEventListener('prerenderingchange', done, { once: true })
+      : done(0),
+  );
+  const config = shown.then(ask);
   const language = () =>
     chooseLanguage(settings.locale, ...(navigator.languages ?? [navigator.language]), locale);
 
@@ -78,9 +85,10 @@ function createWidget(settings: Settings, emit: Emit): Widget {
       const [chunk, words] = await Promise.all([
         load<ChatChunk>(gateway, 'chat', attempt),
         load<WordsChunk>(gateway, wanted.key, attempt),
+        shown,
       ]);
       if (over) return;
-      const seam = { settings, host, emit, config, ask, language: wanted, words: words.default };
+      const seam = { settings, host, emit, config, ask, ended, language: wanted, words: words.default };
       chat = chunk.start(seam, calls.splice(0));
       spoken = wanted.tag;
       if (spoken !== language().tag) void relabel();
@@ -110,7 +118,7 @@ function createWidget(settings: Settings, emit: Emit): Widget {
   /** What another page or tab has left open is intent, once there is consent to look. */
   function look(): void {
     if (isLeftOpen(tenant)) begin();
-    stopWatching ??= watchLeftOpen(tenant, begin);
+    stopWatching ??= watchOthers(tenant, begin, ended);
   }
 
   async function relabel(): Promise<void> {
@@ -153,42 +161,46 @@ function createWidget(settings: Settings, emit: Emit): Widget {
     call,
     relabel,
     setTheme: () => host?.setTheme(settings.theme),
-    shutdown() {
+    shutdown(isElsewhere) {
       over = true;
       clearTimeout(late);
       window.removeEventListener('online', retry);
       stopWatching?.();
-      chat?.destroy();
+      chat?.destroy(isElsewhere);
       host?.remove();
-      forget(tenant);
+      // Where another tab has ended the session there may be a new one already.
+      if (!isElsewhere) forget(tenant);
     },
   };
 }
 
 function run(settings: Settings): void {
   const { on, off, emit } = createEvents();
-  let widget: Widget | undefined = createWidget(settings, emit);
+  let widget: Widget | undefined;
+  const end = (isElsewhere: boolean) => {
+    settings.open = false;
+    widget?.shutdown(isElsewhere);
+    widget = undefined;
+  };
   /** The widget as it is, or anew after a shutdown. */
   const alive = () => {
-    widget ??= createWidget({ ...settings, open: false }, emit);
+    widget ??= createWidget(settings, emit, () => end(true));
     return widget;
   };
+  alive();
   const methods: Record<string, Method> = {
     close: () => widget?.call('close'),
     setLocale(locale: string) {
-      if (!tagOf(locale)) throw new TypeError('it takes a language tag');
+      if (!tagOf(locale)) throw new TypeError('no language');
       settings.locale = locale;
       widget?.relabel();
     },
     setTheme(name: string) {
-      if (theme(name) !== name) throw new TypeError('it takes auto, light or dark');
+      if (theme(name) !== name) throw new TypeError('no theme');
       settings.theme = theme(name);
       widget?.setTheme();
     },
-    shutdown() {
-      widget?.shutdown();
-      widget = undefined;
-    },
+    shutdown: () => end(false),
     on,
     off,
   };

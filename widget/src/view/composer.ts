@@ -4,7 +4,7 @@
 // sends with a keyboard and breaks the line on a phone; an Enter that ends a composition does
 // neither; what was written is there again after an edit of an older message.
 
-import { h, setAttribute, setText } from '../dom';
+import { h, isComposing, setAttribute, setText } from '../dom';
 import type { Aim, State } from '../state';
 import { scalars, TEXT_CHARS } from '../wire';
 import { arrow, camera, clip, smile } from './drawings';
@@ -107,7 +107,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     input.setRangeText(emoji, input.selectionStart, input.selectionEnd, 'end');
     turn(false);
     input.focus();
-    changed();
+    input.dispatchEvent(new Event('input', { bubbles: true }));
   }
 
   function turn(open: boolean): void {
@@ -146,15 +146,16 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     submit();
   });
   element.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape' || (table.hidden && !aim)) return;
+    if (event.key !== 'Escape' || isComposing(event) || (table.hidden && !aim)) return;
     event.stopPropagation();
+    event.preventDefault();
     if (table.hidden) port.aimless();
     turn(false);
     input.focus();
   });
   input.addEventListener('input', changed);
   input.addEventListener('keydown', (event) => {
-    if (event.key !== 'Enter' || event.shiftKey || event.isComposing || isPhone()) return;
+    if (event.key !== 'Enter' || event.shiftKey || isComposing(event) || isPhone()) return;
     event.preventDefault();
     submit();
   });

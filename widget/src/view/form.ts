@@ -12,6 +12,8 @@ export interface Fields {
   element: HTMLElement;
   /** Undefined where something is missing; the customer has been told. */
   answers(): Record<string, string> | undefined;
+  /** What has been filled in so far, right or not. */
+  given(): Record<string, string>;
 }
 
 interface Asked {
@@ -33,14 +35,18 @@ export function createFields(
 ): Fields {
   const element = h('div', { class: 'fields' });
   const asked = fields.map((field) => ask(element, field, words, longest, known[field.name] ?? ''));
+  function given(): Record<string, string> {
+    const all = asked.map(({ name, value }) => [name, value()]);
+    return Object.fromEntries(all.filter(([, value]) => value));
+  }
+
   return {
     element,
+    given,
     answers() {
       const wrong = asked.filter(({ check }) => !check());
       wrong[0]?.focus();
-      if (wrong.length > 0) return undefined;
-      const given = asked.map(({ name, value }) => [name, value()]);
-      return Object.fromEntries(given.filter(([, value]) => value));
+      return wrong.length > 0 ? undefined : given();
     },
   };
 }
@@ -79,7 +85,8 @@ function ask(parent: HTMLElement, field: Field, words: Words, longest: number, k
   );
   const isBox = type === 'checkbox';
   parent.append(h('div', { class: isBox ? 'question box' : 'question' }, label, input, fault));
-  if (!isBox) input.value = known;
+  if (isBox) (input as HTMLInputElement).checked = !!known;
+  else input.value = known;
   const value = () => (isBox ? ((input as HTMLInputElement).checked ? 'yes' : '') : input.value.trim());
 
   function check(): boolean {

@@ -72,6 +72,7 @@ export function messagePiece(port: MessagePort): Piece {
   element.addEventListener('keydown', (event) => {
     if (event.key !== 'Escape' || tools.hidden) return;
     event.stopPropagation();
+    event.preventDefault();
     turn(false);
     more.focus();
   });

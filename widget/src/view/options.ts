@@ -61,6 +61,7 @@ export function createOptions(port: OptionsPort): Options {
     one.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || element.hidden) return;
       event.stopPropagation();
+      event.preventDefault();
       turn(false);
       button.focus();
     });

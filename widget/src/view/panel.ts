@@ -15,7 +15,13 @@ export interface Panel {
   element: HTMLElement;
   render(state: State): void;
   focus(): void;
-  draft(): string;
+  draft(): Draft;
+}
+
+/** What is half written. */
+export interface Draft {
+  draft?: string;
+  answers?: Record<string, string>;
 }
 
 export interface PanelPort
@@ -29,12 +35,13 @@ export interface PanelPort
   end(): void;
   close(): void;
   consent(): void;
+  drafted(draft: string, answers: Record<string, string>): void;
 }
 
 /** The field in which the queue is chosen. */
 const QUEUE = 'couplet-queue';
 
-export function createPanel(port: PanelPort, draft: string): Panel {
+export function createPanel(port: PanelPort, draft: Draft): Panel {
   const { language } = port;
   const { words } = language;
   const title = h('h2', { id: 'title', class: 'title', dir: 'auto' });
@@ -53,7 +60,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
   const consent = h('div', { class: 'consent' }, h('p', {}, words.consent), agree);
   const refocus = () => composer.focus();
   const log = createLog({ ...port, refocus });
-  const composer = createComposer({ ...port, send }, draft);
+  const composer = createComposer({ ...port, send }, draft.draft ?? '');
   const rating = createRating({ ...port, refocus });
   const drop = h('div', { class: 'drop', hidden: true, 'aria-hidden': 'true' }, words.drop);
   log.append(options.offer);
@@ -67,6 +74,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
     dir: words.dir ?? 'ltr',
   });
   element.append(header, log.element, consent, composer.element, drop);
+  element.addEventListener('input', drafted);
   for (const name of ['pointerdown', 'focusin']) element.addEventListener(name, options.away);
   let fields: Fields | undefined;
   let asked = '';
@@ -75,7 +83,14 @@ export function createPanel(port: PanelPort, draft: string): Panel {
   function send(text: string): boolean {
     const answers = fields?.answers();
     if (fields && !answers) return false;
-    return port.send(text, answers);
+    const isSent = port.send(text, answers);
+    drafted();
+    return isSent;
+  }
+
+  /** So that the next page has it, too. */
+  function drafted(): void {
+    port.drafted(composer.text(), fields?.given() ?? {});
   }
 
   function ask(state: State): void {
@@ -83,7 +98,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
     const names = wanted.map(({ name }) => name).join();
     if (names === asked) return;
     asked = names;
-    const known = { [QUEUE]: usual(state.config)?.name ?? '' };
+    const known = { [QUEUE]: usual(state.config)?.name ?? '', ...draft.answers };
     fields = wanted.length > 0 ? createFields(wanted, words, ANSWER_CHARS, known) : undefined;
     log.ask(fields);
   }
@@ -137,7 +152,7 @@ export function createPanel(port: PanelPort, draft: string): Panel {
     element,
     render,
     focus: () => (consent.hidden ? composer.focus() : agree.focus()),
-    draft: composer.text,
+    draft: () => ({ draft: composer.text(), answers: fields?.given() }),
   };
 }
 

@@ -4,7 +4,7 @@
 // and back to where it was when they close it; a panel that covers the page keeps the focus.
 
 import type { Chat } from '../chat';
-import { h, setAttribute, setText } from '../dom';
+import { h, isComposing, setAttribute, setText } from '../dom';
 import type { Host } from '../launcher/host';
 import { type State, unread } from '../state';
 import { save, transcript } from '../transcript';
@@ -12,9 +12,10 @@ import composerStyles from './composer.css?inline';
 import deviceStyles from './device.css?inline';
 import type { Language } from './language';
 import logStyles from './log.css?inline';
-import { createPanel, type Panel, splitQueue } from './panel';
+import { createPanel, type Draft, type Panel, splitQueue } from './panel';
 import panelStyles from './panel.css?inline';
 import questionStyles from './questions.css?inline';
+import { shelter } from './shelter';
 
 export interface View {
   render(state: State): void;
@@ -38,10 +39,11 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
   let before: Element | null = null;
 
   shadow.addEventListener('keydown', onKey as (event: Event) => void);
+  const expose = shelter(host, () => panel?.element);
 
   function render(state: State): void {
     if (state.open) {
-      panel ??= build('');
+      panel ??= build(chat.draft());
       panel.render(state);
     }
     if (state.open !== isOpen) turn(state);
@@ -54,7 +56,7 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
     setAttribute(button, 'aria-label', count ? `${label}, ${language.count(count, words.unread)}` : label);
   }
 
-  function build(draft: string): Panel {
+  function build(draft: Draft): Panel {
     const built = createPanel(
       {
         ...chat,
@@ -91,8 +93,10 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
 
   function onKey(event: KeyboardEvent): void {
     if (!isOpen || !panel) return;
-    if (event.key === 'Escape' && !event.isComposing) {
+    if (event.key === 'Escape' && !isComposing(event)) {
       event.stopPropagation();
+      // Not a dialog of the page that the panel may stand in.
+      event.preventDefault();
       chat.panel(false);
     }
     if (event.key === 'Tab' && matchMedia(FULL_SCREEN).matches) keepFocus(event, panel.element);
@@ -133,6 +137,7 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
       render(state);
     },
     remove() {
+      expose();
       visual?.removeEventListener('resize', measure);
       visual?.removeEventListener('scroll', measure);
     },

@@ -192,7 +192,6 @@ test('the ear hears what is new, once, and no history', async () => {
     watch();
   });
   await page.reload();
-  await part('launcher').click();
   await stage.line('one').waitFor();
   await until(async () => (await part('log').getAttribute('aria-live')) === 'polite');
   gateway.says('two');

@@ -34,7 +34,6 @@ test('history comes on scrolling back, and the place in the text is kept', async
   for (let n = 3; n <= 140; n += 1) gateway.says(`line ${n}`);
   await page.locator('text="line 140"').waitFor();
   await page.reload();
-  await part('launcher').click();
   await page.locator('text="line 140"').waitFor();
   expect((await stage.texts()).length).toBe(50);
   await page.locator('.scroll').evaluate((scroll) => scroll.scrollTo(0, 0));

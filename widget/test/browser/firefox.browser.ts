@@ -79,7 +79,6 @@ test('a conversation under a strict policy: words, ticks, a reload, a picture, a
   await until(() => gateway.of('choice').length === 1);
 
   await page.reload();
-  await part('launcher').click();
   await until(async () => (await texts()).length === 3);
   expect(await texts()).toEqual(['Do you ship to Norway?', 'We do: https://shop.example/norway', 'Good']);
 

@@ -65,7 +65,6 @@ test('a reload resumes, and a lost network loses and doubles nothing', async () 
   expect(await stage.texts()).toEqual(['one', 'two', 'while you were away']);
   await page.reload();
   await until(() => gateway.sockets === 1);
-  await stage.part('launcher').click();
   await stage.line('while you were away').waitFor();
   expect(await stage.texts()).toEqual(['one', 'two', 'while you were away']);
   expect(gateway.conversations.length).toBe(1);

@@ -126,7 +126,6 @@ test("a customer's words, by hand and by the page's call", async () => {
     await stage.line(text).last().waitFor();
   }
   await page.reload();
-  await stage.part('launcher').click();
   await until(async () => (await stage.texts()).length > 40);
   expect((await stage.texts()).slice(-8)).toEqual(PAYLOADS.slice(0, 8));
   await isClean();
