@@ -20,7 +20,7 @@ const FIELDS = 'textarea, input, select';
 /** `panel` is where keys are ours; returns how to stop. */
 export function shelter({ shadow, meet }: Host, panel: () => Element | undefined): () => void {
   const listening: [EventTarget, string, (event: Event) => void, boolean][] = [];
-  let heard: Event | undefined;
+  const heard = new WeakSet<Event>();
   let isTakingBack = false;
 
   /** The element that it happens to, where that is one of ours. */
@@ -70,7 +70,7 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
     if (!target) return;
     takeBack(event);
     setTimeout(() => {
-      if (heard !== event && target.isConnected) tell(event, target, !event.defaultPrevented);
+      if (!heard.has(event) && target.isConnected) tell(event, target, !event.defaultPrevented);
     });
   }
 
@@ -94,9 +94,7 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
   // A dialog that closes on a press beside it must not take ours for one.
   const isInside = () => shadow.host.parentNode !== document.body;
   listen(shadow, PRESSES, (event) => isInside() && keep(event), false);
-  listen(shadow, ['click'], (event) => {
-    heard = event;
-  });
+  listen(shadow, ['click'], (event) => heard.add(event));
 
   return () => {
     for (const [on, name, act, capture] of listening) on.removeEventListener(name, act, capture);

@@ -61,8 +61,8 @@ inBoth((both) => {
     await until(() => isOpen());
     await both.part('close').click();
     await page.reload();
-    await until(() => gateway.requests.filter((path) => path === 'GET /couplet-en.js').length === 3);
-    await both.seen('launcher');
+    await page.waitForNetworkIdle();
+    expect(gateway.requests.filter((path) => path === 'GET /couplet-chat.js')).toHaveLength(3);
     expect(await isOpen()).toBe(false);
   });
 
