@@ -40,6 +40,8 @@ export interface Events {
   agent: { conversation: string; name?: string; avatar?: string };
   end: { conversation: string };
   rating: { conversation: string; score: number };
+  /** The JWT has run out, or was refused: call `identify` with a new one. */
+  identity: { expired: boolean };
   error: { code: string; message?: string };
 }
 

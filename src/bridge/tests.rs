@@ -83,6 +83,7 @@ impl Bench {
             online: true,
             opened: true,
             page: None,
+            signed_in: None,
         }));
         if context != "waiting" {
             self.event(Event::Presence {

@@ -311,6 +311,15 @@ pub enum Line {
         /// What he filled in before.
         answers: Vec<(Arc<str>, Arc<str>)>,
     },
+    /// The customer signed in, and is known from now on.
+    SignedIn {
+        /// The customer's name.
+        name: Option<Arc<str>>,
+        /// Another address of theirs, of before.
+        known_as: Option<Localpart>,
+        /// How many conversations they had under it.
+        conversations: u32,
+    },
     /// Messages cannot be stored at the moment, or can be again.
     Storage {
         /// Which.

@@ -215,6 +215,17 @@ pub struct CustomerConnection {
     pub opened: bool,
     /// The page the customer is on: origin and path only.
     pub page: Option<Arc<str>>,
+    /// They signed in with the socket that was opened just now.
+    pub signed_in: Option<SignedIn>,
+}
+
+/// Somebody who was nobody's is known now, by a signed identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The address under which agents knew them before.
+    pub known_as: Option<Localpart>,
+    /// How many conversations they had under it.
+    pub conversations: u32,
 }
 
 /// Where a command came in, so that its answer goes there and nowhere else.

@@ -208,10 +208,36 @@ pub struct Session {
     pub token: [u8; 32],
     /// SHA-256 of the token before, good until then (for ever where the new one was not used yet).
     pub previous: Option<([u8; 32], Option<Timestamp>)>,
+    /// What the token follows from, together with the one before; none where it was drawn.
+    pub salt: Option<[u8; 32]>,
     /// When it ends.
     pub expires_at: Timestamp,
     /// Whom a signed identity named it (the `sub` of the JWT).
     pub subject: Option<Arc<str>>,
+    /// Whom its customer turned out to be; see [`Sessions::adopt`].
+    pub same_as: Option<CustomerId>,
+}
+
+/// What came of binding a session to a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// The session and its customer are the subject's.
+    Made,
+    /// They are another subject's already.
+    Refused,
+    /// The subject is another customer already.
+    Known,
+}
+
+/// A name for a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Naming {
+    /// The name.
+    pub name: Arc<str>,
+    /// Whether it replaces a name that they have; else the first one stays.
+    pub replaces: bool,
+    /// The address that goes with it, where they had no name yet and no agent has seen them.
+    pub address: Option<Localpart>,
 }
 
 /// Sessions and customers.
@@ -225,21 +251,39 @@ pub trait Sessions: Send + Sync + 'static {
     ) -> Result<Option<Session>, StoreError>;
     /// Puts a new session, and its customer where he is new.
     async fn create_session(&self, session: &Session, now: Timestamp) -> Result<(), StoreError>;
-    /// Writes a session's tokens, times and subject anew.
-    async fn update_session(&self, session: &Session) -> Result<(), StoreError>;
+    /// Writes a session's tokens and times anew where its token is still `was`; says whether it is.
+    async fn update_session(&self, session: &Session, was: &[u8; 32]) -> Result<bool, StoreError>;
+    /// Binds a session of nobody's, and its customer, to a subject.
+    async fn claim(&self, session: &Session, subject: &str) -> Result<Claim, StoreError>;
     /// The customer a subject is bound to.
     async fn customer_of(
         &self,
         tenant: &TenantKey,
         subject: &str,
     ) -> Result<Option<Customer>, StoreError>;
-    /// Writes a customer's name and, where he has none yet, his subject.
-    /// `Exists` where another customer of the tenant has the subject.
-    async fn update_customer(
+    /// Binds a session of nobody's to the subject of another customer: its own customer is served
+    /// under their own address for a while yet. Says whether it was nobody's.
+    async fn adopt(
+        &self,
+        session: &Session,
+        home: CustomerId,
+        subject: &str,
+    ) -> Result<bool, StoreError>;
+    /// Whoever turned out to be this customer and has a conversation open.
+    async fn open_kin(&self, home: CustomerId) -> Result<Option<Customer>, StoreError>;
+    /// Whether two customers turned out to be one.
+    async fn is_same(&self, one: CustomerId, other: CustomerId) -> Result<bool, StoreError>;
+    /// From now on a session is another customer's of the same subject.
+    async fn move_session(&self, session: &Session, to: CustomerId) -> Result<(), StoreError>;
+    /// A customer.
+    async fn customer(&self, id: CustomerId) -> Result<Option<Customer>, StoreError>;
+    /// Writes a customer's name, and gives the customer as they are then. `Exists` where the address
+    /// is taken.
+    async fn name_customer(
         &self,
         customer: &Customer,
-        subject: Option<&str>,
-    ) -> Result<(), StoreError>;
+        naming: &Naming,
+    ) -> Result<Customer, StoreError>;
     /// The customer at an address of a link, with the agent who served him last.
     async fn customer_at(
         &self,

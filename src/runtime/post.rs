@@ -16,7 +16,7 @@ use super::edge::mailbox::Letter;
 use super::switchboard::ToOwner;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
 use crate::chat::event::{
-    Chosen, CustomerAction, CustomerCommand, CustomerConnection, SocketAddress,
+    Chosen, CustomerAction, CustomerCommand, CustomerConnection, SignedIn, SocketAddress,
 };
 use crate::chat::ids::{
     BadName, CommandId, ConversationId, CustomerId, FileId, FileKey, LinkDomain, Localpart, NodeId,
@@ -122,12 +122,20 @@ enum Envelope {
         online: bool,
         opened: bool,
         page: Option<String>,
+        #[serde(default)]
+        signed_in: Option<Known>,
     },
     Letter {
         customer: Uuid,
         socket: Option<u64>,
         news: News,
     },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Known {
+    known_as: Option<String>,
+    conversations: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -273,6 +281,10 @@ impl Envelope {
                 online: connection.online,
                 opened: connection.opened,
                 page: connection.page.as_deref().map(str::to_owned),
+                signed_in: connection.signed_in.as_ref().map(|signed_in| Known {
+                    known_as: signed_in.known_as.as_ref().map(ToString::to_string),
+                    conversations: signed_in.conversations,
+                }),
             },
             Post::ToEdge { customer, socket, letter } => {
                 Self::Letter { customer: customer.0, socket, news: News::from(&letter)? }
@@ -291,13 +303,14 @@ impl Envelope {
                 };
                 Post::ToOwner(LinkDomain::new(&link)?, ToOwner::Command(Box::new(command)))
             }
-            Self::Connected { link, customer, node, online, opened, page } => {
+            Self::Connected { link, customer, node, online, opened, page, signed_in } => {
                 let connection = CustomerConnection {
                     customer: customer.open()?,
                     node: NodeId(node),
                     online,
                     opened,
                     page: page.map(Arc::from),
+                    signed_in: signed_in.map(Known::open).transpose()?,
                 };
                 Post::ToOwner(LinkDomain::new(&link)?, ToOwner::Connected(connection))
             }
@@ -305,6 +318,13 @@ impl Envelope {
                 Post::ToEdge { customer: CustomerId(customer), socket, letter: news.open()? }
             }
         })
+    }
+}
+
+impl Known {
+    fn open(self) -> Result<SignedIn, BadName> {
+        let known_as = self.known_as.as_deref().map(Localpart::new).transpose()?;
+        Ok(SignedIn { known_as, conversations: self.conversations })
     }
 }
 

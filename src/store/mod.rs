@@ -23,6 +23,7 @@ mod error;
 mod files;
 mod hand;
 mod hands;
+mod identities;
 mod lease;
 mod log;
 mod many;

@@ -153,7 +153,7 @@ async fn insert(
             return Ok(false);
         }
     }
-    let mut customers: Vec<[Value<'_>; 7]> = Vec::with_capacity(fresh.len());
+    let mut customers: Vec<[Value<'_>; 8]> = Vec::with_capacity(fresh.len());
     for comer in fresh.values() {
         let (Session { customer, subject, .. }, _) = comer;
         let link = links.get(tenant_of(comer)).copied().unwrap_or_default();
@@ -166,6 +166,7 @@ async fn insert(
             subject.as_deref().map(str::as_bytes).into(),
             // Only the log counts.
             0_i64.into(),
+            None::<&[u8]>.into(),
         ]);
     }
     let sessions: Vec<_> = group.iter().map(|comer| columns(comer)).collect();
@@ -174,8 +175,8 @@ async fn insert(
 }
 
 /// A session for its table: what its columns hold, in their order.
-fn columns((session, now): &Newcomer) -> [Value<'_>; 9] {
-    let Session { id, customer, token, previous, expires_at, subject } = session;
+fn columns((session, now): &Newcomer) -> [Value<'_>; 10] {
+    let Session { id, customer, token, previous, salt, expires_at, subject, .. } = session;
     let until = previous.as_ref().and_then(|(_, until)| until.map(|until| until.0));
     [
         (&id.0).into(),
@@ -187,6 +188,7 @@ fn columns((session, now): &Newcomer) -> [Value<'_>; 9] {
         expires_at.0.into(),
         subject.as_deref().map(str::as_bytes).into(),
         now.0.into(),
+        salt.as_ref().map(<[u8; 32]>::as_slice).into(),
     ]
 }
 

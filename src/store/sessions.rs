@@ -5,9 +5,10 @@
 
 use async_trait::async_trait;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
 use super::convert::customer_from;
@@ -15,10 +16,12 @@ use super::entity::{conversation, customer, session, tenant};
 use super::error::{corrupt, unavailable, violated};
 use super::newcomers::Told;
 use super::tenants::missing;
-use super::{SqlStore, begin, commit};
-use crate::chat::ids::{AgentJid, LinkDomain, Localpart, SessionId, TenantKey, Timestamp};
+use super::{SqlStore, begin, commit, identities};
+use crate::chat::ids::{
+    AgentJid, CustomerId, LinkDomain, Localpart, SessionId, TenantKey, Timestamp,
+};
 use crate::chat::model::Customer;
-use crate::ports::store::{Session, Sessions, StoreError};
+use crate::ports::store::{Claim, Naming, Session, Sessions, StoreError};
 
 #[async_trait]
 impl Sessions for SqlStore {
@@ -78,7 +81,7 @@ impl Sessions for SqlStore {
         .await
     }
 
-    async fn update_session(&self, session: &Session) -> Result<(), StoreError> {
+    async fn update_session(&self, session: &Session, was: &[u8; 32]) -> Result<bool, StoreError> {
         use session::Column;
         let (previous, until) = previous(session);
         self.within(async {
@@ -86,21 +89,77 @@ impl Sessions for SqlStore {
                 .col_expr(Column::Token, Expr::value(session.token.to_vec()))
                 .col_expr(Column::Previous, Expr::value(previous))
                 .col_expr(Column::PreviousUntil, Expr::value(until))
+                .col_expr(Column::Salt, Expr::value(session.salt.map(|salt| salt.to_vec())))
                 .col_expr(Column::ExpiresAt, Expr::value(session.expires_at.0))
-                .col_expr(Column::Subject, Expr::value(bytes(session.subject.as_deref())))
                 .filter(Column::Id.eq(session.id.0))
                 .filter(Column::Tenant.eq(session.customer.tenant.as_str()))
+                .filter(Column::Token.eq(was.to_vec()))
                 .exec(&self.write)
                 .await;
-            match updated {
-                Ok(updated) if updated.rows_affected == 0 => {
-                    Err(StoreError::Missing(format!("the session {}", session.id)))
-                }
-                Ok(_) => Ok(()),
-                Err(cause) => Err(exists(cause)),
+            updated.map(|updated| updated.rows_affected > 0).map_err(exists)
+        })
+        .await
+    }
+
+    async fn claim(&self, session: &Session, subject: &str) -> Result<Claim, StoreError> {
+        self.within(async {
+            let transaction = begin(&self.write).await?;
+            // Both or neither: a customer of one subject with a session that another may claim
+            // would be given away.
+            match identities::claim(&transaction, session, subject.as_bytes()).await {
+                Ok(true) => commit(transaction).await.map(|()| Claim::Made),
+                Ok(false) => Ok(Claim::Refused),
+                Err(cause) => match violated(&cause) {
+                    Some(_) => Ok(Claim::Known),
+                    None => Err(unavailable(cause)),
+                },
             }
         })
         .await
+    }
+
+    async fn adopt(
+        &self,
+        session: &Session,
+        home: CustomerId,
+        subject: &str,
+    ) -> Result<bool, StoreError> {
+        self.within(async {
+            let transaction = begin(&self.write).await?;
+            match identities::adopt(&transaction, session, home, subject.as_bytes()).await {
+                Ok(true) => commit(transaction).await.map(|()| true),
+                Ok(false) => Ok(false),
+                Err(cause) => Err(unavailable(cause)),
+            }
+        })
+        .await
+    }
+
+    async fn open_kin(&self, home: CustomerId) -> Result<Option<Customer>, StoreError> {
+        self.within(identities::open_kin(&self.read, home)).await
+    }
+
+    async fn is_same(&self, one: CustomerId, other: CustomerId) -> Result<bool, StoreError> {
+        self.within(identities::is_same(&self.read, one, other)).await
+    }
+
+    async fn move_session(&self, session: &Session, to: CustomerId) -> Result<(), StoreError> {
+        self.within(async {
+            session::Entity::update_many()
+                .col_expr(session::Column::Customer, Expr::value(to.0))
+                .filter(session::Column::Id.eq(session.id.0))
+                // Another tab may have been quicker.
+                .filter(session::Column::Customer.eq(session.customer.id.0))
+                .exec(&self.write)
+                .await
+                .map(drop)
+                .map_err(unavailable)
+        })
+        .await
+    }
+
+    async fn customer(&self, id: CustomerId) -> Result<Option<Customer>, StoreError> {
+        self.within(identities::customer(&self.read, id)).await
     }
 
     async fn customer_of(
@@ -120,27 +179,45 @@ impl Sessions for SqlStore {
         .await
     }
 
-    async fn update_customer(
+    async fn name_customer(
         &self,
         customer: &Customer,
-        subject: Option<&str>,
-    ) -> Result<(), StoreError> {
+        naming: &Naming,
+    ) -> Result<Customer, StoreError> {
         use customer::Column;
+        let this = || {
+            Condition::all()
+                .add(Column::Id.eq(customer.id.0))
+                .add(Column::Tenant.eq(customer.tenant.as_str()))
+        };
+        let update = || {
+            customer::Entity::update_many()
+                .col_expr(Column::Name, Expr::value(naming.name.as_ref()))
+                .filter(this())
+        };
         self.within(async {
-            let mut update = customer::Entity::update_many()
-                .col_expr(Column::Name, Expr::value(customer.name.as_deref().map(str::to_owned)))
-                .filter(Column::Id.eq(customer.id.0))
-                .filter(Column::Tenant.eq(customer.tenant.as_str()));
-            if subject.is_some() {
-                let bound = Expr::col(Column::Subject).if_null(Expr::value(bytes(subject)));
-                update = update.col_expr(Column::Subject, bound);
+            let mut named = 0;
+            if let Some(address) = &naming.address {
+                // Whom no agent has seen can get another address yet.
+                let first = update()
+                    .col_expr(Column::Localpart, Expr::value(address.as_str()))
+                    .filter(Column::Name.is_null())
+                    .filter(Column::Conversations.eq(0))
+                    .exec(&self.write)
+                    .await;
+                named = first.map_err(exists)?.rows_affected;
             }
-            match update.exec(&self.write).await {
-                Ok(updated) if updated.rows_affected == 0 => {
-                    Err(StoreError::Missing(format!("the customer {}", customer.id)))
-                }
-                Ok(_) => Ok(()),
-                Err(cause) => Err(exists(cause)),
+            if named == 0 {
+                let again = match naming.replaces {
+                    true => update(),
+                    false => update().filter(Column::Name.is_null()),
+                };
+                again.exec(&self.write).await.map_err(unavailable)?;
+            }
+            let found = customer::Entity::find().filter(this()).one(&self.write).await;
+            match found.map_err(unavailable)? {
+                Some(found) => customer_from(found),
+                None => Err(StoreError::Missing(format!("the customer {}", customer.id))),
             }
         })
         .await
@@ -208,10 +285,12 @@ async fn create(
             subject: Set(bytes(session.subject.as_deref())),
             // Only the log counts.
             conversations: Set(0),
+            same_as: Set(None),
         };
         customer::Entity::insert(customer).exec_without_returning(transaction).await?;
     }
     let (previous, previous_until) = previous(session);
+    let salt = session.salt;
     let session = session::ActiveModel {
         id: Set(session.id.0),
         tenant: Set(whose.tenant.to_string()),
@@ -222,6 +301,7 @@ async fn create(
         expires_at: Set(session.expires_at.0),
         subject: Set(bytes(session.subject.as_deref())),
         created_at: Set(now.0),
+        salt: Set(salt.map(|salt| salt.to_vec())),
     };
     session::Entity::insert(session).exec_without_returning(transaction).await.map(drop)
 }
@@ -263,11 +343,14 @@ pub(super) fn from(model: session::Model, whose: customer::Model) -> Result<Sess
         <[u8; 32]>::try_from(bytes).map_err(|_| corrupt("a token of the session", id))
     };
     let until = model.previous_until.map(Timestamp);
+    let same_as = whose.same_as.map(CustomerId);
     Ok(Session {
         id,
         customer: customer_from(whose)?,
+        same_as,
         token: hash(model.token)?,
         previous: model.previous.map(hash).transpose()?.map(|token| (token, until)),
+        salt: model.salt.map(hash).transpose()?,
         expires_at: Timestamp(model.expires_at),
         subject: model
             .subject

@@ -204,6 +204,7 @@ impl Manners {
             message: refused.message,
             about: refused.id,
             retry_after_ms: None,
+            reason: None,
         });
         if self.bad >= BAD_FRAMES {
             return Refusal::Final(Farewell::after(close::POLICY, "too many bad frames", answer));
@@ -219,6 +220,7 @@ pub fn too_many(about: Option<String>, early: TooMany) -> ServerFrame {
         message: early.to_string(),
         about,
         retry_after_ms: Some(early.retry_after_ms),
+        reason: None,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::chat::effect::Phase;
 use crate::chat::ids::{CommandId, Timestamp};
 use crate::runtime::admission::{Limits, TooMany};
 use crate::runtime::edge::{ByeReason, HistoryPage, OpenError, Outbound, SubmitError, Welcome};
-use crate::wire::{self, Entries, Entry, ErrorCode, ErrorFrame, ServerFrame};
+use crate::wire::{self, Entries, Entry, ErrorCode, ErrorFrame, ServerFrame, UnauthorizedReason};
 
 use super::manners::{Farewell, close, too_many};
 
@@ -58,7 +58,12 @@ pub fn tell(
 pub fn welcome(opened: Welcome, limits: &Limits, file_bytes: u64) -> Vec<ServerFrame> {
     let mut frames = Vec::with_capacity(2);
     if opened.token_refused {
-        frames.push(error(ErrorCode::Unauthorized, "the session is not known any more", None));
+        let why = "the session is not known any more";
+        frames.push(unauthorized(UnauthorizedReason::SessionUnknown, why));
+    }
+    if opened.identity_expired {
+        let why = "exp: the JWT has expired; the session goes on without it";
+        frames.push(unauthorized(UnauthorizedReason::IdentityExpired, why));
     }
     let now = || opened.now;
     let entries = opened.entries.iter().filter_map(|row| frame::entry_at(row, now)).collect();
@@ -135,8 +140,11 @@ pub fn history(
 /// How a socket ends whose `hello` was refused.
 pub fn not_opened(why: &OpenError) -> Farewell {
     match why {
-        OpenError::Identity(reason) => {
-            let told = error(ErrorCode::Unauthorized, reason, None);
+        OpenError::Identity { reason, has_expired } => {
+            let told = match has_expired {
+                true => unauthorized(UnauthorizedReason::IdentityExpired, reason),
+                false => unauthorized(UnauthorizedReason::IdentityRefused, reason),
+            };
             Farewell::after(close::IDENTITY, "identity refused", told)
         }
         OpenError::RateLimited { retry_after_ms } => {
@@ -168,6 +176,17 @@ pub fn unavailable(id: &CommandId, retry_after_ms: u32) -> ServerFrame {
         message: "not now".to_owned(),
         about: Some(id.to_string()),
         retry_after_ms: Some(retry_after_ms),
+        reason: None,
+    })
+}
+
+fn unauthorized(reason: UnauthorizedReason, message: &str) -> ServerFrame {
+    ServerFrame::Error(ErrorFrame {
+        code: ErrorCode::Unauthorized,
+        message: message.to_owned(),
+        about: None,
+        retry_after_ms: None,
+        reason: Some(reason),
     })
 }
 
@@ -177,6 +196,7 @@ fn error(code: ErrorCode, message: &str, about: Option<&CommandId>) -> ServerFra
         message: message.to_owned(),
         about: about.map(ToString::to_string),
         retry_after_ms: None,
+        reason: None,
     })
 }
 

@@ -194,6 +194,7 @@ pub(crate) fn welcome() -> Welcome {
         customer: CustomerId(Uuid::from_u128(0xcc)),
         expires_at: Timestamp(2_000),
         token_refused: false,
+        identity_expired: false,
         conversation: None,
         entries: Vec::new(),
         more: false,

@@ -16,7 +16,7 @@ pub use schema::schema;
 pub use server::{
     Ack, Agent, Button, Bye, ConversationInfo, Entries, Entry, EntryKind, ErrorCode, ErrorFrame,
     Field, File, From, FromKind, Limits, Phase, Pong, Receipt, ServerFrame, SessionInfo, State,
-    Typing, Welcome, encode,
+    Typing, UnauthorizedReason, Welcome, encode,
 };
 
 /// The subprotocol that a client must name.

@@ -323,6 +323,21 @@ pub struct ErrorFrame {
     /// Worth another try after so long.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u32>,
+    /// Of `unauthorized`: what is no good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<UnauthorizedReason>,
+}
+
+/// What is no good of a `hello`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnauthorizedReason {
+    /// The token: the welcome that follows holds a fresh session.
+    SessionUnknown,
+    /// The JWT's time is over. Where a welcome follows, the session goes on without it.
+    IdentityExpired,
+    /// The JWT is no good; `message` names the claim.
+    IdentityRefused,
 }
 
 /// Why something was refused.

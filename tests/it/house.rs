@@ -52,7 +52,7 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
 const PURE: [&str; 3] = ["chat", "wire", "bridge"];
 
 /// What only some may name: a path, or any part of one, and where it may stand.
-const KEPT: [(&[&str], &[&str]); 25] = [
+const KEPT: [(&[&str], &[&str]); 26] = [
     (&["anyhow"], &["src/main.rs", "src/app.rs"]),
     // The wall clock, chance, the environment.
     (&["SystemTime"], &["src/world.rs"]),
@@ -74,7 +74,8 @@ const KEPT: [(&[&str], &[&str]); 25] = [
     (&["warp"], &["src/web/"]),
     (&["tokio_tungstenite"], &["src/websocket/"]),
     (&["clap"], &["src/cli/", "src/main.rs"]),
-    (&["jsonwebtoken"], &["src/runtime/edge/sessions.rs"]),
+    (&["deunicode"], &["src/runtime/edge/slug.rs"]),
+    (&["jsonwebtoken"], &["src/runtime/edge/identity.rs"]),
     (&["governor"], &["src/runtime/admission.rs", "src/xmpp/given_back.rs"]),
     // The core's types are nobody's format.
     (

@@ -35,6 +35,7 @@ mod delivery;
 mod files;
 mod gate;
 mod house;
+mod identity;
 mod interruption;
 mod link;
 mod nodes;

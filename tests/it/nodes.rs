@@ -83,7 +83,11 @@ async fn what_a_node_did_not_hear_of() {
 }
 
 /// Says something again, as the widget does, as long as the answer is `unavailable`.
-async fn until_taken(customer: &mut Customer, id: &str, text: &str) -> serde_json::Value {
+pub(crate) async fn until_taken(
+    customer: &mut Customer,
+    id: &str,
+    text: &str,
+) -> serde_json::Value {
     loop {
         customer.write(id, text).await;
         let answer = customer.find(|frame| frame["id"] == id || frame["for"] == id).await;

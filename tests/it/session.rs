@@ -1,13 +1,15 @@
 //! Who is at a socket: tokens, signed identities, and what is nobody else's business.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use couplet::chat::ids::TenantKey;
 use couplet::ports::store::Sessions as _;
 use couplet::ports::world::World as _;
 use couplet::world::SystemWorld;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use ring::digest::{SHA256, digest};
+use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::support::customer::Customer;
@@ -98,7 +100,7 @@ async fn tokens_after_the_clock_was_set_back() {
     // Given out when the clock was a year ahead: used once, it ends as one given out now.
     let mut session = stored(&first).await;
     session.expires_at = now.plus(400 * DAY_MS);
-    store.update_session(&session).await.unwrap();
+    assert!(store.update_session(&session, &session.token).await.unwrap());
     let back = ann.return_as(gateway.address, None).await;
     let second = back.token();
     assert_ne!(first, second);
@@ -107,7 +109,7 @@ async fn tokens_after_the_clock_was_set_back() {
     // The one before is good for a minute from when the new one is used.
     let mut session = stored(&second).await;
     session.previous.as_mut().unwrap().1 = Some(now.plus(400 * DAY_MS));
-    store.update_session(&session).await.unwrap();
+    assert!(store.update_session(&session, &session.token).await.unwrap());
     let again = back.return_as(gateway.address, None).await;
     assert_eq!(again.token(), second);
     let until = stored(&second).await.previous.unwrap().1.unwrap();
@@ -166,16 +168,84 @@ async fn resuming_and_paging() {
     }
 }
 
+/// Two days pass for every token that was given out.
+async fn age(gateway: &Gateway) {
+    gateway.db.tamper("UPDATE sessions SET expires_at = expires_at - 172800000").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tabs_that_return_together_stay_signed_in() {
+    let gateway = gateway().await;
+    let mut ann = gateway.customer().await;
+    let conversation = ann.acked("m1", "Mine").await["conversation"].clone();
+    let her = who(&ann).to_owned();
+    let is_hers = |back: &Customer| {
+        assert_eq!(who(back), her);
+        assert_eq!(back.welcome["conversation"]["id"], conversation);
+    };
+    // At once, and one after the other; whichever of them is stored last, and used first.
+    for round in 0..3 {
+        let old = ann.token();
+        age(&gateway).await;
+        let hello = json!({"session": old});
+        let back = async || Customer::greet(gateway.address, TENANT, hello.clone()).await;
+        let (one, two, three, four) = tokio::join!(back(), back(), back(), back());
+        let late = back().await;
+        let mut tabs = [one, two, three, four, late];
+        tabs.rotate_left(round);
+        for tab in &tabs {
+            is_hers(tab);
+            assert_ne!(tab.token(), old, "it was due");
+            is_hers(&tab.return_as(gateway.address, None).await);
+        }
+        // The old one is good for a minute yet, and leads to what the others have.
+        let straggler = back().await;
+        is_hers(&straggler);
+        assert_eq!(straggler.token(), tabs[0].token());
+        ann.welcome = tabs[0].welcome.clone();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_version_before_replaced_stays_good() {
+    let gateway = gateway().await;
+    let ann = gateway.customer().await;
+    age(&gateway).await;
+    let tab = ann.return_as(gateway.address, None).await;
+    // That version drew the new token, and only its holder has it.
+    gateway.db.tamper("UPDATE sessions SET salt = NULL").await;
+    let other = ann.return_as(gateway.address, None).await;
+    assert_eq!((who(&other), other.token()), (who(&ann), ann.token()));
+    assert_eq!(who(&tab.return_as(gateway.address, None).await), who(&ann));
+    // It was lost on the way: nobody came with it for two days.
+    gateway.db.tamper("UPDATE sessions SET previous_until = NULL").await;
+    age(&gateway).await;
+    let third = ann.return_as(gateway.address, None).await;
+    assert_eq!(who(&third), who(&ann));
+    assert_eq!(who(&third.return_as(gateway.address, None).await), who(&ann));
+}
+
 fn jwt(claims: Value, secret: &str) -> String {
-    encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret.as_bytes()))
-        .unwrap()
+    let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(json!({"alg": "HS256", "typ": "JWT"})), part(claims));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signature = hmac::sign(&key, signed.as_bytes());
+    format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// Seconds from now.
+fn in_seconds(seconds: i64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    i64::try_from(now).unwrap() + seconds
 }
 
 fn signed(subject: &str) -> String {
-    jwt(
-        json!({"sub": subject, "name": "Ann\u{202e} Lee", "exp": 4_000_000_000_u64}),
-        IDENTITY_SECRET,
-    )
+    signed_as(subject, "Ann\u{202e} Lee")
+}
+
+/// What a page's server says of a customer.
+pub(crate) fn signed_as(subject: &str, name: &str) -> String {
+    jwt(json!({"sub": subject, "name": name, "exp": 4_000_000_000_u64}), IDENTITY_SECRET)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,9 +292,11 @@ async fn identities() {
     let exp = 4_000_000_000_u64;
     let table = [
         (jwt(json!({"sub": "ann", "exp": exp}), "another secret, of thirty-two ch."), "signature"),
-        (jwt(json!({"sub": "ann", "exp": 1}), IDENTITY_SECRET), "expired"),
-        (jwt(json!({"sub": "ann"}), IDENTITY_SECRET), "exp and sub"),
-        (jwt(json!({"exp": exp}), IDENTITY_SECRET), ""),
+        (jwt(json!({"sub": "ann"}), IDENTITY_SECRET), "exp: missing"),
+        (jwt(json!({"exp": exp}), IDENTITY_SECRET), "sub: missing"),
+        (jwt(json!({"sub": "ann", "exp": exp, "nbf": in_seconds(600)}), IDENTITY_SECRET), "nbf:"),
+        (jwt(json!({"sub": "ann", "exp": "soon"}), IDENTITY_SECRET), "exp:"),
+        (jwt(json!({"sub": ["ann"], "exp": exp}), IDENTITY_SECRET), "sub:"),
         (jwt(json!({"sub": "", "exp": exp}), IDENTITY_SECRET), "sub"),
         (jwt(json!({"sub": "x".repeat(300), "exp": exp}), IDENTITY_SECRET), "sub"),
         (none(json!({"sub": "ann", "exp": exp})), ""),
@@ -235,8 +307,83 @@ async fn identities() {
     for (identity, said) in table {
         let fields = json!({"session": ann.token(), "identity": identity});
         let (error, mut refused) = hello(&gateway, fields).await;
-        assert_eq!(error["code"], "unauthorized", "{identity}");
+        let told = (&error["code"], &error["reason"]);
+        assert_eq!(told, (&json!("unauthorized"), &json!("identity_refused")), "{identity}");
         assert!(error["message"].as_str().unwrap().contains(said), "{error}");
         assert_eq!(refused.close_code().await, Some(4401), "{identity}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jwt_that_ran_out_locks_nobody_out() {
+    let gateway = gateway().await;
+    let at = gateway.address;
+    let late =
+        |subject: &str| jwt(json!({"sub": subject, "exp": in_seconds(-3600)}), IDENTITY_SECRET);
+    let mut ann = Customer::greet(at, TENANT, json!({"identity": signed("ann")})).await;
+    let conversation = ann.acked("m1", "Mine").await["conversation"].clone();
+
+    // Her session is good: it goes on, and the page is asked for another JWT.
+    let fields = json!({"session": ann.token(), "identity": late("ann")});
+    let (error, mut back) = hello(&gateway, fields).await;
+    assert_eq!(
+        (&error["code"], &error["reason"], &error["for"]),
+        (&json!("unauthorized"), &json!("identity_expired"), &Value::Null)
+    );
+    let welcome = back.until("welcome").await;
+    assert_eq!(welcome["session"]["customer"], *who(&ann));
+    assert_eq!(welcome["conversation"]["id"], conversation);
+    back.acked("m2", "Still here").await;
+
+    // So does one that is nobody's yet; it stays nobody's.
+    let mut anonymous = gateway.customer().await;
+    let fields = json!({"session": anonymous.token(), "identity": late("ann")});
+    let (_, mut back) = hello(&gateway, fields).await;
+    assert_eq!(back.until("welcome").await["session"]["customer"], *who(&anonymous));
+    anonymous.acked("m1", "Not Ann's").await;
+
+    // Nobody comes into somebody else's by it, nor into one's own without a token.
+    let bob = json!({"session": ann.token(), "identity": late("bob")});
+    let others =
+        [bob, json!({"identity": late("ann")}), json!({"session": "x", "identity": late("ann")})];
+    for fields in others {
+        let (error, mut refused) = hello(&gateway, fields.clone()).await;
+        assert_eq!(error["reason"], "identity_expired", "{fields}");
+        assert!(error["message"].as_str().unwrap().starts_with("exp:"), "{error}");
+        assert_eq!(refused.close_code().await, Some(4401), "{fields}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_libraries_put_into_a_jwt_is_understood() {
+    let gateway = gateway().await;
+    let greet = async |claims: Value| {
+        let identity = jwt(claims, IDENTITY_SECRET);
+        Customer::greet(gateway.address, TENANT, json!({"identity": identity})).await
+    };
+    let exp = in_seconds(600);
+    let text = greet(json!({"sub": "4711", "exp": exp})).await;
+    for aud in [json!("couplet"), json!(["a", "b"]), json!(7), json!({"a": [1]})] {
+        let number = greet(json!({"sub": 4711, "exp": exp, "aud": aud, "nbf": exp - 600})).await;
+        assert_eq!(who(&number), who(&text));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_half_claimed_is_not_given_to_another() {
+    let gateway = gateway().await;
+    let mut anonymous = gateway.customer().await;
+    anonymous.acked("m1", "Ann's own").await;
+    let token = anonymous.token();
+    let greet = async |subject: &str| {
+        let hello = json!({"session": token, "identity": signed(subject)});
+        Customer::greet(gateway.address, TENANT, hello).await
+    };
+    greet("ann").await;
+    // As the version before left it where it died between its two writes.
+    gateway.db.tamper("UPDATE sessions SET subject = NULL").await;
+    let bob = greet("bob").await;
+    assert_ne!(who(&bob), who(&anonymous));
+    assert_eq!(bob.welcome["conversation"], Value::Null);
+    assert_eq!(who(&greet("ann").await), who(&anonymous));
 }

@@ -221,6 +221,10 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
 
   function failed(frame: ErrorFrame): void {
     emit('error', { code: frame.code, message: frame.message });
+    const { reason } = frame;
+    if (reason === 'identity_expired' || reason === 'identity_refused') {
+      emit('identity', { expired: reason === 'identity_expired' });
+    }
     if (frame.for !== underWay || !PASSING.has(frame.code)) return;
     // Keep the words, wait as told (a little longer, for not all should come back at once), say them again.
     repeatIn((frame.retry_after_ms ?? HOLD_MS) + Math.random() * 500);

@@ -137,6 +137,10 @@ export type ServerFrame =
   | (Bye & {
       type: 'bye';
     });
+/**
+ * What is no good of a `hello`.
+ */
+export type UnauthorizedReason = 'session_unknown' | 'identity_expired' | 'identity_refused';
 
 /**
  * The command is stored, and will not be lost.
@@ -566,6 +570,10 @@ export interface ErrorFrame {
    * Why, for people.
    */
   message: string;
+  /**
+   * Of `unauthorized`: what is no good.
+   */
+  reason?: 'session_unknown' | 'identity_expired' | 'identity_refused';
   /**
    * Worth another try after so long.
    */

@@ -143,6 +143,23 @@ test('an identity refused is not tried again until there is another', async () =
   expect(gateway.of('hello').pop()).toMatchObject({ identity: 'jwt' });
 });
 
+test('a JWT that ran out is asked for anew, and the chat goes on meanwhile', async () => {
+  const chat = arrive();
+  chat.identify('old');
+  chat.panel(true);
+  await until(() => chat.state().link === 'online');
+  const message = 'exp: the JWT has expired';
+  gateway.tell({ type: 'error', code: 'unauthorized', reason: 'identity_expired', message });
+  await until(() => events.some(([name]) => name === 'identity'));
+  expect(events).toContainEqual(['identity', { expired: true }]);
+  expect(chat.state().link).toBe('online');
+  chat.identify('new');
+  await until(() => gateway.of('hello').some((hello) => hello.identity === 'new'));
+  gateway.tell({ type: 'error', code: 'unauthorized', reason: 'session_unknown', message: 'gone' });
+  await until(() => events.filter(([name]) => name === 'error').length === 2);
+  expect(events.filter(([name]) => name === 'identity')).toHaveLength(1);
+});
+
 test('the gateway says when to come back', async () => {
   const chat = arrive();
   chat.panel(true);

@@ -10,7 +10,7 @@ use crate::bridge::agent_command::WORDS;
 use crate::bridge::clean;
 use crate::chat::effect::Line;
 use crate::chat::event::Peer;
-use crate::chat::ids::Timestamp;
+use crate::chat::ids::{Localpart, Timestamp};
 use crate::chat::model::{Author, CloseReason, FetchError, File, Offers, Row, RowKind};
 
 /// How wide a terminal is taken to be.
@@ -67,6 +67,9 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             let head = joined(parts, page.as_deref(), visit(*conversations));
             [head].into_iter().chain(answered(answers)).collect::<Vec<_>>().join("\n")
         }
+        Line::SignedIn { name, known_as, conversations } => {
+            signed_in(name.as_deref(), known_as.as_ref(), *conversations)
+        }
         Line::Storage { works: false } => marked(
             "Messages cannot be stored at the moment. Customers are asked to wait; \
              what shows a ✓ is safe.",
@@ -88,6 +91,17 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             waiting.chain(serving).collect::<Vec<_>>().join("\n")
         }
     }
+}
+
+/// Who the customer turned out to be.
+fn signed_in(name: Option<&str>, known_as: Option<&Localpart>, conversations: u32) -> String {
+    let who = name.map_or_else(String::new, |name| format!(" as {}", piece(name)));
+    let before = match (known_as, conversations) {
+        (None, _) => String::new(),
+        (Some(address), 1) => format!("; 1 earlier conversation as {address}"),
+        (Some(address), many) => format!("; {many} earlier conversations as {address}"),
+    };
+    marked(&format!("The customer signed in{who}{before}"))
 }
 
 /// A row of the log as one agent reads it; none for rows that say nothing to agents.

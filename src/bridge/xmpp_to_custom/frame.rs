@@ -144,6 +144,7 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
         message: message.to_owned(),
         about: id.map(ToString::to_string),
         retry_after_ms,
+        reason: None,
     }
 }
 

@@ -29,13 +29,14 @@ impl Desk {
             session: command.session,
             socket: command.socket,
         };
+        let is_news = self.is_news(&command.customer);
         let visitor = self.visitor(command.customer);
         visitor.sessions.insert(by.session);
         // Whoever commands is here, even if the edge's word of it is still under way.
         let was_away = visitor.nodes.is_empty();
         visitor.nodes.insert(by.socket.node);
         let open = visitor.open;
-        if was_away {
+        if was_away || is_news {
             self.show_contact(by.customer);
         }
         if let Some(key) = &key {

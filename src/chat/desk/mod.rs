@@ -28,14 +28,16 @@ mod storage;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod visitor;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::conversation::Case;
 use super::effect::{CustomerNotice, Effect, Line as SystemLine, ToAgent, ToAgentContent};
 use super::ended::Ended;
-use super::event::{CustomerConnection, Event, Loaded, Peer};
+use super::event::{Event, Loaded, Peer};
 use super::gate::Gate;
 use super::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq, SessionId,
@@ -350,24 +352,21 @@ impl Desk {
 
     /// The customer at work, admitted where he is new.
     fn visitor(&mut self, customer: Customer) -> &mut Visitor {
-        self.addresses.insert(customer.localpart.clone(), customer.id);
-        let visitor = self.visitors.entry(customer.id).or_insert_with(|| Visitor {
-            customer: customer.clone(),
-            nodes: BTreeSet::new(),
-            page: None,
-            open: None,
-            contacts: BTreeSet::new(),
-            last_agent: None,
-            sessions: BTreeSet::new(),
-            ended: None,
-            ended_by: None,
-            owed: BTreeSet::new(),
-            leaves_at: None,
-        });
-        // An edge's copy may be older than what the desk itself counted.
-        let conversations = visitor.customer.conversations.max(customer.conversations);
-        visitor.customer = Customer { conversations, ..customer };
-        visitor
+        let id = customer.id;
+        match self.visitors.entry(id) {
+            Entry::Occupied(known) => {
+                let visitor = known.into_mut();
+                if let Some(former) = visitor.learn(customer) {
+                    self.addresses.remove(&former);
+                    self.addresses.insert(visitor.customer.localpart.clone(), id);
+                }
+                visitor
+            }
+            Entry::Vacant(place) => {
+                self.addresses.insert(customer.localpart.clone(), id);
+                place.insert(Visitor::new(customer))
+            }
+        }
     }
 
     // ---- how anything leaves ----
@@ -404,30 +403,5 @@ impl Desk {
 
     fn say(&mut self, case: ConversationId, agent: &AgentJid, line: SystemLine) {
         self.send(case, agent, ToAgentContent::Line(line));
-    }
-
-    fn connection(&mut self, now: Timestamp, connection: CustomerConnection) {
-        let CustomerConnection { customer, node, online, opened, page } = connection;
-        let id = customer.id;
-        let visitor = self.visitor(customer);
-        let (was_online, old_page) = (!visitor.nodes.is_empty(), visitor.page.clone());
-        if online {
-            visitor.nodes.insert(node);
-            if page.is_some() {
-                visitor.page = page;
-            }
-        } else {
-            visitor.nodes.remove(&node);
-        }
-        let changed = !was_online || visitor.page != old_page;
-        if online && changed {
-            self.show_contact(id);
-        } else if !online {
-            self.part(now, id);
-        }
-        if let (true, Some(case)) = (opened, self.visitors.get(&id).and_then(|v| v.open)) {
-            self.tell_state(case);
-            self.tell_ticks(case);
-        }
     }
 }

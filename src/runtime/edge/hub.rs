@@ -90,6 +90,13 @@ impl Hub {
         }
     }
 
+    /// More is known of the customer than when the sockets opened.
+    pub(crate) fn know(&self, customer: &Customer) {
+        if let Some(here) = self.part_of(customer.id).get_mut(&customer.id) {
+            here.customer = customer.clone();
+        }
+    }
+
     /// Puts a letter into every socket's mailbox.
     pub(crate) fn tell(&self, customer: CustomerId, letter: Letter) {
         let present = self.part_of(customer);

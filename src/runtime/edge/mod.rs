@@ -5,9 +5,13 @@
 //! only a hint, what is missing is read from the store.
 
 pub(crate) mod hub;
+mod identity;
 pub(crate) mod mailbox;
-pub(crate) mod sessions;
+mod people;
+mod sessions;
+mod slug;
 mod socket;
+pub(crate) mod tokens;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -66,9 +70,14 @@ pub struct Opening {
 /// Why a `hello` was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The JWT is not good; the reason is for the page's developer.
-    #[error("identity refused: {0}")]
-    Identity(&'static str),
+    /// The JWT is no good.
+    #[error("identity refused: {reason}")]
+    Identity {
+        /// Why, for the page's developer: it names the claim.
+        reason: &'static str,
+        /// It was good once: the page is asked for another.
+        has_expired: bool,
+    },
     /// Too many new sessions from this address.
     #[error("too many new sessions from this address")]
     RateLimited {
@@ -94,6 +103,8 @@ pub struct Welcome {
     pub expires_at: Timestamp,
     /// The token that was given was false or has expired; this is a fresh session.
     pub token_refused: bool,
+    /// The JWT's time is over; the session goes on without it.
+    pub identity_expired: bool,
     /// The open conversation, or the one resumed.
     pub conversation: Option<CurrentConversation>,
     /// Entries after what was seen, of one conversation, at most 100.
@@ -337,7 +348,7 @@ impl Edge {
         let opened = self.try_open(tenant, opening).await;
         if let Err(error) = &opened {
             self.0.status.metrics().session_refused(match error {
-                OpenError::Identity(_) => "identity",
+                OpenError::Identity { .. } => "identity",
                 OpenError::RateLimited { .. } => "rate",
                 OpenError::Unavailable { .. } => "unavailable",
             });

@@ -12,12 +12,13 @@ use super::mailbox::{Letter, Mailbox};
 use super::sessions::Admitted;
 use super::{
     ByeReason, CurrentConversation, HistoryPage, MOVED_MS, Opening, Outbound, RETRY_MS, Shared,
-    SubmitError, TenantView, Welcome,
+    SubmitError, TenantView, Welcome, people,
 };
-use crate::bridge::clean;
 use crate::bridge::custom_to_xmpp::action::Share;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
-use crate::chat::event::{CustomerAction, CustomerCommand, CustomerConnection, SocketAddress};
+use crate::chat::event::{
+    CustomerAction, CustomerCommand, CustomerConnection, SignedIn, SocketAddress,
+};
 use crate::chat::ids::{CommandId, ConversationId, FileId, LinkDomain, Seq, SessionId, Timestamp};
 use crate::chat::model::{Acked, Conversation, Customer, File, Row, RowKind, State};
 use crate::ports::store::{Kept, StoreError};
@@ -73,7 +74,7 @@ impl CustomerSocket {
         opening: Opening,
         admitted: Admitted,
     ) -> Result<(Welcome, Self), StoreError> {
-        let Admitted { session, token, refused, fresh } = admitted;
+        let Admitted { session, token, refused, expired, fresh, signed_in } = admitted;
         let resume = opening.resume;
         let link = tenant.tenant.link.clone();
         let customer = session.customer;
@@ -98,7 +99,7 @@ impl CustomerSocket {
             ready: VecDeque::new(),
         };
         socket.shared.status.metrics().socket_opened();
-        socket.connected(true, true, opening.page);
+        socket.connected(true, true, opening.page, signed_in);
         let (conversation, entries) = match fresh {
             true => (None, Vec::new()),
             false => socket.catch_up(tenant, resume).await?,
@@ -108,6 +109,7 @@ impl CustomerSocket {
             customer: socket.customer.id,
             expires_at: session.expires_at,
             token_refused: refused,
+            identity_expired: expired,
             conversation,
             entries,
             more: !socket.owed.is_empty(),
@@ -177,7 +179,14 @@ impl CustomerSocket {
         id: ConversationId,
     ) -> Result<Option<Conversation>, StoreError> {
         let found = self.shared.store.conversation(id).await?;
-        Ok(found.filter(|conversation| conversation.customer == self.customer.id))
+        Ok(match found {
+            Some(found) if found.customer == self.customer.id => Some(found),
+            // Of one whom they turned out to be, by signing in.
+            Some(found) if self.shared.store.is_same(found.customer, self.customer.id).await? => {
+                Some(found)
+            }
+            _ => None,
+        })
     }
 
     /// What the socket is to be told next. Safe to cancel.
@@ -472,6 +481,9 @@ impl CustomerSocket {
                     |TooMany { retry_after_ms }| SubmitError::RateLimited { retry_after_ms },
                 )?;
             }
+            if new && self.customer.name.is_none() {
+                self.look_up_name().await;
+            }
             self.counted = begins && (self.counted || new);
         }
         let command = CustomerCommand {
@@ -521,19 +533,30 @@ impl CustomerSocket {
 
     /// Takes the name that the customer gave in the form before the chat.
     async fn learn_name(&mut self, answers: &[(Arc<str>, Arc<str>)]) -> Result<(), StoreError> {
-        let given = answers.iter().find(|(field, _)| **field == *"name");
-        let name = given.and_then(|(_, value)| clean::name(value));
-        if let (None, Some(name)) = (&self.customer.name, name) {
-            self.customer.name = Some(name.into());
-            self.shared.store.update_customer(&self.customer, None).await?;
+        if let (None, Some(name)) = (&self.customer.name, people::in_form(answers)) {
+            let Shared { store, world, .. } = &*self.shared;
+            // Nothing is remembered that was not written: a `start` that is said again tries again.
+            self.customer = people::named(&**store, &**world, &self.customer, &name, false).await?;
+            self.shared.hub.know(&self.customer);
         }
         Ok(())
+    }
+
+    /// Another tab may have given the name since this one opened, on whichever node. Where it cannot
+    /// be read the conversation begins without: to be stored it needs the same database.
+    async fn look_up_name(&mut self) {
+        if let Ok(Some(customer)) = self.shared.store.customer(self.customer.id).await
+            && customer.name.is_some()
+        {
+            self.shared.hub.know(&customer);
+            self.customer = customer;
+        }
     }
 
     /// The customer went to another page (origin and path only).
     pub fn page(&mut self, page: Option<Arc<str>>) {
         self.shared.hub.turn(self.customer.id, page.clone());
-        self.connected(true, false, page);
+        self.connected(true, false, page, None);
     }
 
     /// Earlier entries. A conversation of somebody else is as one that does not exist: `None`.
@@ -557,13 +580,20 @@ impl CustomerSocket {
         Ok(Some(HistoryPage { conversation: found.id, rows, more }))
     }
 
-    fn connected(&self, online: bool, opened: bool, page: Option<Arc<str>>) {
+    fn connected(
+        &self,
+        online: bool,
+        opened: bool,
+        page: Option<Arc<str>>,
+        signed_in: Option<SignedIn>,
+    ) {
         let connection = CustomerConnection {
             customer: self.customer.clone(),
             node: self.shared.node,
             online,
             opened,
             page,
+            signed_in,
         };
         // Soft state: where nobody takes it now, the next refresh says it again.
         let _ = self.shared.switchboard.hand(&self.link, ToOwner::Connected(connection));
@@ -587,7 +617,7 @@ impl Drop for CustomerSocket {
     fn drop(&mut self) {
         self.shared.status.metrics().socket_closed();
         if self.shared.hub.leave(self.customer.id, self.number) {
-            self.connected(false, false, None);
+            self.connected(false, false, None, None);
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::chat::model::{Customer, FetchError, File};
 use crate::ports::files::{Depot, DepotError, Fetcher, Pieces};
 use crate::ports::store::{Kept, Store, StoreError};
 use crate::ports::world::World;
-use crate::runtime::edge::sessions;
+use crate::runtime::edge::tokens;
 
 /// How long a file waits for its message, in milliseconds.
 const WAITS_MS: i64 = 24 * 60 * 60_000;
@@ -163,7 +163,7 @@ impl Files {
         token: &str,
     ) -> Result<Option<Customer>, StoreError> {
         let parts = &self.0.parts;
-        sessions::customer(&*parts.store, &*parts.world, tenant, token).await
+        tokens::customer(&*parts.store, &*parts.world, tenant, token).await
     }
 
     /// Takes in a file that a customer sends, piece by piece, under a name.

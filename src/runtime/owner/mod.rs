@@ -159,7 +159,8 @@ impl Owner {
     fn announce_customers(&self, owner: NodeId) {
         for (customer, page) in self.hub.on_link(&self.link) {
             let node = self.node;
-            let here = CustomerConnection { customer, node, online: true, opened: false, page };
+            let (online, opened, signed_in) = (true, false, None);
+            let here = CustomerConnection { customer, node, online, opened, page, signed_in };
             self.postbox.put(owner, Post::ToOwner(self.link.clone(), ToOwner::Connected(here)));
         }
     }

@@ -192,7 +192,8 @@ impl<'a> Term<'a> {
     fn welcome_present(&mut self) {
         for (customer, page) in self.owner.hub.on_link(&self.owner.link) {
             let node = self.owner.node;
-            let here = CustomerConnection { customer, node, online: true, opened: true, page };
+            let (online, opened, signed_in) = (true, true, None);
+            let here = CustomerConnection { customer, node, online, opened, page, signed_in };
             self.feed(Event::Connected(here));
         }
     }

@@ -150,8 +150,8 @@ impl Term<'_> {
             self.tell(customer, Letter::Head { conversation, seq });
         }
         for (customer, node) in self.elsewhere.expired() {
-            let gone =
-                CustomerConnection { customer, node, online: false, opened: false, page: None };
+            let (online, opened, page, signed_in) = (false, false, None, None);
+            let gone = CustomerConnection { customer, node, online, opened, page, signed_in };
             self.feed(Event::Connected(gone));
         }
     }

@@ -16,6 +16,8 @@ pub struct Model {
     pub subject: Option<Vec<u8>>,
     /// Kept by the transaction that appends the row of an opened conversation.
     pub conversations: i32,
+    /// Whom this customer turned out to be, by signing in while a chat was open.
+    pub same_as: Option<Uuid>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

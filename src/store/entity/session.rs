@@ -16,6 +16,7 @@ pub struct Model {
     pub expires_at: i64,
     pub subject: Option<Vec<u8>>,
     pub created_at: i64,
+    pub salt: Option<Vec<u8>>,
     #[sea_orm(belongs_to, from = "customer", to = "id")]
     pub whose: BelongsTo<super::customer::Entity>,
 }

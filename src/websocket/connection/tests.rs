@@ -230,7 +230,11 @@ async fn without_a_hello_it_closes() {
 #[tokio::test(start_paused = true)]
 async fn a_hello_may_be_refused() {
     let table = [
-        (OpenError::Identity("the token has expired"), 4401, "unauthorized"),
+        (
+            OpenError::Identity { reason: "the token has expired", has_expired: true },
+            4401,
+            "unauthorized",
+        ),
         (OpenError::RateLimited { retry_after_ms: 700 }, 4429, "rate"),
         (OpenError::Unavailable { retry_after_ms: 700 }, 1011, "unavailable"),
     ];

@@ -71,7 +71,17 @@ fn conversation(number: u64, first: Pos, messages: u64) -> (Session, Vec<Append>
     let mut token = [0; 32];
     token[..8].copy_from_slice(&number.to_be_bytes());
     let expires_at = at.plus(1_000_000);
-    (Session { id: session, customer, token, previous: None, expires_at, subject: None }, appends)
+    let session = Session {
+        id: session,
+        customer,
+        token,
+        previous: None,
+        salt: None,
+        expires_at,
+        subject: None,
+        same_as: None,
+    };
+    (session, appends)
 }
 
 #[tokio::test]

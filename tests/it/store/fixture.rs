@@ -75,8 +75,10 @@ pub(crate) fn session(number: u8, customer: &Customer) -> Session {
         customer: customer.clone(),
         token: [number; 32],
         previous: None,
+        salt: None,
         expires_at: T0.plus(1000),
         subject: None,
+        same_as: None,
     }
 }
 

@@ -1,9 +1,7 @@
 //! Sessions and customers, and the walls between tenants.
 
-use std::sync::Arc;
-
-use couplet::chat::ids::{LinkDomain, TenantKey};
-use couplet::ports::store::{Directory, Session, Sessions, StoreError};
+use couplet::chat::ids::{LinkDomain, Localpart, TenantKey};
+use couplet::ports::store::{Claim, Directory, Log, Naming, Session, Sessions, StoreError};
 
 use super::fixture::*;
 use crate::support::db::Db;
@@ -17,6 +15,10 @@ suite!(
     one_customer_a_subject,
     localpart_is_unique_on_its_link,
     names,
+    a_token_is_replaced_once,
+    a_session_is_claimed_once,
+    who_turned_out_to_be_somebody_known,
+    a_first_name_may_bring_an_address,
 );
 
 async fn get(db: &Db, tenant: &TenantKey, token: [u8; 32]) -> Option<Session> {
@@ -29,25 +31,84 @@ async fn token_rotation(db: &Db) {
     assert_eq!(get(db, &key("acme"), [1; 32]).await, Some(session.clone()));
     assert_eq!(get(db, &key("acme"), [0; 32]).await, None);
     for until in [None, Some(T0.plus(60_000))] {
-        session.previous = Some((session.token, until));
+        let was = session.token;
+        session.previous = Some((was, until));
         session.token = [100 + u8::from(until.is_some()); 32];
+        session.salt = until.map(|_| [7; 32]);
         session.expires_at = session.expires_at.plus(7);
-        db.store.update_session(&session).await.expect("written");
+        assert_eq!(db.store.update_session(&session, &was).await, Ok(true));
         let old = session.previous.expect("one before").0;
         assert_eq!(get(db, &key("acme"), session.token).await, Some(session.clone()));
         assert_eq!(get(db, &key("acme"), old).await, Some(session.clone()));
     }
     assert_eq!(get(db, &key("acme"), [1; 32]).await, None, "two before is gone");
     session.previous = None;
-    session.subject = Some("user 1 ".into());
-    db.store.update_session(&session).await.expect("written");
+    assert_eq!(db.store.update_session(&session, &session.token).await, Ok(true));
     assert_eq!(get(db, &key("acme"), session.token).await, Some(session.clone()));
     let taken = Session { token: [2; 32], ..session.clone() };
-    let refused = db.store.update_session(&taken).await;
+    let refused = db.store.update_session(&taken, &session.token).await;
     assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
     let unknown = super::fixture::session(99, &customer(1));
-    let refused = db.store.update_session(&unknown).await;
-    assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
+    assert_eq!(db.store.update_session(&unknown, &unknown.token).await, Ok(false));
+}
+
+async fn a_token_is_replaced_once(db: &Db) {
+    acme(&db.store).await;
+    let session = session(1, &customer(1));
+    let by = |number: u8| Session {
+        token: [number; 32],
+        previous: Some((session.token, None)),
+        salt: Some([number; 32]),
+        ..session.clone()
+    };
+    // Two tabs, on two nodes, that have read the same.
+    let (one, other) = (by(101), by(102));
+    let (first, second) = tokio::join!(
+        db.store.update_session(&one, &session.token),
+        db.store.update_session(&other, &session.token),
+    );
+    let (first, second) = (first.expect("written"), second.expect("written"));
+    assert!(first ^ second, "one of them replaces it: {first} {second}");
+    let stands = if first { one } else { other };
+    assert_eq!(get(db, &key("acme"), session.token).await, Some(stands));
+}
+
+async fn a_session_is_claimed_once(db: &Db) {
+    acme(&db.store).await;
+    let subject_of = async |session: &Session| {
+        get(db, &key("acme"), session.token).await.expect("there").subject
+    };
+    // Two subjects at once: one has both the session and its customer, the other nothing.
+    let first = session(1, &customer(1));
+    let (ann, bob) = tokio::join!(db.store.claim(&first, "ann"), db.store.claim(&first, "bob"));
+    let winner = match (ann.expect("done"), bob.expect("done")) {
+        (Claim::Made, Claim::Refused) => "ann",
+        (Claim::Refused, Claim::Made) => "bob",
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(subject_of(&first).await.as_deref(), Some(winner));
+    assert_eq!(db.store.customer_of(&key("acme"), winner).await, Ok(Some(customer(1))));
+    assert_eq!(db.store.claim(&first, winner).await, Ok(Claim::Made), "the answer was lost");
+
+    // The version before bound the customer first, and may have died before it bound the session.
+    let second = session(2, &customer(2));
+    let id = customer(2).id.0.simple().to_string();
+    db.tamper(&format!("UPDATE customers SET subject = x'636c656f' WHERE lower(hex(id)) = '{id}'"))
+        .await;
+    assert_eq!(db.store.claim(&second, "dan").await, Ok(Claim::Refused));
+    assert_eq!(subject_of(&second).await, None, "neither is written");
+    assert_eq!(db.store.claim(&second, "cleo").await, Ok(Claim::Made));
+
+    // A subject has one customer, and none of another tenant.
+    let third = session(3, &customer(3));
+    assert_eq!(db.store.claim(&third, "cleo").await, Ok(Claim::Known));
+    assert_eq!(subject_of(&third).await, None);
+    let mut disguised = third.clone();
+    disguised.customer.tenant = key("beta");
+    assert_eq!(db.store.claim(&disguised, "eve").await, Ok(Claim::Refused));
+    // Subjects are compared to the last blank and by their case.
+    assert_eq!(db.store.claim(&third, "Cleo ").await, Ok(Claim::Made));
+    assert_eq!(db.store.customer_of(&key("acme"), "Cleo ").await, Ok(Some(customer(3))));
 }
 
 async fn created_again(db: &Db) {
@@ -101,7 +162,7 @@ async fn those_who_return_at_once(db: &Db) {
     let before = known[7].token;
     known[7].previous = Some((before, None));
     known[7].token = [207; 32];
-    db.store.update_session(&known[7]).await.expect("written");
+    assert_eq!(db.store.update_session(&known[7], &before).await, Ok(true));
     let (acme, beta) = (key("acme"), key("beta"));
     let mut asks: Vec<_> = known.iter().map(|session| (&acme, session.token)).collect();
     // Two tabs of one, a token from before, one nobody has, and one at another tenant's door.
@@ -123,19 +184,16 @@ async fn those_who_return_at_once(db: &Db) {
 async fn walls_between_tenants(db: &Db) {
     acme(&db.store).await;
     db.store.add_tenant(&tenant("beta")).await.expect("added");
-    let mut session = session(1, &customer(1));
-    session.subject = Some("u1".into());
-    db.store.update_session(&session).await.expect("written");
-    db.store.update_customer(&customer(1), Some("u1")).await.expect("written");
+    let session = session(1, &customer(1));
+    assert_eq!(db.store.claim(&session, "u1").await, Ok(Claim::Made));
     assert_eq!(get(db, &key("beta"), [1; 32]).await, None);
     assert_eq!(db.store.customer_of(&key("beta"), "u1").await, Ok(None));
     let mut disguised = customer(1);
     disguised.tenant = key("beta");
-    let refused = db.store.update_customer(&disguised, None).await;
+    let refused = db.store.name_customer(&disguised, &naming("Eve", true)).await;
     assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
-    let refused =
-        db.store.update_session(&Session { customer: disguised.clone(), ..session }).await;
-    assert!(matches!(refused, Err(StoreError::Missing(_))), "{refused:?}");
+    let (was, session) = (session.token, Session { customer: disguised.clone(), ..session });
+    assert_eq!(db.store.update_session(&session, &was).await, Ok(false));
     let refused = db.store.create_session(&super::fixture::session(9, &disguised), T0).await;
     assert!(matches!(refused, Err(StoreError::Exists(_))), "{refused:?}");
     let elsewhere = LinkDomain::new("other.example.org").expect("a domain");
@@ -145,22 +203,10 @@ async fn walls_between_tenants(db: &Db) {
 
 async fn one_customer_a_subject(db: &Db) {
     acme(&db.store).await;
-    db.store.update_customer(&customer(1), Some("u1")).await.expect("bound");
-    db.store.update_customer(&customer(1), Some("u1")).await.expect("the same again");
-    let refused = db.store.update_customer(&customer(2), Some("u1")).await;
+    assert_eq!(db.store.claim(&session(1, &customer(1)), "u1").await, Ok(Claim::Made));
     let expected = Err(StoreError::Exists("a customer with this subject".to_owned()));
-    assert_eq!(refused, expected);
     let fresh = Session { subject: Some("u1".into()), ..session(9, &customer(9)) };
     assert_eq!(db.store.create_session(&fresh, T0).await, expected);
-    // Subjects are compared to the last blank and by their case.
-    for (number, other) in [(2, "U1"), (3, "u1 ")] {
-        db.store.update_customer(&customer(number), Some(other)).await.expect("another subject");
-        let found = db.store.customer_of(&key("acme"), other).await.expect("read");
-        assert_eq!(found, Some(customer(number)));
-    }
-    db.store.update_customer(&customer(1), Some("u9")).await.expect("written");
-    assert_eq!(db.store.customer_of(&key("acme"), "u9").await, Ok(None), "bound once");
-    assert_eq!(db.store.customer_of(&key("acme"), "u1").await, Ok(Some(customer(1))));
     let fresh = Session { subject: Some("u10".into()), ..session(10, &customer(10)) };
     db.store.create_session(&fresh, T0).await.expect("a new customer with a subject");
     assert_eq!(db.store.customer_of(&key("acme"), "u10").await, Ok(Some(customer(10))));
@@ -187,10 +233,73 @@ async fn localpart_is_unique_on_its_link(db: &Db) {
 async fn names(db: &Db) {
     acme(&db.store).await;
     let mut customer = customer(1);
-    for name in [Some("Ærø 🏝️ "), None, Some("b")] {
-        customer.name = name.map(Arc::from);
-        db.store.update_customer(&customer, None).await.expect("written");
+    db.tamper("UPDATE customers SET name = NULL").await;
+    // The first one stays where it is not to be replaced, whatever the asker knows.
+    for (name, replaces, stands) in
+        [("Ærø 🏝️ ", false, "Ærø 🏝️ "), ("b", false, "Ærø 🏝️ "), ("b", true, "b")]
+    {
+        let named = db.store.name_customer(&customer, &naming(name, replaces)).await;
+        customer.name = Some(stands.into());
+        assert_eq!(named, Ok(customer.clone()));
         let found = db.store.customer_at(&link(), &customer.localpart).await.expect("read");
         assert_eq!(found, Some((customer.clone(), None)));
+        customer.name = None;
     }
+}
+
+fn naming(name: &str, replaces: bool) -> Naming {
+    Naming { name: name.into(), replaces, address: None }
+}
+
+async fn who_turned_out_to_be_somebody_known(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let (ann, anonymous) = (session(1, &customer(1)), session(2, &customer(2)));
+    assert_eq!(db.store.claim(&ann, "ann").await, Ok(Claim::Made));
+    let home = customer(1).id;
+    assert_eq!(db.store.open_kin(home).await, Ok(None));
+    assert_eq!(db.store.adopt(&anonymous, home, "ann").await, Ok(true));
+    assert_eq!(db.store.adopt(&anonymous, home, "ann").await, Ok(true), "the answer was lost");
+    let found = get(db, &key("acme"), anonymous.token).await.expect("there");
+    assert_eq!(found.subject.as_deref(), Some("ann"));
+    assert_eq!((found.customer.id, found.same_as), (customer(2).id, Some(home)));
+    // Neither it nor its customer can become anybody else's.
+    assert_eq!(db.store.claim(&anonymous, "bob").await, Ok(Claim::Refused));
+    assert_eq!(db.store.adopt(&anonymous, customer(3).id, "bob").await, Ok(false));
+    // Nor can one who is a subject's be adopted.
+    assert_eq!(db.store.adopt(&ann, customer(3).id, "cleo").await, Ok(false));
+    assert_eq!(get(db, &key("acme"), ann.token).await.expect("there").same_as, None);
+
+    let same = async |one: u128, other: u128| {
+        db.store.is_same(customer(one).id, customer(other).id).await.expect("read")
+    };
+    assert!(same(1, 2).await && same(2, 1).await);
+    assert!(!same(1, 3).await && !same(2, 3).await && !same(2, 99).await);
+    db.store.append(&link(), epoch, &[opened(1, 2)]).await.expect("stored");
+    let kin = db.store.open_kin(home).await.expect("read").expect("one is open");
+    assert_eq!(kin.id, customer(2).id);
+
+    db.store.move_session(&found, home).await.expect("moved");
+    let moved = get(db, &key("acme"), anonymous.token).await.expect("there");
+    assert_eq!((moved.customer.id, moved.same_as), (home, None));
+    db.store.move_session(&found, customer(3).id).await.expect("another tab was quicker");
+    assert_eq!(get(db, &key("acme"), anonymous.token).await, Some(moved));
+}
+
+async fn a_first_name_may_bring_an_address(db: &Db) {
+    let epoch = acme(&db.store).await;
+    db.tamper("UPDATE customers SET name = NULL").await;
+    let address = |text: &str| Some(Localpart::new(text).expect("a localpart"));
+    let naming = |name: &str, at: &str| Naming { address: address(at), ..naming(name, false) };
+    let taken = db.store.name_customer(&customer(1), &naming("Ann", "c2")).await;
+    assert_eq!(taken, Err(StoreError::Exists("a customer at this address".to_owned())));
+    let ann = db.store.name_customer(&customer(1), &naming("Ann", "ann-67kb")).await;
+    let ann = ann.expect("written");
+    assert_eq!((ann.name.as_deref(), ann.localpart.as_str()), (Some("Ann"), "ann-67kb"));
+    // Who has a name keeps the address, and so does who was shown to an agent.
+    let again = db.store.name_customer(&ann, &naming("Bea", "bea-1234")).await;
+    assert_eq!(again, Ok(ann));
+    db.store.append(&link(), epoch, &[opened(1, 2)]).await.expect("stored");
+    let cleo = db.store.name_customer(&customer(2), &naming("Cleo", "cleo-1234")).await;
+    let cleo = cleo.expect("written");
+    assert_eq!((cleo.name.as_deref(), cleo.localpart.as_str()), (Some("Cleo"), "c2"));
 }

@@ -120,6 +120,11 @@ fn refused(refusal: AgentRefusal) -> ToAgent {
     to_phone(ToAgentContent::Refused { stanza: Some("m1".into()), refusal })
 }
 
+fn signed_in(name: Option<&str>, known_as: Option<&str>, conversations: u32) -> Line {
+    let known_as = known_as.map(|at| Localpart::new(at).unwrap());
+    Line::SignedIn { name: name.map(Arc::from), known_as, conversations }
+}
+
 fn waiting(name: Option<&str>, waited_ms: i64, page: Option<&str>, conversations: u32) -> Line {
     Line::Waiting {
         pos: Pos(11),
@@ -229,6 +234,8 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("ended by the customer", line(Line::Closed { reason: CloseReason::Customer })),
         ("ended by the agent", line(Line::Closed { reason: CloseReason::Agent })),
         ("reopened", line(Line::Reopened)),
+        ("signed in", line(signed_in(Some("Ann"), Some("ann-67kb"), 2))),
+        ("signed in, unnamed and new", line(signed_in(None, None, 0))),
         ("help in a chat", line(Line::Help { in_chat: true })),
         ("help with the desk", from_desk(Line::Help { in_chat: false })),
         ("who", who(Some("Ann"), true)),

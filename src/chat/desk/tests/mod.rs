@@ -8,6 +8,7 @@ mod crowd;
 mod files;
 mod known;
 mod left;
+mod names;
 mod plays;
 mod random;
 mod rating;

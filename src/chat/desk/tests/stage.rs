@@ -340,6 +340,7 @@ impl Stage {
             online,
             opened: online,
             page: None,
+            signed_in: None,
         }));
     }
 

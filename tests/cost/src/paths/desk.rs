@@ -155,6 +155,7 @@ fn comes(number: u64) -> anyhow::Result<Event> {
         online: true,
         opened: true,
         page: Some("https://www.acme.example/notebooks".into()),
+        signed_in: None,
     }))
 }
 

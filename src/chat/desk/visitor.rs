@@ -1,0 +1,103 @@
+//! What the desk knows of a customer, and what edges tell it of who is here.
+//!
+//! Invariants: an edge's copy of a customer may be older than what the desk knows, so what a copy
+//! does not know is not forgotten. An address that agents may have been shown stays for as long as
+//! the desk remembers the customer.
+
+use std::collections::BTreeSet;
+
+use super::{Desk, Visitor};
+use crate::chat::effect::Line;
+use crate::chat::event::{CustomerConnection, SignedIn};
+use crate::chat::ids::{AgentJid, CustomerId, Localpart, Timestamp};
+use crate::chat::model::Customer;
+
+impl Visitor {
+    pub(super) fn new(customer: Customer) -> Self {
+        Self {
+            customer,
+            nodes: BTreeSet::new(),
+            page: None,
+            open: None,
+            contacts: BTreeSet::new(),
+            last_agent: None,
+            sessions: BTreeSet::new(),
+            ended: None,
+            ended_by: None,
+            owed: BTreeSet::new(),
+            leaves_at: None,
+        }
+    }
+
+    /// Takes what a copy of the customer knows better. Gives the address that is theirs no longer:
+    /// with their first name they may have got one that says it.
+    pub(super) fn learn(&mut self, copy: Customer) -> Option<Localpart> {
+        let known = &mut self.customer;
+        // The desk itself may have counted more.
+        known.conversations = known.conversations.max(copy.conversations);
+        if known.name.is_some() || copy.name.is_none() {
+            return None;
+        }
+        known.name = copy.name;
+        let was_shown = self.open.is_some() || !self.contacts.is_empty();
+        let is_other = known.localpart != copy.localpart;
+        (is_other && !was_shown).then(|| std::mem::replace(&mut known.localpart, copy.localpart))
+    }
+}
+
+impl Desk {
+    /// Whether a copy of a customer has a name that the desk did not know.
+    pub(super) fn is_news(&self, copy: &Customer) -> bool {
+        let known = self.visitors.get(&copy.id);
+        copy.name.is_some() && known.is_some_and(|visitor| visitor.customer.name.is_none())
+    }
+
+    pub(super) fn connection(&mut self, now: Timestamp, connection: CustomerConnection) {
+        let CustomerConnection { customer, node, online, opened, page, signed_in } = connection;
+        let id = customer.id;
+        let (mut changed, name) = (self.is_news(&customer), customer.name.clone());
+        let visitor = self.visitor(customer);
+        // One who has just come was read from the database: their page may call them otherwise now.
+        if opened && name.is_some() && visitor.customer.name != name {
+            visitor.customer.name = name;
+            changed = true;
+        }
+        let (was_online, old_page) = (!visitor.nodes.is_empty(), visitor.page.clone());
+        if online {
+            visitor.nodes.insert(node);
+            if page.is_some() {
+                visitor.page = page;
+            }
+        } else {
+            visitor.nodes.remove(&node);
+        }
+        changed |= !was_online || visitor.page != old_page;
+        if online && changed {
+            self.show_contact(id);
+        } else if !online {
+            self.part(now, id);
+        }
+        if let Some(signed_in) = signed_in {
+            self.tell_who_it_is(id, signed_in);
+        }
+        if let (true, Some(case)) = (opened, self.visitors.get(&id).and_then(|v| v.open)) {
+            self.tell_state(case);
+            self.tell_ticks(case);
+        }
+    }
+
+    /// Somebody signed in while a conversation is open: the agents who have it learn who it is.
+    fn tell_who_it_is(&mut self, customer: CustomerId, signed_in: SignedIn) {
+        let Some(visitor) = self.visitors.get(&customer) else { return };
+        let SignedIn { known_as, conversations } = signed_in;
+        let line = Line::SignedIn { name: visitor.customer.name.clone(), known_as, conversations };
+        let Some(case) = visitor.open.and_then(|id| self.cases.get(&id)) else { return };
+        let id = case.view.id;
+        let agents: Vec<AgentJid> = case.audience().to_vec();
+        for agent in agents {
+            if self.is_here(&agent) {
+                self.say(id, &agent, line.clone());
+            }
+        }
+    }
+}

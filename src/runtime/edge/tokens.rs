@@ -1,0 +1,172 @@
+//! Tokens of sessions: how they are drawn, replaced, and known again.
+//!
+//! Invariants: a token has 256 bits that nobody can guess, and is stored as its hash alone. A token
+//! that replaces another follows from it and from a salt in the session's row, so that all tabs and
+//! nodes which replace one token at the same time arrive at the same next one, and nobody's is
+//! lost. Who holds the row but not the token before cannot work it out.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
+use ring::hmac;
+
+use super::OpenError;
+use super::sessions::unavailable;
+use crate::chat::ids::{TenantKey, Timestamp};
+use crate::chat::model::Customer;
+use crate::ports::store::{Session, Store, StoreError};
+use crate::ports::world::World;
+
+/// How long a token is good, in milliseconds.
+pub(super) const LIFETIME_MS: i64 = 30 * 24 * 60 * 60_000;
+/// A token older than this is replaced when it is used, in milliseconds.
+const FRESH_MS: i64 = 24 * 60 * 60_000;
+/// How long the token before stays good once the new one was used, in milliseconds.
+const OVERLAP_MS: i64 = 60_000;
+/// How often somebody else may be quicker before a `hello` is told to come again.
+const TRIES: u32 = 5;
+
+/// A new token and its hash.
+pub(super) fn drawn(world: &dyn World) -> (String, [u8; 32]) {
+    let mut secret = [0_u8; 32];
+    world.secret(&mut secret);
+    named(&secret)
+}
+
+/// The token that follows one, and its hash.
+fn next(token: &str, salt: &[u8; 32]) -> (String, [u8; 32]) {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, salt);
+    named(hmac::sign(&key, token.as_bytes()).as_ref())
+}
+
+fn named(secret: &[u8]) -> (String, [u8; 32]) {
+    let token = URL_SAFE_NO_PAD.encode(secret);
+    let hash = hash(&token);
+    (token, hash)
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    let mut bytes = [0_u8; 32];
+    bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    bytes
+}
+
+/// Whether a token (by its hash) opens the session now.
+fn is_good(session: &Session, hash: &[u8; 32], now: Timestamp) -> bool {
+    let is_previous = |(previous, until): &([u8; 32], Option<Timestamp>)| {
+        previous == hash && until.is_none_or(|until| now < until)
+    };
+    let is_its = session.token == *hash || session.previous.as_ref().is_some_and(is_previous);
+    is_its && now < session.expires_at
+}
+
+/// Whether a token was given out lately: not more than a day ago, nor ahead of the clock, which may
+/// have been set back since.
+fn is_fresh(session: &Session, now: Timestamp) -> bool {
+    let left = session.expires_at.since(now);
+    (LIFETIME_MS - FRESH_MS..=LIFETIME_MS + FRESH_MS).contains(&left)
+}
+
+/// Whose session a token is of, where it is good; nothing of it changes.
+pub(crate) async fn customer(
+    store: &dyn Store,
+    world: &dyn World,
+    tenant: &TenantKey,
+    token: &str,
+) -> Result<Option<Customer>, StoreError> {
+    let hash = hash(token);
+    let session = store.session(tenant, &hash).await?;
+    Ok(session.filter(|session| is_good(session, &hash, world.now())).map(|found| found.customer))
+}
+
+/// The session that a token opens, with the token to come back with; none where it is no good.
+pub(super) async fn resume(
+    store: &dyn Store,
+    world: &dyn World,
+    tenant: &TenantKey,
+    token: &str,
+) -> Result<Option<(Session, String)>, OpenError> {
+    let hash = hash(token);
+    for _ in 0..TRIES {
+        let now = world.now();
+        let found = store.session(tenant, &hash).await.map_err(unavailable)?;
+        let Some(session) = found.filter(|session| is_good(session, &hash, now)) else {
+            return Ok(None);
+        };
+        let (new, told) = match session.token == hash {
+            true => used(world, &session, token, now),
+            false => used_before(world, &session, token, now),
+        };
+        let Some(new) = new else { return Ok(Some((session, told))) };
+        if store.update_session(&new, &session.token).await.map_err(unavailable)? {
+            return Ok(Some((new, told)));
+        }
+        // Another tab replaced the token meanwhile: what follows from it is in the row now.
+    }
+    Err(OpenError::Unavailable { retry_after_ms: super::RETRY_MS })
+}
+
+/// What becomes of a session whose present token is used: it is replaced where it is old, and the
+/// one before it is good for a while only. With the token to be told.
+fn used(
+    world: &dyn World,
+    session: &Session,
+    token: &str,
+    now: Timestamp,
+) -> (Option<Session>, String) {
+    if !is_fresh(session, now) {
+        let (new, told) = replaced(world, session, token, now);
+        return (Some(new), told);
+    }
+    // Not more than a minute from now: the clock may have been set back since.
+    let overlap = now.plus(OVERLAP_MS);
+    let previous = session.previous.filter(|(_, until)| until.is_none_or(|until| until > overlap));
+    let new = previous.map(|(previous, _)| Session {
+        previous: Some((previous, Some(overlap))),
+        ..session.clone()
+    });
+    (new, token.to_owned())
+}
+
+/// The same for a session whose token before is used: its holder was not told the new one, or
+/// another tab was.
+fn used_before(
+    world: &dyn World,
+    session: &Session,
+    token: &str,
+    now: Timestamp,
+) -> (Option<Session>, String) {
+    if let Some(salt) = &session.salt {
+        let (told, hash) = next(token, salt);
+        if hash == session.token {
+            return (None, told);
+        }
+    }
+    // A version that draws its tokens gave the new one to somebody, and nobody can tell which it
+    // was. This one stays good until that is used; a day later it is taken for lost.
+    if is_fresh(session, now) {
+        return (None, token.to_owned());
+    }
+    let (new, told) = replaced(world, session, token, now);
+    (Some(new), told)
+}
+
+/// A session with a token that follows from the one in use.
+fn replaced(
+    world: &dyn World,
+    session: &Session,
+    token: &str,
+    now: Timestamp,
+) -> (Session, String) {
+    let mut salt = [0_u8; 32];
+    world.secret(&mut salt);
+    let (told, new) = next(token, &salt);
+    let session = Session {
+        token: new,
+        previous: Some((hash(token), None)),
+        salt: Some(salt),
+        expires_at: now.plus(LIFETIME_MS),
+        ..session.clone()
+    };
+    (session, told)
+}

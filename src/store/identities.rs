@@ -1,0 +1,146 @@
+//! Which session and which customer are whose, and who turned out to be one.
+//!
+//! Invariants: what is one subject's never becomes another's. A session and its customer are bound
+//! in one transaction, or not at all.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::convert::customer_from;
+use super::entity::{conversation, customer, session};
+use super::error::unavailable;
+use crate::chat::ids::CustomerId;
+use crate::chat::model::Customer;
+use crate::ports::store::{Session, StoreError};
+
+/// How many of those who turned out to be one customer are looked at.
+const KIN: u64 = 64;
+
+/// Binds a session and its customer to a subject; `false` where one of them is another's.
+pub(super) async fn claim(
+    transaction: &impl ConnectionTrait,
+    session: &Session,
+    subject: &[u8],
+) -> Result<bool, DbErr> {
+    let whose = &session.customer;
+    let customer = customer::Entity::update_many()
+        .col_expr(customer::Column::Subject, Expr::value(subject.to_vec()))
+        .filter(customer::Column::Id.eq(whose.id.0))
+        .filter(customer::Column::Tenant.eq(whose.tenant.as_str()))
+        .filter(customer::Column::SameAs.is_null())
+        .filter(free(customer::Column::Subject, subject))
+        .exec(transaction)
+        .await?;
+    let session = session::Entity::update_many()
+        .col_expr(session::Column::Subject, Expr::value(subject.to_vec()))
+        .filter(session::Column::Id.eq(session.id.0))
+        .filter(session::Column::Customer.eq(whose.id.0))
+        .filter(free(session::Column::Subject, subject))
+        .exec(transaction)
+        .await?;
+    Ok(customer.rows_affected == 1 && session.rows_affected == 1)
+}
+
+/// Binds a session to the subject of another customer, whom its own turned out to be; `false` where
+/// one of them is another's.
+pub(super) async fn adopt(
+    transaction: &impl ConnectionTrait,
+    session: &Session,
+    home: CustomerId,
+    subject: &[u8],
+) -> Result<bool, DbErr> {
+    let whose = &session.customer;
+    let customer = customer::Entity::update_many()
+        .col_expr(customer::Column::SameAs, Expr::value(home.0))
+        .filter(customer::Column::Id.eq(whose.id.0))
+        .filter(customer::Column::Id.ne(home.0))
+        .filter(customer::Column::Tenant.eq(whose.tenant.as_str()))
+        .filter(customer::Column::Subject.is_null())
+        .filter(
+            Condition::any()
+                .add(customer::Column::SameAs.is_null())
+                .add(customer::Column::SameAs.eq(home.0)),
+        )
+        .exec(transaction)
+        .await?;
+    let session = session::Entity::update_many()
+        .col_expr(session::Column::Subject, Expr::value(subject.to_vec()))
+        .filter(session::Column::Id.eq(session.id.0))
+        .filter(session::Column::Customer.eq(whose.id.0))
+        .filter(free(session::Column::Subject, subject))
+        .exec(transaction)
+        .await?;
+    Ok(customer.rows_affected == 1 && session.rows_affected == 1)
+}
+
+/// Nobody's yet, or this subject's.
+fn free(column: impl ColumnTrait, subject: &[u8]) -> Condition {
+    Condition::any().add(column.is_null()).add(column.eq(subject.to_vec()))
+}
+
+/// A customer.
+pub(super) async fn customer(
+    connection: &impl ConnectionTrait,
+    id: CustomerId,
+) -> Result<Option<Customer>, StoreError> {
+    let found = customer::Entity::find_by_id(id.0).one(connection).await;
+    found.map_err(unavailable)?.map(customer_from).transpose()
+}
+
+/// Whoever turned out to be this customer and has a conversation open.
+pub(super) async fn open_kin(
+    connection: &impl ConnectionTrait,
+    home: CustomerId,
+) -> Result<Option<Customer>, StoreError> {
+    let kin: Vec<Uuid> = customer::Entity::find()
+        .select_only()
+        .column(customer::Column::Id)
+        .filter(customer::Column::SameAs.eq(home.0))
+        .limit(KIN)
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(unavailable)?;
+    // Nearly nobody has any.
+    if kin.is_empty() {
+        return Ok(None);
+    }
+    let busy: Option<Uuid> = conversation::Entity::find()
+        .select_only()
+        .column(conversation::Column::Customer)
+        .filter(conversation::Column::Customer.is_in(kin))
+        .filter(conversation::Column::Open.eq(true))
+        .limit(1)
+        .into_tuple()
+        .one(connection)
+        .await
+        .map_err(unavailable)?;
+    match busy {
+        Some(id) => customer(connection, CustomerId(id)).await,
+        None => Ok(None),
+    }
+}
+
+/// Whether two customers turned out to be one.
+pub(super) async fn is_same(
+    connection: &impl ConnectionTrait,
+    one: CustomerId,
+    other: CustomerId,
+) -> Result<bool, StoreError> {
+    let found: Vec<(Uuid, Option<Uuid>)> = customer::Entity::find()
+        .select_only()
+        .columns([customer::Column::Id, customer::Column::SameAs])
+        .filter(customer::Column::Id.is_in([one.0, other.0]))
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(unavailable)?;
+    let mut homes = found.into_iter().map(|(id, same_as)| same_as.unwrap_or(id));
+    Ok(match (homes.next(), homes.next()) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
+    })
+}
