@@ -97,7 +97,10 @@ impl App {
             world: world.clone(),
             admission: admission.clone(),
             files: files.clone(),
-            desk: DeskLimits { waiting: config.limits.queue_length as usize },
+            desk: DeskLimits {
+                waiting: config.limits.queue_length as usize,
+                rows: config.limits.conversation_rows.into(),
+            },
             outbound_frames: config.limits.outbound_frames as usize,
             links: config.links.iter().map(supervise).collect(),
         });

@@ -9,6 +9,7 @@ pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
 mod m20260101_000001_first;
 mod m20261123_000002_form;
 mod m20261123_000003_files;
+mod m20261201_000001_lookups;
 mod m20261201_000006_sessions;
 mod shape;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000001_first::Step),
             Box::new(m20261123_000002_form::Step),
             Box::new(m20261123_000003_files::Step),
+            Box::new(m20261201_000001_lookups::Step),
             Box::new(m20261201_000006_sessions::Step),
         ]
     }

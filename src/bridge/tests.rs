@@ -60,7 +60,7 @@ impl Bench {
             agents: vec![alice],
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
-        let mut desk = Desk::restore(DeskLimits { waiting: 10 }, NOW, snapshot);
+        let mut desk = Desk::restore(DeskLimits { waiting: 10, rows: 100 }, NOW, snapshot);
         desk.handle(NOW, Event::LinkUp, &mut Vec::new());
         let customer = Customer {
             id: CustomerId(Uuid::from_u128(2)),
@@ -75,7 +75,7 @@ impl Bench {
 
     /// Puts the desk into one of the contexts of the table.
     fn set(&mut self, context: &str) {
-        let known = Loaded::Session { session: SESSION, commands: Vec::new() };
+        let known = Loaded::Session { session: SESSION, commands: Vec::new(), more: false };
         self.event(Event::Loaded(known));
         self.event(Event::Connected(CustomerConnection {
             customer: self.customer.clone(),

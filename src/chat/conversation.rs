@@ -1,6 +1,6 @@
 //! One open conversation, with what the desk must know of it besides its view.
 //!
-//! Invariants: `messages` holds, in order, everything of the conversation that its agents' clients
+//! Invariants: `messages` holds, in order, what of the conversation its agents' clients
 //! are to confirm: all that the customer said (messages, edits, retractions) and, last, the close. The marks of the view only
 //! ever cover a prefix of it, so a tick says that *all* before it arrived.
 
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
-use super::model::{Conversation, Row, State};
+use super::model::{Conversation, Reference, Row, State};
 
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
@@ -21,13 +21,67 @@ const NOT_YET: Timestamp = Timestamp(i64::MAX);
 /// A conversation with more messages of its customer is offered without them.
 const OFFERED_WORDS: usize = 50;
 
+/// How much of what is not there is remembered.
+const MISSING_KEPT: usize = 32;
+
+/// What was looked for in a conversation and is not there: words that somebody referred to, rows.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    words: VecDeque<Reference>,
+    rows: VecDeque<Pos>,
+}
+
+impl Missing {
+    pub(super) fn has_words(&self, reference: &Reference) -> bool {
+        self.words.contains(reference)
+    }
+
+    pub(super) fn has_row(&self, pos: Pos) -> bool {
+        self.rows.contains(&pos)
+    }
+
+    pub(super) fn put_words(&mut self, reference: Reference) {
+        keep(&mut self.words, reference);
+    }
+
+    pub(super) fn put_row(&mut self, pos: Pos) {
+        keep(&mut self.rows, pos);
+    }
+
+    /// A row is new: what refers to it is not missing any more.
+    pub(super) fn came(&mut self, row: &Row) {
+        if self.words.is_empty() {
+            return;
+        }
+        self.words.retain(|reference| match reference {
+            // Whichever of the customer's sessions said it.
+            Reference::Customer(key) => row.key.as_ref().is_none_or(|other| other.id != key.id),
+            Reference::Agent { stanza, .. } => row.stanza.as_ref() != Some(stanza),
+        });
+    }
+}
+
+fn keep<T: PartialEq>(kept: &mut VecDeque<T>, one: T) {
+    if kept.contains(&one) {
+        return;
+    }
+    if kept.len() == MISSING_KEPT {
+        kept.pop_front();
+    }
+    kept.push_back(one);
+}
+
 /// An open conversation.
 #[derive(Debug)]
 pub(super) struct Case {
     /// The view.
     pub(super) view: Conversation,
-    /// Every customer message, and the close.
+    /// What the customer said, and the close; after a restart without what was confirmed long ago.
     messages: Vec<(Pos, Seq)>,
+    /// There is such.
+    pub(super) has_earlier: bool,
+    /// How many rows it has.
+    pub(super) rows: u64,
     /// The row of the offer that stands or was accepted, and when it was made.
     pub(super) offered: Option<(Pos, Timestamp)>,
     /// Confirmed ones that have an unconfirmed one before them.
@@ -50,6 +104,8 @@ pub(super) struct Case {
     pub(super) resource: Option<Arc<str>>,
     /// What the customer filled in before.
     pub(super) answers: Vec<(Arc<str>, Arc<str>)>,
+    /// What was looked for in the store and is not there, by what is asked for it.
+    pub(super) missing: Missing,
     /// The place in line that the customer was last told.
     pub(super) told: Option<u32>,
     /// Those who failed it last; they are passed over ...
@@ -100,6 +156,8 @@ impl Case {
             served_by: view.agent().cloned(),
             view,
             messages: Vec::new(),
+            has_earlier: false,
+            rows: 0,
             offered: None,
             withheld: false,
             sent: VecDeque::new(),
@@ -110,6 +168,7 @@ impl Case {
             unwritten: None,
             resource: None,
             answers: Vec::new(),
+            missing: Missing::default(),
             told: None,
             shunned,
             shunned_until: Timestamp::default(),
@@ -146,7 +205,7 @@ impl Case {
     /// Whether it has more words than an agent is sent who is only asked: were a long one sent with
     /// every offer, a busy link would carry nothing else, and the offers run out for that.
     pub(super) fn is_long(&self) -> bool {
-        self.messages.len() > OFFERED_WORDS
+        self.has_earlier || self.messages.len() > OFFERED_WORDS
     }
 
     /// Whether there is something that the client of whoever has it now has not confirmed.

@@ -76,6 +76,8 @@ pub enum Event {
     },
     /// What the desk asked for with [`Need`](super::desk::Need) was read from the store.
     Loaded(Loaded),
+    /// An operator wants a conversation closed.
+    CloseAsked(ConversationId),
     /// The settings of the link's tenants as they are now.
     Settings(Vec<TenantSettings>),
     /// The store has taken nothing for a while, or does again: agents at work are told.
@@ -406,12 +408,21 @@ pub enum Availability {
 /// What was read from the store at the desk's wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Loaded {
-    /// The commands a session has given so far.
+    /// Commands that a session has given so far.
     Session {
         /// Which.
         session: SessionId,
-        /// Its commands.
+        /// Its commands, or some of them.
         commands: Vec<(CommandKey, Acked)>,
+        /// There are others.
+        more: bool,
+    },
+    /// Whether a session gave a command before.
+    Command {
+        /// Which.
+        key: CommandKey,
+        /// Where it stands, if so.
+        acked: Option<Acked>,
     },
     /// The customer at an address, with his last conversation; none where there is no such customer.
     Customer {
@@ -436,6 +447,15 @@ pub enum Loaded {
         /// The place.
         seq: Seq,
         /// The row.
+        row: Option<Arc<Row>>,
+    },
+    /// A row of a conversation, by its place in the log.
+    Row {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The place.
+        pos: Pos,
+        /// The row; none where another conversation's stands there.
         row: Option<Arc<Row>>,
     },
     /// The words that somebody refers to; none where there are no such words.

@@ -37,6 +37,11 @@ impl Gate {
         self.head
     }
 
+    /// The last row that is stored.
+    pub(super) fn last_stored(&self) -> Pos {
+        self.stored
+    }
+
     /// Hands a row, numbered with [`next`](Self::next), to the store.
     pub(super) fn append(&mut self, row: Arc<Row>, view: Option<Arc<Conversation>>) {
         debug_assert_eq!(row.pos, self.next());

@@ -3,6 +3,7 @@
 //! Invariants: nothing here waits, reads a clock, draws at random, or knows of XML, JSON or SQL.
 //! What happens comes in as [`event`]s, what is to be done goes out as [`effect`]s.
 
+pub mod answers;
 mod conversation;
 pub mod desk;
 pub mod effect;

@@ -121,7 +121,14 @@ pub enum CloseReason {
     Agent,
     /// Nobody wrote for the tenant's idle time.
     Idle,
+    /// It has as many rows as one may have; another goes on with it.
+    Full,
+    /// The operator, from the shell.
+    Operator,
 }
+
+/// How many of the latest entries of a conversation a restored desk knows, confirmed or not.
+const LATEST: u64 = 200;
 
 /// A conversation: the view of its rows that is kept in a table of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +170,12 @@ impl Conversation {
     /// Whether it still goes on.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Closed { .. })
+    }
+
+    /// After which entry a restored desk must know what the customer said: all that is not confirmed,
+    /// and the latest, which may yet be shown or answered.
+    pub fn known_after(&self) -> Seq {
+        self.confirmed.min(Seq(self.head.0.saturating_sub(LATEST)))
     }
 
     /// The agent who holds it.
@@ -488,7 +501,7 @@ pub struct Owed {
     pub customer: Customer,
     /// The row that closed it; its recipients are those it is owed to.
     pub close: Arc<Row>,
-    /// Every customer message of it and the close, in `pos` order.
+    /// What the customer said in it after [`Conversation::known_after`], and the close, in `pos` order.
     pub messages: Vec<(Pos, Seq)>,
 }
 
@@ -509,8 +522,11 @@ pub struct Snapshot {
     pub tenants: Vec<TenantSettings>,
     /// The open conversations, each with its customer.
     pub conversations: Vec<(Conversation, Customer)>,
-    /// Every customer message of the open conversations, in `pos` order.
+    /// What customers said in the open conversations, of each after its
+    /// [`Conversation::known_after`], in `pos` order.
     pub messages: Vec<(ConversationId, Pos, Seq)>,
+    /// How many rows each open conversation has.
+    pub rows: Vec<(ConversationId, u64)>,
     /// The last offer of each conversation that is offered, and when it was made.
     pub offers: Vec<(ConversationId, Pos, Timestamp)>,
     /// Closed conversations whose end is not confirmed: closed within the last 15 minutes, or above

@@ -8,35 +8,103 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use super::ids::{AgentJid, CommandId, CustomerId, SessionId, Timestamp};
+use super::ids::{AgentJid, CommandId, CustomerId, Pos, SessionId, Timestamp};
 use super::model::{Acked, CommandKey, REPEATS_MS};
+
+/// How many commands of one session are kept in memory. One that gave more is asked about command
+/// by command.
+const KEPT: usize = 1_024;
+/// How many ids of one session that the store does not have are kept in mind.
+const MISSED: usize = 64;
 
 /// The commands of the sessions that are at work.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
-    sessions: HashMap<SessionId, HashMap<CommandId, Acked>>,
+    sessions: HashMap<SessionId, Given>,
+}
+
+/// What one session commanded.
+#[derive(Debug, Default)]
+struct Given {
+    acked: HashMap<CommandId, Acked>,
+    /// The same, in order, each with the last row at that time: what is not stored yet stays.
+    order: VecDeque<(Pos, CommandId)>,
+    /// There may be others, which the store alone knows.
+    more: bool,
+    /// Ids that the store was asked for and does not have.
+    missed: VecDeque<CommandId>,
+}
+
+impl Given {
+    fn insert(&mut self, id: CommandId, acked: Acked, (head, stored): (Pos, Pos)) {
+        self.missed.retain(|missed| *missed != id);
+        if self.acked.insert(id.clone(), acked).is_none() {
+            self.order.push_back((head, id));
+        }
+        while self.acked.len() > KEPT
+            && let Some((_, oldest)) = self.order.pop_front_if(|(at, _)| *at <= stored)
+        {
+            self.acked.remove(&oldest);
+            self.more = true;
+        }
+    }
 }
 
 impl Commands {
-    /// Whether all that the session ever commanded is known.
+    /// Whether the store need not be asked about a session before it is heard.
     pub(super) fn knows(&self, session: SessionId) -> bool {
         self.sessions.contains_key(&session)
     }
 
-    /// All that a session commanded so far.
-    pub(super) fn load(&mut self, session: SessionId, commands: Vec<(CommandKey, Acked)>) {
+    /// Some of what a session commanded so far; `more` where that is not all of it.
+    pub(super) fn load(
+        &mut self,
+        session: SessionId,
+        commands: Vec<(CommandKey, Acked)>,
+        more: bool,
+    ) {
         let known = self.sessions.entry(session).or_default();
-        known.extend(commands.into_iter().map(|(key, acked)| (key.id, acked)));
+        known.more |= more;
+        for (key, acked) in commands {
+            known.insert(key.id, acked, (Pos(0), Pos(0)));
+        }
+    }
+
+    /// Whether a session may have commanded more than is known.
+    pub(super) fn knows_in_part(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|given| given.more)
+    }
+
+    /// Whether the store alone can say if this was commanded before.
+    pub(super) fn is_in_doubt(&self, key: &CommandKey) -> bool {
+        self.sessions.get(&key.session).is_some_and(|given| {
+            given.more && !given.acked.contains_key(&key.id) && !given.missed.contains(&key.id)
+        })
+    }
+
+    /// What the store said about that.
+    pub(super) fn settle(&mut self, key: CommandKey, acked: Option<Acked>) {
+        let given = self.sessions.entry(key.session).or_default();
+        match acked {
+            Some(acked) => given.insert(key.id, acked, (Pos(0), Pos(0))),
+            None => {
+                if given.missed.len() == MISSED {
+                    given.missed.pop_front();
+                }
+                given.missed.push_back(key.id);
+            }
+        }
     }
 
     /// Where a command stands already.
     pub(super) fn find(&self, key: &CommandKey) -> Option<Acked> {
-        self.sessions.get(&key.session)?.get(&key.id).copied()
+        self.sessions.get(&key.session)?.acked.get(&key.id).copied()
     }
 
-    /// A command was carried out.
-    pub(super) fn insert(&mut self, key: CommandKey, acked: Acked) {
-        self.sessions.entry(key.session).or_default().insert(key.id, acked);
+    /// A command was carried out; `head` is the last row numbered by then, `stored` the last one
+    /// that the store has.
+    pub(super) fn insert(&mut self, key: CommandKey, acked: Acked, head: Pos, stored: Pos) {
+        self.sessions.entry(key.session).or_default().insert(key.id, acked, (head, stored));
     }
 
     /// The session is not at work any more; what it commanded is read again when it returns.
@@ -121,14 +189,46 @@ mod tests {
         let acked = Acked { conversation, seq: Some(Seq(1)), at: Timestamp(0) };
         let mut commands = Commands::default();
         assert!(!commands.knows(session(1)));
-        commands.load(session(1), vec![(key(1), acked)]);
-        commands.load(session(2), Vec::new());
+        commands.load(session(1), vec![(key(1), acked)], false);
+        commands.load(session(2), Vec::new(), false);
         assert!(commands.knows(session(2)));
         assert_eq!((commands.find(&key(1)), commands.find(&key(2))), (Some(acked), None));
-        commands.insert(key(2), acked);
+        commands.insert(key(2), acked, Pos(1), Pos(0));
         commands.forget(session(1));
         assert!(!commands.knows(session(1)));
         assert_eq!((commands.find(&key(1)), commands.find(&key(2))), (None, Some(acked)));
+    }
+
+    #[test]
+    fn a_session_keeps_a_bounded_number_and_is_asked_about_beyond() {
+        let session = SessionId(Uuid::nil());
+        let key = |n: u64| CommandKey { session, id: CommandId::new(&format!("m{n}")).unwrap() };
+        let conversation = ConversationId(Uuid::nil());
+        let acked = |n| Acked { conversation, seq: Some(Seq(n)), at: Timestamp(0) };
+        let kept = KEPT as u64;
+        let mut commands = Commands::default();
+        commands.load(session, Vec::new(), false);
+        for n in 1..=2 * kept {
+            assert!(!commands.is_in_doubt(&key(n)), "new, and all before is known");
+            commands.insert(key(n), acked(n), Pos(n), Pos(0));
+        }
+        assert_eq!(commands.find(&key(1)), Some(acked(1)), "nothing of it is stored yet");
+        commands.insert(key(2 * kept + 1), acked(0), Pos(2 * kept + 1), Pos(kept / 2));
+        assert_eq!(commands.find(&key(kept / 2)), None);
+        assert_eq!(commands.find(&key(kept / 2 + 1)), Some(acked(kept / 2 + 1)));
+        commands.insert(key(2 * kept + 2), acked(0), Pos(2 * kept + 2), Pos(2 * kept));
+        assert_eq!(commands.sessions[&session].acked.len(), KEPT);
+        // What is not known here may stand in the store.
+        assert!(commands.is_in_doubt(&key(1)) && commands.is_in_doubt(&key(9_999)));
+        assert!(!commands.is_in_doubt(&key(2 * kept)));
+        commands.settle(key(1), Some(acked(1)));
+        commands.settle(key(9_999), None);
+        assert_eq!((commands.find(&key(1)), commands.find(&key(9_999))), (Some(acked(1)), None));
+        assert!(!commands.is_in_doubt(&key(9_999)), "asked once");
+        for n in 0..2 * MISSED as u64 {
+            commands.settle(key(100_000 + n), None);
+        }
+        assert_eq!(commands.sessions[&session].missed.len(), MISSED);
     }
 
     #[test]

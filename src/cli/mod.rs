@@ -7,6 +7,7 @@
 mod agent;
 mod args;
 mod check;
+mod conversation;
 mod error;
 mod migrate;
 mod output;
@@ -65,6 +66,9 @@ pub enum Command {
     /// The agents of a tenant
     #[command(subcommand)]
     Agent(agent::Command),
+    /// Conversations
+    #[command(subcommand)]
+    Conversation(conversation::Command),
     /// What was said
     #[command(subcommand)]
     Transcript(transcript::Command),
@@ -105,6 +109,9 @@ pub async fn run(
         Command::Queue(command) => queue::run(command, &*store(backends).await?, &mut out).await,
         Command::Agent(command) => {
             agent::run(command, config, &*store(backends).await?, &mut out).await
+        }
+        Command::Conversation(command) => {
+            conversation::run(command, &*store(backends).await?, &mut out).await
         }
         Command::Transcript(command) => {
             transcript::run(command, &*store(backends).await?, &mut out).await

@@ -21,6 +21,8 @@ pub struct Limits {
     pub file_megabytes: u32,
     /// Customers who may wait at once in one tenant. Default 10,000.
     pub queue_length: u32,
+    /// Rows of one conversation; then it goes on in another. Default 10,000.
+    pub conversation_rows: u32,
     /// A conversation without a message for so long is closed, where its tenant says nothing. Default 30.
     pub idle_close_minutes: u32,
     /// Frames that may wait for one socket before it is dropped, to resume later. Default 256.
@@ -47,6 +49,7 @@ impl Limits {
             files_per_minute_per_address: number("files_per_minute_per_address", 20, 1..=1_000_000),
             file_megabytes: number("file_megabytes", 10, 0..=1_024),
             queue_length: number("queue_length", 10_000, 1..=1_000_000),
+            conversation_rows: number("conversation_rows", 10_000, 100..=1_000_000),
             idle_close_minutes: number("idle_close_minutes", 30, 1..=10_080),
             outbound_frames: number("outbound_frames", 256, 16..=65_536),
         };

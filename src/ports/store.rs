@@ -118,11 +118,21 @@ pub trait Log: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
     /// All that a desk is restored from. `now` bounds how far back agents' repeats are looked for.
     async fn snapshot(&self, link: &LinkDomain, now: Timestamp) -> Result<Snapshot, StoreError>;
-    /// The commands that these sessions have given.
+    /// Commands that a session has given, in no order, at most `limit`.
     async fn commands(
         &self,
-        sessions: &[SessionId],
+        session: SessionId,
+        limit: u32,
     ) -> Result<Vec<(CommandKey, Acked)>, StoreError>;
+    /// Where a command stands, if it was given before.
+    async fn command(&self, key: &CommandKey) -> Result<Option<Acked>, StoreError>;
+    /// The row of a conversation at a place of its link's log; none where another's stands there.
+    async fn row(
+        &self,
+        link: &LinkDomain,
+        conversation: ConversationId,
+        pos: Pos,
+    ) -> Result<Option<Arc<Row>>, StoreError>;
     /// Rows of a conversation with `after < pos <= upto`, in order, at most `limit`.
     async fn rows(
         &self,
@@ -138,6 +148,9 @@ pub trait Log: Send + Sync + 'static {
         conversation: ConversationId,
         reference: &Reference,
     ) -> Result<Option<Arc<Row>>, StoreError>;
+    /// Open conversations of a link that an operator wants closed, at most 100. What is closed by now
+    /// is forgotten.
+    async fn closings(&self, link: &LinkDomain) -> Result<Vec<ConversationId>, StoreError>;
     /// Rows of a link with `after < pos <= upto` that tell agents who has a conversation (joined,
     /// left, requeued) or what its customer thinks of it, and have recipients, each with its customer's address; in order, at most `limit`.
     async fn notices(
@@ -339,6 +352,17 @@ pub struct FormField {
     pub required: bool,
 }
 
+/// What operators ask of the owner of a link, who may be on another node, or not there yet.
+#[async_trait]
+pub trait Requests: Send + Sync + 'static {
+    /// Asks for the end of a conversation of a tenant: its owner looks every 2 s.
+    async fn ask_to_close(
+        &self,
+        tenant: &TenantKey,
+        conversation: ConversationId,
+    ) -> Result<(), StoreError>;
+}
+
 /// Tenants, their queues and agents. Every change raises the revision of the tenant's link.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
@@ -411,6 +435,6 @@ pub trait Files: Send + Sync + 'static {
 }
 
 /// All of the database.
-pub trait Store: Leases + Log + Transcripts + Sessions + Directory + Files {}
+pub trait Store: Leases + Log + Transcripts + Sessions + Requests + Directory + Files {}
 
-impl<T: Leases + Log + Transcripts + Sessions + Directory + Files> Store for T {}
+impl<T: Leases + Log + Transcripts + Sessions + Requests + Directory + Files> Store for T {}

@@ -241,7 +241,13 @@ enum News {
     Refused { id: Option<String>, error: u8 },
 }
 
-const REASONS: [CloseReason; 3] = [CloseReason::Customer, CloseReason::Agent, CloseReason::Idle];
+const REASONS: [CloseReason; 5] = [
+    CloseReason::Customer,
+    CloseReason::Agent,
+    CloseReason::Idle,
+    CloseReason::Full,
+    CloseReason::Operator,
+];
 const ERRORS: [CommandError; 9] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,

@@ -80,7 +80,7 @@ macro_rules! words {
 }
 
 words!(close_word, parse_close, CloseReason, "the reason", {
-    Customer = "customer", Agent = "agent", Idle = "idle",
+    Customer = "customer", Agent = "agent", Idle = "idle", Full = "full", Operator = "operator",
 });
 words!(requeue_word, parse_requeue, RequeueReason, "the reason", {
     Silent = "silent", Gone = "gone", Bounced = "bounced", Removed = "removed",

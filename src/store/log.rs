@@ -16,26 +16,19 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::convert::{
-    AGENT, CUSTOMER, EDIT, FILES, MESSAGE, command_key, int, nat, row_from, row_into, rows_from,
-};
+use super::convert::{int, nat, row_from, row_into, rows_from};
 use super::entity::link;
 use super::entity::log::{Column, Entity, Model};
 use super::error::{driver, is_null, is_taken, unavailable};
 use super::hand::{Hand, Line};
 use super::many::{self, Many, Texts};
-use super::{SqlStore, changes, files, lease, owed, sql, views};
-use crate::chat::ids::{
-    ConversationId, Epoch, LinkDomain, Localpart, Pos, Seq, SessionId, Timestamp,
-};
+use super::{SqlStore, changes, files, lease, lookup, owed, views};
+use crate::chat::ids::{ConversationId, Epoch, LinkDomain, Localpart, Pos, SessionId, Timestamp};
 use crate::chat::model::{Acked, Append, CommandKey, Reference, Row, RowKind, Snapshot};
 use crate::ports::store::{Log, StoreError};
 
 /// Bytes of text in one statement, well below MySQL's packet of 16 MiB.
 const BYTES: usize = 1 << 20;
-
-/// Sessions in one question.
-const SESSIONS: usize = 256;
 
 #[async_trait]
 impl Log for SqlStore {
@@ -92,45 +85,31 @@ impl Log for SqlStore {
     }
 
     async fn snapshot(&self, link: &LinkDomain, now: Timestamp) -> Result<Snapshot, StoreError> {
-        self.within(self.take_snapshot(link, now)).await
+        // Each question is bounded by itself: together they take as long as there is much to restore.
+        self.take_snapshot(link, now).await
     }
 
     async fn commands(
         &self,
-        sessions: &[SessionId],
+        session: SessionId,
+        limit: u32,
     ) -> Result<Vec<(CommandKey, Acked)>, StoreError> {
-        type Given = (uuid::Uuid, String, uuid::Uuid, Option<i64>, i64);
+        self.within(lookup::commands(&self.desk, session, limit)).await
+    }
+
+    async fn command(&self, key: &CommandKey) -> Result<Option<Acked>, StoreError> {
+        self.within(lookup::command(&self.desk, key)).await
+    }
+
+    async fn row(
+        &self,
+        link: &LinkDomain,
+        conversation: ConversationId,
+        pos: Pos,
+    ) -> Result<Option<Arc<Row>>, StoreError> {
         self.within(async {
-            let mut commands = Vec::new();
-            for chunk in sessions.chunks(SESSIONS) {
-                let given: Vec<Given> = Entity::find()
-                    .select_only()
-                    .columns([
-                        Column::Session,
-                        Column::Command,
-                        Column::Conversation,
-                        Column::Seq,
-                        Column::At,
-                    ])
-                    .filter(
-                        Column::Session
-                            .is_in(sql::padded(chunk.iter().map(|session| session.0).collect())),
-                    )
-                    .filter(Column::Command.is_not_null())
-                    .into_tuple()
-                    .all(&self.desk)
-                    .await
-                    .map_err(unavailable)?;
-                for (session, command, conversation, seq, at) in given {
-                    let acked = Acked {
-                        conversation: ConversationId(conversation),
-                        seq: seq.map(nat).transpose()?.map(Seq),
-                        at: Timestamp(at),
-                    };
-                    commands.push((command_key(session, &command)?, acked));
-                }
-            }
-            Ok(commands)
+            let Some(link) = self.link_id(link).await? else { return Ok(None) };
+            lookup::row(&self.desk, link, conversation, pos).await
         })
         .await
     }
@@ -164,32 +143,11 @@ impl Log for SqlStore {
         conversation: ConversationId,
         reference: &Reference,
     ) -> Result<Option<Arc<Row>>, StoreError> {
-        let named = match reference {
-            Reference::Customer(key) => {
-                Column::Author.eq(CUSTOMER).and(Column::Command.eq(key.id.as_str()))
-            }
-            Reference::Agent { jid, stanza } => Column::Author
-                .eq(AGENT)
-                .and(Column::AuthorJid.eq(jid.as_str()))
-                .and(Column::Stanza.eq(&**stanza)),
-        };
-        self.within(async {
-            let found = Entity::find()
-                .filter(Column::Conversation.eq(conversation.0))
-                .filter(named)
-                .filter(Column::Kind.is_in([MESSAGE, FILES, EDIT]))
-                .order_by_desc(Column::Seq)
-                .all(&self.desk)
-                .await
-                .map_err(unavailable)?;
-            let rows = rows_from(found)?;
-            let of_session = |row: &&Arc<Row>| match reference {
-                Reference::Customer(key) => row.key.as_ref() == Some(key),
-                Reference::Agent { .. } => true,
-            };
-            Ok(rows.iter().find(of_session).or(rows.first()).cloned())
-        })
-        .await
+        self.within(lookup::words(&self.desk, conversation, reference)).await
+    }
+
+    async fn closings(&self, link: &LinkDomain) -> Result<Vec<ConversationId>, StoreError> {
+        self.within(self.wanted_closed(link)).await
     }
 
     async fn notices(

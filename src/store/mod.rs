@@ -13,6 +13,7 @@
 //! fails because a tenant was removed a moment ago.
 
 mod changes;
+mod closings;
 mod comers;
 mod connect;
 mod convert;
@@ -26,6 +27,7 @@ mod hands;
 mod identities;
 mod lease;
 mod log;
+mod lookup;
 mod many;
 mod newcomers;
 mod owed;

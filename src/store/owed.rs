@@ -10,12 +10,10 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::convert::{
-    CLOSED, CUSTOMER, JOINED, LEFT, RATED, REQUEUED, SAID, UNFETCHED, int, nat, row_from, rows_from,
-};
+use super::convert::{CLOSED, JOINED, LEFT, RATED, REQUEUED, UNFETCHED, int, row_from, rows_from};
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
-use super::{sql, transcripts};
+use super::{snapshot, sql, transcripts};
 use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
 use crate::chat::model::{OWED_MS, Owed, Row};
 use crate::ports::store::StoreError;
@@ -28,34 +26,38 @@ const TOGETHER: usize = 256;
 pub(super) async fn owed(
     connection: &impl ConnectionTrait,
     link: i32,
-    (recent, cursor): (Pos, Pos),
+    (recent, cursor, head): (Pos, Pos, Pos),
     now: Timestamp,
 ) -> Result<Vec<Owed>, StoreError> {
     let late = Condition::any()
         .add(log::Column::At.gte(now.plus(-OWED_MS).0))
         .add(log::Column::Pos.gt(int(cursor.0)?));
-    let found = log::Entity::find()
-        .join(
-            JoinType::InnerJoin,
-            log::Entity::belongs_to(conversation::Entity)
-                .from(log::Column::Conversation)
-                .to(conversation::Column::Id)
-                .into(),
-        )
-        .filter(log::Column::Link.eq(link))
-        .filter(log::Column::Pos.gt(int(recent.min(cursor).0)?))
-        .filter(late)
-        .filter(log::Column::Kind.eq(CLOSED))
-        .filter(log::Column::Recipients.is_not_null())
-        .filter(
-            Expr::col((conversation::Entity, conversation::Column::Confirmed))
-                .lt(Expr::col((log::Entity, log::Column::Seq))),
-        )
-        .order_by_asc(log::Column::Pos)
-        .all(connection)
-        .await
-        .map_err(unavailable)?;
-    let closes = rows_from(found)?;
+    let mut closes = Vec::new();
+    for (after, upto) in snapshot::pages(recent.min(cursor), head) {
+        let found = log::Entity::find()
+            .join(
+                JoinType::InnerJoin,
+                log::Entity::belongs_to(conversation::Entity)
+                    .from(log::Column::Conversation)
+                    .to(conversation::Column::Id)
+                    .into(),
+            )
+            .filter(log::Column::Link.eq(link))
+            .filter(log::Column::Pos.gt(int(after.0)?))
+            .filter(log::Column::Pos.lte(int(upto.0)?))
+            .filter(late.clone())
+            .filter(log::Column::Kind.eq(CLOSED))
+            .filter(log::Column::Recipients.is_not_null())
+            .filter(
+                Expr::col((conversation::Entity, conversation::Column::Confirmed))
+                    .lt(Expr::col((log::Entity, log::Column::Seq))),
+            )
+            .order_by_asc(log::Column::Pos)
+            .all(connection)
+            .await
+            .map_err(unavailable)?;
+        closes.extend(rows_from(found)?);
+    }
     let mut owed = Vec::with_capacity(closes.len());
     for chunk in closes.chunks(TOGETHER) {
         owed.extend(complete(connection, chunk).await?);
@@ -74,22 +76,11 @@ async fn complete(
         .into_iter()
         .map(|(view, customer)| (view.id, (view, customer)))
         .collect();
-    let said: Vec<(uuid::Uuid, i64, Option<i64>)> = log::Entity::find()
-        .select_only()
-        .columns([log::Column::Conversation, log::Column::Pos, log::Column::Seq])
-        .filter(log::Column::Conversation.is_in(ids()))
-        .filter(log::Column::Author.eq(CUSTOMER))
-        .filter(log::Column::Kind.is_in(SAID))
-        .order_by_asc(log::Column::Pos)
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(unavailable)?;
+    let wanted = views.values().map(|(view, _)| (view.id, view.known_after(), view.head));
+    let said = snapshot::messages(connection, wanted.collect()).await?;
     let mut messages: HashMap<ConversationId, Vec<(Pos, Seq)>> = HashMap::new();
     for (conversation, pos, seq) in said {
-        let seq = seq.ok_or_else(|| corrupt("a message without seq", pos))?;
-        let messages = messages.entry(ConversationId(conversation)).or_default();
-        messages.push((Pos(nat(pos)?), Seq(nat(seq)?)));
+        messages.entry(conversation).or_default().push((pos, seq));
     }
     let owed = closes.iter().filter_map(|close| {
         let (view, customer) = views.remove(&close.conversation)?;

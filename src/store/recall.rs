@@ -8,20 +8,20 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Order, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter,
+    QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
 use super::convert::{
     CLOSED, FILES, JOINED, LINKED, OFFERED, OPENED, REQUEUED, UNFETCHED, answers_from,
-    customer_from, int, row_from, rows_from,
+    customer_from, int, nat, row_from, rows_from,
 };
 use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::entity::{customer, log};
 use super::error::unavailable;
-use super::snapshot;
+use super::{snapshot, sql};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
 use crate::chat::model::{Answers, Departing, Recall, Row, RowKind, TenantSettings};
 use crate::ports::store::StoreError;
@@ -38,88 +38,139 @@ const DEPARTING: u64 = 20_000;
 /// Customers in one question.
 const TOGETHER: usize = 256;
 
+/// Rows with answers read at once: of a conversation that has more than this (an earlier version
+/// wrote one for every `start`) the first ones count.
+const ANSWERS: u64 = 256;
+
 /// All of it.
 pub(super) async fn take(
     connection: &impl ConnectionTrait,
     link: i32,
     head: Pos,
-    tenants: &[TenantSettings],
+    (open, tenants): (&[Uuid], &[TenantSettings]),
     now: Timestamp,
 ) -> Result<Recall, StoreError> {
-    let served: Vec<(Uuid, Option<String>)> = Views::find()
-        .select_only()
-        .columns([View::Id, View::ServedBy])
-        .filter(View::Link.eq(link))
-        .filter(View::Open.eq(true))
-        .filter(View::ServedBy.is_not_null())
-        .order_by_asc(View::Id)
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(unavailable)?;
-    let served = served
-        .into_iter()
-        .filter_map(|(id, by)| Some((ConversationId(id), AgentJid::normalised(&by?))))
-        .collect();
-    let moves = Log::find()
-        .filter(Entry::Link.eq(link))
-        .filter(Entry::Pos.gt(int(head.0.saturating_sub(MOVES_WITHIN))?))
-        .filter(Entry::Kind.is_in(MOVES))
-        .order_by_asc(Entry::Pos)
-        .all(connection)
-        .await
-        .map_err(unavailable)?;
+    let after = Pos(head.0.saturating_sub(MOVES_WITHIN));
+    let moves = Condition::all().add(Entry::Kind.is_in(MOVES));
     Ok(Recall {
-        answers: answers(connection, link).await?,
-        served,
-        links: links(connection, link).await?,
-        moves: rows_from(moves)?,
+        answers: answers(connection, open).await?,
+        served: served(connection, open).await?,
+        links: links(connection, open).await?,
+        moves: between(connection, link, (after, head), &moves).await?,
         departing: departing(connection, tenants, now).await?,
     })
 }
 
-/// The rows of the open conversations with answers, in order. Rows that begin one have no `seq`:
-/// the index of entries leads to them, past all that was said.
-async fn answers(
+/// Rows of a log between two positions, page by page.
+pub(super) async fn between(
     connection: &impl ConnectionTrait,
     link: i32,
-) -> Result<Vec<(ConversationId, Answers)>, StoreError> {
-    let query = snapshot::of_open(link)
-        .columns([Entry::Conversation, Entry::Details].map(|column| (Log, column)))
-        .and_where(Expr::col((Log, Entry::Seq)).is_null())
-        .and_where(Expr::col((Log, Entry::Kind)).eq(OPENED))
-        .and_where(Expr::col((Log, Entry::Details)).is_not_null())
-        .order_by((Log, Entry::Pos), Order::Asc)
-        .take();
-    let rows = connection.query_all(&query).await.map_err(unavailable)?;
-    rows.iter()
-        .map(|row| {
-            let id = row.try_get("", "conversation").map_err(unavailable)?;
-            let details: String = row.try_get("", "details").map_err(unavailable)?;
-            Ok((ConversationId(id), answers_from(&details)?))
-        })
-        .collect()
+    (after, upto): (Pos, Pos),
+    which: &Condition,
+) -> Result<Vec<Arc<Row>>, StoreError> {
+    let mut found = Vec::new();
+    for (after, upto) in snapshot::pages(after, upto) {
+        let page = Log::find()
+            .filter(Entry::Link.eq(link))
+            .filter(Entry::Pos.gt(int(after.0)?))
+            .filter(Entry::Pos.lte(int(upto.0)?))
+            .filter(which.clone())
+            .order_by_asc(Entry::Pos)
+            .all(connection)
+            .await
+            .map_err(unavailable)?;
+        found.extend(rows_from(page)?);
+    }
+    Ok(found)
 }
 
-/// Agents' links in the open conversations that nothing came of. They have no `seq`, and are few.
-async fn links(connection: &impl ConnectionTrait, link: i32) -> Result<Vec<Arc<Row>>, StoreError> {
-    let query = snapshot::of_open(link)
-        .columns(Entry::iter().map(|column| (Log, column)))
-        .and_where(Expr::col((Log, Entry::Seq)).is_null())
-        .and_where(Expr::col((Log, Entry::Kind)).is_in([LINKED, UNFETCHED]))
-        .order_by((Log, Entry::Pos), Order::Asc)
-        .take();
+/// Who held these conversations last.
+async fn served(
+    connection: &impl ConnectionTrait,
+    open: &[Uuid],
+) -> Result<Vec<(ConversationId, AgentJid)>, StoreError> {
+    let mut served = Vec::new();
+    for chunk in open.chunks(TOGETHER) {
+        let found: Vec<(Uuid, Option<String>)> = Views::find()
+            .select_only()
+            .columns([View::Id, View::ServedBy])
+            .filter(View::Id.is_in(sql::padded(chunk.to_vec())))
+            .filter(View::ServedBy.is_not_null())
+            .into_tuple()
+            .all(connection)
+            .await
+            .map_err(unavailable)?;
+        let by = |(id, by): (Uuid, Option<String>)| {
+            Some((ConversationId(id), AgentJid::normalised(&by?)))
+        };
+        served.extend(found.into_iter().filter_map(by));
+    }
+    served.sort_unstable_by_key(|(id, _)| *id);
+    Ok(served)
+}
+
+/// The rows with answers of these conversations, in order. Rows that begin one have no `seq`: the
+/// index of entries leads to them, past all that was said, and in its order they are read.
+async fn answers(
+    connection: &impl ConnectionTrait,
+    open: &[Uuid],
+) -> Result<Vec<(ConversationId, Answers)>, StoreError> {
+    let mut sorted = open.to_vec();
+    sorted.sort_unstable();
+    let mut found: Vec<(Pos, ConversationId, Answers)> = Vec::new();
+    for chunk in sorted.chunks(snapshot::TOGETHER) {
+        let mut chunk = chunk.to_vec();
+        while !chunk.is_empty() {
+            let rows: Vec<(Uuid, i64, String)> = Log::find()
+                .select_only()
+                .columns([Entry::Conversation, Entry::Pos, Entry::Details])
+                .filter(Entry::Conversation.is_in(sql::padded(chunk.clone())))
+                .filter(Entry::Seq.is_null())
+                .filter(Entry::Kind.eq(OPENED))
+                .filter(Entry::Details.is_not_null())
+                .order_by_asc(Entry::Conversation)
+                .order_by_asc(Entry::Seq)
+                .order_by_asc(Entry::Link)
+                .order_by_asc(Entry::Pos)
+                .limit(ANSWERS)
+                .into_tuple()
+                .all(connection)
+                .await
+                .map_err(unavailable)?;
+            let full = rows.len() as u64 == ANSWERS;
+            let last = rows.last().map(|(id, ..)| *id);
+            for (id, pos, details) in rows {
+                found.push((Pos(nat(pos)?), ConversationId(id), answers_from(&details)?));
+            }
+            chunk.retain(|id| full && last.is_some_and(|last| *id > last));
+        }
+    }
+    found.sort_unstable_by_key(|(pos, ..)| *pos);
+    Ok(found.into_iter().map(|(_, id, answers)| (id, answers)).collect())
+}
+
+/// Agents' links in these conversations that nothing came of. They have no `seq`, and are few.
+async fn links(
+    connection: &impl ConnectionTrait,
+    open: &[Uuid],
+) -> Result<Vec<Arc<Row>>, StoreError> {
     let mut rows = Vec::new();
-    for row in &connection.query_all(&query).await.map_err(unavailable)? {
-        let model = log::Model::from_query_result(row, "").map_err(unavailable)?;
-        rows.push(Arc::new(row_from(model)?));
+    for chunk in open.chunks(snapshot::TOGETHER) {
+        let found = Log::find()
+            .filter(Entry::Conversation.is_in(sql::padded(chunk.to_vec())))
+            .filter(Entry::Seq.is_null())
+            .filter(Entry::Kind.is_in([LINKED, UNFETCHED]))
+            .all(connection)
+            .await
+            .map_err(unavailable)?;
+        rows.extend(rows_from(found)?);
     }
     let conversations: BTreeSet<Uuid> = rows.iter().map(|row| row.conversation.0).collect();
     let conversations: Vec<Uuid> = conversations.into_iter().collect();
     let mut done = BTreeSet::new();
-    for chunk in conversations.chunks(TOGETHER) {
+    for chunk in conversations.chunks(snapshot::TOGETHER) {
         let files = Log::find()
-            .filter(Entry::Conversation.is_in(super::sql::padded(chunk.to_vec())))
+            .filter(Entry::Conversation.is_in(sql::padded(chunk.to_vec())))
             .filter(Entry::Kind.eq(FILES))
             .all(connection)
             .await
@@ -134,6 +185,7 @@ async fn links(connection: &impl ConnectionTrait, link: i32) -> Result<Vec<Arc<R
         }
     }
     rows.retain(|row| matches!(row.kind, RowKind::Linked { .. }) && !done.contains(&row.pos));
+    rows.sort_unstable_by_key(|row| row.pos);
     Ok(rows)
 }
 
@@ -169,7 +221,7 @@ async fn departing(
     let mut customers = std::collections::HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(TOGETHER) {
         let there = customer::Entity::find()
-            .filter(customer::Column::Id.is_in(super::sql::padded(chunk.to_vec())))
+            .filter(customer::Column::Id.is_in(sql::padded(chunk.to_vec())))
             .all(connection)
             .await
             .map_err(unavailable)?;

@@ -1,20 +1,33 @@
-//! All that a desk is restored from, in as many questions however much is open.
+//! All that a desk is restored from, however much is open.
+//!
+//! Invariants: no question reads more than a page, so each is answered long before its time limit,
+//! and the owner renews its lease in between. The questions need not see the same moment: whoever
+//! asks owns the link, and nobody else writes rows to it.
 
-use std::cmp::max;
+use std::cmp::{max, min};
+use std::collections::HashMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    TransactionTrait,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 
-use super::convert::{AGENT, CLOSED, CUSTOMER, LINKED, OFFERED, OPENED, SAID, int, nat, rows_from};
-use super::entity::{conversation, log};
+use super::convert::{AGENT, CLOSED, CUSTOMER, LINKED, OFFERED, OPENED, SAID, int, nat};
+use super::entity::conversation::{Column as View, Entity as Views};
+use super::entity::log;
 use super::error::unavailable;
-use super::{SqlStore, directory, lease, owed, recall, transcripts};
+use super::{SqlStore, directory, lease, owed, recall, sql, transcripts};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
-use crate::chat::model::{OWED_MS, REPEATS_MS, Snapshot};
+use crate::chat::model::{Conversation, Customer, OWED_MS, REPEATS_MS, Snapshot, State};
 use crate::ports::store::StoreError;
+
+/// Open conversations read at once.
+const OPEN: usize = 500;
+/// Conversations about which something is asked at once.
+pub(super) const TOGETHER: usize = 64;
+/// Entries of conversations, and rows of the log, looked through at once.
+const PAGE: u64 = 5_000;
 
 impl SqlStore {
     /// See [`Log::snapshot`](crate::ports::store::Log::snapshot).
@@ -23,42 +36,47 @@ impl SqlStore {
         domain: &LinkDomain,
         now: Timestamp,
     ) -> Result<Snapshot, StoreError> {
-        // One transaction: all questions see the same moment.
-        let moment = self.moment.begin().await.map_err(unavailable)?;
-        let Some(link) = lease::find(&moment, domain).await? else {
+        let desk = &self.desk;
+        let Some(link) = lease::find(desk, domain).await? else {
             return Ok(Snapshot::default());
         };
         let cursor = Pos(nat(link.cursor_pos)?);
-        let head = head(&moment, &link).await?;
+        let head = head(desk, &link).await?;
         let recent = now.plus(-max(REPEATS_MS, OWED_MS));
-        let recent = before(&moment, link.id, head, recent).await?;
-        let tenants = directory::settings(&moment, link.id).await?;
+        let recent = before(desk, link.id, head, recent).await?;
+        let tenants = directory::settings(desk, link.id).await?;
+        let open = open_ids(desk, link.id).await?;
+        let conversations = conversations(desk, &open).await?;
+        let views = || conversations.iter().map(|(view, _)| view);
+        let offered: Vec<Uuid> =
+            views().filter(|v| matches!(v.state, State::Offered { .. })).map(|v| v.id.0).collect();
+        let said_by_customers =
+            views().map(|view| (view.id, view.known_after(), view.head)).collect();
+        let said_by_agents = Condition::all()
+            .add(log::Column::At.gte(now.plus(-REPEATS_MS).0))
+            .add(log::Column::Author.eq(AGENT))
+            .add(log::Column::Kind.is_in(SAID.into_iter().chain([LINKED, OPENED, CLOSED])))
+            .add(log::Column::Stanza.is_not_null());
         Ok(Snapshot {
             head,
             cursor,
-            recall: recall::take(&moment, link.id, head, &tenants, now).await?,
+            recall: recall::take(desk, link.id, head, (open.as_slice(), tenants.as_slice()), now)
+                .await?,
             tenants,
-            conversations: transcripts::open_with_customers(&moment, link.id).await?,
-            messages: messages(&moment, link.id).await?,
-            offers: offers(&moment, link.id).await?,
-            owed: owed::owed(&moment, link.id, (recent, cursor), now).await?,
-            agent_messages: rows_from(
-                log::Entity::find()
-                    .filter(log::Column::Link.eq(link.id))
-                    .filter(log::Column::Pos.gt(int(recent.0)?))
-                    .filter(log::Column::At.gte(now.plus(-REPEATS_MS).0))
-                    .filter(log::Column::Author.eq(AGENT))
-                    .filter(
-                        log::Column::Kind.is_in(SAID.into_iter().chain([LINKED, OPENED, CLOSED])),
-                    )
-                    .filter(log::Column::Stanza.is_not_null())
-                    .order_by_asc(log::Column::Pos)
-                    .all(&moment)
-                    .await
-                    .map_err(unavailable)?,
-            )?,
+            messages: messages(desk, said_by_customers).await?,
+            rows: counts(desk, &open).await?,
+            offers: offers(desk, &offered).await?,
+            owed: owed::owed(desk, link.id, (recent, cursor, head), now).await?,
+            agent_messages: recall::between(desk, link.id, (recent, head), &said_by_agents).await?,
+            conversations,
         })
     }
+}
+
+/// The pages of a log between two positions: each from after one to another.
+pub(super) fn pages(after: Pos, upto: Pos) -> impl Iterator<Item = (Pos, Pos)> {
+    let firsts = (after.0..upto.0).step_by(PAGE as usize);
+    firsts.map(move |from| (Pos(from), Pos(min(upto.0, from + PAGE))))
 }
 
 /// The last position given on a link.
@@ -114,67 +132,158 @@ async fn before(
     Ok(Pos(before))
 }
 
-/// The rows of the open conversations of a link.
-pub(super) fn of_open(link: i32) -> SelectStatement {
-    let (row, view) = (log::Entity, conversation::Entity);
-    let of_it =
-        Expr::col((row, log::Column::Conversation)).equals((view, conversation::Column::Id));
-    Query::select()
-        .from(view)
-        .inner_join(row, of_it)
-        .and_where(Expr::col((view, conversation::Column::Link)).eq(link))
-        .and_where(Expr::col((view, conversation::Column::Open)).eq(true))
-        .take()
+/// The ids of the open conversations of a link.
+async fn open_ids(connection: &impl ConnectionTrait, link: i32) -> Result<Vec<Uuid>, StoreError> {
+    let mut ids: Vec<Uuid> = Vec::new();
+    let mut last: Option<(String, Uuid)> = None;
+    loop {
+        let mut query = Views::find()
+            .select_only()
+            .columns([View::Tenant, View::Id])
+            .filter(View::Link.eq(link))
+            .filter(View::Open.eq(true))
+            .order_by_asc(View::Tenant)
+            .order_by_asc(View::Id)
+            .limit(OPEN as u64);
+        if let Some((tenant, id)) = last {
+            let next = View::Tenant.eq(tenant.clone()).and(View::Id.gt(id));
+            query = query.filter(View::Tenant.gt(tenant).or(next));
+        }
+        let page: Vec<(String, Uuid)> =
+            query.into_tuple().all(connection).await.map_err(unavailable)?;
+        ids.extend(page.iter().map(|(_, id)| *id));
+        let full = page.len() == OPEN;
+        last = page.into_iter().last();
+        if !full {
+            return Ok(ids);
+        }
+    }
 }
 
-/// Every customer message of the open conversations, in order of `pos`.
-async fn messages(
+/// These conversations with their customers, in the order in which they were opened.
+async fn conversations(
     connection: &impl ConnectionTrait,
-    link: i32,
+    ids: &[Uuid],
+) -> Result<Vec<(Conversation, Customer)>, StoreError> {
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(OPEN) {
+        let query = Views::find().filter(View::Id.is_in(sql::padded(chunk.to_vec())));
+        found.extend(transcripts::with_customers(connection, query).await?);
+    }
+    found.sort_by_key(|(view, _)| (view.opened_at, view.id));
+    Ok(found)
+}
+
+/// What customers said in conversations, of each between two entries; in order of `pos`. Entries are
+/// dense, so it is known beforehand how many a question looks through.
+pub(super) async fn messages(
+    connection: &impl ConnectionTrait,
+    wanted: Vec<(ConversationId, Seq, Seq)>,
 ) -> Result<Vec<(ConversationId, Pos, Seq)>, StoreError> {
-    let row = log::Entity;
-    let query = of_open(link)
-        .columns([
-            (row, log::Column::Conversation),
-            (row, log::Column::Pos),
-            (row, log::Column::Seq),
-        ])
-        .and_where(Expr::col((row, log::Column::Author)).eq(CUSTOMER))
-        .and_where(Expr::col((row, log::Column::Kind)).is_in(SAID))
-        .order_by((row, log::Column::Pos), sea_orm::sea_query::Order::Asc)
-        .take();
-    let rows = connection.query_all(&query).await.map_err(unavailable)?;
-    rows.iter()
-        .map(|row| {
-            let conversation = row.try_get("", "conversation").map_err(unavailable)?;
-            let pos = nat(row.try_get("", "pos").map_err(unavailable)?)?;
-            let seq = nat(row.try_get("", "seq").map_err(unavailable)?)?;
-            Ok((ConversationId(conversation), Pos(pos), Seq(seq)))
+    let mut found = Vec::new();
+    let (mut page, mut entries) = (Vec::with_capacity(TOGETHER), 0);
+    for (conversation, Seq(mut after), Seq(upto)) in wanted {
+        while after < upto {
+            let to = min(upto, after + PAGE - entries);
+            page.push((conversation, after, to));
+            entries += to - after;
+            after = to;
+            if entries == PAGE || page.len() == TOGETHER {
+                found.extend(said(connection, &page).await?);
+                page.clear();
+                entries = 0;
+            }
+        }
+    }
+    if !page.is_empty() {
+        found.extend(said(connection, &page).await?);
+    }
+    found.sort_unstable_by_key(|(_, pos, _)| *pos);
+    Ok(found)
+}
+
+/// One page of that.
+async fn said(
+    connection: &impl ConnectionTrait,
+    page: &[(ConversationId, u64, u64)],
+) -> Result<Vec<(ConversationId, Pos, Seq)>, StoreError> {
+    let mut any = Condition::any();
+    for (conversation, after, upto) in sql::padded(page.to_vec()) {
+        let of_it = log::Column::Conversation
+            .eq(conversation.0)
+            .and(log::Column::Seq.gt(int(after)?))
+            .and(log::Column::Seq.lte(int(upto)?));
+        any = any.add(of_it);
+    }
+    let rows: Vec<(Uuid, i64, i64)> = log::Entity::find()
+        .select_only()
+        .columns([log::Column::Conversation, log::Column::Pos, log::Column::Seq])
+        .filter(any)
+        .filter(log::Column::Author.eq(CUSTOMER))
+        .filter(log::Column::Kind.is_in(SAID))
+        .into_tuple()
+        .all(connection)
+        .await
+        .map_err(unavailable)?;
+    rows.into_iter()
+        .map(|(conversation, pos, seq)| {
+            Ok((ConversationId(conversation), Pos(nat(pos)?), Seq(nat(seq)?)))
         })
         .collect()
 }
 
-/// The last offer of each conversation that is offered.
+/// How many rows conversations have.
+async fn counts(
+    connection: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> Result<Vec<(ConversationId, u64)>, StoreError> {
+    let mut counts = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(TOGETHER) {
+        let counted: Vec<(Uuid, i64)> = log::Entity::find()
+            .select_only()
+            .column(log::Column::Conversation)
+            .column_as(Expr::col(log::Column::Pos).count(), "rows_of_it")
+            .filter(log::Column::Conversation.is_in(sql::padded(chunk.to_vec())))
+            .group_by(log::Column::Conversation)
+            .into_tuple()
+            .all(connection)
+            .await
+            .map_err(unavailable)?;
+        for (conversation, rows) in counted {
+            counts.push((ConversationId(conversation), nat(rows)?));
+        }
+    }
+    counts.sort_unstable();
+    Ok(counts)
+}
+
+/// The last offer of each of these conversations. Offers have no `seq`: the index of entries leads
+/// to them, past all that was said.
 async fn offers(
     connection: &impl ConnectionTrait,
-    link: i32,
+    offered: &[Uuid],
 ) -> Result<Vec<(ConversationId, Pos, Timestamp)>, StoreError> {
-    let (row, view) = (log::Entity, conversation::Entity);
-    let query = of_open(link)
-        .column((row, log::Column::Conversation))
-        .expr_as(Expr::col((row, log::Column::Pos)).max(), "pos")
-        .expr_as(Expr::col((row, log::Column::At)).max(), "at")
-        .and_where(Expr::col((view, conversation::Column::State)).eq("offered"))
-        .and_where(Expr::col((row, log::Column::Kind)).eq(OFFERED))
-        .group_by_col((row, log::Column::Conversation))
-        .take();
-    let rows = connection.query_all(&query).await.map_err(unavailable)?;
-    rows.iter()
-        .map(|row| {
-            let conversation = row.try_get("", "conversation").map_err(unavailable)?;
-            let pos = nat(row.try_get("", "pos").map_err(unavailable)?)?;
-            let at = row.try_get("", "at").map_err(unavailable)?;
-            Ok((ConversationId(conversation), Pos(pos), Timestamp(at)))
-        })
-        .collect()
+    let mut last: HashMap<Uuid, (i64, i64)> = HashMap::new();
+    for chunk in offered.chunks(TOGETHER) {
+        let found: Vec<(Uuid, i64, i64)> = log::Entity::find()
+            .select_only()
+            .column(log::Column::Conversation)
+            .column_as(Expr::col(log::Column::Pos).max(), "last_pos")
+            .column_as(Expr::col(log::Column::At).max(), "last_at")
+            .filter(log::Column::Conversation.is_in(sql::padded(chunk.to_vec())))
+            .filter(log::Column::Seq.is_null())
+            .filter(log::Column::Kind.eq(OFFERED))
+            .group_by(log::Column::Conversation)
+            .into_tuple()
+            .all(connection)
+            .await
+            .map_err(unavailable)?;
+        last.extend(found.into_iter().map(|(conversation, pos, at)| (conversation, (pos, at))));
+    }
+    let mut offers = Vec::with_capacity(last.len());
+    for (conversation, (pos, at)) in last {
+        offers.push((ConversationId(conversation), Pos(nat(pos)?), Timestamp(at)));
+    }
+    offers.sort_unstable_by_key(|(_, pos, _)| *pos);
+    Ok(offers)
 }

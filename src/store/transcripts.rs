@@ -140,19 +140,6 @@ impl Transcripts for SqlStore {
     }
 }
 
-/// The open conversations of a link, in the order they were opened.
-pub(super) async fn open_with_customers(
-    connection: &impl ConnectionTrait,
-    link: i32,
-) -> Result<Vec<(Conversation, Customer)>, StoreError> {
-    let query = Entity::find()
-        .filter(Column::Link.eq(link))
-        .filter(Column::Open.eq(true))
-        .order_by_asc(Column::OpenedAt)
-        .order_by_asc(Column::Id);
-    with_customers(connection, query).await
-}
-
 /// The open conversations of customers, each with its customer's id; in no order.
 pub(super) async fn open_of(
     connection: &impl ConnectionTrait,

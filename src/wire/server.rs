@@ -261,7 +261,7 @@ pub struct State {
     /// Who serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent>,
-    /// Why it ended: `customer`, `agent` or `idle`.
+    /// Why it ended: `customer`, `agent`, `idle`, `operator` or `full`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

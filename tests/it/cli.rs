@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
+mod conversation;
 mod transcript;
 
 const CONFIG: &str = r#"

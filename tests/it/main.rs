@@ -44,6 +44,7 @@ mod owner;
 mod pressure;
 mod promise;
 mod queue;
+mod restart;
 mod road;
 mod rolling;
 mod session;

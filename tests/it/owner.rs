@@ -5,10 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use couplet::chat::desk::DeskLimits;
-use couplet::chat::event::CustomerAction;
-use couplet::chat::ids::{CommandId, Epoch, LinkDomain, Seq, TenantKey, Timestamp};
+use couplet::chat::effect::{Contact, ContactPresence, Phase};
+use couplet::chat::event::{Availability, CustomerAction, Event};
+use couplet::chat::ids::{
+    AgentJid, CommandId, Epoch, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
+};
+use couplet::chat::model::{AgentSettings, CloseReason, Role};
 use couplet::ports::link::{FromLink, LinkHandle, ToLink};
-use couplet::ports::store::{Directory as _, Tenant};
+use couplet::ports::store::{Directory as _, Requests as _, Tenant};
 use couplet::ports::world::World;
 use couplet::runtime::admission::{Admission, Limits};
 use couplet::runtime::edge::{CustomerSocket, Opening, Outbound};
@@ -23,15 +27,15 @@ use crate::support::db::{Backend, Db};
 use crate::support::depot::files;
 
 /// The supervisor's ends.
-struct Double {
+pub(crate) struct Double {
     told: mpsc::Receiver<ToLink>,
-    say: mpsc::Sender<FromLink>,
+    pub(crate) say: mpsc::Sender<FromLink>,
     until: watch::Receiver<Instant>,
     epoch: Epoch,
 }
 
 impl Double {
-    fn new() -> (Self, LinkHandle) {
+    pub(crate) fn new() -> (Self, LinkHandle) {
         let ((to, told), (say, from)) = (mpsc::channel(256), mpsc::channel(256));
         let (until, holds) = watch::channel(Instant::now());
         let domain = LinkDomain::new("chat.example.com").unwrap();
@@ -41,8 +45,13 @@ impl Double {
 
     /// Closes what is to be closed, until a stream is to be opened.
     async fn opened(&mut self) -> Epoch {
+        timeout(PATIENCE, self.opened_patiently()).await.expect("a stream is wanted")
+    }
+
+    /// The same, however long it takes.
+    pub(crate) async fn opened_patiently(&mut self) -> Epoch {
         loop {
-            let told = timeout(PATIENCE, self.told.recv()).await.expect("a stream is wanted");
+            let told = self.told.recv().await;
             match told.expect("the owner lives") {
                 ToLink::Open { epoch } => {
                     self.epoch = epoch;
@@ -54,13 +63,30 @@ impl Double {
         }
     }
 
+    /// Until a customer is shown to an agent as online, or no longer; `false` where that is not
+    /// said in time.
+    async fn shows(&mut self, online: bool) -> bool {
+        let shown = async {
+            while let Some(told) = self.told.recv().await {
+                if let ToLink::Contact { contact, .. } = told
+                    && let Contact::Shown { presence, .. } = *contact
+                    && matches!(presence, ContactPresence::Online(_)) == online
+                {
+                    return true;
+                }
+            }
+            false
+        };
+        timeout(Duration::from_secs(20), shown).await.unwrap_or(false)
+    }
+
     async fn closed(&self) {
         self.say.send(FromLink::Closed { epoch: self.epoch }).await.unwrap();
     }
 }
 
 /// A node on a database and a double.
-fn node(db: &Db, handle: LinkHandle, world: Arc<dyn World>) -> Node {
+pub(crate) fn node(db: &Db, handle: LinkHandle, world: Arc<dyn World>) -> Node {
     let (cache, bus) = couplet::cache::connect(&"memory://".into()).unwrap();
     let many = u32::MAX;
     Node::start(Parts {
@@ -77,7 +103,7 @@ fn node(db: &Db, handle: LinkHandle, world: Arc<dyn World>) -> Node {
             files_per_minute_per_address: many,
         }),
         files: files(&db.store, world.clone()),
-        desk: DeskLimits { waiting: 10 },
+        desk: DeskLimits { waiting: 10, rows: 10_000 },
         outbound_frames: 64,
         links: vec![handle],
     })
@@ -180,7 +206,82 @@ async fn of_two_conversations_that_begin_in_the_same_millisecond_the_later_one_s
     node.stop().await;
 }
 
-fn tenant(key: &TenantKey, link: &LinkDomain) -> Tenant {
+#[tokio::test]
+async fn a_conversation_is_closed_from_the_shell_by_whoever_owns_the_link() {
+    let db = Db::new(Backend::Sqlite).await;
+    let acme = TenantKey::new("acme").unwrap();
+    let (mut link, handle) = Double::new();
+    db.store.add_tenant(&tenant(&acme, &handle.domain)).await.unwrap();
+    let node = node(&db, handle, Arc::new(SystemWorld));
+    link.opened().await;
+    let view = node.edge().tenant(&acme).await.unwrap().expect("it was added");
+    let (_, mut socket) = node.edge().open(&view, Opening::default()).await.unwrap();
+    let first = words(&socket, "hello");
+    let CustomerAction::Message { fresh: conversation, .. } = first else { unreachable!() };
+    socket.submit(first).await.unwrap();
+    told(&mut socket, "ack hello").await;
+    db.store.ask_to_close(&acme, conversation).await.unwrap();
+    let closed = async {
+        loop {
+            if let Outbound::State(state) = socket.next().await
+                && let Phase::Closed { reason } = state.phase
+            {
+                return reason;
+            }
+        }
+    };
+    let reason = timeout(PATIENCE, closed).await.expect("the owner looks");
+    assert_eq!(reason, CloseReason::Operator);
+    drop((socket, link));
+    node.stop().await;
+}
+
+/// How many commands, and words of customers who come and go, wait for a desk at most.
+const INBOX: usize = 4_096;
+
+/// All leave in one moment, before the desk could take in any of it: more than its inbox holds.
+#[tokio::test]
+async fn of_thousands_who_leave_at_once_none_stays_as_a_ghost() {
+    let db = Db::new(Backend::Sqlite).await;
+    let acme = TenantKey::new("acme").unwrap();
+    let (mut link, handle) = Double::new();
+    db.store.add_tenant(&tenant(&acme, &handle.domain)).await.unwrap();
+    let alice = AgentJid::normalised("alice@example.com");
+    let agent = AgentSettings {
+        jid: alice.clone(),
+        name: "Alice".into(),
+        capacity: 1,
+        role: Role::Agent,
+        queues: vec![QueueKey::default_queue()],
+    };
+    db.store.put_agent(&acme, &agent).await.unwrap();
+    let node = node(&db, handle, Arc::new(SystemWorld));
+    link.opened().await;
+    link.say.send(FromLink::Up { stream: 1 }).await.unwrap();
+    let (resource, availability) = ("desk".into(), Availability::Free);
+    let presence = Event::Presence { agent: alice, resource, availability };
+    link.say.send(FromLink::Event(presence)).await.unwrap();
+    let view = node.edge().tenant(&acme).await.unwrap().expect("it was added");
+
+    // Somebody else would be offered to Alice as soon as this one is closed.
+    let (_, mut last) = node.edge().open(&view, Opening::default()).await.unwrap();
+    last.submit(words(&last, "hello")).await.unwrap();
+    told(&mut last, "ack hello").await;
+    assert!(link.shows(true).await);
+    let mut sockets = Vec::new();
+    while sockets.len() < INBOX {
+        let some = (0..64).map(|_| node.edge().open(&view, Opening::default()));
+        let some = futures_util::future::join_all(some).await;
+        sockets.extend(some.into_iter().map(|opened| opened.expect("opened").1));
+    }
+    drop(sockets);
+    drop(last);
+    assert!(link.shows(false).await, "the desk believes that the last one is still there");
+    drop(link);
+    node.stop().await;
+}
+
+pub(crate) fn tenant(key: &TenantKey, link: &LinkDomain) -> Tenant {
     Tenant {
         key: key.clone(),
         name: "Acme".into(),

@@ -29,6 +29,7 @@ macro_rules! suite {
 }
 
 mod append;
+mod bounds;
 mod changes;
 mod directory;
 mod files;

@@ -759,7 +759,7 @@ export interface State {
    */
   position?: number;
   /**
-   * Why it ended: `customer`, `agent` or `idle`.
+   * Why it ended: `customer`, `agent`, `idle`, `operator` or `full`.
    */
   reason?: string;
   /**

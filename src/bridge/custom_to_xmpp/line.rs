@@ -233,6 +233,8 @@ fn closed(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Customer => "The customer ended the conversation",
         CloseReason::Agent => "The conversation is closed",
+        CloseReason::Full => "This conversation is long: it goes on in a new one",
+        CloseReason::Operator => "Closed by the operator",
         CloseReason::Idle => "Closed: nobody wrote for a while",
     }
 }

@@ -209,6 +209,8 @@ fn why(reason: CloseReason) -> &'static str {
         CloseReason::Customer => "customer",
         CloseReason::Agent => "agent",
         CloseReason::Idle => "idle",
+        CloseReason::Full => "full",
+        CloseReason::Operator => "operator",
     }
 }
 

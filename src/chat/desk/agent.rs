@@ -129,7 +129,12 @@ impl Desk {
                 self.assign(now, case, &input.agent);
                 self.agent_links(now, case, &input, url, receipt);
             }
-            (AgentContent::Text { text, wants_receipt, about, .. }, Standing::Holds(case)) => {
+            (AgentContent::Text { text, wants_receipt, about, fresh }, Standing::Holds(case)) => {
+                // What is about words of before stays with them, as long as there is room at all.
+                let case = match about {
+                    Some(_) if !self.is_overfull(case) => case,
+                    _ => self.go_on(now, case, *fresh),
+                };
                 let kind = self.agents_words(case, &input.agent, text, about.as_deref());
                 let receipt = *wants_receipt;
                 self.agent_says(now, case, &input, kind, receipt);

@@ -56,6 +56,9 @@ impl Desk {
         answer: &Chosen,
     ) {
         let Some(case) = open else { return self.refuse(by, &id, CommandError::NotOpen) };
+        if self.is_overfull(case) {
+            return self.refuse(by, &id, CommandError::NoSuchChoice);
+        }
         let question = self.entry(case, of).and_then(|row| match &row.kind {
             RowKind::Asked { offers, .. } => answered(offers, answer),
             _ => None,

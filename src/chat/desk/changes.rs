@@ -11,7 +11,7 @@ use super::{Desk, Need};
 use crate::chat::effect::{AgentRefusal, CommandError};
 use crate::chat::event::{About, AgentContent, AgentInput, CustomerAction, CustomerCommand, Peer};
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Pos, Seq, Timestamp};
-use crate::chat::model::{CommandKey, Reference, Row, RowKind, Target};
+use crate::chat::model::{Author, CommandKey, Reference, Row, RowKind, Target};
 use crate::chat::said;
 
 /// What stands for the words of a retraction where repeats are looked for.
@@ -37,6 +37,9 @@ impl Desk {
         text: Option<Arc<str>>,
     ) {
         let Some(case) = open else { return self.refuse(by, &id, CommandError::NotOpen) };
+        if self.is_overfull(case) {
+            return self.refuse(by, &id, CommandError::NoSuchWords);
+        }
         let said = CommandKey { session: by.session, id: target.clone() };
         let Some(target) = self.words(case, &Reference::Customer(said)) else {
             return self.refuse(by, &id, CommandError::NoSuchWords);
@@ -113,14 +116,38 @@ impl Desk {
         stanza: &Arc<str>,
         row: Option<Pos>,
     ) -> Option<Seq> {
-        let Some(seq) = row.and_then(|row| self.cases.get(&id)?.seq_of(row)) else {
+        let Some(seq) = row.and_then(|row| self.place_of(id, row)) else {
             return self.words(id, &reference(agent, stanza)).map(|target| target.seq);
         };
         let edited = self.entry(id, seq).and_then(|row| row.kind.changes());
         Some(edited.map_or(seq, |(target, _)| target.seq))
     }
 
+    /// The place of something the customer said, by its row.
+    fn place_of(&self, id: ConversationId, pos: Pos) -> Option<Seq> {
+        let read = self.read_of(id).filter(|row| row.pos == pos);
+        let said = |row: &&Arc<Row>| row.author == Author::Customer && row.kind.is_said();
+        self.cases.get(&id)?.seq_of(pos).or_else(|| read.filter(said)?.seq)
+    }
+
     // ---- what must be read before ----
+
+    /// What was read for this is not what was looked for: it is not looked for again.
+    pub(super) fn remember_missing(&mut self, need: Need) {
+        match need {
+            Need::Words(id, reference) if self.words(id, &reference).is_none() => {
+                if let Some(case) = self.cases.get_mut(&id) {
+                    case.missing.put_words(reference);
+                }
+            }
+            Need::Row(id, pos) if self.place_of(id, pos).is_none() => {
+                if let Some(case) = self.cases.get_mut(&id) {
+                    case.missing.put_row(pos);
+                }
+            }
+            _ => {}
+        }
+    }
 
     pub(super) fn customers_reference(&self, command: &CustomerCommand) -> Option<Need> {
         // What is said all day needs nothing.
@@ -141,7 +168,10 @@ impl Desk {
                 let said = CommandKey { session: command.session, id: target.clone() };
                 self.reference(open?, Reference::Customer(said))
             }
-            CustomerAction::Choose { of, .. } => Some(Need::Entry(open?, *of)),
+            CustomerAction::Choose { of, .. } => {
+                let head = self.cases.get(&open?)?.view.head;
+                (*of <= head).then_some(Need::Entry(open?, *of))
+            }
             CustomerAction::Rate { .. } => {
                 let ended = visitor.is_some_and(|visitor| visitor.ended.is_some());
                 let known = open.is_some() || ended;
@@ -165,14 +195,24 @@ impl Desk {
         let case = self.visitors.get(customer)?.open?;
         let open = self.cases.get(&case)?;
         self.agent_of(&open.view.tenant, &input.agent)?;
-        match row.and_then(|row| open.seq_of(row)) {
-            Some(seq) => Some(Need::Entry(case, seq)),
-            None => self.reference(case, reference(&input.agent, target)),
+        let seq = row.and_then(|row| self.place_of(case, row));
+        match (seq, row) {
+            (Some(seq), _) if self.entry(case, seq).is_some() => None,
+            (Some(seq), _) => Some(Need::Entry(case, seq)),
+            // Confirmed long ago, before the desk was restored.
+            (None, Some(row)) if row <= self.gate.last_stored() && !open.missing.has_row(row) => {
+                Some(Need::Row(case, row))
+            }
+            (None, _) => self.reference(case, reference(&input.agent, target)),
         }
     }
 
     fn reference(&self, case: ConversationId, reference: Reference) -> Option<Need> {
-        let known = self.words(case, &reference).is_some();
+        let is_missing = || {
+            let case = self.cases.get(&case);
+            case.is_some_and(|case| case.missing.has_words(&reference))
+        };
+        let known = self.words(case, &reference).is_some() || is_missing();
         (!known).then_some(Need::Words(case, reference))
     }
 }

@@ -153,6 +153,7 @@ impl Desk {
                 key: None,
                 author,
                 stanza: input.stanza.clone(),
+                before: None,
             },
         );
         self.ordered(now, customer, input, REOPEN);

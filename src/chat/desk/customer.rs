@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Desk;
 use super::lifecycle::{Beginning, Command};
 use super::row::NewRow;
+use crate::chat::answers;
 use crate::chat::effect::{Answer, CommandError, CustomerNotice, Effect, ToAgentContent};
 use crate::chat::event::{CustomerAction, CustomerCommand, SocketAddress};
 use crate::chat::ids::{
@@ -49,6 +50,12 @@ impl Desk {
                 return self.refuse(&by, &key.id, CommandError::UnknownTenant);
             }
         }
+        let open = match &command.action {
+            CustomerAction::Start { fresh, .. }
+            | CustomerAction::Message { fresh, .. }
+            | CustomerAction::Share { fresh, .. } => open.map(|id| self.go_on(now, id, *fresh)),
+            _ => open,
+        };
         match command.action {
             CustomerAction::Start { id, fresh, queue, subject, answers } => {
                 let key = CommandKey { session: by.session, id };
@@ -156,6 +163,7 @@ impl Desk {
                 key: key.clone(),
                 author: Author::Customer,
                 stanza: None,
+                before: None,
             },
         );
         if let Some(key) = key {
@@ -173,11 +181,14 @@ impl Desk {
         key: CommandKey,
         answers: Vec<(Arc<str>, Arc<str>)>,
     ) {
-        if let Some(case) = self.cases.get_mut(&case) {
-            case.answers.extend(answers.iter().cloned());
+        let open = self.cases.get_mut(&case);
+        let changed = open.map(|open| answers::merge(&mut open.answers, answers));
+        // Whoever says nothing new leaves nothing behind, however often it is said. The answer is
+        // remembered as long as the session is at work; a repeat after that changes nothing either.
+        if let Some(answers) = changed.filter(|changed| !changed.is_empty()) {
+            let row = NewRow::hidden(Author::Customer, RowKind::Opened { answers });
+            self.append(now, case, NewRow { key: Some(key.clone()), ..row });
         }
-        let row = NewRow::hidden(Author::Customer, RowKind::Opened { answers });
-        self.append(now, case, NewRow { key: Some(key.clone()), ..row });
         self.started(now, by, case, key);
         self.tell_state(case);
     }
@@ -281,7 +292,7 @@ impl Desk {
         at: Timestamp,
     ) -> Acked {
         let acked = Acked { conversation, seq, at };
-        self.commands.insert(key, acked);
+        self.commands.insert(key, acked, self.gate.head(), self.gate.last_stored());
         acked
     }
 

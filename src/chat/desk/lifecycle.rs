@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::row::NewRow;
 use super::timer::Timer;
 use super::{Desk, Visitor};
+use crate::chat::answers;
 use crate::chat::conversation::Case;
 use crate::chat::effect::{CustomerNotice, CustomerState, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
@@ -34,6 +35,8 @@ pub(super) struct Beginning {
     pub(super) author: Author,
     /// The id of the agent's stanza that began it.
     pub(super) stanza: Option<Arc<str>>,
+    /// The one that goes on in it: it keeps its place in line.
+    pub(super) before: Option<Conversation>,
 }
 
 /// What ended a conversation, where somebody commanded it.
@@ -48,8 +51,20 @@ pub(super) struct Command {
 impl Desk {
     /// Begins a conversation, in line.
     pub(super) fn begin(&mut self, now: Timestamp, beginning: Beginning) {
-        let Beginning { id, tenant, customer, queue, subject, answers, key, author, stanza } =
-            beginning;
+        let Beginning {
+            id,
+            tenant,
+            customer,
+            queue,
+            subject,
+            answers,
+            key,
+            author,
+            stanza,
+            before,
+        } = beginning;
+        let place = before.map(|before| (before.waiting_since, before.priority, before.passed));
+        let (waiting_since, priority, passed) = place.unwrap_or_else(|| (now, 0, Vec::new()));
         let view = Conversation {
             id,
             tenant: tenant.clone(),
@@ -58,21 +73,21 @@ impl Desk {
             subject,
             state: State::Waiting,
             opened_at: now,
-            waiting_since: now,
-            priority: 0,
+            waiting_since,
+            priority,
             active_at: now,
             head: Seq(0),
             delivered: Seq(0),
             read: Seq(0),
             confirmed: Seq(0),
-            passed: Vec::new(),
+            passed,
         };
         self.arm_idle(now, &view);
         if let Some(line) = self.line(&tenant, &queue) {
             line.enter(&view);
         }
         let mut case = Case::new(view);
-        case.answers.clone_from(&answers);
+        let answers = answers::merge(&mut case.answers, answers);
         self.cases.insert(id, case);
         if let Some(visitor) = self.visitors.get_mut(&customer) {
             visitor.open = Some(id);

@@ -15,6 +15,7 @@ mod command;
 mod contact;
 mod customer;
 mod delivery;
+mod full;
 mod interruption;
 mod lifecycle;
 mod links;
@@ -43,7 +44,9 @@ use super::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq, SessionId,
     TenantKey, Timestamp,
 };
-use super::model::{AgentSettings, Author, Customer, Reference, Role, Row, TenantSettings};
+use super::model::{
+    AgentSettings, Author, CommandKey, Customer, Reference, Role, Row, TenantSettings,
+};
 use super::presence::Clients;
 use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
@@ -54,14 +57,18 @@ use timer::Timers;
 /// What the desk must know before it can take an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// All that a session commanded so far.
+    /// What a session commanded so far, as far as that is not much.
     Session(SessionId),
+    /// Whether a session that commanded more than that gave this command before.
+    Command(CommandKey),
     /// Whose address this is.
     Customer(Localpart),
     /// The customer's last conversation, where it has ended.
     Ended(Box<Customer>),
     /// What stands at a place of a conversation.
     Entry(ConversationId, Seq),
+    /// Which row of a conversation stands at a place of the log.
+    Row(ConversationId, Pos),
     /// Which words of a conversation somebody refers to.
     Words(ConversationId, Reference),
 }
@@ -78,6 +85,8 @@ const UNDER_WAY_MS: i64 = 1_000;
 pub struct DeskLimits {
     /// Customers in line, of one tenant; who comes then is told to try later.
     pub waiting: usize,
+    /// Rows of one conversation; one that has as many goes on in another.
+    pub rows: u64,
 }
 
 /// A tenant at work.
@@ -162,7 +171,13 @@ impl Desk {
             Event::Customer(command) if !self.commands.knows(command.session) => {
                 command.key().map(|key| Need::Session(key.session))
             }
-            Event::Customer(command) => self.customers_reference(command),
+            Event::Customer(command) => {
+                let partly_known = self.commands.knows_in_part(command.session);
+                match partly_known.then(|| command.key()).flatten() {
+                    Some(key) if self.commands.is_in_doubt(&key) => Some(Need::Command(key)),
+                    _ => self.customers_reference(command),
+                }
+            }
             Event::Agent(input) => match &input.to {
                 Peer::Customer(localpart)
                     if !self.addresses.contains_key(localpart)
@@ -206,9 +221,10 @@ impl Desk {
                 self.clients.values_mut().for_each(Clients::forget);
             }
             Event::Stored { upto } => self.gate.stored(upto),
-            Event::Loaded(Loaded::Session { session, commands }) => {
-                self.commands.load(session, commands);
+            Event::Loaded(Loaded::Session { session, commands, more }) => {
+                self.commands.load(session, commands, more);
             }
+            Event::Loaded(Loaded::Command { key, acked }) => self.commands.settle(key, acked),
             Event::Loaded(Loaded::Customer { customer, last_agent, .. }) => {
                 if let Some(customer) = customer {
                     let id = customer.id;
@@ -223,7 +239,16 @@ impl Desk {
                 visitor.ended = visitor.ended.or(ended);
                 self.part(now, id);
             }
-            Event::Loaded(Loaded::Entry { row, .. } | Loaded::Words { row, .. }) => self.read = row,
+            Event::Loaded(Loaded::Entry { row, .. }) => self.read = row,
+            Event::Loaded(Loaded::Row { conversation, pos, row }) => {
+                self.read = row;
+                self.remember_missing(Need::Row(conversation, pos));
+            }
+            Event::Loaded(Loaded::Words { conversation, reference, row }) => {
+                self.read = row;
+                self.remember_missing(Need::Words(conversation, reference));
+            }
+            Event::CloseAsked(id) => self.close_asked(now, id),
             Event::Settings(tenants) => {
                 self.dismiss_former_agents(now, &tenants);
                 self.put_settings(tenants);
@@ -267,6 +292,12 @@ impl Desk {
             };
             Some((visitor.customer.id, id, head))
         })
+    }
+
+    /// The customers of whom a socket is believed to be open on a node.
+    pub fn customers_at(&self, node: NodeId) -> impl Iterator<Item = &Customer> {
+        let there = self.visitors.values().filter(move |visitor| visitor.nodes.contains(&node));
+        there.map(|visitor| &visitor.customer)
     }
 
     /// Whether an agent of the tenant is there to take conversations.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::timer::Timer;
 use super::{Desk, contact};
+use crate::chat::answers;
 use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
 use crate::chat::model::{Conversation, Customer, Departing, Recall, Row, RowKind, State};
 
@@ -18,9 +19,9 @@ const SETTLES_MS: i64 = 60_000;
 impl Desk {
     /// Takes in what the store recalls, once the open conversations are there.
     pub(super) fn recall(&mut self, now: Timestamp, recall: Recall) {
-        for (id, answers) in recall.answers {
+        for (id, given) in recall.answers {
             if let Some(case) = self.cases.get_mut(&id) {
-                case.answers.extend(answers);
+                answers::merge(&mut case.answers, given);
             }
         }
         for (id, agent) in recall.served {

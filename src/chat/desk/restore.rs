@@ -12,7 +12,7 @@ use super::{Desk, DeskLimits, command, lifecycle, recall};
 use crate::chat::conversation::Case;
 use crate::chat::ended::Ended;
 use crate::chat::gate::Gate;
-use crate::chat::ids::Timestamp;
+use crate::chat::ids::{Seq, Timestamp};
 use crate::chat::model::{Author, Conversation, Customer, RowKind, Snapshot, State};
 use crate::chat::repeats::{Commands, Stanzas};
 
@@ -47,6 +47,11 @@ impl Desk {
         for (conversation, pos, seq) in snapshot.messages {
             if let Some(case) = desk.cases.get_mut(&conversation) {
                 case.owe_confirmation(now, pos, seq);
+            }
+        }
+        for (conversation, rows) in snapshot.rows {
+            if let Some(case) = desk.cases.get_mut(&conversation) {
+                case.rows = rows;
             }
         }
         for (conversation, pos, at) in snapshot.offers {
@@ -98,7 +103,8 @@ impl Desk {
             *until = longest.min(*until);
         }
         self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
-        let case = Case::new(view);
+        let mut case = Case::new(view);
+        case.has_earlier = case.view.known_after() > Seq(0);
         for agent in case.audience() {
             let key = (case.view.tenant.clone(), agent.clone());
             self.work.entry(key).or_default().held.insert(id);

@@ -41,6 +41,8 @@ impl Desk {
             kind: entry.kind,
         });
         let changed = entry.changed.then(|| Arc::new(view.clone()));
+        case.missing.came(&row);
+        case.rows += 1;
         self.gate.append(row.clone(), changed);
         Some(row)
     }

@@ -85,6 +85,8 @@ fn view(case: &Case) -> CaseView<'_> {
         State::Closed { reason: CloseReason::Customer } => ("closed", Some("customer")),
         State::Closed { reason: CloseReason::Agent } => ("closed", Some("agent")),
         State::Closed { reason: CloseReason::Idle } => ("closed", Some("idle")),
+        State::Closed { reason: CloseReason::Full } => ("closed", Some("full")),
+        State::Closed { reason: CloseReason::Operator } => ("closed", Some("operator")),
     };
     let name = case.customer.name.as_deref();
     CaseView {

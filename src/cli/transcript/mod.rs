@@ -195,6 +195,8 @@ fn why(reason: CloseReason) -> &'static str {
         CloseReason::Customer => "by the customer",
         CloseReason::Agent => "by the agent",
         CloseReason::Idle => "because nobody wrote",
+        CloseReason::Full => "as it was long, and went on in another",
+        CloseReason::Operator => "by the operator",
     }
 }
 

@@ -5,7 +5,7 @@
 //! own: sockets that come and go do not hold up who tells others something, and no table grows by
 //! a whole node's customers at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -156,6 +156,21 @@ impl Hub {
             customers.extend(here.map(|here| (here.customer.clone(), here.page.clone())));
         }
         customers
+    }
+
+    /// The same, by their ids alone.
+    pub(crate) fn ids_on(&self, link: &LinkDomain) -> HashSet<CustomerId> {
+        let mut ids = HashSet::new();
+        for part in self.parts() {
+            ids.extend(part.iter().filter(|(_, here)| here.link == *link).map(|(id, _)| *id));
+        }
+        ids
+    }
+
+    /// A customer who is here, with the page they are on.
+    pub(crate) fn find(&self, customer: CustomerId) -> Option<(Customer, Option<Arc<str>>)> {
+        let part = self.part_of(customer);
+        part.get(&customer).map(|here| (here.customer.clone(), here.page.clone()))
     }
 
     /// The part that a customer is in: the last bits of an id are chance.

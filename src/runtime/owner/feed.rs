@@ -17,6 +17,10 @@ use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::post::Post;
 
+/// How many commands of a session that comes back are read at once. Of one that gave more, each
+/// further command is looked up by itself.
+const COMMANDS: u32 = 256;
+
 impl Term<'_> {
     /// Gives the desk an event, after whatever it must know first.
     pub(super) async fn take(&mut self, event: Event) {
@@ -70,8 +74,14 @@ impl Term<'_> {
     async fn load(&self, need: &Need) -> Result<Loaded, StoreError> {
         match need {
             Need::Session(session) => {
-                let commands = self.owner.store.commands(&[*session]).await?;
-                Ok(Loaded::Session { session: *session, commands })
+                let mut commands = self.owner.store.commands(*session, COMMANDS + 1).await?;
+                let more = commands.len() > COMMANDS as usize;
+                commands.truncate(COMMANDS as usize);
+                Ok(Loaded::Session { session: *session, commands, more })
+            }
+            Need::Command(key) => {
+                let acked = self.owner.store.command(key).await?;
+                Ok(Loaded::Command { key: key.clone(), acked })
             }
             Need::Customer(localpart) => {
                 let found = self.owner.store.customer_at(&self.owner.link, localpart).await?;
@@ -87,6 +97,11 @@ impl Term<'_> {
             Need::Entry(conversation, seq) => {
                 let row = self.owner.store.entry(*conversation, *seq).await?;
                 Ok(Loaded::Entry { conversation: *conversation, seq: *seq, row })
+            }
+            Need::Row(conversation, pos) => {
+                let (link, pos) = (&self.owner.link, *pos);
+                let row = self.owner.store.row(link, *conversation, pos).await?;
+                Ok(Loaded::Row { conversation: *conversation, pos, row })
             }
             Need::Words(conversation, reference) => {
                 let row = self.owner.store.words(*conversation, reference).await?;

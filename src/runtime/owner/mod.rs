@@ -6,6 +6,7 @@
 mod drain;
 mod elsewhere;
 mod feed;
+mod holding;
 mod outbox;
 mod strain;
 mod term;
@@ -105,15 +106,23 @@ impl Owner {
                     tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
                     self.status.metrics().lease_granted(&self.link);
                     silent = earlier(silent, ago.map(|ago| before(self.world.now(), ago)));
-                    match Term::begin(self, *epoch, &mut handle, &mut silent).await {
+                    let begun = Instant::now();
+                    match Term::begin(self, *epoch, &mut handle, &mut silent, &stop).await {
                         Ok(term) => match term.serve(&stop).await {
                             End::Stopped => return,
                             End::Lost(reason) => {
                                 tracing::warn!(link = %self.link, reason, "the link is not ours any more");
                             }
                         },
+                        Err(_) if stop.is_cancelled() => {
+                            let _ = self.store.release(&self.link, *epoch).await;
+                            return;
+                        }
                         Err(error) => {
-                            tracing::warn!(link = %self.link, %error, "the desk could not be restored");
+                            let seconds = begun.elapsed().as_secs();
+                            tracing::warn!(
+                                link = %self.link, %error, seconds, "the desk could not be restored"
+                            );
                         }
                     }
                     KNOCK

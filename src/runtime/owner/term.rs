@@ -15,6 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::elsewhere::Elsewhere;
+use super::holding::while_held;
 use super::outbox::{self, Outbox, Outgoing};
 use super::strain::{self, Strain};
 use super::upkeep::{Looked, Renewal};
@@ -124,10 +125,19 @@ impl<'a> Term<'a> {
         epoch: Epoch,
         handle: &'a mut LinkHandle,
         silent: &'a mut Option<Timestamp>,
+        stop: &CancellationToken,
     ) -> Result<Self, StoreError> {
         let now = owner.world.now();
         let revision = owner.store.revision(&owner.link).await?;
-        let snapshot = owner.store.snapshot(&owner.link, now).await?;
+        let reading = owner.store.snapshot(&owner.link, now);
+        let snapshot = tokio::select! {
+            snapshot = while_held(reading, || owner.store.renew(&owner.link, epoch, LEASE, false)) => {
+                snapshot?
+            }
+            () = stop.cancelled() => {
+                return Err(StoreError::Unavailable("the gateway is stopping".to_owned()));
+            }
+        };
         let cursor = snapshot.cursor;
         let desk = Desk::restore(owner.limits, now, snapshot);
         let stored = desk.head();
@@ -331,7 +341,10 @@ impl<'a> Term<'a> {
             _ = rhythm.settings.tick() => self.look_at_settings(),
             Some(looked) = self.looks.recv() => self.on_looked(looked).await,
             Some(came) = self.fetched.recv(), if open => self.feed(came),
-            _ = rhythm.heads.tick() => self.say_heads(),
+            _ = rhythm.heads.tick() => {
+                self.compare_customers();
+                self.say_heads();
+            }
             _ = rhythm.strain.tick() => {
                 // The wall clock may have been set forward meanwhile.
                 rhythm.alarm_at = None;

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::LEASE;
 use super::term::{End, Term};
 use crate::chat::event::{CustomerConnection, Event};
-use crate::chat::ids::Pos;
-use crate::chat::model::TenantSettings;
+use crate::chat::ids::{ConversationId, Pos};
+use crate::chat::model::{Customer, TenantSettings};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::edge::staffed_key;
@@ -30,6 +30,8 @@ pub(super) struct Looked {
     revision: Result<u64, StoreError>,
     /// Where they have changed.
     settings: Option<Vec<TenantSettings>>,
+    /// Conversations that an operator wants closed.
+    closings: Vec<ConversationId>,
 }
 
 /// Waits for the database, but not for long.
@@ -93,13 +95,20 @@ impl Term<'_> {
                 Ok(now) if *now != revision => store.settings(&link).await.ok(),
                 _ => None,
             };
-            permit.send(Looked { moved: moved.then_some(accepted), revision: now, settings })
+            // What is not heard of now is so in 2 s.
+            let closings = store.closings(&link).await.unwrap_or_default();
+            let moved = moved.then_some(accepted);
+            permit.send(Looked { moved, revision: now, settings, closings })
         });
     }
 
     /// Takes up what was found.
     pub(super) async fn on_looked(&mut self, looked: Looked) {
         self.cursor = looked.moved.unwrap_or(self.cursor);
+        for conversation in looked.closings {
+            tracing::info!(link = %self.owner.link, %conversation, "closing at the operator's wish");
+            self.feed(Event::CloseAsked(conversation));
+        }
         let Ok(revision) = looked.revision else { return };
         // Reads may work while nothing can be stored: they prove nothing then.
         if !self.strain.is_on() {
@@ -136,6 +145,29 @@ impl Term<'_> {
                 }
             }
         }));
+    }
+
+    /// Compares whom the desk believes to be on this node with whose sockets are open. Word of those
+    /// who come and go finds no room while thousands do so at once, and nobody says it again.
+    pub(super) fn compare_customers(&mut self) {
+        let node = self.owner.node;
+        let mut here = self.owner.hub.ids_on(&self.owner.link);
+        let believed = self.desk.customers_at(node);
+        let gone: Vec<Customer> = believed.filter(|who| !here.remove(&who.id)).cloned().collect();
+        let word = |customer, online, page| {
+            let (opened, signed_in) = (online, None);
+            let is = CustomerConnection { customer, node, online, opened, page, signed_in };
+            Event::Connected(is)
+        };
+        for customer in gone {
+            self.feed(word(customer, false, None));
+        }
+        // Those who are left came unheard.
+        for id in here {
+            if let Some((customer, page)) = self.owner.hub.find(id) {
+                self.feed(word(customer, true, page));
+            }
+        }
     }
 
     /// Says the heads of open conversations again, by which a lost notice is found; and forgets the

@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::*;
-use crate::chat::ids::{AgentJid, CommandId, CustomerId, NodeId, QueueKey, TenantKey};
+use crate::chat::ids::{AgentJid, CommandId, CustomerId, NodeId, QueueKey, Seq, TenantKey};
 use crate::chat::model::{Author, Conversation, State, Target};
 use crate::ports::store::{Lease, Leases, Transcripts};
 use crate::store::Options;

@@ -267,7 +267,7 @@ async fn commands_are_found_over_conversations(db: &Db) {
     ];
     db.store.append(&link(), epoch, &batch).await.expect("stored");
     let one = session(1, &customer(1)).id;
-    let mut found = db.store.commands(&[one]).await.expect("read");
+    let mut found = db.store.commands(one, 99).await.expect("read");
     found.sort_by_key(|(_, acked)| acked.seq);
     let expected: Vec<_> = batch[..2]
         .iter()
@@ -282,9 +282,13 @@ async fn commands_are_found_over_conversations(db: &Db) {
         })
         .collect();
     assert_eq!(found, expected);
-    let both = [one, session(2, &customer(2)).id, session(9, &customer(3)).id];
-    assert_eq!(db.store.commands(&both).await.expect("read").len(), 3);
-    assert_eq!(db.store.commands(&[]).await, Ok(Vec::new()));
+    let elsewhere = session(9, &customer(3)).id;
+    assert_eq!(db.store.commands(elsewhere, 99).await, Ok(Vec::new()));
+    assert_eq!(db.store.commands(one, 1).await.expect("read").len(), 1, "no more than asked for");
+    let (key, acked) = expected[1].clone();
+    assert_eq!(db.store.command(&key).await, Ok(Some(acked)));
+    let other = couplet::chat::model::CommandKey { session: elsewhere, ..key };
+    assert_eq!(db.store.command(&other).await, Ok(None));
 }
 
 async fn rows_between_positions(db: &Db) {

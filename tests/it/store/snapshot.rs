@@ -104,6 +104,7 @@ async fn mixed_history(db: &Db) {
             (conversation_id(1), Pos(10), Seq(3)),
             (conversation_id(1), Pos(12), Seq(4)),
         ],
+        rows: vec![(conversation_id(1), 6), (conversation_id(2), 2)],
         offers: vec![],
         owed: vec![],
         agent_messages: vec![batch[3].row.clone()],

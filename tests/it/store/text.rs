@@ -66,8 +66,13 @@ fn author() -> impl Strategy<Value = Author> {
 
 fn kind() -> impl Strategy<Value = RowKind> {
     let seq = || (0..=i64::MAX as u64).prop_map(Seq);
-    let close =
-        prop_oneof![Just(CloseReason::Customer), Just(CloseReason::Agent), Just(CloseReason::Idle)];
+    let close = prop_oneof![
+        Just(CloseReason::Customer),
+        Just(CloseReason::Agent),
+        Just(CloseReason::Idle),
+        Just(CloseReason::Full),
+        Just(CloseReason::Operator),
+    ];
     let requeue = prop_oneof![
         Just(RequeueReason::Silent),
         Just(RequeueReason::Gone),

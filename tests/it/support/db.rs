@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot begin has failed")]
 
 use couplet::store::{Options, SqlStore};
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use url::Url;
@@ -90,6 +90,37 @@ impl Db {
         connection.close().await.expect("closed");
     }
 
+    /// What a statement counts.
+    pub(crate) async fn count(&self, statement: &str) -> i64 {
+        let connection =
+            Database::connect(self.url.expose_secret()).await.expect("the database is there");
+        let counted = count(&connection, statement).await.expect("the statement is right");
+        connection.close().await.expect("closed");
+        counted
+    }
+
+    /// How many rows of this database's log its server has read by now: MariaDB counts when told to,
+    /// MySQL always.
+    pub(crate) async fn rows_read(&self) -> i64 {
+        let connection = Database::connect(server().as_str()).await.expect("the server is there");
+        let name = &self.name;
+        let of_mariadb = format!(
+            "SELECT CAST(COALESCE(SUM(ROWS_READ), 0) AS SIGNED) FROM \
+             information_schema.TABLE_STATISTICS WHERE TABLE_SCHEMA = '{name}' AND TABLE_NAME = 'log'"
+        );
+        let of_mysql = format!(
+            "SELECT CAST(COALESCE(SUM(COUNT_FETCH), 0) AS SIGNED) FROM \
+             performance_schema.table_io_waits_summary_by_table \
+             WHERE OBJECT_SCHEMA = '{name}' AND OBJECT_NAME = 'log'"
+        );
+        let counted = match connection.execute_unprepared("SET GLOBAL userstat = 1").await {
+            Ok(_) => count(&connection, &of_mariadb).await,
+            Err(_) => count(&connection, &of_mysql).await,
+        };
+        connection.close().await.expect("closed");
+        counted.expect("the server counts")
+    }
+
     /// Takes it away.
     pub(crate) async fn remove(self) {
         self.store.close().await;
@@ -108,6 +139,13 @@ pub(crate) fn server() -> Url {
 
 async fn connect(url: &SecretString) -> SqlStore {
     SqlStore::connect(url, Options::default()).await.expect("the database can be reached")
+}
+
+async fn count(connection: &DatabaseConnection, statement: &str) -> Result<i64, DbErr> {
+    let question = Statement::from_string(connection.get_database_backend(), statement);
+    let row = connection.query_one_raw(question).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("nothing was counted".to_owned()))?;
+    row.try_get_by_index(0)
 }
 
 async fn administer(statement: &str) {

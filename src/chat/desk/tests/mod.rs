@@ -2,6 +2,7 @@
 
 mod after_faults;
 mod asking;
+mod bounds;
 mod changes;
 mod comings;
 mod crowd;

@@ -11,6 +11,7 @@ use proptest::test_runner::RngAlgorithm;
 use super::known::Known;
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use super::store::{acked, author};
+use crate::chat::desk::DeskLimits;
 use crate::chat::effect::{
     Answer, Backlog, CustomerNotice, Effect, Line, Phase, ToAgent, ToAgentContent,
 };
@@ -377,7 +378,9 @@ struct History {
 
 impl History {
     fn new() -> Self {
-        let mut on = Stage::new(settings(0));
+        // Conversations so short that many a history has some that are full.
+        let limits = DeskLimits { waiting: 1_000, rows: 25 };
+        let mut on = Stage::with_limits(settings(0), limits);
         on.holds_back = true;
         for (index, name) in CUSTOMERS.iter().enumerate() {
             on.customer_of(if index < 2 { "acme" } else { "zenith" }, name);

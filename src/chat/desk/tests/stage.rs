@@ -15,7 +15,7 @@ use crate::chat::effect::{
 };
 use crate::chat::event::{
     About, AgentCommand, AgentContent, AgentInput, Availability, Chosen, CustomerAction,
-    CustomerCommand, CustomerConnection, Event, Loaded, Peer, SocketAddress,
+    CustomerCommand, CustomerConnection, Event, Peer, SocketAddress,
 };
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, NodeId, Pos,
@@ -77,6 +77,8 @@ pub(super) struct Stage {
     pub(super) pending: VecDeque<Append>,
     /// Whether rows wait for [`store_all`](Self::store_all).
     pub(super) holds_back: bool,
+    /// What the store was asked for, for the desk.
+    pub(super) asked: Vec<Need>,
     /// Every effect but the appends, as it left.
     pub(super) left: Vec<Effect>,
     heard: BTreeMap<String, Vec<String>>,
@@ -92,8 +94,11 @@ impl Stage {
     }
 
     pub(super) fn with_limit(settings: Vec<TenantSettings>, waiting: usize) -> Self {
+        Self::with_limits(settings, DeskLimits { waiting, rows: 10_000 })
+    }
+
+    pub(super) fn with_limits(settings: Vec<TenantSettings>, limits: DeskLimits) -> Self {
         let now = Timestamp(1_700_000_000_000);
-        let limits = DeskLimits { waiting };
         let store = Store::new(settings);
         let mut stage = Self {
             desk: Desk::restore(limits, now, store.snapshot(now)),
@@ -101,6 +106,7 @@ impl Stage {
             store,
             pending: VecDeque::new(),
             holds_back: false,
+            asked: Vec::new(),
             left: Vec::new(),
             heard: BTreeMap::new(),
             contacts: BTreeMap::new(),
@@ -131,24 +137,11 @@ impl Stage {
 
     /// Gives the desk one event, after what it must know first.
     pub(super) fn event(&mut self, event: Event) {
-        match self.desk.needs(&event) {
-            Some(Need::Session(session)) => self.hand(Event::Loaded(self.store.session(session))),
-            Some(Need::Customer(at)) => self.hand(Event::Loaded(self.store.customer_at(&at))),
-            _ => {}
-        }
-        match self.desk.needs(&event) {
-            Some(Need::Words(conversation, reference)) => {
-                self.hand(Event::Loaded(self.store.referred_to(conversation, reference)));
-            }
-            Some(Need::Entry(conversation, seq)) => {
-                let row = self.store.messages(conversation).find(|row| row.seq == Some(seq));
-                let row = row.cloned();
-                self.hand(Event::Loaded(Loaded::Entry { conversation, seq, row }));
-            }
-            Some(Need::Ended(customer)) => {
-                self.hand(Event::Loaded(self.store.ended(customer)));
-            }
-            _ => {}
+        let mut read = None;
+        while let Some(need) = self.desk.needs(&event).filter(|need| read.as_ref() != Some(need)) {
+            self.asked.push(need.clone());
+            self.hand(Event::Loaded(self.store.load(&need)));
+            read = Some(need);
         }
         self.hand(event);
         if !self.holds_back {
@@ -252,6 +245,17 @@ impl Stage {
                 subject: None,
                 answers: vec![("by".into(), id.into())],
             },
+        );
+    }
+
+    /// Begins or joins with these answers.
+    pub(super) fn fills_in(&mut self, name: &str, id: &str, answers: &[(&str, &str)]) {
+        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
+        let answers = answers.iter().map(|(field, answer)| ((*field).into(), (*answer).into()));
+        let (id, answers) = (CommandId::new(id).unwrap(), answers.collect());
+        self.command(
+            name,
+            CustomerAction::Start { id, fresh, queue: None, subject: None, answers },
         );
     }
 
@@ -497,6 +501,7 @@ impl Stage {
     pub(super) fn so_far(&mut self) {
         self.heard.clear();
         self.contacts.clear();
+        self.asked.clear();
         self.left.clear();
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::stage::HOUR;
+use crate::chat::desk::Need;
 use crate::chat::event::Loaded;
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
@@ -12,6 +13,10 @@ use crate::chat::model::{
     Acked, Append, Author, CommandKey, Conversation, Customer, Departing, OWED_MS, Owed,
     REPEATS_MS, Recall, Reference, Row, RowKind, Snapshot, State, Target, TenantSettings,
 };
+
+/// How many commands of a session are read at once: so few that histories are full of sessions of
+/// which not all is known.
+const COMMANDS: usize = 3;
 
 /// See the module.
 #[derive(Debug, Default, Clone)]
@@ -82,7 +87,7 @@ impl Store {
     }
 
     /// The words that somebody refers to.
-    pub(super) fn referred_to(&self, conversation: ConversationId, reference: Reference) -> Loaded {
+    fn referred_to(&self, conversation: ConversationId, reference: Reference) -> Loaded {
         let is_it = |row: &&Arc<Row>| match &reference {
             Reference::Customer(key) => {
                 row.author == Author::Customer && row.key.as_ref() == Some(key)
@@ -96,7 +101,7 @@ impl Store {
     }
 
     /// A customer's last conversation, where it has ended.
-    pub(super) fn ended(&self, customer: Box<Customer>) -> Loaded {
+    fn ended(&self, customer: Box<Customer>) -> Loaded {
         let of_him = self.views.values().filter(|view| view.customer == customer.id);
         let last = of_him.max_by_key(|view| (view.is_open(), view.opened_at));
         let ended = last.filter(|view| !view.is_open());
@@ -126,13 +131,38 @@ impl Store {
         self.words.get(&conversation).into_iter().flatten()
     }
 
-    pub(super) fn session(&self, session: SessionId) -> Loaded {
+    fn session(&self, session: SessionId) -> Loaded {
         let known = self.commands.get(&session).into_iter().flatten();
-        let commands = known.filter_map(|(key, pos)| Some((key.clone(), acked(self.row(*pos)?))));
-        Loaded::Session { session, commands: commands.collect() }
+        let all = known.filter_map(|(key, pos)| Some((key.clone(), acked(self.row(*pos)?))));
+        let mut commands: Vec<_> = all.collect();
+        let more = commands.len() > COMMANDS;
+        commands.truncate(COMMANDS);
+        Loaded::Session { session, commands, more }
     }
 
-    pub(super) fn customer_at(&self, localpart: &Localpart) -> Loaded {
+    /// What the desk needs to know.
+    pub(super) fn load(&self, need: &Need) -> Loaded {
+        match need.clone() {
+            Need::Session(session) => self.session(session),
+            Need::Command(key) => {
+                let acked = self.find(&key).map(|row| acked(row));
+                Loaded::Command { key, acked }
+            }
+            Need::Customer(at) => self.customer_at(&at),
+            Need::Ended(customer) => self.ended(customer),
+            Need::Entry(conversation, seq) => {
+                let row = self.messages(conversation).find(|row| row.seq == Some(seq)).cloned();
+                Loaded::Entry { conversation, seq, row }
+            }
+            Need::Row(conversation, pos) => {
+                let row = self.messages(conversation).find(|row| row.pos == pos).cloned();
+                Loaded::Row { conversation, pos, row }
+            }
+            Need::Words(conversation, reference) => self.referred_to(conversation, reference),
+        }
+    }
+
+    fn customer_at(&self, localpart: &Localpart) -> Loaded {
         let customer = self.customers.values().find(|c| c.localpart == *localpart).cloned();
         let served = |row: &&Arc<Row>| {
             Some(row.customer) == customer.as_ref().map(|c| c.id) && row.kind == RowKind::Joined
@@ -167,7 +197,17 @@ impl Store {
             messages: words
                 .clone()
                 .filter(|row| row.author == Author::Customer && is_open(row))
+                .filter(|row| row.seq > Some(self.views[&row.conversation].known_after()))
                 .map(|row| (row.conversation, row.pos, row.seq.unwrap()))
+                .collect(),
+            rows: self
+                .views
+                .values()
+                .filter(|view| view.is_open())
+                .map(|view| {
+                    let of_it = self.rows.iter().filter(|row| row.conversation == view.id);
+                    (view.id, of_it.count() as u64)
+                })
                 .collect(),
             agent_messages: self
                 .rows
@@ -247,7 +287,7 @@ impl Store {
             close: close.clone(),
             messages: self
                 .messages(view.id)
-                .filter(|row| row.author == Author::Customer)
+                .filter(|row| row.author == Author::Customer && row.seq > Some(view.known_after()))
                 .chain([close])
                 .map(|row| (row.pos, row.seq.unwrap()))
                 .collect(),

@@ -68,7 +68,7 @@ impl Play {
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
         let now = Timestamp(1_770_000_000_000);
-        let desk = Desk::restore(DeskLimits { waiting: usize::MAX }, now, snapshot);
+        let desk = Desk::restore(DeskLimits { waiting: usize::MAX, rows: u64::MAX }, now, snapshot);
         let mut play = Self { desk, now, effects: Vec::new() };
         play.take(Event::LinkUp);
         let (resource, availability) = (client(), Availability::Free);
@@ -76,7 +76,11 @@ impl Play {
         for number in 1..=conversations {
             play.take(comes(number)?);
             let session = session(number);
-            play.take(Event::Loaded(Loaded::Session { session, commands: Vec::new() }));
+            play.take(Event::Loaded(Loaded::Session {
+                session,
+                commands: Vec::new(),
+                more: false,
+            }));
             let said = play.take(says(number, 0)?).said;
             play.take(answers(number, 0));
             for pos in said {

@@ -1,0 +1,73 @@
+//! Holding a lease while a desk is restored.
+//!
+//! Invariant: however much there is to read, the lease does not run out meanwhile, and whoever has
+//! lost it reads no further.
+
+use tokio::time::Instant;
+
+use super::{LEASE, RENEWAL};
+use crate::ports::store::StoreError;
+
+/// Reads what the desk is restored from. However long that takes, the lease is held meanwhile; it ends
+/// where the lease is another's, or could not be renewed in time.
+pub(super) async fn while_held<T, R: Future<Output = Result<(), StoreError>>>(
+    reading: impl Future<Output = Result<T, StoreError>>,
+    renew: impl Fn() -> R,
+) -> Result<T, StoreError> {
+    let holding = async {
+        let mut renewed = Instant::now();
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            let asked = Instant::now();
+            match renew().await {
+                Ok(()) => renewed = asked,
+                Err(StoreError::Fenced) => return StoreError::Fenced,
+                Err(error) if renewed.elapsed() >= LEASE => return error,
+                Err(_) => {}
+            }
+        }
+    };
+    tokio::select! {
+        read = reading => read,
+        error = holding => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn lost() -> StoreError {
+        StoreError::Unavailable("away".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_lease_is_renewed_as_long_as_there_is_something_to_read() {
+        let renewals = AtomicUsize::new(0);
+        let reading = async {
+            tokio::time::sleep(10 * LEASE).await;
+            Ok(7)
+        };
+        let renew = || async {
+            renewals.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        assert_eq!(while_held(reading, renew).await, Ok(7));
+        let least = (10 * LEASE).as_millis() / RENEWAL.as_millis() - 1;
+        assert!(renewals.load(Ordering::Relaxed) as u128 >= least);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_lost_the_lease_reads_no_further() {
+        let begun = Instant::now();
+        let for_ever = || std::future::pending::<Result<(), StoreError>>();
+        let fenced = while_held(for_ever(), || async { Err(StoreError::Fenced) }).await;
+        assert_eq!((fenced, begun.elapsed()), (Err(StoreError::Fenced), RENEWAL));
+        let begun = Instant::now();
+        let away = while_held(for_ever(), || async { Err(lost()) }).await;
+        assert_eq!(away, Err(lost()));
+        assert!(begun.elapsed() >= LEASE && begun.elapsed() <= LEASE + 2 * RENEWAL);
+    }
+}
