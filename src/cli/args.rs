@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::bridge::address::{self, BadAgent};
 use crate::bridge::clean;
+use crate::bridge::origin::canonical;
 use crate::chat::ids::{AgentJid, BadName, ConversationId, LinkDomain, QueueKey, TenantKey};
 use crate::ports::store::FormField;
 
@@ -41,15 +42,16 @@ pub(super) fn name(text: &str) -> Result<Arc<str>, String> {
     }
 }
 
-/// As browsers send it: scheme, host, and a port only where it is not the scheme's own.
+/// As browsers send it: scheme, host, and a port only where it is not the scheme's own. A page in an
+/// app has a scheme of the app's: `capacitor://localhost`.
 pub(super) fn origin(text: &str) -> Result<String, &'static str> {
     Url::parse(text)
         .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
-        .filter(|url| url.path() == "/" && url.query().is_none() && url.fragment().is_none())
+        .filter(|url| matches!(url.path(), "" | "/") && url.has_host())
+        .filter(|url| url.query().is_none() && url.fragment().is_none())
         .filter(|url| url.username().is_empty() && url.password().is_none())
-        .map(|url| url.origin().ascii_serialization())
-        .ok_or("an origin has no path: write e.g. https://www.example.com")
+        .and_then(|_| canonical(text))
+        .ok_or("an origin has no path: write e.g. https://www.example.com or capacitor://localhost")
 }
 
 pub(super) fn color(text: &str) -> Result<String, &'static str> {
@@ -116,6 +118,41 @@ pub(super) fn locale(text: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_is_what_a_browser_or_an_app_sends() {
+        for (text, kept) in [
+            ("https://www.example.com", "https://www.example.com"),
+            ("https://WWW.example.com:443/", "https://www.example.com"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("capacitor://localhost", "capacitor://localhost"),
+            ("Ionic://LOCALHOST/", "ionic://localhost"),
+            ("app://my-app:81", "app://my-app:81"),
+            ("tauri://localhost", "tauri://localhost"),
+            ("chrome-extension://abcdefghijklmnop", "chrome-extension://abcdefghijklmnop"),
+        ] {
+            assert_eq!(origin(text).as_deref(), Ok(kept), "{text}");
+        }
+        for bad in [
+            "",
+            "null",
+            "*",
+            "www.example.com",
+            "https://x/path",
+            "https://x?y",
+            "https://u@x",
+            "capacitor://localhost/x",
+            "capacitor:localhost",
+            "file:///x",
+            "file://x",
+            "data:text/html,x",
+            "javascript://x",
+            "blob:https://x",
+            "wss://x",
+        ] {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_field_has_a_name_and_says_whether_it_is_required() {

@@ -1,11 +1,13 @@
 //! Whose pages may speak to a tenant.
 //!
-//! Invariant: an origin is scheme, host and port, all three equal; nothing is a pattern.
+//! Invariants: an origin is scheme, host and port, all three equal; nothing is a pattern. The page of
+//! an app (`capacitor://localhost`) is one of the tenant's where that is listed, and is as good as its
+//! scheme: any app may take it.
 
 use hyper::HeaderMap;
 use hyper::header::ORIGIN;
-use url::{Origin, Url};
 
+use crate::bridge::origin::canonical;
 use crate::ports::store::Tenant;
 
 /// What a request's `Origin` means to a tenant.
@@ -36,14 +38,8 @@ fn is_listed(given: &str, listed: &[String]) -> bool {
         return false;
     }
     listed.iter().any(|one| one == given)
-        || parse(given)
-            .is_some_and(|given| listed.iter().any(|one| parse(one) == Some(given.clone())))
-}
-
-/// The origin a text names, without regard to case, default ports and a path behind it; none where
-/// it is opaque (`data:`, `file:`), for such are never the same.
-fn parse(text: &str) -> Option<Origin> {
-    Some(Url::parse(text).ok()?.origin()).filter(Origin::is_tuple)
+        || canonical(given)
+            .is_some_and(|given| listed.iter().any(|one| canonical(one).as_ref() == Some(&given)))
 }
 
 #[cfg(test)]
@@ -91,6 +87,30 @@ mod tests {
         for (origin, passes) in table {
             assert_eq!(judged(&[origin], &listed, false), passes, "{origin:?}");
         }
+    }
+
+    #[test]
+    fn an_apps_page_passes_where_it_is_listed() {
+        let listed = ["capacitor://localhost", "app://my-app", "https://www.acme.example"];
+        let table = [
+            ("capacitor://localhost", true),
+            ("Capacitor://LOCALHOST", true),
+            ("app://my-app", true),
+            ("ionic://localhost", false),
+            ("capacitor://localhost:81", false),
+            ("capacitor://other", false),
+            ("capacitor://", false),
+            ("capacitor:", false),
+            ("http://localhost", false),
+            ("https://localhost", false),
+            ("app://my-app.evil", false),
+            ("null", false),
+            ("file://", false),
+        ];
+        for (origin, passes) in table {
+            assert_eq!(judged(&[origin], &listed, false), passes, "{origin:?}");
+        }
+        assert!(!judged(&["capacitor://localhost"], &["https://localhost"], false));
     }
 
     #[test]

@@ -34,6 +34,13 @@ test('the script tag says it all, and its own address names the gateway', () => 
     open: true,
     consentRequired: true,
   });
+  for (const [at, gateway] of [
+    ['https://chat.example/couplet.js?v=1', 'https://chat.example'],
+    ['https://www.example/chat/couplet.js', 'https://www.example/chat'],
+    ['https://www.example:8443/a/b/couplet.js#x', 'https://www.example:8443/a/b'],
+  ]) {
+    expect(readSettings(script({ ...all, src: at }))?.gateway).toBe(gateway);
+  }
   expect(readSettings(script({ src }))).toBeUndefined();
   expect(readSettings(null)).toBeUndefined();
 });

@@ -5,7 +5,7 @@
 export type Theme = 'auto' | 'light' | 'dark';
 
 export interface Settings {
-  /** The gateway: the origin the script itself came from. */
+  /** The gateway: the folder the script itself came from, without a `/` at the end. */
   gateway: string;
   tenant: string;
   queue?: string;
@@ -23,7 +23,7 @@ export function readSettings(script: HTMLScriptElement | null): Settings | undef
   const data = script?.dataset;
   if (!script?.src || !data?.tenant) return undefined;
   return {
-    gateway: new URL(script.src).origin,
+    gateway: new URL('.', script.src).href.slice(0, -1),
     tenant: data.tenant,
     queue: data.queue || undefined,
     locale: data.locale || undefined,
