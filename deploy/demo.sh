@@ -111,7 +111,7 @@ url = "memory://"
 domain = "chat.localhost"
 server = "127.0.0.1:$component_port"
 secret_file = "$STATE_DIR/link-secret"
-upload_hosts = ["http://localhost:$prosody_http_port"] # loopback: a private address must be named
+upload_hosts = ["http://localhost:$prosody_http_port/file_share"] # loopback: a private address must be named
 TOML
   couplet migrate >&2
   couplet tenant show demo >/dev/null 2>&1 ||

@@ -33,6 +33,8 @@ pub struct UploadHost {
     pub host: String,
     /// The port.
     pub port: u16,
+    /// What the paths of files begin with, without a `/` at the end; empty where any will do.
+    pub path: String,
 }
 
 /// A node cannot serve without a link.
@@ -94,15 +96,16 @@ fn server(text: &str) -> Result<String, Refusal> {
 
 fn upload_host(text: &str) -> Result<UploadHost, Refusal> {
     let named = |url: Url| {
-        let plain = matches!(url.scheme(), "http" | "https") && url.path() == "/";
+        let plain = matches!(url.scheme(), "http" | "https");
         let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         let (host, port) = (url.host_str()?.to_owned(), url.port_or_known_default()?);
         let scheme = url.scheme().to_owned();
-        (plain && bare).then_some(UploadHost { scheme, host, port })
+        let path = url.path().trim_end_matches('/').to_owned();
+        (plain && bare).then_some(UploadHost { scheme, host, port, path })
     };
-    let url = Url::parse(text).ok().filter(|_| !text.ends_with('/'));
-    url.and_then(named).ok_or_else(|| {
-        "is no place of files; write scheme, host and port, e.g. https://upload.example.org:5281"
+    Url::parse(text).ok().and_then(named).ok_or_else(|| {
+        "is no place of files; write what their addresses begin with, e.g. \
+         https://upload.example.org:5281/file_share"
             .to_owned()
     })
 }

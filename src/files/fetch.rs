@@ -1,7 +1,7 @@
 //! Getting what agents link to.
 //!
 //! Invariants: a link is followed only to a host that its XMPP link's settings allow, by the scheme and port
-//! it is allowed by, and no further: a redirect is an error. A host that is allowed for being of an
+//! it is allowed by, to the paths that are allowed there, and no further: a redirect is an error. A host that is allowed for being of an
 //! agent's domain is spoken to at public addresses only, as they were found for this very connection.
 
 use std::collections::HashMap;
@@ -39,6 +39,22 @@ pub struct Upload {
     pub host: String,
     /// The port.
     pub port: u16,
+    /// What the paths of files begin with, without a `/` at the end; empty where any will do.
+    pub path: String,
+}
+
+impl Upload {
+    /// Whether a path is one of a file there, however the server may read it.
+    fn has(&self, path: &str) -> bool {
+        let below = path.strip_prefix(self.path.as_str());
+        let below = below.filter(|below| self.path.is_empty() || below.starts_with('/'));
+        // Steps up are gone from the path of an address, but for those that hide a `/`.
+        let hides = |below: &str| {
+            let below = below.to_ascii_lowercase();
+            ["%2f", "%5c"].iter().any(|hidden| below.contains(hidden))
+        };
+        below.is_some_and(|below| self.path.is_empty() || !hides(below))
+    }
 }
 
 /// Where a link's agents have their files.
@@ -67,7 +83,8 @@ impl UploadHosts {
         }
         let written = host.to_string();
         let is_it = |named: &Upload| {
-            named.scheme == url.scheme() && named.host == written && named.port == port
+            (&*named.scheme, &*named.host, named.port) == (url.scheme(), &*written, port)
+                && named.has(url.path())
         };
         if self.named.iter().any(is_it) {
             return Some(Way::Named);
@@ -186,7 +203,12 @@ mod tests {
     use super::*;
 
     fn hosts() -> UploadHosts {
-        let named = Upload { scheme: "http".to_owned(), host: "10.0.0.7".to_owned(), port: 5280 };
+        let named = Upload {
+            scheme: "http".to_owned(),
+            host: "10.0.0.7".to_owned(),
+            port: 5280,
+            path: "/file_share".to_owned(),
+        };
         UploadHosts { named: vec![named], domains: vec!["example.org".to_owned()] }
     }
 
@@ -197,6 +219,19 @@ mod tests {
             ("https://example.org/upload/x/a.png", Some(Way::Public)),
             ("https://upload.example.org:5281/file_share/x/a.png", Some(Way::Public)),
             ("https://EXAMPLE.org:5443/x", Some(Way::Public)),
+            ("http://10.0.0.7:5280/file_share", None),
+            ("http://10.0.0.7:5280/file_share/", Some(Way::Named)),
+            ("http://10.0.0.7:5280/", None),
+            ("http://10.0.0.7:5280/admin/", None),
+            ("http://10.0.0.7:5280/file_shared/x", None),
+            ("http://10.0.0.7:5280/FILE_SHARE/x", None),
+            ("http://10.0.0.7:5280/file_share/../admin", None),
+            ("http://10.0.0.7:5280/file_share/%2e%2e/admin", None),
+            ("http://10.0.0.7:5280/file_share/..%2fadmin", None),
+            ("http://10.0.0.7:5280/file_share/..%5Cadmin", None),
+            ("http://10.0.0.7:5280/file_share/x/100%25.png", Some(Way::Named)),
+            ("http://10.0.0.7:5280/file_share/..\\admin", None),
+            ("http://10.0.0.7:5280/file_share/x/my%20cat.png", Some(Way::Named)),
             ("https://10.0.0.7:5280/x", None),
             ("http://10.0.0.7/x", None),
             ("http://upload.example.org/x", None),

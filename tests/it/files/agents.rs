@@ -65,7 +65,7 @@ async fn talking(more: &str) -> (Gateway, Place, Customer, Seat, String) {
     let place = Place::new().await;
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, more).await;
     let config = std::fs::read_to_string(&plan.config).unwrap();
-    let named = format!("upload_hosts = [\"http://127.0.0.1:{}\", ", place.port);
+    let named = format!("upload_hosts = [\"http://127.0.0.1:{}/files\", ", place.port);
     std::fs::write(&plan.config, config.replace("upload_hosts = [", &named)).unwrap();
     let mut seat = plan.seat("alice").await;
     let gateway = plan.open().await;
@@ -108,10 +108,18 @@ async fn nothing_is_fetched_from_where_it_must_not_be() {
         let text = crate::support::seat::body(&line).unwrap();
         assert!(text.contains("your own server"), "{url}: {text}");
     }
+    // Nor beside the path that was named.
+    for path in ["/", "/admin", "/filesystem/a.png", "/files/../admin", "/files/..%2fadmin"] {
+        link(&mut seat, &chat, &place.url(path)).await;
+        let line = seat.hears_of("did not reach the customer").await;
+        let text = crate::support::seat::body(&line).unwrap();
+        assert!(text.contains("your own server"), "{path}: {text}");
+    }
+    assert!(place.is_unasked());
     // Nor where a place sends us on to.
-    link(&mut seat, &chat, &place.url("/away.png")).await;
+    link(&mut seat, &chat, &place.url("/files/away.png")).await;
     let (path, stream) = place.next().await;
-    assert_eq!(path, "/away.png");
+    assert_eq!(path, "/files/away.png");
     let elsewhere = format!("302 Found\r\nlocation: http://127.0.0.1:{port}/secret.png");
     answer(stream, &elsewhere, b"").await;
     seat.hears_of("did not give it out").await;
@@ -138,7 +146,7 @@ async fn an_agent_hears_why_and_the_chat_goes_on() {
         ("200 OK\r\ncontent-length: 0", Vec::new(), "did not give it out"),
     ];
     for (head, body, said) in cases {
-        link(&mut seat, &chat, &place.url("/a.png")).await;
+        link(&mut seat, &chat, &place.url("/files/a.png")).await;
         let (_, stream) = place.next().await;
         answer(stream, head, &body).await;
         let line = seat.hears_of("did not reach the customer").await;
@@ -146,12 +154,12 @@ async fn an_agent_hears_why_and_the_chat_goes_on() {
         assert!(text.contains(said), "{head}: {text}");
     }
     // One that hangs holds up nothing: neither words nor another file.
-    link(&mut seat, &chat, &place.url("/slow.png")).await;
+    link(&mut seat, &chat, &place.url("/files/slow.png")).await;
     let (_, mut slow) = place.next().await;
     slow.write_all(b"HTTP/1.1 200 OK\r\n\r\n\x89PNG").await.unwrap();
-    link(&mut seat, &chat, &place.url("/my%20cat.png?x=1&y=2")).await;
+    link(&mut seat, &chat, &place.url("/files/my%20cat.png?x=1&y=2")).await;
     let (path, stream) = place.next().await;
-    assert_eq!(path, "/my%20cat.png?x=1&y=2");
+    assert_eq!(path, "/files/my%20cat.png?x=1&y=2");
     answer(stream, "200 OK", DOT).await;
     let entry = customer.until("entry").await;
     assert_eq!(entry["files"][0]["name"], "my cat.png");
@@ -167,12 +175,12 @@ async fn an_agent_hears_why_and_the_chat_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_outlives_a_restart() {
     let (mut gateway, mut place, customer, mut seat, chat) = talking("").await;
-    link(&mut seat, &chat, &place.url("/cat.png")).await;
+    link(&mut seat, &chat, &place.url("/files/cat.png")).await;
     let (_, hanging) = place.next().await;
     gateway.restart().await;
     drop(hanging);
     let (path, stream) = place.next().await;
-    assert_eq!(path, "/cat.png", "the next owner fetches it");
+    assert_eq!(path, "/files/cat.png", "the next owner fetches it");
     answer(stream, "200 OK", DOT).await;
     let mut customer = customer.return_as(gateway.address, None).await;
     let has_file = |entry: &Value| entry["files"][0]["name"] == "cat.png";
@@ -185,7 +193,7 @@ async fn a_link_outlives_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn words_beside_a_link_are_words() {
     let (gateway, mut place, mut customer, mut seat, chat) = talking("").await;
-    let url = place.url("/a.png");
+    let url = place.url("/files/a.png");
     let id = seat.fresh();
     let xml = format!(
         "<message type='chat' id='{id}' to='{chat}'><body>See {url}</body>\
