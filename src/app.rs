@@ -24,12 +24,12 @@ use crate::ports::cache::Cache;
 use crate::ports::store::Store;
 use crate::ports::world::World;
 use crate::runtime::admission::{Admission, Limits};
-use crate::runtime::files::{FileParts, FileRules, Files};
+use crate::runtime::files::{FileParts, FileQuotas, FileRules, Files};
 use crate::runtime::status::Status;
 use crate::runtime::{Node, Parts};
 use crate::store::{Options, SqlStore};
 use crate::web::admin::{self, Admin};
-use crate::web::{Readiness, Ready, Web};
+use crate::web::{Listening, Readiness, Ready, Web};
 use crate::websocket::Sockets;
 use crate::world::SystemWorld;
 use crate::xmpp::LinkSettings;
@@ -40,6 +40,8 @@ const SOCKETS_GRACE: Duration = Duration::from_secs(3);
 
 /// How long the database has to close its connections.
 const CLOSING: Duration = Duration::from_secs(2);
+/// In bytes.
+const MEGABYTE: u64 = 1024 * 1024;
 
 /// The real backends, as configured.
 #[derive(Debug)]
@@ -73,7 +75,12 @@ impl App {
             depot: Arc::new(self.depot()),
             fetcher: Arc::new(self.fetcher()?),
             world: world.clone(),
-            rules: FileRules::usual(u64::from(config.limits.file_megabytes) * 1024 * 1024),
+            rules: FileRules::usual(u64::from(config.limits.file_megabytes) * MEGABYTE),
+            quotas: FileQuotas {
+                of_customer: u64::from(config.files.megabytes_per_customer_per_day) * MEGABYTE,
+                of_tenant: u64::from(config.files.megabytes_per_tenant_per_day) * MEGABYTE,
+            },
+            secret: self.shared_secret(),
         });
         tokio::spawn(files.clone().keep_tidy(stop.clone()));
         let site = match &config.http.public_url {
@@ -117,12 +124,18 @@ impl App {
         let operators = self.admin_listener()?;
         let admin = operators.map(|(listener, token)| {
             let routes = admin::routes(Admin { token, status: node.status().clone() });
-            web::serve(listener, routes, stop.clone().cancelled_owned())
+            web::serve(listener, routes, Listening::default(), stop.clone().cancelled_owned())
         });
         tracing::info!(address = %listener.local_addr()?, "serving customers");
         // The listener, the customers and the links end beside one another: none waits for what
         // is slow at another.
-        let serving = web::serve(listener, routes, stop.clone().cancelled_owned());
+        let listening = Listening {
+            per_address: config.limits.sockets_per_address,
+            proxies: config.http.trusted_proxies.clone(),
+            prefix: prefix(config.http.public_url.as_ref()),
+            ..Listening::default()
+        };
+        let serving = web::serve(listener, routes, listening, stop.clone().cancelled_owned());
         let dismissing = async {
             node.dismiss().await;
             if !sockets.drain(SOCKETS_GRACE).await {
@@ -162,6 +175,12 @@ impl App {
         Ok(Some((listener, token)))
     }
 
+    /// What all nodes know: the secret of the first link, in whatever order they have them.
+    fn shared_secret(&self) -> SecretString {
+        let first = self.config.links.iter().min_by_key(|link| link.domain.as_str());
+        first.map_or_else(SecretString::default, |link| link.secret.clone())
+    }
+
     /// Where files lie.
     fn depot(&self) -> StoredFiles {
         crate::files::open(match self.config.files.storage.clone() {
@@ -181,6 +200,7 @@ impl App {
                 scheme: place.scheme,
                 host: place.host,
                 port: place.port,
+                path: place.path,
             });
             (
                 link.domain.clone(),
@@ -270,4 +290,9 @@ impl Backends for App {
     async fn serve(&self) -> Result<(), Failure> {
         Ok(self.serve_until_signal().await?)
     }
+}
+
+/// What the paths of a gateway begin with as browsers see them; nothing where it is at the top.
+fn prefix(public: Option<&url::Url>) -> String {
+    public.map_or_else(String::new, |url| url.path().trim_end_matches('/').to_owned())
 }

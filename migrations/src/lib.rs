@@ -10,6 +10,7 @@ mod m20260101_000001_first;
 mod m20261123_000002_form;
 mod m20261123_000003_files;
 mod m20261201_000001_lookups;
+mod m20261201_000003_file_quota;
 mod m20261201_000006_sessions;
 mod shape;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000002_form::Step),
             Box::new(m20261123_000003_files::Step),
             Box::new(m20261201_000001_lookups::Step),
+            Box::new(m20261201_000003_file_quota::Step),
             Box::new(m20261201_000006_sessions::Step),
         ]
     }

@@ -30,6 +30,11 @@ pub fn path(tenant: &TenantKey, file: &File, now: Timestamp) -> String {
     format!("/v1/{tenant}/files/{}/{name}?until={until}&mark={}", file.id, hex(mark.as_ref()))
 }
 
+/// Whether a link is one that may be good, for some file.
+pub fn may_be_good(until: i64, mark: &str, now: Timestamp) -> bool {
+    (now.0..=now.0 + GOOD_MS + 2 * DAY_MS).contains(&until) && unhex(mark).is_some()
+}
+
 /// Whether a link is good.
 pub fn is_good(file: &File, until: i64, mark: &str, now: Timestamp) -> bool {
     let known = signer(file.key);
@@ -151,7 +156,14 @@ mod tests {
         assert!(!is_good(&other, until, &mark, now), "another file");
         for broken in ["", "00", &"é".repeat(32), &mark[1..], &"x".repeat(64)] {
             assert!(!is_good(&file(1), until, broken, now), "{broken}");
+            assert!(!may_be_good(until, broken, now), "{broken}");
         }
+        for days in [0, 29, 32, 100] {
+            let later = now.plus(days * DAY_MS);
+            let good = is_good(&file(1), until, &mark, later);
+            assert_eq!(may_be_good(until, &mark, later), good, "{days} days later");
+        }
+        assert!(!may_be_good(i64::MAX, &mark, now) && !may_be_good(i64::MIN, &mark, now));
         assert_eq!(path(&acme, &file(1), now.plus(1)), link, "the same for the rest of the day");
     }
 

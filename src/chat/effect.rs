@@ -141,6 +141,8 @@ pub enum CommandError {
     StillOpen,
     /// The customer has said no such thing in this conversation, or has taken it back.
     NoSuchWords,
+    /// Another message has one of the files.
+    NoSuchFile,
     /// The tenant is not served on this link (any more).
     UnknownTenant,
     /// More waits than this desk takes on; the customer's client tries again later.

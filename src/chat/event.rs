@@ -139,6 +139,8 @@ pub enum CustomerAction {
         fresh: ConversationId,
         /// What; all of it his own.
         files: Arc<[File]>,
+        /// Whether a message has one of them already: it may be this one, said again.
+        taken: bool,
         /// The words, cleaned; mostly none.
         text: Arc<str>,
         /// The entry it answers.

@@ -1,4 +1,4 @@
-//! `[files]`: where files lie.
+//! `[files]`: where files lie, and how much of them in a day.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,6 +16,10 @@ const REGION: &str = "us-east-1";
 pub struct Files {
     /// Where.
     pub storage: Storage,
+    /// What one customer may send a day, in megabytes. Default 200.
+    pub megabytes_per_customer_per_day: u32,
+    /// What a tenant's customers may send a day together, in megabytes. Default 20,000.
+    pub megabytes_per_tenant_per_day: u32,
 }
 
 /// A folder or a bucket.
@@ -41,6 +45,9 @@ pub enum Storage {
 impl Files {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let url = section.parsed("url", place);
+        let mut number = |key, default| section.number(key, default, 1..=100_000_000);
+        let of_customer = number("megabytes_per_customer_per_day", 200);
+        let of_tenant = number("megabytes_per_tenant_per_day", 20_000);
         let endpoint = section.parsed("endpoint", endpoint);
         let region = section.parsed("region", word);
         let id = section.parsed("access_key", word);
@@ -56,7 +63,11 @@ impl Files {
             folder => folder,
         };
         section.close();
-        Self { storage }
+        Self {
+            storage,
+            megabytes_per_customer_per_day: of_customer,
+            megabytes_per_tenant_per_day: of_tenant,
+        }
     }
 
     /// Which kind of storage it is, for people.

@@ -136,11 +136,11 @@ fn places_of_uploads_are_whole() {
         )
     };
     let config =
-        read(&link("'https://up.example.org', 'http://10.0.0.7:5280'"), NO_VARIABLES).unwrap();
-    let places: Vec<_> =
-        config.links[0].upload_hosts.iter().map(|p| (&*p.scheme, &*p.host, p.port)).collect();
-    assert_eq!(places, [("https", "up.example.org", 443), ("http", "10.0.0.7", 5280)]);
-    for bad in ["up.example.org", "ftp://x", "https://x/path", "https://u@x", "https://x?y", ""] {
+        read(&link("'https://up.example.org', 'http://10.0.0.7:5280/a/b/'"), NO_VARIABLES).unwrap();
+    let hosts = config.links[0].upload_hosts.iter();
+    let places: Vec<_> = hosts.map(|p| (&*p.scheme, &*p.host, p.port, &*p.path)).collect();
+    assert_eq!(places, [("https", "up.example.org", 443, ""), ("http", "10.0.0.7", 5280, "/a/b")]);
+    for bad in ["up.example.org", "ftp://x", "https://x#y", "https://u@x", "https://x?y", ""] {
         let said = complaint(&link(&format!("'{bad}'")), NO_VARIABLES);
         assert!(said.contains("is no place of files"), "{bad}: {said}");
     }

@@ -405,22 +405,28 @@ pub struct Kept {
     pub customer: CustomerId,
     /// When it goes; none once a message has it.
     pub expires_at: Option<Timestamp>,
+    /// Whether a message has it, or had it before it was taken back.
+    pub is_taken: bool,
+}
+
+/// How much came in, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CameIn {
+    /// In one customer's conversations.
+    pub of_customer: u64,
+    /// In all of the tenant's.
+    pub of_tenant: u64,
 }
 
 /// The records of files. What they hold lies elsewhere ([`Depot`](super::files::Depot)): a record is
-/// there before it, and goes after it. The row of a message takes its files with it when it is
-/// appended; where it is taken back, they expire.
+/// there before it, and goes after it. The row of a message takes its files when it is appended, but
+/// none that another row has; where it is taken back, they expire.
 #[async_trait]
 pub trait Files: Send + Sync + 'static {
     /// Puts a record.
     async fn add_file(&self, kept: &Kept, now: Timestamp) -> Result<(), StoreError>;
-    /// It is whole, and waits so long for its message.
-    async fn file_written(
-        &self,
-        id: FileId,
-        size: u64,
-        expires_at: Timestamp,
-    ) -> Result<(), StoreError>;
+    /// It is whole, as this says, and waits so long for its message.
+    async fn file_written(&self, file: &File, expires_at: Timestamp) -> Result<(), StoreError>;
     /// A tenant's file.
     async fn file(&self, tenant: &TenantKey, id: FileId) -> Result<Option<Kept>, StoreError>;
     /// Those of these files that are a customer's own and whole, in any order.
@@ -428,6 +434,13 @@ pub trait Files: Send + Sync + 'static {
     -> Result<Vec<Kept>, StoreError>;
     /// How many files of a customer wait for their messages.
     async fn waiting_files(&self, customer: CustomerId) -> Result<u64, StoreError>;
+    /// How much came since then: of one customer, and of a tenant's together.
+    async fn files_since(
+        &self,
+        tenant: &TenantKey,
+        customer: CustomerId,
+        since: Timestamp,
+    ) -> Result<CameIn, StoreError>;
     /// Files whose time is over, at most `limit`.
     async fn expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError>;
     /// Takes records away.

@@ -33,6 +33,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const COME_BACK_MS: u32 = 1_000;
 const COME_BACK_SPREAD_MS: u32 = 4_000;
 
+/// Files that an address asks for, a minute; an office may share it. One that nobody is known to have
+/// made counts as so many.
+const FILES_ASKED: u32 = 1_200;
+const UNKNOWN_FILE: u32 = 20;
+
 /// How often [`Admission::keep_small`] forgets the addresses that have their whole allowance back.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -81,6 +86,7 @@ pub struct Admission {
     sessions: DefaultKeyedRateLimiter<IpAddr>,
     conversations: DefaultKeyedRateLimiter<IpAddr>,
     files: DefaultKeyedRateLimiter<IpAddr>,
+    asked: DefaultKeyedRateLimiter<IpAddr>,
     sockets: Mutex<HashMap<IpAddr, u32>>,
     opening: Semaphore,
     /// Places left in line.
@@ -100,6 +106,7 @@ impl Admission {
             files: RateLimiter::keyed(Quota::per_minute(at_least_one(
                 limits.files_per_minute_per_address,
             ))),
+            asked: RateLimiter::keyed(Quota::per_minute(at_least_one(FILES_ASKED))),
             sockets: Mutex::default(),
             opening: Semaphore::new(OPENING),
             line: Semaphore::new(IN_LINE),
@@ -167,9 +174,18 @@ impl Admission {
         check(&self.files, address)
     }
 
+    /// Counts a question for a file: for one that nobody is known to have made, more.
+    ///
+    /// # Errors
+    /// Where the address has asked too much.
+    pub fn file_asked(&self, address: IpAddr, known: bool) -> Result<(), TooMany> {
+        let cost = if known { NonZeroU32::MIN } else { at_least_one(UNKNOWN_FILE) };
+        check_n(&self.asked, address, cost)
+    }
+
     /// Forgets the addresses that have their whole allowance back.
     pub fn sweep(&self) {
-        for rates in [&self.sessions, &self.conversations, &self.files] {
+        for rates in [&self.sessions, &self.conversations, &self.files, &self.asked] {
             rates.retain_recent();
             rates.shrink_to_fit();
         }
@@ -255,12 +271,21 @@ impl SocketRates {
 }
 
 fn check(rates: &DefaultKeyedRateLimiter<IpAddr>, address: IpAddr) -> Result<(), TooMany> {
+    check_n(rates, address, NonZeroU32::MIN)
+}
+
+fn check_n(
+    rates: &DefaultKeyedRateLimiter<IpAddr>,
+    address: IpAddr,
+    cost: NonZeroU32,
+) -> Result<(), TooMany> {
     let key = match rates.len() < ADDRESSES {
         true => key(address),
         false => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
     let clock = DefaultClock::default();
-    rates.check_key(&key).map_err(|early| too_many(early.wait_time_from(clock.now())))
+    let taken = rates.check_key_n(&key, cost).unwrap_or(Ok(()));
+    taken.map_err(|early| too_many(early.wait_time_from(clock.now())))
 }
 
 fn too_many(wait: Duration) -> TooMany {
@@ -270,7 +295,7 @@ fn too_many(wait: Duration) -> TooMany {
 }
 
 /// IPv4 as it is, also where it comes mapped into IPv6; of IPv6 the /64, which is one customer's line.
-fn key(address: IpAddr) -> IpAddr {
+pub(crate) fn key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
@@ -379,6 +404,18 @@ mod tests {
         assert!(told.len() > 3_900, "{}", told.len());
         drop(turns);
         assert!(admission.turn().await.is_ok());
+    }
+
+    #[test]
+    fn files_are_asked_for_often_and_made_up_ones_seldom() {
+        let admission = Admission::new(limits());
+        let (ours, theirs) = (address("192.0.2.1"), address("192.0.2.2"));
+        let asked = (0..100).take_while(|_| admission.file_asked(ours, false).is_ok()).count();
+        assert_eq!(asked, 60);
+        let early = admission.file_asked(ours, false).unwrap_err();
+        assert!((900..=1_001).contains(&early.retry_after_ms), "{early:?}");
+        let asked = (0..2_000).take_while(|_| admission.file_asked(theirs, true).is_ok()).count();
+        assert!((1_200..1_300).contains(&asked), "{asked}");
     }
 
     #[test]

@@ -166,6 +166,9 @@ enum Deed {
         id: String,
         fresh: Uuid,
         files: Vec<Sent>,
+        /// Not told by the version before.
+        #[serde(default)]
+        taken: bool,
         text: String,
         reply_to: Option<u64>,
     },
@@ -248,7 +251,7 @@ const REASONS: [CloseReason; 5] = [
     CloseReason::Full,
     CloseReason::Operator,
 ];
-const ERRORS: [CommandError; 9] = [
+const ERRORS: [CommandError; 10] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
@@ -258,6 +261,7 @@ const ERRORS: [CommandError; 9] = [
     CommandError::NoSuchWords,
     CommandError::StillOpen,
     CommandError::NoSuchChoice,
+    CommandError::NoSuchFile,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -374,10 +378,11 @@ impl From<&CustomerAction> for Deed {
                 text: text.to_string(),
                 reply_to: reply_to.map(|seq| seq.0),
             },
-            CustomerAction::Share { id, fresh, files, text, reply_to } => Self::Share {
+            CustomerAction::Share { id, fresh, files, taken, text, reply_to } => Self::Share {
                 id: id.to_string(),
                 fresh: fresh.0,
                 files: files.iter().map(Sent::from).collect(),
+                taken: *taken,
                 text: text.to_string(),
                 reply_to: reply_to.map(|seq| seq.0),
             },
@@ -424,10 +429,11 @@ impl Deed {
                 text: text.into(),
                 reply_to: reply_to.map(Seq),
             },
-            Self::Share { id, fresh, files, text, reply_to } => CustomerAction::Share {
+            Self::Share { id, fresh, files, taken, text, reply_to } => CustomerAction::Share {
                 id: CommandId::new(&id)?,
                 fresh: ConversationId(fresh),
                 files: files.into_iter().map(File::from).collect(),
+                taken,
                 text: text.into(),
                 reply_to: reply_to.map(Seq),
             },

@@ -2,11 +2,11 @@
 //!
 //! Invariants: a file belongs to one tenant and one customer for good; it stops expiring only by the
 //! transaction that writes the message which has it, and expires again by the one that takes that
-//! back.
+//! back. A message takes no file that another one has.
 
 use async_trait::async_trait;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -19,12 +19,12 @@ use super::many::{self, Texts};
 use super::{SqlStore, sql};
 use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey, Timestamp};
 use crate::chat::model::{Append, File, RowKind};
-use crate::ports::store::{Files, Kept, StoreError};
+use crate::ports::store::{CameIn, Files, Kept, StoreError};
 
 #[async_trait]
 impl Files for SqlStore {
     async fn add_file(&self, kept: &Kept, now: Timestamp) -> Result<(), StoreError> {
-        let Kept { file, tenant, customer, expires_at } = kept;
+        let Kept { file, tenant, customer, expires_at, is_taken: _ } = kept;
         let row = ActiveModel {
             id: Set(file.id.0),
             tenant: Set(tenant.to_string()),
@@ -45,23 +45,20 @@ impl Files for SqlStore {
         .await
     }
 
-    async fn file_written(
-        &self,
-        id: FileId,
-        size: u64,
-        expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let size = int(size)?;
+    async fn file_written(&self, file: &File, expires_at: Timestamp) -> Result<(), StoreError> {
+        let size = int(file.size)?;
         self.within(async {
             let done = Entity::update_many()
+                .col_expr(Column::Name, Expr::value(&*file.name))
+                .col_expr(Column::MediaType, Expr::value(&*file.media_type))
                 .col_expr(Column::Size, Expr::value(size))
                 .col_expr(Column::ExpiresAt, Expr::value(expires_at.0))
-                .filter(Column::Id.eq(id.0))
+                .filter(Column::Id.eq(file.id.0))
                 .exec(&self.write)
                 .await
                 .map_err(unavailable)?;
             match done.rows_affected {
-                0 => Err(StoreError::Missing(format!("the file {id}"))),
+                0 => Err(StoreError::Missing(format!("the file {}", file.id))),
                 _ => Ok(()),
             }
         })
@@ -112,6 +109,35 @@ impl Files for SqlStore {
         .await
     }
 
+    async fn files_since(
+        &self,
+        tenant: &TenantKey,
+        customer: CustomerId,
+        since: Timestamp,
+    ) -> Result<CameIn, StoreError> {
+        let came = async |of: SimpleExpr| {
+            // MySQL sums to a decimal.
+            let sum = Expr::col(Column::Size).sum().cast_as("SIGNED");
+            let sum = Entity::find()
+                .select_only()
+                .expr(sum)
+                .filter(of)
+                .filter(Column::CreatedAt.gt(since.0))
+                .into_tuple::<Option<i64>>()
+                .one(&self.read)
+                .await
+                .map_err(unavailable)?;
+            nat(sum.flatten().unwrap_or_default())
+        };
+        self.within(async {
+            Ok(CameIn {
+                of_customer: came(Column::Customer.eq(customer.0)).await?,
+                of_tenant: came(Column::Tenant.eq(tenant.as_str())).await?,
+            })
+        })
+        .await
+    }
+
     async fn expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError> {
         self.within(async {
             let found = Entity::find()
@@ -149,6 +175,7 @@ fn kept_from(model: Model) -> Result<Kept, StoreError> {
         tenant: tenant_key(&model.tenant)?,
         customer: CustomerId(model.customer),
         expires_at: model.expires_at.map(Timestamp),
+        is_taken: model.pos.is_some(),
     })
 }
 
@@ -160,6 +187,7 @@ pub(super) fn take_text(backend: DbBackend) -> String {
         .value(Column::Link, Expr::value(0))
         .value(Column::Pos, Expr::value(0))
         .and_where(Expr::col(Column::Id).eq(0))
+        .and_where(Expr::col(Column::Pos).is_null())
         .take();
     many::text(backend, &take)
 }
@@ -193,7 +221,12 @@ pub(super) async fn write(
                         int(row.pos.0)?.into(),
                         (&file.id.0).into(),
                     ];
-                    line.run(&texts.take_file, &values).await?;
+                    if line.run(&texts.take_file, &values).await? == 0 {
+                        // The row stands, for it was numbered before anybody could know. Whoever takes
+                        // it back takes nothing from the message that has the file.
+                        let pos = row.pos.0;
+                        tracing::warn!(file = %file.id, pos, "another message has this file");
+                    }
                 }
             }
             RowKind::Retract { target } => {

@@ -4,14 +4,22 @@
 //! address that none of ours is. A proxy must overwrite or append to `X-Forwarded-For`; only one
 //! that never sends it is read by its `Forwarded` (RFC 7239), so it must also strip the former.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use hyper::HeaderMap;
 use hyper::header::FORWARDED;
 use ipnet::IpNet;
 
+use super::Peer;
+
 /// A chain of proxies is never as long as this.
 const HOPS: usize = 16;
+
+/// The address of whoever asks, at the other end of this connection or behind it.
+pub(super) fn of(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
+    client(peer, headers, trusted)
+}
 
 /// The customer's address.
 pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {

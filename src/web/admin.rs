@@ -94,7 +94,12 @@ mod tests {
         let admin = Admin { token: "sixteen letters!".into(), status: Arc::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}{path}", listener.local_addr().unwrap());
-        tokio::spawn(crate::web::serve(listener, routes(admin), std::future::pending()));
+        tokio::spawn(crate::web::serve(
+            listener,
+            routes(admin),
+            crate::web::Listening::default(),
+            std::future::pending(),
+        ));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client.request(method, url);
         let request = given.iter().fold(request, |r, given| r.header("authorization", *given));

@@ -1,137 +1,54 @@
-//! Files over HTTP: a customer's come in, and all of them are given out.
+//! Files over HTTP: how they are given out.
 //!
-//! Invariants: what comes in goes on piece by piece, and is refused as soon as that is clear; whose
-//! it is, his session says. A file is given out to whoever has a good link to it and to nobody else,
-//! as something to be put away: no browser runs it, guesses what it is, or shows it as a page.
+//! Invariants: a file is given out to whoever has a good link to it and to nobody else, as something
+//! to be put away: no browser runs it, guesses what it is, or shows it as a page. So many are given
+//! to one address at a time, and so fast they are read, or not at all. What is asked for at random
+//! costs the database next to nothing.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 use hyper::header::{
-    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CACHE_CONTROL, CONNECTION,
-    CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE, VARY, WWW_AUTHENTICATE,
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+    IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use hyper::{HeaderMap, Method, StatusCode};
-use multer::{Constraints, Multipart, SizeLimit};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::time::Instant;
 use uuid::Uuid;
 use warp::Reply as _;
 use warp::reply::Response;
 
 use super::problem::Problem;
-use super::routes::{STORE_RETRY_S, json, refused, tenant};
+use super::routes::STORE_RETRY_S;
 use super::{Peer, Web, address};
-use crate::bridge::file;
 use crate::chat::ids::{FileId, TenantKey};
 use crate::chat::model::File;
 use crate::ports::files::Pieces;
 use crate::ports::store::StoreError;
-use crate::runtime::files::{Files, NotTaken};
-use crate::websocket::door::Door;
-use crate::websocket::origin::{self, Verdict};
-use crate::websocket::upgrade;
+use crate::runtime::files::Download;
 
-/// What stands around a file in a form, at the most.
-const AROUND_BYTES: u64 = 64 * 1024;
-/// The head of the form is there within this.
-const HEAD: Duration = Duration::from_secs(10);
-/// How long a browser remembers that files may be sent from a page, in seconds.
-const ALLOWED_S: &str = "600";
+/// How long a file may be read at any speed, and how many bytes a second from then on.
+const LEISURE: Duration = Duration::from_secs(60);
+const BYTES_A_SECOND: u64 = 1024;
 /// How long a browser keeps what it got: what stands under a link never changes.
 const CACHING: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
 
-/// May a page send files here? (A browser asks before it sends.)
-pub(super) async fn allowed<D: Door>(
-    web: &Web<D>,
-    key: &str,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
-    let view = tenant(&web.door, key).await?;
-    let page = page(headers, &view.tenant).map_err(refused)?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    let told = response.headers_mut();
-    told.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
-    let may = HeaderValue::from_static("authorization, content-type");
-    told.insert(ACCESS_CONTROL_ALLOW_HEADERS, may);
-    told.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(ALLOWED_S));
-    Ok(readable(response, page))
-}
-
-/// Takes in a customer's file.
-pub(super) async fn take<D: Door>(
-    web: &Web<D>,
-    key: &str,
-    headers: &HeaderMap,
-    peer: Option<Peer>,
-    body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send + 'static,
-) -> Result<Response, Problem> {
-    let files = web.files.as_ref().ok_or_else(nothing)?;
-    let view = tenant(&web.door, key).await?;
-    let page = page(headers, &view.tenant).map_err(refused)?;
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let address = address::client(peer, headers, &web.trusted_proxies);
-    web.admission.file(address).map_err(|early| {
-        let seconds = u16::try_from(early.retry_after_ms / 1_000 + 1).unwrap_or(u16::MAX);
-        let detail = "too many files come from this address";
-        Problem::for_now(StatusCode::TOO_MANY_REQUESTS, detail, seconds)
-    })?;
-    let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = token.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(stranger)?;
-    let customer = files.customer(&view.tenant.key, token.trim()).await.map_err(unavailable)?;
-    let customer = customer.ok_or_else(stranger)?;
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: u64| length > view.files.bytes.saturating_add(AROUND_BYTES)) {
-        return Err(not_taken(&NotTaken::TooLarge(view.files.bytes)));
-    }
-    let boundary = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let boundary = boundary.and_then(|value| multer::parse_boundary(value).ok());
-    let boundary = boundary.ok_or_else(|| unreadable("send it as multipart/form-data"))?;
-    let body = body.map_ok(|mut piece| piece.copy_to_bytes(piece.remaining()));
-    let most = SizeLimit::new().whole_stream(view.files.bytes.saturating_add(AROUND_BYTES));
-    let form = Constraints::new().size_limit(most);
-    let mut form = Multipart::with_constraints(body, boundary, form);
-    let part = tokio::time::timeout(HEAD, async {
-        while let Some(part) = form.next_field().await? {
-            if part.name() == Some("file") {
-                return Ok(Some(part));
-            }
-        }
-        Ok::<_, multer::Error>(None)
-    });
-    let part = part.await.map_err(|_| not_taken(&NotTaken::Slow))?;
-    let part = part.map_err(|error| not_taken(&broken(&error, view.files.bytes)))?;
-    let part = part.ok_or_else(|| unreadable("the form has no field `file`"))?;
-    let name = part.file_name().unwrap_or_default().to_owned();
-    let pieces = part.map_err(|error| match error {
-        multer::Error::StreamSizeExceeded { .. } | multer::Error::FieldSizeExceeded { .. } => {
-            io::Error::from(io::ErrorKind::FileTooLarge)
-        }
-        error => io::Error::other(error),
-    });
-    let kept = files.receive(&customer, &view.files, &name, Box::pin(pieces)).await;
-    let kept = kept.map_err(|why| not_taken(&why))?;
-    let shown = file::shown(&view.tenant.key, &kept, files.now());
-    Ok(readable(json(StatusCode::CREATED, &shown), page))
-}
-
 /// Gives out a file.
-pub(super) async fn give(
-    files: Option<&Files>,
-    key: &str,
-    id: &str,
-    query: &str,
+pub(super) async fn give<D>(
+    web: &Web<D>,
+    (key, id, query): (&str, &str, &str),
     method: &Method,
     headers: &HeaderMap,
+    peer: Option<Peer>,
 ) -> Result<Response, Problem> {
-    let files = files.ok_or_else(nothing)?;
+    let files = web.files.as_ref().ok_or_else(nothing)?;
     let (key, id) = (TenantKey::new(key), Uuid::try_parse(id).map(FileId));
     let (Ok(key), Ok(id)) = (key, id) else { return Err(nothing()) };
     let (mut until, mut mark) = (None, None);
@@ -143,6 +60,14 @@ pub(super) async fn give(
         }
     }
     let (Some(until), Some(mark)) = (until, mark) else { return Err(nothing()) };
+    if !files.may_be(until, &mark) {
+        return Err(nothing());
+    }
+    let address = address::of(peer, headers, &web.trusted_proxies);
+    web.admission.file_asked(address, files.is_ours(&key, id)).map_err(|early| {
+        let seconds = u16::try_from(early.retry_after_ms / 1_000 + 1).unwrap_or(u16::MAX);
+        too_many(seconds)
+    })?;
     let found = files.find(&key, id, (until, &mark)).await.map_err(unavailable)?;
     let file = found.ok_or_else(nothing)?;
     let tag = format!("\"{}\"", file.id);
@@ -168,13 +93,14 @@ pub(super) async fn give(
     let mut response = match *method == Method::HEAD {
         true => StatusCode::OK.into_response(),
         false => {
+            let turn = files.download(address).await.ok_or_else(|| too_many(STORE_RETRY_S))?;
             let pieces = files.read(&key, file.id, from..to).await.map_err(|error| {
                 tracing::warn!(%error, "a file cannot be read");
                 let detail = "files cannot be read now";
                 Problem::for_now(StatusCode::SERVICE_UNAVAILABLE, detail, STORE_RETRY_S)
             })?;
             let pieces = pieces.ok_or_else(nothing)?;
-            warp::reply::stream(Held(Mutex::new(pieces))).into_response()
+            warp::reply::stream(Given::new(pieces, turn)).into_response()
         }
     };
     let told = response.headers_mut();
@@ -191,10 +117,8 @@ pub(super) async fn give(
 
 /// What a browser is told of a file.
 fn described(mut response: Response, file: &File, tag: &str) -> Response {
-    let media_type = match &*file.media_type {
-        "text/plain" => "text/plain; charset=utf-8",
-        other => other,
-    };
+    // Text is in whatever encoding its writer used: which, only its reader can tell.
+    let media_type = &*file.media_type;
     let plain: String = file.name.chars().map(|c| if is_quotable(c) { c } else { '_' }).collect();
     let whole = utf8_percent_encode(&file.name, NON_ALPHANUMERIC);
     let disposition = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{whole}");
@@ -246,79 +170,48 @@ impl Part {
     }
 }
 
-/// Pieces that only one asks for, though several hold them.
-struct Held(Mutex<Pieces>);
+/// A file on its way out. Only one asks for its pieces, though several hold them.
+struct Given {
+    pieces: Mutex<Pieces>,
+    begun: Instant,
+    gave: u64,
+    _turn: Mutex<Download>,
+}
 
-impl Stream for Held {
+impl Given {
+    fn new(pieces: Pieces, turn: Download) -> Self {
+        let (pieces, turn) = (Mutex::new(pieces), Mutex::new(turn));
+        Self { pieces, begun: Instant::now(), gave: 0, _turn: turn }
+    }
+}
+
+impl Stream for Given {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let pieces = self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        pieces.poll_next_unpin(context)
-    }
-}
-
-/// The origin of the page that asks; none where it is no page.
-fn page(
-    headers: &HeaderMap,
-    tenant: &crate::ports::store::Tenant,
-) -> Result<Option<HeaderValue>, upgrade::Refusal> {
-    match origin::judge(headers, tenant) {
-        Verdict::Page(page) => Ok(HeaderValue::try_from(page).ok()),
-        Verdict::Native => Ok(None),
-        Verdict::Refused => Err(upgrade::Refusal::Origin),
-    }
-}
-
-/// Lets the page read the answer.
-fn readable(mut response: Response, page: Option<HeaderValue>) -> Response {
-    response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
-    if let Some(page) = page {
-        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, page);
-    }
-    response
-}
-
-fn broken(error: &multer::Error, most: u64) -> NotTaken {
-    match error {
-        multer::Error::StreamSizeExceeded { .. } => NotTaken::TooLarge(most),
-        _ => NotTaken::Broken,
-    }
-}
-
-/// Why a file was not taken; the rest of it is not waited for.
-fn not_taken(why: &NotTaken) -> Problem {
-    let status = match why {
-        NotTaken::Off | NotTaken::WrongType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        NotTaken::Empty | NotTaken::Broken => StatusCode::BAD_REQUEST,
-        NotTaken::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-        NotTaken::Slow => StatusCode::REQUEST_TIMEOUT,
-        NotTaken::TooMany => StatusCode::TOO_MANY_REQUESTS,
-        NotTaken::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let problem = match why {
-        NotTaken::TooMany | NotTaken::Unavailable => {
-            Problem::for_now(status, why.to_string(), STORE_RETRY_S)
+        // Asked for when there is room: who reads too slowly does not get on.
+        if self.begun.elapsed() > LEISURE + Duration::from_secs(self.gave / BYTES_A_SECOND) {
+            return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
         }
-        _ => Problem::new(status, why.to_string()),
-    };
-    problem.with(CONNECTION, HeaderValue::from_static("close"))
+        let pieces = self.pieces.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let next = pieces.poll_next_unpin(context);
+        if let Poll::Ready(Some(Ok(piece))) = &next {
+            self.gave += piece.len() as u64;
+        }
+        next
+    }
 }
 
-fn unreadable(detail: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, detail)
+fn too_many(seconds: u16) -> Problem {
+    let detail = "too many files are asked for from this address";
+    Problem::for_now(StatusCode::TOO_MANY_REQUESTS, detail, seconds)
 }
 
-fn stranger() -> Problem {
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, "the session is not known any more");
-    problem.with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
-}
-
-fn nothing() -> Problem {
+pub(super) fn nothing() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is no such file, or its link is too old")
 }
 
-fn unavailable(error: StoreError) -> Problem {
+pub(super) fn unavailable(error: StoreError) -> Problem {
     tracing::debug!(%error, "a file's record cannot be read");
     let detail = "the gateway cannot answer now";
     Problem::for_now(StatusCode::SERVICE_UNAVAILABLE, detail, STORE_RETRY_S)

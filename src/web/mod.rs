@@ -10,11 +10,13 @@
 pub mod address;
 pub mod admin;
 mod files;
+mod patient;
 pub mod problem;
 mod routes;
 mod server;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod widget;
 
 use std::fmt;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 pub use routes::routes;
-pub use server::{Peer, listen, serve};
+pub use server::{Listening, Peer, listen, serve};
 
 use crate::runtime::admission::Admission;
 use crate::runtime::files::Files;

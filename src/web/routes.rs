@@ -1,6 +1,5 @@
 //! Which address means what.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use hyper::header::{
@@ -11,13 +10,13 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{HeaderMap, Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use tokio::net::TcpStream;
 use warp::filters::BoxedFilter;
 use warp::reply::Response;
 use warp::{Filter, Rejection, Reply};
 
+use super::patient::Patient;
 use super::problem::{self, Problem};
-use super::{Peer, Web, address, files, widget};
+use super::{Peer, Web, address, files, upload, widget};
 use crate::chat::ids::TenantKey;
 use crate::ports::store::FormField;
 use crate::runtime::edge::TenantView;
@@ -78,7 +77,7 @@ pub fn routes<D: Door>(web: Web<D>) -> BoxedFilter<(Response,)> {
         .and(warp::header::headers_cloned())
         .and(with_web.clone())
         .then(|key: String, headers: HeaderMap, web: Arc<Web<D>>| async move {
-            answered(files::allowed(&web, &key, &headers).await)
+            answered(upload::allowed(&web, &key, &headers).await)
         });
     let sent = warp::path!("v1" / String / "files")
         .and(warp::post())
@@ -87,13 +86,14 @@ pub fn routes<D: Door>(web: Web<D>) -> BoxedFilter<(Response,)> {
         .and(warp::body::stream())
         .and(with_web.clone())
         .then(|key: String, headers: HeaderMap, peer, body, web: Arc<Web<D>>| async move {
-            answered(files::take(&web, &key, &headers, peer, body).await)
+            answered(upload::take(&web, &key, &headers, peer, body).await)
         });
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let given = warp::path!("v1" / String / "files" / String / String)
         .and(warp::get().or(warp::head()).unify())
         .and(warp::method())
         .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
         .and(query)
         .and(with_web)
         .then(
@@ -102,10 +102,11 @@ pub fn routes<D: Door>(web: Web<D>) -> BoxedFilter<(Response,)> {
              _,
              method: Method,
              headers: HeaderMap,
+             peer,
              query: String,
              web: Arc<Web<D>>| async move {
-                let found = files::give(web.files.as_ref(), &key, &id, &query, &method, &headers);
-                answered(found.await)
+                let named = (&*key, &*id, &*query);
+                answered(files::give(&web, named, &method, &headers, peer).await)
             },
         );
     let sharing = may_send.or(sent).unify().or(given).unify();
@@ -240,8 +241,7 @@ async fn socket<D: Door>(
     let view = tenant(&web.door, key).await?;
     let answer = upgrade::check(headers, &view.tenant).map_err(refused)?;
     let upgrade = upgrade.ok_or_else(|| refused(upgrade::Refusal::NotASocket))?;
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let address = address::client(peer, headers, &web.trusted_proxies);
+    let address = address::of(peer, headers, &web.trusted_proxies);
     let guard = web.admission.socket(address).ok_or_else(|| {
         let detail = "too many sockets are open from this address";
         Problem::for_now(StatusCode::TOO_MANY_REQUESTS, detail, SOCKETS_RETRY_S)
@@ -259,9 +259,9 @@ async fn socket<D: Door>(
 async fn taken_over<D: Door>(upgrade: OnUpgrade, door: D, visit: Box<Visit>) {
     // What carried the request is freed here; the socket keeps the bare TCP stream.
     let Ok(upgraded) = upgrade.await else { return };
-    if let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() {
+    if let Ok(parts) = upgraded.downcast::<TokioIo<Patient>>() {
         let early = parts.read_buf.to_vec();
-        let stream = parts.io.into_inner();
+        let stream = parts.io.into_inner().into_inner();
         drop(parts.read_buf);
         connection::serve(stream, early, door, visit).await;
     }

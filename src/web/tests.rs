@@ -63,7 +63,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(serve(listener, routes(web), async {
+        let served = tokio::spawn(serve(listener, routes(web), Listening::default(), async {
             let _ = stopped.await;
         }));
         Self { address, hand, sockets, stop, served }

@@ -4,7 +4,9 @@
 mod agents;
 mod coming_in;
 mod given_out;
+mod hostile;
 mod storage;
+mod twice;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -52,7 +52,7 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
 const PURE: [&str; 3] = ["chat", "wire", "bridge"];
 
 /// What only some may name: a path, or any part of one, and where it may stand.
-const KEPT: [(&[&str], &[&str]); 26] = [
+const KEPT: [(&[&str], &[&str]); 28] = [
     (&["anyhow"], &["src/main.rs", "src/app.rs"]),
     // The wall clock, chance, the environment.
     (&["SystemTime"], &["src/world.rs"]),
@@ -69,8 +69,10 @@ const KEPT: [(&[&str], &[&str]); 26] = [
     (&["xmpp_parsers"], &["src/bridge/", "src/xmpp/", "src/config/links.rs"]),
     (&["object_store"], &["src/files/"]),
     (&["reqwest"], &["src/files/"]),
-    (&["infer"], &["src/runtime/files/"]),
-    (&["multer"], &["src/web/files.rs"]),
+    (&["file_format"], &["src/runtime/files/"]),
+    (&["img_parts"], &["src/runtime/files/"]),
+    (&["exif"], &["src/runtime/files/"]),
+    (&["multer"], &["src/web/upload.rs"]),
     (&["warp"], &["src/web/"]),
     (&["tokio_tungstenite"], &["src/websocket/"]),
     (&["clap"], &["src/cli/", "src/main.rs"]),

@@ -128,6 +128,7 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
         CommandError::NoSuchWords => {
             (ErrorCode::Conflict, "there is no such message of yours to change", None)
         }
+        CommandError::NoSuchFile => (ErrorCode::Forbidden, "another message has this file", None),
         CommandError::UnknownTenant => {
             (ErrorCode::UnknownTenant, "this business is not served here", None)
         }
@@ -381,6 +382,7 @@ mod tests {
             "no such queue" => error(CommandError::UnknownQueue),
             "no such choice" => error(CommandError::NoSuchChoice),
             "still open" => error(CommandError::StillOpen),
+            "no such file" => error(CommandError::NoSuchFile),
             "no such words" => error(CommandError::NoSuchWords),
             "not open" => error(CommandError::NotOpen),
             "no such tenant" => error(CommandError::UnknownTenant),

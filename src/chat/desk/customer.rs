@@ -72,7 +72,13 @@ impl Desk {
                     RowKind::Message { text, reply_to }
                 });
             }
-            CustomerAction::Share { id, fresh, files, text, reply_to } => {
+            // A repeat was answered above, by what its message came to.
+            CustomerAction::Share { id, files, taken, .. }
+                if taken || self.shared.has_any(&files) =>
+            {
+                self.refuse(&by, &id, CommandError::NoSuchFile);
+            }
+            CustomerAction::Share { id, fresh, files, text, reply_to, .. } => {
                 self.customer_message(now, &by, (open, fresh), id, reply_to, |reply_to| {
                     RowKind::Files { files, text, reply_to, of: None }
                 });

@@ -25,6 +25,7 @@ mod rating;
 mod recall;
 mod restore;
 mod row;
+mod shared;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,7 @@ use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
 use delivery::Owed;
 use interruption::Interruptions;
+use shared::SharedFiles;
 use timer::Timers;
 
 /// What the desk must know before it can take an event.
@@ -155,6 +157,7 @@ pub struct Desk {
     stanzas: Stanzas,
     /// What agents ordered.
     orders: Stanzas,
+    shared: SharedFiles,
     ended: Ended,
     interruptions: Interruptions,
     /// What was read for the event that comes next.

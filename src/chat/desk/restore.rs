@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::changes::repeat_of;
 use super::interruption::Interruptions;
+use super::shared::SharedFiles;
 use super::timer::{Timer, Timers};
 use super::{Desk, DeskLimits, command, lifecycle, recall};
 use crate::chat::conversation::Case;
@@ -35,6 +36,7 @@ impl Desk {
             commands: Commands::default(),
             stanzas: Stanzas::default(),
             orders: Stanzas::default(),
+            shared: SharedFiles::default(),
             ended: Ended::default(),
             interruptions: Interruptions::default(),
             read: None,

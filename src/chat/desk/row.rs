@@ -43,6 +43,9 @@ impl Desk {
         let changed = entry.changed.then(|| Arc::new(view.clone()));
         case.missing.came(&row);
         case.rows += 1;
+        if let RowKind::Files { files, .. } = &row.kind {
+            self.shared.insert(now, files);
+        }
         self.gate.append(row.clone(), changed);
         Some(row)
     }

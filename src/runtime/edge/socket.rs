@@ -507,7 +507,8 @@ impl CustomerSocket {
         Ok(())
     }
 
-    /// The same for a message with files, once it is known that they are this customer's.
+    /// The same for a message with files, once it is known that they are this customer's. Of those
+    /// that a message has already the desk says whether it is this one, said again.
     ///
     /// # Errors
     /// As there, and where a file is not his, or gone.
@@ -520,15 +521,17 @@ impl CustomerSocket {
         })?;
         let until = self.shared.world.now().plus(LATE_MS);
         let stays = |kept: &&Kept| {
-            kept.tenant == self.customer.tenant && kept.expires_at.is_none_or(|at| until < at)
+            let waits = kept.expires_at.is_none_or(|at| until < at);
+            kept.tenant == self.customer.tenant && (kept.is_taken || waits)
         };
-        let of_his = |id: &FileId| {
+        let of_theirs = |id: &FileId| {
             let kept = found.iter().filter(stays).find(|kept| kept.file.id == *id)?;
             Some(kept.file.clone())
         };
-        let files: Option<Vec<File>> = files.iter().map(of_his).collect();
+        let taken = found.iter().any(|kept| kept.is_taken);
+        let files: Option<Vec<File>> = files.iter().map(of_theirs).collect();
         let files = files.ok_or(SubmitError::NoSuchFile)?.into();
-        self.submit(CustomerAction::Share { id, fresh, files, text, reply_to }).await
+        self.submit(CustomerAction::Share { id, fresh, files, taken, text, reply_to }).await
     }
 
     /// Takes the name that the customer gave in the form before the chat.

@@ -5,18 +5,21 @@
 
 use std::sync::Arc;
 
+use file_format::FileFormat;
+use memchr::memmem;
+
+use super::look::Look;
+use super::text;
 use crate::ports::store::FileWishes;
 
-/// So much of a file tells what it is.
-pub(super) const HEAD: usize = 8 * 1024;
-
 /// What is taken where neither the tenant nor the operator says otherwise.
-pub const TYPES: [&str; 11] = [
+pub const TYPES: [&str; 12] = [
     "image/*",
     "audio/*",
     "video/*",
     "text/*",
     "application/pdf",
+    "application/rtf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
@@ -35,9 +38,36 @@ const ACTIVE: [&str; 6] = [
     "image/svg+xml",
 ];
 
-/// Text of any kind; the first is given to what has none of these.
-const TEXTS: [&str; 12] =
-    ["txt", "csv", "tsv", "log", "md", "json", "yaml", "yml", "toml", "ini", "vcf", "ics"];
+/// How text may be called, of any kind that nothing runs; the first is given to what is called otherwise.
+const TEXTS: [&str; 27] = [
+    "txt",
+    "csv",
+    "tsv",
+    "tab",
+    "log",
+    "md",
+    "json",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "cfg",
+    "conf",
+    "vcf",
+    "ics",
+    "ifb",
+    "eml",
+    "srt",
+    "vtt",
+    "sql",
+    "tex",
+    "bib",
+    "diff",
+    "patch",
+    "asc",
+    "text",
+    "properties",
+];
 
 /// What a tenant takes of files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,154 +108,120 @@ impl FileRules {
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kind {
-    pub(super) media_type: &'static str,
+    pub(super) media_type: String,
     /// How names of such files end.
-    pub(super) endings: Vec<&'static str>,
+    pub(super) endings: Vec<String>,
 }
 
 impl Kind {
-    /// Of a file that begins like this.
-    pub(super) fn of(head: &[u8]) -> Self {
-        let kind =
-            |media_type, endings: &[&'static str]| Self { media_type, endings: endings.to_vec() };
-        if let Some(text) = as_text(head) {
-            return match is_markup(text) {
-                true => kind("text/html", &["html"]),
-                false if text.starts_with("#!") => kind("text/x-shellscript", &["sh"]),
-                false if text.starts_with("%PDF-") => kind("application/pdf", &["pdf"]),
-                false => kind("text/plain", &TEXTS),
-            };
+    /// Of a file that was looked at, to its end where only that tells.
+    pub(super) fn of(look: &Look) -> Self {
+        let head = look.head();
+        if let Some(text) = text::unicode(head) {
+            return Self::of_text(&text);
         }
-        match infer::get(head) {
-            Some(known) => kind(known.mime_type(), endings(known.mime_type(), known.extension())),
-            None => kind("application/octet-stream", &["bin"]),
+        let format = look.format();
+        match format {
+            // What broke off where the reader wanted to look further.
+            FileFormat::ArbitraryBinaryData if head.starts_with(b"ID3") => {
+                Self::of_format(FileFormat::Id3v2)
+            }
+            FileFormat::ArbitraryBinaryData if head.starts_with(b"\x1a\x45\xdf\xa3") => {
+                Self::of_format(FileFormat::MatroskaVideo)
+            }
+            FileFormat::ArbitraryBinaryData if head.starts_with(b"PK\x03\x04") => {
+                Self::new("application/zip", &["zip"])
+            }
+            FileFormat::ArbitraryBinaryData if head.get(4..8) == Some(b"ftyp") => {
+                Self::of_tracks(look, ("video/mp4", &["mp4", "m4v", "mov"]), "audio/mp4")
+            }
+            FileFormat::Mpeg4Part14 => {
+                Self::of_tracks(look, ("video/mp4", &["mp4", "m4v", "mov"]), "audio/mp4")
+            }
+            FileFormat::ThirdGenerationPartnershipProject => {
+                Self::of_tracks(look, ("video/3gpp", &["3gp", "3gpp", "mp4"]), "audio/3gpp")
+            }
+            FileFormat::ArbitraryBinaryData => match text::of_bytes(head) {
+                Some(text) => Self::of_text(&text),
+                None => Self::new("application/octet-stream", &["bin"]),
+            },
+            format => Self::of_format(format),
         }
     }
-}
 
-/// The endings that go for a type, besides the one it mostly has.
-fn endings(media_type: &str, usual: &'static str) -> &'static [&'static str] {
-    match media_type {
-        "image/jpeg" => &["jpg", "jpeg", "jpe", "jfif"],
-        "image/tiff" => &["tif", "tiff"],
-        "video/mp4" => &["mp4", "m4v"],
-        "audio/m4a" => &["m4a", "mp4"],
-        "audio/ogg" => &["ogg", "oga", "opus"],
-        "audio/midi" => &["mid", "midi"],
-        "image/heif" => &["heif", "heic"],
-        // One of a kind: kept for as long as the program runs, for there are not many.
-        _ => single(usual),
+    fn new(media_type: &str, endings: &[&str]) -> Self {
+        let endings = endings.iter().map(|&ending| ending.to_owned()).collect();
+        Self { media_type: media_type.to_owned(), endings }
     }
-}
 
-fn single(ending: &'static str) -> &'static [&'static str] {
-    const KNOWN: [&[&str]; 24] = [
-        &["png"],
-        &["gif"],
-        &["webp"],
-        &["bmp"],
-        &["avif"],
-        &["ico"],
-        &["pdf"],
-        &["docx"],
-        &["xlsx"],
-        &["pptx"],
-        &["odt"],
-        &["ods"],
-        &["odp"],
-        &["zip"],
-        &["gz"],
-        &["7z"],
-        &["mp3"],
-        &["wav"],
-        &["flac"],
-        &["aac"],
-        &["webm"],
-        &["mkv"],
-        &["mov"],
-        &["avi"],
-    ];
-    KNOWN.iter().find(|known| known.contains(&ending)).copied().unwrap_or(&["bin"])
-}
-
-/// Text as people write it; none where it is something else.
-fn as_text(head: &[u8]) -> Option<&str> {
-    let text = match std::str::from_utf8(head) {
-        Ok(text) => text,
-        // The last character may be cut in two.
-        Err(error) if head.len() >= HEAD && error.error_len().is_none() => {
-            std::str::from_utf8(head.get(..error.valid_up_to())?).ok()?
+    fn of_text(text: &str) -> Self {
+        let text = text.trim_start_matches('\u{feff}');
+        match text {
+            // Whatever begins with a tag is taken for a page.
+            _ if text.trim_start().starts_with('<') => Self::new("text/html", &["html"]),
+            _ if text.starts_with("#!") => Self::new("text/x-shellscript", &["sh"]),
+            _ if text.starts_with("%PDF-") => Self::new("application/pdf", &["pdf"]),
+            _ if text.starts_with("{\\rtf") => Self::new("application/rtf", &["rtf", "doc"]),
+            _ => Self::new("text/plain", &TEXTS),
         }
-        Err(_) => return None,
-    };
-    let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{c}');
-    (!text.is_empty() && !text.contains(odd)).then_some(text)
-}
+    }
 
-/// Whatever begins with a tag is taken for a page.
-fn is_markup(text: &str) -> bool {
-    text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').starts_with('<')
+    /// Of film or sound, by its tracks: recorders put voices into the containers of film.
+    fn of_tracks(look: &Look, (film, endings): (&str, &[&str]), sound: &str) -> Self {
+        let has = |handler: &[u8; 4]| {
+            look.seen().any(|part| {
+                memmem::find_iter(part, b"hdlr")
+                    .any(|at| part.get(at + 12..at + 16) == Some(handler))
+            })
+        };
+        match has(b"soun") && !has(b"vide") {
+            true => Self::new(sound, &["m4a", "mp4", "3gp", "3gpp", "3ga", "aac"]),
+            false => {
+                // Where its tracks are told may lie in between: the name of a voice is kept then, too.
+                Self::new(film, &[endings, &["m4a"]].concat())
+            }
+        }
+    }
+
+    /// Of a format that its signature, or what it contains, gave away.
+    fn of_format(format: FileFormat) -> Self {
+        use FileFormat as F;
+        let (known, extension) = (format.media_type(), format.extension());
+        let (media_type, endings): (_, &[_]) = match format {
+            F::JointPhotographicExpertsGroup => ("image/jpeg", &["jpg", "jpeg", "jpe", "jfif"]),
+            F::AnimatedPortableNetworkGraphics => ("image/png", &["png", "apng"]),
+            F::TagImageFileFormat => ("image/tiff", &["tif", "tiff"]),
+            F::HighEfficiencyImageCoding | F::HighEfficiencyImageFileFormat => {
+                (known, &["heic", "heif", "hif"])
+            }
+            F::WindowsBitmap => ("image/bmp", &["bmp", "dib"]),
+            F::AppleItunesVideo => ("video/mp4", &["m4v", "mp4"]),
+            F::AppleQuicktime => ("video/quicktime", &["mov", "qt"]),
+            F::MatroskaVideo => ("video/matroska", &["mkv", "webm"]),
+            F::Webm => ("video/webm", &["webm", "weba"]),
+            F::Mpeg12Video => ("video/mpeg", &["mpg", "mpeg"]),
+            F::AdvancedSystemsFormat => ("video/x-ms-asf", &["asf", "wmv", "wma"]),
+            F::AppleItunesAudio => ("audio/mp4", &["m4a", "mp4", "m4b"]),
+            F::Id3v2 | F::Mpeg12AudioLayer3 => ("audio/mpeg", &["mp3"]),
+            F::OggOpus => ("audio/ogg", &["opus", "ogg", "oga"]),
+            F::OggVorbis | F::OggFlac | F::OggSpeex | F::OggMultiplexedMedia => {
+                ("audio/ogg", &["ogg", "oga", "opus", "spx"])
+            }
+            F::WaveformAudio => ("audio/wav", &["wav", "wave"]),
+            F::AudioInterchangeFileFormat => ("audio/x-aiff", &["aiff", "aif"]),
+            F::MusicalInstrumentDigitalInterface => ("audio/midi", &["mid", "midi"]),
+            F::OfficeOpenXmlDocument => (known, &["docx", "dotx"]),
+            F::OfficeOpenXmlSpreadsheet => (known, &["xlsx", "xltx"]),
+            F::OfficeOpenXmlPresentation => (known, &["pptx", "ppsx", "potx"]),
+            F::MicrosoftWordDocument => (known, &["doc", "dot"]),
+            F::MicrosoftExcelSpreadsheet => (known, &["xls", "xlt"]),
+            F::MicrosoftPowerpointPresentation => (known, &["ppt", "pps"]),
+            F::Gzip => (known, &["gz", "tgz"]),
+            _ => (known, &[extension]),
+        };
+        Self::new(media_type, endings)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01";
-
-    #[test]
-    fn what_it_holds_says_what_it_is() {
-        let pdf_with_bytes = b"%PDF-1.7\n\xe2\xe3\xcf\xd3";
-        let table: [(&[u8], &str); 16] = [
-            (PNG, "image/png"),
-            (b"\xff\xd8\xff\xe0\0\x10JFIF", "image/jpeg"),
-            (b"GIF89a\x01\0", "image/gif"),
-            (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
-            (pdf_with_bytes, "application/pdf"),
-            (b"%PDF-1.4\nplain", "application/pdf"),
-            (b"PK\x03\x04\x14\0", "application/zip"),
-            (b"MZ\x90\0\x03", "application/vnd.microsoft.portable-executable"),
-            (b"\x7fELF\x02\x01\x01", "application/octet-stream"),
-            (b"Just words, caf\xc3\xa9", "text/plain"),
-            (b"\xef\xbb\xbf \n<SVG onload=x>", "text/html"),
-            (b"<?xml version='1.0'?><svg/>", "text/html"),
-            (b"  <!doctype html>", "text/html"),
-            (b"#!/bin/sh\n", "text/x-shellscript"),
-            (b"\0\x01\x02\x03", "application/octet-stream"),
-            (b"caf\xe9 in Latin", "application/octet-stream"),
-        ];
-        for (head, media_type) in table {
-            assert_eq!(Kind::of(head).media_type, media_type, "{}", head.escape_ascii());
-        }
-        let cut = format!("{}é", "x".repeat(HEAD - 1));
-        assert_eq!(Kind::of(&cut.as_bytes()[..HEAD]).media_type, "text/plain");
-    }
-
-    #[test]
-    fn what_might_run_is_taken_from_nobody() {
-        let all =
-            FileRules { bytes: 1, types: Arc::new(["*/*".to_owned(), "text/html".to_owned()]) };
-        for head in [&b"<svg>"[..], b"<html>", b"#!/bin/sh"] {
-            assert!(!all.take(Kind::of(head).media_type), "{}", head.escape_ascii());
-        }
-        assert!(all.take("application/octet-stream"));
-    }
-
-    #[test]
-    fn types_are_wanted_by_name_or_family() {
-        let rules = |types: &[&str]| FileRules {
-            bytes: 1,
-            types: types.iter().map(|one| (*one).to_owned()).collect(),
-        };
-        assert!(rules(&["image/*"]).take("image/png"));
-        assert!(!rules(&["image/*"]).take("video/mp4"));
-        assert!(rules(&["application/pdf"]).take("application/pdf"));
-        assert!(!rules(&["application/*x", "image*"]).take("image/png"));
-        assert!(!rules(&[]).take("image/png"));
-        let usual = FileRules::usual(1);
-        assert!(
-            usual.take("image/png") && usual.take("text/plain") && !usual.take("application/zip")
-        );
-        assert!(!usual.take("application/vnd.microsoft.portable-executable"));
-    }
-}
+mod tests;

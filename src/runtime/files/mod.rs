@@ -1,55 +1,66 @@
 //! Files: a customer's that are sent to us, an agent's that are fetched, and giving them out.
 //!
 //! Invariants: a record stands before anything of a file is kept, and goes after it, so nothing lies
-//! in the depot that nobody knows of. A file that no message has is gone after a day. No more than a
-//! few pieces of a file are held in memory, and no more than a few files come in at a time; one that
-//! comes too slowly is let go.
+//! in the depot that nobody knows of. A file that no message has is gone after a day. Of a file no more
+//! than a few pieces are held in memory, but of some pictures, which are bounded; no more than a few
+//! files come in at a time, and one that comes too slowly is let go.
 
+mod keep;
 mod kind;
+mod look;
+mod picture;
+mod seal;
+mod text;
+mod turns;
 
 use std::io;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt as _};
+use bytes::Bytes;
+use futures_util::Stream;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
+use self::keep::{WHOLE, Whose};
 pub use self::kind::{FileRules, TYPES};
-use self::kind::{HEAD, Kind};
+use self::seal::Seal;
+use self::turns::{Turn, Turns};
 use crate::bridge::file;
 use crate::chat::effect::Fetch;
-use crate::chat::ids::{CustomerId, FileId, FileKey, LinkDomain, TenantKey, Timestamp};
+use crate::chat::ids::{CustomerId, FileId, LinkDomain, TenantKey, Timestamp};
 use crate::chat::model::{Customer, FetchError, File};
 use crate::ports::files::{Depot, DepotError, Fetcher, Pieces};
 use crate::ports::store::{Kept, Store, StoreError};
 use crate::ports::world::World;
+use crate::runtime::admission;
 use crate::runtime::edge::tokens;
 
-/// How long a file waits for its message, in milliseconds.
-const WAITS_MS: i64 = 24 * 60 * 60_000;
-/// How long a file takes to come in at the most, in milliseconds, with room to spare.
-const COMING_MS: i64 = 60 * 60_000;
 /// A message takes no file that is so near its end, in milliseconds: it would go while the message is
 /// under way.
 pub(crate) const LATE_MS: i64 = 60 * 60_000;
 
-/// Files that customers send at a time, and agents' that are fetched.
-const RECEIVING: usize = 16;
+/// Files that customers send at a time: one of them, those of one address, all. They wait so long for
+/// their turn.
+const OF_ONE: usize = 2;
+const OF_ADDRESS: usize = 4;
+const RECEIVING: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Agents' files that are fetched at a time.
 const FETCHING: usize = 8;
+/// Files that are given out at a time: to one address, which an office may share, and to all.
+const TO_ADDRESS: usize = 64;
+const GIVING: usize = 1_024;
+/// A day's files are counted over so long, in milliseconds.
+const DAY_MS: i64 = 24 * 60 * 60_000;
+/// Pictures whose parts are looked at, at a time.
+const BARING: usize = 2;
 /// A customer's files that may wait for their messages.
 const WAITING: u64 = 20;
-
-/// The next piece of a file is there within this,
-const PIECE: Duration = Duration::from_secs(10);
-/// and all of it within this, and at so many bytes a second, once it had the time to get going.
-const WHOLE: Duration = Duration::from_secs(5 * 60);
-const STARTING: Duration = Duration::from_secs(15);
-const BYTES_A_SECOND: u64 = 8 * 1024;
 
 /// How often files are looked for whose time is over, and how many at once.
 const SWEEP: Duration = Duration::from_secs(5 * 60);
@@ -82,6 +93,12 @@ pub enum NotTaken {
     /// Too many come in, or wait for their messages.
     #[error("too many files at once")]
     TooMany,
+    /// The customer has sent enough for a day.
+    #[error("no more files are taken from you today")]
+    Enough,
+    /// So has the tenant's customers together.
+    #[error("no more files are taken here today")]
+    Full,
     /// It cannot be kept now.
     #[error("files cannot be kept now")]
     Unavailable,
@@ -95,7 +112,9 @@ impl From<NotTaken> for FetchError {
             NotTaken::WrongType => Self::WrongType,
             NotTaken::Slow => Self::Slow,
             NotTaken::Empty | NotTaken::Broken => Self::Broken,
-            NotTaken::TooMany | NotTaken::Unavailable => Self::NotKept,
+            NotTaken::TooMany | NotTaken::Enough | NotTaken::Full | NotTaken::Unavailable => {
+                Self::NotKept
+            }
         }
     }
 }
@@ -112,12 +131,41 @@ pub struct FileParts {
     pub world: Arc<dyn World>,
     /// What is taken where a tenant says nothing.
     pub rules: FileRules,
+    /// How much of it in a day.
+    pub quotas: FileQuotas,
+    /// What all nodes know and nobody else: the secret of a link.
+    pub secret: SecretString,
+}
+
+/// How much is taken of customers' files in a day, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileQuotas {
+    /// In one customer's conversations.
+    pub of_customer: u64,
+    /// In all of a tenant's.
+    pub of_tenant: u64,
+}
+
+/// A customer's turn to send a file.
+pub struct Upload {
+    _address: Turn<IpAddr>,
+    _customer: Turn<CustomerId>,
+}
+
+/// An address's turn to get a file.
+pub struct Download {
+    _address: Turn<IpAddr>,
 }
 
 struct Shared {
     parts: FileParts,
-    receiving: Semaphore,
+    seal: Seal,
+    addresses: Turns<IpAddr>,
+    customers: Turns<CustomerId>,
+    downloads: Turns<IpAddr>,
     fetching: Semaphore,
+    /// Pictures whose parts are looked at.
+    baring: Semaphore,
 }
 
 /// See the module.
@@ -130,17 +178,19 @@ impl std::fmt::Debug for Files {
     }
 }
 
-/// In whose conversations a file may stand.
-struct Whose<'w> {
-    tenant: &'w TenantKey,
-    customer: CustomerId,
-}
-
 impl Files {
     /// Files of these parts.
     pub fn new(parts: FileParts) -> Self {
-        let (receiving, fetching) = (Semaphore::new(RECEIVING), Semaphore::new(FETCHING));
-        Self(Arc::new(Shared { parts, receiving, fetching }))
+        let seal = Seal::new(parts.secret.expose_secret().as_bytes());
+        Self(Arc::new(Shared {
+            parts,
+            seal,
+            addresses: Turns::new(OF_ADDRESS, Semaphore::MAX_PERMITS),
+            customers: Turns::new(OF_ONE, RECEIVING),
+            downloads: Turns::new(TO_ADDRESS, GIVING),
+            fetching: Semaphore::new(FETCHING),
+            baring: Semaphore::new(BARING),
+        }))
     }
 
     /// What is taken where a tenant says nothing.
@@ -166,6 +216,25 @@ impl Files {
         tokens::customer(&*parts.store, &*parts.world, tenant, token).await
     }
 
+    /// Waits for a customer's turn to send a file; it lasts until what is given is dropped.
+    ///
+    /// # Errors
+    /// Where it takes too long.
+    pub async fn turn(&self, customer: &Customer, address: IpAddr) -> Result<Upload, NotTaken> {
+        let turn = async {
+            let _address = self.0.addresses.take(admission::key(address), PATIENCE).await?;
+            let _customer = self.0.customers.take(customer.id, PATIENCE).await?;
+            Some(Upload { _address, _customer })
+        };
+        turn.await.ok_or(NotTaken::TooMany)
+    }
+
+    /// The turn of an address to get a file; none where it has too many at a time.
+    pub async fn download(&self, address: IpAddr) -> Option<Download> {
+        let turn = self.0.downloads.take(admission::key(address), Duration::ZERO).await;
+        turn.map(|_address| Download { _address })
+    }
+
     /// Takes in a file that a customer sends, piece by piece, under a name.
     ///
     /// # Errors
@@ -180,10 +249,20 @@ impl Files {
         if rules.bytes == 0 {
             return Err(NotTaken::Off);
         }
-        let _turn = self.0.receiving.try_acquire().map_err(|_| NotTaken::TooMany)?;
-        let waiting = self.0.parts.store.waiting_files(customer.id).await.map_err(unavailable)?;
+        let FileParts { store, quotas, .. } = &self.0.parts;
+        let waiting = store.waiting_files(customer.id).await.map_err(unavailable)?;
         if waiting >= WAITING {
             return Err(NotTaken::TooMany);
+        }
+        let since = self.now().plus(-DAY_MS);
+        let came = store.files_since(&customer.tenant, customer.id, since).await;
+        let came = came.map_err(unavailable)?;
+        if came.of_customer >= quotas.of_customer {
+            return Err(NotTaken::Enough);
+        }
+        if came.of_tenant >= quotas.of_tenant {
+            tracing::warn!(tenant = %customer.tenant, "the files of a day have come");
+            return Err(NotTaken::Full);
         }
         let whose = Whose { tenant: &customer.tenant, customer: customer.id };
         self.keep(whose, rules, name, pieces).await
@@ -210,72 +289,14 @@ impl Files {
         timeout(WHOLE, whole).await.unwrap_or(Err(FetchError::Slow))
     }
 
-    async fn keep(
-        &self,
-        whose: Whose<'_>,
-        rules: &FileRules,
-        name: &str,
-        pieces: impl Stream<Item = io::Result<Bytes>> + Unpin + Send,
-    ) -> Result<File, NotTaken> {
-        let parts = &self.0.parts;
-        let mut coming = Coming { pieces, begun: Instant::now(), came: 0, most: rules.bytes };
-        let mut head = BytesMut::new();
-        let mut is_all = false;
-        while head.len() < HEAD && !is_all {
-            match coming.next().await? {
-                Some(piece) => head.extend_from_slice(&piece),
-                None => is_all = true,
-            }
-        }
-        if head.is_empty() {
-            return Err(NotTaken::Empty);
-        }
-        let kind = Kind::of(head.get(..HEAD.min(head.len())).unwrap_or_default());
-        if !rules.take(kind.media_type) {
-            return Err(NotTaken::WrongType);
-        }
-        let mut file = File {
-            id: FileId(Uuid::from_bytes(self.drawn())),
-            key: FileKey(self.drawn()),
-            name: file::name(name, &kind.endings).into(),
-            media_type: kind.media_type.into(),
-            size: 0,
-        };
-        let now = parts.world.now();
-        let kept = Kept {
-            file: file.clone(),
-            tenant: whose.tenant.clone(),
-            customer: whose.customer,
-            expires_at: Some(now.plus(COMING_MS)),
-        };
-        patiently(|| parts.store.add_file(&kept, now)).await.map_err(unavailable)?;
-        let mut deposit = parts.depot.put(&place(whose.tenant, file.id)).await.map_err(unkept)?;
-        let written = async {
-            deposit.write(head.freeze()).await.map_err(unkept)?;
-            while let Some(piece) = coming.next().await? {
-                deposit.write(piece).await.map_err(unkept)?;
-            }
-            Ok(())
-        };
-        if let Err(why) = written.await {
-            deposit.abort().await;
-            // Nothing is left of it, so its record may go; else both are swept.
-            let _ = parts.store.forget_files(&[file.id]).await;
-            return Err(why);
-        }
-        deposit.finish().await.map_err(unkept)?;
-        file.size = coming.came;
-        let expires = parts.world.now().plus(WAITS_MS);
-        patiently(|| parts.store.file_written(file.id, file.size, expires))
-            .await
-            .map_err(unavailable)?;
-        Ok(file)
+    /// Whether a link is of the right form and not too old: what costs nothing to say.
+    pub fn may_be(&self, until: i64, mark: &str) -> bool {
+        file::may_be_good(until, mark, self.now())
     }
 
-    fn drawn(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        self.0.parts.world.secret(&mut bytes);
-        bytes
+    /// Whether a gateway of these links made an id.
+    pub fn is_ours(&self, tenant: &TenantKey, id: FileId) -> bool {
+        self.0.seal.is_ours(tenant, id)
     }
 
     /// The file that a link leads to; none where it is no good, or the file is gone.
@@ -351,35 +372,6 @@ impl Files {
                 Err(error) => tracing::debug!(%error, "files could not be swept"),
             }
         }
-    }
-}
-
-/// A file on its way in.
-struct Coming<S> {
-    pieces: S,
-    begun: Instant,
-    came: u64,
-    most: u64,
-}
-
-impl<S: Stream<Item = io::Result<Bytes>> + Unpin + Send> Coming<S> {
-    async fn next(&mut self) -> Result<Option<Bytes>, NotTaken> {
-        let piece = timeout(PIECE, self.pieces.next()).await.map_err(|_| NotTaken::Slow)?;
-        let Some(piece) = piece else { return Ok(None) };
-        let piece = piece.map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => NotTaken::Slow,
-            io::ErrorKind::FileTooLarge => NotTaken::TooLarge(self.most),
-            _ => NotTaken::Broken,
-        })?;
-        self.came += piece.len() as u64;
-        if self.came > self.most {
-            return Err(NotTaken::TooLarge(self.most));
-        }
-        let allowed = STARTING + Duration::from_secs(self.came / BYTES_A_SECOND);
-        if self.begun.elapsed() > allowed.min(WHOLE) {
-            return Err(NotTaken::Slow);
-        }
-        Ok(Some(piece))
     }
 }
 

@@ -134,6 +134,14 @@ fn every_deed_is_read_as_it_was_posted() {
     let target = || CommandId::new("m1").unwrap();
     let fields = vec![("1".into(), "77".into()), ("2".into(), "x\ny".into())];
     for action in [
+        CustomerAction::Share {
+            id: id(),
+            fresh: ConversationId(Uuid::from_u128(3)),
+            files: Arc::new([]),
+            taken: true,
+            text: "".into(),
+            reply_to: None,
+        },
         CustomerAction::Edit { id: id(), target: target(), text: "🙂".into() },
         CustomerAction::Retract { id: id(), target: target() },
         CustomerAction::Choose { id: id(), of: Seq(3), answer: Chosen::One("2".into()) },

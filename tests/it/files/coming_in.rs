@@ -102,7 +102,7 @@ async fn what_it_holds_counts_and_not_its_name() {
 }
 
 /// Begins to send a form by hand; what comes in answer once `body` was written.
-async fn by_hand(gateway: &Gateway, token: &str, length: &str) -> TcpStream {
+pub(super) async fn by_hand(gateway: &Gateway, token: &str, length: &str) -> TcpStream {
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     let head = format!(
         "POST /v1/acme/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
@@ -112,11 +112,11 @@ async fn by_hand(gateway: &Gateway, token: &str, length: &str) -> TcpStream {
     stream
 }
 
-fn chunk(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn chunk(bytes: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
 }
 
-const FIELD: &[u8] =
+pub(super) const FIELD: &[u8] =
     b"--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"x.png\"\r\n\r\n";
 
 async fn status(stream: &mut TcpStream) -> String {
@@ -240,4 +240,64 @@ async fn nobody_sends_another_ones_file() {
     ann.say(json!({"type": "message", "id": "f1", "files": [file["id"]]})).await;
     ann.find(|frame| frame["type"] == "ack" && frame["id"] == "f1").await;
     gateway.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_send_every_day_is_taken_under_its_name() {
+    let gateway = gateway("").await;
+    let customer = gateway.customer().await;
+    let docx = include_bytes!("../../files/python-docx.docx");
+    let xlsx = include_bytes!("../../files/openpyxl.xlsx");
+    let pptx = include_bytes!("../../files/python-pptx.pptx");
+    let utf16: Vec<u8> = "\u{feff}Grüße".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let files: [(&str, &[u8], &str); 5] = [
+        (
+            "letter.docx",
+            docx,
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
+        ("table.xlsx", xlsx, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        (
+            "talk.pptx",
+            pptx,
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        ),
+        ("table.csv", b"Name;Stra\xdfe\r\nM\xfcller;5", "text/plain"),
+        ("note.txt", &utf16, "text/plain"),
+    ];
+    for (name, bytes, media_type) in files {
+        let answer = send(gateway.address, TENANT, &customer.token(), name, bytes).await;
+        assert_eq!(answer.status(), 201, "{name}");
+        let file: Value = answer.json().await.unwrap();
+        assert_eq!((&file["name"], &file["type"]), (&json!(name), &json!(media_type)));
+        let got = upload::get(gateway.address, &file).await;
+        assert_eq!(got.bytes().await.unwrap(), bytes, "{name}");
+    }
+    gateway.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_picture_was_taken_goes_to_nobody() {
+    let gateway = gateway("").await;
+    let customer = gateway.customer().await;
+    let pictures: [(&str, &[u8]); 3] = [
+        ("turned.jpg", include_bytes!("../../files/turned.jpg")),
+        ("turned.png", include_bytes!("../../files/turned.png")),
+        ("turned.webp", include_bytes!("../../files/turned.webp")),
+    ];
+    for (name, bytes) in pictures {
+        let answer = send(gateway.address, TENANT, &customer.token(), name, bytes).await;
+        assert_eq!(answer.status(), 201, "{name}");
+        let file: Value = answer.json().await.unwrap();
+        let got = upload::get(gateway.address, &file).await.bytes().await.unwrap();
+        assert_eq!(file["size"], got.len(), "{name}");
+        assert!(got.len() < bytes.len() && memchr_of(&got, b"SECRET").is_none(), "{name}");
+        let kept = std::fs::read(gateway.files().join("acme").join(file["id"].as_str().unwrap()));
+        assert_eq!(kept.unwrap(), got, "{name}");
+    }
+    gateway.end().await;
+}
+
+fn memchr_of(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
 }

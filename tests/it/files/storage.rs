@@ -75,6 +75,7 @@ async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
         tenant: owner.tenant.clone(),
         customer: owner.id,
         expires_at: Some(clock.now().plus(HOUR)),
+        is_taken: false,
     };
     db.store.add_file(&dead, clock.now()).await.unwrap();
     assert_eq!(files.sweep().await, Ok(0));

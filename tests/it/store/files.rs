@@ -52,6 +52,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
             tenant: key("acme"),
             customer: owner.id,
             expires_at,
+            is_taken: false,
         };
         db.store.add_file(&kept, T0).await.expect("recorded");
     }
@@ -59,7 +60,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     assert_eq!(db.store.files_of(owner.id, &ids).await, Ok(vec![]), "not whole yet");
     for number in [1, 2] {
         let file = file(number);
-        db.store.file_written(file.id, file.size, T0.plus(2_000)).await.expect("whole");
+        db.store.file_written(&file, T0.plus(2_000)).await.expect("whole");
     }
     assert_eq!(db.store.files_of(owner.id, &ids).await.expect("read").len(), 2);
     assert_eq!(db.store.files_of(customer(2).id, &ids).await, Ok(vec![]), "not his");
@@ -75,12 +76,24 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     let rows = db.store.rows(batch[0].row.conversation, Pos(1), Pos(9), 9).await.expect("read");
     assert_eq!(rows, std::slice::from_ref(&shared.row));
     let kept = db.store.file(&key("acme"), file(1).id).await.expect("read").expect("there");
-    assert_eq!((kept.expires_at, kept.file), (None, file(1)));
+    assert_eq!((kept.expires_at, kept.is_taken, kept.file), (None, true, file(1)));
     assert_eq!(db.store.expired_files(T0.plus(5_000), 9).await.expect("read").len(), 1);
+
+    // Another row takes no file from it, and has none to give back.
+    let files: Arc<[File]> = Arc::new([file(1)]);
+    let second = RowKind::Files { files, text: "Mine".into(), reply_to: None, of: None };
+    let second = row(3, Some(2), Author::Customer, second);
+    let target = Target { seq: Seq(2), pos: Pos(3) };
+    let back = row(4, Some(3), Author::Customer, RowKind::Retract { target });
+    for append in [second, back] {
+        db.store.append(&link(), epoch, &[append]).await.expect("stored");
+    }
+    let kept = db.store.file(&key("acme"), file(1).id).await.expect("read").expect("there");
+    assert_eq!((kept.expires_at, kept.is_taken), (None, true), "it is the first row's still");
 
     // Taken back: nothing of it is left in the log, and the file's time is over.
     let target = Target { seq: Seq(1), pos: Pos(2) };
-    let retract = row(3, Some(2), Author::Customer, RowKind::Retract { target });
+    let retract = row(5, Some(4), Author::Customer, RowKind::Retract { target });
     db.store.append(&link(), epoch, &[retract]).await.expect("stored");
     let rows = db.store.rows(batch[0].row.conversation, Pos(1), Pos(2), 9).await.expect("read");
     let nothing = RowKind::Files { files: Arc::new([]), text: "".into(), reply_to: None, of: None };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use couplet::files::{At, HttpFetcher, open};
 use couplet::ports::world::World;
-use couplet::runtime::files::{FileParts, FileRules, Files};
+use couplet::runtime::files::{FileParts, FileQuotas, FileRules, Files};
 use couplet::store::SqlStore;
 
 /// Files in a folder that is not there before the first comes; agents' are fetched from nowhere.
@@ -23,5 +23,7 @@ pub(crate) fn files_in(store: &SqlStore, world: Arc<dyn World>, folder: &Path) -
         fetcher: Arc::new(HttpFetcher::new(HashMap::new()).unwrap()),
         world,
         rules: FileRules::usual(1024 * 1024),
+        quotas: FileQuotas { of_customer: u64::MAX, of_tenant: u64::MAX },
+        secret: "secret".into(),
     })
 }

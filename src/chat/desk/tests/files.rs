@@ -43,6 +43,33 @@ fn a_customers_file_is_a_message_of_his() {
 }
 
 #[test]
+fn a_file_is_of_one_message_for_good() {
+    let mut on = served();
+    on.shares("mia", "f1", "", "dog.png");
+    on.so_far();
+    // The database was asked before the first was stored; then after.
+    on.shares("mia", "f2", "again", "dog.png");
+    on.shares_taken("mia", "f3", "again", "dog.png");
+    assert_eq!(on.heard("mia"), ["refused f2: NoSuchFile", "refused f3: NoSuchFile"]);
+    on.shares_taken("mia", "f1", "", "dog.png");
+    assert_eq!(on.heard("mia"), ["ack f1 as 4"], "a repeat is one");
+    assert_eq!(on.heard("ann"), [""; 0]);
+    // An agent's file too, and what was taken back, also over a restart.
+    on.links("ann", "mia", "a1", URL);
+    on.fetched(Ok(file("cat.png")));
+    on.retracts("mia", "m3", "f1");
+    on.so_far();
+    on.shares("mia", "f4", "mine", "cat.png");
+    on.shares("mia", "f5", "mine", "dog.png");
+    assert_eq!(on.heard("mia"), ["refused f4: NoSuchFile", "refused f5: NoSuchFile"]);
+    on.crash();
+    on.so_far();
+    on.shares_taken("mia", "f6", "mine", "cat.png");
+    on.shares_taken("mia", "f1", "", "dog.png");
+    assert_eq!(on.heard("mia"), ["refused f6: NoSuchFile", "ack f1 as 4"]);
+}
+
+#[test]
 fn an_agents_file_comes_when_it_is_there_and_holds_nobody_up() {
     let mut on = served();
     on.links("ann", "mia", "a1", URL);

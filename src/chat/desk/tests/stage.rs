@@ -275,10 +275,20 @@ impl Stage {
 
     /// Sends a file of this name.
     pub(super) fn shares(&mut self, name: &str, id: &str, text: &str, file: &str) {
+        self.shares_of(name, id, text, file, false);
+    }
+
+    /// Sends a file that a message has already, as the database knows.
+    pub(super) fn shares_taken(&mut self, name: &str, id: &str, text: &str, file: &str) {
+        self.shares_of(name, id, text, file, true);
+    }
+
+    fn shares_of(&mut self, name: &str, id: &str, text: &str, file: &str, taken: bool) {
         let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        let (id, text) = (CommandId::new(id).unwrap(), text.into());
+        let (id, text, reply_to) = (CommandId::new(id).unwrap(), text.into(), None);
         let files = Arc::new([self::file(file)]);
-        self.command(name, CustomerAction::Share { id, fresh, files, text, reply_to: None });
+        let share = CustomerAction::Share { id, fresh, files, taken, text, reply_to };
+        self.command(name, share);
     }
 
     /// Something comes of the link that an agent sent last.

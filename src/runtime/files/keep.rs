@@ -1,0 +1,183 @@
+//! How a file comes in and is kept.
+//!
+//! Invariants: it is refused as soon as that is clear. Pictures lose what they tell besides what they
+//! show before anything of them is kept. Of what is refused or breaks off nothing stays.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _};
+use tokio::time::{Instant, timeout};
+
+use super::kind::{FileRules, Kind};
+use super::look::{HEAD, Look};
+use super::picture::{self, Picture};
+use super::{Files, NotTaken, patiently, place, unavailable, unkept};
+use crate::bridge::file;
+use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey};
+use crate::chat::model::File;
+use crate::ports::files::Deposit;
+use crate::ports::store::Kept;
+
+/// How long a file waits for its message, in milliseconds.
+const WAITS_MS: i64 = 24 * 60 * 60_000;
+/// How long a file takes to come in at the most, in milliseconds, with room to spare.
+const COMING_MS: i64 = 60 * 60_000;
+
+/// The next piece of a file is there within this,
+const PIECE: Duration = Duration::from_secs(10);
+/// and all of it within this, and at so many bytes a second, once it had the time to get going.
+pub(super) const WHOLE: Duration = Duration::from_secs(5 * 60);
+const STARTING: Duration = Duration::from_secs(15);
+const BYTES_A_SECOND: u64 = 8 * 1024;
+
+/// In whose conversations a file may stand.
+pub(super) struct Whose<'w> {
+    pub(super) tenant: &'w TenantKey,
+    pub(super) customer: CustomerId,
+}
+
+impl Files {
+    /// Keeps a file under a name that fits what it holds.
+    pub(super) async fn keep(
+        &self,
+        whose: Whose<'_>,
+        rules: &FileRules,
+        name: &str,
+        pieces: impl Stream<Item = io::Result<Bytes>> + Unpin + Send,
+    ) -> Result<File, NotTaken> {
+        let parts = &self.0.parts;
+        let mut coming = Coming { pieces, begun: Instant::now(), came: 0, most: rules.bytes };
+        let mut first = coming.upto(BytesMut::new(), HEAD).await?;
+        let mut look = Look::new(&first);
+        let kind = Kind::of(&look);
+        if !look.is_container() && !rules.take(&kind.media_type) {
+            return Err(NotTaken::WrongType);
+        }
+        if let Some(picture) = Picture::of(&kind.media_type) {
+            first = self.bare(picture, &mut coming, first).await?;
+        }
+        let mut file = File {
+            id: self.0.seal.id(whose.tenant, self.drawn()),
+            key: FileKey(self.drawn()),
+            name: "".into(),
+            media_type: (&*kind.media_type).into(),
+            size: 0,
+        };
+        let now = parts.world.now();
+        let kept = Kept {
+            file: file.clone(),
+            tenant: whose.tenant.clone(),
+            customer: whose.customer,
+            expires_at: Some(now.plus(COMING_MS)),
+            is_taken: false,
+        };
+        patiently(|| parts.store.add_file(&kept, now)).await.map_err(unavailable)?;
+        let mut deposit = parts.depot.put(&place(whose.tenant, file.id)).await.map_err(unkept)?;
+        file.size = first.len() as u64;
+        let written = write(&mut *deposit, first.freeze(), &mut coming, &mut look, &mut file.size);
+        let kind = match written.await {
+            Ok(()) => Kind::of(&look),
+            Err(why) => return Err(self.let_go(deposit, file.id, why).await),
+        };
+        if !rules.take(&kind.media_type) {
+            return Err(self.let_go(deposit, file.id, NotTaken::WrongType).await);
+        }
+        deposit.finish().await.map_err(unkept)?;
+        let endings: Vec<&str> = kind.endings.iter().map(String::as_str).collect();
+        file.name = file::name(name, &endings).into();
+        file.media_type = kind.media_type.into();
+        let expires = parts.world.now().plus(WAITS_MS);
+        patiently(|| parts.store.file_written(&file, expires)).await.map_err(unavailable)?;
+        Ok(file)
+    }
+
+    /// Nothing stays of a file, so its record may go; else both are swept.
+    async fn let_go(&self, deposit: Box<dyn Deposit>, id: FileId, why: NotTaken) -> NotTaken {
+        deposit.abort().await;
+        let _ = self.0.parts.store.forget_files(&[id]).await;
+        why
+    }
+
+    /// All of a picture, without what it tells besides what it shows.
+    async fn bare<S: Stream<Item = io::Result<Bytes>> + Unpin + Send>(
+        &self,
+        picture: Picture,
+        coming: &mut Coming<S>,
+        first: BytesMut,
+    ) -> Result<BytesMut, NotTaken> {
+        coming.most = coming.most.min(picture::MOST);
+        let whole = coming.upto(first, usize::MAX).await?.freeze();
+        let _turn = self.0.baring.acquire().await.map_err(|_| NotTaken::Unavailable)?;
+        let bare = tokio::task::spawn_blocking(move || picture.bare(whole)).await;
+        let bare = bare.map_err(|error| {
+            tracing::error!(%error, "a picture could not be looked at");
+            NotTaken::Broken
+        })?;
+        bare.map(BytesMut::from).ok_or(NotTaken::Broken)
+    }
+
+    fn drawn<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.parts.world.secret(&mut bytes);
+        bytes
+    }
+}
+
+/// Writes what came first and what still comes.
+async fn write<S: Stream<Item = io::Result<Bytes>> + Unpin + Send>(
+    deposit: &mut dyn Deposit,
+    first: Bytes,
+    coming: &mut Coming<S>,
+    look: &mut Look,
+    size: &mut u64,
+) -> Result<(), NotTaken> {
+    deposit.write(first).await.map_err(unkept)?;
+    while let Some(piece) = coming.next().await? {
+        look.see(&piece);
+        *size += piece.len() as u64;
+        deposit.write(piece).await.map_err(unkept)?;
+    }
+    Ok(())
+}
+
+/// A file on its way in.
+struct Coming<S> {
+    pieces: S,
+    begun: Instant,
+    came: u64,
+    most: u64,
+}
+
+impl<S: Stream<Item = io::Result<Bytes>> + Unpin + Send> Coming<S> {
+    /// What came first and what comes, until it is so much or all; it is something.
+    async fn upto(&mut self, first: BytesMut, enough: usize) -> Result<BytesMut, NotTaken> {
+        let mut all = first;
+        while all.len() < enough
+            && let Some(piece) = self.next().await?
+        {
+            all.extend_from_slice(&piece);
+        }
+        if all.is_empty() { Err(NotTaken::Empty) } else { Ok(all) }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, NotTaken> {
+        let piece = timeout(PIECE, self.pieces.next()).await.map_err(|_| NotTaken::Slow)?;
+        let Some(piece) = piece else { return Ok(None) };
+        let piece = piece.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => NotTaken::Slow,
+            io::ErrorKind::FileTooLarge => NotTaken::TooLarge(self.most),
+            _ => NotTaken::Broken,
+        })?;
+        self.came += piece.len() as u64;
+        if self.came > self.most {
+            return Err(NotTaken::TooLarge(self.most));
+        }
+        let allowed = STARTING + Duration::from_secs(self.came / BYTES_A_SECOND);
+        if self.begun.elapsed() > allowed.min(WHOLE) {
+            return Err(NotTaken::Slow);
+        }
+        Ok(Some(piece))
+    }
+}

@@ -1,0 +1,57 @@
+//! Ids of files that can be told from made-up ones, without asking the database.
+//!
+//! Invariants: half of an id is chance, and half says that a gateway of the same links made it. One
+//! that does not say so may be of before, or of other links: it is looked for, but seldom.
+
+use ring::hmac;
+use uuid::Uuid;
+
+use crate::chat::ids::{FileId, TenantKey};
+
+/// What ids are made with.
+pub(super) struct Seal(hmac::Key);
+
+impl Seal {
+    /// From what all nodes know, and nobody else.
+    pub(super) fn new(secret: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    /// The id that chance and a tenant make.
+    pub(super) fn id(&self, tenant: &TenantKey, chance: [u8; 8]) -> FileId {
+        let mut text = b"file ".to_vec();
+        text.extend_from_slice(&chance);
+        text.extend_from_slice(tenant.as_str().as_bytes());
+        let tag = hmac::sign(&self.0, &text);
+        let mut id = [0; 16];
+        let (first, second) = id.split_at_mut(8);
+        first.copy_from_slice(&chance);
+        second.iter_mut().zip(tag.as_ref()).for_each(|(byte, tag)| *byte = *tag);
+        FileId(Uuid::from_bytes(id))
+    }
+
+    /// Whether an id was made so.
+    pub(super) fn is_ours(&self, tenant: &TenantKey, id: FileId) -> bool {
+        id.0.as_bytes().first_chunk().is_some_and(|chance| self.id(tenant, *chance) == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_of_one_tenant_and_of_those_who_know_the_secret() {
+        let (acme, other) = (TenantKey::new("acme").unwrap(), TenantKey::new("other").unwrap());
+        let seal = Seal::new(b"secret");
+        let id = seal.id(&acme, [7; 8]);
+        assert!(seal.is_ours(&acme, id));
+        assert!(Seal::new(b"secret").is_ours(&acme, id), "on every node");
+        assert!(!seal.is_ours(&other, id));
+        assert!(!Seal::new(b"other").is_ours(&acme, id));
+        for bit in 0..128 {
+            let changed = FileId(Uuid::from_u128(id.0.as_u128() ^ (1 << bit)));
+            assert!(!seal.is_ours(&acme, changed), "{bit}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! How many of something are under way at a time: of one, and in all.
+//!
+//! Invariants: nobody waits longer than told, in line or for room; of whom nothing is under way nothing
+//! is remembered.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+type Held<K> = Arc<Mutex<HashMap<K, Arc<Semaphore>>>>;
+
+/// See the module.
+pub(super) struct Turns<K> {
+    each: usize,
+    all: Arc<Semaphore>,
+    held: Held<K>,
+}
+
+/// What is under way, until it is dropped.
+pub(super) struct Turn<K: Copy + Eq + Hash> {
+    // In this order: the last of one's turns forgets who it was.
+    _one: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+    _own: Own<K>,
+}
+
+impl<K: Copy + Eq + Hash> Turns<K> {
+    pub(super) fn new(each: usize, all: usize) -> Self {
+        Self { each, all: Arc::new(Semaphore::new(all)), held: Held::default() }
+    }
+
+    /// Waits for a turn, but not for ever.
+    pub(super) async fn take(&self, key: K, patience: Duration) -> Option<Turn<K>> {
+        let own = self.own(key);
+        let turn = async {
+            let one = own.turns.clone().acquire_owned().await.ok()?;
+            let of_all = self.all.clone().acquire_owned().await.ok()?;
+            Some((one, of_all))
+        };
+        let (one, of_all) = timeout(patience, turn).await.ok()??;
+        Some(Turn { _one: one, _of_all: of_all, _own: own })
+    }
+
+    fn own(&self, key: K) -> Own<K> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let turns = held.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.each))).clone();
+        drop(held);
+        Own { key, turns, held: self.held.clone() }
+    }
+}
+
+/// The turns of one, for as long as somebody has one or waits for it.
+struct Own<K: Copy + Eq + Hash> {
+    key: K,
+    turns: Arc<Semaphore>,
+    held: Held<K>,
+}
+
+impl<K: Copy + Eq + Hash> Drop for Own<K> {
+    fn drop(&mut self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // The list's and this one: nobody else comes by another while it is locked.
+        if Arc::strong_count(&self.turns) <= 2 {
+            held.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_has_so_many_and_all_so_many() {
+        const SHORT: Duration = Duration::from_secs(5);
+        let turns = Turns::new(2, 3);
+        let first = turns.take('a', SHORT).await.unwrap();
+        let second = turns.take('a', SHORT).await.unwrap();
+        assert!(turns.take('a', SHORT).await.is_none(), "of one");
+        let third = turns.take('b', SHORT).await.unwrap();
+        assert!(turns.take('b', SHORT).await.is_none(), "of all");
+        // Who waits is next.
+        let (next, ()) = tokio::join!(turns.take('a', SHORT), async { drop(first) });
+        assert!(next.is_some());
+        drop((next, second, third));
+        assert!(turns.held.lock().unwrap().is_empty());
+        assert_eq!(turns.all.available_permits(), 3);
+    }
+}
