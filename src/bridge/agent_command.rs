@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::clean;
+use unicode_normalization::UnicodeNormalization;
+
+use super::{clean, mark};
 use crate::chat::event::AgentCommand;
 use crate::chat::model::Offers;
 
@@ -33,28 +35,33 @@ pub struct Word {
 
 /// Every command there is.
 pub const WORDS: [Word; 7] = [
-    Word { word: "help", does: "lists the commands", in_chat: true, with_desk: true },
-    Word { word: "who", does: "tells who the customer is", in_chat: true, with_desk: false },
+    Word { word: "help", does: "this list", in_chat: true, with_desk: true },
+    Word { word: "who", does: "about this customer", in_chat: true, with_desk: false },
     Word {
         word: "ask",
-        does: "asks with buttons: !ask Which size? | A5 | A4",
+        does: "a question with answer buttons: !ask Which size? | A5 | A4",
         in_chat: true,
         with_desk: false,
     },
     Word {
         word: "form",
-        does: "asks for several things: !form Your order | Number | E-mail",
+        does: "a form to fill in: !form Your order | Number | E-mail",
         in_chat: true,
         with_desk: false,
     },
-    Word { word: "close", does: "ends the conversation", in_chat: true, with_desk: false },
+    Word {
+        word: "close",
+        does: "end the conversation; words after it are said first",
+        in_chat: true,
+        with_desk: false,
+    },
     Word {
         word: "reopen",
-        does: "begins a new one with this customer",
+        does: "start a new conversation with this customer",
         in_chat: true,
         with_desk: false,
     },
-    Word { word: "status", does: "tells who waits and who serves", in_chat: true, with_desk: true },
+    Word { word: "status", does: "queue and colleagues", in_chat: true, with_desk: true },
 ];
 
 /// What an agent's line in a customer's chat is.
@@ -66,36 +73,51 @@ pub enum Said<'a> {
     Command(AgentCommand),
 }
 
-/// Reads a line in a customer's chat: `!word` is a command, `!!word` the text `!word`.
+/// Reads a line in a customer's chat: `!word` is a command, `!!word` the text `!word`. The sign may
+/// be a full-width one, and blanks may stand behind it: what was meant for the desk is never said.
 pub fn in_chat(line: &str) -> Said<'_> {
-    let begins_word = |rest: &str| rest.starts_with(char::is_alphabetic);
-    match line.trim_start().strip_prefix('!') {
+    match after_sign(line) {
         Some(rest) if begins_word(rest) => Said::Command(command(rest)),
-        Some(rest) if rest.strip_prefix('!').is_some_and(begins_word) => {
-            Said::Text(Cow::Borrowed(rest))
-        }
+        Some(rest) if after_sign(rest).is_some_and(begins_word) => Said::Text(Cow::Borrowed(rest)),
         _ => Said::Text(Cow::Borrowed(line)),
     }
 }
 
 /// Reads a line to the desk: a plain word, which may also come as `!word`.
 pub fn with_desk(line: &str) -> AgentCommand {
-    let line = line.trim();
-    command(line.strip_prefix('!').unwrap_or(line))
+    command(after_sign(line).unwrap_or(line))
+}
+
+/// What stands behind the sign of a command.
+fn after_sign(line: &str) -> Option<&str> {
+    clean::visible_start(line).strip_prefix(['!', '\u{ff01}', '\u{fe57}', '\u{fe15}'])
+}
+
+/// Whether a word follows, on the same line.
+fn begins_word(rest: &str) -> bool {
+    let passed = |c| clean::is_invisible(c) && !mark::is_line_end(c);
+    rest.trim_start_matches(passed).starts_with(char::is_alphabetic)
 }
 
 /// The command a line begins with.
 fn command(line: &str) -> AgentCommand {
-    let word = line.split_whitespace().next().unwrap_or_default();
-    let rest = || line.trim_start().get(word.len()..).unwrap_or_default();
-    match word.to_lowercase().as_str() {
-        "help" => AgentCommand::Help,
-        "who" => AgentCommand::Who,
-        "close" => AgentCommand::Close,
-        "reopen" => AgentCommand::Reopen,
-        "status" => AgentCommand::Status,
-        "ask" => question(rest(), Offers::Choices),
-        "form" => question(rest(), Offers::Fields),
+    let line = clean::visible_start(line);
+    let end = line.find(clean::is_blank_space).unwrap_or(line.len());
+    let (word, rest) = line.split_at_checked(end).unwrap_or((line, ""));
+    let plain = word.nfkc().filter(|c| !clean::is_invisible(*c)).collect::<String>();
+    let alone = |word, command| match clean::is_blank(rest) {
+        true => command,
+        false => AgentCommand::Overfull { word },
+    };
+    match plain.to_lowercase().as_str() {
+        "help" => alone("help", AgentCommand::Help),
+        "who" => alone("who", AgentCommand::Who),
+        "reopen" => alone("reopen", AgentCommand::Reopen),
+        "status" => alone("status", AgentCommand::Status),
+        "close" if clean::is_blank(rest) => AgentCommand::Close,
+        "close" => AgentCommand::CloseSaying { words: clean::text(rest.trim()).into() },
+        "ask" => question(rest, Offers::Choices),
+        "form" => question(rest, Offers::Fields),
         _ => {
             AgentCommand::Unknown { word: word.chars().take(WORD_CHARS).collect::<String>().into() }
         }
@@ -106,10 +128,12 @@ fn command(line: &str) -> AgentCommand {
 /// that is not what was written.
 fn question(rest: &str, offers: fn(Vec<Arc<str>>) -> Offers) -> AgentCommand {
     let rest = clean::text(rest);
-    let mut parts = rest.split(['|', '\n']).map(str::trim).filter(|part| !part.is_empty());
+    let mut parts = rest.trim().split(['|', '\n']).map(str::trim);
     let text: Arc<str> = parts.next().unwrap_or_default().into();
-    let labels: Vec<Arc<str>> = parts.map(Arc::from).collect();
-    let fits = (1..=OFFERED).contains(&labels.len())
+    let labels: Vec<Arc<str>> =
+        parts.filter(|part| !clean::is_blank(part)).map(Arc::from).collect();
+    let fits = !clean::is_blank(&text)
+        && (1..=OFFERED).contains(&labels.len())
         && labels.iter().all(|label| clean::scalars_at_most(label, LABEL_CHARS));
     AgentCommand::Ask { text, offers: offers(if fits { labels } else { Vec::new() }) }
 }
@@ -132,12 +156,29 @@ mod tests {
     #[test]
     fn lines_in_a_chat() {
         let text = |text| Said::Text(Cow::Borrowed(text));
+        let closing =
+            |words: &str| Said::Command(AgentCommand::CloseSaying { words: words.into() });
+        let overfull = |word| Said::Command(AgentCommand::Overfull { word });
         let table = [
             ("hello", text("hello")),
             ("!close", Said::Command(AgentCommand::Close)),
             ("!Close", Said::Command(AgentCommand::Close)),
             (" !who ", Said::Command(AgentCommand::Who)),
-            ("!close thanks", Said::Command(AgentCommand::Close)),
+            ("!close thanks", closing("thanks")),
+            ("!close\nThank you,\n Alice ", closing("Thank you,\n Alice")),
+            ("!close \u{200b}\u{a0}", Said::Command(AgentCommand::Close)),
+            ("！close", Said::Command(AgentCommand::Close)),
+            ("\u{200b}\u{a0}!close", Said::Command(AgentCommand::Close)),
+            ("! close", Said::Command(AgentCommand::Close)),
+            ("！\u{3000}ｃｌｏｓｅ", Said::Command(AgentCommand::Close)),
+            ("!\u{feff}clo\u{ad}se", Said::Command(AgentCommand::Close)),
+            ("!who is this", overfull("who")),
+            ("！help me", overfull("help")),
+            ("!reopen Hello again", overfull("reopen")),
+            ("!status\nnow", overfull("status")),
+            ("! clsoe", Said::Command(unknown("clsoe"))),
+            ("！！close", text("！close")),
+            ("!\nclose", text("!\nclose")),
             ("!reopen\n", Said::Command(AgentCommand::Reopen)),
             ("!frobnicate now", Said::Command(unknown("frobnicate"))),
             ("!Übergabe", Said::Command(unknown("Übergabe"))),
@@ -146,7 +187,8 @@ mod tests {
             ("!", text("!")),
             ("!!", text("!!")),
             ("!!!", text("!!!")),
-            ("! really", text("! really")),
+            ("! really", Said::Command(unknown("really"))),
+            ("! 5 of them", text("! 5 of them")),
             ("!1", text("!1")),
             ("close", text("close")),
             ("wait!", text("wait!")),
@@ -172,6 +214,9 @@ mod tests {
             ("!ask a || b", ask("a", &["b"])),
             ("!ask Which size?", ask("Which size?", &[])),
             ("!ask", ask("", &[])),
+            ("!ask | A5 | A4", ask("", &[])),
+            ("!ask\nWhich?\nA5", ask("Which?", &["A5"])),
+            ("!ask Which? | \u{200b} | \u{2800}", ask("Which?", &[])),
             ("!ask a|1|2|3|4|5|6|7|8|9|10|11", ask("a", &[])),
             (&format!("!ask a|{long}"), ask("a", &[])),
         ];

@@ -1,18 +1,14 @@
 //! Text made fit for both sides.
 //!
 //! Invariants: what [`text`] lets through can stand in XML 1.0, and cleaning it again changes
-//! nothing; no word of a customer reaches an agent as a line of the desk or as an action (`/me`).
+//! nothing; a [`name`] can be seen, and neither it nor a [`line`] moves or hides what is around it.
 
 use std::borrow::Cow;
 
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
 use unicode_normalization::UnicodeNormalization;
 use url::Url;
-
-/// Begins every line that the desk itself writes to an agent.
-pub const DESK_MARK: char = '⚙';
-
-/// U+2060, word joiner: sets off what must not be taken for something else.
-const SET_OFF: char = '\u{2060}';
 
 /// The longest name, in characters.
 const NAME_CHARS: usize = 64;
@@ -46,18 +42,30 @@ pub fn is_clean(raw: &str) -> bool {
 }
 
 /// A name as people read it: NFC, on one line, without controls or bidi controls, at most 64
-/// characters; none where nothing is left.
+/// characters; none where nothing is left that can be seen.
 pub fn name(raw: &str) -> Option<String> {
     let spaced = line(raw);
     let cut = spaced.chars().take(NAME_CHARS).collect::<String>();
     let cut = cut.trim_end();
-    (!cut.is_empty()).then(|| cut.to_owned())
+    (!cut.chars().all(may_hide)).then(|| cut.to_owned())
 }
 
-/// NFC, on one line, without controls or bidi controls.
+/// NFC, on one line, without controls, bidi controls and what cannot be seen; what joins letters or
+/// gives an emoji its colour stays.
 pub fn line(raw: &str) -> String {
-    let visible = raw.nfc().filter(|&c| c.is_whitespace() || !is_hidden(c)).collect::<String>();
+    let visible = raw.chars().filter(|&c| c.is_whitespace() || !is_hidden(c)).nfc();
+    let visible = visible.collect::<String>();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether nothing of a text can be seen.
+pub fn is_blank(text: &str) -> bool {
+    text.chars().all(is_invisible)
+}
+
+/// A text from the first character on that can be seen.
+pub fn visible_start(text: &str) -> &str {
+    text.trim_start_matches(is_invisible)
 }
 
 /// The address of a page, origin and path only, at most 512 bytes (a longer path is cut); none
@@ -81,23 +89,6 @@ pub fn page(raw: &str) -> Option<String> {
     Some(origin + path)
 }
 
-/// A customer's words as an agent gets them: what looks like a line of the desk, on any line, or
-/// like an action, at the start, is set off by U+2060.
-pub fn for_agent(words: &str) -> Cow<'_, str> {
-    if !words.contains(DESK_MARK) && !words.trim_start().starts_with("/me") {
-        return Cow::Borrowed(words);
-    }
-    let mut safe = String::with_capacity(words.len() + 8);
-    for (number, line) in words.split_inclusive(is_line_end).enumerate() {
-        let start = line.trim_start_matches(|c: char| c.is_whitespace() || is_hidden(c));
-        if start.starts_with(DESK_MARK) || (number == 0 && start.starts_with("/me")) {
-            safe.push(SET_OFF);
-        }
-        safe.push_str(line);
-    }
-    Cow::Owned(safe)
-}
-
 /// Whether a text has at most `n` Unicode scalars, without counting further than needed.
 pub fn scalars_at_most(text: &str, n: usize) -> bool {
     text.len() <= n || text.chars().nth(n).is_none()
@@ -115,17 +106,51 @@ fn is_plain(text: &str) -> bool {
     text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~' | b'\n' | b'\t'))
 }
 
-fn is_line_end(c: char) -> bool {
-    matches!(c, '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
+/// Whether a character takes room and shows nothing in it.
+pub fn is_blank_space(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' | '\u{1d159}')
+}
+
+/// Whether nothing of a character is to be seen: blanks, controls, and what only changes others.
+pub fn is_invisible(c: char) -> bool {
+    if c.is_ascii() {
+        return c <= ' ' || c == '\u{7f}';
+    }
+    is_blank_space(c) || c.is_control() || is_ignorable(c) || category(c) == GeneralCategory::Format
+}
+
+/// Whether nothing of a character may be to be seen: the same, marks that have no letter to stand on,
+/// and what a client may have no picture of.
+pub fn may_hide(c: char) -> bool {
+    use GeneralCategory::{EnclosingMark, NonspacingMark, PrivateUse, Unassigned};
+    let hides = [NonspacingMark, EnclosingMark, PrivateUse, Unassigned];
+    is_invisible(c) || c == '\u{fffc}' || (!c.is_ascii() && hides.contains(&category(c)))
+}
+
+/// Whether a character says in which direction what is around it is read.
+pub fn is_bidi_control(c: char) -> bool {
+    matches!(c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Controls, and what moves or hides the characters around it.
 fn is_hidden(c: char) -> bool {
+    let joins = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}');
     c.is_control()
         || !is_xml(c)
-        || matches!(c,
-            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2028}' | '\u{2029}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || is_bidi_control(c)
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{2800}' | '\u{fff9}'..='\u{fffc}' | '\u{1d159}')
+        || (!joins && !c.is_ascii() && is_ignorable(c))
+}
+
+/// What shows nothing where a font has no picture of it.
+fn is_ignorable(c: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+fn category(c: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
 #[cfg(test)]
@@ -201,23 +226,29 @@ mod tests {
     }
 
     #[test]
-    fn nobody_poses_as_the_desk() {
-        let table = [
-            ("hello", "hello"),
-            ("it costs 5 ⚙", "it costs 5 ⚙"),
-            ("⚙ Ann is waiting", "\u{2060}⚙ Ann is waiting"),
-            ("⚙\u{fe0f}", "\u{2060}⚙\u{fe0f}"),
-            ("a\n⚙ b\n ⚙ c", "a\n\u{2060}⚙ b\n\u{2060} ⚙ c"),
-            ("\u{200b}⚙", "\u{2060}\u{200b}⚙"),
-            ("a\u{2028}⚙", "a\u{2028}\u{2060}⚙"),
-            ("/me waves", "\u{2060}/me waves"),
-            ("/me", "\u{2060}/me"),
-            ("a\n/me waves", "a\n/me waves"),
-            ("see /me", "see /me"),
-        ];
-        for (words, safe) in table {
-            assert_eq!(for_agent(words), safe, "{words:?}");
+    fn what_cannot_be_seen_is_blank() {
+        for blank in [
+            "",
+            " \n",
+            "\u{200b}",
+            "\u{2060}\u{feff}",
+            "\u{ad}",
+            "\u{2800}",
+            "\u{3164} \u{115f}",
+            "\u{202e}",
+            "\u{e0041}",
+            "\u{fe0f}",
+            "\u{180e}\u{34f}",
+            "\u{7f}\u{85}",
+        ] {
+            assert!(is_blank(blank), "{blank:?}");
+            assert_eq!(name(blank), None, "{blank:?}");
         }
+        for seen in ["a", ".", "\u{200b}a", "👍", "\u{fffd}", "é", "ש", "️1"] {
+            assert!(!is_blank(seen), "{seen:?}");
+        }
+        assert_eq!(name("\u{301}\u{20dd}"), None, "marks without a letter");
+        assert_eq!(name("👩\u{200d}🔧").as_deref(), Some("👩\u{200d}🔧"));
     }
 
     #[test]
@@ -241,12 +272,6 @@ mod tests {
             if let Some(page_once) = page(&raw) {
                 prop_assert_eq!(page(&page_once), Some(page_once.clone()));
             }
-        }
-
-        #[test]
-        fn setting_off_keeps_every_word(words in any::<String>()) {
-            let kept = for_agent(&words).replace(SET_OFF, "");
-            prop_assert_eq!(kept, words.replace(SET_OFF, ""));
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod agent_command;
 pub mod clean;
 pub mod custom_to_xmpp;
 pub mod file;
+pub mod mark;
 pub mod origin;
 pub mod quote;
 pub mod xmpp_to_custom;

@@ -4,9 +4,11 @@
 //! Invariants: every quoted line begins with `> `; offsets count Unicode scalars, as XEP-0428 does;
 //! what a client says of its own text is believed only as far as the text has it.
 
+use std::borrow::Cow;
+
 use xmpp_parsers::minidom::Element;
 
-use super::clean;
+use super::{clean, mark};
 
 /// XEP-0461.
 pub const REPLY: &str = "urn:xmpp:reply:0";
@@ -18,26 +20,47 @@ const LINES: usize = 4;
 /// The longest quoted line, in characters.
 const LINE_CHARS: usize = 120;
 
-/// What is quoted of a text: some lines of it, each behind `> `, with a line end.
-pub fn quoted(text: &str) -> String {
+/// What is quoted of a text: some lines of it, each behind `> `, with a line end. Of a customer's own
+/// words (`by` is none) no line begins with the mark; of others' each does, with the name where there
+/// is one, so that nobody can write by hand what looks like a quote of theirs.
+pub fn quoted(text: &str, by: Option<&str>) -> String {
     let text = clean::text(text);
-    let mut lines = text.lines();
+    let mut lines = text.trim_end_matches(mark::is_line_end).split(mark::is_line_end);
     let mut quote = String::new();
     for line in lines.by_ref().take(LINES) {
         quote.push_str("> ");
-        match line.char_indices().nth(LINE_CHARS) {
-            Some((end, _)) => {
-                quote.push_str(line.get(..end).unwrap_or_default());
-                quote.push('…');
+        let (line, more) = match line.char_indices().nth(LINE_CHARS) {
+            Some((end, _)) => (line.get(..end).unwrap_or_default(), "…"),
+            None => (line, ""),
+        };
+        match by {
+            Some(name) => {
+                quote.push_str(&format!("{} ", mark::DESK_MARK));
+                if !name.is_empty() {
+                    quote.push_str(&format!("{name}: "));
+                }
+                quote.push_str(line);
             }
-            None => quote.push_str(line),
+            None => quote.push_str(&mark::for_agent(line)),
         }
+        quote.push_str(more);
         quote.push('\n');
     }
     if lines.next().is_some() {
         quote.push_str("> …\n");
     }
     quote
+}
+
+/// An agent's words without the lines in which they quote the desk's: those are for agents alone.
+pub fn without_desk_lines(body: &str) -> Cow<'_, str> {
+    // The mark is not ASCII, and most words are.
+    if body.is_ascii() || !body.split(mark::is_line_end).any(mark::is_quoted_mark) {
+        return Cow::Borrowed(body);
+    }
+    let own = body.split_inclusive(mark::is_line_end);
+    let own = own.filter(|line| !mark::is_quoted_mark(line)).collect::<String>();
+    Cow::Owned(own.trim_matches(mark::is_line_end).to_owned())
 }
 
 /// The text of a message without what it only says for clients that do not know of replies; all of
@@ -65,9 +88,26 @@ mod tests {
 
     #[test]
     fn a_quote_is_short_and_marked_on_every_line() {
-        assert_eq!(quoted("a\n⚙ b"), "> a\n> ⚙ b\n");
-        assert_eq!(quoted("1\n2\n3\n4\n5"), "> 1\n> 2\n> 3\n> 4\n> …\n");
-        assert_eq!(quoted(&"ä".repeat(200)), format!("> {}…\n", "ä".repeat(120)));
+        assert_eq!(quoted("a\n⚙ b\u{2028}⛭ c", None), "> a\n> (⚙) b\n> (⛭) c\n");
+        assert_eq!(quoted("1\n2\n3\n4\n5", None), "> 1\n> 2\n> 3\n> 4\n> …\n");
+        assert_eq!(quoted(&"ä".repeat(200), None), format!("> {}…\n", "ä".repeat(120)));
+        assert_eq!(quoted("a\u{85}⚙ b\n", Some("")), "> ⚙ a\n> ⚙ ⚙ b\n");
+        assert_eq!(quoted("a\nb", Some("Bob")), "> ⚙ Bob: a\n> ⚙ Bob: b\n");
+    }
+
+    #[test]
+    fn what_the_desk_wrote_is_not_quoted_to_the_customer() {
+        let table = [
+            ("> ⚙ email: ann@example.org\n> ⚙ order: 17\nThanks", "Thanks"),
+            ("> Hi\n> ⚙ Alice: yes\nSo?", "> Hi\nSo?"),
+            ("> ⚙ x", ""),
+            ("⚙ is a sign", "⚙ is a sign"),
+            ("> 5 ⚙", "> 5 ⚙"),
+            ("> plain\nyes", "> plain\nyes"),
+        ];
+        for (body, own) in table {
+            assert_eq!(without_desk_lines(body), own, "{body:?}");
+        }
     }
 
     #[test]

@@ -112,6 +112,8 @@ pub(super) struct Case {
     pub(super) shunned: Vec<AgentJid>,
     /// ... until then, or until they come back.
     pub(super) shunned_until: Timestamp,
+    /// When whoever served it last went out.
+    pub(super) left_at: Option<Timestamp>,
     /// Those who were asked in this round; who has it is among them.
     pub(super) asked: Vec<AgentJid>,
     /// All were asked, and the offer stands with the last of them for a while.
@@ -175,7 +177,16 @@ impl Case {
             asked,
             rests: false,
             acquainted: BTreeMap::new(),
+            left_at: None,
         }
+    }
+
+    /// For how long its customer has waited by now, in milliseconds; while they were served they did
+    /// not wait, though they keep their place.
+    pub(super) fn waited(&self, now: Timestamp) -> i64 {
+        now.since(
+            self.left_at.map_or(self.view.waiting_since, |at| at.max(self.view.waiting_since)),
+        )
     }
 
     /// There is more to be confirmed: the customer said something, or the conversation was closed.

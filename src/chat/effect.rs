@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::event::{AgentInput, Peer, SocketAddress};
+use super::event::{AgentInput, Call, Peer, SocketAddress};
 use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, TenantKey,
     Timestamp,
@@ -183,8 +183,8 @@ impl ToAgent {
 
     /// Gives an agent his words back.
     pub fn refused(input: &AgentInput, refusal: AgentRefusal) -> Self {
-        let stanza = input.stanza.clone();
-        Self::answer(input, ToAgentContent::Refused { stanza, refusal })
+        let (stanza, said) = (input.stanza.clone(), input.content.said());
+        Self::answer(input, ToAgentContent::Refused { stanza, said, refusal })
     }
 }
 
@@ -221,6 +221,8 @@ pub enum ToAgentContent {
     Refused {
         /// The id.
         stanza: Option<Arc<str>>,
+        /// What it said, where it said anything.
+        said: Option<Arc<str>>,
         /// Why.
         refusal: AgentRefusal,
     },
@@ -244,6 +246,27 @@ pub enum AgentRefusal {
     Encrypted,
     /// A question without choices: `bad-request`, saying how it is written.
     AskHow,
+    /// A form without fields: the same.
+    FormHow,
+    /// Words after a command that takes none: `bad-request`.
+    Overfull {
+        /// The command.
+        word: &'static str,
+    },
+    /// A correction of a command, or by one that was carried out: `not-acceptable`.
+    Carried,
+    /// There is nothing to close that is the agent's: `unexpected-request`.
+    NotTaken,
+    /// There is nothing to reopen: `unexpected-request`.
+    StillOpen,
+    /// An invitation to a room: `not-acceptable`.
+    Invitation,
+    /// Contacts: `not-acceptable`.
+    Contacts,
+    /// Words of the desk alone: `not-acceptable`.
+    DeskQuote,
+    /// A call: declined.
+    Call(Call),
     /// What is taken back is not his, or not there any more: `item-not-found`.
     NoSuchWords,
     /// No such command: `item-not-found` with a text that names it.

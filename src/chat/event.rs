@@ -306,7 +306,17 @@ pub enum AgentContent {
         command: AgentCommand,
         /// See [`AgentContent::Text`].
         fresh: ConversationId,
+        /// What was written, cleaned.
+        said: Arc<str>,
+        /// Whether the client asked for a receipt.
+        wants_receipt: bool,
+        /// The id of the stanza that it corrects (XEP-0308).
+        corrects: Option<Arc<str>>,
     },
+    /// Nothing that anybody reads, but the client asks for a receipt.
+    Silent,
+    /// Calls the customer, who has no telephone.
+    Call(Call),
     /// Types, or stopped (XEP-0085).
     Typing {
         /// Which.
@@ -326,15 +336,45 @@ pub enum AgentContent {
     Refused {
         /// Why.
         reason: Refusal,
+        /// What was written, cleaned and cut, where anything was.
+        said: Option<Arc<str>>,
     },
 }
 
+/// A call, by what the caller's client knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The id that an answer names.
+    pub id: Arc<str>,
+    /// Whether it came as an invitation (XEP-0482), else as a proposal (XEP-0353).
+    pub invited: bool,
+}
+
 impl AgentContent {
+    /// What was written, where anything was: it goes back with a refusal.
+    pub fn said(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Text { text, about, .. } => Some(match about.as_deref() {
+                Some(About::Answers { quoting, .. }) => quoting.clone(),
+                _ => text.clone(),
+            }),
+            Self::Link { url, .. } => Some(url.clone()),
+            Self::Command { said, .. } => Some(said.clone()),
+            Self::Refused { said, .. } => said.clone(),
+            _ => None,
+        }
+    }
+
     /// Whether it is words, or takes some back: somebody waits for what becomes of it.
     pub fn is_spoken(&self) -> bool {
         matches!(
             self,
-            Self::Text { .. } | Self::Link { .. } | Self::Retract { .. } | Self::Command { .. }
+            Self::Text { .. }
+                | Self::Link { .. }
+                | Self::Retract { .. }
+                | Self::Command { .. }
+                | Self::Call(_)
+                | Self::Refused { .. }
         )
     }
 }
@@ -365,6 +405,12 @@ pub enum Refusal {
     TooLong,
     /// End-to-end encrypted: the bridge cannot read it.
     Encrypted,
+    /// An invitation to a room (XEP-0249, XEP-0045).
+    Invitation,
+    /// Contacts for a contact list (XEP-0144).
+    Contacts,
+    /// It only quotes what the desk wrote to the agent.
+    DeskQuote,
 }
 
 /// A command of an agent; however it came in (`!word`, the word to the desk, XEP-0050), it is one of these.
@@ -374,6 +420,11 @@ pub enum AgentCommand {
     Help,
     /// Ends the conversation.
     Close,
+    /// Says something, then ends the conversation.
+    CloseSaying {
+        /// What, cleaned.
+        words: Arc<str>,
+    },
     /// Who the customer is.
     Who,
     /// Opens a new conversation with the customer of a closed one.
@@ -386,6 +437,11 @@ pub enum AgentCommand {
         text: Arc<str>,
         /// What is offered; nothing where the command was not understood.
         offers: Offers,
+    },
+    /// A command that takes no words, with some.
+    Overfull {
+        /// Which.
+        word: &'static str,
     },
     /// No such command.
     Unknown {

@@ -79,11 +79,6 @@ impl Line {
     pub(super) fn len(&self) -> usize {
         self.places.len()
     }
-
-    /// Since when the first one waits.
-    pub(super) fn first_since(&self) -> Option<Timestamp> {
-        self.places.first().map(|(_, since, _)| *since)
-    }
 }
 
 #[cfg(test)]
@@ -124,7 +119,7 @@ mod tests {
         assert_eq!(order, [3, 2, 1, 4]);
         assert_eq!(views.each_ref().map(|view| line.position(view)), [3, 2, 1, 4]);
         line.leave(&views[2]);
-        assert_eq!((line.len(), line.first_since()), (3, Some(Timestamp(10))));
+        assert_eq!(line.len(), 3);
     }
 
     #[test]

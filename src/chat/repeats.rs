@@ -1,8 +1,9 @@
-//! What was said already.
+//! What was commanded already.
 //!
-//! Invariants: a customer's command that is in here is never carried out again. An agent's stanza
-//! counts as a repeat for 15 minutes, which covers the resumption of his client's stream
-//! (XEP-0198), whatever became of the conversation since; one without an id is never a repeat.
+//! Invariants: a customer's command that is in here is never carried out again. An agent's order
+//! counts as a repeat for 15 minutes, which covers the resumption of a client's stream (XEP-0198),
+//! whatever became of the conversation since; one without an id is never a repeat. Agents' words are
+//! another matter ([`resent`](super::resent)).
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -115,7 +116,7 @@ impl Commands {
 
 type StanzaKey = (AgentJid, CustomerId, Arc<str>, u64);
 
-/// The stanzas of agents.
+/// The orders of agents.
 #[derive(Debug, Default)]
 pub(super) struct Stanzas {
     known: HashSet<StanzaKey>,
@@ -123,7 +124,7 @@ pub(super) struct Stanzas {
 }
 
 impl Stanzas {
-    /// Whether the agent said this to the customer before.
+    /// Whether the agent ordered this before.
     pub(super) fn knows(
         &mut self,
         now: Timestamp,
@@ -142,17 +143,7 @@ impl Stanzas {
         self.known.contains(&stanza_key(agent, customer, stanza, text))
     }
 
-    /// What the agent said since then, in its order.
-    pub(super) fn since<'a>(
-        &'a self,
-        agent: &'a AgentJid,
-        from: Timestamp,
-    ) -> impl Iterator<Item = (CustomerId, Arc<str>)> + 'a {
-        let later = self.order.iter().filter(move |(at, key)| *at >= from && key.0 == *agent);
-        later.map(|(_, (_, customer, stanza, _))| (*customer, stanza.clone()))
-    }
-
-    /// The agent said this to the customer.
+    /// The agent ordered this.
     pub(super) fn insert(
         &mut self,
         at: Timestamp,

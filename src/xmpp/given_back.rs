@@ -9,7 +9,6 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::outbox::{Kind, Out, Text};
 use super::state::State;
-use crate::bridge::custom_to_xmpp::stanza;
 use crate::chat::effect::{AgentRefusal, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentContent, AgentInput, Event};
 use crate::chat::ids::AgentJid;
@@ -19,12 +18,24 @@ use crate::ports::link::{FromLink, ToLink};
 const SAID: NonZeroU32 = NonZeroU32::new(50).unwrap();
 const SAID_AT_ONCE: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
-/// How fast agents may speak. Strangers are not counted: they are answered, and that is bounded.
-pub(super) struct Pace(DefaultKeyedRateLimiter<AgentJid>);
+/// How many refusals an agent is told in lines of their own a minute, over time and at once. The
+/// others come as errors alone: whatever answers a line with words would else go on at full speed.
+const LINES: NonZeroU32 = NonZeroU32::new(20).unwrap();
+const LINES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// How fast agents may speak, and are told what was refused. Strangers are not counted: they are
+/// answered, and that is bounded.
+pub(super) struct Pace {
+    said: DefaultKeyedRateLimiter<AgentJid>,
+    lines: DefaultKeyedRateLimiter<AgentJid>,
+}
 
 impl Default for Pace {
     fn default() -> Self {
-        Self(RateLimiter::keyed(Quota::per_second(SAID).allow_burst(SAID_AT_ONCE)))
+        Self {
+            said: RateLimiter::keyed(Quota::per_second(SAID).allow_burst(SAID_AT_ONCE)),
+            lines: RateLimiter::keyed(Quota::per_minute(LINES).allow_burst(LINES_AT_ONCE)),
+        }
     }
 }
 
@@ -33,12 +44,18 @@ impl Pace {
     /// are worth having.
     fn allows(&self, input: &AgentInput) -> bool {
         let counts = is_spoken(input) || matches!(input.content, AgentContent::Typing { .. });
-        !counts || self.0.check_key(&input.agent).is_ok()
+        !counts || self.said.check_key(&input.agent).is_ok()
+    }
+
+    /// Counts a line that tells an agent of a refusal.
+    pub(super) fn allows_line(&self, agent: &AgentJid) -> bool {
+        self.lines.check_key(agent).is_ok()
     }
 
     /// Forgets who has his whole allowance back.
     pub(super) fn sweep(&self) {
-        self.0.retain_recent();
+        self.said.retain_recent();
+        self.lines.retain_recent();
     }
 }
 
@@ -64,7 +81,7 @@ impl State {
     }
 
     fn written(&self, to_agent: &ToAgent) -> Option<Text> {
-        stanza::text(&self.settings.domain, to_agent, self.world.now()).map(Text::from)
+        self.rendered(to_agent, self.world.now()).map(Text::from)
     }
 
     /// Gives agents back what the runtime has not taken; the rest of it is worth nothing any more.

@@ -189,7 +189,8 @@ impl State {
         }
     }
 
-    fn rendered(&self, to_agent: &ToAgent, now: Timestamp) -> Option<String> {
+    /// As it is written; a refusal in two stanzas, for an error alone many a client shows to nobody.
+    pub(super) fn rendered(&self, to_agent: &ToAgent, now: Timestamp) -> Option<String> {
         let LinkSettings { domain, site, .. } = &*self.settings;
         let shared = match &to_agent.content {
             ToAgentContent::Row { row, .. } => has_files(row),
@@ -198,7 +199,12 @@ impl State {
         if shared {
             stanza::shared(domain, site, to_agent, now)
         } else {
-            stanza::text(domain, to_agent, now)
+            let mut text = stanza::text(domain, to_agent, now)?;
+            let line = stanza::refusal_line(domain, to_agent);
+            if let Some(line) = line.filter(|_| self.pace.allows_line(&to_agent.agent)) {
+                text.push_str(&String::from(&line));
+            }
+            Some(text)
         }
     }
 

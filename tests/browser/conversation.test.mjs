@@ -81,7 +81,7 @@ test('from hello to close: words, ticks, typing, a reload in the middle', async 
   // The agent closes; whatever is said after that is a new conversation with a whole log.
   await alice.says('!close');
   await customer.isNoted('This chat has ended');
-  await alice.sees('⚙ The conversation is closed');
+  await alice.sees('⚙ You closed the conversation');
   await customer.part('end').waitFor({ state: 'hidden' });
   await customer.says('One more thing');
   await alice.sees('One more thing');

@@ -16,8 +16,8 @@ use crate::support::seat::{Bystanders, Seat, bare};
 const TOKEN: &str = "a token of the operator";
 
 /// What agents at work are told.
-const STOPPED: &str = "⚙ Messages cannot be stored at the moment. Customers are asked to wait; what shows a ✓ is safe.";
-const AGAIN: &str = "⚙ Messages are stored again.";
+const STOPPED: &str = "⚙ We can't save messages right now. Customers have been asked to wait; anything with a ✓ is safe.";
+const AGAIN: &str = "⚙ Messages are being saved again.";
 
 /// The answers to a command that is to be said again later.
 fn told_to_wait(frame: &serde_json::Value, id: &str) {

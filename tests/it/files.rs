@@ -154,7 +154,7 @@ async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them
     bob.message_of("Both").await;
     bob.message_with("/one.png?").await;
     bob.message_with("/two.png?").await;
-    bob.message_of("Alice: cat.png").await;
+    bob.message_of("⚙ Alice: cat.png").await;
     let cat = bob.message_with("/cat.png?").await;
     assert_eq!(cat["oob"], cat["body"]);
     gateway.end().await;

@@ -10,7 +10,7 @@ use crate::support::fault::{Faulty as _, OwnServer};
 use crate::support::gateway::{Gateway, Ground, Plan, Server};
 use crate::support::seat::{Seat, bare, spoken};
 
-const LINE: &str = "The connection was interrupted from ";
+const LINE: &str = "Connection lost ";
 
 /// Waits until the desk knows that the agent is here: all it would tell him has come by then.
 async fn all_that_came(gateway: &Gateway, seat: &mut Seat, name: &str) -> Vec<String> {
@@ -171,7 +171,7 @@ async fn an_order_that_a_client_sends_again() {
     let chat = alice.accept(&mut ann, "Is anyone in?").await;
     alice.say_as("close-1", &chat, "!close").await;
     ann.find(|frame| frame["state"] == "closed").await;
-    alice.hears_of("is closed").await;
+    alice.hears_of("You closed").await;
     ann.acked("m2", "One more thing.").await;
     alice.accept(&mut ann, "One more thing.").await;
 
@@ -185,7 +185,7 @@ async fn an_order_that_a_client_sends_again() {
         }
         alice.so_far().await;
         alice.say_as("close-1", &chat, "!close").await;
-        assert!(alice.answer_from(&chat).await.contains("The conversation is closed"));
+        assert!(alice.answer_from(&chat).await.contains("You closed the conversation"));
         gateway.until_status(&mut alice, "Alice: available, 1 of 4").await;
     }
     drop(ann);

@@ -68,7 +68,7 @@ async fn what_a_node_did_not_hear_of() {
     way.close().await;
     alice.send(&chat, "We are closing now.").await;
     alice.send(&chat, "!close").await;
-    alice.message_of("⚙ The conversation is closed").await;
+    alice.message_of("⚙ You closed the conversation").await;
     way.open();
     let entry = customer.until("entry").await;
     assert_eq!((&entry["seq"], &entry["text"]), (&json!(4), &json!("We are closing now.")));

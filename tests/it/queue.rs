@@ -77,7 +77,7 @@ async fn an_offer_that_runs_out() {
     let mut ann = asking(&gateway, "Anyone?").await;
     let chat = bare(&alice.hears("Anyone?").await).to_owned();
     bob.show("").await;
-    alice.hears("⚙ Passed on to others").await;
+    alice.hears("⚙ You didn't answer in time – passed to a colleague").await;
     assert_eq!(bare(&bob.hears_of("is waiting").await), chat, "one customer, one address");
     let accepted = bob.accept(&mut ann, "Anyone?").await;
     assert_eq!(accepted, chat);
@@ -85,7 +85,10 @@ async fn an_offer_that_runs_out() {
     // She comes too late, and is told who has him; the customer hears nothing of it.
     let late = alice.say(&chat, "Sorry, I was away. How can I help?").await;
     let error = alice.error_for(&late).await;
-    assert_eq!(error, ("conflict".to_owned(), "Bob has this conversation.".to_owned()));
+    assert_eq!(
+        error,
+        ("conflict".to_owned(), "Not sent: Bob is handling this conversation.".to_owned())
+    );
     let late = alice.say(&chat, "!close").await;
     assert_eq!(alice.error_for(&late).await.0, "conflict");
     bob.say(&chat, "So?").await;
@@ -120,7 +123,10 @@ async fn a_race_for_a_customer() {
             _ => (&mut bob, &mut alice, by_alice),
         };
         let error = lost.error_for(&id).await;
-        assert_eq!(error, ("conflict".to_owned(), format!("{winner} has this conversation.")));
+        assert_eq!(
+            error,
+            ("conflict".to_owned(), format!("Not sent: {winner} is handling this conversation."))
+        );
         lost.hears(&format!("⚙ {winner} took this conversation")).await;
         won.say(&chat, "!close").await;
         let closed = ann.until("entry").await;
@@ -175,7 +181,7 @@ async fn the_next_agent_reads_all_so_far() {
     bob.show("dnd").await;
     let gateway = plan.open().await;
     let mut ann = asking(&gateway, "⚙ I am the desk").await;
-    let chat = alice.accept(&mut ann, "\u{2060}⚙ I am the desk").await;
+    let chat = alice.accept(&mut ann, "(⚙) I am the desk").await;
     ann.acked("m2", "/me waves").await;
     alice.hears("\u{2060}/me waves").await;
     alice.say(&chat, "/me waves back\nAnn: not hers").await;
@@ -200,10 +206,10 @@ async fn the_next_agent_reads_all_so_far() {
     assert_eq!(
         read,
         [
-            "\u{2060}⚙ I am the desk",
-            "Alice: Good morning.",
+            "(⚙) I am the desk",
+            "⚙ Alice: Good morning.",
             "\u{2060}/me waves",
-            "Alice: /me waves back\nAlice: Ann: not hers",
+            "⚙ Alice: /me waves back\n⚙ Alice: Ann: not hers",
         ]
     );
     let stranger = alice.say(&chat, "It is still me").await;
@@ -254,13 +260,13 @@ async fn commands() {
     assert!(help.contains("status") && !help.contains("!close"), "{help}");
     alice.say(&desk, "status").await;
     let status = alice.answer_from(&desk).await;
-    assert!(status.contains("Everyone: nobody waits") && status.contains("1 of 4"), "{status}");
+    assert!(status.contains("Everyone: nobody waiting") && status.contains("1 of 4"), "{status}");
     let unknown = alice.say(&desk, "dance").await;
     assert_eq!(alice.error_for(&unknown).await.0, "item-not-found");
 
     // A supervisor may look and close, but not speak over the agent unasked.
     let over = carol.say(&chat, "Let me do this").await;
-    assert_eq!(carol.error_for(&over).await.1, "Alice has this conversation.");
+    assert_eq!(carol.error_for(&over).await.1, "Not sent: Alice is handling this conversation.");
     carol.say(&chat, "!who").await;
     carol.hears_of("Ann").await;
     carol.say(&chat, "!close").await;

@@ -13,6 +13,7 @@ mod faults;
 mod left;
 mod questions;
 mod rating;
+mod refusals;
 mod wall;
 
 /// A customer and an agent in conversation: "Hello" (1, the command `m1`), joined (2), "Good

@@ -126,7 +126,8 @@ fn start(frame: Start, fresh: impl FnOnce() -> ConversationId) -> Result<Custome
         frame.queue.as_deref().map(QueueKey::new).transpose().map_err(|_| {
             refuse(ErrorCode::UnknownQueue, "no queue has a key of that form", about)
         })?;
-    let subject = frame.subject.as_deref().map(str::trim).filter(|subject| !subject.is_empty());
+    let subject =
+        frame.subject.as_deref().map(str::trim).filter(|subject| !clean::is_blank(subject));
     if subject.is_some_and(|subject| !clean::scalars_at_most(subject, wire::SUBJECT_CHARS)) {
         return Err(refuse(ErrorCode::TooLarge, "the subject is too long", about));
     }
@@ -159,7 +160,7 @@ fn answers(given: BTreeMap<String, String>, about: Option<&CommandId>) -> Result
             "name" => clean::name(answer).unwrap_or_default().into(),
             _ => Arc::<str>::from(clean::text(answer)),
         };
-        if !answer.is_empty() {
+        if !clean::is_blank(&answer) {
             answers.push((clean::text(name).into(), answer));
         }
     }
@@ -170,7 +171,7 @@ fn message(frame: Message<'_>, fresh: impl FnOnce() -> ConversationId) -> Result
     let id = command(&frame.id)?;
     let about = Some(&id);
     let Text(text) = frame.text.unwrap_or_default();
-    let text = match frame.files.is_empty() || !text.trim().is_empty() {
+    let text = match frame.files.is_empty() || !clean::is_blank(&text) {
         true => words(&text, about)?,
         // The files say it all.
         false => "".into(),
@@ -227,7 +228,7 @@ fn choice(frame: Choice) -> Result<CustomerAction, Refused> {
                 if !clean::scalars_at_most(text, wire::FIELD_CHARS) {
                     return Err(refuse(ErrorCode::TooLarge, "an answer is too long", about));
                 }
-                if !text.trim().is_empty() {
+                if !clean::is_blank(text) {
                     texts.push((name.as_str().into(), clean::text(text.trim()).into()));
                 }
             }
@@ -242,7 +243,8 @@ fn rate(frame: &Rate) -> Result<CustomerAction, Refused> {
     if !(1..=5).contains(&frame.score) {
         return Err(bad("a score is from 1 to 5", Some(&id)));
     }
-    let comment = frame.comment.as_deref().map(str::trim).filter(|comment| !comment.is_empty());
+    let comment =
+        frame.comment.as_deref().map(str::trim).filter(|comment| !clean::is_blank(comment));
     if comment.is_some_and(|comment| !clean::scalars_at_most(comment, wire::COMMENT_CHARS)) {
         return Err(refuse(ErrorCode::TooLarge, "the comment is too long", Some(&id)));
     }
@@ -256,7 +258,7 @@ fn target(own: &str, about: &CommandId) -> Result<CommandId, Refused> {
 
 /// What a customer says: something, and not too much.
 fn words(text: &str, about: Option<&CommandId>) -> Result<Arc<str>, Refused> {
-    if text.trim().is_empty() {
+    if clean::is_blank(text) {
         return Err(bad("a message says something", about));
     }
     if !clean::scalars_at_most(text, wire::TEXT_CHARS) {

@@ -1,17 +1,20 @@
 //! How the desk speaks to agents.
 //!
-//! Invariants: every line begins with `⚙ `, nobody else's words do; what a person wrote stands in
-//! a line only as one line, cut to a length. One line where one will do, 80 columns where it fits.
+//! Invariants: every line begins with `⚙ `, and so does every line of one person's words that is
+//! repeated for another ([`mark`]); what a person wrote stands in a line only as one line, without
+//! controls, cut to a length. One line where one will do, 80 columns where it fits.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::bridge::agent_command::WORDS;
-use crate::bridge::clean;
+use crate::bridge::{clean, mark};
 use crate::chat::effect::Line;
 use crate::chat::event::Peer;
-use crate::chat::ids::{Localpart, Timestamp};
-use crate::chat::model::{Author, CloseReason, FetchError, File, Offers, Row, RowKind};
+use crate::chat::ids::{AgentJid, Localpart, Timestamp};
+use crate::chat::model::{
+    Author, CloseReason, FetchError, File, Offers, RequeueReason, Row, RowKind,
+};
 
 /// How wide a terminal is taken to be.
 const COLUMNS: usize = 80;
@@ -22,13 +25,17 @@ const PIECE_CHARS: usize = 200;
 /// How many things a customer filled in are shown.
 const ANSWERS: usize = 20;
 
-/// A text mirrored to another agent repeats its author's name on at most so many lines.
-const NAMED_LINES: usize = 50;
+/// The longest comment to a rating that is shown, in characters: all of it.
+const COMMENT_CHARS: usize = 1_000;
 
-/// The name of a customer, as agents read it: his own, or one made of his address.
+/// What the form before the chat calls the customer's name. It is in the head of the offer already.
+const NAME: &str = "name";
+
+/// The name of a customer, as agents read it: their own, or one made of their address. What was
+/// stored by an older version may have to be cleaned yet.
 pub fn customer_name(name: Option<&str>, peer: &Peer) -> String {
-    match (name, peer) {
-        (Some(name), _) => name.to_owned(),
+    match (name.and_then(clean::name), peer) {
+        (Some(name), _) => mark::for_agent(&name).into_owned(),
         (None, Peer::Customer(localpart)) => {
             let short = localpart.as_str().chars().take(4).collect::<String>();
             format!("Visitor {short}")
@@ -46,12 +53,12 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             parts.extend(subject.as_deref().map(|subject| format!("“{}”", piece(subject))));
             joined(parts, page.as_deref(), visit(*conversations))
         }
+        Line::Closed { reason: CloseReason::Agent } => marked("You closed the conversation"),
         Line::Closed { reason } => marked(closed(*reason)),
-        Line::Asked => marked("The customer is asked"),
-        Line::Reopened => marked("A new conversation; the customer reads what you write"),
+        Line::Asked => marked("Question sent"),
+        Line::Reopened => marked("New conversation started. The customer sees what you write."),
         Line::Interrupted { from, to } => marked(&format!(
-            "The connection was interrupted {} ({}). A message of yours from that time without \
-             a ✓ did not arrive: please say it again.",
+            "Connection lost {} ({}). If a message from then has no ✓, please send it again.",
             times(*from, *to),
             span(to.since(*from))
         )),
@@ -61,7 +68,7 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             let state = if *online { "online" } else { "not online" };
             let where_ = open.as_ref().map_or_else(
                 || "no conversation open".to_owned(),
-                |(queue, since)| format!("{}, for {}", piece(queue), span(now.since(*since))),
+                |(queue, since)| format!("{}, open for {}", piece(queue), span(now.since(*since))),
             );
             let parts = vec![who, state.to_owned(), where_];
             let head = joined(parts, page.as_deref(), visit(*conversations));
@@ -71,22 +78,22 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             signed_in(name.as_deref(), known_as.as_ref(), *conversations)
         }
         Line::Storage { works: false } => marked(
-            "Messages cannot be stored at the moment. Customers are asked to wait; \
-             what shows a ✓ is safe.",
+            "We can't save messages right now. Customers have been asked to wait; \
+             anything with a ✓ is safe.",
         ),
-        Line::Storage { works: true } => marked("Messages are stored again."),
+        Line::Storage { works: true } => marked("Messages are being saved again."),
         Line::Status { queues, agents } => {
             let waiting = queues.iter().map(|(name, count, first_ms)| match count {
-                0 => marked(&format!("{}: nobody waits", piece(name))),
-                1 => marked(&format!("{}: 1 waits, for {}", piece(name), span(*first_ms))),
+                0 => marked(&format!("{}: nobody waiting", piece(name))),
+                1 => marked(&format!("{}: 1 waiting, {}", piece(name), span(*first_ms))),
                 _ => marked(&format!(
-                    "{}: {count} wait, the first for {}",
+                    "{}: {count} waiting, longest {}",
                     piece(name),
                     span(*first_ms)
                 )),
             });
             let serving = agents.iter().map(|(name, availability, held, capacity)| {
-                marked(&format!("{}: {availability}, {held} of {capacity}", piece(name)))
+                marked(&format!("{}: {availability}, {held} of {capacity} chats", piece(name)))
             });
             waiting.chain(serving).collect::<Vec<_>>().join("\n")
         }
@@ -104,52 +111,58 @@ fn signed_in(name: Option<&str>, known_as: Option<&Localpart>, conversations: u3
     marked(&format!("The customer signed in{who}{before}"))
 }
 
-/// A row of the log as one agent reads it; none for rows that say nothing to agents.
-pub fn row(row: &Row) -> Option<Cow<'_, str>> {
+/// A row of the log as this agent reads it; none for rows that say nothing to agents.
+pub fn row<'r>(row: &'r Row, reader: &AgentJid) -> Option<Cow<'r, str>> {
     let line = match (&row.kind, &row.author) {
         (RowKind::Retract { .. }, author) | (RowKind::Message { .. }, author)
             if row.kind.words().is_none_or(|text| text.is_empty()) =>
         {
-            marked(&taken_back(author))
-        }
-        (RowKind::Asked { text, offers }, author) => {
-            let name = match author {
-                Author::Agent { name, .. } => name,
-                Author::Customer | Author::System => "",
-            };
-            mirrored(name, &asked(text, offers))
+            marked(&deleted(author))
         }
         (RowKind::Files { files, text, .. }, author) if files.is_empty() && text.is_empty() => {
-            marked(&taken_back(author))
+            marked(&deleted(author))
         }
-        (RowKind::Files { files, text, .. }, author) => {
-            let words = or_names(text, files);
-            match author {
-                Author::Agent { name, .. } => mirrored(name, &words),
-                Author::Customer | Author::System => clean::for_agent(&words).into_owned(),
-            }
-        }
+        (RowKind::Asked { text, offers }, author) => repeated(author, &asked(text, offers)),
+        (RowKind::Files { files, text, .. }, author) => repeated(author, &or_names(text, files)),
         (RowKind::Unfetched { why, .. }, _) => marked(&unfetched(*why)),
-        (RowKind::Choice { text, .. }, _) => return Some(clean::for_agent(text)),
-        (RowKind::Message { text, .. } | RowKind::Edit { text, .. }, Author::Customer) => {
-            return Some(clean::for_agent(text));
+        (
+            RowKind::Message { text, .. }
+            | RowKind::Edit { text, .. }
+            | RowKind::Choice { text, .. },
+            Author::Customer,
+        ) => return Some(mark::for_agent(text)),
+        (RowKind::Message { text, .. } | RowKind::Edit { text, .. }, author) => {
+            repeated(author, text)
         }
-        (RowKind::Edit { text, .. }, Author::Agent { name, .. }) => mirrored(name, text),
-        (RowKind::Message { text, .. }, Author::Agent { name, .. }) => mirrored(name, text),
-        (RowKind::Message { text, .. }, Author::System) => marked(&piece(text)),
         (RowKind::Rated { score, comment }, _) => marked(&rated(*score, comment.as_deref())),
         (RowKind::Joined, Author::Agent { name, .. }) => {
-            marked(&format!("{name} took this conversation"))
+            marked(&format!("{} took this conversation", piece(name)))
         }
-        (RowKind::Left, _) => marked("Taken back; what you write no longer reaches the customer"),
-        (RowKind::Requeued { .. }, _) => marked("Passed on to others"),
+        (RowKind::Left, _) => marked(
+            "This conversation is no longer yours (you were offline). \
+             The customer won't see what you write here.",
+        ),
+        (RowKind::Requeued { reason, .. }, _) => marked(passed_on(*reason)),
+        (RowKind::Closed { reason: CloseReason::Agent }, author) => {
+            marked(&closed_by(author, reader))
+        }
         (RowKind::Closed { reason }, _) => marked(closed(*reason)),
-        (RowKind::Opened { answers }, _) if !answers.is_empty() => {
-            answered(answers).collect::<Vec<_>>().join("\n")
+        (RowKind::Opened { answers }, _) => {
+            let lines = answered(answers).collect::<Vec<_>>();
+            return (!lines.is_empty()).then(|| lines.join("\n").into());
         }
         _ => return None,
     };
     Some(Cow::Owned(line))
+}
+
+/// Words, as somebody reads them who did not say them.
+fn repeated(author: &Author, words: &str) -> String {
+    match author {
+        Author::Agent { name, .. } => mark::mirrored(&piece(name), words),
+        Author::Customer => mark::for_agent(words).into_owned(),
+        Author::System => marked(&piece(words)),
+    }
 }
 
 /// What is said with files; where it is nothing, they are named, a line each.
@@ -169,12 +182,11 @@ fn asked(text: &str, offers: &Offers) -> String {
 
 /// What a customer thinks of a conversation.
 fn rated(score: u8, comment: Option<&str>) -> String {
-    match comment {
-        Some(comment) => {
-            let words = comment.split_whitespace().collect::<Vec<_>>().join(" ");
+    match comment.map(|comment| cut(&clean::line(comment), COMMENT_CHARS)) {
+        Some(words) if !words.is_empty() => {
             format!("The customer rated the conversation {score} of 5: “{words}”")
         }
-        None => format!("The customer rated the conversation {score} of 5"),
+        _ => format!("The customer rated the conversation {score} of 5"),
     }
 }
 
@@ -188,9 +200,11 @@ fn unfetched(why: FetchError) -> String {
         FetchError::TooLarge(bytes) => format!("it is too large; at most {} MB", megabytes(bytes)),
         FetchError::WrongType => "files of this type are not sent to customers".to_owned(),
         FetchError::Slow => "your server was too slow; send it again".to_owned(),
-        FetchError::Broken => "your server did not give it out; send it again".to_owned(),
-        FetchError::NotKept => "it cannot be kept at the moment; send it again later".to_owned(),
-        FetchError::Ended => "the conversation ended before".to_owned(),
+        FetchError::Broken => {
+            "it couldn't be downloaded from your server; send it again".to_owned()
+        }
+        FetchError::NotKept => "it couldn't be saved; send it again later".to_owned(),
+        FetchError::Ended => "the conversation had already ended".to_owned(),
     };
     format!("Your file did not reach the customer: {why}")
 }
@@ -204,29 +218,27 @@ fn megabytes(bytes: u64) -> String {
     }
 }
 
-/// What stands for words that were taken back.
-fn taken_back(author: &Author) -> String {
+/// What stands for words that their author deleted.
+fn deleted(author: &Author) -> String {
     match author {
-        Author::Customer => "The customer took a message back".to_owned(),
-        Author::Agent { name, .. } => format!("{name} took a message back"),
-        Author::System => "A message was taken back".to_owned(),
+        Author::Customer => "The customer deleted a message".to_owned(),
+        Author::Agent { name, .. } => format!("{} deleted a message", piece(name)),
+        Author::System => "A message was deleted".to_owned(),
     }
 }
 
-/// Another's words: every line under his name, so that nobody poses as another.
-fn mirrored(name: &str, text: &str) -> String {
-    let lines = text.split('\n');
-    let named = text.split('\n').nth(NAMED_LINES).is_none();
-    let prefixed = lines.enumerate().map(|(number, line)| match number {
-        0 => format!("{name}: {line}"),
-        _ if named => format!("{name}: {line}"),
-        _ => format!("> {line}"),
-    });
-    prefixed.collect::<Vec<_>>().join("\n")
+/// Why somebody who was asked about a customer is asked no more.
+fn passed_on(reason: RequeueReason) -> &'static str {
+    match reason {
+        RequeueReason::Silent => "You didn't answer in time – passed to a colleague",
+        RequeueReason::Gone => "You went offline – passed to a colleague",
+        RequeueReason::Bounced => "Your server couldn't deliver to you – passed to a colleague",
+        RequeueReason::Removed => "You no longer serve here – passed to a colleague",
+    }
 }
 
 fn marked(words: &str) -> String {
-    format!("{} {words}", clean::DESK_MARK)
+    format!("{} {words}", mark::DESK_MARK)
 }
 
 fn closed(reason: CloseReason) -> &'static str {
@@ -235,31 +247,40 @@ fn closed(reason: CloseReason) -> &'static str {
         CloseReason::Agent => "The conversation is closed",
         CloseReason::Full => "This conversation is long: it goes on in a new one",
         CloseReason::Operator => "Closed by the operator",
-        CloseReason::Idle => "Closed: nobody wrote for a while",
+        CloseReason::Idle => "Closed: no messages for a while",
+    }
+}
+
+/// A supervisor may close what another holds.
+fn closed_by(author: &Author, reader: &AgentJid) -> String {
+    match author {
+        Author::Agent { jid, .. } if jid == reader => "You closed the conversation".to_owned(),
+        Author::Agent { name, .. } => format!("{} closed the conversation", piece(name)),
+        Author::Customer | Author::System => closed(CloseReason::Agent).to_owned(),
     }
 }
 
 fn help(in_chat: bool) -> String {
     let (sign, head) = if in_chat {
-        ("!", "What you write goes to the customer, but for these:")
+        ("!", "Everything you write goes to the customer, except:")
     } else {
-        ("", "Words this desk understands:")
+        ("", "Commands:")
     };
     let words = WORDS.iter().filter(|word| if in_chat { word.in_chat } else { word.with_desk });
-    let lines = words.map(|word| marked(&format!("{sign}{} {}", word.word, word.does)));
+    let lines = words.map(|word| marked(&format!("{sign}{} – {}", word.word, word.does)));
     let tail = if in_chat {
-        "!!word sends !word to the customer"
+        "!!word – send !word to the customer"
     } else {
-        "In a customer's chat they begin with !, and !help lists more"
+        "In a customer's chat, put ! in front; !help there shows more"
     };
     let head = [marked(head)].into_iter();
     head.chain(lines).chain([marked(tail)]).collect::<Vec<_>>().join("\n")
 }
 
+/// What the customer filled in before, but for the name, which is told elsewhere.
 fn answered(answers: &[(Arc<str>, Arc<str>)]) -> impl Iterator<Item = String> {
-    answers
-        .iter()
-        .take(ANSWERS)
+    let told = answers.iter().filter(|(question, _)| **question != *NAME);
+    told.take(ANSWERS)
         .map(|(question, answer)| marked(&format!("{}: {}", piece(question), piece(answer))))
 }
 
@@ -267,17 +288,27 @@ fn answered(answers: &[(Arc<str>, Arc<str>)]) -> impl Iterator<Item = String> {
 fn joined(mut parts: Vec<String>, page: Option<&str>, visit: Option<String>) -> String {
     if let Some(page) = page {
         let taken = parts.iter().chain(&visit).map(|part| part.chars().count() + 3).sum::<usize>();
-        let room = COLUMNS.saturating_sub(taken + 5).max(12);
-        parts.push(cut(&short_page(page), room));
+        let room = COLUMNS.saturating_sub(taken + 5).max(10);
+        parts.push(short_page(page, room));
     }
     parts.extend(visit);
     marked(&parts.join(" · "))
 }
 
-/// A page without what every page has.
-fn short_page(page: &str) -> String {
-    let page = page.split_once("://").map_or(page, |(_, rest)| rest);
-    page.trim_end_matches('/').to_owned()
+/// A page on so much room: where all of it does not fit, the path alone, which tells more than the
+/// host, and of a long one its end.
+fn short_page(page: &str, room: usize) -> String {
+    let page = clean::line(page);
+    let page = page.split_once("://").map_or(&*page, |(_, rest)| rest).trim_end_matches('/');
+    let length = page.chars().count();
+    if length <= room {
+        return page.to_owned();
+    }
+    let path = page.find('/').and_then(|at| page.get(at..)).unwrap_or(page);
+    let length = path.chars().count();
+    let left_out = (length + 1).saturating_sub(room);
+    let end = path.chars().skip(if length < room { 0 } else { left_out });
+    ['…'].into_iter().chain(end).collect()
 }
 
 /// The queue's name and, once it is worth a word, how long.
@@ -285,15 +316,9 @@ fn place(queue: &str, waited_ms: i64) -> String {
     if waited_ms < 10_000 { piece(queue) } else { format!("{}, {}", piece(queue), span(waited_ms)) }
 }
 
-/// Which visit it is; none for the first.
+/// Which conversation with the customer it is; none for the first.
 fn visit(conversations: u32) -> Option<String> {
-    const WORDS: [&str; 9] =
-        ["second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
-    let past_first = conversations.checked_sub(2)?;
-    let word = WORDS.get(usize::try_from(past_first).ok()?).copied();
-    let ordinal =
-        word.map_or_else(|| format!("{conversations}{}", suffix(conversations)), str::to_owned);
-    Some(format!("{ordinal} visit"))
+    (conversations > 1).then(|| format!("{conversations}{} conversation", suffix(conversations)))
 }
 
 fn suffix(number: u32) -> &'static str {
@@ -327,12 +352,12 @@ fn times(from: Timestamp, to: Timestamp) -> String {
     let day = |at| moment(at, "%F");
     let format = if day(from) == day(to) { "%T" } else { "%F %T" };
     // To the full second after it: what came just before the end belongs to it.
-    format!("from {} to {} UTC", moment(from, format), moment(to.plus(999), format))
+    format!("{}–{} UTC", moment(from, format), moment(to.plus(999), format))
 }
 
-/// A person's words as part of a line: one line, cut.
+/// A person's words as part of a line: one line, without controls, cut.
 fn piece(words: &str) -> String {
-    cut(&words.split_whitespace().collect::<Vec<_>>().join(" "), PIECE_CHARS)
+    cut(&clean::line(words), PIECE_CHARS)
 }
 
 fn cut(words: &str, chars: usize) -> String {
@@ -366,12 +391,8 @@ mod tests {
     #[test]
     fn an_interruption_is_said_with_its_times() {
         let table = [
-            (1_700_000_000_900, 1_700_000_012_100, "from 22:13:20 to 22:13:33 UTC"),
-            (
-                1_700_000_000_000,
-                1_700_020_000_000,
-                "from 2023-11-14 22:13:20 to 2023-11-15 03:46:40 UTC",
-            ),
+            (1_700_000_000_900, 1_700_000_012_100, "22:13:20–22:13:33 UTC"),
+            (1_700_000_000_000, 1_700_020_000_000, "2023-11-14 22:13:20–2023-11-15 03:46:40 UTC"),
         ];
         for (from, to, said) in table {
             assert_eq!(times(Timestamp(from), Timestamp(to)), said);
@@ -379,16 +400,16 @@ mod tests {
     }
 
     #[test]
-    fn visits_are_counted_from_the_second() {
+    fn conversations_are_counted_from_the_second() {
         let table = [
             (0, None),
             (1, None),
-            (2, Some("second visit")),
-            (3, Some("third visit")),
-            (10, Some("tenth visit")),
-            (11, Some("11th visit")),
-            (22, Some("22nd visit")),
-            (111, Some("111th visit")),
+            (2, Some("2nd conversation")),
+            (3, Some("3rd conversation")),
+            (10, Some("10th conversation")),
+            (11, Some("11th conversation")),
+            (22, Some("22nd conversation")),
+            (111, Some("111th conversation")),
         ];
         for (count, said) in table {
             assert_eq!(visit(count).as_deref(), said, "{count}");
@@ -396,10 +417,29 @@ mod tests {
     }
 
     #[test]
-    fn a_mirrored_text_cannot_pose_as_another() {
-        assert_eq!(mirrored("Alice", "/me waves\n⚙ x"), "Alice: /me waves\nAlice: ⚙ x");
-        let long = mirrored("Alice", &"\n".repeat(7_999));
-        assert!(long.len() < 32_000);
-        assert!(long.lines().skip(1).all(|line| line.starts_with("> ")));
+    fn a_long_page_keeps_its_end() {
+        let table = [
+            ("https://example.com/pricing", 20, "example.com/pricing"),
+            ("https://example.com/", 20, "example.com"),
+            ("https://example.com/pricing", 12, "…/pricing"),
+            ("https://example.com/pricing/", 9, "…/pricing"),
+            ("https://example.com/a/very/long/path", 12, "…y/long/path"),
+            ("https://a-host-without-a-path.example", 12, "…ath.example"),
+        ];
+        for (page, room, shown) in table {
+            assert_eq!(short_page(page, room), shown, "{page}");
+            assert!(shown.chars().count() <= room, "{page}");
+        }
+    }
+
+    #[test]
+    fn a_persons_words_are_one_harmless_line() {
+        let sly = "a\u{202e}b\u{2028}c\nd\u{85}e\u{7}\u{2066}";
+        assert_eq!(piece(sly), "ab c d e");
+        assert_eq!(rated(1, Some(sly)), "The customer rated the conversation 1 of 5: “ab c d e”");
+        assert_eq!(rated(1, Some("\u{200b}")), "The customer rated the conversation 1 of 5");
+        let peer = Peer::Customer(crate::chat::ids::Localpart::new("k3f9x2").unwrap());
+        assert_eq!(customer_name(Some("\u{200b}\u{2060}"), &peer), "Visitor k3f9");
+        assert_eq!(customer_name(Some("⚙ Alice"), &peer), "(⚙) Alice");
     }
 }

@@ -5,6 +5,8 @@
 //! stands in an attribute but a cleaned name; no stanza is longer than a quarter of what servers take
 //! (256 KiB). Where nothing is to be said, there is no stanza.
 
+use std::borrow::Cow;
+
 use xmpp_parsers::chatstates::ChatState;
 use xmpp_parsers::date::DateTime;
 use xmpp_parsers::delay::Delay;
@@ -18,9 +20,11 @@ use xmpp_parsers::receipts::{Received, Request};
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 use xmpp_parsers::stanza_id::OriginId;
 
+mod refusal;
 mod relation;
 mod shared;
 
+pub use refusal::line as refusal_line;
 pub use relation::RETRACT;
 pub use shared::{OOB, shared};
 
@@ -41,8 +45,9 @@ const HINTS: &str = "urn:xmpp:hints";
 /// A row older than this says when it was made.
 const DELAYED_MS: i64 = 5_000;
 
-/// The longest body, in bytes: what is longer can only be a line of the desk, and is cut.
-const BODY_BYTES: usize = 64 * 1024;
+/// The most room that a body takes on the wire, in bytes: what takes more is a line of the desk or a
+/// text of many lines, and is cut. What is left of a stanza (128 KiB) is more than enough for the rest.
+const ROOM: usize = 96 * 1024;
 
 /// What stands around a body, about.
 const AROUND_BYTES: usize = 640;
@@ -54,7 +59,7 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
     let thread = to_agent.conversation;
     let built = match &to_agent.content {
         ToAgentContent::Row { row, name, quoted } => {
-            let body = line::row(row)?;
+            let body = line::row(row, &to_agent.agent)?;
             let reply =
                 quoted.as_deref().and_then(|quoted| reply_to(domain, to_agent, quoted, &body));
             let said = reply.as_ref().map_or(&*body, |reply| &reply.text);
@@ -104,9 +109,12 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
             marker.payloads.push(Displayed { id: Id(clean::text(stanza).into_owned()) }.into());
             marker
         }
-        ToAgentContent::Refused { stanza, refusal } => {
+        ToAgentContent::Refused { refusal: AgentRefusal::Call(call), .. } => {
+            return Some(refusal::declined(from, to, call));
+        }
+        ToAgentContent::Refused { stanza, said, refusal } => {
             let id = stanza.as_deref().map(|id| clean::text(id).into_owned());
-            return Some(message_error(from, to, id, refused(refusal)));
+            return Some(message_error(from, to, id, said.as_deref(), refusal::error_of(refusal)));
         }
     };
     Some(built.into())
@@ -119,7 +127,9 @@ pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<S
         return message(domain, to_agent, now).map(|element| String::from(&element));
     }
     let (id, body) = match &to_agent.content {
-        ToAgentContent::Row { row, .. } => (Some(address::row_id(row.pos)), line::row(row)?),
+        ToAgentContent::Row { row, .. } => {
+            (Some(address::row_id(row.pos)), line::row(row, &to_agent.agent)?)
+        }
         ToAgentContent::Line(said) => {
             let pos = match said {
                 Line::Waiting { pos, .. } => Some(*pos),
@@ -154,10 +164,8 @@ pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<S
         ToAgentContent::Typing { .. } | ToAgentContent::Refused { .. } => (false, false),
     };
     if spoken {
-        let fit = clean::text(&body);
-        let end = fit.floor_char_boundary(BODY_BYTES);
         xml.push("<body>");
-        xml.text(fit.get(..end).unwrap_or_default());
+        xml.text(&fitted(&body, ROOM));
         xml.push("</body>");
     }
     if let Some(conversation) = to_agent.conversation.filter(|_| !marks) {
@@ -247,13 +255,22 @@ pub fn cursor(to_agent: &ToAgent) -> Option<Pos> {
 
 /// The one answer to all who have no business here.
 pub fn not_found() -> StanzaError {
-    refused(&AgentRefusal::NotFound)
+    refusal::error_of(&AgentRefusal::NotFound)
 }
 
-/// An error in answer to a message.
-pub fn message_error(from: Jid, to: Jid, id: Option<String>, error: StanzaError) -> Element {
+/// An error in answer to a message, with its words: many a client shows it only beside them.
+pub fn message_error(
+    from: Jid,
+    to: Jid,
+    id: Option<String>,
+    said: Option<&str>,
+    error: StanzaError,
+) -> Element {
     let mut message = bare(from, to, MessageType::Error);
     message.id = id.map(Id);
+    if let Some(said) = said {
+        message.bodies.insert(Lang::new(), fitted(said, ROOM).into_owned());
+    }
     message.payloads.push(error.into());
     message.into()
 }
@@ -273,57 +290,6 @@ pub fn nick(name: &str) -> Element {
     Nick(clean::text(name).into_owned()).into()
 }
 
-fn refused(refusal: &AgentRefusal) -> StanzaError {
-    use DefinedCondition as Condition;
-    let (type_, condition, text) = match refusal {
-        AgentRefusal::NotFound => {
-            (ErrorType::Cancel, Condition::ItemNotFound, "There is nobody here.".to_owned())
-        }
-        AgentRefusal::Taken { by } => {
-            (ErrorType::Cancel, Condition::Conflict, format!("{by} has this conversation."))
-        }
-        AgentRefusal::Closed => (
-            ErrorType::Cancel,
-            Condition::Conflict,
-            "This conversation is closed. !reopen begins a new one.".to_owned(),
-        ),
-        AgentRefusal::TooLong => (
-            ErrorType::Modify,
-            Condition::PolicyViolation,
-            "Over 8,000 characters: not sent. Send it in parts.".to_owned(),
-        ),
-        AgentRefusal::Encrypted => (
-            ErrorType::Modify,
-            Condition::NotAcceptable,
-            "Customers cannot read end-to-end encryption: not sent. Switch it off for this chat."
-                .to_owned(),
-        ),
-        AgentRefusal::AskHow => (
-            ErrorType::Modify,
-            Condition::BadRequest,
-            "Not asked. Write it as: !ask Which size? | A5 | A4 (or !form with what to fill in); \
-             at most 10, of at most 100 characters."
-                .to_owned(),
-        ),
-        AgentRefusal::NoSuchWords => (
-            ErrorType::Cancel,
-            Condition::ItemNotFound,
-            "Not taken back: no such message of yours stands in this conversation.".to_owned(),
-        ),
-        AgentRefusal::UnknownCommand { word } => (
-            ErrorType::Cancel,
-            Condition::ItemNotFound,
-            format!("There is no command “{word}”; it went to nobody. Help lists the commands."),
-        ),
-        AgentRefusal::Overloaded => (
-            ErrorType::Wait,
-            Condition::ResourceConstraint,
-            "Not stored. Send it again in a moment.".to_owned(),
-        ),
-    };
-    error(type_, condition, &text)
-}
-
 fn bare(from: Jid, to: Jid, type_: MessageType) -> Message {
     let mut message = Message::new_with_type(type_, to);
     message.from = Some(from);
@@ -332,11 +298,31 @@ fn bare(from: Jid, to: Jid, type_: MessageType) -> Message {
 
 fn spoken(from: Jid, to: Jid, body: &str, thread: Option<ConversationId>) -> Message {
     let mut message = bare(from, to, MessageType::Chat);
-    let fit = clean::text(body);
-    let end = fit.floor_char_boundary(BODY_BYTES);
-    message.bodies.insert(Lang::new(), fit.get(..end).unwrap_or_default().to_owned());
+    message.bodies.insert(Lang::new(), fitted(body, ROOM).into_owned());
     message.thread = thread.map(thread_of);
     message
+}
+
+/// A text that takes no more room than this on the wire, escaped; what is cut off is told by dots.
+fn fitted(text: &str, room: usize) -> Cow<'_, str> {
+    /// The longest that a byte becomes: an ampersand.
+    const ESCAPED: usize = 5;
+    let text = clean::text(text);
+    if text.len() <= room / ESCAPED {
+        return text;
+    }
+    let mut taken = 0;
+    for (at, c) in text.char_indices() {
+        taken += match c {
+            '&' => 5,
+            '<' | '>' => 4,
+            c => c.len_utf8(),
+        };
+        if taken > room {
+            return Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default()));
+        }
+    }
+    text
 }
 
 fn thread_of(conversation: ConversationId) -> Thread {

@@ -61,13 +61,24 @@ pub(super) fn spoken_about(
         }
         content => content,
     };
-    let AgentContent::Text { text, wants_receipt, fresh, .. } = content else { return content };
+    let (text, wants_receipt, fresh) = match content {
+        AgentContent::Text { text, wants_receipt, fresh, .. } => (text, wants_receipt, fresh),
+        AgentContent::Command { command, fresh, said, wants_receipt, .. } => {
+            let corrects = corrects.map(Into::into);
+            return AgentContent::Command { command, fresh, said, wants_receipt, corrects };
+        }
+        content => return content,
+    };
     let about = match (corrects, answers) {
         (Some(target), _) => Some(About::Corrects { target: target.into() }),
         (None, Some(target)) => Some(About::Answers {
             target: target.into(),
             row: address::row_of(target),
-            quoting: rest.map_or_else(|| text.clone(), |_| clean::text(body).into()),
+            // What the desk wrote to the agent alone is not repeated to the customer.
+            quoting: rest.map_or_else(
+                || text.clone(),
+                |_| clean::text(&quote::without_desk_lines(body)).into(),
+            ),
         }),
         (None, None) => None,
     };

@@ -10,10 +10,11 @@ use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
 use super::about::{Retracted, retracted, spoken_about};
+use super::foreign;
 use crate::bridge::address::{self, Address, Book, Target};
 use crate::bridge::agent_command::{self, Said};
-use crate::bridge::clean;
 use crate::bridge::custom_to_xmpp::stanza;
+use crate::bridge::{clean, quote};
 use crate::chat::event::{AgentContent, AgentInput, Availability, Event, Peer, Refusal};
 use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, Localpart, Pos};
 
@@ -307,7 +308,13 @@ fn stranger(type_: &str, from: &Address<'_>, to: &Address<'_>, id: Option<&str>)
     if type_ == "error" {
         return Decoded::Nothing;
     }
-    Decoded::Reply(stanza::message_error(to, from, id.map(str::to_owned), stanza::not_found()))
+    Decoded::Reply(stanza::message_error(
+        to,
+        from,
+        id.map(str::to_owned),
+        None,
+        stanza::not_found(),
+    ))
 }
 
 /// What a server grants; a server speaks as itself, without a localpart or resource.
@@ -356,12 +363,18 @@ fn content(
         return None;
     }
     let body = element.get_child("body", ns::DEFAULT_NS).map(|body| body.text());
-    let body = body.filter(|body| !body.trim().is_empty());
+    let body = body.filter(|body| !clean::is_blank(body));
     if ENCRYPTED.iter().any(has) || body.as_deref().is_some_and(is_encrypted_file) {
         // Keys without words are exchanged behind the agent's back: he need not hear of it.
         let words = body.is_some()
             || element.children().any(|child| child.has_child("payload", child.ns().as_str()));
-        return words.then_some(AgentContent::Refused { reason: Refusal::Encrypted });
+        return words.then(|| refused(Refusal::Encrypted, body.as_deref()));
+    }
+    if let Some(call) = foreign::call(element) {
+        return Some(AgentContent::Call(call));
+    }
+    if let Some(reason) = foreign::offer(element) {
+        return Some(refused(reason, body.as_deref()));
     }
     let receipt = identified && element.has_child("request", ns::RECEIPTS);
     match retracted(element) {
@@ -380,16 +393,36 @@ fn content(
     if let Some(body) = body {
         return Some(spoken_about(element, peer, &body, receipt, context));
     }
+    // It has arrived, and nothing of it can get lost: else it would be sent again.
+    let silent = || (receipt && is_silent(element)).then_some(AgentContent::Silent);
     if matches!(peer, Peer::Desk(_)) {
-        return None;
+        return silent();
     }
-    confirmed(element).or_else(|| typing(element))
+    confirmed(element).or_else(silent).or_else(|| typing(element))
+}
+
+/// Whether there are no words in it, not even as a subject.
+fn is_silent(element: &Element) -> bool {
+    ["body", "subject"].iter().all(|name| {
+        let text = element.get_child(name, ns::DEFAULT_NS).map(Element::text);
+        text.is_none_or(|text| clean::is_blank(&text))
+    })
+}
+
+/// What cannot be passed on, with its words.
+fn refused(reason: Refusal, body: Option<&str>) -> AgentContent {
+    let end = |body: &str| body.char_indices().nth(TEXT_CHARS).map_or(body.len(), |(end, _)| end);
+    let said = body.map(|body| clean::text(body.get(..end(body)).unwrap_or_default()).into());
+    AgentContent::Refused { reason, said }
 }
 
 /// The link of a message that is a file and nothing else (XEP-0066): what it says is its link. With
 /// other words it is words, the link among them or not.
 fn linked(element: &Element, body: Option<&str>) -> Option<String> {
-    let url = element.get_child("x", stanza::OOB)?.get_child("url", stanza::OOB)?.text();
+    let url = match element.get_child("x", stanza::OOB) {
+        Some(oob) => oob.get_child("url", stanza::OOB)?.text(),
+        None => foreign::source(element)?,
+    };
     let url = url.trim();
     let is_all = body.is_none_or(|body| body.trim() == url);
     let is_web = url.starts_with("https://") || url.starts_with("http://");
@@ -404,15 +437,22 @@ pub(super) fn spoken(
     context: Context<'_>,
 ) -> AgentContent {
     if !clean::scalars_at_most(body, TEXT_CHARS) {
-        return AgentContent::Refused { reason: Refusal::TooLong };
+        return refused(Refusal::TooLong, Some(body));
+    }
+    let own = quote::without_desk_lines(body);
+    if clean::is_blank(&own) {
+        return refused(Refusal::DeskQuote, Some(body));
     }
     let said = match peer {
-        Peer::Customer(_) => agent_command::in_chat(body),
-        Peer::Desk(_) => Said::Command(agent_command::with_desk(body)),
+        Peer::Customer(_) => agent_command::in_chat(&own),
+        Peer::Desk(_) => Said::Command(agent_command::with_desk(&own)),
     };
     let fresh = (context.fresh)();
     match said {
-        Said::Command(command) => AgentContent::Command { command, fresh },
+        Said::Command(command) => {
+            let said = clean::text(body).into();
+            AgentContent::Command { command, fresh, said, wants_receipt, corrects: None }
+        }
         Said::Text(text) => {
             let text = clean::text(&text).into();
             AgentContent::Text { text, wants_receipt, fresh, about: None }

@@ -1,6 +1,7 @@
 //! From the agent towards the customer: stanza to event, row to JSON frame.
 
 mod about;
+pub mod foreign;
 pub mod frame;
 pub mod input;
 pub mod plain;

@@ -22,13 +22,15 @@ pub fn read(xml: &str, context: Context<'_>) -> Option<Decoded> {
     let agent = context.book.agent(&from)?;
     let Target::Peer(peer) = context.book.target(agent, &to, context.domain)? else { return None };
     let stanza = message.id.filter(|id| input::is_kept(id));
-    let body = message.body.as_deref().filter(|body| !body.trim().is_empty());
+    let body = message.body.as_deref().filter(|body| !clean::is_blank(body));
     let content = match (body, &peer) {
         (Some(body), _) if input::is_encrypted_file(body) => return None,
         (Some(body), _) => {
             let receipt = stanza.is_some() && message.request;
             input::spoken(&peer, body, receipt, context)
         }
+        // Somebody waits for a receipt of what says nothing: rare enough.
+        (None, _) if stanza.is_some() && message.request => return None,
         (None, Peer::Desk(_)) => return Some(Decoded::Nothing),
         (None, Peer::Customer(_)) => match message.confirmed().or_else(|| message.typing()) {
             Some(content) => content,

@@ -1,10 +1,10 @@
 //! What agents say.
 
 use super::Desk;
-use super::changes::{TAKEN_BACK, repeat_of};
+use super::changes::repeat_of;
 use super::row::NewRow;
 use crate::chat::effect::{AgentRefusal, CustomerNotice, Effect, Line, ToAgent, ToAgentContent};
-use crate::chat::event::{About, AgentCommand, AgentContent, AgentInput, Peer, Refusal};
+use crate::chat::event::{AgentCommand, AgentContent, AgentInput, Peer, Refusal};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
 use crate::chat::model::RowKind;
 
@@ -42,18 +42,27 @@ impl Desk {
             return self.no_such_address(input);
         }
         match &input.content {
-            AgentContent::Command { command: AgentCommand::Status, .. } => {
-                let line = self.status(now, tenant);
-                self.reply(input, line);
-            }
             AgentContent::Command { command: AgentCommand::Unknown { word }, .. } => {
                 let word = word.clone();
                 self.refuse_agent(input, AgentRefusal::UnknownCommand { word });
             }
-            AgentContent::Command { .. } | AgentContent::Text { .. } => {
-                self.reply(input, Line::Help { in_chat: false });
+            AgentContent::Command { command: AgentCommand::Overfull { word }, .. } => {
+                self.refuse_agent(input, AgentRefusal::Overfull { word });
             }
-            AgentContent::Refused { reason } => self.refuse_agent(input, refusal(*reason)),
+            AgentContent::Command { command, wants_receipt, .. } => {
+                let line = match command {
+                    AgentCommand::Status => self.status(now, tenant),
+                    _ => Line::Help { in_chat: false },
+                };
+                self.reply(input, line);
+                self.receipt(input, None, *wants_receipt);
+            }
+            AgentContent::Text { .. } => self.reply(input, Line::Help { in_chat: false }),
+            AgentContent::Silent => self.receipt(input, None, true),
+            AgentContent::Call(call) => {
+                self.refuse_agent(input, AgentRefusal::Call(call.clone()));
+            }
+            AgentContent::Refused { reason, .. } => self.refuse_agent(input, refusal(*reason)),
             AgentContent::Retract { .. }
             | AgentContent::Link { .. }
             | AgentContent::Typing { .. }
@@ -62,19 +71,11 @@ impl Desk {
         }
     }
 
-    fn agent_to_customer(&mut self, now: Timestamp, customer: CustomerId, input: AgentInput) {
+    /// Something that is no repeat.
+    pub(super) fn take_in(&mut self, now: Timestamp, customer: CustomerId, input: AgentInput) {
         let standing = self.standing(customer, &input.agent);
         match (&input.content, standing) {
             (_, Standing::Stranger) => self.no_such_address(&input),
-            (
-                AgentContent::Text { wants_receipt, .. }
-                | AgentContent::Link { wants_receipt, .. }
-                | AgentContent::Retract { wants_receipt, .. },
-                standing,
-            ) if self.is_repeat(now, customer, &input) => {
-                let receipt = *wants_receipt;
-                self.repeated(&input, &standing, receipt);
-            }
             (AgentContent::Typing { on }, Standing::Holds(case)) => {
                 let on = *on;
                 self.agent_typing(case, &input, on);
@@ -90,10 +91,21 @@ impl Desk {
                 });
             }
             (AgentContent::Typing { .. }, _) => {}
-            (AgentContent::Refused { reason }, _) => self.refuse_agent(&input, refusal(*reason)),
-            (AgentContent::Command { command, fresh }, standing) => {
+            (AgentContent::Refused { reason, .. }, _) => {
+                self.refuse_agent(&input, refusal(*reason));
+            }
+            (AgentContent::Silent, _) => self.receipt(&input, None, true),
+            (AgentContent::Call(call), _) => {
+                self.refuse_agent(&input, AgentRefusal::Call(call.clone()));
+            }
+            (AgentContent::Command { command, fresh, .. }, standing) => {
                 let (command, fresh) = (command.clone(), *fresh);
                 self.agent_command(now, customer, &input, standing, command, fresh);
+            }
+            (AgentContent::Text { about, .. }, _)
+                if self.corrects_a_command(now, customer, &input.agent, about.as_deref()) =>
+            {
+                self.refuse_agent(&input, AgentRefusal::Carried);
             }
             (AgentContent::Retract { target, wants_receipt }, Standing::Holds(case)) => {
                 let (target, receipt) = (target.clone(), *wants_receipt);
@@ -148,7 +160,7 @@ impl Desk {
         }
     }
 
-    fn standing(&self, customer: CustomerId, agent: &AgentJid) -> Standing {
+    pub(super) fn standing(&self, customer: CustomerId, agent: &AgentJid) -> Standing {
         let Some(visitor) = self.visitors.get(&customer) else { return Standing::Stranger };
         let tenant = &visitor.customer.tenant;
         if self.agent_of(tenant, agent).is_none() {
@@ -187,7 +199,8 @@ impl Desk {
             case.answered_by_agent(now);
         }
         if let Some(stanza) = &input.stanza {
-            self.stanzas.insert(now, &input.agent, customer, stanza, repeat_of(&kind));
+            let by = (&input.agent, input.client());
+            self.spoken.insert(now, by, customer, stanza, repeat_of(&kind));
         }
         let author = self.author(&tenant, &input.agent);
         let row = NewRow { stanza: input.stanza.clone(), ..NewRow::seen(author, kind) };
@@ -199,40 +212,6 @@ impl Desk {
         }
         self.notify(&tenant, customer, CustomerNotice::Entry(row));
         self.receipt(input, Some(id), wants_receipt);
-    }
-
-    pub(super) fn is_repeat(
-        &mut self,
-        now: Timestamp,
-        customer: CustomerId,
-        input: &AgentInput,
-    ) -> bool {
-        let Some(stanza) = &input.stanza else { return false };
-        let mut knows = |words| self.stanzas.knows(now, &input.agent, customer, stanza, words);
-        match &input.content {
-            AgentContent::Text { text, about, .. } => match about.as_deref() {
-                // It stands with what it quotes, or without.
-                Some(About::Answers { quoting, .. }) => knows(text) || knows(quoting),
-                _ => knows(text),
-            },
-            AgentContent::Link { url, .. } => knows(url),
-            AgentContent::Retract { .. } => knows(TAKEN_BACK),
-            _ => false,
-        }
-    }
-
-    /// What was said before is only confirmed again, whoever holds the conversation now.
-    fn repeated(&mut self, input: &AgentInput, standing: &Standing, wants_receipt: bool) {
-        let held = match standing {
-            Standing::Holds(case) => Some(*case),
-            _ => None,
-        };
-        if let (Some(case), Some(client)) =
-            (held.and_then(|id| self.cases.get_mut(&id)), input.client())
-        {
-            case.resource = Some(client);
-        }
-        self.receipt(input, held, wants_receipt);
     }
 
     /// Behind the row, or behind the row that this repeats: stored before it is confirmed.
@@ -263,8 +242,7 @@ impl Desk {
     }
 
     pub(super) fn refuse_agent(&mut self, input: &AgentInput, refusal: AgentRefusal) {
-        let stanza = input.stanza.clone();
-        self.answer_agent(input, ToAgentContent::Refused { stanza, refusal });
+        self.gate.emit(Effect::Send(ToAgent::refused(input, refusal)));
     }
 
     /// The one answer for all who have no business at an address, whether it exists or not.
@@ -273,11 +251,13 @@ impl Desk {
             // Nobody waits for an answer to these.
             AgentContent::Typing { .. }
             | AgentContent::Received { .. }
+            | AgentContent::Silent
             | AgentContent::Displayed { .. } => {}
             AgentContent::Text { .. }
             | AgentContent::Link { .. }
             | AgentContent::Retract { .. }
             | AgentContent::Command { .. }
+            | AgentContent::Call(_)
             | AgentContent::Refused { .. } => self.refuse_agent(input, AgentRefusal::NotFound),
         }
     }
@@ -314,5 +294,8 @@ fn refusal(reason: Refusal) -> AgentRefusal {
     match reason {
         Refusal::TooLong => AgentRefusal::TooLong,
         Refusal::Encrypted => AgentRefusal::Encrypted,
+        Refusal::Invitation => AgentRefusal::Invitation,
+        Refusal::Contacts => AgentRefusal::Contacts,
+        Refusal::DeskQuote => AgentRefusal::DeskQuote,
     }
 }

@@ -16,6 +16,7 @@ use crate::chat::ids::{CommandId, ConversationId, CustomerId, Seq, Timestamp};
 use crate::chat::model::{CommandKey, Offers, RowKind};
 
 impl Desk {
+    /// Asks the customer; why not, where it cannot be asked.
     pub(super) fn ask(
         &mut self,
         now: Timestamp,
@@ -24,26 +25,26 @@ impl Desk {
         standing: &Standing,
         text: Arc<str>,
         offers: Offers,
-    ) {
-        let (Offers::Choices(offered) | Offers::Fields(offered)) = &offers;
+    ) -> Option<AgentRefusal> {
+        match &offers {
+            Offers::Choices(offered) if offered.is_empty() => return Some(AgentRefusal::AskHow),
+            Offers::Fields(offered) if offered.is_empty() => return Some(AgentRefusal::FormHow),
+            Offers::Choices(_) | Offers::Fields(_) => {}
+        }
         let case = match standing {
-            _ if offered.is_empty() => return self.refuse_agent(input, AgentRefusal::AskHow),
             Standing::Holds(case) => *case,
             Standing::MayTake(case) => {
                 self.assign(now, *case, &input.agent);
                 *case
             }
-            Standing::Late { case, holder } => {
-                let tenant = self.cases.get(case).map(|case| case.view.tenant.clone());
-                let by = tenant.map_or_else(|| "".into(), |t| self.agent_name(&t, holder));
-                return self.refuse_agent(input, AgentRefusal::Taken { by });
-            }
-            Standing::Closed => return self.refuse_agent(input, AgentRefusal::Closed),
-            Standing::Stranger => return,
+            Standing::Late { case, holder } => return Some(self.taken(*case, holder)),
+            Standing::Closed => return Some(AgentRefusal::Closed),
+            Standing::Stranger => return Some(AgentRefusal::NotFound),
         };
         self.agent_says(now, case, input, RowKind::Asked { text, offers }, false);
         self.ordered(now, customer, input, ASK);
         self.reply(input, Line::Asked);
+        None
     }
 
     pub(super) fn choose(
@@ -74,8 +75,9 @@ impl Desk {
 /// An answer as people read it; none where it is no answer to this.
 fn answered(offers: &Offers, answer: &Chosen) -> Option<Arc<str>> {
     let named = |offered: &[Arc<str>], number: &str| {
-        let index = number.parse::<usize>().ok()?.checked_sub(1)?;
-        offered.get(index).cloned()
+        // As it was given, in one way only: 01 and +1 are the names of nothing.
+        let index = number.parse::<usize>().ok().filter(|parsed| parsed.to_string() == number)?;
+        offered.get(index.checked_sub(1)?).cloned()
     };
     match (offers, answer) {
         (Offers::Choices(offered), Chosen::One(number)) => named(offered, number),

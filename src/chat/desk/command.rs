@@ -1,10 +1,15 @@
 //! What agents command: one meaning, however a command came in.
+//!
+//! Invariants: a command is done, or refused with a reason, and never said to the customer, nor is
+//! what corrects it; words that came with it are said or given back.
+
+use std::sync::Arc;
 
 use super::Desk;
 use super::agent::Standing;
 use super::lifecycle::{Beginning, Command};
 use crate::chat::effect::{AgentRefusal, Line};
-use crate::chat::event::{AgentCommand, AgentInput, Availability};
+use crate::chat::event::{About, AgentCommand, AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{CloseReason, RowKind};
 use crate::chat::presence::Clients;
@@ -13,6 +18,8 @@ use crate::chat::presence::Clients;
 const CLOSE: &str = "close";
 const REOPEN: &str = "reopen";
 pub(super) const ASK: &str = "ask";
+/// Any command, done or refused: what corrects it is no words for the customer.
+const COMMAND: &str = "command";
 
 /// The order that an agent's row came of.
 pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
@@ -22,6 +29,18 @@ pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
         RowKind::Asked { .. } => Some(ASK),
         _ => None,
     }
+}
+
+/// A command that is carried out once: the order it is, and what is answered when it comes again.
+fn once(command: &AgentCommand) -> Option<(&'static str, Line)> {
+    Some(match command {
+        AgentCommand::Close | AgentCommand::CloseSaying { .. } => {
+            (CLOSE, Line::Closed { reason: CloseReason::Agent })
+        }
+        AgentCommand::Reopen => (REOPEN, Line::Reopened),
+        AgentCommand::Ask { .. } => (ASK, Line::Asked),
+        _ => return None,
+    })
 }
 
 impl Desk {
@@ -34,48 +53,143 @@ impl Desk {
         command: AgentCommand,
         fresh: ConversationId,
     ) {
-        if self.is_repeated_order(now, customer, input, &command) {
-            return;
-        }
-        match (command, standing) {
-            (AgentCommand::Unknown { word }, _) => {
-                self.refuse_agent(input, AgentRefusal::UnknownCommand { word });
+        let (wants_receipt, corrects) = match &input.content {
+            AgentContent::Command { wants_receipt, corrects, .. } => {
+                (*wants_receipt, corrects.as_ref())
             }
+            _ => (false, None),
+        };
+        let repeated = self.is_repeated_order(now, customer, input, &command);
+        let done = if repeated {
+            true
+        } else if corrects.is_some_and(|id| self.was_done(now, customer, &input.agent, id)) {
+            // What was carried out cannot be carried out otherwise.
+            self.refuse_agent(input, AgentRefusal::Carried);
+            false
+        } else {
+            self.carry_out(now, customer, input, standing, command, fresh)
+        };
+        self.ordered(now, customer, input, COMMAND);
+        self.receipt(input, None, done && wants_receipt);
+    }
+
+    /// Does what is commanded; whether it did, else it was refused.
+    fn carry_out(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: &AgentInput,
+        standing: Standing,
+        command: AgentCommand,
+        fresh: ConversationId,
+    ) -> bool {
+        let refusal = match (command, standing) {
+            (_, Standing::Stranger) => AgentRefusal::NotFound,
+            (AgentCommand::Unknown { word }, _) => AgentRefusal::UnknownCommand { word },
+            (AgentCommand::Overfull { word }, _) => AgentRefusal::Overfull { word },
             (AgentCommand::Who, _) => {
                 if let Some(line) = self.who(customer) {
                     self.reply(input, line);
                 }
+                return true;
             }
-            (AgentCommand::Help, _) => self.reply(input, Line::Help { in_chat: true }),
+            (AgentCommand::Help, _) => {
+                self.reply(input, Line::Help { in_chat: true });
+                return true;
+            }
             (AgentCommand::Status, _) => {
                 let tenant = self.visitors.get(&customer).map(|v| v.customer.tenant.clone());
                 if let Some(tenant) = tenant {
                     let line = self.status(now, &tenant);
                     self.reply(input, line);
                 }
+                return true;
             }
             (AgentCommand::Ask { text, offers }, standing) => {
-                self.ask(now, customer, input, &standing, text, offers);
+                match self.ask(now, customer, input, &standing, text, offers) {
+                    Some(refusal) => refusal,
+                    None => return true,
+                }
             }
-            (AgentCommand::Close, Standing::Holds(case)) => self.close_by(now, case, input),
+            (AgentCommand::Close, Standing::Holds(case)) => {
+                self.close_by(now, case, input);
+                return true;
+            }
             (AgentCommand::Close, Standing::Late { case, .. } | Standing::MayTake(case))
                 if self.supervises(customer, &input.agent) =>
             {
                 self.close_by(now, case, input);
+                return true;
             }
-            (AgentCommand::Close, Standing::Late { case, holder }) => {
-                let tenant = self.cases.get(&case).map(|case| case.view.tenant.clone());
-                let by = tenant.map_or_else(|| "".into(), |t| self.agent_name(&t, &holder));
-                self.refuse_agent(input, AgentRefusal::Taken { by });
+            (AgentCommand::CloseSaying { words }, Standing::Holds(case)) => {
+                self.say_and_close(now, case, input, words);
+                return true;
             }
-            (AgentCommand::Close, Standing::Closed) => {
-                self.refuse_agent(input, AgentRefusal::Closed);
+            (AgentCommand::CloseSaying { words }, Standing::MayTake(case)) => {
+                self.assign(now, case, &input.agent);
+                self.say_and_close(now, case, input, words);
+                return true;
             }
-            (AgentCommand::Reopen, Standing::Closed) => self.reopen(now, customer, input, fresh),
-            (AgentCommand::Close | AgentCommand::Reopen, _) => {
-                self.reply(input, Line::Help { in_chat: true });
+            (
+                AgentCommand::Close | AgentCommand::CloseSaying { .. },
+                Standing::Late { case, holder },
+            ) => self.taken(case, &holder),
+            (AgentCommand::Close | AgentCommand::CloseSaying { .. }, Standing::Closed) => {
+                AgentRefusal::Closed
             }
-        }
+            (AgentCommand::Close, Standing::MayTake(_)) => AgentRefusal::NotTaken,
+            (AgentCommand::Reopen, Standing::Closed) => {
+                self.reopen(now, customer, input, fresh);
+                return true;
+            }
+            (AgentCommand::Reopen, _) => AgentRefusal::StillOpen,
+        };
+        self.refuse_agent(input, refusal);
+        false
+    }
+
+    /// Another agent holds it.
+    pub(super) fn taken(&self, case: ConversationId, holder: &AgentJid) -> AgentRefusal {
+        let tenant = self.cases.get(&case).map(|case| &case.view.tenant);
+        let by = tenant.map_or_else(|| "".into(), |tenant| self.agent_name(tenant, holder));
+        AgentRefusal::Taken { by }
+    }
+
+    fn say_and_close(
+        &mut self,
+        now: Timestamp,
+        case: ConversationId,
+        input: &AgentInput,
+        words: Arc<str>,
+    ) {
+        let words = RowKind::Message { text: words, reply_to: None };
+        self.agent_says(now, case, input, words, false);
+        self.close_by(now, case, input);
+    }
+
+    /// Whether a stanza commanded something that was carried out once and for all.
+    fn was_done(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        agent: &AgentJid,
+        stanza: &Arc<str>,
+    ) -> bool {
+        let mut knows = |order| self.orders.knows(now, agent, customer, stanza, order);
+        knows(CLOSE) || knows(REOPEN) || knows(ASK)
+    }
+
+    /// Whether words correct a command: commands are never said, nor is what stands for them.
+    pub(super) fn corrects_a_command(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        agent: &AgentJid,
+        about: Option<&About>,
+    ) -> bool {
+        let Some(About::Corrects { target }) = about else { return false };
+        self.was_done(now, customer, agent, target)
+            || self.orders.knows(now, agent, customer, target, COMMAND)
     }
 
     /// Whether the same stanza ordered this before: then nothing happens again but the answer.
@@ -86,18 +200,23 @@ impl Desk {
         input: &AgentInput,
         command: &AgentCommand,
     ) -> bool {
-        let (order, answer) = match command {
-            AgentCommand::Close => (CLOSE, Line::Closed { reason: CloseReason::Agent }),
-            AgentCommand::Reopen => (REOPEN, Line::Reopened),
-            AgentCommand::Ask { .. } => (ASK, Line::Asked),
-            _ => return false,
-        };
-        let Some(stanza) = &input.stanza else { return false };
-        let repeated = self.orders.knows(now, &input.agent, customer, stanza, order);
-        if repeated {
+        let repeated = self.was_ordered(now, customer, input, command);
+        if let (true, Some((_, answer))) = (repeated, once(command)) {
             self.reply(input, answer);
         }
         repeated
+    }
+
+    /// Whether the same stanza ordered this before.
+    pub(super) fn was_ordered(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: &AgentInput,
+        command: &AgentCommand,
+    ) -> bool {
+        let (Some((order, _)), Some(stanza)) = (once(command), &input.stanza) else { return false };
+        self.orders.knows(now, &input.agent, customer, stanza, order)
     }
 
     /// The order was carried out.
@@ -165,7 +284,7 @@ impl Desk {
         let visitor = self.visitors.get(&customer)?;
         let case = visitor.open.and_then(|id| self.cases.get(&id));
         Some(Line::Who {
-            name: visitor.customer.name.clone(),
+            name: visitor.name(),
             open: case.map(|case| {
                 let view = &case.view;
                 (self.queue_name(&view.tenant, &view.queue), view.opened_at)
@@ -183,12 +302,17 @@ impl Desk {
         };
         let queues = desk.settings.queues.iter().map(|queue| {
             let line = desk.lines.get(&queue.key);
-            let since = line.and_then(super::Line::first_since);
-            let waited_ms = since.map_or(0, |since| now.since(since));
-            (queue.name.clone(), line.map_or(0, |line| line.len() as u32), waited_ms)
+            let waiting = || line.into_iter().flat_map(super::Line::iter);
+            let waited = waiting().filter_map(|id| Some(self.cases.get(&id)?.waited(now)));
+            (queue.name.clone(), waiting().count() as u32, waited.max().unwrap_or(0))
         });
         let agents = desk.settings.agents.iter().map(|agent| {
-            let held = self.work.get(&(tenant.clone(), agent.jid.clone()));
+            let held = self.work.get(&(tenant.clone(), agent.jid.clone())).map(|work| &work.held);
+            // Who is only asked serves nobody yet.
+            let serves = |id: &&ConversationId| {
+                self.cases.get(*id).is_some_and(|case| case.view.agent() == Some(&agent.jid))
+            };
+            let chats = held.map_or(0, |held| held.iter().filter(serves).count() as u32);
             let word = match self.clients.get(&agent.jid).and_then(Clients::availability) {
                 None => "unknown",
                 Some(Availability::Gone) => "offline",
@@ -196,7 +320,7 @@ impl Desk {
                 Some(Availability::Away) => "away",
                 Some(Availability::Free) => "available",
             };
-            (agent.name.clone(), word, held.map_or(0, |w| w.held.len() as u32), agent.capacity)
+            (agent.name.clone(), word, chats, agent.capacity)
         });
         Line::Status { queues: queues.collect(), agents: agents.collect() }
     }

@@ -7,7 +7,7 @@ use super::timer::Timer;
 use super::{Desk, Visitor};
 use crate::chat::effect::{Contact, ContactPresence, Effect};
 use crate::chat::ids::{AgentJid, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::Role;
+use crate::chat::model::{Customer, Role};
 
 /// How long a customer without a socket still counts as there: a page is being loaded. Milliseconds.
 const RELOAD_MS: i64 = 5_000;
@@ -76,7 +76,8 @@ impl Desk {
             (true, true) => ContactPresence::Away,
             (true, false) => ContactPresence::Online(visitor.page.clone()),
         };
-        Some(Contact::Shown { customer: visitor.customer.clone(), group, presence })
+        let customer = Customer { name: visitor.name(), ..visitor.customer.clone() };
+        Some(Contact::Shown { customer, group, presence })
     }
 
     /// The customer may have gone: look again in a while, so that a reload is not a departure.

@@ -254,7 +254,7 @@ impl Desk {
         }
         self.commanded(key, id, row.seq, now);
         self.notify(&tenant, customer, CustomerNotice::Entry(row.clone()));
-        let name = self.visitors.get(&customer).and_then(|v| v.customer.name.clone());
+        let name = self.visitors.get(&customer).and_then(super::Visitor::name);
         if !withheld {
             self.deliver(id, &audience, &row, name.as_ref());
         }

@@ -198,7 +198,7 @@ impl Desk {
         self.gate.emit(Effect::Backlog(Backlog {
             agent: agent.clone(),
             from: visitor.customer.localpart.clone(),
-            name: visitor.customer.name.clone(),
+            name: visitor.name(),
             conversation: id,
             after,
             upto: self.gate.head(),

@@ -67,7 +67,7 @@ impl Desk {
 
     /// What is stored is confirmed once more: the first receipt may have been lost with the rest.
     fn receipts_again(&mut self, tenant: &TenantKey, agent: &AgentJid, from: Timestamp) {
-        let said: Vec<(CustomerId, Arc<str>)> = self.stanzas.since(agent, from).collect();
+        let said: Vec<(CustomerId, Arc<str>)> = self.spoken.since(agent, from).collect();
         for (customer, stanza) in said {
             let Some(visitor) = self.visitors.get(&customer) else { continue };
             if visitor.customer.tenant == *tenant {

@@ -170,6 +170,9 @@ impl Desk {
         }
         case.begin_assignment();
         case.withheld = false;
+        if held_by.is_some() {
+            case.left_at = Some(now);
+        }
         let view = case.view.clone();
         if let Some(agent) = &held_by {
             let left = NewRow {
@@ -398,6 +401,7 @@ impl Desk {
                     // Whoever is asked now is not there for the next offer that ran out.
                     self.offer_stirred(now);
                 }
+                Timer::Unsure(by) => self.decide(now, &by),
                 Timer::AskAgain(id) => self.ask_again(now, id),
                 Timer::Idle(id) => self.close_if_idle(now, id),
                 Timer::Gone(agent) => self.take_back_if_gone(now, &agent),

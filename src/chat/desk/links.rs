@@ -38,7 +38,8 @@ impl Desk {
             case.answered_by_agent(now);
         }
         if let Some(stanza) = &input.stanza {
-            self.stanzas.insert(now, &input.agent, customer, stanza, &url);
+            let by = (&input.agent, input.client());
+            self.spoken.insert(now, by, customer, stanza, &url);
         }
         let author = self.author(&tenant, &input.agent);
         let linked = NewRow::hidden(author, RowKind::Linked { url });

@@ -23,6 +23,7 @@ mod marks;
 mod offer;
 mod rating;
 mod recall;
+mod resent;
 mod restore;
 mod row;
 mod shared;
@@ -48,11 +49,14 @@ use super::ids::{
 use super::model::{
     AgentSettings, Author, CommandKey, Customer, Reference, Role, Row, TenantSettings,
 };
+use super::namesake::Namesakes;
 use super::presence::Clients;
 use super::queue::Line;
 use super::repeats::{Commands, Stanzas};
+use super::resent::{Speaker, Spoken};
 use delivery::Owed;
 use interruption::Interruptions;
+use resent::Held;
 use shared::SharedFiles;
 use timer::Timers;
 
@@ -96,6 +100,8 @@ pub struct DeskLimits {
 struct TenantDesk {
     settings: Arc<TenantSettings>,
     lines: BTreeMap<QueueKey, Line>,
+    /// The names that are not a customer's.
+    namesakes: Namesakes,
 }
 
 /// What an agent has to do with a tenant.
@@ -111,6 +117,8 @@ struct Work {
 #[derive(Debug)]
 struct Visitor {
     customer: Customer,
+    /// The name as agents are shown it, and that it was made of.
+    shown_name: Option<(Arc<str>, Arc<str>)>,
     /// The nodes on which a socket of his is open.
     nodes: BTreeSet<NodeId>,
     page: Option<Arc<str>>,
@@ -154,7 +162,10 @@ pub struct Desk {
     cases: HashMap<ConversationId, Case>,
     owed: HashMap<ConversationId, Owed>,
     commands: Commands,
-    stanzas: Stanzas,
+    /// What agents said.
+    spoken: Spoken,
+    /// What may be a repeat of it.
+    held: HashMap<Speaker, Held>,
     /// What agents ordered.
     orders: Stanzas,
     shared: SharedFiles,
@@ -259,7 +270,10 @@ impl Desk {
                 self.greet_agents();
             }
             Event::Storage { works } => self.tell_of_storage(works),
-            Event::Stopping => self.write_all_marks(now),
+            Event::Stopping => {
+                self.say_all_held(now);
+                self.write_all_marks(now);
+            }
             Event::Tick => {}
         }
         self.run_timers(now);
@@ -335,8 +349,15 @@ impl Desk {
             for agent in &settings.agents {
                 self.clients.entry(agent.jid.clone()).or_default();
             }
-            let desk = TenantDesk { settings: Arc::new(settings), lines };
+            // The business itself is somebody too.
+            let agents = settings.agents.iter().map(|agent| &agent.name);
+            let namesakes = Namesakes::of(agents.chain([&settings.name]));
+            let desk = TenantDesk { settings: Arc::new(settings), lines, namesakes };
             self.tenants.insert(desk.settings.key.clone(), desk);
+        }
+        for visitor in self.visitors.values_mut() {
+            visitor.shown_name = None;
+            visitor.name_for_agents(&self.tenants);
         }
         self.clients.retain(|jid, _| {
             self.tenants.values().any(|desk| desk.settings.agents.iter().any(|a| a.jid == *jid))
@@ -387,7 +408,7 @@ impl Desk {
     /// The customer at work, admitted where he is new.
     fn visitor(&mut self, customer: Customer) -> &mut Visitor {
         let id = customer.id;
-        match self.visitors.entry(id) {
+        let visitor = match self.visitors.entry(id) {
             Entry::Occupied(known) => {
                 let visitor = known.into_mut();
                 if let Some(former) = visitor.learn(customer) {
@@ -400,7 +421,9 @@ impl Desk {
                 self.addresses.insert(customer.localpart.clone(), id);
                 place.insert(Visitor::new(customer))
             }
-        }
+        };
+        visitor.name_for_agents(&self.tenants);
+        visitor
     }
 
     // ---- how anything leaves ----

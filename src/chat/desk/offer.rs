@@ -155,15 +155,15 @@ impl Desk {
         let Some(case) = self.cases.get(&id) else { return };
         let Some((pos, at)) = case.offered else { return };
         let withheld = case.withheld;
-        let view = case.view.clone();
+        let (view, waited) = (case.view.clone(), case.waited(now));
         self.add_contact(view.customer, agent);
         let Some(visitor) = self.visitors.get(&view.customer) else { return };
         let line = Line::Waiting {
             pos,
             at,
-            name: visitor.customer.name.clone(),
+            name: visitor.name(),
             queue: self.queue_name(&view.tenant, &view.queue),
-            waited_ms: now.since(view.waiting_since),
+            waited_ms: waited,
             page: visitor.page.clone(),
             conversations: visitor.customer.conversations,
             subject: view.subject.clone(),

@@ -4,7 +4,7 @@
 //! happened: what customers filled in, whose turn it is, who failed whom, which errors come late,
 //! and who is still to leave the contact lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::timer::Timer;
@@ -45,6 +45,7 @@ impl Desk {
     /// Goes through the rows by which conversations changed hands.
     fn replay(&mut self, now: Timestamp, moves: &[Arc<Row>]) {
         let mut failed: BTreeMap<ConversationId, Vec<AgentJid>> = BTreeMap::new();
+        let mut served: BTreeSet<ConversationId> = BTreeSet::new();
         for row in moves {
             let at = row.at.min(now);
             match &row.kind {
@@ -60,6 +61,11 @@ impl Desk {
                 RowKind::Requeued { agent, .. } => {
                     self.ended.insert(at, row.customer, agent, row.pos);
                     failed.entry(row.conversation).or_default().push(agent.clone());
+                    if let (true, Some(case)) =
+                        (served.remove(&row.conversation), self.cases.get_mut(&row.conversation))
+                    {
+                        case.left_at = Some(at);
+                    }
                 }
                 // Those who lost it to another, or had it to the end.
                 RowKind::Joined | RowKind::Closed { .. } => {
@@ -67,6 +73,7 @@ impl Desk {
                         self.ended.insert(at, row.customer, agent, row.pos);
                     }
                     failed.remove(&row.conversation);
+                    served.insert(row.conversation);
                 }
                 _ => {}
             }

@@ -16,6 +16,7 @@ use crate::chat::gate::Gate;
 use crate::chat::ids::{Seq, Timestamp};
 use crate::chat::model::{Author, Conversation, Customer, RowKind, Snapshot, State};
 use crate::chat::repeats::{Commands, Stanzas};
+use crate::chat::resent::Spoken;
 
 impl Desk {
     /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too;
@@ -34,7 +35,8 @@ impl Desk {
             cases: HashMap::new(),
             owed: HashMap::new(),
             commands: Commands::default(),
-            stanzas: Stanzas::default(),
+            spoken: Spoken::default(),
+            held: HashMap::new(),
             orders: Stanzas::default(),
             shared: SharedFiles::default(),
             ended: Ended::default(),
@@ -73,9 +75,9 @@ impl Desk {
                 desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
             }
             if row.kind.is_said() || matches!(row.kind, RowKind::Linked { .. }) {
-                desk.stanzas.insert(
+                desk.spoken.insert(
                     row.at.min(now),
-                    jid,
+                    (jid, None),
                     row.customer,
                     stanza,
                     repeat_of(&row.kind),

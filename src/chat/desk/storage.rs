@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::Desk;
 use crate::chat::effect::{Effect, Line, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentCommand, AgentContent, Event, Peer};
-use crate::chat::ids::{AgentJid, TenantKey, Timestamp};
+use crate::chat::ids::{AgentJid, TenantKey};
 
 impl Desk {
     /// Tells every agent who is there and serves somebody, once for each of his tenants.
@@ -32,7 +32,7 @@ impl Desk {
 
     /// Whether taking this event would put a row into the store that is not there or on its way
     /// already. While nothing can be stored such an event is better turned away.
-    pub fn adds(&mut self, now: Timestamp, event: &Event) -> bool {
+    pub fn adds(&self, event: &Event) -> bool {
         match event {
             Event::Customer(command) => {
                 command.key().is_some_and(|key| self.commands.find(&key).is_none())
@@ -43,12 +43,15 @@ impl Desk {
                     Peer::Customer(localpart),
                 ) => {
                     let customer = self.addresses.get(localpart).copied();
-                    !customer.is_some_and(|customer| self.is_repeat(now, customer, input))
+                    !customer.is_some_and(|customer| self.is_known(customer, input))
                 }
                 (AgentContent::Command { command, .. }, Peer::Customer(_)) => {
                     matches!(
                         command,
-                        AgentCommand::Close | AgentCommand::Reopen | AgentCommand::Ask { .. }
+                        AgentCommand::Close
+                            | AgentCommand::CloseSaying { .. }
+                            | AgentCommand::Reopen
+                            | AgentCommand::Ask { .. }
                     )
                 }
                 _ => false,

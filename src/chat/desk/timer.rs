@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
+use crate::chat::resent::Speaker;
 
 /// What to look at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +30,8 @@ pub(super) enum Timer {
     Leave(CustomerId),
     /// Tell those who wait where they stand.
     Positions(TenantKey, QueueKey),
+    /// Whether what an agent's client may have said before is new.
+    Unsure(Speaker),
 }
 
 /// See the module.

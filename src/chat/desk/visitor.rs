@@ -4,18 +4,38 @@
 //! does not know is not forgotten. An address that agents may have been shown stays for as long as
 //! the desk remembers the customer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::{Desk, Visitor};
+use super::{Desk, TenantDesk, Visitor};
 use crate::chat::effect::Line;
 use crate::chat::event::{CustomerConnection, SignedIn};
-use crate::chat::ids::{AgentJid, CustomerId, Localpart, Timestamp};
+use crate::chat::ids::{AgentJid, CustomerId, Localpart, TenantKey, Timestamp};
 use crate::chat::model::Customer;
 
 impl Visitor {
+    /// Has the name at hand that agents are shown: nobody is named like one of them.
+    pub(super) fn name_for_agents(&mut self, tenants: &BTreeMap<TenantKey, TenantDesk>) {
+        let name = self.customer.name.as_ref();
+        if self.shown_name.as_ref().map(|(_, made_of)| made_of) == name {
+            return;
+        }
+        self.shown_name = name.map(|name| {
+            let desk = tenants.get(&self.customer.tenant);
+            let shown = desk.map_or_else(|| name.clone(), |desk| desk.namesakes.told_apart(name));
+            (shown, name.clone())
+        });
+    }
+
+    /// The name as agents are shown it.
+    pub(super) fn name(&self) -> Option<Arc<str>> {
+        self.shown_name.as_ref().map(|(shown, _)| shown.clone())
+    }
+
     pub(super) fn new(customer: Customer) -> Self {
         Self {
             customer,
+            shown_name: None,
             nodes: BTreeSet::new(),
             page: None,
             open: None,
@@ -56,10 +76,12 @@ impl Desk {
         let CustomerConnection { customer, node, online, opened, page, signed_in } = connection;
         let id = customer.id;
         let (mut changed, name) = (self.is_news(&customer), customer.name.clone());
-        let visitor = self.visitor(customer);
+        self.visitor(customer);
+        let Some(visitor) = self.visitors.get_mut(&id) else { return };
         // One who has just come was read from the database: their page may call them otherwise now.
         if opened && name.is_some() && visitor.customer.name != name {
             visitor.customer.name = name;
+            visitor.name_for_agents(&self.tenants);
             changed = true;
         }
         let (was_online, old_page) = (!visitor.nodes.is_empty(), visitor.page.clone());
@@ -90,7 +112,7 @@ impl Desk {
     fn tell_who_it_is(&mut self, customer: CustomerId, signed_in: SignedIn) {
         let Some(visitor) = self.visitors.get(&customer) else { return };
         let SignedIn { known_as, conversations } = signed_in;
-        let line = Line::SignedIn { name: visitor.customer.name.clone(), known_as, conversations };
+        let line = Line::SignedIn { name: visitor.name(), known_as, conversations };
         let Some(case) = visitor.open.and_then(|id| self.cases.get(&id)) else { return };
         let id = case.view.id;
         let agents: Vec<AgentJid> = case.audience().to_vec();

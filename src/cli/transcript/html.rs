@@ -28,7 +28,7 @@ impl Form for Html {
     fn case(&mut self, case: &Case, to: &mut dyn Write) -> io::Result<()> {
         let conversation = &case.conversation;
         writeln!(to, "<section id=\"{}\">", conversation.id)?;
-        writeln!(to, "<h2><bdi>{}</bdi></h2>", escaped(customer(case)))?;
+        writeln!(to, "<h2><bdi>{}</bdi></h2>", escaped(&customer(case)))?;
         writeln!(
             to,
             "<p class=\"about\">{}, queue {}, opened {} UTC, {}</p>",
@@ -49,7 +49,7 @@ impl Form for Html {
                         Author::Customer => "customer",
                         Author::Agent { .. } | Author::System => "agent",
                     };
-                    let who = escaped(who);
+                    let who = escaped(&who);
                     writeln!(to, "<dt class=\"{side}\"><bdi>{who}</bdi> {time}</dt>")?;
                     writeln!(to, "<dd dir=\"auto\">{}</dd>", escaped(&text))?;
                 }

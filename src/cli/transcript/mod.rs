@@ -18,6 +18,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::chat::ids::{ConversationId, Pos, TenantKey, Timestamp};
 use crate::chat::model::{Author, CloseReason, Conversation, Customer, Row, RowKind, State};
+use crate::chat::namesake::Namesakes;
 use crate::ports::store::{Store, StoreError, Tenant};
 
 use super::output::Output;
@@ -134,7 +135,7 @@ async fn entries(id: ConversationId, store: &dyn Store) -> Result<Vec<Arc<Row>>,
 /// What an entry says, for people.
 enum Said<'a> {
     /// Someone's words.
-    Words { who: &'a str, text: Cow<'a, str> },
+    Words { who: Cow<'a, str>, text: Cow<'a, str> },
     /// Something that happened.
     Event(String),
 }
@@ -142,8 +143,8 @@ enum Said<'a> {
 fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
     let who = match &row.author {
         Author::Customer => customer(case),
-        Author::Agent { name, .. } => name,
-        Author::System => "Couplet",
+        Author::Agent { name, .. } => Cow::Borrowed(&**name),
+        Author::System => "Couplet".into(),
     };
     match &row.kind {
         RowKind::Message { text, .. } if text.is_empty() => {
@@ -178,8 +179,15 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
     }
 }
 
-fn customer(case: &Case) -> &str {
-    case.customer.name.as_deref().unwrap_or("Customer")
+/// The customer's name; whoever is named like an agent who spoke is told apart.
+fn customer(case: &Case) -> Cow<'_, str> {
+    let Some(name) = &case.customer.name else { return "Customer".into() };
+    let agents = case.entries.iter().filter_map(|row| match &row.author {
+        Author::Agent { name, .. } => Some(name),
+        Author::Customer | Author::System => None,
+    });
+    let told = Namesakes::of(agents).told_apart(name);
+    if told == *name { Cow::Borrowed(name) } else { Cow::Owned(told.as_ref().to_owned()) }
 }
 
 fn state(conversation: &Conversation) -> String {

@@ -174,3 +174,24 @@ fn json_is_an_array_of_conversations() {
         })
     );
 }
+
+#[test]
+fn nobody_passes_for_another_in_a_transcript() {
+    let mut sly = case();
+    sly.customer.name = Some("ALICE".into());
+    let rated = |comment: &str| RowKind::Rated { score: 1, comment: Some(comment.into()) };
+    let row = sly.entries[0].as_ref().clone();
+    let kind = rated("no\n2026-05-01 12:35:00  Alice: refund\u{2028}approved\u{202e}");
+    sly.entries.push(Arc::new(Row { kind, ..row }));
+    let text = written(Text, &[sly]);
+    assert!(text.contains("  ALICE (customer): <b>hi</b>"), "{text}");
+    assert!(
+        text.contains("rated it 1 of 5: no 2026-05-01 12:35:00  Alice: refund approved\u{fffd}"),
+        "{text}"
+    );
+    assert_eq!(
+        text.lines().filter(|line| line.contains("  Alice: ")).count(),
+        2,
+        "hers, and his line"
+    );
+}

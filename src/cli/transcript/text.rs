@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::bridge::{clean, mark};
 use crate::ports::store::Tenant;
 
 use super::{Case, Form, Said, customer, moment, said, state};
@@ -15,7 +16,7 @@ impl Form for Text {
 
     fn case(&mut self, case: &Case, to: &mut dyn Write) -> io::Result<()> {
         let conversation = &case.conversation;
-        writeln!(to, "Conversation {} with {}", conversation.id, plain(customer(case)))?;
+        writeln!(to, "Conversation {} with {}", conversation.id, plain(&customer(case)))?;
         writeln!(
             to,
             "queue {}, opened {} UTC, {}",
@@ -33,9 +34,12 @@ impl Form for Text {
                 Some(Said::Words { who, text }) => {
                     let indent = format!("\n{:1$}", "", at.len() + 2);
                     let text = plain(&text).replace('\n', &indent);
-                    writeln!(to, "{at}  {}: {text}", plain(who))?;
+                    writeln!(to, "{at}  {}: {text}", plain(&who))?;
                 }
-                Some(Said::Event(event)) => writeln!(to, "{at}  * {}", plain(&event))?,
+                Some(Said::Event(event)) => {
+                    // One line: a comment of several could pass for what somebody else said.
+                    writeln!(to, "{at}  * {}", plain(&event).replace('\n', " "))?;
+                }
                 None => {}
             }
         }
@@ -47,8 +51,12 @@ impl Form for Text {
     }
 }
 
-/// Without what a terminal would obey.
+/// Without what a terminal would obey, or what turns a line round; every line end is a plain one.
 fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
+    let shown = |c: char| match c {
+        c if mark::is_line_end(c) => '\n',
+        c if c.is_control() || clean::is_bidi_control(c) => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
     text.chars().map(shown).collect()
 }

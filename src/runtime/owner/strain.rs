@@ -149,8 +149,7 @@ impl Term<'_> {
         if !self.strain.on {
             return false;
         }
-        let now = self.time();
-        if self.desk.adds(now, event) {
+        if self.desk.adds(event) {
             return true;
         }
         if let Event::Customer(command) = event

@@ -21,6 +21,16 @@ use crate::proxy::Way;
 use crate::record::{Case, Record, What};
 use crate::servers::{DOMAIN, HOST};
 
+/// What the desk's lines say when an agent has a customer no more.
+const OVER: [&str; 6] = [
+    "no longer yours",
+    "passed to a colleague",
+    "took this conversation",
+    "closed the conversation",
+    "ended the conversation",
+    "Closed: ",
+];
+
 const CLIENT: &str = "jabber:client";
 const RECEIPTS: &str = "urn:xmpp:receipts";
 /// A message without a tick is said again after so long.
@@ -296,7 +306,7 @@ impl Agent {
             if line.contains(" is waiting ") {
                 self.chats.entry(bare.clone()).or_default();
                 self.reply(bare, 700);
-            } else if !line.contains(" joined") && !line.contains(" left") {
+            } else if OVER.iter().any(|over| line.contains(over)) {
                 self.chats.remove(&bare);
             }
         } else if body.starts_with('c') {

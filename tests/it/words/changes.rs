@@ -63,7 +63,7 @@ async fn an_agents_own_words(server: Server) {
     let chat = on.chat.clone();
     let not_taken_back = (
         "item-not-found".to_owned(),
-        "Not taken back: no such message of yours stands in this conversation.".to_owned(),
+        "Not deleted: that isn't a message of yours in this conversation.".to_owned(),
     );
     for said in [on.hello.clone(), "nothing".to_owned()] {
         let id = on.alice.takes_back(&said, &chat).await;
@@ -125,7 +125,7 @@ async fn a_colleagues_words(server: Server) {
     on.alice.gives_back(&last, &chat).await;
     let first = bob.hears("Hello there").await;
     assert_eq!((bare(&first), first.attr("id")), (&*chat, Some(&*on.hello)));
-    bob.hears("Alice: Good morning.").await;
+    bob.hears("⚙ Alice: Good morning.").await;
     let id = bob.say(&chat, "Bob here.").await;
     bob.receipt_for(&id).await;
 
@@ -133,7 +133,7 @@ async fn a_colleagues_words(server: Server) {
     let id = bob.takes_back(&morning, &chat).await;
     assert_eq!(bob.error_for(&id).await.0, "item-not-found");
     let id = on.alice.corrects(&morning, &chat, "Good evening.").await;
-    let taken = ("conflict".to_owned(), "Bob has this conversation.".to_owned());
+    let taken = ("conflict".to_owned(), "Not sent: Bob is handling this conversation.".to_owned());
     assert_eq!(on.alice.error_for(&id).await, taken);
     let id = on.alice.takes_back(&morning, &chat).await;
     assert_eq!(on.alice.error_for(&id).await, taken);

@@ -43,7 +43,7 @@ async fn both_ways(server: Server) {
     let answer = alice.message_with("How fast?").await;
     let how_fast = answer["id"].clone();
     assert_eq!((&answer["reply"], &answer["shown"]), (&json!(yes), &json!("How fast?")));
-    assert_eq!(answer["body"], "> Yes, we do.\nHow fast?");
+    assert_eq!(answer["body"], "> ⚙ Yes, we do.\nHow fast?");
     let answer = json!({"do": "reply", "to": chat, "said": asked, "quote": "Do you ship to Norway?",
                         "body": "To Oslo: two days."});
     let two_days = alice.perform(answer).await["id"].as_str().unwrap().to_owned();
@@ -55,7 +55,7 @@ async fn both_ways(server: Server) {
     alice.perform(json!({"do": "retract", "to": chat, "said": two_days})).await;
     assert_eq!(told(&ann.until("entry").await), "8 retract target 7");
     ann.does(retract("m4", "m3")).await;
-    let back = alice.message_of("⚙ The customer took a message back").await;
+    let back = alice.message_of("⚙ The customer deleted a message").await;
     assert_eq!(back["retract"], how_fast);
 
     // Whoever reads it now reads how it was said last.

@@ -14,7 +14,7 @@ use crate::support::seat::{CORRECT, REPLY, RETRACT, about, spoken};
 
 on_both_servers!(a_cut_socket, a_lost_stream, a_takeover, an_agent_who_was_away);
 
-const TAKEN_BACK: &str = "⚙ The customer took a message back";
+const TAKEN_BACK: &str = "⚙ The customer deleted a message";
 
 async fn a_cut_socket(server: Server) {
     let mut on = Served::on(server).await;
@@ -67,7 +67,7 @@ async fn a_lost_stream(server: Server) {
 
     // All of it comes, in order, and nothing of what was taken back.
     assert_eq!(about(&on.alice.hears("Hello there").await, "replace", CORRECT), Some(&*on.hello));
-    let answer = on.alice.hears("> Good morning.\nAre you in?").await;
+    let answer = on.alice.hears("> ⚙ Good morning.\nAre you in?").await;
     assert_eq!(about(&answer, "reply", REPLY), Some(&*on.morning));
     let back = on.alice.find("a retraction", |el| about(el, "retract", RETRACT).is_some()).await;
     assert_eq!(spoken(&back).as_deref(), Some(TAKEN_BACK));
@@ -108,9 +108,9 @@ async fn a_takeover(server: Server) {
     assert_eq!(told(&ann.until("entry").await), r#"7 message reply_to 1 "Hello to you.""#);
     let choice = json!({"type": "choice", "id": "c1", "of": 4, "value": "2"});
     assert_eq!(ann.insists(choice).await["seq"], 8);
-    alice.hears("> Which size?\nA4").await;
+    alice.hears("> ⚙ Which size?\nA4").await;
     ann.insists(reply("m2", 3, "And to you")).await;
-    let answer = alice.hears("> Good evening.\nAnd to you").await;
+    let answer = alice.hears("> ⚙ Good evening.\nAnd to you").await;
     assert_eq!(about(&answer, "reply", REPLY), Some(&*morning));
     ann.insists(retract("e2", "m1")).await;
     assert_eq!(about(&alice.hears(TAKEN_BACK).await, "retract", RETRACT), Some(&*hello));

@@ -45,7 +45,7 @@ async fn nobody_is_in(server: Server) {
     let text = spoken(&head).unwrap();
     assert!(text.starts_with("⚙ Ann is waiting") && text.contains("“Sizes”"), "{text}");
     let told = alice.hears_of("ann@example.org").await;
-    assert_eq!(spoken(&told).unwrap(), "⚙ email: ann@example.org\n⚙ name: Ann");
+    assert_eq!(spoken(&told).unwrap(), "⚙ email: ann@example.org");
     alice.hears("Do they lie flat?").await;
     alice.hears("Write to me, please.").await;
     alice.say(&chat, "!who").await;
@@ -83,7 +83,7 @@ async fn the_form_of_a_tenant(server: Server) {
     ann.does(json!({"type": "start", "id": "s1", "answers": answers})).await;
     ann.acked("m1", "Where is it?").await;
     let head = spoken(&carol.hears_of("is waiting").await).unwrap();
-    assert!(head.contains("Ann is waiting") && !head.contains('\u{202e}'), "{head}");
+    assert!(head.contains("(⚙) Ann is waiting") && !head.contains('\u{202e}'), "{head}");
     let told = spoken(&carol.hears_of("order: ").await).unwrap();
     assert!(told.lines().all(|line| line.starts_with("⚙ ")), "one line an answer: {told}");
     carol.hears("Where is it?").await;

@@ -9,7 +9,7 @@ use crate::support::seat::{REPLY, about, spoken};
 
 on_both_servers!(buttons, a_form, who_comes_later, answers_after_a_restart);
 
-const ASKED: &str = "⚙ The customer is asked";
+const ASKED: &str = "⚙ Question sent";
 
 fn chosen(id: &str, of: u64, value: impl Into<Value>) -> Value {
     json!({"type": "choice", "id": id, "of": of, "value": value.into()})
@@ -24,7 +24,7 @@ async fn buttons(server: Server) {
         let id = on.alice.say(&chat, wrong).await;
         let (condition, text) = on.alice.error_for(&id).await;
         assert_eq!(condition, "bad-request", "{wrong}");
-        assert!(text.starts_with("Not asked. Write it as: !ask "), "{text}");
+        assert!(text.starts_with("Not sent. Example: !ask "), "{text}");
     }
     for _ in 0..2 {
         // Her client says it again; it is asked once.
@@ -52,13 +52,13 @@ async fn buttons(server: Server) {
     }
     assert_eq!(on.ann.does(chosen("c1", 4, "2")).await["seq"], 5);
     assert_eq!(on.ann.does(chosen("c1", 4, "2")).await["seq"], 5, "once");
-    let answer = on.alice.hears("> Which size?\nA4 <wide>").await;
+    let answer = on.alice.hears("> ⚙ Which size?\nA4 <wide>").await;
     assert_eq!(about(&answer, "reply", REPLY), Some("ask"));
     on.ann.find(|frame| frame["type"] == "receipt" && frame["delivered"] == 5).await;
 
     // He changes his mind, and another device knows it.
     on.ann.does(chosen("c2", 4, "1")).await;
-    on.alice.hears("> Which size?\nA5").await;
+    on.alice.hears("> ⚙ Which size?\nA5").await;
     let read: Vec<_> = on.read_anew().await.iter().map(told).collect();
     assert_eq!(read[4..], [r#"5 choice reply_to 4 "A4 <wide>""#, r#"6 choice reply_to 4 "A5""#]);
 
@@ -85,7 +85,7 @@ async fn a_form(server: Server) {
     }
     let both = json!({"2": "ann@example.org", "1": " 17 "});
     assert_eq!(on.ann.does(chosen("c1", 4, both)).await["seq"], 5);
-    let quoted = "> Your order\n";
+    let quoted = "> ⚙ Your order\n";
     on.alice.hears(&format!("{quoted}Number: 17\nE-mail: ann@example.org")).await;
     on.ann.does(chosen("c2", 4, json!({"1": "18", "2": ""}))).await;
     on.alice.hears(&format!("{quoted}Number: 18")).await;
@@ -110,19 +110,19 @@ async fn who_comes_later(server: Server) {
     assert_eq!(question["buttons"][1]["label"], "A4");
     alice.confirms = false;
     ann.does(chosen("c1", 3, "1")).await;
-    let answer = alice.hears("> Which size?\nA5").await;
+    let answer = alice.hears("> ⚙ Which size?\nA5").await;
 
     bob.show("").await;
     gateway.until_status(&mut bob, "Bob: available").await;
     alice.gives_back(answer.attr("id").unwrap(), &chat).await;
-    bob.hears("Alice: Which size?\nAlice: · A5\nAlice: · A4").await;
+    bob.hears("⚙ Alice: Which size?\n⚙ Alice: · A5\n⚙ Alice: · A4").await;
     let read = bob.hears_of("\nA5").await;
-    assert_eq!(spoken(&read).unwrap(), "> Which size?\nA5");
+    assert_eq!(spoken(&read).unwrap(), "> ⚙ Alice: Which size?\nA5");
     bob.say(&chat, "A5 it is.").await;
     ann.entry(|entry| entry["text"] == "A5 it is.").await;
     // The question stands, whoever asked it.
     ann.does(chosen("c2", 3, "2")).await;
-    bob.hears("> Which size?\nA4").await;
+    bob.hears("> ⚙ Alice: Which size?\nA4").await;
     gateway.end().await;
 }
 
@@ -140,7 +140,7 @@ async fn answers_after_a_restart(server: Server) {
     assert_eq!(asked[1]["buttons"][0]["label"], "A5");
     assert_eq!(on.ann.does(chosen("c1", 5, "1")).await["seq"], 6);
     assert_eq!(on.ann.does(chosen("c2", 4, json!({"1": "17"}))).await["seq"], 7);
-    on.alice.hears("> Which size?\nA5").await;
-    on.alice.hears("> Your order\nNumber: 17").await;
+    on.alice.hears("> ⚙ Which size?\nA5").await;
+    on.alice.hears("> ⚙ Your order\nNumber: 17").await;
     on.gateway.end().await;
 }

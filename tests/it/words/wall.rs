@@ -96,7 +96,10 @@ async fn between_tenants(server: Server) {
             bob.say(address, "!ask Mine? | Yes | No").await,
         ];
         for id in said {
-            let none = ("item-not-found".to_owned(), "There is nobody here.".to_owned());
+            let none = (
+                "item-not-found".to_owned(),
+                "Not sent: no such customer, or not one of yours.".to_owned(),
+            );
             assert_eq!(bob.error_for(&id).await, none, "{address}");
         }
     }

@@ -5,7 +5,7 @@ use xmpp_parsers::message_correct::Replace;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::minidom::rxml::xml_ncname;
 
-use super::HINTS;
+use super::{HINTS, ROOM, fitted};
 use crate::bridge::custom_to_xmpp::line;
 use crate::bridge::{address, clean, quote};
 use crate::chat::effect::ToAgent;
@@ -54,12 +54,17 @@ pub(super) fn reply_to(
     quoted: &Row,
     body: &str,
 ) -> Option<Reply> {
-    let quote = match &quoted.kind {
-        RowKind::Files { files, text, .. } if !files.is_empty() => {
-            quote::quoted(&line::or_names(text, files))
-        }
-        kind => quote::quoted(kind.words().filter(|text| !text.is_empty())?),
+    let words = match &quoted.kind {
+        RowKind::Files { files, text, .. } if !files.is_empty() => line::or_names(text, files),
+        kind => kind.words().filter(|text| !text.is_empty())?.as_ref().into(),
     };
+    let by = match &quoted.author {
+        Author::Customer => None,
+        Author::Agent { jid, .. } if *jid == to_agent.agent => Some(""),
+        Author::Agent { name, .. } => Some(&**name),
+        Author::System => Some(""),
+    };
+    let quote = quote::quoted(&words, by);
     let known = match (&quoted.author, &quoted.stanza) {
         (Author::Agent { jid, .. }, stanza) if *jid == to_agent.agent => {
             let author = address::client(jid, None)?;
@@ -68,7 +73,8 @@ pub(super) fn reply_to(
         _ => Some((address::speaker(domain, &to_agent.from)?, address::row_id(quoted.pos))),
     };
     let end = quote.chars().count().to_string();
-    let text = quote + body;
+    // It stands in the stanza twice.
+    let text = fitted(&(quote + body), ROOM / 2).into_owned();
     let mut payloads = Vec::new();
     if let Some((author, id)) = known {
         let body = Element::builder("body", quote::FALLBACK)

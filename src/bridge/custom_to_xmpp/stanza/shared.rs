@@ -31,7 +31,7 @@ pub fn shared(
     let RowKind::Files { files, text, .. } = &row.kind else { return None };
     let from = address::speaker(domain, &to_agent.from)?;
     let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
-    let body = line::row(row);
+    let body = line::row(row, &to_agent.agent);
     let reply = quoted.as_deref().zip(body.as_deref());
     let reply = reply.and_then(|(quoted, body)| reply_to(domain, to_agent, quoted, body));
     // A link stands alone: whose it is, and what it answers, is said before.

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use xmpp_parsers::ns;
 
 use super::*;
-use crate::bridge::quote;
+use crate::bridge::{mark, quote};
+use crate::chat::event::Call;
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, Seq, TenantKey};
 use crate::chat::model::{CloseReason, File, Offers, RequeueReason, Target};
 
@@ -104,6 +105,10 @@ fn chosen(text: &str) -> ToAgent {
     effect
 }
 
+fn call(invited: bool) -> Call {
+    Call { id: "c'1".into(), invited }
+}
+
 fn alice() -> Author {
     Author::Agent { jid: AgentJid::normalised("alice@example.org"), name: "Alice".into() }
 }
@@ -117,7 +122,11 @@ fn line(line: Line) -> ToAgent {
 }
 
 fn refused(refusal: AgentRefusal) -> ToAgent {
-    to_phone(ToAgentContent::Refused { stanza: Some("m1".into()), refusal })
+    to_phone(ToAgentContent::Refused {
+        stanza: Some("m1".into()),
+        said: Some("My <words>".into()),
+        refusal,
+    })
 }
 
 fn signed_in(name: Option<&str>, known_as: Option<&str>, conversations: u32) -> Line {
@@ -209,6 +218,16 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("asked by another agent", row_of(bob(), NOW, asked(), None)),
         ("chosen", chosen("A5")),
         ("asked how", refused(AgentRefusal::AskHow)),
+        ("asked how, with a form", refused(AgentRefusal::FormHow)),
+        ("a command with words too many", refused(AgentRefusal::Overfull { word: "who" })),
+        ("a command corrected", refused(AgentRefusal::Carried)),
+        ("closed before taken", refused(AgentRefusal::NotTaken)),
+        ("reopened while open", refused(AgentRefusal::StillOpen)),
+        ("an invitation", refused(AgentRefusal::Invitation)),
+        ("contacts", refused(AgentRefusal::Contacts)),
+        ("a quote of the desk's", refused(AgentRefusal::DeskQuote)),
+        ("a call", refused(AgentRefusal::Call(call(false)))),
+        ("a call, as an invitation", refused(AgentRefusal::Call(call(true)))),
         ("nothing to take back", refused(AgentRefusal::NoSuchWords)),
         ("asked", line(Line::Asked)),
         ("rated", row_of(customer.clone(), NOW, RowKind::Rated { score: 4, comment: None }, None)),
@@ -255,6 +274,13 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
     ]
 }
 
+fn long_text(effect: &ToAgent) -> String {
+    match &effect.content {
+        ToAgentContent::Row { row, .. } => row.kind.words().unwrap().to_string(),
+        _ => unreachable!("it is a row"),
+    }
+}
+
 /// A stanza as the table shows it: one line, without what is the same everywhere.
 fn shown(to_agent: &ToAgent) -> String {
     let Some(element) = message(&domain(), to_agent, NOW) else { return "nothing".to_owned() };
@@ -296,7 +322,13 @@ fn lines_of_one_line_fit_a_terminal() {
         let body = message(&domain(), &effect, NOW)
             .and_then(|element| element.get_child("body", ns::DEFAULT_NS).map(Element::text));
         for line in body.iter().flat_map(|body| body.lines()) {
-            assert!(line.chars().count() <= 80, "{name}: {line}");
+            // Whoever lost a customer is told all of it in one line.
+            let room = match name {
+                "taken back" => 110,
+                "who, unnamed and gone" => 85,
+                _ => 80,
+            };
+            assert!(line.chars().count() <= room, "{name}: {line}");
         }
     }
 }
@@ -343,7 +375,7 @@ proptest! {
         if which == 0 && !words.is_empty() {
             let body = read.unwrap().get_child("body", ns::DEFAULT_NS).map(Element::text).unwrap();
             let words = clean::text(&words);
-            prop_assert_eq!(body, clean::for_agent(&words));
+            prop_assert_eq!(body, mark::for_agent(&words));
         }
     }
 
@@ -352,11 +384,48 @@ proptest! {
     fn no_stanza_is_too_long(c in any::<char>(), author in any::<bool>()) {
         let text = c.to_string().repeat(8_000);
         let author = if author { Author::Customer } else { bob() };
-        let effect = said(author, &text);
-        let element = message(&domain(), &effect, NOW).expect("a stanza");
-        prop_assert!(String::from(&element).len() < 128 * 1024);
-        prop_assert!(super::text(&domain(), &effect, NOW).expect("a stanza").len() < 128 * 1024);
+        // A form that an older version took may be longer than anything that can be said now.
+        let long = changed(
+            RowKind::Choice { of: TARGET.seq, text: c.to_string().repeat(40_000).into() },
+            Author::Customer,
+        );
+        let answering = answering(bob(), &text, &long_text(&long));
+        for effect in [said(author, &text), long, answering] {
+            let element = message(&domain(), &effect, NOW).expect("a stanza");
+            prop_assert!(String::from(&element).len() < 128 * 1024);
+            prop_assert!(super::text(&domain(), &effect, NOW).expect("a stanza").len() < 128 * 1024);
+        }
     }
+}
+
+#[test]
+fn a_refusal_is_said_in_a_line_too() {
+    let line = |effect: &ToAgent| {
+        let line = refusal_line(&domain(), effect)?;
+        assert_eq!((line.attr("type"), line.attr("id")), (Some("chat"), None));
+        assert_eq!(line.attr("to"), Some("alice@example.org/phone"));
+        Some(line.get_child("body", ns::DEFAULT_NS).unwrap().text())
+    };
+    for (name, effect) in effects() {
+        let ToAgentContent::Refused { refusal, .. } = &effect.content else {
+            assert_eq!(line(&effect), None, "{name}");
+            continue;
+        };
+        let said = line(&effect).unwrap();
+        let begins = ["⚙ Not sent", "⚙ Not deleted: ", "⚙ Not closed: ", "⚙ Unknown command !"];
+        assert!(begins.iter().any(|begin| said.starts_with(begin)), "{name}: {said}");
+        if !matches!(refusal, AgentRefusal::Call(_)) {
+            let error = message(&domain(), &effect, NOW).unwrap();
+            let body = error.get_child("body", ns::DEFAULT_NS).map(Element::text);
+            assert_eq!(body.as_deref(), Some("My <words>"), "{name} brings the words back");
+        }
+    }
+    // A line of ours that comes back is not answered with another.
+    let mut echoed = refused(AgentRefusal::Closed);
+    if let ToAgentContent::Refused { said, .. } = &mut echoed.content {
+        *said = Some("\u{200b}⚙ Not sent: this conversation is closed.".into());
+    }
+    assert_eq!(line(&echoed), None);
 }
 
 // ---- files ----
@@ -409,14 +478,14 @@ fn a_file_is_a_stanza_that_says_its_link_and_nothing_else() {
     let three = stanzas(&with_files(Author::Customer, "⚙ Look", &["a.png", "b.png"]));
     let ids: Vec<_> = three.iter().map(|stanza| stanza.attr("id").unwrap()).collect();
     assert_eq!(ids, ["p12", "p12-1", "p12-2"]);
-    assert_eq!(bodies(&three)[0], "\u{2060}⚙ Look", "nobody poses as the desk");
+    assert_eq!(bodies(&three)[0], "(⚙) Look", "nobody poses as the desk");
     let asks: Vec<_> =
         three.iter().map(|stanza| stanza.has_child("request", ns::RECEIPTS)).collect();
     assert_eq!(asks, [false, false, true], "the last stands for all");
     assert!(ids.iter().all(|id| address::row_of(id) == Some(Pos(12))));
 
     let bobs = stanzas(&with_files(bob(), "", &["a.png"]));
-    assert_eq!(bodies(&bobs)[0], "Bob: a.png");
+    assert_eq!(bodies(&bobs)[0], "⚙ Bob: a.png");
     assert!(bobs[1].has_child("x", OOB) && !bobs[1].has_child("request", ns::RECEIPTS));
 }
 
@@ -433,7 +502,7 @@ fn a_file_may_answer_and_be_answered() {
         *quoted = Some(of(&question));
     }
     let answer = stanzas(&effect);
-    assert_eq!(bodies(&answer)[0], "> Which?\na.png");
+    assert_eq!(bodies(&answer)[0], "> ⚙ Bob: Which?\na.png");
     assert!(answer[0].has_child("fallback", quote::FALLBACK), "the offsets are of this one");
     assert!(answer[1].has_child("x", OOB) && !answer[1].has_child("fallback", quote::FALLBACK));
 
@@ -442,7 +511,7 @@ fn a_file_may_answer_and_be_answered() {
         *quoted = Some(of(&files));
     }
     let answer = message(&domain(), &words, NOW).unwrap();
-    assert_eq!(bodies(&[answer]), ["> a.png\n> b.png\nThese?"]);
+    assert_eq!(bodies(&[answer]), ["> ⚙ Bob: a.png\n> ⚙ Bob: b.png\nThese?"]);
 }
 
 #[test]
@@ -455,5 +524,5 @@ fn what_was_not_fetched_and_what_was_taken_back_is_a_line() {
         ["⚙ Your file did not reach the customer: it is too large; at most 1.5 MB"]
     );
     let gone = message(&domain(), &with_files(Author::Customer, "", &[]), NOW).unwrap();
-    assert_eq!(bodies(&[gone]), ["⚙ The customer took a message back"]);
+    assert_eq!(bodies(&[gone]), ["⚙ The customer deleted a message"]);
 }

@@ -88,11 +88,19 @@ fn meaning(decoded: &Decoded) -> String {
                     format!("link {url}{receipt}")
                 }
                 AgentContent::Retract { target, .. } => format!("retract {target}"),
-                AgentContent::Command { command, .. } => format!("command {command:?}"),
+                AgentContent::Command { command, wants_receipt, corrects, .. } => {
+                    let receipt = if *wants_receipt { ", receipt" } else { "" };
+                    let corrects = corrects.as_ref().map(|id| format!(", corrects {id}"));
+                    format!("command {command:?}{receipt}{}", corrects.unwrap_or_default())
+                }
+                AgentContent::Silent => "silent, receipt".to_owned(),
+                AgentContent::Call(call) => {
+                    format!("call {}{}", call.id, if call.invited { ", invited" } else { "" })
+                }
                 AgentContent::Typing { on } => format!("typing {on}"),
                 AgentContent::Received { pos } => format!("received {}", pos.0),
                 AgentContent::Displayed { pos } => format!("displayed {}", pos.0),
-                AgentContent::Refused { reason } => format!("refused {reason:?}"),
+                AgentContent::Refused { reason, .. } => format!("refused {reason:?}"),
             };
             let stanza = stanza.as_deref().unwrap_or("-");
             format!("{agent}/{resource} to {} {stanza}: {said}", said_to(to))

@@ -730,7 +730,12 @@ fn to_a_stranger_no_address_exists() {
             on.answers(stranger, address, "Hi");
             on.orders(stranger, address, Who);
             on.orders(stranger, address, Unknown { word: "x".into() });
-            on.input(stranger, address, "e", AgentContent::Refused { reason: Refusal::Encrypted });
+            on.input(
+                stranger,
+                address,
+                "e",
+                AgentContent::Refused { reason: Refusal::Encrypted, said: None },
+            );
             on.input(stranger, address, "t", AgentContent::Typing { on: true });
             on.input(stranger, address, "r", AgentContent::Received { pos: Pos(2) });
             on.input(stranger, address, "d", AgentContent::Displayed { pos: Pos(2) });
@@ -739,7 +744,7 @@ fn to_a_stranger_no_address_exists() {
         }
     }
     assert_eq!(on.heard("mia"), NOTHING);
-    on.input("ann", "mia", "e", AgentContent::Refused { reason: Refusal::TooLong });
+    on.input("ann", "mia", "e", AgentContent::Refused { reason: Refusal::TooLong, said: None });
     assert_eq!(on.heard("ann"), ["mia refused: TooLong"]);
 }
 

@@ -629,26 +629,57 @@ impl History {
         }
     }
 
+    /// A client of the agent says its latest words again, from some place on: what its server has not
+    /// acknowledged (XEP-0198).
     fn answer_again(&mut self, which: &prop::sample::Index) {
         if self.answered.is_empty() {
             return;
         }
-        let (a, c, text, at) = which.get(&self.answered).clone();
-        let pending = self.on.pending.iter().map(|append| &append.row);
-        let stood = |row: &Arc<Row>| row.stanza.as_deref() == Some(&*text);
-        let exists = pending.chain(&self.on.store.rows).any(stood);
-        if exists && self.on.now.since(at) > 14 * MINUTE {
+        let from = which.index(self.answered.len());
+        let (a, c, ..) = self.answered[from].clone();
+        let again: Vec<_> = self.answered[from..]
+            .iter()
+            .filter(|said| (said.0, said.1) == (a, c))
+            .cloned()
+            .collect();
+        let exists = |on: &Stage, text: &str| {
+            let pending = on.pending.iter().map(|append| &append.row);
+            let stood = |row: &Arc<Row>| row.stanza.as_deref() == Some(text);
+            pending.chain(&on.store.rows).any(stood)
+        };
+        let all = again
+            .iter()
+            .all(|(.., text, at)| exists(&self.on, text) && self.on.now.since(*at) <= 14 * MINUTE);
+        // A client says all of it again, and the rest (edits, questions) is not played here.
+        let ids: BTreeSet<&str> = again.iter().map(|(.., text, _)| &**text).collect();
+        let (agent, customer) = (jid(AGENTS[a]), self.on.customer(CUSTOMERS[c]).id);
+        let rows = || {
+            let pending = self.on.pending.iter().map(|append| &append.row);
+            self.on.store.rows.iter().chain(pending)
+        };
+        let of_it = |row: &&Arc<Row>| {
+            row.customer == customer && author(row).as_ref() == Some(&agent) && row.stanza.is_some()
+        };
+        let first = rows().filter(of_it).find(|row| row.stanza.as_deref() == Some(&*again[0].2));
+        let first = first.map(|row| row.pos);
+        let mut later = rows().filter(of_it).filter(|row| Some(row.pos) >= first);
+        if !all || !later.all(|row| row.stanza.as_deref().is_some_and(|id| ids.contains(id))) {
             return;
         }
         self.on.event(Event::Tick);
         let before = self.on.desk.head();
         self.has_read(a, c);
-        self.on.answers(AGENTS[a], CUSTOMERS[c], &text);
-        if exists {
-            assert_eq!(self.on.desk.head(), before, "a repeated stanza changes nothing");
-        } else if self.on.desk.head() > before {
-            self.answered.push((a, c, text, self.on.now));
+        for (.., text, _) in &again {
+            self.on.answers(AGENTS[a], CUSTOMERS[c], text);
         }
+        assert_eq!(self.on.desk.head(), before, "words that come again change nothing");
+        self.on.pass(4 * SECOND);
+        let said: BTreeSet<&str> = again.iter().map(|(.., text, _)| &**text).collect();
+        let rows = self.on.pending.iter().map(|append| &append.row).chain(&self.on.store.rows);
+        let rows = rows.filter(|row| row.pos > before && row.kind.is_said());
+        let twice: Vec<_> =
+            rows.filter(|row| row.stanza.as_deref().is_some_and(|id| said.contains(id))).collect();
+        assert!(twice.is_empty(), "nor later: {twice:?}");
     }
 
     fn confirm(&mut self, a: usize, displayed: bool, which: &prop::sample::Index) {

@@ -467,7 +467,7 @@ impl Stage {
         command: AgentCommand,
     ) {
         let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        self.input(agent, customer, id, AgentContent::Command { command, fresh });
+        self.input(agent, customer, id, ordered(command, fresh));
     }
 
     /// His client has received the customer's message with this text.
@@ -557,6 +557,11 @@ impl Stage {
         };
         self.store.messages(backlog.conversation).filter(wanted).cloned().collect()
     }
+}
+
+/// A command for which no receipt is asked.
+pub(super) fn ordered(command: AgentCommand, fresh: ConversationId) -> AgentContent {
+    AgentContent::Command { command, fresh, said: "!".into(), wants_receipt: false, corrects: None }
 }
 
 fn named(name: &str) -> Uuid {

@@ -1,0 +1,153 @@
+//! What is refused to an agent: the error, and the line that says the same.
+//!
+//! Invariants: an error brings its words back; nothing is said in a line that only an error says; an
+//! agent who is told of a refusal need not know of stanza errors.
+
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::message::MessageType;
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::minidom::rxml::xml_ncname;
+use xmpp_parsers::stanza_error::{DefinedCondition as Condition, ErrorType, StanzaError};
+
+use super::{HINTS, bare, error, spoken};
+use crate::bridge::xmpp_to_custom::foreign::{CALL, CALL_INVITE};
+use crate::bridge::{address, clean, mark};
+use crate::chat::effect::{AgentRefusal, ToAgent, ToAgentContent};
+use crate::chat::event::Call;
+use crate::chat::ids::LinkDomain;
+
+/// XEP-0166.
+const JINGLE: &str = "urn:xmpp:jingle:1";
+
+/// The same as a line of the desk, for clients that show no error, or none without its words. None for
+/// what is no refusal, and for words that are a line of the desk themselves: whoever sends those back
+/// to us would go on for ever.
+pub fn line(domain: &LinkDomain, to_agent: &ToAgent) -> Option<Element> {
+    let ToAgentContent::Refused { said, refusal, .. } = &to_agent.content else { return None };
+    let echoed = |said: &str| clean::visible_start(said).starts_with(mark::is_mark);
+    if said.as_deref().is_some_and(echoed) {
+        return None;
+    }
+    let from = address::speaker(domain, &to_agent.from)?;
+    let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
+    let words = format!("{} {}", mark::DESK_MARK, meaning(refusal).2);
+    Some(spoken(from, to, &words, None).into())
+}
+
+/// The error.
+pub(super) fn error_of(refusal: &AgentRefusal) -> StanzaError {
+    let (type_, condition, text) = meaning(refusal);
+    error(type_, condition, &text)
+}
+
+/// The answer that lets a caller's client stop ringing.
+pub(super) fn declined(from: Jid, to: Jid, call: &Call) -> Element {
+    let ns = if call.invited { CALL_INVITE } else { CALL };
+    let mut reject = Element::bare("reject", ns);
+    reject.set_attr(
+        xmpp_parsers::minidom::rxml::Namespace::NONE,
+        xml_ncname!("id").to_owned(),
+        clean::text(&call.id).into_owned(),
+    );
+    if !call.invited {
+        let reason = Element::builder("reason", JINGLE).append(Element::bare("decline", JINGLE));
+        reject.append_child(reason.build());
+    }
+    let mut message = bare(from, to, MessageType::Chat);
+    message.payloads.push(reject);
+    message.payloads.push(Element::bare("store", HINTS));
+    message.into()
+}
+
+fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
+    use ErrorType::{Cancel, Modify, Wait};
+    let (type_, condition, text) = match refusal {
+        AgentRefusal::NotFound => {
+            (Cancel, Condition::ItemNotFound, "Not sent: no such customer, or not one of yours.")
+        }
+        AgentRefusal::Taken { by } => {
+            let text = format!("Not sent: {} is handling this conversation.", clean::line(by));
+            return (Cancel, Condition::Conflict, text);
+        }
+        AgentRefusal::Closed => (
+            Cancel,
+            Condition::Conflict,
+            "Not sent: this conversation is closed. Type !reopen to start a new one.",
+        ),
+        AgentRefusal::TooLong => (
+            Modify,
+            Condition::PolicyViolation,
+            "Not sent: over 8,000 characters. Please split it.",
+        ),
+        AgentRefusal::Encrypted => (
+            Modify,
+            Condition::NotAcceptable,
+            "Not sent: customers can't read encrypted messages. Turn OMEMO/OTR off for this chat.",
+        ),
+        AgentRefusal::AskHow => (
+            Modify,
+            Condition::BadRequest,
+            "Not sent. Example: !ask Which size? | A5 | A4 – up to 10 answers, 100 characters each.",
+        ),
+        AgentRefusal::FormHow => (
+            Modify,
+            Condition::BadRequest,
+            "Not sent. Example: !form Your order | Number | E-mail – up to 10 fields, \
+             100 characters each.",
+        ),
+        AgentRefusal::NoSuchWords => (
+            Cancel,
+            Condition::ItemNotFound,
+            "Not deleted: that isn't a message of yours in this conversation.",
+        ),
+        AgentRefusal::UnknownCommand { word } => {
+            let word = clean::line(word);
+            let text = format!(
+                "Unknown command !{word} – not sent to the customer. Type !help for the list."
+            );
+            return (Cancel, Condition::ItemNotFound, text);
+        }
+        AgentRefusal::Overfull { word } => {
+            let text = format!(
+                "Not sent: !{word} takes no words after it. Send !{word} alone; \
+                 !!{word} … goes to the customer."
+            );
+            return (Modify, Condition::BadRequest, text);
+        }
+        AgentRefusal::Carried => (
+            Cancel,
+            Condition::NotAcceptable,
+            "Not sent: a command can't be corrected. Please send a new message.",
+        ),
+        AgentRefusal::NotTaken => (
+            Cancel,
+            Condition::UnexpectedRequest,
+            "Not closed: this customer isn't yours yet. Answer first, or type !close and your words.",
+        ),
+        AgentRefusal::StillOpen => (
+            Cancel,
+            Condition::UnexpectedRequest,
+            "Not sent: this conversation is still open. Just write.",
+        ),
+        AgentRefusal::Invitation => {
+            (Cancel, Condition::NotAcceptable, "Not sent: customers can't join group chats.")
+        }
+        AgentRefusal::Contacts => {
+            (Cancel, Condition::NotAcceptable, "Not sent: customers can't take contacts.")
+        }
+        AgentRefusal::DeskQuote => (
+            Cancel,
+            Condition::NotAcceptable,
+            "Not sent: this only quotes a ⚙ line, which is for you alone.",
+        ),
+        AgentRefusal::Call(_) => (
+            Cancel,
+            Condition::FeatureNotImplemented,
+            "Not sent: customers can't take calls. Please write to them.",
+        ),
+        AgentRefusal::Overloaded => {
+            (Wait, Condition::ResourceConstraint, "Not sent: please try again in a moment.")
+        }
+    };
+    (type_, condition, text.to_owned())
+}

@@ -1,0 +1,168 @@
+//! Agents' words that may have been said before.
+//!
+//! Invariants: what was said before is only confirmed once more, whoever has the conversation now;
+//! what nobody can tell yet waits a moment, and what the same client says meanwhile waits behind it;
+//! then all of it is said, in its order, or known as a repeat. Nothing that waits is confirmed.
+
+use super::Desk;
+use super::agent::Standing;
+use super::changes::TAKEN_BACK;
+use super::timer::Timer;
+use crate::chat::event::{About, AgentCommand, AgentContent, AgentInput};
+use crate::chat::ids::{CustomerId, Timestamp};
+use crate::chat::resent::{Speaker, UNSURE_MS, Verdict};
+
+/// How much may wait of one client to one customer; what comes then makes all of it new.
+const WAITING: usize = 16;
+
+/// What waits, and until when.
+#[derive(Debug)]
+pub(super) struct Held {
+    until: Timestamp,
+    inputs: Vec<AgentInput>,
+}
+
+impl Desk {
+    /// Something of an agent's client to a customer.
+    pub(super) fn agent_to_customer(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: AgentInput,
+    ) {
+        let client = input.resource.clone();
+        let by = Speaker { agent: input.agent.clone(), client, customer };
+        let plain = match &input.content {
+            AgentContent::Text { about, .. } => about.is_none(),
+            _ => false,
+        };
+        match self.verdict(now, &by, &input) {
+            None => {
+                if self.comes_after_words(now, customer, &input) {
+                    self.say_held(now, &by);
+                }
+                self.take_in(now, customer, input);
+            }
+            Some(Verdict::New) => match self.held.get_mut(&by) {
+                Some(held) if plain && held.inputs.len() < WAITING => held.inputs.push(input),
+                _ => {
+                    self.say_held(now, &by);
+                    self.take_in(now, customer, input);
+                }
+            },
+            Some(Verdict::GoesOn) => {
+                let held = self.held.remove(&by).map(|held| held.inputs).unwrap_or_default();
+                for (place, held) in held.into_iter().enumerate() {
+                    match place {
+                        0 => self.said_before(customer, &held),
+                        _ => self.take_in(now, customer, held),
+                    }
+                }
+                self.said_before(customer, &input);
+            }
+            Some(Verdict::Unsure) if plain => {
+                self.say_held(now, &by);
+                let until = now.plus(UNSURE_MS);
+                self.held.insert(by.clone(), Held { until, inputs: vec![input] });
+                self.timers.arm(until, Timer::Unsure(by));
+            }
+            // No two uploads have one link; and what words refer to was read for them, and is not kept.
+            Some(Verdict::Repeat | Verdict::Unsure) => self.said_before(customer, &input),
+        }
+    }
+
+    /// The time is over: what waits is new.
+    pub(super) fn decide(&mut self, now: Timestamp, by: &Speaker) {
+        if self.held.get(by).is_some_and(|held| held.until <= now) {
+            self.say_held(now, by);
+        }
+    }
+
+    /// Says all that waits.
+    pub(super) fn say_all_held(&mut self, now: Timestamp) {
+        let mut waiting: Vec<Speaker> = self.held.keys().cloned().collect();
+        waiting.sort_unstable();
+        waiting.iter().for_each(|by| self.say_held(now, by));
+    }
+
+    fn say_held(&mut self, now: Timestamp, by: &Speaker) {
+        let Some(held) = self.held.remove(by) else { return };
+        for input in held.inputs {
+            self.take_in(now, by.customer, input);
+        }
+    }
+
+    /// What these words are; none where they cannot be a repeat.
+    fn verdict(&mut self, now: Timestamp, by: &Speaker, input: &AgentInput) -> Option<Verdict> {
+        let stanza = input.stanza.as_ref()?;
+        if matches!(self.standing(by.customer, &by.agent), Standing::Stranger) {
+            return None;
+        }
+        let mut judge = |words: &str| self.spoken.judge(now, by, stanza, words);
+        Some(match &input.content {
+            AgentContent::Text { text, about, .. } => match about.as_deref() {
+                // It stands with what it quotes, or without.
+                Some(About::Answers { quoting, .. }) => match judge(text) {
+                    Verdict::New => judge(quoting),
+                    verdict => verdict,
+                },
+                _ => judge(text),
+            },
+            AgentContent::Link { url, .. } => judge(url),
+            AgentContent::Retract { .. } => judge(TAKEN_BACK),
+            _ => return None,
+        })
+    }
+
+    /// Whether the agent said this before; where nobody can tell yet, it counts as said.
+    pub(super) fn is_known(&self, customer: CustomerId, input: &AgentInput) -> bool {
+        let Some(stanza) = &input.stanza else { return false };
+        let knows = |words: &str| self.spoken.knows(&input.agent, customer, stanza, words);
+        match &input.content {
+            AgentContent::Text { text, about, .. } => match about.as_deref() {
+                Some(About::Answers { quoting, .. }) => knows(text) || knows(quoting),
+                _ => knows(text),
+            },
+            AgentContent::Link { url, .. } => knows(url),
+            AgentContent::Retract { .. } => knows(TAKEN_BACK),
+            _ => false,
+        }
+    }
+
+    /// Whether it is to be done after what was said before it: a command that was not given before.
+    fn comes_after_words(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: &AgentInput,
+    ) -> bool {
+        let AgentContent::Command { command, .. } = &input.content else { return false };
+        match command {
+            AgentCommand::Close
+            | AgentCommand::CloseSaying { .. }
+            | AgentCommand::Reopen
+            | AgentCommand::Ask { .. } => !self.was_ordered(now, customer, input, command),
+            _ => false,
+        }
+    }
+
+    /// What was said before is only confirmed again, whoever holds the conversation now.
+    fn said_before(&mut self, customer: CustomerId, input: &AgentInput) {
+        let wants_receipt = match &input.content {
+            AgentContent::Text { wants_receipt, .. }
+            | AgentContent::Link { wants_receipt, .. }
+            | AgentContent::Retract { wants_receipt, .. } => *wants_receipt,
+            _ => false,
+        };
+        let held = match self.standing(customer, &input.agent) {
+            Standing::Holds(case) => Some(case),
+            _ => None,
+        };
+        if let (Some(case), Some(client)) =
+            (held.and_then(|id| self.cases.get_mut(&id)), input.client())
+        {
+            case.resource = Some(client);
+        }
+        self.receipt(input, held, wants_receipt);
+    }
+}

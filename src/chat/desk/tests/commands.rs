@@ -1,0 +1,183 @@
+//! Commands of agents: done once and confirmed, or refused, and never said to the customer; and words
+//! that an agent's client says more than once.
+
+use super::stage::{SECOND, Stage};
+use crate::chat::event::AgentCommand::{Ask, Close, CloseSaying, Overfull, Reopen, Unknown, Who};
+use crate::chat::event::{AgentCommand, AgentContent, Call, Refusal};
+use crate::chat::ids::ConversationId;
+use crate::chat::model::Offers;
+use uuid::Uuid;
+
+/// Commands something, and asks for a receipt.
+fn commands(on: &mut Stage, id: &str, command: AgentCommand, corrects: Option<&str>) {
+    let content = AgentContent::Command {
+        command,
+        fresh: ConversationId(Uuid::from_u128(u128::from_str_radix(id, 36).unwrap())),
+        said: "!".into(),
+        wants_receipt: true,
+        corrects: corrects.map(Into::into),
+    };
+    on.input("ann", "mia", id, content);
+}
+
+fn question() -> AgentCommand {
+    Ask { text: "Which?".into(), offers: Offers::Choices(vec!["A5".into(), "A4".into()]) }
+}
+
+fn served() -> Stage {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.so_far();
+    on
+}
+
+/// Says a text under an id.
+fn says(on: &mut Stage, id: &str, text: &str) {
+    let fresh = ConversationId(Uuid::from_u128(77));
+    let text = text.into();
+    let content = AgentContent::Text { text, wants_receipt: true, fresh, about: None };
+    on.input("ann", "mia", id, content);
+}
+
+#[test]
+fn what_is_done_is_confirmed_and_what_is_refused_is_not() {
+    let mut on = served();
+    commands(&mut on, "a1", question(), None);
+    let heard = on.heard("ann");
+    assert!(heard.contains(&r#"mia received "a1""#.to_owned()), "{heard:?}");
+    commands(&mut on, "a2", Who, None);
+    assert!(on.heard("ann").contains(&r#"mia received "a2""#.to_owned()));
+    for refused in [
+        Unknown { word: "clsoe".into() },
+        Overfull { word: "who" },
+        Reopen,
+        Ask { text: "Which?".into(), offers: Offers::Fields(Vec::new()) },
+    ] {
+        commands(&mut on, "a3", refused, None);
+        let heard = on.heard("ann");
+        assert!(heard.len() == 1 && heard[0].starts_with("mia refused: "), "{heard:?}");
+    }
+    on.so_far();
+    commands(&mut on, "a4", CloseSaying { words: "Bye".into() }, None);
+    let told = on.heard("mia");
+    assert_eq!(told[..2], [r#"5 Ann "Bye""#, "6 closed: Agent"], "{told:?}");
+    assert!(on.heard("ann").contains(&r#"mia received "a4""#.to_owned()));
+    // Its client says it again: nothing is done, and all of it is confirmed.
+    commands(&mut on, "a4", CloseSaying { words: "Bye".into() }, None);
+    assert_eq!(on.heard("mia"), [""; 0]);
+    assert!(on.heard("ann").contains(&r#"mia received "a4""#.to_owned()));
+    commands(&mut on, "a5", CloseSaying { words: "More".into() }, None);
+    assert_eq!(on.heard("ann"), ["mia refused: Closed"], "words are given back");
+}
+
+#[test]
+fn a_command_is_not_corrected_and_never_said() {
+    let mut on = served();
+    commands(&mut on, "q1", question(), None);
+    on.so_far();
+    commands(&mut on, "q2", question(), Some("q1"));
+    assert_eq!(on.heard("ann"), ["mia refused: Carried"], "it is not asked twice");
+    on.corrects("ann", "mia", "q1", "Which do you want?");
+    on.corrects("ann", "mia", "q2", "Which do you want??");
+    on.crash();
+    on.corrects("ann", "mia", "q1", "Which, please?");
+    assert_eq!(on.heard("mia"), [""; 0], "nor said");
+    // What was refused was not carried out: mended, it is a command like any.
+    commands(&mut on, "c1", Unknown { word: "clsoe".into() }, None);
+    on.so_far();
+    on.corrects("ann", "mia", "c1", "closed it");
+    assert_eq!(on.heard("ann"), ["mia refused: Carried"]);
+    commands(&mut on, "c2", Close, Some("c1"));
+    assert!(on.heard("mia").contains(&"closed: Agent".to_owned()));
+}
+
+#[test]
+fn an_offer_is_closed_with_words_alone() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    on.says("mia", "Hello");
+    on.so_far();
+    commands(&mut on, "a1", Close, None);
+    assert_eq!(on.heard("ann"), ["mia refused: NotTaken"]);
+    commands(&mut on, "a2", CloseSaying { words: "We are closed.".into() }, None);
+    let told = on.heard("mia");
+    assert!(told.iter().any(|line| line.ends_with(r#"Ann "We are closed.""#)), "{told:?}");
+    assert!(told.contains(&"closed: Agent".to_owned()), "{told:?}");
+}
+
+#[test]
+fn what_says_nothing_is_confirmed_and_what_rings_is_declined() {
+    let mut on = served();
+    on.input("ann", "mia", "s1", AgentContent::Silent);
+    assert_eq!(on.heard("ann"), [r#"mia received "s1""#]);
+    let call = Call { id: "c1".into(), invited: false };
+    on.input("ann", "mia", "k1", AgentContent::Call(call.clone()));
+    assert!(on.heard("ann")[0].starts_with("mia refused: Call("));
+    let invitation = AgentContent::Refused { reason: Refusal::Invitation, said: Some("x".into()) };
+    on.input("ann", "mia", "i1", invitation);
+    assert_eq!(on.heard("ann"), ["mia refused: Invitation"]);
+    assert_eq!(on.heard("mia"), [""; 0]);
+    // To strangers it is all one.
+    for content in [AgentContent::Call(call), AgentContent::Silent] {
+        on.input("eve", "mia", "x", content);
+    }
+    assert_eq!(on.heard("eve"), ["mia refused: NotFound"]);
+}
+
+#[test]
+fn the_same_under_the_same_id_is_new_where_other_words_followed() {
+    let mut on = served();
+    for (id, text) in [("3", "ok"), ("4", "fine"), ("3", "ok")] {
+        says(&mut on, id, text);
+    }
+    assert_eq!(on.heard("mia"), [r#"4 Ann "ok""#, r#"5 Ann "fine""#], "not yet");
+    assert!(!on.heard("ann").iter().skip(2).any(|line| line.contains("received")));
+    on.pass(4 * SECOND);
+    assert_eq!(on.heard("mia"), [r#"6 Ann "ok""#], "a client that counts from 1 again");
+    assert_eq!(on.heard("ann"), [r#"mia received "3""#]);
+    // Whatever else it says comes behind it.
+    for (id, text) in [("3", "ok"), ("4", "fine"), ("5", "Anything else?")] {
+        says(&mut on, id, text);
+    }
+    on.pass(4 * SECOND);
+    let said = on.heard("mia");
+    assert_eq!(said.last().unwrap(), r#"8 Ann "Anything else?""#, "{said:?}");
+    says(&mut on, "4", "fine");
+    commands(&mut on, "9", Close, None);
+    let said = on.heard("mia");
+    assert_eq!(said[..2], [r#"9 Ann "fine""#, "10 closed: Agent"], "in its order");
+}
+
+#[test]
+fn latest_words_that_come_again_are_confirmed_and_said_once() {
+    for restarted in [false, true] {
+        let mut on = served();
+        for id in ["1", "2", "3"] {
+            says(&mut on, id, "ok");
+        }
+        if restarted {
+            on.crash();
+            on.reconnects(&["ann"]);
+        }
+        for from in ["1", "2", "3"] {
+            on.so_far();
+            let again: Vec<&str> = ["1", "2", "3"].into_iter().filter(|id| *id >= from).collect();
+            again.iter().for_each(|id| says(&mut on, id, "ok"));
+            let received: Vec<String> =
+                again.iter().map(|id| format!("mia received {id:?}")).collect();
+            assert_eq!(on.heard("ann"), received, "from {from}, restarted: {restarted}");
+            on.pass(4 * SECOND);
+            assert_eq!(on.heard("mia"), [""; 0]);
+        }
+        // One of them was lost on its way.
+        says(&mut on, "4", "and");
+        for (id, text) in [("3", "ok"), ("lost", "so"), ("4", "and"), ("5", "on")] {
+            says(&mut on, id, text);
+        }
+        on.pass(4 * SECOND);
+        let said: Vec<String> = on.heard("mia");
+        let said: Vec<&str> =
+            said.iter().map(|line| &line[2..]).filter(|l| l.contains("Ann")).collect();
+        assert_eq!(said, [r#"Ann "and""#, r#"Ann "so""#, r#"Ann "on""#], "restarted: {restarted}");
+    }
+}

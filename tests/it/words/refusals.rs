@@ -1,0 +1,81 @@
+//! What is refused to an agent, and what no customer can do anything with: said in an error that brings
+//! the words back, and in a line.
+
+use super::Served;
+use crate::support::gateway::Server;
+use crate::support::seat::{body, spoken};
+
+on_both_servers!(a_refusal_is_seen, commands_are_never_said, what_rings_is_declined);
+
+async fn a_refusal_is_seen(server: Server) {
+    let mut on = Served::on(server).await;
+    let chat = on.chat.clone();
+    let closed = on.alice.say(&chat, "！close Thank you!").await;
+    on.ann.entry(|entry| entry["text"] == "Thank you!").await;
+    on.ann.find(|frame| frame["state"] == "closed").await;
+    on.alice.receipt_for(&closed).await;
+    let late = on.alice.say(&chat, "Your refund is on its way.").await;
+    let error = on.alice.find("an error", |el| el.attr("id") == Some(&*late)).await;
+    assert_eq!(error.attr("type"), Some("error"));
+    assert_eq!(body(&error).as_deref(), Some("Your refund is on its way."), "with its words");
+    let said = "⚙ Not sent: this conversation is closed. Type !reopen to start a new one.";
+    assert_eq!(spoken(&on.alice.hears(said).await).as_deref(), Some(said));
+    on.gateway.end().await;
+}
+
+async fn commands_are_never_said(server: Server) {
+    let mut on = Served::on(server).await;
+    let chat = on.chat.clone();
+    let asked = on.alice.say(&chat, "!ask Which size? | A5 | A4").await;
+    on.alice.receipt_for(&asked).await;
+    on.ann.entry(|entry| entry["text"] == "Which size?").await;
+    for words in ["!ask Which size? | A5", "Which size do you want?"] {
+        let id = on.alice.corrects(&asked, &chat, words).await;
+        assert_eq!(on.alice.error_for(&id).await.0, "not-acceptable", "{words}");
+    }
+    for words in ["! clsoe", "!who are you?", "!reopen", "!form Only a title"] {
+        let id = on.alice.say(&chat, words).await;
+        on.alice.error_for(&id).await;
+    }
+    let id = on.alice.say(&chat, "> ⚙ email: ann@example.org\nThanks").await;
+    on.alice.receipt_for(&id).await;
+    assert_eq!(on.ann.until("entry").await["text"], "Thanks", "and nothing before it");
+    on.gateway.end().await;
+}
+
+async fn what_rings_is_declined(server: Server) {
+    let mut on = Served::on(server).await;
+    let chat = on.chat.clone();
+    on.alice
+        .write(&format!(
+            "<message to='{chat}/web' type='chat' id='call1'><propose xmlns='urn:xmpp:jingle-message:0' id='c1'>\
+             <description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/></propose></message>"
+        ))
+        .await;
+    let declined = on
+        .alice
+        .find("a refusal of the call", |el| el.has_child("reject", "urn:xmpp:jingle-message:0"))
+        .await;
+    let reject = declined.get_child("reject", "urn:xmpp:jingle-message:0").unwrap();
+    assert_eq!(reject.attr("id"), Some("c1"));
+    on.alice.hears("⚙ Not sent: customers can't take calls. Please write to them.").await;
+    on.alice
+        .write(&format!(
+            "<message to='{chat}' id='i1'><body>Come to the room</body>\
+             <x xmlns='jabber:x:conference' jid='room@muc.example.org'/></message>"
+        ))
+        .await;
+    on.alice.hears("⚙ Not sent: customers can't join group chats.").await;
+    // A file that is only announced is confirmed, lest it be sent again.
+    on.alice
+        .write(&format!(
+            "<message to='{chat}' type='chat' id='f1'><file-sharing xmlns='urn:xmpp:sfs:0'/>\
+             <request xmlns='urn:xmpp:receipts'/></message>"
+        ))
+        .await;
+    on.alice.receipt_for("f1").await;
+    let id = on.alice.say(&chat, "Ready?").await;
+    on.alice.receipt_for(&id).await;
+    assert_eq!(on.ann.until("entry").await["text"], "Ready?", "and nothing before it");
+    on.gateway.end().await;
+}
