@@ -3,15 +3,16 @@
 //     /// <reference path="./couplet.d.ts" />
 
 export interface Start {
-  queue?: string;
-  subject?: string;
-  answers?: Record<string, unknown>;
+  queue?: string | null;
+  subject?: string | null;
+  answers?: object | null;
 }
 
+/** Values become texts; what is `null` or `undefined` is left out. */
 export interface Customer {
-  name?: string;
-  email?: string;
-  phone?: string;
+  name?: unknown;
+  email?: unknown;
+  phone?: unknown;
   [attribute: string]: unknown;
 }
 
@@ -47,31 +48,53 @@ export interface Events {
 
 export type EventName = keyof Events;
 
+type Details = Exclude<Events[EventName], undefined>;
+type Names<D> = D extends unknown ? keyof D : never;
+type Value<D, N extends PropertyKey> = D extends { [K in N]?: infer V } ? V : never;
+/** What one listener for several events may find. */
+export type AnyDetail = { [N in Names<Details>]?: Value<Details, N> };
+
+/** Without its own type a listener of several events gets all that any of them tells. */
+interface Listening {
+  <E extends EventName>(event: E, listener: (detail: Events[E]) => void): void;
+  (event: EventName, listener: (detail?: AnyDetail) => void): void;
+}
+
 export interface Methods {
   open(): void;
   close(): void;
   toggle(): void;
   start(wanted?: Start): void;
-  send(text: string): void;
+  send(text: string | number): void;
   identify(jwt: string): void;
-  setCustomer(fields: Customer): void;
-  setPage(url: string): void;
+  setCustomer(fields: Customer | object): void;
+  setPage(url: string | URL): void;
   setLocale(tag: string): void;
   setTheme(theme: 'auto' | 'light' | 'dark'): void;
   consent(): void;
   shutdown(): void;
-  on<E extends EventName>(event: E, listener: (detail: Events[E]) => void): void;
-  off<E extends EventName>(event: E, listener: (detail: Events[E]) => void): void;
+  on: Listening;
+  off: Listening;
 }
 
 /** Callable by name from the start, with its methods once the script has run. */
-export interface Couplet extends Partial<Methods> {
-  <M extends keyof Methods>(method: M, ...args: Parameters<Methods[M]>): void;
+export interface Couplet extends Methods {
+  <E extends EventName>(method: 'on' | 'off', event: E, listener: (detail: Events[E]) => void): void;
+  (method: 'on' | 'off', event: EventName, listener: (detail?: AnyDetail) => void): void;
+  <M extends Exclude<keyof Methods, 'on' | 'off'>>(method: M, ...args: Parameters<Methods[M]>): void;
+  /** Calls that wait for the script, where the page has the stub. */
+  q?: ArrayLike<unknown>[];
   readonly version?: string;
 }
 
+/** What a page puts in its place until the script has run. */
+export type Stub = (this: void, ...call: never[]) => void;
+
 declare global {
+  const Couplet: Couplet;
+
   interface Window {
-    Couplet?: Couplet;
+    get Couplet(): Couplet | undefined;
+    set Couplet(value: Couplet | Stub | undefined);
   }
 }

@@ -7,11 +7,13 @@ import { type MessageRow, rows } from './view/rows';
 
 export function transcript(state: State, language: Language): string {
   const { words, time, day, dayAndTime } = language;
+  // It is read who knows when.
+  const dated = (at: number) => day(at, true);
   const conversation = latest(state);
   const only = { ...state, conversations: conversation ? [conversation] : [], outbox: [] };
   const first = conversation?.entries[0]?.at;
-  const head = [state.config.name, first && dayAndTime(first)].filter(Boolean).join(', ');
-  const body = rows(only, words, day).map((row) => (row.is === 'message' ? said(row) : row.text));
+  const head = [state.config.name, first && dayAndTime(first, true)].filter(Boolean).join(', ');
+  const body = rows(only, words, dated).map((row) => (row.is === 'message' ? said(row) : row.text));
   return `${[head, '', ...body].join('\n')}\n`;
 
   function said({ from, at, text, files, quote, edited, retracted }: MessageRow): string {

@@ -23,10 +23,11 @@ test('a transcript says who said what, when, in answer to what', () => {
   });
   const state = actions.reduce(reduce, { ...initial, config: { name: 'Shop' } });
   const language = createLanguage('en-GB', en);
+  expect(language.day(at, true)).toContain('2024');
   expect(transcript(state, language).split('\n')).toEqual([
-    `Shop, ${language.dayAndTime(at)}`,
+    `Shop, ${language.dayAndTime(at, true)}`,
     '',
-    'Tuesday 5 March',
+    language.day(at, true),
     '12:00 You:',
     '  Is it',
     '  blue?',

@@ -35,6 +35,6 @@ export function install(methods: Record<string, Method>): void {
     if (method) return method(...args);
     console.error(`Couplet: no method "${name}"`);
   };
-  window.Couplet = Object.assign(call, guarded, { version: VERSION }) as Couplet;
+  window.Couplet = Object.assign(call, guarded, { version: VERSION }) as unknown as Couplet;
   for (const args of queued) call(...(Array.from(args ?? []) as [string, ...unknown[]]));
 }

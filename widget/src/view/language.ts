@@ -7,8 +7,9 @@ export interface Language {
   tag: string;
   words: Words;
   time(at: number): string;
-  day(at: number): string;
-  dayAndTime(at: number): string;
+  /** With the year where it is another one than now, or always. */
+  day(at: number, always?: boolean): string;
+  dayAndTime(at: number, always?: boolean): string;
   size(bytes: number): string;
   percent(part: number): string;
   place(position: number): string;
@@ -25,13 +26,18 @@ export function createLanguage(tag: string, words: Words): Language {
     return (at: number) => made.format(at);
   };
   const day = { weekday: 'long', day: 'numeric', month: 'long' } as const;
+  const dated = (options: Intl.DateTimeFormatOptions) => {
+    const [plain, full] = [format(options), format({ ...options, year: 'numeric' })];
+    const yearOf = (at: number) => new Date(at).getFullYear();
+    return (at: number, always = false) => (always || yearOf(at) !== yearOf(Date.now()) ? full : plain)(at);
+  };
   const numbers: Language['count'] = (...rest) => count(tag, ...rest);
   return {
     tag,
     words,
     time: format({ timeStyle: 'short' }),
-    day: format(day),
-    dayAndTime: format({ ...day, hour: 'numeric', minute: '2-digit' }),
+    day: dated(day),
+    dayAndTime: dated({ ...day, hour: 'numeric', minute: '2-digit' }),
     size(bytes) {
       const step = Math.max(0, Math.min(UNITS.length - 1, Math.floor(Math.log(bytes || 1) / Math.log(KB))));
       const options = { style: 'unit', unit: UNITS[step], unitDisplay: 'short', maximumFractionDigits: 1 };

@@ -60,17 +60,20 @@ const MINUTE_MS = 60_000;
 const QUOTED_CHARS = 80;
 
 export function rows(state: State, words: Words, day: (at: number) => string): Row[] {
-  const today = day(Date.now());
   const list: Row[] = [];
-  let shownDay = today;
+  let shownDay = dateOf(Date.now());
+  const headings = new Map<number, number>();
   let previous: MessageRow | undefined;
 
   function add(row: Row, at: number): void {
-    const rowDay = day(at);
+    const rowDay = dateOf(at);
     if (rowDay !== shownDay) {
       shownDay = rowDay;
       previous = undefined;
-      list.push({ is: 'day', key: `day ${rowDay}`, text: rowDay });
+      // A day may come again, where a clock was wrong or words have waited; each time it is a line of its own.
+      const times = (headings.get(rowDay) ?? 0) + 1;
+      headings.set(rowDay, times);
+      list.push({ is: 'day', key: `day ${rowDay} ${times}`, text: day(at) });
     }
     if (row.is === 'message' && previous && belongTogether(previous, row)) {
       previous.last = false;
@@ -96,6 +99,9 @@ export function rows(state: State, words: Words, day: (at: number) => string): R
   }
   return list;
 }
+
+/** A day by the customer's clock; not by its name, which comes again after some years. */
+const dateOf = (at: number) => new Date(at).setHours(0, 0, 0, 0);
 
 /** Whether two rows look alike, so that nothing is to be done; lists are compared by identity. */
 export function isSame(one: Row | Quote | undefined, other: Row | Quote | undefined): boolean {

@@ -2,15 +2,51 @@
 
 import { h } from '../dom';
 
-const ADDRESS = /https?:\/\/[^\s<>"]+/g;
+const ADDRESS = /\bhttps?:\/\/[^\s<>"`\\^{}|]+/gi;
+/** At least as long as the shortest beginning of one. */
+const SCHEME = 'http://'.length;
+/**
+ * Where an address ends although no space follows: quotation marks and full stops of other scripts
+ * (not the letters, which addresses may have), and what is invisible or turns the direction of a text
+ * (but for the two joiners, which words may have).
+ */
+const END =
+  /[\u00ab\u00bb\u201c-\u201f\u2026\u2039\u203a\u3001\u3002\u300a-\u3011\u3014-\u301f\uff01\uff0c\uff1a\uff1b\uff1f\uff61-\uff64]|(?![\u200c\u200d])[\p{Cc}\p{Cf}]/u;
 /** What more likely ends the sentence than the address. */
-const TRAILING = /[.,:;!?'")\]]+$/;
+const TRAILING = /[.,:;!?'*\u2018\u2019\u060c\u061b\u061f\u06d4\u0964]+$/;
+const PAIRS: Record<string, string> = { ')': '(', ']': '[', '）': '（' };
+
+const OPENING = Object.values(PAIRS);
+
+/** As much of it as is the address: a bracket belongs to it where its partner does. */
+function trimmed(match: string): string {
+  const end = match.search(END);
+  let address = end < 0 ? match : match.slice(0, end);
+  const open: { bracket: string; at: number }[] = [];
+  for (let at = 0; at < address.length; at += 1) {
+    const bracket = address[at] ?? '';
+    const partner = PAIRS[bracket];
+    if (OPENING.includes(bracket)) open.push({ bracket, at });
+    else if (partner && open.pop()?.bracket !== partner) {
+      address = address.slice(0, at);
+      open.length = 0;
+    }
+  }
+  const before = address.replace(TRAILING, '');
+  // One that was opened last and has nothing in it has been opened by the sentence.
+  const last = open[open.length - 1];
+  return last && last.at === before.length - 1 ? before.slice(0, -1).replace(TRAILING, '') : before;
+}
 
 export function linked(text: string): (Node | string)[] {
   const parts: (Node | string)[] = [];
   let at = 0;
-  for (const match of text.matchAll(ADDRESS)) {
-    const address = match[0].replace(TRAILING, '');
+  const addresses = new RegExp(ADDRESS);
+  for (let match = addresses.exec(text); match; match = addresses.exec(text)) {
+    const address = trimmed(match[0]);
+    // What was taken for a part of it may be where the next one begins.
+    addresses.lastIndex = match.index + Math.max(SCHEME, address.length);
+    if (!webAddress(address, address)) continue;
     parts.push(text.slice(at, match.index), link(address, address));
     at = match.index + address.length;
   }
