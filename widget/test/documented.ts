@@ -15,7 +15,9 @@ interface User {
 declare const user: User;
 
 export function stub(): void {
-  window.Couplet ??= () => {
+  // biome-ignore lint/complexity/useArrowFunction: as documented
+  window.Couplet ??= function () {
+    // biome-ignore lint/suspicious/noAssignInExpressions: as documented
     // biome-ignore lint/complexity/noArguments: as documented
     (Couplet.q ??= []).push(arguments);
   };

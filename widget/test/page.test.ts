@@ -38,7 +38,7 @@ test('the script tag says it all, and its own address names the gateway', () => 
     ['https://chat.example/couplet.js?v=1', 'https://chat.example'],
     ['https://www.example/chat/couplet.js', 'https://www.example/chat'],
     ['https://www.example:8443/a/b/couplet.js#x', 'https://www.example:8443/a/b'],
-  ]) {
+  ] as const) {
     expect(readSettings(script({ ...all, src: at }))?.gateway).toBe(gateway);
   }
   expect(readSettings(script({ src }))).toBeUndefined();

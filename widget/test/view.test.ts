@@ -7,7 +7,7 @@ import { createLanguage } from '../src/view/language';
 import { createLog } from '../src/view/log';
 import { statusLine } from '../src/view/panel';
 import { isSame, type MessageRow, type Row, rows } from '../src/view/rows';
-import { linked, webAddress } from '../src/view/text';
+import { linked, ofGateway, webAddress } from '../src/view/text';
 import type { Entry } from '../src/wire';
 
 const language = createLanguage('en', en);
@@ -158,4 +158,11 @@ test('addresses become links without the full stop, and only those of the web', 
   ]);
   expect(webAddress('javascript:alert(1)', 'https://g')).toBeUndefined();
   expect(webAddress('/f/1', 'https://g')).toBe('https://g/f/1');
+});
+
+test("what is the gateway's own is so below a path, too", () => {
+  expect(ofGateway('/f/1', 'https://g')).toBe('https://g/f/1');
+  expect(ofGateway('/chat/f/1', 'https://g/chat')).toBe('https://g/chat/f/1');
+  expect(ofGateway('https://g.evil.example/f/1', 'https://g')).toBeUndefined();
+  expect(ofGateway('/elsewhere/f/1', 'https://g/chat')).toBeUndefined();
 });

@@ -71,5 +71,5 @@ export function link(href: string, text: string): HTMLAnchorElement {
 /** The address, where it is the gateway's own: what is there may be fetched and shown. */
 export function ofGateway(url: string | undefined, gateway: string): string | undefined {
   const address = webAddress(url, gateway);
-  return address && new URL(address).origin === gateway ? address : undefined;
+  return address?.startsWith(`${gateway}/`) ? address : undefined;
 }
