@@ -1,7 +1,8 @@
 //! JIDs and localparts: parsing, normalising, and whose they are.
 //!
-//! Invariants: an [`AgentJid`] made here is a normalised bare JID with a localpart; who is not in
-//! the [`Book`] is a stranger, and a stranger learns nothing.
+//! Invariants: an [`AgentJid`] made here is a normalised bare JID with a localpart, its domain in
+//! letters (RFC 7622 has no punycode), so that `xn--bcher-kva.example` and `bücher.example` are one; who
+//! is not in the [`Book`] is a stranger, and a stranger learns nothing.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -30,20 +31,36 @@ pub enum BadAgent {
 
 /// Parses and normalises the bare JID of an agent (RFC 7622).
 pub fn agent(raw: &str) -> Result<AgentJid, BadAgent> {
-    let jid = Jid::new(raw.trim()).map_err(|_| BadAgent::NotJid(raw.to_owned()))?;
+    let jid = normal(raw.trim()).ok_or_else(|| BadAgent::NotJid(raw.to_owned()))?;
     match jid.try_into_full() {
         Err(bare) if bare.node().is_some() => Ok(AgentJid::normalised(bare.as_str())),
         _ => Err(BadAgent::NotBare(raw.to_owned())),
     }
 }
 
+/// Parses and normalises a JID.
+fn normal(raw: &str) -> Option<Jid> {
+    let jid = Jid::new(raw).ok()?;
+    let domain = jid.domain().as_str();
+    if !domain.contains("xn--") {
+        return Some(jid);
+    }
+    let (letters, Ok(())) = idna::domain_to_unicode(domain) else { return Some(jid) };
+    let node = jid.node().map_or_else(String::new, |node| format!("{node}@"));
+    let resource = jid.resource().map_or_else(String::new, |resource| format!("/{resource}"));
+    Jid::new(&format!("{node}{letters}{resource}")).ok()
+}
+
 /// Whether agents may live on a host: one of those named or, where none is, a parent of the
 /// component's own domain, which is the server that the link leads to.
 pub fn host_allowed(host: &str, domain: &LinkDomain, named: &[String]) -> bool {
     if named.is_empty() {
-        domain.as_str().strip_suffix(host).is_some_and(|rest| rest.ends_with('.'))
+        let own = normal(domain.as_str());
+        let own = own.as_ref().map_or(domain.as_str(), Jid::as_str);
+        own.strip_suffix(host).is_some_and(|rest| rest.ends_with('.'))
     } else {
-        named.iter().any(|name| name.eq_ignore_ascii_case(host))
+        let is_host = |name: &str| normal(name).is_some_and(|name| name.as_str() == host);
+        named.iter().any(|name| name.eq_ignore_ascii_case(host) || is_host(name))
     }
 }
 
@@ -127,7 +144,7 @@ impl<'a> Address<'a> {
         if is_normal(raw) {
             return Some(Self(Cow::Borrowed(raw)));
         }
-        Some(Self(Cow::Owned(Jid::new(raw).ok()?.into_inner())))
+        Some(Self(Cow::Owned(normal(raw)?.into_inner())))
     }
 
     /// All of it.
@@ -175,7 +192,12 @@ fn is_normal(raw: &str) -> bool {
         Some((local, domain)) => (Some(local), domain),
         None => (None, bare),
     };
-    plain(domain) && local.is_none_or(plain) && resource.is_none_or(is_plain_resource)
+    // Two hyphens may begin punycode.
+    let is_ascii_name = || domain.as_bytes().windows(2).all(|pair| pair != b"--");
+    plain(domain)
+        && is_ascii_name()
+        && local.is_none_or(plain)
+        && resource.is_none_or(is_plain_resource)
 }
 
 fn is_plain_resource(resource: &str) -> bool {
@@ -269,6 +291,11 @@ mod tests {
             ("alice@example.org", Some("alice@example.org")),
             (" Alice@EXAMPLE.org ", Some("alice@example.org")),
             ("ünal@bücher.example", Some("ünal@bücher.example")),
+            ("ünal@xn--bcher-kva.example", Some("ünal@bücher.example")),
+            ("ünal@XN--BCHER-KVA.example", Some("ünal@bücher.example")),
+            ("bob@xn--55qx5d.cn", Some("bob@公司.cn")),
+            ("bob@xn--.example", None),
+            ("bob@two--hyphens.example", Some("bob@two--hyphens.example")),
             ("alice@example.org/phone", None),
             ("example.org", None),
             ("@example.org", None),
@@ -295,6 +322,8 @@ mod tests {
             ("", none, false),
             ("corp.example", named, true),
             ("CORP.example", named, true),
+            ("bücher.example", &["xn--bcher-kva.example".to_owned()][..], true),
+            ("bücher.example", &["bücher.example".to_owned()][..], true),
             ("example.org", named, false),
         ];
         for (host, named, allowed) in table {
@@ -333,6 +362,17 @@ mod tests {
         assert_eq!(target(&bob, "k3f9@elsewhere.example"), None);
         assert_eq!(book.agent(&Address::read("ALICE@example.org/x").unwrap()), Some(&alice));
         assert_eq!(book.agent(&Address::read("example.org").unwrap()), None);
+
+        // Whichever form an address has, where it was added and where it comes from.
+        let forms = ["ünal@bücher.example", "ünal@xn--bcher-kva.example"];
+        for added in forms {
+            let unal = agent(added).unwrap();
+            let book = Book::new([(TenantKey::new("acme").unwrap(), unal.clone())]);
+            for from in forms {
+                let from = format!("{from}/phone");
+                assert_eq!(book.agent(&Address::read(&from).unwrap()), Some(&unal), "{from}");
+            }
+        }
     }
 
     #[test]

@@ -137,9 +137,14 @@ async fn errors_that_come_late() {
         .await;
     assert_eq!(entry["text"], "How can I help?", "{entry}");
 
-    // Her own takes the customer away; she answers late and has him again.
+    // One of what she was sent before she last spoke takes nobody away: a client of hers lives.
     alice.gives_back(&first, &chat).await;
-    ann.find(|frame| frame["kind"] == "left").await;
+    // One of what she was not heard since does; she answers late and has the customer again.
+    ann.acked("m2", "I have a question.").await;
+    let unheard = alice.hears("I have a question.").await.attr("id").unwrap().to_owned();
+    alice.gives_back(&unheard, &chat).await;
+    let next = ann.find(|frame| frame["kind"] == "left" || frame["kind"] == "message").await;
+    assert_eq!(next["kind"], "left", "{next}");
     alice.hears_of("Taken back").await;
     alice.say(&chat, "Sorry, here I am.").await;
     ann.find(|frame| frame["state"] == "active").await;
@@ -154,7 +159,7 @@ async fn errors_that_come_late() {
     assert_eq!(next["text"], "Where were we?", "{next}");
 
     // But what was sent in it does.
-    ann.acked("m2", "At the beginning.").await;
+    ann.acked("m3", "At the beginning.").await;
     let second = alice.hears("At the beginning.").await.attr("id").unwrap().to_owned();
     alice.gives_back(&second, &chat).await;
     ann.find(|frame| frame["kind"] == "left").await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use xmpp_parsers::minidom::Element;
 
-use super::State;
+use super::{ASKING, State};
 use crate::bridge::address;
 use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded, Outcome, Subscription};
 use crate::bridge::xmpp_to_custom::plain;
@@ -127,6 +127,8 @@ impl State {
             self.contested = Some(now);
             tracing::error!(domain = %self.settings.domain, "another stream speaks for our domain");
             self.unread.push_back(FromLink::Contested);
+            // It gets every other answer of the agents' servers: those not heard of are asked again.
+            self.asking = Some((now + ASKING, 0));
         }
     }
 

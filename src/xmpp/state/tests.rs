@@ -147,6 +147,17 @@ async fn an_idle_server_is_asked_now_and_then() {
     assert!(state.unread.is_empty(), "the runtime hears nothing of it");
 }
 
+#[tokio::test(start_paused = true)]
+async fn agents_who_are_not_heard_of_are_asked_again_while_another_stream_takes_their_answers() {
+    let mut state = standing();
+    tell(&mut state, ToLink::Agents(vec![(TenantKey::new("acme").unwrap(), alice())]));
+    // One of a later owner's.
+    back(&mut state, "b8-1");
+    assert!(state.unread.iter().any(|said| matches!(said, FromLink::Contested)));
+    let asked = run(&mut state, 5).await;
+    assert!(asked.iter().any(|text| text.contains("subscribe")), "{asked:?}");
+}
+
 fn stanza(state: &mut State, text: &str) {
     state.mark_heard();
     state.heard(text.as_bytes()).unwrap();
