@@ -41,6 +41,7 @@ mod link;
 mod nodes;
 mod outage;
 mod owner;
+mod presence;
 mod pressure;
 mod promise;
 mod queue;
