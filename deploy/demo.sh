@@ -72,6 +72,8 @@ prosody_up() {
   local name
   export XMPP_LINK_SECRET_FILE="$STATE_DIR/link-secret" XMPP_CERTIFICATES="$STATE_DIR/certs" \
     XMPP_COMPONENT_PORT="$component_port" XMPP_HTTP_PORT="$prosody_http_port"
+  # A client may take localhost for either.
+  export XMPP_INTERFACE="127.0.0.1 ::1" XMPP_HTTP_INTERFACE="127.0.0.1 ::1"
   prosody_settings "$STATE_DIR" "$ROOT/prosody/loopback.cfg.lua"
   for name in "${agents[@]}"; do
     [ -s "$STATE_DIR/data/localhost/accounts/$name.dat" ] ||
@@ -94,7 +96,7 @@ assemble_site() {
 gateway_up() {
   cat >"$STATE_DIR/couplet.toml" <<TOML
 [http]
-listen = "127.0.0.1:$HTTP_PORT"
+listen = "localhost:$HTTP_PORT"
 public_url = "$url"
 site = "$STATE_DIR/site"
 
@@ -135,6 +137,16 @@ finish() {
   exit "$status"
 }
 
+# What Dino needs, which asks for no port and takes no certificate on its user's word.
+for_dino() {
+  if [ "$XMPP_PORT" = 5222 ]; then
+    printf 'Dino        trust the certificate first, as root: cp %s/certs/localhost.crt\n' "$STATE_DIR"
+    printf '                  /usr/local/share/ca-certificates/couplet-demo.crt; update-ca-certificates'
+  else
+    printf 'Dino        only where the demo has XMPP_PORT=5222: it cannot be told another port'
+  fi
+}
+
 introduce() {
   local name
   cat <<TEXT
@@ -143,13 +155,21 @@ introduce() {
 
     customer     $url             (examples/ and appearance/ there: how it is embedded)
     agent        $url/agent      (Converse.js in the browser)
-    or any XMPP client at localhost:$XMPP_PORT, with
+    or an XMPP client of your own, on this machine, with
 
 TEXT
   for name in "${agents[@]}"; do
     printf '      %-18s %s%s\n' "$name@localhost" "$(password_of "$name")" "$([ "$name" != carol ] || echo '   (supervisor)')"
   done
   cat <<TEXT
+
+    server localhost, port $XMPP_PORT, STARTTLS with a certificate of our own making:
+
+      Profanity   /connect alice@localhost server localhost port $XMPP_PORT tls trust
+      mcabber     set server = localhost · port = $XMPP_PORT · tls = 1 · ssl_ignore_checks = 1
+      Gajim       Advanced Settings: that host and port; then "Add to Trusted Certificates"
+      Pidgin      Advanced: "Use encryption if available", that port and server; then "Accept"
+      $(for_dino)
 
     logs, state  $STATE_DIR
 
@@ -168,6 +188,7 @@ build
 read -r component_port prosody_http_port admin_port <<<"$(free_ports 3)"
 trap finish EXIT
 trap 'exit 0' INT TERM
+export LIFE_OF=$$ # the servers end with this shell, however it ends
 make_secrets
 prosody_up
 assemble_site

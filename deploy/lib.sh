@@ -75,30 +75,85 @@ PY
 
 random_secret() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# launch DIR NAME COMMAND…: in the background, in a session of its own (a Ctrl-C is for us to pass
-# on), output to DIR/NAME.log, process id to DIR/NAME.pid.
+# keep FILE COMMAND…: runs COMMAND in a session of its own (a Ctrl-C is for us to pass on), its process
+# id in FILE. Where LIFE_OF names a process, COMMAND ends with it, however that one ends.
+keep() {
+  local file=$1 child life ended=
+  shift
+  # The child dies with this shell, so to kill either is enough.
+  setsid setpriv --pdeathsig KILL -- "$@" &
+  child=$!
+  echo "$child" >"$file"
+  if [ -n "${LIFE_OF:-}" ]; then
+    tail --pid="$LIFE_OF" -f /dev/null &
+    life=$!
+    wait -n -p ended "$child" "$life" || true
+    [ "$ended" = "$child" ] || kill -KILL -- "-$child" 2>/dev/null || true
+    kill "$life" 2>/dev/null || true
+  fi
+  wait "$child" 2>/dev/null || true
+}
+
+# launch DIR NAME COMMAND…: in the background, output to DIR/NAME.log, process id to DIR/NAME.pid. See
+# keep for LIFE_OF in the environment.
 launch() {
   local dir=$1 name=$2
   shift 2
-  setsid "$@" >"$dir/$name.log" 2>&1 </dev/null &
-  echo $! >"$dir/$name.pid"
+  rm -f "$dir/$name.pid"
+  # A session of its own for the keeper too, and nothing open that somebody waits to be closed.
+  # shellcheck disable=SC2016 # expanded there
+  setsid bash -c '. "$0"; keep "$@"' "$ROOT/deploy/lib.sh" "$dir/$name.pid" "$@" \
+    >"$dir/$name.log" 2>&1 </dev/null &
+  until [ -s "$dir/$name.pid" ] || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+  born "$(cat "$dir/$name.pid")" >"$dir/$name.born" || true
 }
 
-running() { [ -r "$1/$2.pid" ] && kill -0 "$(cat "$1/$2.pid")" 2>/dev/null; }
+# born PID: when the process began, in ticks since the machine's start. Of two with one number it tells
+# which is meant.
+born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+
+# running DIR NAME: whether the process that launch started is there still. One that only has its
+# number now is another.
+running() {
+  local pid now
+  [ -r "$1/$2.pid" ] || return 1
+  pid="$(cat "$1/$2.pid")"
+  now="$(born "$pid")"
+  [ -n "$now" ] && { ! [ -s "$1/$2.born" ] || [ "$now" = "$(cat "$1/$2.born")" ]; }
+}
 
 # halt DIR NAME: ends what launch started; asks first.
 halt() {
   local dir=$1 name=$2 pid
-  [ -r "$dir/$name.pid" ] || return 0
+  if ! running "$dir" "$name"; then
+    rm -f "$dir/$name.pid"
+    return 0
+  fi
   pid="$(cat "$dir/$name.pid")"
-  rm -f "$dir/$name.pid"
-  kill -TERM "$pid" 2>/dev/null || return 0
+  kill -TERM "$pid" 2>/dev/null || true
   for _ in {1..100}; do
-    kill -0 "$pid" 2>/dev/null || return 0
+    if ! running "$dir" "$name"; then
+      rm -f "$dir/$name.pid"
+      return 0
+    fi
     sleep 0.1
   done
   say "$name did not end when asked; killing it"
+  rm -f "$dir/$name.pid"
   kill -KILL -- "-$pid" 2>/dev/null || true
+}
+
+# clear_left NAME=VALUE: kills every process that has this in its environment, but for this shell: what
+# a run of before, that was killed, has left behind. Never by the name of a program: others use the same.
+clear_left() {
+  local file pid found=
+  for file in /proc/[0-9]*/environ; do
+    pid="${file#/proc/}" pid="${pid%/environ}"
+    case "$pid" in "$$" | "$BASHPID") continue ;; esac
+    grep -qzxF "$1" "$file" 2>/dev/null || continue
+    kill -KILL "$pid" 2>/dev/null && found="$found $pid"
+  done
+  [ -z "$found" ] || say "ended what an earlier run has left:$found"
 }
 
 # await SECONDS DIR NAME TEST…: until TEST succeeds. Fails early, and with the log, if NAME dies.
@@ -136,7 +191,7 @@ component_answers() { xmpp_answers "$1" jabber:component:accept "$2"; }
 # in DIR/data, LOCAL read last, and what else of XMPP_… is in the environment (see prosody.cfg.lua).
 prosody_settings() {
   mkdir -p "$1/data"
-  export XMPP_STATE="$1/data" XMPP_LOCAL="$2" XMPP_INTERFACE=127.0.0.1
+  export XMPP_STATE="$1/data" XMPP_LOCAL="$2" XMPP_INTERFACE="${XMPP_INTERFACE:-127.0.0.1}"
   export XMPP_CERTIFICATES="${XMPP_CERTIFICATES:-$1/data}"
 }
 start_prosody() { # DIR, after prosody_settings

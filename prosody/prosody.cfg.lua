@@ -10,6 +10,7 @@
 --   XMPP_CERTIFICATES         directory of certificates                 certs
 --   XMPP_INTERFACE, XMPP_PORT                     agents' clients       *, 5222
 --   XMPP_HTTP_INTERFACE, XMPP_HTTP_PORT           HTTP, without TLS     127.0.0.1, 5280
+--                             (several interfaces are separated by spaces)
 --   XMPP_COMPONENT_INTERFACE, XMPP_COMPONENT_PORT component link        127.0.0.1, 5347
 --   XMPP_HTTP_URL             how clients reach the HTTP port, if not directly
 --   XMPP_WEB_ORIGINS          origins that web clients may come from    any
@@ -85,7 +86,7 @@ limits = {
 smacks_hibernation_time = 30;
 smacks_max_queue_size = 2000;
 
-c2s_interfaces = { ENV_XMPP_INTERFACE or "*" };
+c2s_interfaces = words(ENV_XMPP_INTERFACE or "*");
 c2s_ports = { Lua.tonumber(ENV_XMPP_PORT) or 5222 };
 
 -- A component stream has no TLS: loopback, a private network or a tunnel, nothing else.
@@ -93,7 +94,7 @@ component_interfaces = { ENV_XMPP_COMPONENT_INTERFACE or "127.0.0.1" };
 component_ports = { Lua.tonumber(ENV_XMPP_COMPONENT_PORT) or 5347 };
 
 -- It has no TLS: for the reverse proxy on this machine, unless told otherwise.
-http_interfaces = { ENV_XMPP_HTTP_INTERFACE or "127.0.0.1" };
+http_interfaces = words(ENV_XMPP_HTTP_INTERFACE or "127.0.0.1");
 http_ports = { http_port };
 https_ports = {}; -- TLS for the web is the reverse proxy's
 http_default_host = host;

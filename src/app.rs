@@ -60,6 +60,16 @@ impl App {
     /// # Errors
     /// Where the listener's address cannot be had, or an address in the configuration is none.
     pub async fn run(&self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+        self.run_at(listener, None, stop).await
+    }
+
+    /// The same with a second listener.
+    async fn run_at(
+        &self,
+        listener: TcpListener,
+        second: Option<TcpListener>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         let config = &self.config;
         let store = SqlStore::open(&config.database.url, Options::default())?;
         let (cache, bus) = cache::connect(&config.cache.url)?;
@@ -135,7 +145,13 @@ impl App {
             prefix: prefix(config.http.public_url.as_ref()),
             ..Listening::default()
         };
-        let serving = web::serve(listener, routes, listening, stop.clone().cancelled_owned());
+        let serve = |listener| {
+            let stopped = stop.clone().cancelled_owned();
+            web::serve(listener, routes.clone(), listening.clone(), stopped)
+        };
+        let serving = async {
+            tokio::join!(serve(listener), OptionFuture::from(second.map(serve)));
+        };
         let dismissing = async {
             node.dismiss().await;
             if !sockets.drain(SOCKETS_GRACE).await {
@@ -235,6 +251,11 @@ impl App {
                 "http.listen = \"{address}\" cannot be had; stop what has it, or write another port"
             )
         })?;
+        let second = self.config.http.listen_also.and_then(|address| {
+            let listener = web::listen(address);
+            // A machine without IPv6 is none the worse.
+            listener.inspect_err(|error| tracing::info!(%address, %error, "not listening")).ok()
+        });
         let stop = CancellationToken::new();
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -244,7 +265,7 @@ impl App {
                 _ = interrupt.recv() => {}
             }
         };
-        let running = self.run(listener, stop.clone());
+        let running = self.run_at(listener, second, stop.clone());
         tokio::select! {
             ended = running => ended,
             () = async { asked().await; stop.cancel(); asked().await } => {

@@ -16,24 +16,27 @@ mkdir -p target/chaos
 exec 9>target/chaos/lock
 flock --nonblock 9 || die "another run is under way here"
 
+# All that this run starts carries this mark. What does so now was left by one that was killed.
+mark="COUPLET_CHAOS=$PWD/target/chaos"
+clear_left "$mark"
+
 cargo build --quiet --locked -p couplet --features chaos --bin couplet
-# A copy: the next ordinary build puts its own in that place.
-cp target/debug/couplet target/chaos/couplet
+# A copy: the next ordinary build puts its own in that place. Beside it and then moved: a program that
+# runs cannot be written to.
+cp target/debug/couplet target/chaos/couplet.new
+mv target/chaos/couplet.new target/chaos/couplet
 cargo build --quiet --locked -p couplet-chaos
 
 # However the checker ends, nothing it started lives on.
 finish() {
-  local status=$? file pid
+  local status=$?
   trap - EXIT
-  for file in target/chaos/*/{mariadb/mariadb,redis/redis,prosody/prosody,ejabberd/ejabberd}.pid; do
-    [ -r "$file" ] || continue
-    pid="$(cat "$file")"
-    rm -f "$file"
-    kill -KILL "$pid" 2>/dev/null || true
-  done
+  clear_left "$mark"
   exit "$status"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-target/debug/chaos "$@" 9>&-
+# It dies with this shell, and what it starts dies with it.
+env "$mark" setpriv --pdeathsig KILL -- target/debug/chaos "$@" 9>&- &
+wait $!

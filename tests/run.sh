@@ -88,7 +88,7 @@ step "widget: tests" npm --prefix widget test
 step "widget: in a browser" npm --prefix widget run test:browser
 step "tests: build" cargo nextest run --workspace --locked --no-run
 step "costs of the hot paths" tests/cost.sh
-step "servers" tests/servers.sh start "$servers"
+step "servers" env LIFE_OF=$$ tests/servers.sh start "$servers"
 export COUPLET_TEST_SERVERS="$servers/servers.json"
 cargo nextest run --workspace --locked --no-fail-fast "$@"
 step "both sides in a browser" npm --prefix tests/browser test

@@ -152,6 +152,8 @@ pub enum CommandError {
     /// It is under way, but the store does not take it now. It stays under way: where it is stored
     /// after all its ack comes, and a repeat is found.
     NotStored,
+    /// The database refuses it for what it holds, now and later.
+    Unstorable,
 }
 
 /// One stanza to an agent.
@@ -276,6 +278,8 @@ pub enum AgentRefusal {
     },
     /// The store is behind: `resource-constraint`, to be sent again.
     Overloaded,
+    /// The database refuses it for what it holds: `not-acceptable`.
+    Unstorable,
 }
 
 /// A line the desk writes to an agent; `bridge` words it.

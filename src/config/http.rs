@@ -1,6 +1,6 @@
 //! `[http]`: the listener that customers reach.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
@@ -8,13 +8,15 @@ use url::Url;
 
 use super::section::{Refusal, Section};
 
-const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// `[http]`.
 #[derive(Debug, Clone)]
 pub struct Http {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// And where else, on a machine that has it: `localhost` is an address of IPv4 and one of IPv6.
+    pub listen_also: Option<SocketAddr>,
     /// How customers' browsers reach it, where a proxy stands before it: `https://chat.example.com`.
     pub public_url: Option<Url>,
     /// The proxies whose `Forwarded` and `X-Forwarded-For` are believed.
@@ -26,14 +28,27 @@ pub struct Http {
 
 impl Http {
     pub(super) fn read(mut section: Section<'_>) -> Self {
+        let (listen, listen_also) = section.parsed("listen", addresses).unwrap_or((LISTEN, None));
         let read = Self {
-            listen: section.parsed("listen", address).unwrap_or(LISTEN),
+            listen,
+            listen_also,
             public_url: section.parsed("public_url", public_url),
             trusted_proxies: section.list("trusted_proxies", network).unwrap_or_default(),
             site: section.parsed("site", folder),
         };
         section.close();
         read
+    }
+}
+
+fn addresses(text: &str) -> Result<(SocketAddr, Option<SocketAddr>), Refusal> {
+    let port = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    match port {
+        Some(port) => Ok((
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port),
+            Some(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), port)),
+        )),
+        None => address(text).map(|address| (address, None)),
     }
 }
 

@@ -25,6 +25,13 @@ fn complaint<const N: usize>(toml: &str, variables: [(&str, &str); N]) -> String
 }
 
 #[test]
+fn localhost_is_an_address_of_each_kind() {
+    let config = read("http.listen = \"localhost:81\"", NO_VARIABLES).unwrap();
+    assert_eq!(config.http.listen.to_string(), "127.0.0.1:81");
+    assert_eq!(config.http.listen_also.unwrap().to_string(), "[::1]:81");
+}
+
+#[test]
 fn nothing_at_all_gives_the_defaults() {
     let config = read("", NO_VARIABLES).unwrap();
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
@@ -81,6 +88,7 @@ fn the_environment_wins_key_by_key() {
     )
     .unwrap();
     assert_eq!(config.http.listen.to_string(), "0.0.0.0:80");
+    assert_eq!(config.http.listen_also, None);
     let proxies: Vec<_> = config.http.trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["10.0.0.0/8", "192.0.2.1/32"]);
     let links: Vec<_> = config

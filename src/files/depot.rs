@@ -58,6 +58,9 @@ impl fmt::Debug for StoredFiles {
     }
 }
 
+/// What a check writes. A tenant's folder is named by its key, which has no full stop.
+const CHECK: &str = ".check";
+
 /// Opens nothing yet: a folder or a bucket that is away is told by whoever needs it.
 pub fn open(at: At) -> StoredFiles {
     StoredFiles { at, store: tokio::sync::OnceCell::new() }
@@ -73,10 +76,10 @@ impl StoredFiles {
     /// # Errors
     /// Where that does not work.
     pub async fn check(&self) -> Result<(), DepotError> {
-        let mut deposit = self.put("check").await?;
+        let mut deposit = self.put(CHECK).await?;
         deposit.write(Bytes::from_static(b"couplet")).await?;
         deposit.finish().await?;
-        self.remove("check").await
+        self.remove(CHECK).await
     }
 }
 

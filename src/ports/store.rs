@@ -22,9 +22,19 @@ use crate::chat::model::{
 /// Why the store did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It cannot be reached, is full, or is too slow. Nothing is known of the outcome; worth another try.
+    /// The connection broke, or no answer came in time. The outcome is not known; worth another try.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// It could not be asked, or is full or overloaded. Nothing was done; worth another try.
+    #[error("the database is unavailable: {0}")]
+    Declined(String),
+    /// It only reads: another server has taken its place, or will. Nothing was done; worth another
+    /// try over a new connection.
+    #[error("the database is unavailable: {0}")]
+    ReadOnly(String),
+    /// It accepts no statement of this size. Nothing was done; worth another try in smaller parts.
+    #[error("the database is unavailable: {0}")]
+    TooLarge(String),
     /// Another node owns the link now.
     #[error("the link has another owner")]
     Fenced,
@@ -43,6 +53,34 @@ pub enum StoreError {
     /// What is stored cannot be understood: another version wrote it, or it was tampered with.
     #[error("the database holds something this version cannot read: {0}")]
     Corrupt(String),
+}
+
+impl StoreError {
+    /// Whether it says nothing about what was asked: the same may succeed later.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Declined(_) | Self::ReadOnly(_) | Self::TooLarge(_)
+        )
+    }
+
+    /// The same error, of a step before anything was asked for: nothing was done.
+    pub fn before_anything(self) -> Self {
+        match self {
+            Self::Unavailable(why) => Self::Declined(why),
+            other => other,
+        }
+    }
+
+    /// The same error, of a commit: what came of it is not known.
+    pub fn of_commit(self) -> Self {
+        match self {
+            Self::Declined(why) | Self::ReadOnly(why) | Self::TooLarge(why) => {
+                Self::Unavailable(why)
+            }
+            other => other,
+        }
+    }
 }
 
 /// What came of asking for a link.

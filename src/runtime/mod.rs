@@ -104,6 +104,7 @@ impl Node {
                 status: status.clone(),
                 files: parts.files.clone(),
                 agents_told: false.into(),
+                unfit: owner::Unfit::default(),
             };
             owners.spawn(owner.run(handle, stop.clone()));
         }

@@ -251,7 +251,7 @@ const REASONS: [CloseReason; 5] = [
     CloseReason::Full,
     CloseReason::Operator,
 ];
-const ERRORS: [CommandError; 10] = [
+const ERRORS: [CommandError; 11] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
@@ -262,6 +262,7 @@ const ERRORS: [CommandError; 10] = [
     CommandError::StillOpen,
     CommandError::NoSuchChoice,
     CommandError::NoSuchFile,
+    CommandError::Unstorable,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {

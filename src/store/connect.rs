@@ -15,14 +15,16 @@ use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor};
+use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executor, Row as _};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 
 use super::comers::{ByToken, OpenOf};
 use super::crowd::Crowd;
 use super::hands::{Hands, Reader};
 use super::many::Texts;
 use super::newcomers::Newcomers;
+use super::server::{LIFETIME, Server};
 use super::{SqlStore, error, seconds};
 use crate::ports::store::StoreError;
 
@@ -136,11 +138,15 @@ impl Url {
         connections: u32,
         patience: Duration,
         silence: Duration,
+        server: &Arc<Server>,
     ) -> DatabaseConnection {
         match self {
             Self::MySql(options) => {
+                let (learns, decides) = (server.clone(), server.clone());
                 MySqlPoolOptions::from(sized(connections, patience.min(REFUSED)))
+                    .max_lifetime(LIFETIME)
                     .after_connect(move |connection, _| {
+                        let server = learns.clone();
                         Box::pin(async move {
                             // Without strictness the server would cut what is too long; without the
                             // second a forgotten lock would be waited for 50 s; without the last a
@@ -151,13 +157,20 @@ impl Url {
                                 "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
                              SESSION innodb_lock_wait_timeout = 5, SESSION wait_timeout = {seconds}"
                             );
-                            connection.execute(AssertSqlSafe(settings)).await.map(drop)
+                            connection.execute(AssertSqlSafe(settings)).await?;
+                            let packet =
+                                connection.fetch_one("SELECT @@max_allowed_packet").await?;
+                            server.accepts(packet.try_get(0)?);
+                            Ok(())
                         })
                     })
                     .test_before_acquire(false)
                     .before_acquire(move |connection, about| {
+                        let trusted = Instant::now()
+                            .checked_sub(about.age)
+                            .is_some_and(|opened| decides.trusts(opened));
                         Box::pin(async move {
-                            if about.idle_for + MARGIN >= silence {
+                            if !trusted || about.idle_for + MARGIN >= silence {
                                 return Ok(false);
                             }
                             if about.idle_for >= STALE {
@@ -229,21 +242,22 @@ impl SqlStore {
     pub fn open(url: &SecretString, options: Options) -> Result<Self, StoreError> {
         let url = Url::parse(url)?;
         let Options { connections, patience } = options;
+        let server = Arc::new(Server::default());
+        let pool = |connections, silence| url.pool(connections, patience, silence, &server);
         let (read, write, owner, moment, hands) = match &url {
             Url::MySql(_) => {
                 // Pools of their own, always empty: to open one waits for nobody's work.
-                let kept = |silence, most| {
-                    Hands::like(&url.pool(OPENED, patience, silence), silence, most)
-                };
-                let all = url.pool(WRITERS, patience, SILENCE);
-                let owner = url.pool(OWNERS, patience, OWNERS_SILENCE);
+                let kept =
+                    |silence, most| Hands::like(&pool(OPENED, silence), silence, most, &server);
+                let all = pool(WRITERS, SILENCE);
+                let owner = pool(OWNERS, OWNERS_SILENCE);
                 let read = kept(SILENCE, Some(connections));
                 (read, all, owner.clone(), owner, kept(OWNERS_SILENCE, None))
             }
             Url::Sqlite(_) => {
-                let writer = url.pool(1, patience, SILENCE);
-                let readers = url.pool(connections.min(4), patience, SILENCE);
-                let kept = |pool| Hands::like(pool, SILENCE, None);
+                let writer = pool(1, SILENCE);
+                let readers = pool(connections.min(4), SILENCE);
+                let kept = |pool| Hands::like(pool, SILENCE, None, &server);
                 let (read, hands) = (kept(&readers), kept(&writer));
                 (read, writer.clone(), writer, readers, hands)
             }
@@ -268,6 +282,7 @@ impl SqlStore {
             moment,
             texts,
             links: Arc::default(),
+            server,
             options,
             url,
         })

@@ -26,9 +26,13 @@ pub(super) fn unavailable(error: DbErr) -> StoreError {
 pub(super) fn driver(error: &sqlx::Error) -> StoreError {
     let text = match error {
         sqlx::Error::Io(cause) => match cause.kind() {
-            ErrorKind::ConnectionRefused => "nothing listens at the address of [database] url: \
-                 is the server running, are host and port right?"
-                .to_owned(),
+            ErrorKind::ConnectionRefused => {
+                return StoreError::Declined(
+                    "nothing listens at the address of [database] url: is the server running, are \
+                     host and port right?"
+                        .to_owned(),
+                );
+            }
             ErrorKind::NotFound => {
                 "the socket or file that [database] url names does not exist".to_owned()
             }
@@ -43,7 +47,10 @@ pub(super) fn driver(error: &sqlx::Error) -> StoreError {
         },
         sqlx::Error::Tls(cause) => format!("TLS with the server failed: {cause}"),
         sqlx::Error::PoolTimedOut => {
-            "no connection came free in time: the server is down, or has too much to do".to_owned()
+            return StoreError::Declined(
+                "no connection came free in time: the server is down, or has too much to do"
+                    .to_owned(),
+            );
         }
         sqlx::Error::PoolClosed => "the connections are closed: the gateway is stopping".to_owned(),
         sqlx::Error::ColumnDecode { .. }
@@ -58,54 +65,79 @@ pub(super) fn driver(error: &sqlx::Error) -> StoreError {
     StoreError::Unavailable(text)
 }
 
+/// What the server answered. It did nothing, then.
 fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
-    let text = if let Some(mysql) = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-        match mysql.number() {
-            1040 | 1203 | 1226 => "the server has no connection left: raise its max_connections",
-            1044 | 1142 | 1143 | 1227 => {
-                "the user of [database] url may not do this: grant it all on the database"
-            }
-            1045 | 1698 => {
-                "the server refuses user and password: mend them in [database] url \
-                 (characters like @ : / in a password are written %40 %3A %2F)"
-            }
-            1049 => "the server has no such database: create it, then run `couplet migrate`",
-            1054 | 1146 => MISSING_SCHEMA,
-            1153 => "the server takes no packet of this size: raise its max_allowed_packet",
-            1205 => "another transaction held the rows for too long",
-            1213 => "another transaction wanted the same rows; this one gave way",
-            1021 | 1114 => "the server's disk is full",
-            1290 | 1792 | 1836 => "the server only reads now: is it a replica?",
-            1264 | 1406 => {
-                return StoreError::Refused("a value is too long or too large".to_owned());
-            }
-            number => {
-                return StoreError::Unavailable(format!("error {number}: {}", mysql.message()));
-            }
+    match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        Some(mysql) => from_mysql(mysql),
+        None => from_sqlite(error),
+    }
+}
+
+fn from_mysql(error: &sqlx::mysql::MySqlDatabaseError) -> StoreError {
+    let text = match error.number() {
+        1040 | 1203 | 1226 => "the server has no connection left: raise its max_connections",
+        1044 | 1142 | 1143 | 1227 => {
+            "the user of [database] url may not do this: grant it all on the database"
         }
-    } else {
-        match error.code().as_deref().and_then(|code| code.parse::<u32>().ok()) {
-            // The low byte is the kind, the rest the details.
-            Some(code) => match code & 0xff {
-                5 | 6 => "another process held the file for too long",
-                8 => "the file cannot be written: who owns it, is the disk mounted for reading?",
-                10 => "the disk fails",
-                11 | 26 => "the file is no SQLite database, or is damaged",
-                13 => "the disk is full",
-                14 => {
-                    "the file cannot be opened: does its folder exist, may this user write \
-                     there, does [database] url end with ?mode=rwc?"
-                }
-                18 => return StoreError::Refused("a value is too long".to_owned()),
-                1 if error.message().starts_with("no such ") => MISSING_SCHEMA,
-                _ => {
-                    return StoreError::Unavailable(format!("error {code}: {}", error.message()));
-                }
-            },
-            None => return StoreError::Unavailable(error.message().to_owned()),
+        1045 | 1698 => {
+            "the server refuses user and password: mend them in [database] url \
+             (characters like @ : / in a password are written %40 %3A %2F)"
         }
+        1049 => "the server has no such database: create it, then run `couplet migrate`",
+        1054 | 1146 | 1364 => MISSING_SCHEMA,
+        1153 => {
+            return StoreError::TooLarge(
+                "the server accepts no packet of this size: raise its max_allowed_packet"
+                    .to_owned(),
+            );
+        }
+        1205 => "another transaction held the rows for too long",
+        1213 => "another transaction wanted the same rows; this one gave way",
+        1021 | 1114 => "the server's disk is full",
+        // The last: a node of a Galera cluster that is cut off from the others.
+        1290 | 1792 | 1836 | 1047 => {
+            return StoreError::ReadOnly("the server only reads now: is it a replica?".to_owned());
+        }
+        // Whether the commit succeeded is not known.
+        1180 | 1181 => return StoreError::Unavailable(error.message().to_owned()),
+        number if is_about_the_value(number, error.code()) => {
+            return StoreError::Refused(format!("the database refuses a value (error {number})"));
+        }
+        number => return StoreError::Declined(format!("error {number}: {}", error.message())),
     };
-    StoreError::Unavailable(text.to_owned())
+    StoreError::Declined(text.to_owned())
+}
+
+/// Whether the server will never take what it was given: a value that does not fit its column, or
+/// breaks a constraint. Texts of such errors quote the value, so they are not kept.
+fn is_about_the_value(number: u16, state: Option<&str>) -> bool {
+    // Classes 22 and 23 of the standard are data exceptions and constraints, 45 is what a trigger
+    // signals. Some of these errors have no class of their own.
+    let class = state.and_then(|state| state.get(..2));
+    matches!(class, Some("22" | "23" | "45")) || matches!(number, 1366 | 3819 | 3988)
+}
+
+fn from_sqlite(error: &dyn sqlx::error::DatabaseError) -> StoreError {
+    let code = error.code().and_then(|code| code.parse::<u32>().ok());
+    let Some(code) = code else { return StoreError::Declined(error.message().to_owned()) };
+    // The low byte is the kind, the rest the details.
+    let text = match code & 0xff {
+        5 | 6 => "another process held the file for too long",
+        8 => "the file cannot be written: who owns it, is the disk mounted for reading?",
+        10 => "the disk fails",
+        11 | 26 => "the file is no SQLite database, or is damaged",
+        13 => "the disk is full",
+        14 => {
+            "the file cannot be opened: does its folder exist, may this user write there, does \
+             [database] url end with ?mode=rwc?"
+        }
+        18..=20 => {
+            return StoreError::Refused(format!("the database refuses a value (error {code})"));
+        }
+        1 if error.message().starts_with("no such ") => MISSING_SCHEMA,
+        _ => return StoreError::Declined(format!("error {code}: {}", error.message())),
+    };
+    StoreError::Declined(text.to_owned())
 }
 
 /// What is said where tables or columns are missing.

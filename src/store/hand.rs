@@ -13,6 +13,7 @@ use sea_orm::sqlx::{
     self, Arguments, AssertSqlSafe, Connection, Encode, MySql, MySqlConnection, Sqlite,
     SqliteConnection, Transaction, Type,
 };
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error;
@@ -87,7 +88,8 @@ impl<'v> From<&'v Uuid> for Value<'v> {
 }
 
 impl Value<'_> {
-    fn size(&self) -> usize {
+    /// About how many bytes it takes.
+    pub(super) fn size(&self) -> usize {
         match self {
             Self::Int(_) => 8,
             Self::Text(text) => text.as_deref().map_or(0, str::len) + 3,
@@ -175,10 +177,17 @@ impl Line<'_> {
     }
 }
 
+/// A connection of MySQL, and since when there is it.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) connection: MySqlConnection,
+    pub(super) at: Instant,
+}
+
 /// A connection.
 #[derive(Debug)]
 pub(super) enum Hand {
-    MySql(MySqlConnection),
+    MySql(Opened),
     Sqlite(PoolConnection<Sqlite>),
 }
 
@@ -186,7 +195,7 @@ impl Hand {
     /// For one statement that is a transaction by itself.
     pub(super) fn line(&mut self) -> Line<'_> {
         match self {
-            Self::MySql(connection) => Line::MySql(connection),
+            Self::MySql(opened) => Line::MySql(&mut opened.connection),
             Self::Sqlite(connection) => Line::Sqlite(connection),
         }
     }
@@ -195,7 +204,7 @@ impl Hand {
     /// never finds out half-way that it cannot have it.
     pub(super) async fn begin(&mut self) -> Result<Work<'_>, StoreError> {
         match self {
-            Self::MySql(connection) => Connection::begin(connection).await.map(Work::MySql),
+            Self::MySql(opened) => Connection::begin(&mut opened.connection).await.map(Work::MySql),
             Self::Sqlite(connection) => {
                 Connection::begin_with(&mut **connection, "BEGIN IMMEDIATE").await.map(Work::Sqlite)
             }
@@ -224,7 +233,7 @@ impl Work<'_> {
             Self::MySql(work) => work.commit().await,
             Self::Sqlite(work) => work.commit().await,
         }
-        .map_err(|cause| error::driver(&cause))
+        .map_err(|cause| error::driver(&cause).of_commit())
     }
 
     /// Takes it back at once, where the connection is used again.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sqlx::{self, Connection, MySqlConnection, MySqlPool, SqlitePool};
+use sea_orm::sqlx::{self, Connection, MySqlPool, SqlitePool};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
     Statement,
@@ -20,7 +20,8 @@ use tokio::time::Instant;
 
 use super::connect::{MARGIN, REFUSED, STALE};
 use super::error;
-use super::hand::{Hand, Value};
+use super::hand::{Hand, Opened, Value};
+use super::server::Server;
 use crate::ports::store::StoreError;
 
 /// All of one kind.
@@ -40,13 +41,19 @@ pub(super) struct Kept {
     silence: Duration,
     /// Where there may be so many: the turns that are left.
     turns: Option<Semaphore>,
-    /// Those nobody has, the one used last at the end.
-    free: Mutex<Vec<(Instant, MySqlConnection)>>,
+    /// Those nobody has, the one used last at the end, each with the time when it was.
+    free: Mutex<Vec<(Instant, Opened)>>,
+    server: Arc<Server>,
 }
 
 impl Hands {
     /// Connections like those of a pool; `most` at a time where there may not be more.
-    pub(super) fn like(pool: &DatabaseConnection, silence: Duration, most: Option<u32>) -> Self {
+    pub(super) fn like(
+        pool: &DatabaseConnection,
+        silence: Duration,
+        most: Option<u32>,
+        server: &Arc<Server>,
+    ) -> Self {
         match pool.get_database_backend() {
             DbBackend::Sqlite => Self::Sqlite(pool.get_sqlite_connection_pool().clone()),
             _ => Self::MySql(Kept {
@@ -54,6 +61,7 @@ impl Hands {
                 silence,
                 turns: most.map(|most| Semaphore::new(most as usize)),
                 free: Mutex::default(),
+                server: server.clone(),
             }),
         }
     }
@@ -78,7 +86,11 @@ impl Hands {
     ) -> Result<T, StoreError> {
         let failed = match &done {
             Ok(_) => None,
-            Err(cause) => Some(matches!(cause, StoreError::Unavailable(_))),
+            Err(StoreError::ReadOnly(_)) => {
+                self.only_reads();
+                Some(true)
+            }
+            Err(cause) => Some(cause.is_passing()),
         };
         self.give_back(hand, failed);
         done
@@ -86,13 +98,19 @@ impl Hands {
 
     /// Gives one back: it did its work, or failed, perhaps because the server did.
     fn give_back(&self, hand: Hand, failed: Option<bool>) {
-        if let (Self::MySql(kept), Hand::MySql(connection)) = (self, hand) {
+        if let (Self::MySql(kept), Hand::MySql(opened)) = (self, hand) {
             match failed {
-                None => kept.keep(connection),
+                None => kept.keep(opened),
                 // Where the server failed one, it has mostly failed all.
                 Some(true) => kept.free().clear(),
                 Some(false) => {}
             }
+        }
+    }
+
+    fn only_reads(&self) {
+        if let Self::MySql(kept) = self {
+            kept.server.only_reads();
         }
     }
 
@@ -101,43 +119,56 @@ impl Hands {
         let Self::MySql(kept) = self else { return };
         kept.pool.close().await;
         let all = std::mem::take(&mut *kept.free());
-        for (_, connection) in all {
+        for (_, opened) in all {
             // There is nobody left to tell of an error.
-            let _ = connection.close().await;
+            let _ = opened.connection.close().await;
         }
     }
 }
 
 impl Kept {
-    fn free(&self) -> MutexGuard<'_, Vec<(Instant, MySqlConnection)>> {
+    fn free(&self) -> MutexGuard<'_, Vec<(Instant, Opened)>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn take(&self) -> Result<MySqlConnection, sqlx::Error> {
+    async fn take(&self) -> Result<Opened, sqlx::Error> {
         loop {
             let last = self.free().pop();
             match last {
-                Some((since, mut connection)) if since.elapsed() + MARGIN < self.silence => {
-                    if since.elapsed() < STALE || connection.ping().await.is_ok() {
-                        return Ok(connection);
+                Some((since, mut opened)) if self.may_use(since, &opened) => {
+                    if since.elapsed() < STALE || opened.connection.ping().await.is_ok() {
+                        return Ok(opened);
                     }
                 }
-                // The server is about to end it.
                 Some(_) => {}
-                // Out of the pool for good.
-                None => return self.pool.acquire().await.map(|other| other.detach()),
+                None => {
+                    // Before it is asked for, so that it counts as older than it is.
+                    let at = Instant::now();
+                    // Out of the pool for good.
+                    let connection = self.pool.acquire().await?.detach();
+                    return Ok(Opened { connection, at });
+                }
             }
         }
     }
 
-    fn keep(&self, connection: MySqlConnection) {
+    /// Not where the server is about to end it, or where it leads to a server that only reads.
+    fn may_use(&self, since: Instant, opened: &Opened) -> bool {
+        since.elapsed() + MARGIN < self.silence && self.server.trusts(opened.at)
+    }
+
+    fn keep(&self, opened: Opened) {
+        if !self.server.trusts(opened.at) {
+            tokio::spawn(opened.connection.close());
+            return;
+        }
         let mut free = self.free();
-        free.push((Instant::now(), connection));
+        free.push((Instant::now(), opened));
         // One that nobody has needed for so long is one too many.
         if free.first().is_some_and(|(since, _)| since.elapsed() > self.silence / 2) {
             let (_, spare) = free.remove(0);
             drop(free);
-            tokio::spawn(spare.close());
+            tokio::spawn(spare.connection.close());
         }
     }
 }
@@ -176,7 +207,12 @@ async fn ask(hands: Arc<Hands>, question: Statement) -> Result<Vec<QueryResult>,
     let answer = hand.line().ask(question.sql.as_str().into(), &values).await;
     let failed = match &answer {
         Ok(_) => None,
-        Err(cause) => Some(cause.as_database_error().is_none()),
+        Err(cause) => {
+            if matches!(error::driver(cause), StoreError::ReadOnly(_)) {
+                hands.only_reads();
+            }
+            Some(cause.as_database_error().is_none())
+        }
     };
     hands.give_back(hand, failed);
     answer

@@ -20,15 +20,13 @@ use super::convert::{int, nat, row_from, row_into, rows_from};
 use super::entity::link;
 use super::entity::log::{Column, Entity, Model};
 use super::error::{driver, is_null, is_taken, unavailable};
-use super::hand::{Hand, Line};
+use super::hand::{Hand, Line, Value};
 use super::many::{self, Many, Texts};
+use super::server::Server;
 use super::{SqlStore, changes, files, lease, lookup, owed, views};
 use crate::chat::ids::{ConversationId, Epoch, LinkDomain, Localpart, Pos, SessionId, Timestamp};
 use crate::chat::model::{Acked, Append, CommandKey, Reference, Row, RowKind, Snapshot};
 use crate::ports::store::{Log, StoreError};
-
-/// Bytes of text in one statement, well below MySQL's packet of 16 MiB.
-const BYTES: usize = 1 << 20;
 
 #[async_trait]
 impl Log for SqlStore {
@@ -42,14 +40,16 @@ impl Log for SqlStore {
             return Ok(());
         }
         self.within(async {
-            let id = self.link_id(link).await?.ok_or(StoreError::Fenced)?;
-            let fence = Fence { id, link, epoch: int(epoch.0)? };
+            let id = self.link_id(link).await.map_err(StoreError::before_anything)?;
+            let id = id.ok_or(StoreError::Fenced)?;
+            let fence = Fence { id, link, epoch: int(epoch.0)?, server: &self.server };
             #[cfg(feature = "chaos")]
             let fence = match crate::chaos::mutant("fence-unlocked") {
                 true => fence.torn(&self.owner).await?,
                 false => fence,
             };
-            let mut hand = self.hands.take().await?;
+            let taken = self.hands.take().await;
+            let mut hand = taken.map_err(StoreError::before_anything)?;
             let done = write(&mut hand, &self.texts, fence, appends).await;
             self.hands.settle(hand, done)
         })
@@ -171,6 +171,8 @@ struct Fence<'f> {
     id: i32,
     link: &'f LinkDomain,
     epoch: i64,
+    /// How large a statement may be.
+    server: &'f Server,
 }
 
 #[cfg(feature = "chaos")]
@@ -224,7 +226,8 @@ async fn write(
     appends: &[Append],
 ) -> Result<(), StoreError> {
     let all: Vec<&Append> = appends.iter().collect();
-    let parts: Vec<&[&Append]> = chunks(&texts.log, &all).collect();
+    let most = fence.server.statement();
+    let parts: Vec<&[&Append]> = chunks(&texts.log, &all, most).collect();
     if let [only] = parts.as_slice()
         && only.iter().all(|append| is_row_alone(append))
         && insert(&mut hand.line(), texts, fence, only).await?
@@ -244,7 +247,7 @@ async fn write(
     changes::write(line, texts, fence.id, &fresh).await?;
     files::write(line, texts, fence.id, &fresh).await?;
     views::count(line, texts, &fresh).await?;
-    views::write(line, texts, fence.id, &fresh).await?;
+    views::write(line, texts, fence.id, &fresh, most).await?;
     work.commit().await
 }
 
@@ -269,6 +272,11 @@ async fn insert(
             values.push(fence.epoch.into());
         }
         row_into(&append.row, &mut values)?;
+    }
+    if !fence.server.fits(values.iter().map(Value::size).sum()) {
+        return Err(StoreError::TooLarge(
+            "a row is larger than the server's max_allowed_packet: raise it".to_owned(),
+        ));
     }
     match line.execute(texts.log.text(appends.len()), &values).await {
         Ok(_) => Ok(true),
@@ -313,7 +321,7 @@ async fn insert_missing<'a>(
     }
     // A position that is free and yet a key that is not (a `seq` of the conversation, an id of
     // the session): the desk does not know what is stored, and must be restored as well.
-    for part in chunks(&texts.log, &missing) {
+    for part in chunks(&texts.log, &missing, fence.server.statement()) {
         if !insert(line, texts, fence, part).await? {
             for append in part {
                 if !insert(line, texts, fence, &[append]).await? {
@@ -334,6 +342,7 @@ async fn insert_missing<'a>(
 fn chunks<'c, 'a>(
     texts: &Many,
     mut appends: &'c [&'a Append],
+    most: usize,
 ) -> impl Iterator<Item = &'c [&'a Append]> {
     iter::from_fn(move || {
         let mut bytes = 0;
@@ -343,7 +352,7 @@ fn chunks<'c, 'a>(
             .take_while(|append| {
                 let before = bytes;
                 bytes += weight(&append.row);
-                before == 0 || bytes <= BYTES
+                before == 0 || bytes <= most
             })
             .count();
         let (chunk, rest) = appends.split_at(texts.fitting(fitting));

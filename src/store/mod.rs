@@ -33,6 +33,7 @@ mod newcomers;
 mod owed;
 mod recall;
 mod schema;
+mod server;
 mod sessions;
 mod snapshot;
 mod sql;
@@ -55,6 +56,7 @@ use hands::{Hands, Reader};
 use lease::Links;
 use many::Texts;
 use newcomers::Newcomers;
+use server::Server;
 
 pub use connect::Options;
 
@@ -75,6 +77,7 @@ pub struct SqlStore {
     moment: DatabaseConnection,
     texts: Arc<Texts>,
     links: Arc<Links>,
+    server: Arc<Server>,
     newcomers: Crowd<Newcomers>,
     by_token: Crowd<ByToken>,
     open_of: Crowd<OpenOf>,
@@ -88,12 +91,18 @@ impl SqlStore {
         &self,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        tokio::time::timeout(self.options.patience, work).await.unwrap_or_else(|_| {
-            Err(StoreError::Unavailable(format!(
+        let done = tokio::time::timeout(self.options.patience, work).await;
+        match done {
+            Ok(Err(error @ StoreError::ReadOnly(_))) => {
+                self.server.only_reads();
+                Err(error)
+            }
+            Ok(done) => done,
+            Err(_) => Err(StoreError::Unavailable(format!(
                 "it did not answer within {}",
                 seconds(self.options.patience)
-            )))
-        })
+            ))),
+        }
     }
 }
 
@@ -109,7 +118,7 @@ async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, S
 
 /// Commits.
 async fn commit(transaction: DatabaseTransaction) -> Result<(), StoreError> {
-    transaction.commit().await.map_err(error::unavailable)
+    transaction.commit().await.map_err(|cause| error::unavailable(cause).of_commit())
 }
 
 fn seconds(time: Duration) -> String {

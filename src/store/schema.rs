@@ -22,7 +22,7 @@ impl SqlStore {
     /// works on it.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         // One connection of its own: it holds the lock, and the lock goes with it.
-        let connection = self.url.pool(1, self.options.patience, SILENCE);
+        let connection = self.url.pool(1, self.options.patience, SILENCE, &self.server);
         let done = match &self.url {
             Url::MySql(_) => migrate_mysql(&connection).await,
             Url::Sqlite(_) => migrate_sqlite(&connection).await,
@@ -36,7 +36,7 @@ impl SqlStore {
         if pending(&self.read).await?.is_empty() {
             Ok(())
         } else {
-            Err(StoreError::Unavailable(error::MISSING_SCHEMA.to_owned()))
+            Err(StoreError::Declined(error::MISSING_SCHEMA.to_owned()))
         }
     }
 }
@@ -87,7 +87,7 @@ async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, Store
             .collect::<Result<_, DbErr>>()
             .map_err(error::unavailable)?,
         Err(cause) => match error::unavailable(cause) {
-            StoreError::Unavailable(text) if text == error::MISSING_SCHEMA => BTreeSet::new(),
+            StoreError::Declined(text) if text == error::MISSING_SCHEMA => BTreeSet::new(),
             other => return Err(other),
         },
     };

@@ -57,6 +57,7 @@ pub(super) async fn write(
     texts: &Texts,
     link: i32,
     appends: &[&Append],
+    most: usize,
 ) -> Result<(), StoreError> {
     let mut last: BTreeMap<ConversationId, (&Conversation, Option<&AgentJid>)> = BTreeMap::new();
     for view in appends.iter().filter_map(|append| append.view.as_deref()) {
@@ -66,7 +67,13 @@ pub(super) async fn write(
     let last: Vec<_> = last.into_values().collect();
     let mut rest = last.as_slice();
     while !rest.is_empty() {
-        let (chunk, after) = rest.split_at(texts.views.fitting(rest.len()));
+        let mut bytes = 0;
+        let within = rest.iter().take_while(|(view, _)| {
+            let is_first = bytes == 0;
+            bytes += weight(view);
+            is_first || bytes <= most
+        });
+        let (chunk, after) = rest.split_at(texts.views.fitting(within.count()));
         rest = after;
         let mut values = Vec::with_capacity(chunk.len() * Column::iter().len());
         for (view, served_by) in chunk {
@@ -113,6 +120,16 @@ pub(super) async fn count(
         }
     }
     Ok(())
+}
+
+/// About how many bytes a view takes.
+fn weight(view: &Conversation) -> usize {
+    let asked = match &view.state {
+        State::Offered { agents, .. } => agents.as_slice(),
+        _ => &[],
+    };
+    let agents: usize = asked.iter().chain(&view.passed).map(|jid| jid.as_str().len() + 3).sum();
+    512 + agents + view.subject.as_deref().map_or(0, str::len)
 }
 
 /// A view for its table: what its columns hold, in their order.

@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use super::login::{LoginError, login};
 use super::state::State;
 use super::stream::{Lost, Stream};
-use crate::chat::ids::LinkDomain;
+use crate::chat::ids::{LinkDomain, Timestamp};
 use crate::ports::link::{FromLink, LinkHandle, ToLink};
 use crate::ports::world::World;
 
@@ -78,7 +78,7 @@ pub fn spawn(
     let domain = settings.domain.clone();
     // Nothing stands before it is said for how long.
     let (until_sender, until) = watch::channel(Instant::now());
-    let supervisor = Supervisor { state: State::new(settings, world), to, from, until };
+    let supervisor = Supervisor { state: State::new(settings, world), to, from, until, late: None };
     tracker.spawn(async move {
         tokio::select! {
             () = cancel.cancelled() => {}
@@ -94,6 +94,8 @@ struct Supervisor {
     to: mpsc::Receiver<ToLink>,
     from: mpsc::Sender<FromLink>,
     until: watch::Receiver<Instant>,
+    /// What the runtime said after the time of the stream was over, while one stands.
+    late: Option<Vec<ToLink>>,
 }
 
 /// The handle was dropped: nobody wants the link any more.
@@ -117,7 +119,12 @@ impl Supervisor {
                 Ok(stream) => {
                     told = None;
                     let since = Instant::now();
+                    self.late = Some(Vec::new());
                     let lost = self.live(stream).await?;
+                    let now = self.state.world.now();
+                    for told in self.late.take().unwrap_or_default() {
+                        self.state.told(told, now);
+                    }
                     if since.elapsed() >= GOOD {
                         attempt = 0;
                     }
@@ -153,19 +160,19 @@ impl Supervisor {
 
     /// Takes from the runtime what waits, and gives it what it has room for.
     fn pass(&mut self) -> Result<(), Dropped> {
-        let Self { state, to, from, .. } = self;
-        let now = state.world.now();
+        let now = self.state.world.now();
         // Whoever goes on saying things while they are taken does not hold up the rest.
         for _ in 0..CHANNEL {
-            if !state.outbox.has_room() {
+            if !self.state.outbox.has_room() {
                 break;
             }
-            match to.try_recv() {
-                Ok(told) => state.told(told, now),
+            match self.to.try_recv() {
+                Ok(told) => self.told(told, now),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Err(Dropped),
             }
         }
+        let Self { state, from, .. } = self;
         while let Some(next) = state.unread.pop_front() {
             match from.try_send(next) {
                 Ok(()) => {}
@@ -179,20 +186,33 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Takes what the runtime said. What it says once the stream's time is over is for the end of
+    /// the stream, and must not go where it would be dropped with it.
+    fn told(&mut self, told: ToLink, now: Timestamp) {
+        let overdue = self.overdue();
+        match &mut self.late {
+            Some(late) if overdue => late.push(told),
+            _ => self.state.told(told, now),
+        }
+    }
+
     /// Takes one thing from the runtime, or gives it one, as soon as it can.
     async fn step(&mut self) -> Result<(), Dropped> {
         let Self { state, to, from, .. } = self;
-        tokio::select! {
+        let told = tokio::select! {
             room = from.reserve(), if !state.unread.is_empty() => {
                 let room = room.map_err(|_| Dropped)?;
                 if let Some(next) = state.unread.pop_front() {
                     room.send(next);
                 }
+                None
             }
-            told = to.recv(), if state.outbox.has_room() => {
-                state.told(told.ok_or(Dropped)?, state.world.now());
-            }
+            told = to.recv(), if state.outbox.has_room() => Some(told.ok_or(Dropped)?),
             else => std::future::pending().await,
+        };
+        if let Some(told) = told {
+            let now = self.state.world.now();
+            self.told(told, now);
         }
         Ok(())
     }
@@ -270,24 +290,40 @@ impl Supervisor {
     }
 
     /// Ends a stream that has no time left. What agents said to it is given back to them, for
-    /// nobody else has heard it: so they see that it did not arrive, and say it again.
+    /// nobody else has heard it: so they see that it did not arrive, and say it again. The runtime
+    /// does the same with what it took and could not store, up to its [`ToLink::Close`].
     async fn leave(&mut self, mut stream: Stream) {
-        let mut read = 0_u32;
+        let (mut read, mut is_last) = (0_u32, false);
         stream.fall_silent();
-        while let Ok(told) = self.to.try_recv() {
-            self.state.told_too_late(&told, &mut stream.out);
-        }
         let giving_back = async {
             self.state.give_back(&mut stream.out);
-            // Each stanza that the server has sent already; it is asked for none.
-            while let Ok(Ok(())) = timeout(NOTHING_MORE, stream.turn()).await {
-                let heard = stream.take(|stanza| {
-                    read += 1;
-                    self.state.heard(stanza)
-                });
-                self.state.give_back(&mut stream.out);
-                if heard.is_err() {
-                    break;
+            for told in self.late.take().unwrap_or_default() {
+                is_last |= matches!(told, ToLink::Close);
+                self.state.told_too_late(&told, &mut stream.out);
+            }
+            loop {
+                tokio::select! {
+                    biased;
+                    told = self.to.recv(), if !is_last => match told {
+                        Some(ToLink::Close) | None => is_last = true,
+                        Some(told) => self.state.told_too_late(&told, &mut stream.out),
+                    },
+                    // Each stanza that the server has sent already; it is asked for none.
+                    turned = timeout(NOTHING_MORE, stream.turn()) => match turned {
+                        Ok(Ok(())) => {
+                            let heard = stream.take(|stanza| {
+                                read += 1;
+                                self.state.heard(stanza)
+                            });
+                            self.state.give_back(&mut stream.out);
+                            if heard.is_err() {
+                                break;
+                            }
+                        }
+                        Ok(Err(_)) => break,
+                        Err(_) if is_last && stream.out.is_empty() => break,
+                        Err(_) => {}
+                    },
                 }
             }
         };

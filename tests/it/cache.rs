@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::servers::servers;
 
+mod failover;
 mod wire;
 
 const LONG: Duration = Duration::from_secs(60);

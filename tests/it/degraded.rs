@@ -27,13 +27,13 @@ fn told_to_wait(frame: &serde_json::Value, id: &str) {
 }
 
 /// The operator's window on a node.
-struct Operator {
+pub(crate) struct Operator {
     url: String,
-    config: String,
+    pub(crate) config: String,
 }
 
 impl Operator {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Free a moment ago, and nobody else is told of it.
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let config = format!("[admin]\nlisten = \"{free}\"\ntoken = \"{TOKEN}\"\n");
@@ -41,7 +41,7 @@ impl Operator {
     }
 
     /// The value of a metric.
-    async fn reads(&self, metric: &str) -> f64 {
+    pub(crate) async fn reads(&self, metric: &str) -> f64 {
         let request = reqwest::Client::new().get(&self.url).bearer_auth(TOKEN);
         let text = request.send().await.unwrap().text().await.unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix(metric));

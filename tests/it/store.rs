@@ -32,6 +32,7 @@ mod append;
 mod bounds;
 mod changes;
 mod directory;
+mod failover;
 mod files;
 pub(crate) mod fixture;
 mod lease;

@@ -59,7 +59,7 @@ function start(jid, websocket) {
     autocomplete_providers_url: '',
     emoji_image_path: '',
     muc_search_service: '',
-    render_media: false,
+    render_media: true,
     embed_3rd_party_media_players: false,
     visible_toolbar_buttons: { call: false, clear: false, emoji: true, location: false, spoiler: false },
     show_client_info: false,

@@ -139,6 +139,9 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
         CommandError::NotStored => {
             (ErrorCode::Unavailable, "it cannot be stored now", Some(OVERLOAD_MS))
         }
+        CommandError::Unstorable => {
+            (ErrorCode::Conflict, "the database refuses this; it is not stored", None)
+        }
     };
     ErrorFrame {
         code,

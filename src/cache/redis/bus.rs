@@ -1,17 +1,19 @@
 //! The bus: what is published goes over one held connection, what is heard comes over another.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{RedisResult, cmd};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::ports::bus::{Bus, BusError};
 
 use super::listener::{Listener, Subscribe};
-use super::{PATIENCE, Server, patient};
+use super::{PATIENCE, Server, patient, role};
 
 /// Subscriptions that may wait for the connection at once.
 const WAITING: usize = 256;
@@ -19,24 +21,36 @@ const WAITING: usize = 256;
 /// A bus between nodes.
 pub(in crate::cache) struct Wire {
     server: Server,
-    held: Mutex<Option<MultiplexedConnection>>,
+    /// With the time when it was opened.
+    held: Mutex<Option<(Instant, MultiplexedConnection)>>,
     /// Only one at a time opens a connection.
     opening: tokio::sync::Mutex<()>,
     subscribe: mpsc::Sender<Subscribe>,
+    _watching: DropGuard,
 }
 
 impl Wire {
     pub(in crate::cache) fn new(server: Server) -> Self {
         let (subscribe, subscriptions) = mpsc::channel(WAITING);
         tokio::spawn(Listener::new(server.clone(), subscriptions).run());
-        Self { server, held: Mutex::default(), opening: tokio::sync::Mutex::default(), subscribe }
+        let stop = CancellationToken::new();
+        tokio::spawn(role::watch(server.clone(), stop.clone()));
+        Self {
+            server,
+            held: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            subscribe,
+            _watching: stop.drop_guard(),
+        }
     }
 
     fn held(&self) -> Option<MultiplexedConnection> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.take_if(|(opened, _)| !self.server.role.trusts(*opened));
+        held.as_ref().map(|(_, held)| held.clone())
     }
 
-    fn hold(&self, connection: Option<MultiplexedConnection>) {
+    fn hold(&self, connection: Option<(Instant, MultiplexedConnection)>) {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = connection;
     }
 
@@ -48,9 +62,10 @@ impl Wire {
         if let Some(held) = self.held() {
             return Ok(held);
         }
+        let at = role::now();
         let opened =
             self.server.client.get_multiplexed_async_connection_with_config(&patient()).await?;
-        self.hold(Some(opened.clone()));
+        self.hold(Some((at, opened.clone())));
         Ok(opened)
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
-use deadpool_redis::{Manager, Pool, PoolError, Runtime, Timeouts};
+use deadpool_redis::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd};
+use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolError, Runtime, Timeouts};
 
 use crate::cache::ttl;
 use crate::ports::cache::{Cache, CacheError};
@@ -36,6 +36,7 @@ impl Shared {
         let fault = |error: &dyn std::fmt::Display| CacheError(error.to_string());
         let info = server.client.get_connection_info().clone();
         let manager = Manager::new_with_config(info, patient()).map_err(|error| fault(&error))?;
+        let role = server.role.clone();
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
             .timeouts(Timeouts {
@@ -44,6 +45,10 @@ impl Shared {
                 recycle: Some(PATIENCE),
             })
             .runtime(Runtime::Tokio1)
+            .pre_recycle(Hook::sync_fn(move |_, metrics| match role.trusts(metrics.created) {
+                true => Ok(()),
+                false => Err(HookError::message("it leads to a server of before")),
+            }))
             .build()
             .map_err(|error| fault(&error))?;
         Ok(Self { server: server.clone(), pool })
@@ -55,7 +60,14 @@ impl Shared {
                 PoolError::Backend(error) => error.to_string(),
                 other => other.to_string(),
             })?;
-            command.query_async(&mut connection).await.map_err(|error| error.to_string())
+            let answer = command.query_async(&mut connection).await;
+            answer.map_err(|error: RedisError| {
+                if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
+                    // The next one may lead to the server that took its place.
+                    drop(Connection::take(connection));
+                }
+                error.to_string()
+            })
         };
         self.server.bounded(call).await.map_err(CacheError)
     }
@@ -93,7 +105,15 @@ impl Cache for Shared {
     }
 
     async fn ping(&self) -> Result<(), CacheError> {
-        self.ask(&cmd("PING")).await
+        self.pool.retain(|_, metrics| self.server.role.trusts(metrics.created));
+        self.ask::<()>(&cmd("PING")).await?;
+        match self.server.role.is_replica() {
+            false => Ok(()),
+            true => Err(CacheError(format!(
+                "Redis at {} is a replica and takes no writes: cache.url must lead to the primary",
+                self.server.location
+            ))),
+        }
     }
 }
 

@@ -81,6 +81,7 @@ impl Listener {
 
     /// One connection, from its opening to its loss; `Ok` once the bus is dropped.
     async fn connection(&mut self, first: Option<Subscribe>) -> Result<(), String> {
+        let mut turns = self.server.role.turns();
         let (mut sink, mut stream) = match self.open().await {
             Ok(opened) => opened,
             Err(reason) => {
@@ -115,6 +116,9 @@ impl Listener {
                         let channel = self.server.channel(&topic);
                         self.server.bounded(sink.unsubscribe(channel)).await?;
                     }
+                }
+                Ok(()) = turns.changed() => {
+                    return Err("another server may have taken its place".to_owned());
                 }
                 _ = ping.tick() => {
                     self.server.bounded(sink.ping::<deadpool_redis::redis::Value>()).await?;

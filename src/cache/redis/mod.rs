@@ -6,8 +6,10 @@
 mod bus;
 mod cache;
 mod listener;
+mod role;
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{AsyncConnectionConfig, Client};
@@ -28,6 +30,7 @@ pub(super) struct Server {
     /// Host, port and number of the database.
     location: String,
     database: i64,
+    role: Arc<role::Role>,
 }
 
 impl Server {
@@ -37,7 +40,7 @@ impl Server {
         let info = client.get_connection_info();
         let database = info.redis_settings().db();
         let location = format!("{}/{database}", info.addr());
-        Ok(Self { client, location, database })
+        Ok(Self { client, location, database, role: Arc::default() })
     }
 
     /// The channel of a topic. Redis has one space of channels for all its databases.

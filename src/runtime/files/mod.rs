@@ -395,7 +395,7 @@ where
     let mut tries = 0;
     loop {
         match ask().await {
-            Err(StoreError::Unavailable(_)) if tries < RETRIES => {
+            Err(error) if error.is_passing() && tries < RETRIES => {
                 tries += 1;
                 tokio::time::sleep(RETRY).await;
             }

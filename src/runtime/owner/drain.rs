@@ -1,7 +1,8 @@
 //! The end of a term.
 //!
 //! Invariants: what was taken in is stored before the stream is closed, as far as the database
-//! answers in time; the lease is given up only once the stream is closed.
+//! answers in time, and what is certainly not stored is returned to its author on that stream; the
+//! lease is given up only once the stream is closed.
 
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ impl Term<'_> {
                 }
                 _ => break,
             }
+        }
+        if self.stored < self.desk.head() {
+            self.return_unsaid().await;
         }
         while self.outbox.waiting() > 0 && *self.up.borrow() != 0 && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -81,14 +85,17 @@ impl Term<'_> {
     }
 
     /// What the link has said by now.
-    fn next_heard(&mut self) -> Option<FromLink> {
+    pub(super) fn next_heard(&mut self) -> Option<FromLink> {
         self.heard.pop_front().or_else(|| self.handle.from.try_recv().ok())
     }
 
     fn take_now(&mut self, event: Event) {
         match event {
-            event if self.desk.needs(&event).is_none() => self.feed(event),
-            Event::Agent(input) => self.give_back(&input),
+            event if self.desk.needs(&event).is_none() => {
+                self.spoken.begin(&event);
+                self.enter(event);
+            }
+            Event::Agent(input) if input.content.is_spoken() => self.give_back(&input),
             // Customers' clients say it again, once they hear of the next owner.
             _ => {}
         }
@@ -101,13 +108,16 @@ impl Term<'_> {
         }
     }
 
-    /// Ends the stream at once: whoever owns the link now says what is to be said.
+    /// Ends the stream at once: whoever owns the link now says what is to be said. Only what agents
+    /// said to us, and is not stored, goes back to them.
     pub(super) async fn leave_link(&mut self) {
         let _ = self.up.send(0);
         self.handle.until.send_replace(Instant::now());
-        // Where none stands, that is answered; where one does, it is not waited for.
-        let _ = self.handle.to.try_send(ToLink::Close);
-        if timeout(LEAVING, self.until_closed()).await.is_err() {
+        let leaving = async {
+            self.return_unsaid().await;
+            self.close_link().await;
+        };
+        if timeout(LEAVING, leaving).await.is_err() {
             tracing::warn!(link = %self.owner.link, "the stream did not end in time");
         }
     }
@@ -122,20 +132,32 @@ impl Term<'_> {
                 },
             };
             match said {
-                FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
                 FromLink::Closed { epoch } if epoch == self.epoch => return,
-                // Too late to be handled; where the stream still takes it, he gets it back.
-                FromLink::Event(Event::Agent(input)) => self.give_back(&input),
-                _ => {}
+                // Where the stream still takes it, they get it back.
+                said => {
+                    if let Some(input) = self.too_late(said) {
+                        self.give_back(&input);
+                    }
+                }
             }
         }
     }
 
+    /// What the link said after all was taken in: words that nobody will handle.
+    pub(super) fn too_late(&mut self, said: FromLink) -> Option<Box<AgentInput>> {
+        match said {
+            FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
+            FromLink::Event(Event::Agent(input)) if input.content.is_spoken() => {
+                return Some(input);
+            }
+            _ => {}
+        }
+        None
+    }
+
     /// Never waits: whoever would is the one who has to take what comes.
     fn give_back(&self, input: &AgentInput) {
-        if input.content.is_spoken() {
-            let refused = ToAgent::refused(input, AgentRefusal::Overloaded);
-            let _ = self.handle.to.try_send(ToLink::Send(Box::new(refused)));
-        }
+        let refused = ToAgent::refused(input, AgentRefusal::Overloaded);
+        let _ = self.handle.to.try_send(ToLink::Send(Box::new(refused)));
     }
 }

@@ -3,8 +3,9 @@
 //! Invariant: what an event needs of the store is read first; what cannot be taken is turned away,
 //! and its sender told to say it again.
 
+use tokio::sync::mpsc::error::TrySendError;
+
 use super::outbox::Outgoing;
-use super::strain;
 use super::term::Term;
 use super::upkeep::briefly;
 use crate::chat::desk::Need;
@@ -13,6 +14,7 @@ use crate::chat::effect::{
 };
 use crate::chat::event::{Event, Loaded};
 use crate::chat::ids::CustomerId;
+use crate::ports::link::ToLink;
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::Letter;
 use crate::runtime::post::Post;
@@ -27,6 +29,12 @@ impl Term<'_> {
         if self.strained(&event) {
             return self.turn_away(event);
         }
+        if let Event::Customer(command) = &event
+            && self.is_unfit(command)
+        {
+            return;
+        }
+        self.spoken.begin(&event);
         let mut read = None;
         while let Some(need) = self.desk.needs(&event).filter(|need| read.as_ref() != Some(need)) {
             if self.strain.is_blind() {
@@ -44,17 +52,12 @@ impl Term<'_> {
             // What is not there is asked for once.
             read = Some(need);
         }
-        let waiter = match &event {
-            Event::Customer(command) => strain::sender(command),
-            _ => None,
-        };
-        let before = self.desk.head();
-        self.feed(event);
-        self.wait_for(waiter, before);
+        self.enter(event);
     }
 
     /// Tells whoever it came from to say it again later: nothing was done.
     fn turn_away(&mut self, event: Event) {
+        self.spoken.turned_away();
         match event {
             Event::Customer(command) => self.carry_out(Effect::Answer {
                 to: command.socket,
@@ -65,7 +68,14 @@ impl Term<'_> {
                 },
             }),
             Event::Agent(input) => {
-                self.carry_out(Effect::Send(ToAgent::refused(&input, AgentRefusal::Overloaded)));
+                let refused = ToAgent::refused(&input, AgentRefusal::Overloaded);
+                // Past what waits, which may wait for the database itself.
+                match self.handle.to.try_send(ToLink::Send(Box::new(refused))) {
+                    Err(TrySendError::Full(ToLink::Send(refused))) => {
+                        self.outbox.put(Outgoing::Send(refused));
+                    }
+                    _ => {}
+                }
             }
             _ => {}
         }

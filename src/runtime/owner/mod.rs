@@ -8,8 +8,10 @@ mod elsewhere;
 mod feed;
 mod holding;
 mod outbox;
+mod spoken;
 mod strain;
 mod term;
+mod unfit;
 mod upkeep;
 mod writer;
 
@@ -33,6 +35,7 @@ use crate::ports::link::LinkHandle;
 use crate::ports::store::{Lease, Store};
 use crate::ports::world::World;
 use term::{End, Term};
+pub(super) use unfit::Unfit;
 
 /// How long a lease holds without being renewed: what a link stands still when its owner dies.
 pub(super) const LEASE: Duration = Duration::from_secs(6);
@@ -63,6 +66,7 @@ pub(super) struct Owner {
     pub(super) files: Files,
     /// Agents were told that nothing can be stored, and not yet that it is over.
     pub(super) agents_told: AtomicBool,
+    pub(super) unfit: Unfit,
 }
 
 impl Owner {

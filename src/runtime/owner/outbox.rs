@@ -249,8 +249,8 @@ impl Carrier {
     /// Tells agents again who has what, where the server may not have taken it.
     async fn notices(&mut self, mut after: Pos, upto: Pos) {
         while self.is_open() {
-            let read = self.store.notices(&self.domain, after, upto, PAGE).await;
-            let Some(rows) = self.patiently(read).await else { continue };
+            let read = self.read(|| self.store.notices(&self.domain, after, upto, PAGE)).await;
+            let Some(rows) = read else { return };
             let Some((_, last)) = rows.last() else { return };
             after = last.pos;
             for (from, row) in rows {
@@ -282,8 +282,9 @@ impl Carrier {
     async fn backlog(&mut self, backlog: Backlog) {
         let mut after = backlog.after;
         while self.is_open() {
-            let read = self.store.rows(backlog.conversation, after, backlog.upto, PAGE).await;
-            let Some(rows) = self.patiently(read).await else { continue };
+            let (conversation, upto) = (backlog.conversation, backlog.upto);
+            let read = self.read(|| self.store.rows(conversation, after, upto, PAGE)).await;
+            let Some(rows) = read else { return };
             let Some(last) = rows.last() else { return };
             after = last.pos;
             let full = rows.len() == PAGE as usize;
@@ -301,22 +302,30 @@ impl Carrier {
     /// The entry that a row answers.
     async fn quoted(&self, row: &Row) -> Option<Arc<Row>> {
         let answered = row.kind.answers()?;
+        self.read(|| self.store.entry(row.conversation, answered)).await.flatten()
+    }
+
+    /// Reads, again and again while the database is away. None where it cannot be read at all, or
+    /// the stream is gone: what follows must not wait for it.
+    async fn read<T, F>(&self, ask: impl Fn() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
         while self.is_open() {
-            let read = self.store.entry(row.conversation, answered).await;
-            if let Some(entry) = self.patiently(read).await {
-                return entry;
+            match ask().await {
+                Ok(read) => return Some(read),
+                Err(error) if error.is_passing() => {
+                    tracing::warn!(%error, "what agents are to get waits for the database");
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => {
+                    let link = &self.domain;
+                    tracing::error!(%link, %error, "what an agent is to get cannot be read; left out");
+                    return None;
+                }
             }
         }
         None
-    }
-
-    /// What was read; where nothing could be, after a while.
-    async fn patiently<T>(&self, read: Result<T, StoreError>) -> Option<T> {
-        if let Err(error) = &read {
-            tracing::warn!(%error, "what agents are to get waits for the database");
-            tokio::time::sleep(RETRY).await;
-        }
-        read.ok()
     }
 }
 

@@ -15,6 +15,7 @@ use super::term::Term;
 use crate::chat::effect::{Answer, CommandError, Effect, Line, ToAgentContent};
 use crate::chat::event::{CustomerCommand, Event, SocketAddress};
 use crate::chat::ids::{CommandId, CustomerId, Pos};
+use crate::chat::model::CommandKey;
 use crate::ports::link::ToLink;
 use crate::runtime::metrics::Load;
 
@@ -37,11 +38,15 @@ pub(super) const LOOK: Duration = Duration::from_millis(250);
 /// A command whose row is not stored.
 #[derive(Debug)]
 struct Waiter {
+    first: Pos,
     pos: Pos,
     socket: SocketAddress,
     customer: CustomerId,
-    id: CommandId,
+    key: CommandKey,
 }
+
+/// Who gave a durable command, and under which key.
+pub(super) type Sender = (SocketAddress, CustomerId, CommandKey);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -88,6 +93,13 @@ impl Strain {
         self.marks.front().map(|(_, at)| now - *at).unwrap_or_default()
     }
 
+    /// Whose command a row was made of that is not stored.
+    pub(super) fn whose(&self, pos: Pos) -> Option<Sender> {
+        let mut waiters = self.waiters.iter();
+        let waiter = waiters.find(|waiter| waiter.first <= pos && pos <= waiter.pos)?;
+        Some((waiter.socket, waiter.customer, waiter.key.clone()))
+    }
+
     /// Whether nothing new is to be taken on.
     pub(super) fn is_on(&self) -> bool {
         self.on
@@ -130,16 +142,13 @@ impl Term<'_> {
     }
 
     /// Remembers whose command the last row is, where one was numbered since `before`.
-    pub(super) fn wait_for(
-        &mut self,
-        waiter: Option<(SocketAddress, CustomerId, CommandId)>,
-        before: Pos,
-    ) {
+    pub(super) fn wait_for(&mut self, waiter: Option<Sender>, before: Pos) {
         let pos = self.desk.head();
-        if let Some((socket, customer, id)) = waiter
+        if let Some((socket, customer, key)) = waiter
             && pos > before
         {
-            self.strain.waiters.push_back(Waiter { pos, socket, customer, id });
+            let first = before.next();
+            self.strain.waiters.push_back(Waiter { first, pos, socket, customer, key });
         }
     }
 
@@ -153,9 +162,9 @@ impl Term<'_> {
             return true;
         }
         if let Event::Customer(command) = event
-            && let Some((socket, customer, id)) = sender(command)
+            && let Some((socket, customer, key)) = sender(command)
         {
-            self.not_stored(socket, customer, id);
+            self.not_stored(socket, customer, key.id);
         }
         false
     }
@@ -184,7 +193,7 @@ impl Term<'_> {
             self.owner.status.database_slow(&self.owner.link);
             let waiters = std::mem::take(&mut self.strain.waiters);
             for waiter in &waiters {
-                self.not_stored(waiter.socket, waiter.customer, waiter.id.clone());
+                self.not_stored(waiter.socket, waiter.customer, waiter.key.id.clone());
             }
             self.strain.waiters = waiters;
         }
@@ -220,8 +229,8 @@ impl Term<'_> {
 }
 
 /// Who waits for the ack of a durable command.
-pub(super) fn sender(command: &CustomerCommand) -> Option<(SocketAddress, CustomerId, CommandId)> {
-    command.key().map(|key| (command.socket, command.customer.id, key.id))
+pub(super) fn sender(command: &CustomerCommand) -> Option<Sender> {
+    command.key().map(|key| (command.socket, command.customer.id, key))
 }
 
 #[cfg(test)]

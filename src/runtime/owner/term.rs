@@ -17,9 +17,10 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::elsewhere::Elsewhere;
 use super::holding::while_held;
 use super::outbox::{self, Outbox, Outgoing};
+use super::spoken::Spoken;
 use super::strain::{self, Strain};
 use super::upkeep::{Looked, Renewal};
-use super::writer::{self, Written};
+use super::writer::{self, Writer, Written};
 use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::Desk;
 use crate::chat::effect::Effect;
@@ -114,6 +115,11 @@ pub(super) struct Term<'a> {
     pub(super) elsewhere: Elsewhere,
     /// How far the store is behind.
     pub(super) strain: Strain,
+    /// What agents said and is not stored yet.
+    pub(super) spoken: Spoken,
+    pub(super) writer: Writer,
+    /// The row that the database refuses, which ends the term.
+    pub(super) refused: Option<Pos>,
     /// The word that agents are in, on its way to the cache.
     pub(super) telling: Option<JoinHandle<()>>,
 }
@@ -148,8 +154,8 @@ impl<'a> Term<'a> {
         let (appends, waiting) = mpsc::unbounded_channel();
         let (report, written) = mpsc::unbounded_channel();
         let (store, status) = (owner.store.clone(), owner.status.clone());
-        let writing = writer::run(store, status, owner.link.clone(), epoch, waiting, report);
-        tokio::spawn(writing);
+        let link = owner.link.clone();
+        let writer = writer::spawn(store, status, (link, epoch, stored), waiting, report);
         let (up, is_up) = watch::channel(0);
         let outbox =
             outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
@@ -188,6 +194,9 @@ impl<'a> Term<'a> {
             now: None,
             elsewhere: Elsewhere::default(),
             strain: Strain::after(stored),
+            spoken: Spoken::default(),
+            writer,
+            refused: None,
             telling: None,
         };
         owner.hub.tell_link(&owner.link, &Letter::NewOwner);
@@ -399,6 +408,7 @@ impl<'a> Term<'a> {
         match written {
             Written::Upto(upto) => {
                 self.stored = upto;
+                self.spoken.stored(upto);
                 self.owner.status.database_up(&self.owner.link);
                 self.tell_ticks();
                 self.feed(Event::Stored { upto });
@@ -408,6 +418,10 @@ impl<'a> Term<'a> {
                 self.tell_ticks();
                 self.owner.status.database_down(&self.owner.link, &error.to_string());
                 None
+            }
+            Written::Refused(row, error) => {
+                self.refuse_row(&row, &error.to_string());
+                Some(End::Lost("the database refuses a row"))
             }
             Written::Lost(error) => {
                 tracing::warn!(link = %self.owner.link, %error, "a write was refused");

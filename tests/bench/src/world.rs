@@ -73,6 +73,8 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let mut command = Command::new("tests/servers.sh");
         command.args([name, "start"]).arg(&folder).envs(settings.iter().cloned());
+        // However this process ends, the server ends too.
+        command.env("LIFE_OF", std::process::id().to_string());
         let done = command.stdin(Stdio::null()).stdout(Stdio::null()).output()?;
         if !done.status.success() {
             bail!("{name} does not start: {}", String::from_utf8_lossy(&done.stderr));

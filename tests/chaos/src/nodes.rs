@@ -90,7 +90,9 @@ impl Node {
     /// Starts the process.
     pub(crate) async fn start(&self) -> anyhow::Result<()> {
         let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
-        let mut command = Command::new(&self.program);
+        // The node ends with this process, however that ends.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program);
         command.arg("serve").arg("--config").arg(&self.config);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         // A Ctrl-C is for the checker to pass on.

@@ -134,6 +134,8 @@ async fn servers_sh(
 ) -> anyhow::Result<()> {
     let mut command = Command::new("tests/servers.sh");
     command.args([name, action]).arg(folder).args(ports).stdin(Stdio::null());
+    // However this process ends, the server ends too.
+    command.env("LIFE_OF", std::process::id().to_string());
     let done = command.stdout(Stdio::null()).stderr(Stdio::piped()).output().await?;
     if !done.status.success() {
         bail!("{name} does not {action}: {}", String::from_utf8_lossy(&done.stderr));

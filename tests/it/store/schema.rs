@@ -65,7 +65,7 @@ async fn complaint(url: &str) -> String {
         Err(cause) => Err(cause),
     };
     match ready {
-        Err(StoreError::Unavailable(text)) => text,
+        Err(StoreError::Unavailable(text) | StoreError::Declined(text)) => text,
         other => panic!("{other:?}"),
     }
 }
@@ -228,7 +228,9 @@ async fn schema_lost_in_use() {
     let db = Db::new(Backend::Mysql).await;
     db.tamper("DROP TABLE agent_queues, agents, queues, tenants").await;
     match db.store.tenants().await {
-        Err(StoreError::Unavailable(text)) => holds(&text, "couplet migrate"),
+        Err(StoreError::Unavailable(text) | StoreError::Declined(text)) => {
+            holds(&text, "couplet migrate")
+        }
         other => panic!("{other:?}"),
     }
     db.remove().await;

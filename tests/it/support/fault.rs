@@ -114,6 +114,10 @@ impl OwnBackend {
         Self { port, kind, folder }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its address between what stands before and after.
     pub(crate) fn url(&self, before: &str, after: &str) -> String {
         format!("{before}127.0.0.1:{}{after}", self.port)
@@ -140,6 +144,8 @@ async fn servers_sh(kind: &str, folder: &TempDir, ports: &[String]) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers.sh");
     let mut command = Command::new(script);
     command.args([kind, "start"]).arg(folder.path()).args(ports).stdin(Stdio::null());
+    // A test that is killed takes its server with it.
+    command.env("LIFE_OF", std::process::id().to_string());
     assert!(command.status().await.unwrap().success(), "the server starts");
 }
 
@@ -147,7 +153,7 @@ async fn servers_sh(kind: &str, folder: &TempDir, ports: &[String]) {
 /// server had fallen asleep. Closed at first.
 pub(crate) struct Way {
     pub(crate) address: SocketAddr,
-    target: SocketAddr,
+    target: watch::Sender<SocketAddr>,
     /// Keeps the port while nobody listens there.
     bound: Option<TcpSocket>,
     carrying: Option<JoinHandle<()>>,
@@ -159,7 +165,7 @@ impl Way {
     pub(crate) fn to(port: u16) -> Self {
         let bound = bind(SocketAddr::from(([127, 0, 0, 1], 0)));
         let address = bound.local_addr().unwrap();
-        let target = SocketAddr::from(([127, 0, 0, 1], port));
+        let target = watch::Sender::new(SocketAddr::from(([127, 0, 0, 1], port)));
         let frozen = watch::Sender::new(false);
         Self { address, target, bound: Some(bound), carrying: None, frozen }
     }
@@ -167,7 +173,13 @@ impl Way {
     /// Lets connections through.
     pub(crate) fn open(&mut self) {
         let listener = self.bound.take().expect("it is closed").listen(128).unwrap();
-        self.carrying = Some(tokio::spawn(carry(listener, self.target, self.frozen.subscribe())));
+        self.carrying =
+            Some(tokio::spawn(carry(listener, self.target.subscribe(), self.frozen.subscribe())));
+    }
+
+    /// Leads to another server from now on; connections that are there stay where they are.
+    pub(crate) fn lead_to(&self, port: u16) {
+        self.target.send_replace(SocketAddr::from(([127, 0, 0, 1], port)));
     }
 
     /// Cuts every connection and lets no further one through.
@@ -191,12 +203,16 @@ fn bind(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-async fn carry(listener: TcpListener, target: SocketAddr, frozen: watch::Receiver<bool>) {
+async fn carry(
+    listener: TcpListener,
+    target: watch::Receiver<SocketAddr>,
+    frozen: watch::Receiver<bool>,
+) {
     let frozen = Arc::new(frozen);
     let mut carried = JoinSet::new();
     loop {
         let (near, _) = listener.accept().await.unwrap();
-        let frozen = frozen.clone();
+        let (frozen, target) = (frozen.clone(), *target.borrow());
         carried.spawn(async move {
             let Ok(far) = TcpStream::connect(target).await else { return };
             let _ = (near.set_nodelay(true), far.set_nodelay(true));

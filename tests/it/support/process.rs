@@ -35,7 +35,9 @@ impl Process {
 
     /// Starts a node there, whatever is away.
     pub(crate) fn launch(config: &Path, address: SocketAddr) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_couplet"))
+        // It ends with the test, however that ends.
+        let mut child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_couplet")])
             .args(["serve", "--config"])
             .arg(config)
             .env("COUPLET__HTTP__LISTEN", address.to_string())

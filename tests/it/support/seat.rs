@@ -261,6 +261,11 @@ impl Bystanders {
     pub(crate) async fn meet(mut customer: Customer, mut seat: Seat) -> Self {
         customer.acked("first", "I only stand by.").await;
         let chat = seat.accept(&mut customer, "I only stand by.").await;
+        Self::of(customer, seat, chat)
+    }
+
+    /// Those who have begun one already.
+    pub(crate) fn of(customer: Customer, seat: Seat, chat: String) -> Self {
         Self { customer, seat, chat, turns: 0 }
     }
 

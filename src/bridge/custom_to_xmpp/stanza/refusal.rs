@@ -148,6 +148,11 @@ fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
         AgentRefusal::Overloaded => {
             (Wait, Condition::ResourceConstraint, "Not sent: please try again in a moment.")
         }
+        AgentRefusal::Unstorable => (
+            Modify,
+            Condition::NotAcceptable,
+            "Not sent: this message can't be saved as it is. Please write it differently.",
+        ),
     };
     (type_, condition, text.to_owned())
 }

@@ -1,0 +1,124 @@
+//! Whether the server still takes writes.
+//!
+//! After a failover the old server goes on as a replica. It closes no connection, and it accepts
+//! what is published: only those who are connected to it hear that. So it is asked now and then what
+//! it is.
+//!
+//! Invariant: connections are given up only where a new one leads to a server that takes writes;
+//! until then the old ones are as good as any.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{RedisResult, Value, cmd};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{Server, patient};
+
+/// How often it is asked.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What is known of it.
+#[derive(Debug, Default)]
+pub(super) struct Role {
+    /// Connections opened before this lead to the server of before.
+    turned: watch::Sender<Option<Instant>>,
+    /// It is a replica, and no new connection leads elsewhere.
+    is_replica: AtomicBool,
+}
+
+impl Role {
+    /// Whether a connection opened then leads to the server that takes writes, as far as is known.
+    pub(super) fn trusts(&self, opened: Instant) -> bool {
+        self.turned.borrow().is_none_or(|turned| opened >= turned)
+    }
+
+    /// Tells of each failover.
+    pub(super) fn turns(&self) -> watch::Receiver<Option<Instant>> {
+        self.turned.subscribe()
+    }
+
+    fn note(&self, is_replica: bool, turned: Option<Instant>, server: &str) {
+        let was_replica = self.is_replica.swap(is_replica, Ordering::Relaxed);
+        if is_replica && !was_replica {
+            tracing::warn!(server, "Redis is a replica and takes no writes");
+        }
+        if let Some(turned) = turned {
+            tracing::warn!(server, "Redis may have failed over; connecting anew");
+            self.turned.send_replace(Some(turned));
+        }
+    }
+
+    /// Whether it takes no writes.
+    pub(super) fn is_replica(&self) -> bool {
+        self.is_replica.load(Ordering::Relaxed)
+    }
+}
+
+/// Asks the server until `stop`.
+pub(super) async fn watch(server: Server, stop: CancellationToken) {
+    let mut held: Option<MultiplexedConnection> = None;
+    // It was lost since: what is opened next may lead to another server than the others' do.
+    let mut lost = false;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = stop.cancelled() => return,
+        }
+        let begun = now();
+        let is_replica = match &mut held {
+            Some(connection) => ask(&server, connection).await,
+            None => open(&server).await.map(|(connection, is_replica)| {
+                held = Some(connection);
+                is_replica
+            }),
+        };
+        let Ok(mut is_replica) = is_replica else {
+            lost |= held.take().is_some();
+            continue;
+        };
+        let mut turned = std::mem::take(&mut lost);
+        if is_replica && let Ok((other, false)) = open(&server).await {
+            (held, is_replica, turned) = (Some(other), false, true);
+        }
+        server.role.note(is_replica, turned.then_some(begun), &server.location);
+    }
+}
+
+/// A new connection, and whether it leads to a replica.
+async fn open(server: &Server) -> Result<(MultiplexedConnection, bool), String> {
+    let config = patient();
+    let opening = server.client.get_multiplexed_async_connection_with_config(&config);
+    let mut connection = server.bounded(opening).await?;
+    let is_replica = ask(server, &mut connection).await?;
+    Ok((connection, is_replica))
+}
+
+/// Whether the server is a replica. One that does not say is none.
+async fn ask(server: &Server, connection: &mut MultiplexedConnection) -> Result<bool, String> {
+    let asking = async {
+        let told: RedisResult<Vec<Value>> = cmd("ROLE").query_async(connection).await;
+        match told {
+            Ok(told) => Ok(matches!(told.first(), Some(role) if is_replica(role))),
+            Err(error) if error.is_io_error() => Err(error),
+            // It does not know the command, or this user may not ask.
+            Err(_) => Ok(false),
+        }
+    };
+    server.bounded(asking).await
+}
+
+fn is_replica(role: &Value) -> bool {
+    match role {
+        Value::BulkString(role) => matches!(role.as_slice(), b"slave" | b"replica"),
+        Value::SimpleString(role) => matches!(role.as_str(), "slave" | "replica"),
+        _ => false,
+    }
+}
+
+/// On the clock by which a pool says when its connections were opened.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

@@ -1,0 +1,163 @@
+//! What agents said, until it is stored.
+//!
+//! Invariant: whatever ends a term, words that it has taken in and that are certainly not stored
+//! are returned to the client that sent them, on the same stream. What may be stored is not: their
+//! author would say it twice. Of that the line about an interruption tells.
+
+use std::collections::VecDeque;
+
+use super::term::Term;
+use super::unfit::Returned;
+use crate::chat::effect::ToAgent;
+use crate::chat::event::{AgentInput, Event};
+use crate::chat::ids::Pos;
+use crate::ports::link::ToLink;
+
+/// Words, and the rows made of them.
+#[derive(Debug)]
+struct Said {
+    first: Pos,
+    last: Pos,
+    input: Box<AgentInput>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Spoken {
+    waiting: VecDeque<Said>,
+    /// What is being taken in. Something may have to be read for it, and that may be cut short.
+    taking: Option<Box<AgentInput>>,
+}
+
+impl Spoken {
+    /// An event is about to be taken in.
+    pub(super) fn begin(&mut self, event: &Event) {
+        self.taking = match event {
+            Event::Agent(input) if input.content.is_spoken() => Some(input.clone()),
+            _ => None,
+        };
+    }
+
+    /// It was turned away, and its author told.
+    pub(super) fn turned_away(&mut self) {
+        self.taking = None;
+    }
+
+    /// It was taken in, and made of it were the rows after `before` up to `head`.
+    pub(super) fn taken(&mut self, before: Pos, head: Pos) {
+        if let Some(input) = self.taking.take()
+            && head > before
+        {
+            self.waiting.push_back(Said { first: before.next(), last: head, input });
+        }
+    }
+
+    /// All rows up to here are stored.
+    pub(super) fn stored(&mut self, upto: Pos) {
+        while self.waiting.pop_front_if(|said| said.last <= upto).is_some() {}
+    }
+
+    /// What is certainly not stored, where all rows up to `upto` may be.
+    pub(super) fn unsaid(&mut self, upto: Pos) -> Vec<Returned> {
+        let waiting = self.waiting.drain(..).filter(|said| said.first > upto);
+        let waiting = waiting.map(|said| (Some((said.first, said.last)), said.input));
+        waiting.chain(self.taking.take().map(|input| (None, input))).collect()
+    }
+}
+
+impl Term<'_> {
+    /// Gives the desk an event, and remembers who waits for what becomes of it.
+    pub(super) fn enter(&mut self, event: Event) {
+        let waiter = match &event {
+            Event::Customer(command) => super::strain::sender(command),
+            _ => None,
+        };
+        let before = self.desk.head();
+        self.feed(event);
+        self.spoken.taken(before, self.desk.head());
+        self.wait_for(waiter, before);
+    }
+
+    /// Returns to agents what the link has read and nobody handled, and what was taken in and is
+    /// certainly not stored. Nothing more is stored after this.
+    pub(super) async fn return_unsaid(&mut self) {
+        let upto = self.writer.stop().await;
+        let mut unsaid = self.spoken.unsaid(upto);
+        while let Some(said) = self.next_heard() {
+            unsaid.extend(self.too_late(said).map(|input| (None, input)));
+        }
+        if !unsaid.is_empty() {
+            let (link, count) = (&self.owner.link, unsaid.len());
+            tracing::warn!(%link, count, "messages of agents that are not stored are returned to them");
+        }
+        for (rows, input) in unsaid {
+            let refused = ToAgent::refused(&input, self.why_returned(rows));
+            let _ = self.handle.to.send(ToLink::Send(Box::new(refused))).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::chat::event::{AgentContent, Peer};
+    use crate::chat::ids::{AgentJid, ConversationId, Localpart};
+
+    fn say(spoken: &mut Spoken, id: &str, rows: std::ops::RangeInclusive<u64>) {
+        let input = AgentInput {
+            agent: AgentJid::normalised("alice@example.org"),
+            resource: "desk".into(),
+            to: Peer::Customer(Localpart::new("k3f9").unwrap()),
+            stanza: Some(id.into()),
+            content: AgentContent::Text {
+                text: id.into(),
+                wants_receipt: true,
+                fresh: ConversationId(Uuid::nil()),
+                about: None,
+            },
+        };
+        spoken.begin(&Event::Agent(Box::new(input)));
+        spoken.taken(Pos(rows.start() - 1), Pos(*rows.end()));
+    }
+
+    fn unsaid(spoken: &mut Spoken, upto: u64) -> Vec<String> {
+        let unsaid = spoken.unsaid(Pos(upto));
+        unsaid.iter().map(|(_, input)| input.stanza.as_deref().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_certainly_not_stored_is_returned_in_its_order() {
+        let mut spoken = Spoken::default();
+        say(&mut spoken, "stored", 1..=2);
+        say(&mut spoken, "unknown", 3..=4);
+        say(&mut spoken, "half", 5..=6);
+        say(&mut spoken, "lost", 7..=7);
+        say(&mut spoken, "lost too", 8..=9);
+        spoken.stored(Pos(2));
+        assert_eq!(unsaid(&mut spoken, 5), ["lost", "lost too"]);
+        assert_eq!(unsaid(&mut spoken, 5), [""; 0], "once");
+    }
+
+    #[test]
+    fn what_made_no_row_waits_for_nothing() {
+        let mut spoken = Spoken::default();
+        say(&mut spoken, "refused", 3..=2);
+        assert_eq!(unsaid(&mut spoken, 0), [""; 0]);
+    }
+
+    #[test]
+    fn what_was_cut_short_while_something_was_read_is_returned() {
+        let mut spoken = Spoken::default();
+        say(&mut spoken, "before", 1..=1);
+        let taking = spoken.waiting.back().unwrap().input.clone();
+        spoken.begin(&Event::Agent(taking));
+        assert_eq!(unsaid(&mut spoken, 0), ["before", "before"]);
+        say(&mut spoken, "before", 1..=1);
+        let taking = spoken.waiting.back().unwrap().input.clone();
+        spoken.begin(&Event::Agent(taking));
+        spoken.turned_away();
+        assert_eq!(unsaid(&mut spoken, 1), [""; 0]);
+    }
+}

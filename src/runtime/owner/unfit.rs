@@ -1,0 +1,104 @@
+//! What the database never takes.
+//!
+//! Invariant: a row that is refused for what it holds holds nobody up. Its term ends, for the desk has
+//! built on it; everything before it is stored; whoever caused it is told that it is not, and the
+//! same is not taken in again. It should not happen: whatever comes in is checked against what the
+//! schema holds. A database that was changed by hand may see it otherwise.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::term::Term;
+use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect};
+use crate::chat::event::{AgentInput, CustomerCommand};
+use crate::chat::ids::{CustomerId, Pos};
+use crate::chat::model::{CommandKey, Row};
+
+/// Commands that are remembered.
+const KEPT: usize = 1_024;
+/// After so many, a customer's commands are refused for a while: each of them ends a term.
+const OFTEN: u32 = 3;
+const WHILE: Duration = Duration::from_secs(10 * 60);
+
+/// What came in and the database refused. It outlives terms.
+#[derive(Debug, Default)]
+pub(in crate::runtime) struct Unfit(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    commands: VecDeque<CommandKey>,
+    customers: HashMap<CustomerId, (u32, Instant)>,
+}
+
+impl Unfit {
+    fn note(&self, customer: CustomerId, key: &CommandKey) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.commands.len() >= KEPT {
+            known.commands.pop_front();
+        }
+        known.commands.push_back(key.clone());
+        let now = Instant::now();
+        known.customers.retain(|_, (_, last)| now - *last < WHILE);
+        let (times, last) = known.customers.entry(customer).or_insert((0, now));
+        (*times, *last) = (*times + 1, now);
+    }
+
+    /// Whether a command is not to be taken in.
+    fn covers(&self, command: &CustomerCommand) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.customers.is_empty() {
+            return false;
+        }
+        let Some(key) = command.key() else { return false };
+        let often = known.customers.get(&command.customer.id);
+        let often = often.is_some_and(|(times, last)| *times >= OFTEN && last.elapsed() < WHILE);
+        often || known.commands.contains(&key)
+    }
+}
+
+impl Term<'_> {
+    /// The database refuses a row for what it holds: whoever caused it is told.
+    pub(super) fn refuse_row(&mut self, row: &Row, error: &str) {
+        let (link, pos) = (&self.owner.link, row.pos.0);
+        tracing::error!(
+            %link, pos, conversation = %row.conversation, error,
+            "the database refuses a row; it is not stored, and its author is told. \
+             Compare the schema with what `couplet migrate` makes"
+        );
+        self.refused = Some(row.pos);
+        let Some((to, customer, key)) = self.strain.whose(row.pos) else { return };
+        self.owner.unfit.note(customer, &key);
+        let answer = Answer::Refused { id: Some(key.id), error: CommandError::Unstorable };
+        self.carry_out(Effect::Answer { to, customer, answer });
+    }
+
+    /// Refuses a command that the database has refused before.
+    pub(super) fn is_unfit(&mut self, command: &CustomerCommand) -> bool {
+        let is_unfit = self.owner.unfit.covers(command);
+        if is_unfit {
+            let answer = Answer::Refused {
+                id: command.key().map(|key| key.id),
+                error: CommandError::Unstorable,
+            };
+            let (to, customer) = (command.socket, command.customer.id);
+            self.carry_out(Effect::Answer { to, customer, answer });
+        }
+        is_unfit
+    }
+
+    /// Why words of an agent are returned that were made into these rows.
+    pub(super) fn why_returned(&self, rows: Option<(Pos, Pos)>) -> AgentRefusal {
+        match (rows, self.refused) {
+            (Some((first, last)), Some(refused)) if first <= refused && refused <= last => {
+                AgentRefusal::Unstorable
+            }
+            _ => AgentRefusal::Overloaded,
+        }
+    }
+}
+
+/// Words of an agent, with the rows that were made of them.
+pub(super) type Returned = (Option<(Pos, Pos)>, Box<AgentInput>);

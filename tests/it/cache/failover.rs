@@ -1,0 +1,76 @@
+//! A Redis that becomes a replica while another takes its place: it closes no connection and takes what
+//! is published, so nobody would notice by themselves.
+
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::{LONG, connect, next, unique};
+use crate::support::fault::{OwnBackend, Way};
+
+fn ask(redis: &OwnBackend, words: &[&str]) -> String {
+    let mut cli = Command::new("redis-cli");
+    let done = cli.args(["-u", &redis.url("redis://", "/0")]).args(words).output().unwrap();
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// Clients of a server besides the one that asks: those with subscriptions, and the others.
+fn clients(redis: &OwnBackend) -> usize {
+    let count = |kind| ask(redis, &["CLIENT", "LIST", "TYPE", kind]).lines().count();
+    count("pubsub") + count("normal") - 1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_became_a_replica_is_left() {
+    let (old, new) = (OwnBackend::redis().await, OwnBackend::redis().await);
+    let mut way = Way::to(old.port());
+    way.open();
+    let url = format!("redis://{}/0", way.address);
+    let (cache, bus) = connect(&url.into()).unwrap();
+    let topic = unique("moved");
+    let mut heard = bus.subscribe(&topic).await.unwrap();
+    bus.publish(&topic, "before".into()).await.unwrap();
+    assert_eq!(next(&mut heard).await, Some("before".into()));
+    cache.set("key", "value".into(), LONG).await.unwrap();
+    cache.ping().await.unwrap();
+
+    // No other is there yet: what works still works, and the operator hears of it.
+    ask(&old, &["REPLICAOF", "127.0.0.1", &new.port().to_string()]);
+    let told = async {
+        loop {
+            match cache.ping().await {
+                Ok(()) => sleep(Duration::from_millis(50)).await,
+                Err(error) => return error.to_string(),
+            }
+        }
+    };
+    let told = timeout(Duration::from_secs(10), told).await.expect("it is noticed");
+    assert!(told.contains("replica"), "{told}");
+    bus.publish(&topic, "meanwhile".into()).await.unwrap();
+    assert_eq!(next(&mut heard).await, Some("meanwhile".into()));
+
+    // From here on new connections lead to the other one.
+    way.lead_to(new.port());
+    let works = async {
+        while cache.ping().await.is_err() || clients(&old) > 0 {
+            // Whoever says something notices.
+            bus.publish(&topic, "meanwhile".into()).await.unwrap();
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(15), works).await.expect("all connections are made anew");
+    cache.set("key", "new".into(), LONG).await.unwrap();
+    assert_eq!(cache.get("key").await.unwrap(), Some("new".into()));
+    let heard_there = async {
+        loop {
+            bus.publish(&topic, "after".into()).await.unwrap();
+            match timeout(Duration::from_millis(200), heard.recv()).await {
+                Ok(Some(word)) if word == "after" => return,
+                _ => {}
+            }
+        }
+    };
+    timeout(Duration::from_secs(10), heard_there).await.expect("it hears again");
+    assert!(clients(&new) >= 2, "there");
+}
