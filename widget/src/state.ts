@@ -125,6 +125,8 @@ export type Action =
 
 /** How much of a long conversation a reload shows at once; the rest is fetched on scrolling back. */
 const REPLAYED = 50;
+/** What is shown of a text that is too long to be sent. */
+const EXCERPT_CHARS = 280;
 /** Unsent words older than this are not sent behind the customer's back. */
 const STALE_MS = 24 * 3600_000;
 
@@ -412,7 +414,9 @@ export function refused(out: Outgoing, code: string): Outgoing | undefined {
   if (frame.type !== 'message' && frame.type !== 'edit') return undefined;
   const excess = scalars(frame.text ?? '') - TEXT_CHARS;
   if (excess <= 0) return { ...out, failed: out.failed ?? code };
-  return { ...out, frame: { ...frame, text: cut(frame.text ?? '', TEXT_CHARS) }, failed: TOO_LARGE, excess };
+  // Only the beginning is kept, to show which one it was.
+  const text = cut(frame.text ?? '', EXCERPT_CHARS);
+  return { ...out, frame: { ...frame, text }, failed: TOO_LARGE, excess };
 }
 
 const WHO = ['name', 'email', 'phone'];

@@ -162,7 +162,8 @@ test('addresses become links without the full stop, and only those of the web', 
 
 test("what is the gateway's own is so below a path, too", () => {
   expect(ofGateway('/f/1', 'https://g')).toBe('https://g/f/1');
-  expect(ofGateway('/chat/f/1', 'https://g/chat')).toBe('https://g/chat/f/1');
+  expect(ofGateway('/f/1', 'https://g/chat')).toBe('https://g/chat/f/1');
+  expect(ofGateway('//evil.example/f/1', 'https://g/chat')).toBeUndefined();
   expect(ofGateway('https://g.evil.example/f/1', 'https://g')).toBeUndefined();
-  expect(ofGateway('/elsewhere/f/1', 'https://g/chat')).toBeUndefined();
+  expect(ofGateway('https://g/elsewhere/f/1', 'https://g/chat')).toBeUndefined();
 });

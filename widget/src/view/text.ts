@@ -57,7 +57,8 @@ export function linked(text: string): (Node | string)[] {
 /** An address that may be followed or shown: absolute, and of the web. */
 export function webAddress(url: string | undefined, base: string): string | undefined {
   try {
-    const { protocol, href } = new URL(url ?? '', base);
+    // A path is one on the gateway, which may stand below a path itself.
+    const { protocol, href } = new URL(url && /^\/(?!\/)/.test(url) ? base + url : (url ?? ''), base);
     return url && /^https?:$/.test(protocol) ? href : undefined;
   } catch {
     return undefined;
