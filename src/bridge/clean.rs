@@ -44,6 +44,11 @@ pub fn is_clean(raw: &str) -> bool {
 /// A name as people read it: NFC, on one line, without controls or bidi controls, at most 64
 /// characters; none where nothing is left that can be seen.
 pub fn name(raw: &str) -> Option<String> {
+    // As most are, and it is asked with every message.
+    let plain = raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if plain && (1..=NAME_CHARS).contains(&raw.len()) {
+        return Some(raw.to_owned());
+    }
     let spaced = line(raw);
     let cut = spaced.chars().take(NAME_CHARS).collect::<String>();
     let cut = cut.trim_end();

@@ -90,10 +90,8 @@ impl Spoken {
             self.runs.insert(by.clone(), (next.number, now));
             return Verdict::GoesOn;
         }
-        let (Some(first), Some(last)) = (said.iter().find(same), said.iter().rev().find(same))
-        else {
-            return Verdict::New;
-        };
+        let Some(first) = said.iter().find(same) else { return Verdict::New };
+        let last = said.iter().rev().find(same).unwrap_or(first);
         let of_it = |said: &Said| match (&said.client, &last.client) {
             (Some(one), Some(other)) => one == other,
             _ => true,

@@ -161,7 +161,7 @@ async fn a_restart_in_the_middle() {
     waiting.find(|frame| frame["type"] == "state" && frame["position"] == 2).await;
 
     // The agent goes on; a receipt from before the restart is not asked for again.
-    gateway.until_status(&mut alice, "Alice: available, 2 of 2").await;
+    gateway.until_status(&mut alice, "Alice: available, 1 of 2").await;
     let again = alice.say(&chat, "Are you still there?").await;
     alice.receipt_for(&again).await;
     let entry = served.until("entry").await;

@@ -249,7 +249,7 @@ async fn commands() {
     let unknown = alice.say(&chat, "!frobnicate now").await;
     let (condition, text) = alice.error_for(&unknown).await;
     assert_eq!(condition, "item-not-found");
-    assert!(text.contains("frobnicate") && text.contains("nobody"), "{text}");
+    assert!(text.contains("frobnicate") && text.contains("not sent"), "{text}");
     let escaped = alice.say(&chat, "!!important is CSS").await;
     alice.receipt_for(&escaped).await;
     assert_eq!(ann.until("entry").await["text"], "!important is CSS");
@@ -271,8 +271,8 @@ async fn commands() {
     carol.hears_of("Ann").await;
     carol.say(&chat, "!close").await;
     assert_eq!(ann.until("entry").await["kind"], "closed");
-    carol.hears_of("is closed").await;
-    alice.hears_of("is closed").await;
+    carol.hears_of("You closed").await;
+    alice.hears_of("Carol closed").await;
 
     // Closed is closed, until the agent begins anew.
     let late = alice.say(&chat, "Oh, and").await;

@@ -95,11 +95,8 @@ impl Desk {
     /// What these words are; none where they cannot be a repeat.
     fn verdict(&mut self, now: Timestamp, by: &Speaker, input: &AgentInput) -> Option<Verdict> {
         let stanza = input.stanza.as_ref()?;
-        if matches!(self.standing(by.customer, &by.agent), Standing::Stranger) {
-            return None;
-        }
         let mut judge = |words: &str| self.spoken.judge(now, by, stanza, words);
-        Some(match &input.content {
+        let verdict = match &input.content {
             AgentContent::Text { text, about, .. } => match about.as_deref() {
                 // It stands with what it quotes, or without.
                 Some(About::Answers { quoting, .. }) => match judge(text) {
@@ -111,7 +108,11 @@ impl Desk {
             AgentContent::Link { url, .. } => judge(url),
             AgentContent::Retract { .. } => judge(TAKEN_BACK),
             _ => return None,
-        })
+        };
+        // To a stranger nobody is there, whatever was said once.
+        let is_new = verdict == Verdict::New;
+        let knows = is_new || !matches!(self.standing(by.customer, &by.agent), Standing::Stranger);
+        knows.then_some(verdict)
     }
 
     /// Whether the agent said this before; where nobody can tell yet, it counts as said.
