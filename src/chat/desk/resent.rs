@@ -85,6 +85,13 @@ impl Desk {
         waiting.iter().for_each(|by| self.say_held(now, by));
     }
 
+    /// What waits, for whoever puts the desk away: it is said by nobody any more.
+    pub fn unsure(&mut self) -> Vec<AgentInput> {
+        let mut waiting: Vec<(Speaker, Held)> = self.held.drain().collect();
+        waiting.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        waiting.into_iter().flat_map(|(_, held)| held.inputs).collect()
+    }
+
     fn say_held(&mut self, now: Timestamp, by: &Speaker) {
         let Some(held) = self.held.remove(by) else { return };
         for input in held.inputs {

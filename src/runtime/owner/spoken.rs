@@ -83,6 +83,7 @@ impl Term<'_> {
     pub(super) async fn return_unsaid(&mut self) {
         let upto = self.writer.stop().await;
         let mut unsaid = self.spoken.unsaid(upto);
+        unsaid.extend(self.desk.unsure().into_iter().map(|input| (None, Box::new(input))));
         while let Some(said) = self.next_heard() {
             unsaid.extend(self.too_late(said).map(|input| (None, input)));
         }

@@ -149,6 +149,20 @@ fn the_same_under_the_same_id_is_new_where_other_words_followed() {
 }
 
 #[test]
+fn what_waits_when_the_desk_is_put_away_is_given_to_whoever_returns_it() {
+    let mut on = served();
+    for (id, text) in [("3", "ok"), ("4", "fine"), ("3", "ok"), ("5", "so")] {
+        says(&mut on, id, text);
+    }
+    let waits = on.desk.unsure();
+    let ids: Vec<_> = waits.iter().filter_map(|input| input.stanza.as_deref()).collect();
+    assert_eq!(ids, ["3", "5"]);
+    on.so_far();
+    on.pass(4 * SECOND);
+    assert_eq!(on.heard("mia"), [""; 0], "and is not said as well");
+}
+
+#[test]
 fn latest_words_that_come_again_are_confirmed_and_said_once() {
     for restarted in [false, true] {
         let mut on = served();
