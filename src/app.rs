@@ -232,6 +232,11 @@ impl App {
         Limits {
             messages_per_second: limits.messages_per_second,
             message_burst: limits.message_burst,
+            messages_per_second_per_address: limits.messages_per_second_per_address,
+            kilobytes_per_second: limits.kilobytes_per_second,
+            kilobytes_per_second_per_address: limits.kilobytes_per_second_per_address,
+            reads_per_minute: limits.reads_per_minute,
+            reads_per_minute_per_address: limits.reads_per_minute_per_address,
             sockets_per_address: limits.sockets_per_address,
             sessions_per_minute_per_address: limits.sessions_per_minute_per_address,
             conversations_per_hour_per_address: limits.conversations_per_hour_per_address,

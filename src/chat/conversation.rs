@@ -107,7 +107,7 @@ pub(super) struct Case {
     /// What was looked for in the store and is not there, by what is asked for it.
     pub(super) missing: Missing,
     /// The place in line that the customer was last told.
-    pub(super) told: Option<u32>,
+    pub(super) told: Option<Option<u32>>,
     /// Those who failed it last; they are passed over ...
     pub(super) shunned: Vec<AgentJid>,
     /// ... until then, or until they come back.

@@ -92,8 +92,8 @@ pub struct CustomerState {
 pub enum Phase {
     /// In line; also while agents are being asked.
     Waiting {
-        /// From 1.
-        position: u32,
+        /// From 1; none where nobody is in who could serve them.
+        position: Option<u32>,
         /// An estimate, in seconds, where there is ground for one.
         eta_s: Option<u32>,
     },
@@ -139,6 +139,8 @@ pub enum CommandError {
     NoSuchChoice,
     /// The conversation has not ended yet.
     StillOpen,
+    /// The customer has changed their mind about a conversation too often.
+    RatedOften,
     /// The customer has said no such thing in this conversation, or has taken it back.
     NoSuchWords,
     /// Another message has one of the files.
@@ -154,6 +156,13 @@ pub enum CommandError {
     NotStored,
     /// The database refuses it for what it holds, now and later.
     Unstorable,
+}
+
+impl CommandError {
+    /// Whether the command is to come again.
+    pub fn is_for_now(self) -> bool {
+        matches!(self, Self::Overloaded | Self::Moved | Self::NotStored)
+    }
 }
 
 /// One stanza to an agent.

@@ -1,7 +1,9 @@
 //! The line of one queue.
 //!
-//! Invariants: ordered by (priority, waiting since, id); a conversation stands in it from its
-//! beginning until an agent holds it, also while agents are being asked.
+//! Invariants: ordered by (priority, waiting since, id); a conversation is in it from its beginning
+//! until an agent holds it, also while agents are being asked. Of those ahead only they count for
+//! somebody's place who are here, or have left a message: the others are served too should they come
+//! back, but nobody waits for them.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -20,6 +22,8 @@ type Place = (Reverse<i32>, Timestamp, ConversationId);
 #[derive(Debug, Default)]
 pub(super) struct Line {
     places: BTreeSet<Place>,
+    /// Those of them who count.
+    counted: BTreeSet<Place>,
     pace: Pace,
 }
 
@@ -38,11 +42,23 @@ impl Line {
     /// Puts a conversation where it belongs.
     pub(super) fn enter(&mut self, view: &Conversation) {
         self.places.insert(place(view));
+        self.counted.insert(place(view));
     }
 
     /// Takes it out.
     pub(super) fn leave(&mut self, view: &Conversation) {
         self.places.remove(&place(view));
+        self.counted.remove(&place(view));
+    }
+
+    /// Whether somebody in line counts; says whether that is new.
+    pub(super) fn count(&mut self, view: &Conversation, counts: bool) -> bool {
+        let place = place(view);
+        if counts && self.places.contains(&place) {
+            self.counted.insert(place)
+        } else {
+            self.counted.remove(&place)
+        }
     }
 
     /// An agent took one.
@@ -69,10 +85,22 @@ impl Line {
         self.places.iter().map(|(_, _, id)| *id)
     }
 
-    /// The place of a conversation, from 1. Counted from the end, where those stand who just came.
+    /// The place of a conversation, from 1. Counted from the end, where those are who just came.
     pub(super) fn position(&self, view: &Conversation) -> u32 {
-        let behind = self.places.range(place(view)..).count();
-        u32::try_from(self.places.len() - behind).unwrap_or(u32::MAX).saturating_add(1)
+        let behind = self.counted.range(place(view)..).count();
+        u32::try_from(self.counted.len() - behind).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// The conversations in their order, each with its place.
+    pub(super) fn with_positions(&self) -> impl Iterator<Item = (ConversationId, u32)> + '_ {
+        let mut ahead = 0_u32;
+        self.places.iter().map(move |place| {
+            let position = ahead.saturating_add(1);
+            if self.counted.contains(place) {
+                ahead = position;
+            }
+            (place.2, position)
+        })
     }
 
     /// How many stand in it.
@@ -118,7 +146,15 @@ mod tests {
         let order: Vec<u128> = line.iter().map(|id| id.0.as_u128()).collect();
         assert_eq!(order, [3, 2, 1, 4]);
         assert_eq!(views.each_ref().map(|view| line.position(view)), [3, 2, 1, 4]);
+        // One who has left is ahead of nobody.
+        assert!(line.count(&views[1], false) && !line.count(&views[1], false));
+        assert_eq!(views.each_ref().map(|view| line.position(view)), [2, 2, 1, 3]);
+        let told: Vec<_> = line.with_positions().map(|(id, at)| (id.0.as_u128(), at)).collect();
+        assert_eq!(told, [(3, 1), (2, 2), (1, 2), (4, 3)]);
+        assert!(line.count(&views[1], true));
+        assert_eq!(line.position(&views[0]), 3);
         line.leave(&views[2]);
+        assert!(!line.count(&views[2], true), "who is served is not in line");
         assert_eq!(line.len(), 3);
     }
 

@@ -5,10 +5,20 @@ use super::section::Section;
 /// `[limits]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Durable commands a session may give a second, over time. Default 5.
+    /// Durable commands a customer may give a second, over time. Default 5.
     pub messages_per_second: u32,
-    /// Durable commands a session may give at once. Default 20.
+    /// Durable commands a customer may give at once. Default 20.
     pub message_burst: u32,
+    /// Durable commands a second from one address. Default 50, or ten times the customer's rate.
+    pub messages_per_second_per_address: u32,
+    /// Kilobytes a second of one customer's frames. Default 32.
+    pub kilobytes_per_second: u32,
+    /// The same from one address. Default 256, or eight times the customer's.
+    pub kilobytes_per_second_per_address: u32,
+    /// `hello`s and pages of history of one customer, a minute. Default 120.
+    pub reads_per_minute: u32,
+    /// The same from one address. Default 1,200, or ten times the customer's.
+    pub reads_per_minute_per_address: u32,
     /// Sockets open at once from one address; offices share one. Default 100.
     pub sockets_per_address: u32,
     /// New sessions a minute from one address. Default 60.
@@ -32,9 +42,29 @@ pub struct Limits {
 impl Limits {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let mut number = |key, default, range| section.number(key, default, range);
+        let messages_per_second = number("messages_per_second", 5, 1..=1_000);
+        let kilobytes_per_second = number("kilobytes_per_second", 32, 1..=10_000);
+        let reads_per_minute = number("reads_per_minute", 120, 1..=100_000);
         let read = Self {
-            messages_per_second: number("messages_per_second", 5, 1..=1_000),
+            messages_per_second,
             message_burst: number("message_burst", 20, 1..=10_000),
+            messages_per_second_per_address: number(
+                "messages_per_second_per_address",
+                messages_per_second * 10,
+                1..=100_000,
+            ),
+            kilobytes_per_second,
+            kilobytes_per_second_per_address: number(
+                "kilobytes_per_second_per_address",
+                kilobytes_per_second * 8,
+                1..=100_000,
+            ),
+            reads_per_minute,
+            reads_per_minute_per_address: number(
+                "reads_per_minute_per_address",
+                reads_per_minute * 10,
+                1..=1_000_000,
+            ),
             sockets_per_address: number("sockets_per_address", 100, 1..=1_000_000),
             sessions_per_minute_per_address: number(
                 "sessions_per_minute_per_address",

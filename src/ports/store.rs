@@ -200,6 +200,20 @@ pub trait Log: Send + Sync + 'static {
     ) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError>;
 }
 
+/// Entries of one conversation, as many as are sent at once: at most as many as were asked for, and
+/// about [`PAGE_BYTES`]; one at least, where there is one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// In order of `seq`.
+    pub rows: Vec<Arc<Row>>,
+    /// There are more, behind these or before them. Where the last one was just read it may say so
+    /// though there are none.
+    pub more: bool,
+}
+
+/// So many bytes of words are read from the database for one page.
+pub const PAGE_BYTES: u64 = 64 * 1024;
+
 /// What customers' sockets read.
 #[async_trait]
 pub trait Transcripts: Send + Sync + 'static {
@@ -220,13 +234,20 @@ pub trait Transcripts: Send + Sync + 'static {
         let found = self.entries_after(conversation, before, 1).await?;
         Ok(found.into_iter().find(|row| row.seq == Some(seq)))
     }
-    /// The last entries with `seq < before` (all where none), in order of `seq`, at most `limit`.
-    async fn entries_before(
+    /// A page of entries with `after < seq`, the first ones, in order.
+    async fn page_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Page, StoreError>;
+    /// A page of entries with `seq < before` (of all where none), the last ones, in order of `seq`.
+    async fn page_before(
         &self,
         conversation: ConversationId,
         before: Option<Seq>,
         limit: u32,
-    ) -> Result<Vec<Arc<Row>>, StoreError>;
+    ) -> Result<Page, StoreError>;
     /// The customer's open conversation, else the last closed one.
     async fn latest(&self, customer: CustomerId) -> Result<Option<Conversation>, StoreError>;
     /// The customer's open conversation.

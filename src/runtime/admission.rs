@@ -1,10 +1,13 @@
-//! Who may open what, how often: limits per address and per socket.
+//! Who may open what, and do how much: limits per customer and per address, and per socket.
 //!
-//! Invariants: an address is what a customer cannot have many of, so IPv6 counts by its /64;
+//! Invariants: an address is what a customer cannot have many of, so IPv6 counts by its /64, and by
+//! what that is part of (`allowance::Range`); what one customer does is counted together, however many
+//! sockets they open;
 //! a bounded number of sockets is being opened at a time, and the others stand in line or come back
 //! later, so that thousands at once drown neither the database nor the desks;
-//! memory is bounded, whoever knocks ([`Admission::sweep`], [`ADDRESSES`]). Rates run on a monotonic
-//! clock of their own: they are spans, never moments, and a step of the wall clock moves none of them.
+//! memory is bounded, whoever knocks ([`Admission::sweep`], `allowance::KEYS`). Rates
+//! run on a monotonic clock of their own: they are spans, never moments, and a step of the wall clock
+//! moves none of them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,12 +17,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The most addresses that are told apart at a time; those beyond share one allowance.
-pub const ADDRESSES: usize = 100_000;
+use super::allowance::{Allowance, ByAddress, Range};
+use crate::chat::ids::CustomerId;
 
 /// Sockets that are being opened at a time. Those who are new cost the database little, for they are
 /// stored together; each of the others asks it a handful of times, and those who are in want it too.
@@ -33,6 +35,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const COME_BACK_MS: u32 = 1_000;
 const COME_BACK_SPREAD_MS: u32 = 4_000;
 
+/// So many frames of any kind for each durable command allowed, and so many bytes for each: beyond it
+/// is an attack or a fault.
+const FLOOD: u32 = 10;
+
+/// Bytes are counted in units of so many: of less, nanoseconds would be too coarse for the rates.
+const UNIT: u32 = 64;
+/// So many seconds' worth of bytes may come at once; and never less than the largest frame, twice.
+const BYTES_AT_ONCE_S: u32 = 8;
+const LARGEST_FRAME: usize = 64 * 1024;
+
+/// Names of tenants that are not known here, from one address a minute.
+const GUESSES_A_MINUTE: u32 = 60;
+
 /// Files that an address asks for, a minute; an office may share it. One that nobody is known to have
 /// made counts as so many.
 const FILES_ASKED: u32 = 1_200;
@@ -44,10 +59,20 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// How much is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Durable commands of one socket, a second.
+    /// Durable commands of one customer, a second.
     pub messages_per_second: u32,
-    /// Durable commands of one socket at once.
+    /// Durable commands of one customer at once.
     pub message_burst: u32,
+    /// Durable commands from one address, a second; at once in proportion to the two above.
+    pub messages_per_second_per_address: u32,
+    /// Kilobytes of frames of one customer, a second; [`BYTES_AT_ONCE_S`] seconds' worth at once.
+    pub kilobytes_per_second: u32,
+    /// Kilobytes of frames from one address, a second.
+    pub kilobytes_per_second_per_address: u32,
+    /// `hello`s and pages of history of one customer, a minute.
+    pub reads_per_minute: u32,
+    /// `hello`s and pages of history from one address, a minute.
+    pub reads_per_minute_per_address: u32,
     /// Sockets open from one address.
     pub sockets_per_address: u32,
     /// New sessions from one address, a minute.
@@ -63,12 +88,56 @@ impl Default for Limits {
         Self {
             messages_per_second: 5,
             message_burst: 20,
+            messages_per_second_per_address: 50,
+            kilobytes_per_second: 32,
+            kilobytes_per_second_per_address: 256,
+            reads_per_minute: 120,
+            reads_per_minute_per_address: 1_200,
             sockets_per_address: 100,
             sessions_per_minute_per_address: 60,
             conversations_per_hour_per_address: 60,
             files_per_minute_per_address: 20,
         }
     }
+}
+
+impl Limits {
+    /// Durable commands of one customer.
+    fn commands(&self) -> Quota {
+        per_second(self.messages_per_second).allow_burst(at_least_one(self.burst()))
+    }
+
+    /// Those of an address: at once as many seconds' worth as a customer may give.
+    fn commands_from(&self) -> Quota {
+        let each = self.messages_per_second_per_address.max(1);
+        let burst =
+            u64::from(self.burst()) * u64::from(each) / u64::from(self.messages_per_second.max(1));
+        let burst = u32::try_from(burst).unwrap_or(u32::MAX);
+        per_second(each).allow_burst(at_least_one(burst.max(each)))
+    }
+
+    fn burst(&self) -> u32 {
+        self.message_burst.max(self.messages_per_second)
+    }
+}
+
+/// A rate of kilobytes, counted in units; a frame of any size is within what may come at once.
+fn bytes(kilobytes_per_second: u32) -> Quota {
+    let units = kilobytes_per_second.max(1).saturating_mul(1_024 / UNIT);
+    let burst = units.saturating_mul(BYTES_AT_ONCE_S).max(2 * units_of(LARGEST_FRAME).get());
+    per_second(units).allow_burst(at_least_one(burst))
+}
+
+fn units_of(bytes: usize) -> NonZeroU32 {
+    at_least_one(u32::try_from(bytes).unwrap_or(u32::MAX).div_ceil(UNIT))
+}
+
+fn per_second(number: u32) -> Quota {
+    Quota::per_second(at_least_one(number))
+}
+
+fn per_minute(number: u32) -> Quota {
+    Quota::per_minute(at_least_one(number))
 }
 
 /// Too much; worth another try after so many milliseconds.
@@ -79,34 +148,70 @@ pub struct TooMany {
     pub retry_after_ms: u32,
 }
 
-/// The limits per address, shared by all sockets of a node.
+impl TooMany {
+    /// Rounded up, so that who waits as long as told is let in.
+    pub(super) fn after(wait: Duration) -> Self {
+        let wait = wait.as_millis().saturating_add(1);
+        Self { retry_after_ms: u32::try_from(wait).unwrap_or(u32::MAX) }
+    }
+}
+
+/// The limits, shared by all sockets of a node.
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
-    sessions: DefaultKeyedRateLimiter<IpAddr>,
-    conversations: DefaultKeyedRateLimiter<IpAddr>,
-    files: DefaultKeyedRateLimiter<IpAddr>,
-    asked: DefaultKeyedRateLimiter<IpAddr>,
-    sockets: Mutex<HashMap<IpAddr, u32>>,
+    by_customer: ByCustomer,
+    commands: ByAddress,
+    signals: ByAddress,
+    bytes: ByAddress,
+    /// Bytes beyond which it is an attack or a fault.
+    flood: ByAddress,
+    reads: ByAddress,
+    guesses: ByAddress,
+    sessions: ByAddress,
+    conversations: ByAddress,
+    files: ByAddress,
+    asked: ByAddress,
+    sockets: Mutex<HashMap<Range, u32>>,
     opening: Semaphore,
     /// Places left in line.
     line: Semaphore,
     sent_away: AtomicU32,
 }
 
+/// What is counted for each customer.
+#[derive(Debug)]
+struct ByCustomer {
+    commands: Allowance<CustomerId>,
+    signals: Allowance<CustomerId>,
+    bytes: Allowance<CustomerId>,
+    reads: Allowance<CustomerId>,
+}
+
 impl Admission {
     /// Limits with nobody there yet.
     pub fn new(limits: Limits) -> Arc<Self> {
-        let per_minute = Quota::per_minute(at_least_one(limits.sessions_per_minute_per_address));
+        let kilobytes = limits.kilobytes_per_second_per_address;
         let per_hour = Quota::per_hour(at_least_one(limits.conversations_per_hour_per_address));
+        let by_customer = ByCustomer {
+            commands: Allowance::new(limits.commands()),
+            signals: Allowance::new(limits.commands()),
+            bytes: Allowance::new(bytes(limits.kilobytes_per_second)),
+            reads: Allowance::new(per_minute(limits.reads_per_minute)),
+        };
         Arc::new(Self {
             limits,
-            sessions: RateLimiter::keyed(per_minute),
-            conversations: RateLimiter::keyed(per_hour),
-            files: RateLimiter::keyed(Quota::per_minute(at_least_one(
-                limits.files_per_minute_per_address,
-            ))),
-            asked: RateLimiter::keyed(Quota::per_minute(at_least_one(FILES_ASKED))),
+            by_customer,
+            commands: ByAddress::new(limits.commands_from()),
+            signals: ByAddress::new(limits.commands_from()),
+            bytes: ByAddress::new(bytes(kilobytes)),
+            flood: ByAddress::new(bytes(kilobytes.saturating_mul(FLOOD))),
+            reads: ByAddress::new(per_minute(limits.reads_per_minute_per_address)),
+            guesses: ByAddress::new(per_minute(GUESSES_A_MINUTE)),
+            sessions: ByAddress::new(per_minute(limits.sessions_per_minute_per_address)),
+            conversations: ByAddress::new(per_hour),
+            files: ByAddress::new(per_minute(limits.files_per_minute_per_address)),
+            asked: ByAddress::new(per_minute(FILES_ASKED)),
             sockets: Mutex::default(),
             opening: Semaphore::new(OPENING),
             line: Semaphore::new(IN_LINE),
@@ -119,17 +224,23 @@ impl Admission {
         &self.limits
     }
 
-    /// Counts a socket until the guard is dropped; none where the address has all it may have.
+    /// Counts a socket until the guard is dropped; none where the address, or what it is part of,
+    /// has all it may have.
     pub fn socket(self: &Arc<Self>, address: IpAddr) -> Option<SocketGuard> {
-        let key = key(address);
+        let each = self.limits.sockets_per_address.max(1);
         let mut sockets = self.open_sockets();
-        let open = sockets.entry(key).or_default();
-        if *open >= self.limits.sockets_per_address.max(1) {
+        let has_room = |range: Range| {
+            let open = sockets.get(&range).copied().unwrap_or_default();
+            open < each.saturating_mul(range.times())
+        };
+        if !Range::of(address).all(has_room) {
             return None;
         }
-        *open += 1;
+        for range in Range::of(address) {
+            *sockets.entry(range).or_default() += 1;
+        }
         drop(sockets);
-        Some(SocketGuard { admission: Arc::clone(self), key })
+        Some(SocketGuard { admission: Arc::clone(self), address })
     }
 
     /// Waits for one's turn to ask the database who is there; it lasts until the permit is dropped.
@@ -155,7 +266,7 @@ impl Admission {
     /// # Errors
     /// Where the address has had too many.
     pub fn session(&self, address: IpAddr) -> Result<(), TooMany> {
-        check(&self.sessions, address)
+        self.sessions.once(address)
     }
 
     /// Counts a new conversation.
@@ -163,7 +274,7 @@ impl Admission {
     /// # Errors
     /// Where the address has had too many.
     pub fn conversation(&self, address: IpAddr) -> Result<(), TooMany> {
-        check(&self.conversations, address)
+        self.conversations.once(address)
     }
 
     /// Counts a file.
@@ -171,7 +282,7 @@ impl Admission {
     /// # Errors
     /// Where the address has sent too many.
     pub fn file(&self, address: IpAddr) -> Result<(), TooMany> {
-        check(&self.files, address)
+        self.files.once(address)
     }
 
     /// Counts a question for a file: for one that nobody is known to have made, more.
@@ -180,14 +291,52 @@ impl Admission {
     /// Where the address has asked too much.
     pub fn file_asked(&self, address: IpAddr, known: bool) -> Result<(), TooMany> {
         let cost = if known { NonZeroU32::MIN } else { at_least_one(UNKNOWN_FILE) };
-        check_n(&self.asked, address, cost)
+        self.asked.check(address, cost)
+    }
+
+    /// Counts something that reads from the database for an address, before it is known for whom.
+    ///
+    /// # Errors
+    /// Where there were too many.
+    pub fn read_from(&self, address: IpAddr) -> Result<(), TooMany> {
+        self.reads.once(address)
+    }
+
+    /// The same for the customer, once they are known.
+    ///
+    /// # Errors
+    /// Where there were too many.
+    pub fn read_by(&self, customer: CustomerId) -> Result<(), TooMany> {
+        self.by_customer.reads.check(&customer, NonZeroU32::MIN)
+    }
+
+    /// Counts a question for something that is not known here and may exist nowhere.
+    ///
+    /// # Errors
+    /// Where there were too many.
+    pub fn guess(&self, address: IpAddr) -> Result<(), TooMany> {
+        self.guesses.once(address)
     }
 
     /// Forgets the addresses that have their whole allowance back.
     pub fn sweep(&self) {
-        for rates in [&self.sessions, &self.conversations, &self.files, &self.asked] {
-            rates.retain_recent();
-            rates.shrink_to_fit();
+        let ByCustomer { commands, signals, bytes, reads } = &self.by_customer;
+        for rates in [commands, signals, bytes, reads] {
+            rates.sweep();
+        }
+        for rates in [
+            &self.commands,
+            &self.signals,
+            &self.bytes,
+            &self.flood,
+            &self.reads,
+            &self.guesses,
+            &self.sessions,
+            &self.conversations,
+            &self.files,
+            &self.asked,
+        ] {
+            rates.sweep();
         }
         self.open_sockets().shrink_to_fit();
     }
@@ -200,7 +349,7 @@ impl Admission {
         }
     }
 
-    fn open_sockets(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+    fn open_sockets(&self) -> MutexGuard<'_, HashMap<Range, u32>> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -209,89 +358,93 @@ impl Admission {
 #[derive(Debug)]
 pub struct SocketGuard {
     admission: Arc<Admission>,
-    key: IpAddr,
+    address: IpAddr,
 }
 
 impl Drop for SocketGuard {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut open) = self.admission.open_sockets().entry(self.key) {
-            *open.get_mut() -= 1;
-            if *open.get() == 0 {
-                open.remove();
+        let mut sockets = self.admission.open_sockets();
+        for range in Range::of(self.address) {
+            if let Entry::Occupied(mut open) = sockets.entry(range) {
+                *open.get_mut() -= 1;
+                if *open.get() == 0 {
+                    open.remove();
+                }
             }
         }
     }
 }
 
-/// The rates of one socket, in about a hundred bytes.
+/// The rates that one socket is under: those of its customer and of its address, which it shares
+/// with others, and one of its own.
 #[derive(Debug)]
 pub struct SocketRates {
-    commands: DefaultDirectRateLimiter,
-    signals: DefaultDirectRateLimiter,
+    admission: Arc<Admission>,
+    address: IpAddr,
+    /// Known with the welcome.
+    customer: Option<CustomerId>,
     frames: DefaultDirectRateLimiter,
 }
 
 impl SocketRates {
-    /// So many frames of any kind, for each durable command allowed: beyond is an attack or a fault.
-    const FRAMES_A_COMMAND: u32 = 10;
-
     /// A socket that has sent nothing yet.
-    pub fn new(limits: &Limits) -> Self {
-        let each = at_least_one(limits.messages_per_second);
-        let burst = at_least_one(limits.message_burst.max(limits.messages_per_second));
-        let factor = at_least_one(Self::FRAMES_A_COMMAND);
-        let commands = Quota::per_second(each).allow_burst(burst);
-        let frames = Quota::per_second(each.saturating_mul(factor))
-            .allow_burst(burst.saturating_mul(factor));
+    pub fn new(guard: &SocketGuard) -> Self {
+        let limits = &guard.admission.limits;
+        let factor = at_least_one(FLOOD);
+        let each = at_least_one(limits.messages_per_second).saturating_mul(factor);
+        let burst = at_least_one(limits.burst()).saturating_mul(factor);
         Self {
-            commands: RateLimiter::direct(commands),
-            signals: RateLimiter::direct(commands),
-            frames: RateLimiter::direct(frames),
+            admission: Arc::clone(&guard.admission),
+            address: guard.address,
+            customer: None,
+            frames: RateLimiter::direct(Quota::per_second(each).allow_burst(burst)),
         }
     }
 
-    /// Counts a durable command, or a question that costs the store as much.
+    /// Whose socket it is.
+    pub fn belong_to(&mut self, customer: CustomerId) {
+        self.customer = Some(customer);
+    }
+
+    /// Counts a durable command, or a question that costs the store as much, of so many bytes.
     ///
     /// # Errors
     /// Where there were too many: the client says it again later.
-    pub fn command(&self) -> Result<(), TooMany> {
-        let clock = DefaultClock::default();
-        self.commands.check().map_err(|early| too_many(early.wait_time_from(clock.now())))
+    pub fn command(&self, bytes: usize) -> Result<(), TooMany> {
+        let Self { admission, address, customer, .. } = self;
+        let units = units_of(bytes);
+        if let Some(customer) = customer {
+            admission.by_customer.commands.check(customer, NonZeroU32::MIN)?;
+            admission.by_customer.bytes.check(customer, units)?;
+        }
+        admission.commands.once(*address)?;
+        admission.bytes.check(*address, units)
+    }
+
+    /// Counts a page of history.
+    ///
+    /// # Errors
+    /// Where there were too many: the client asks again later.
+    pub fn read(&self) -> Result<(), TooMany> {
+        if let Some(customer) = self.customer {
+            self.admission.read_by(customer)?;
+        }
+        self.admission.read_from(self.address)
     }
 
     /// Counts something that is not durable; beyond the rate it is let fall.
     pub fn signal(&self) -> bool {
-        self.signals.check().is_ok()
+        let Self { admission, address, customer, .. } = self;
+        let signals = &admission.by_customer.signals;
+        customer.is_none_or(|customer| signals.check(&customer, NonZeroU32::MIN).is_ok())
+            && admission.signals.once(*address).is_ok()
     }
 
     /// Counts a frame of any kind; beyond the rate the socket is closed.
-    pub fn frame(&self) -> bool {
+    pub fn frame(&self, bytes: usize) -> bool {
         self.frames.check().is_ok()
+            && self.admission.flood.check(self.address, units_of(bytes)).is_ok()
     }
-}
-
-fn check(rates: &DefaultKeyedRateLimiter<IpAddr>, address: IpAddr) -> Result<(), TooMany> {
-    check_n(rates, address, NonZeroU32::MIN)
-}
-
-fn check_n(
-    rates: &DefaultKeyedRateLimiter<IpAddr>,
-    address: IpAddr,
-    cost: NonZeroU32,
-) -> Result<(), TooMany> {
-    let key = match rates.len() < ADDRESSES {
-        true => key(address),
-        false => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let clock = DefaultClock::default();
-    let taken = rates.check_key_n(&key, cost).unwrap_or(Ok(()));
-    taken.map_err(|early| too_many(early.wait_time_from(clock.now())))
-}
-
-fn too_many(wait: Duration) -> TooMany {
-    // Rounded up, so that who waits as long as told is let in.
-    let wait = wait.as_millis().saturating_add(1);
-    TooMany { retry_after_ms: u32::try_from(wait).unwrap_or(u32::MAX) }
 }
 
 /// IPv4 as it is, also where it comes mapped into IPv6; of IPv6 the /64, which is one customer's line.
@@ -309,160 +462,4 @@ fn at_least_one(number: u32) -> NonZeroU32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn limits() -> Limits {
-        Limits {
-            messages_per_second: 2,
-            message_burst: 3,
-            sockets_per_address: 2,
-            sessions_per_minute_per_address: 3,
-            conversations_per_hour_per_address: 2,
-            files_per_minute_per_address: 2,
-        }
-    }
-
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn an_address_is_counted_as_what_one_customer_has() {
-        let same = [
-            ("192.0.2.1", "::ffff:192.0.2.1"),
-            ("2001:db8::1", "2001:db8::ffff:1"),
-            ("2001:db8:0:1::", "2001:db8::1:ffff:ffff:ffff:ffff"),
-        ];
-        let different = [
-            ("192.0.2.1", "192.0.2.2"),
-            ("2001:db8:0:1::1", "2001:db8:0:2::1"),
-            ("::ffff:192.0.2.1", "::ffff:192.0.2.2"),
-        ];
-        for (one, other) in same {
-            assert_eq!(key(address(one)), key(address(other)), "{one} {other}");
-        }
-        for (one, other) in different {
-            assert_ne!(key(address(one)), key(address(other)), "{one} {other}");
-        }
-    }
-
-    #[test]
-    fn sockets_are_counted_while_they_are_open() {
-        let admission = Admission::new(limits());
-        let (ours, theirs) = (address("192.0.2.1"), address("192.0.2.2"));
-        let first = admission.socket(ours);
-        let second = admission.socket(ours);
-        assert!(first.is_some() && second.is_some());
-        assert!(admission.socket(ours).is_none());
-        assert!(admission.socket(theirs).is_some());
-        drop(first);
-        assert!(admission.socket(ours).is_some());
-        drop(second);
-        assert!(admission.open_sockets().is_empty(), "nothing stays of closed sockets");
-    }
-
-    #[test]
-    fn sessions_and_conversations_have_their_rates() {
-        let admission = Admission::new(limits());
-        let (ours, theirs) = (address("192.0.2.1"), address("192.0.2.2"));
-        for _ in 0..3 {
-            assert_eq!(admission.session(ours), Ok(()));
-        }
-        let refused = admission.session(ours).unwrap_err();
-        assert!((19_000..=20_001).contains(&refused.retry_after_ms), "{refused:?}");
-        assert_eq!(admission.session(theirs), Ok(()));
-        assert_eq!(admission.conversation(ours), Ok(()));
-        assert_eq!(admission.conversation(ours), Ok(()));
-        let refused = admission.conversation(ours).unwrap_err();
-        assert!((1_790_000..=1_800_001).contains(&refused.retry_after_ms), "{refused:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn so_many_are_opened_at_a_time_and_the_rest_stands_in_line_or_comes_back() {
-        let admission = Admission::new(limits());
-        let mut turns = Vec::new();
-        for _ in 0..OPENING {
-            turns.push(admission.turn().await.unwrap());
-        }
-        // The line moves on as turns end.
-        let next = tokio::join!(admission.turn(), async { drop(turns.pop()) }).0;
-        turns.push(next.unwrap());
-        // Nobody waits for ever, and no line is endless; each is told a time of his own.
-        let waiting = (0..IN_LINE + 100).map(|_| admission.turn());
-        let begun = tokio::time::Instant::now();
-        let mut told: Vec<_> = futures_util::future::join_all(waiting)
-            .await
-            .into_iter()
-            .map(|turn| turn.unwrap_err().retry_after_ms)
-            .collect();
-        assert_eq!(begun.elapsed(), PATIENCE);
-        let (first, last) = (COME_BACK_MS, COME_BACK_MS + COME_BACK_SPREAD_MS);
-        assert!(told.iter().all(|ms| (first..last).contains(ms)));
-        told.sort_unstable();
-        told.dedup();
-        assert!(told.len() > 3_900, "{}", told.len());
-        drop(turns);
-        assert!(admission.turn().await.is_ok());
-    }
-
-    #[test]
-    fn files_are_asked_for_often_and_made_up_ones_seldom() {
-        let admission = Admission::new(limits());
-        let (ours, theirs) = (address("192.0.2.1"), address("192.0.2.2"));
-        let asked = (0..100).take_while(|_| admission.file_asked(ours, false).is_ok()).count();
-        assert_eq!(asked, 60);
-        let early = admission.file_asked(ours, false).unwrap_err();
-        assert!((900..=1_001).contains(&early.retry_after_ms), "{early:?}");
-        let asked = (0..2_000).take_while(|_| admission.file_asked(theirs, true).is_ok()).count();
-        assert!((1_200..1_300).contains(&asked), "{asked}");
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let limits = Limits { sessions_per_minute_per_address: 60_000, ..limits() };
-        let admission = Admission::new(limits);
-        for number in 0..u32::try_from(ADDRESSES).unwrap() + 100 {
-            let _ = admission.session(IpAddr::from(number.to_be_bytes()));
-        }
-        assert!(admission.sessions.len() <= ADDRESSES + 1);
-        std::thread::sleep(Duration::from_millis(5));
-        admission.sweep();
-        assert!(admission.sessions.len() < 100, "{}", admission.sessions.len());
-    }
-
-    #[test]
-    fn a_socket_has_bursts_and_ends() {
-        let rates = SocketRates::new(&limits());
-        for _ in 0..3 {
-            assert_eq!(rates.command(), Ok(()));
-        }
-        let refused = rates.command().unwrap_err();
-        assert!((400..=501).contains(&refused.retry_after_ms), "{refused:?}");
-        assert_eq!((0..30).filter(|_| rates.signal()).count(), 3);
-        let taken = (0..60).filter(|_| rates.frame()).count();
-        assert!((30..35).contains(&taken), "{taken}");
-    }
-
-    #[test]
-    fn a_limit_of_0_still_lets_one_in() {
-        let none = Limits {
-            messages_per_second: 0,
-            message_burst: 0,
-            sockets_per_address: 0,
-            sessions_per_minute_per_address: 0,
-            conversations_per_hour_per_address: 0,
-            files_per_minute_per_address: 0,
-        };
-        let admission = Admission::new(none);
-        assert!(admission.socket(address("::1")).is_some());
-        assert_eq!(admission.session(address("::1")), Ok(()));
-        assert_eq!(SocketRates::new(&none).command(), Ok(()));
-    }
-
-    #[test]
-    fn a_socket_costs_little() {
-        assert!(size_of::<SocketRates>() <= 128, "{}", size_of::<SocketRates>());
-        assert!(size_of::<SocketGuard>() <= 32, "{}", size_of::<SocketGuard>());
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //! sockets on every node.
 
 pub mod admission;
+mod allowance;
 pub mod edge;
 pub mod files;
 pub mod metrics;
@@ -123,6 +124,7 @@ impl Node {
             status: status.clone(),
             files: parts.files.rules().clone(),
             tenants: std::sync::Mutex::default(),
+            unknown: edge::Unknown::default(),
         });
         Self { edge, hub, status, stop, owners }
     }

@@ -234,14 +234,46 @@ impl From<Sent> for File {
 
 #[derive(Serialize, Deserialize)]
 enum News {
-    Head { conversation: Uuid, seq: u64 },
-    Waiting { conversation: Uuid, queue: String, position: u32, eta_s: Option<u32> },
-    Active { conversation: Uuid, queue: String, agent: String },
-    Closed { conversation: Uuid, queue: String, reason: u8 },
-    Receipt { conversation: Uuid, delivered: u64, read: u64 },
-    Typing { on: bool, name: String },
-    Ack { id: String, conversation: Uuid, seq: Option<u64>, at: i64 },
-    Refused { id: Option<String>, error: u8 },
+    Head {
+        conversation: Uuid,
+        seq: u64,
+    },
+    /// A `position` of 0 is none: nodes of the version before know no other way to say so.
+    Waiting {
+        conversation: Uuid,
+        queue: String,
+        position: u32,
+        eta_s: Option<u32>,
+    },
+    Active {
+        conversation: Uuid,
+        queue: String,
+        agent: String,
+    },
+    Closed {
+        conversation: Uuid,
+        queue: String,
+        reason: u8,
+    },
+    Receipt {
+        conversation: Uuid,
+        delivered: u64,
+        read: u64,
+    },
+    Typing {
+        on: bool,
+        name: String,
+    },
+    Ack {
+        id: String,
+        conversation: Uuid,
+        seq: Option<u64>,
+        at: i64,
+    },
+    Refused {
+        id: Option<String>,
+        error: u8,
+    },
 }
 
 const REASONS: [CloseReason; 5] = [
@@ -251,7 +283,7 @@ const REASONS: [CloseReason; 5] = [
     CloseReason::Full,
     CloseReason::Operator,
 ];
-const ERRORS: [CommandError; 11] = [
+const ERRORS: [CommandError; 12] = [
     CommandError::UnknownQueue,
     CommandError::NotOpen,
     CommandError::UnknownTenant,
@@ -263,6 +295,7 @@ const ERRORS: [CommandError; 11] = [
     CommandError::NoSuchChoice,
     CommandError::NoSuchFile,
     CommandError::Unstorable,
+    CommandError::RatedOften,
 ];
 
 fn number<T: PartialEq>(all: &[T], one: &T) -> u8 {
@@ -504,7 +537,8 @@ impl News {
         let (conversation, queue) = (state.conversation.0, state.queue.to_string());
         match &state.phase {
             Phase::Waiting { position, eta_s } => {
-                Self::Waiting { conversation, queue, position: *position, eta_s: *eta_s }
+                let position = position.unwrap_or(0);
+                Self::Waiting { conversation, queue, position, eta_s: *eta_s }
             }
             Phase::Active { agent } => {
                 Self::Active { conversation, queue, agent: agent.to_string() }
@@ -529,6 +563,7 @@ impl News {
                 Letter::Head { conversation: ConversationId(conversation), seq: Seq(seq) }
             }
             Self::Waiting { conversation, queue, position, eta_s } => {
+                let position = Some(position).filter(|position| *position > 0);
                 return state(conversation, &queue, Phase::Waiting { position, eta_s });
             }
             Self::Active { conversation, queue, agent } => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Func, Order, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QueryResult, QuerySelect, QueryTrait, Select,
@@ -18,7 +18,7 @@ use super::error::unavailable;
 use super::{SqlStore, views};
 use crate::chat::ids::{ConversationId, CustomerId, Pos, Seq, TenantKey};
 use crate::chat::model::{Conversation, Customer, Row};
-use crate::ports::store::{StoreError, Transcripts};
+use crate::ports::store::{PAGE_BYTES, Page, StoreError, Transcripts};
 
 #[async_trait]
 impl Transcripts for SqlStore {
@@ -43,26 +43,34 @@ impl Transcripts for SqlStore {
         .await
     }
 
-    async fn entries_before(
+    async fn page_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let after = int(after.0).unwrap_or(i64::MAX);
+        let entries = Log::find()
+            .filter(Entry::Conversation.eq(conversation.0))
+            .filter(Entry::Seq.gt(after))
+            .order_by_asc(Entry::Seq)
+            .limit(u64::from(limit));
+        self.within(self.page(conversation, entries, limit)).await
+    }
+
+    async fn page_before(
         &self,
         conversation: ConversationId,
         before: Option<Seq>,
         limit: u32,
-    ) -> Result<Vec<Arc<Row>>, StoreError> {
-        self.within(async {
-            let before = before.and_then(|seq| int(seq.0).ok()).unwrap_or(i64::MAX);
-            let mut rows = Log::find()
-                .filter(Entry::Conversation.eq(conversation.0))
-                .filter(Entry::Seq.lt(before))
-                .order_by_desc(Entry::Seq)
-                .limit(u64::from(limit))
-                .all(&self.read)
-                .await
-                .map_err(unavailable)?;
-            rows.reverse();
-            rows_from(rows)
-        })
-        .await
+    ) -> Result<Page, StoreError> {
+        let before = before.and_then(|seq| int(seq.0).ok()).unwrap_or(i64::MAX);
+        let entries = Log::find()
+            .filter(Entry::Conversation.eq(conversation.0))
+            .filter(Entry::Seq.lt(before))
+            .order_by_desc(Entry::Seq)
+            .limit(u64::from(limit));
+        self.within(self.page(conversation, entries, limit)).await
     }
 
     async fn latest(&self, customer: CustomerId) -> Result<Option<Conversation>, StoreError> {
@@ -138,6 +146,56 @@ impl Transcripts for SqlStore {
         })
         .await
     }
+}
+
+impl SqlStore {
+    /// The first of these entries, as many as make a page. How long each is comes first: the words of
+    /// a hundred are up to 3 MB, and whatever is not answered with need not come from the database.
+    async fn page(
+        &self,
+        conversation: ConversationId,
+        entries: Select<Log>,
+        limit: u32,
+    ) -> Result<Page, StoreError> {
+        let bytes = |column: Entry| {
+            let length = Func::cust("OCTET_LENGTH").arg(Expr::col(column));
+            Expr::expr(Func::coalesce([Expr::expr(length), Expr::value(0)]))
+        };
+        let sizes: Vec<(i64, i64)> = entries
+            .select_only()
+            .column(Entry::Seq)
+            .column_as(bytes(Entry::Text).add(bytes(Entry::Details)), "bytes")
+            .into_tuple()
+            .all(&self.read)
+            .await
+            .map_err(unavailable)?;
+        let fitting = fitting(&sizes);
+        let more = fitting < sizes.len() || sizes.len() == limit as usize;
+        let taken = sizes.get(..fitting).unwrap_or_default();
+        let (Some((one, _)), Some((other, _))) = (taken.first(), taken.last()) else {
+            return Ok(Page::default());
+        };
+        let rows = Log::find()
+            .filter(Entry::Conversation.eq(conversation.0))
+            .filter(Entry::Seq.between(std::cmp::min(*one, *other), std::cmp::max(*one, *other)))
+            .order_by_asc(Entry::Seq)
+            .all(&self.read)
+            .await
+            .map_err(unavailable)?;
+        Ok(Page { rows: rows_from(rows)?, more })
+    }
+}
+
+/// How many of these entries make a page.
+fn fitting(sizes: &[(i64, i64)]) -> usize {
+    let mut room = PAGE_BYTES;
+    let fits = |(_, bytes): &&(i64, i64)| {
+        let bytes = u64::try_from(*bytes).unwrap_or_default();
+        let fits = bytes <= room;
+        room = room.saturating_sub(bytes);
+        fits
+    };
+    sizes.iter().take_while(fits).count().max(1).min(sizes.len())
 }
 
 /// The open conversations of customers, each with its customer's id; in no order.

@@ -1,5 +1,6 @@
 //! Which address means what.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::header::{
@@ -19,7 +20,7 @@ use super::problem::{self, Problem};
 use super::{Peer, Web, address, files, upload, widget};
 use crate::chat::ids::TenantKey;
 use crate::ports::store::FormField;
-use crate::runtime::edge::TenantView;
+use crate::runtime::edge::{TenantError, TenantView};
 use crate::websocket::connection::{self, Visit};
 use crate::websocket::door::Door;
 use crate::websocket::origin::{self, Verdict};
@@ -58,9 +59,10 @@ pub fn routes<D: Door>(web: Web<D>) -> BoxedFilter<(Response,)> {
     let config = warp::path!("v1" / String / "config")
         .and(reading())
         .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
         .and(with_web.clone())
-        .then(|key: String, headers: HeaderMap, web: Arc<Web<D>>| async move {
-            answered(config(&web, &key, &headers).await)
+        .then(|key: String, headers: HeaderMap, peer, web: Arc<Web<D>>| async move {
+            answered(config(&web, &key, &headers, peer).await)
         });
     let socket = warp::path!("v1" / String / "ws")
         .and(warp::get())
@@ -75,9 +77,10 @@ pub fn routes<D: Door>(web: Web<D>) -> BoxedFilter<(Response,)> {
     let may_send = warp::path!("v1" / String / "files")
         .and(warp::options())
         .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
         .and(with_web.clone())
-        .then(|key: String, headers: HeaderMap, web: Arc<Web<D>>| async move {
-            answered(upload::allowed(&web, &key, &headers).await)
+        .then(|key: String, headers: HeaderMap, peer, web: Arc<Web<D>>| async move {
+            answered(upload::allowed(&web, &key, &headers, peer).await)
         });
     let sent = warp::path!("v1" / String / "files")
         .and(warp::post())
@@ -199,8 +202,9 @@ async fn config<D: Door>(
     web: &Web<D>,
     key: &str,
     headers: &HeaderMap,
+    peer: Option<Peer>,
 ) -> Result<Response, Problem> {
-    let view = tenant(&web.door, key).await?;
+    let view = tenant(web, key, address::of(peer, headers, &web.trusted_proxies)).await?;
     let page = match origin::judge(headers, &view.tenant) {
         Verdict::Page(page) => Some(HeaderValue::try_from(page)),
         Verdict::Native => None,
@@ -238,10 +242,10 @@ async fn socket<D: Door>(
     peer: Option<Peer>,
     upgrade: Option<OnUpgrade>,
 ) -> Result<Response, Problem> {
-    let view = tenant(&web.door, key).await?;
+    let address = address::of(peer, headers, &web.trusted_proxies);
+    let view = tenant(web, key, address).await?;
     let answer = upgrade::check(headers, &view.tenant).map_err(refused)?;
     let upgrade = upgrade.ok_or_else(|| refused(upgrade::Refusal::NotASocket))?;
-    let address = address::of(peer, headers, &web.trusted_proxies);
     let guard = web.admission.socket(address).ok_or_else(|| {
         let detail = "too many sockets are open from this address";
         Problem::for_now(StatusCode::TOO_MANY_REQUESTS, detail, SOCKETS_RETRY_S)
@@ -267,12 +271,21 @@ async fn taken_over<D: Door>(upgrade: OnUpgrade, door: D, visit: Box<Visit>) {
     }
 }
 
-pub(super) async fn tenant<D: Door>(door: &D, key: &str) -> Result<Arc<TenantView>, Problem> {
+pub(super) async fn tenant<D: Door>(
+    web: &Web<D>,
+    key: &str,
+    address: IpAddr,
+) -> Result<Arc<TenantView>, Problem> {
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such business here");
     let key = TenantKey::new(key).map_err(|_| unknown())?;
-    match door.tenant(&key).await {
+    match web.door.tenant(&key, address).await {
         Ok(found) => found.ok_or_else(unknown),
-        Err(error) => {
+        Err(TenantError::TooMany(early)) => {
+            let seconds = u16::try_from(early.retry_after_ms / 1_000 + 1).unwrap_or(u16::MAX);
+            let detail = "this address asks for too many businesses that are not here";
+            Err(Problem::for_now(StatusCode::TOO_MANY_REQUESTS, detail, seconds))
+        }
+        Err(TenantError::Store(error)) => {
             tracing::warn!(%error, "a tenant cannot be read");
             let detail = "the gateway cannot answer now";
             Err(Problem::for_now(StatusCode::SERVICE_UNAVAILABLE, detail, STORE_RETRY_S))

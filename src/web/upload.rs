@@ -49,8 +49,10 @@ pub(super) async fn allowed<D: Door>(
     web: &Web<D>,
     key: &str,
     headers: &HeaderMap,
+    peer: Option<Peer>,
 ) -> Result<Response, Problem> {
-    let view = tenant(&web.door, key).await?;
+    let address = address::of(peer, headers, &web.trusted_proxies);
+    let view = tenant(web, key, address).await?;
     let page = page(headers, &view.tenant).map_err(refused)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     let told = response.headers_mut();
@@ -70,14 +72,14 @@ pub(super) async fn take<D: Door>(
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send + 'static,
 ) -> Result<Response, Problem> {
     let files = web.files.as_ref().ok_or_else(nothing)?;
-    let view = tenant(&web.door, key).await?;
+    let address = address::of(peer, headers, &web.trusted_proxies);
+    let view = tenant(web, key, address).await?;
     let page = page(headers, &view.tenant).map_err(refused)?;
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(stranger)?;
     let boundary = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let boundary = boundary.and_then(|value| multer::parse_boundary(value).ok());
     let boundary = boundary.ok_or_else(|| unreadable("send it as multipart/form-data"))?;
-    let address = address::of(peer, headers, &web.trusted_proxies);
     web.admission.file(address).map_err(|early| {
         let seconds = u16::try_from(early.retry_after_ms / 1_000 + 1).unwrap_or(u16::MAX);
         let detail = "too many files come from this address";

@@ -26,8 +26,9 @@ use super::door::{CustomerEnd, Door};
 use super::manners::{Ended, Farewell, Manners, Refusal, close};
 use super::outbound;
 use crate::bridge::custom_to_xmpp::action::{Greeting, Request};
+use crate::chat::ids::CommandId;
 use crate::runtime::admission::{Limits, SocketGuard};
-use crate::runtime::edge::{Opening, Outbound, TenantView};
+use crate::runtime::edge::{Opening, Outbound, SubmitError, TenantView};
 use crate::wire::{FRAME_BYTES, Pong, ServerFrame, encode};
 
 /// The first frame comes within this.
@@ -81,7 +82,7 @@ where
 {
     let mut socket =
         WebSocketStream::from_partially_read(io, early, Role::Server, Some(config())).await;
-    let mut manners = Manners::new(&visit.limits);
+    let mut manners = Manners::new(&visit.guard);
     let ended = match Box::pin(greet(&mut socket, &mut manners, door, visit)).await {
         // In a box, else the task would have room for it twice: as an outcome, and taken out of it.
         Ok(mut inside) => talk(&mut socket, &mut manners, &mut inside.0).await,
@@ -127,8 +128,9 @@ where
         page: greeting.page,
         address: Some(visit.address),
     };
-    match door.open(&visit.tenant, opening).await {
+    match while_there(socket, manners, door.open(&visit.tenant, opening)).await? {
         Ok((welcome, end)) => {
+            manners.belong_to(welcome.customer);
             let files = visit.tenant.files.bytes;
             send_first(socket, outbound::welcome(welcome, &visit.limits, files)).await?;
             Ok(Box::new((end, visit.guard)))
@@ -160,13 +162,18 @@ where
 {
     let mut ping = std::pin::pin!(sleep(PING));
     loop {
+        while let Some(text) = manners.early() {
+            if let Err(ended) = Box::pin(act(socket, manners, end, &text)).await {
+                return ended;
+            }
+        }
         let done = tokio::select! {
             incoming = socket.next() => match manners.heard(incoming) {
                 Ok(Some(text)) => Box::pin(act(socket, manners, end, &text)).await,
                 Ok(None) => Ok(()),
                 Err(ended) => Err(ended),
             },
-            outbound = end.next() => Box::pin(tell(socket, end, outbound)).await,
+            outbound = end.next() => Box::pin(tell(socket, manners, end, outbound)).await,
             () = &mut ping => {
                 ping.as_mut().reset(Instant::now() + PING);
                 match manners.silence() {
@@ -179,6 +186,31 @@ where
             return ended;
         }
     }
+}
+
+/// Does what only this client waits for; where it goes meanwhile, nobody does, and it is given up. So
+/// one frame may be read before its time: it is kept, and no other is read then.
+async fn while_there<S, T>(
+    socket: &mut Socket<S>,
+    manners: &mut Manners,
+    doing: impl Future<Output = T>,
+) -> Result<T, Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut doing = std::pin::pin!(doing);
+    while !manners.has_early() {
+        tokio::select! {
+            biased;
+            done = &mut doing => return Ok(done),
+            incoming = socket.next() => {
+                if let Some(text) = manners.heard(incoming)? {
+                    manners.keep(text);
+                }
+            }
+        }
+    }
+    Ok(doing.await)
 }
 
 /// Asks whether anyone is there.
@@ -204,7 +236,7 @@ where
         Ok(Request::Act(action)) => {
             let id = action.id().cloned();
             match (end.submit(action).await, id) {
-                (Err(why), Some(id)) => send(socket, [outbound::not_submitted(&id, why)]).await,
+                (Err(why), Some(id)) => not_submitted(socket, manners, &id, why).await,
                 // What is not durable is not missed.
                 (Ok(()), _) | (Err(_), None) => Ok(()),
             }
@@ -212,7 +244,7 @@ where
         Ok(Request::Share(share)) => {
             let id = share.id.clone();
             match end.share(share).await {
-                Err(why) => send(socket, [outbound::not_submitted(&id, why)]).await,
+                Err(why) => not_submitted(socket, manners, &id, why).await,
                 Ok(()) => Ok(()),
             }
         }
@@ -221,7 +253,8 @@ where
             Ok(())
         }
         Ok(Request::History { id, conversation, before, limit }) => {
-            let answer = match end.history(conversation, before, limit).await {
+            let reading = end.history(conversation, before, limit);
+            let answer = match while_there(socket, manners, reading).await? {
                 Ok(found) => outbound::history(&id, found, || end.now()),
                 Err(error) => {
                     tracing::warn!(%error, "history cannot be read");
@@ -235,22 +268,60 @@ where
     }
 }
 
+/// Answers a durable command that was not taken.
+async fn not_submitted<S>(
+    socket: &mut Socket<S>,
+    manners: &mut Manners,
+    id: &CommandId,
+    why: SubmitError,
+) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let again = match why {
+        SubmitError::NoSuchFile => None,
+        SubmitError::Unavailable { retry_after_ms }
+        | SubmitError::RateLimited { retry_after_ms } => Some(retry_after_ms),
+    };
+    manners.not_now(id, again);
+    send(socket, [outbound::not_submitted(id, why)]).await
+}
+
 /// Sends what the edge has, and what else it has by now, in one flush.
-async fn tell<S, E>(socket: &mut Socket<S>, end: &mut E, outbound: Outbound) -> Result<(), Ended>
+async fn tell<S, E>(
+    socket: &mut Socket<S>,
+    manners: &mut Manners,
+    end: &mut E,
+    outbound: Outbound,
+) -> Result<(), Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     E: CustomerEnd,
 {
     let mut frames = Vec::new();
+    settle(manners, &outbound);
     let mut told = outbound::tell(outbound, || end.now(), &mut frames);
     let mut taken = 1;
     while told.is_ok() && taken < BATCH {
         let Some(outbound) = end.next().now_or_never() else { break };
+        settle(manners, &outbound);
         told = outbound::tell(outbound, || end.now(), &mut frames);
         taken += 1;
     }
     send(socket, frames).await?;
     told.map_err(Ended::Farewell)
+}
+
+/// Takes note of what became of a command.
+fn settle(manners: &mut Manners, outbound: &Outbound) {
+    match outbound {
+        Outbound::Ack { id, .. } => manners.acked(id),
+        // When, is said in the frame: within seconds.
+        Outbound::Refused { id: Some(id), error } => {
+            manners.not_now(id, error.is_for_now().then_some(0));
+        }
+        _ => {}
+    }
 }
 
 async fn answer<S>(socket: &mut Socket<S>, refusal: Refusal) -> Result<(), Ended>

@@ -3,6 +3,7 @@
 //! Invariant: these are the methods of [`Edge`] and [`CustomerSocket`] and nothing more; they are
 //! traits so that a test can play the other side word by word.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::bridge::custom_to_xmpp::action::Share;
@@ -10,8 +11,8 @@ use crate::chat::event::CustomerAction;
 use crate::chat::ids::{ConversationId, Seq, TenantKey, Timestamp};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::{
-    CustomerSocket, Edge, HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantView,
-    Welcome,
+    CustomerSocket, Edge, HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantError,
+    TenantView, Welcome,
 };
 
 /// Where customers come in: see [`Edge`].
@@ -23,7 +24,8 @@ pub trait Door: Clone + Send + Sync + 'static {
     fn tenant(
         &self,
         key: &TenantKey,
-    ) -> impl Future<Output = Result<Option<Arc<TenantView>>, StoreError>> + Send;
+        address: IpAddr,
+    ) -> impl Future<Output = Result<Option<Arc<TenantView>>, TenantError>> + Send;
 
     /// See [`Edge::open`].
     fn open(
@@ -68,8 +70,12 @@ pub trait CustomerEnd: Send + 'static {
 impl Door for Edge {
     type End = CustomerSocket;
 
-    async fn tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
-        Self::tenant(self, key).await
+    async fn tenant(
+        &self,
+        key: &TenantKey,
+        address: IpAddr,
+    ) -> Result<Option<Arc<TenantView>>, TenantError> {
+        Self::tenant(self, key, address).await
     }
 
     async fn open(

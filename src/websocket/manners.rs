@@ -1,16 +1,19 @@
 //! What a socket's client does, judged.
 //!
-//! Invariants: pure but for the rates' clock; no byte is sent from here. What a client does wrong
+//! Invariants: pure but for the clock; no byte is sent from here. What a client does wrong
 //! costs it an answer, and at last its socket; it never costs more than that.
 
 use std::fmt;
 
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use super::order::{BEHIND_MS, Behind, Order, SOON_MS};
+use super::outbound;
 use crate::bridge::custom_to_xmpp::action::{self, Greeting, Request};
-use crate::chat::ids::ConversationId;
-use crate::runtime::admission::{Limits, SocketRates, TooMany};
+use crate::chat::ids::{CommandId, ConversationId, CustomerId};
+use crate::runtime::admission::{SocketGuard, SocketRates, TooMany};
 use crate::wire::{Bye, ClientFrame, ErrorCode, ErrorFrame, Refused, ServerFrame, decode};
 
 /// This many bad frames close the socket.
@@ -96,6 +99,9 @@ pub enum Refusal {
 /// The state of one socket.
 pub struct Manners {
     rates: SocketRates,
+    order: Order,
+    /// What came while something was done.
+    early: Option<Utf8Bytes>,
     bad: u8,
     missed: u8,
     heard: bool,
@@ -109,8 +115,35 @@ impl fmt::Debug for Manners {
 
 impl Manners {
     /// A socket that has said nothing yet.
-    pub fn new(limits: &Limits) -> Self {
-        Self { rates: SocketRates::new(limits), bad: 0, missed: 0, heard: false }
+    pub fn new(guard: &SocketGuard) -> Self {
+        Self {
+            rates: SocketRates::new(guard),
+            order: Order::default(),
+            early: None,
+            bad: 0,
+            missed: 0,
+            heard: false,
+        }
+    }
+
+    /// Whose socket it is: known with the welcome.
+    pub fn belong_to(&mut self, customer: CustomerId) {
+        self.rates.belong_to(customer);
+    }
+
+    /// Keeps a text for later: it came while something else was done.
+    pub fn keep(&mut self, early: Utf8Bytes) {
+        self.early = Some(early);
+    }
+
+    /// Whether a text was kept; no more is read before that is judged.
+    pub fn has_early(&self) -> bool {
+        self.early.is_some()
+    }
+
+    /// The text that was kept.
+    pub fn early(&mut self) -> Option<Utf8Bytes> {
+        self.early.take()
     }
 
     /// Judges what came in: a text to be read, or nothing more to do.
@@ -127,7 +160,7 @@ impl Manners {
             Some(Ok(message)) => message,
         };
         (self.heard, self.missed) = (true, 0);
-        if !self.rates.frame() {
+        if !self.rates.frame(message.len()) {
             let flood = Farewell::bye(close::RATE, "rate", Some(RATE_PAUSE_MS));
             return Err(Ended::Farewell(flood));
         }
@@ -178,21 +211,49 @@ impl Manners {
         let request = decode(text)
             .and_then(|frame| action::request(frame, fresh))
             .map_err(|refused| self.refuse(refused))?;
-        let asked = match &request {
-            Request::Act(action) => action.id(),
-            Request::Share(share) => Some(&share.id),
-            Request::History { id, .. } => Some(id),
-            Request::Page(_) => None,
-            Request::Ping { .. } => return Ok(request),
-        };
-        match asked {
-            Some(id) => self.rates.command().map_err(|early| {
-                Refusal::Answered(Box::new(too_many(Some(id.to_string()), early)))
-            })?,
-            None if !self.rates.signal() => return Err(Refusal::Dropped),
-            None => {}
+        match &request {
+            Request::Act(action) => match action.id() {
+                Some(id) => self.command(id, text.len())?,
+                None => self.signal()?,
+            },
+            Request::Share(share) => self.command(&share.id, text.len())?,
+            Request::Page(_) => self.signal()?,
+            Request::History { id, .. } => {
+                let early = self.rates.command(text.len()).and_then(|()| self.rates.read());
+                early.map_err(|early| refused_for_now(id, early))?;
+            }
+            Request::Ping { .. } => {}
         }
         Ok(request)
+    }
+
+    /// A durable command, in its order and at its rate.
+    fn command(&mut self, id: &CommandId, bytes: usize) -> Result<(), Refusal> {
+        self.order
+            .came(id, Instant::now())
+            .map_err(|Behind| Refusal::Answered(Box::new(outbound::unavailable(id, BEHIND_MS))))?;
+        self.rates.command(bytes).map_err(|early| {
+            self.not_now(id, Some(early.retry_after_ms));
+            refused_for_now(id, early)
+        })
+    }
+
+    fn signal(&self) -> Result<(), Refusal> {
+        if self.rates.signal() { Ok(()) } else { Err(Refusal::Dropped) }
+    }
+
+    /// A command was refused, and is to come again after so long; nothing where never.
+    pub fn not_now(&mut self, id: &CommandId, retry_after_ms: Option<u32>) {
+        match retry_after_ms {
+            Some(..=SOON_MS) => self.order.refused(id, Instant::now()),
+            // Nobody else is to wait for what takes an hour.
+            Some(_) | None => self.order.done(id),
+        }
+    }
+
+    /// A command was acknowledged.
+    pub fn acked(&mut self, id: &CommandId) {
+        self.order.done(id);
     }
 
     fn refuse(&mut self, refused: Refused) -> Refusal {
@@ -211,6 +272,10 @@ impl Manners {
         }
         Refusal::Answered(Box::new(answer))
     }
+}
+
+fn refused_for_now(id: &CommandId, early: TooMany) -> Refusal {
+    Refusal::Answered(Box::new(too_many(Some(id.to_string()), early)))
 }
 
 /// The error of a command that came too fast.
@@ -241,11 +306,16 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::runtime::admission::{Admission, Limits};
 
     const FRESH: ConversationId = ConversationId(Uuid::nil());
 
     fn manners() -> Manners {
-        Manners::new(&Limits { messages_per_second: 2, message_burst: 4, ..Limits::default() })
+        let limits = Limits { messages_per_second: 2, message_burst: 4, ..Limits::default() };
+        let guard = Admission::new(limits).socket("192.0.2.1".parse().unwrap()).unwrap();
+        let mut manners = Manners::new(&guard);
+        manners.belong_to(CustomerId(Uuid::from_u128(1)));
+        manners
     }
 
     fn code(ended: &Ended) -> u16 {
@@ -338,6 +408,31 @@ mod tests {
         let refused = manners.request(r#"{"type":"history","id":"h1"}"#, || FRESH).unwrap_err();
         assert_eq!(error(&refused).about.as_deref(), Some("h1"));
         assert!(manners.request(r#"{"type":"ping"}"#, || FRESH).is_ok());
+    }
+
+    #[test]
+    fn what_follows_a_refusal_waits_for_it() {
+        let mut manners = manners();
+        let says = |manners: &mut Manners, id: &str| {
+            let text = format!(r#"{{"type":"message","id":"{id}","text":"x"}}"#);
+            match manners.request(&text, || FRESH) {
+                Ok(_) => None,
+                Err(refusal) => Some(error(&refusal).code),
+            }
+        };
+        let id = |id| CommandId::new(id).unwrap();
+        assert_eq!(says(&mut manners, "m1"), None);
+        manners.not_now(&id("m1"), Some(250));
+        assert_eq!(says(&mut manners, "m2"), Some(ErrorCode::Unavailable));
+        assert!(manners.request(r#"{"type":"history","id":"h1"}"#, || FRESH).is_ok());
+        assert_eq!(says(&mut manners, "m1"), None);
+        assert_eq!(says(&mut manners, "m2"), None);
+        // The same where it was refused for its rate, unless that takes long.
+        assert_eq!(says(&mut manners, "m3"), Some(ErrorCode::RateLimited));
+        assert_eq!(says(&mut manners, "m4"), Some(ErrorCode::Unavailable));
+        assert_eq!(says(&mut manners, "m3"), Some(ErrorCode::RateLimited));
+        manners.not_now(&id("m3"), Some(1_800_000));
+        assert_eq!(says(&mut manners, "m4"), Some(ErrorCode::RateLimited));
     }
 
     #[test]

@@ -5,12 +5,13 @@
 //! command means, only how to carry it and its answers in their order.
 //!
 //! [`upgrade`] decides whether a request becomes a socket, [`connection`] carries it from its
-//! `hello` to its close, [`manners`] judges what its client does, [`outbound`] words what it is
-//! told, [`door`] is what all this needs of the customers' side of the node.
+//! `hello` to its close, [`manners`] judges what its client does, `order` keeps its commands in
+//! their order, [`outbound`] words what it is told, [`door`] is what all this needs of the customers' side of the node.
 
 pub mod connection;
 pub mod door;
 pub mod manners;
+mod order;
 pub mod origin;
 pub mod outbound;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The other side of a socket, played word by word.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
@@ -14,7 +15,7 @@ use crate::chat::ids::{
 };
 use crate::ports::store::{FormField, StoreError, Tenant};
 use crate::runtime::edge::{
-    HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantView, Welcome,
+    HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantError, TenantView, Welcome,
 };
 use crate::runtime::files::FileRules;
 
@@ -26,6 +27,8 @@ pub(crate) enum Heard {
     Shared(Share),
     Page(Option<Arc<str>>),
     History(Option<ConversationId>, Option<Seq>, u32),
+    /// Somebody waited for history, and does no more.
+    GivenUp,
     Dropped,
 }
 
@@ -35,6 +38,8 @@ pub(crate) struct Part {
     pub(crate) open: Option<Result<Welcome, OpenError>>,
     pub(crate) submit: Result<(), SubmitError>,
     pub(crate) history: Option<Result<Option<HistoryPage>, StoreError>>,
+    /// The store does not answer to history.
+    pub(crate) hangs: bool,
 }
 
 impl Default for Part {
@@ -44,6 +49,7 @@ impl Default for Part {
             open: Some(Ok(welcome())),
             submit: Ok(()),
             history: None,
+            hangs: false,
         }
     }
 }
@@ -82,7 +88,11 @@ impl Scripted {
 impl Door for Scripted {
     type End = End;
 
-    async fn tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
+    async fn tenant(
+        &self,
+        key: &TenantKey,
+        _address: IpAddr,
+    ) -> Result<Option<Arc<TenantView>>, TenantError> {
         let inner = self.0.lock().unwrap();
         let found = inner.part.tenant.clone()?.filter(|tenant| tenant.key == *key);
         Ok(found.map(view))
@@ -139,7 +149,19 @@ impl CustomerEnd for End {
         limit: u32,
     ) -> Result<Option<HistoryPage>, StoreError> {
         self.hears.send(Heard::History(conversation, before, limit)).unwrap();
+        if self.door.0.lock().unwrap().part.hangs {
+            let _waiting = Waiting(self.hears.clone());
+            std::future::pending::<()>().await;
+        }
         self.door.0.lock().unwrap().part.history.take().unwrap_or(Ok(None))
+    }
+}
+
+struct Waiting(mpsc::UnboundedSender<Heard>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let _ = self.0.send(Heard::GivenUp);
     }
 }
 

@@ -23,8 +23,7 @@ const SAID_AT_ONCE: NonZeroU32 = NonZeroU32::new(200).unwrap();
 const LINES: NonZeroU32 = NonZeroU32::new(20).unwrap();
 const LINES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// How fast agents may speak, and are told what was refused. Strangers are not counted: they are
-/// answered, and that is bounded.
+/// How fast agents may speak, and are told what was refused.
 pub(super) struct Pace {
     said: DefaultKeyedRateLimiter<AgentJid>,
     lines: DefaultKeyedRateLimiter<AgentJid>,

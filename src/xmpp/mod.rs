@@ -18,6 +18,7 @@ mod roster;
 mod sieve;
 mod sieved;
 mod state;
+mod strangers;
 mod stream;
 mod supervisor;
 

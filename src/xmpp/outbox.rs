@@ -45,6 +45,9 @@ const WAITING: usize = 512;
 /// Answers to queries are dropped where so much waits: who asks in floods gets fewer of them.
 const ANSWERS: usize = 4 * WAITING;
 
+/// Answers to strangers wait by themselves: whatever comes of them, it is never what agents wait for.
+const STRANGERS: usize = 128;
+
 /// No stanza is longer; servers take 256 KiB.
 const STANZA_BYTES: usize = 128 * 1024;
 
@@ -111,6 +114,8 @@ pub(super) struct Outbox {
     own: Arc<str>,
     epoch: Epoch,
     waiting: VecDeque<Waiting>,
+    /// Answers to strangers.
+    strangers: VecDeque<Text>,
     flight: VecDeque<Item>,
     barriers: VecDeque<Barrier>,
     /// When a barrier was last written.
@@ -192,6 +197,18 @@ impl Outbox {
         }
     }
 
+    /// Takes an answer to a stranger: it is written when nothing else waits, or never.
+    pub(super) fn push_for_stranger(&mut self, element: &Element) {
+        if self.strangers.len() >= STRANGERS {
+            return;
+        }
+        match written(element) {
+            Ok(text) if sound(&text).is_ok() => self.strangers.push_back(text.into()),
+            // They chose what is in it.
+            Ok(_) | Err(_) => tracing::debug!("an answer to a stranger cannot be written"),
+        }
+    }
+
     /// Rows up to here need nothing more.
     pub(super) fn passed(&mut self, pos: Pos) {
         match self.waiting.back_mut() {
@@ -233,6 +250,7 @@ impl Outbox {
                 None => break,
             }
         }
+        self.answer_strangers(now, out);
         if self.flight.is_empty() && self.barriers.is_empty() {
             self.moved = false;
             self.due = None;
@@ -248,6 +266,22 @@ impl Outbox {
             }
         }
         None
+    }
+
+    /// Hands over answers to strangers while nothing else waits, and not so many that whatever comes
+    /// next would have to wait for them.
+    fn answer_strangers(&mut self, now: Instant, out: &mut Out) {
+        let alone = self.flight.back().is_some_and(|item| item.suspect);
+        while self.waiting.is_empty() && self.flight.len() < BATCH && !alone {
+            let Some(text) = self.strangers.pop_front() else { break };
+            out.push_back(text.clone());
+            let item = Item { text, kind: Kind::Passing, cursor: None, suspect: false };
+            self.flight.push_back(item);
+            self.uncovered += 1;
+            if self.uncovered >= BATCH {
+                self.barrier(now, out);
+            }
+        }
     }
 
     /// When the next barrier is to be written, where one may be.
@@ -329,6 +363,7 @@ impl Outbox {
         self.moved = false;
         self.due = None;
         self.mark = self.accepted;
+        self.strangers.clear();
         let lasts =
             |waiting: &Waiting| matches!(waiting, Waiting::Stanza(Item { kind: Kind::Line, .. }));
         self.waiting.retain(lasts);

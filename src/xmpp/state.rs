@@ -18,6 +18,7 @@ use super::given_back::Pace;
 use super::outbox::{Kind, Out, Outbox, Text};
 use super::retry::Retries;
 use super::roster::Roster;
+use super::strangers::{Askers, Strangers};
 use super::stream::Lost;
 use super::supervisor::LinkSettings;
 use crate::bridge::address::{self, Book};
@@ -92,6 +93,9 @@ pub(super) struct State {
     silent: bool,
     /// How fast agents may speak.
     pub(super) pace: Pace,
+    /// How fast strangers are answered, and agents' clients that ask.
+    strangers: Strangers,
+    askers: Askers,
     /// When another stream last showed.
     contested: Option<Instant>,
 }
@@ -120,6 +124,8 @@ impl State {
             asking: None,
             silent: false,
             pace: Pace::default(),
+            strangers: Strangers::default(),
+            askers: Askers::default(),
             contested: None,
             settings: Arc::new(settings),
             world,
@@ -218,6 +224,7 @@ impl State {
         let book = &self.book;
         self.clients.retain(|agent| book.knows(agent));
         self.pace.sweep();
+        self.askers.sweep();
         let mut out = Vec::new();
         self.roster.agents(&self.book, &mut out);
         self.pass(&out);

@@ -45,19 +45,21 @@ async function talk(customer, question, answer) {
   await customer.sees(answer);
 }
 
-test('places in the line, until somebody is there', async () => {
+test('places in the line, once somebody is there', async () => {
   const gateway = stage.url;
   const url = shop.page('/binding', { gateway, attributes: 'data-queue="binding"' });
   const first = await Customer.arrive(visitors, url);
   const second = await Customer.arrive(visitors, url);
   await first.open();
   await first.says('I am first');
-  await first.isTold('You are first in line');
+  // Nobody is in who serves this queue: no place is told, for nothing moves.
+  await first.isTold('Someone will be with you soon');
   await second.open();
   await second.says('I am second');
-  await second.isTold('You are second in line');
+  await second.isTold('Someone will be with you soon');
 
   const bob = await Agent.login(visitors, stage, 'bob');
+  await second.isTold('You are second in line');
   await bob.takes();
   await bob.sees('I am first');
   await bob.says('Welcome.');

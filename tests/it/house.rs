@@ -78,7 +78,15 @@ const KEPT: [(&[&str], &[&str]); 28] = [
     (&["clap"], &["src/cli/", "src/main.rs"]),
     (&["deunicode"], &["src/runtime/edge/slug.rs"]),
     (&["jsonwebtoken"], &["src/runtime/edge/identity.rs"]),
-    (&["governor"], &["src/runtime/admission.rs", "src/xmpp/given_back.rs"]),
+    (
+        &["governor"],
+        &[
+            "src/runtime/admission.rs",
+            "src/runtime/allowance.rs",
+            "src/xmpp/given_back.rs",
+            "src/xmpp/strangers.rs",
+        ],
+    ),
     // The core's types are nobody's format.
     (
         &["serde"],

@@ -97,6 +97,11 @@ pub(crate) fn node(db: &Db, handle: LinkHandle, world: Arc<dyn World>) -> Node {
         admission: Admission::new(Limits {
             messages_per_second: many,
             message_burst: many,
+            messages_per_second_per_address: many,
+            kilobytes_per_second: many,
+            kilobytes_per_second_per_address: many,
+            reads_per_minute: many,
+            reads_per_minute_per_address: many,
             sockets_per_address: many,
             sessions_per_minute_per_address: many,
             conversations_per_hour_per_address: many,
@@ -178,7 +183,8 @@ async fn of_two_conversations_that_begin_in_the_same_millisecond_the_later_one_s
     let node = node(&db, handle, Arc::new(Still));
     link.opened().await;
     link.say.send(FromLink::Up { stream: 1 }).await.unwrap();
-    let view = node.edge().tenant(&acme).await.unwrap().expect("it was added");
+    let view =
+        node.edge().tenant(&acme, [127, 0, 0, 1].into()).await.unwrap().expect("it was added");
 
     let (welcome, mut one) = node.edge().open(&view, Opening::default()).await.unwrap();
     let before = words(&one, "before");
@@ -214,7 +220,8 @@ async fn a_conversation_is_closed_from_the_shell_by_whoever_owns_the_link() {
     db.store.add_tenant(&tenant(&acme, &handle.domain)).await.unwrap();
     let node = node(&db, handle, Arc::new(SystemWorld));
     link.opened().await;
-    let view = node.edge().tenant(&acme).await.unwrap().expect("it was added");
+    let view =
+        node.edge().tenant(&acme, [127, 0, 0, 1].into()).await.unwrap().expect("it was added");
     let (_, mut socket) = node.edge().open(&view, Opening::default()).await.unwrap();
     let first = words(&socket, "hello");
     let CustomerAction::Message { fresh: conversation, .. } = first else { unreachable!() };
@@ -261,7 +268,8 @@ async fn of_thousands_who_leave_at_once_none_stays_as_a_ghost() {
     let (resource, availability) = ("desk".into(), Availability::Free);
     let presence = Event::Presence { agent: alice, resource, availability };
     link.say.send(FromLink::Event(presence)).await.unwrap();
-    let view = node.edge().tenant(&acme).await.unwrap().expect("it was added");
+    let view =
+        node.edge().tenant(&acme, [127, 0, 0, 1].into()).await.unwrap().expect("it was added");
 
     // Somebody else would be offered to Alice as soon as this one is closed.
     let (_, mut last) = node.edge().open(&view, Opening::default()).await.unwrap();

@@ -125,6 +125,9 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
         CommandError::StillOpen => {
             (ErrorCode::Conflict, "the conversation has not ended yet", None)
         }
+        CommandError::RatedOften => {
+            (ErrorCode::Conflict, "this conversation was rated often enough", None)
+        }
         CommandError::NoSuchWords => {
             (ErrorCode::Conflict, "there is no such message of yours to change", None)
         }
@@ -164,7 +167,7 @@ pub fn state(told: &CustomerState) -> wire::State {
     };
     match &told.phase {
         Phase::Waiting { position, eta_s } => {
-            (frame.position, frame.eta_s) = (Some(*position), *eta_s);
+            (frame.position, frame.eta_s) = (*position, *eta_s);
         }
         Phase::Active { agent } => frame.agent = Some(shown(agent)),
         Phase::Closed { reason } => frame.reason = Some(why(*reason).to_owned()),
@@ -370,11 +373,12 @@ mod tests {
             }
             "ack" => ServerFrame::Ack(ack(&m1, acked(Some(7)))),
             "ack without a seq" => ServerFrame::Ack(ack(&m1, acked(None))),
-            "waiting" => {
-                ServerFrame::State(state(&told(Phase::Waiting { position: 3, eta_s: Some(90) })))
-            }
+            "waiting" => ServerFrame::State(state(&told(Phase::Waiting {
+                position: Some(3),
+                eta_s: Some(90),
+            }))),
             "waiting, no estimate" => {
-                ServerFrame::State(state(&told(Phase::Waiting { position: 1, eta_s: None })))
+                ServerFrame::State(state(&told(Phase::Waiting { position: Some(1), eta_s: None })))
             }
             "active" => ServerFrame::State(state(&told(Phase::Active { agent: "Alice".into() }))),
             "ended" => {

@@ -87,6 +87,7 @@ impl Desk {
         }
         let tenants: Vec<TenantKey> = self.tenants_of(agent).cloned().collect();
         for tenant in &tenants {
+            self.staff_changed(now, tenant, agent);
             if is == Some(Availability::Gone) {
                 self.withdraw_offers(now, tenant, agent);
             }

@@ -39,6 +39,7 @@ impl Desk {
         let open = visitor.open;
         if was_away || is_news {
             self.show_contact(by.customer);
+            self.count_in_line(now, by.customer);
         }
         if let Some(key) = &key {
             if let Some(acked) = self.commands.find(key) {
@@ -196,6 +197,7 @@ impl Desk {
             self.append(now, case, NewRow { key: Some(key.clone()), ..row });
         }
         self.started(now, by, case, key);
+        self.count_in_line(now, by.customer);
         self.tell_state(case);
     }
 

@@ -194,6 +194,7 @@ impl Desk {
         if let Some(line) = self.line(&tenant, &queue) {
             line.enter(&view);
         }
+        self.count_in_line(now, view.customer);
         self.ask_again_later(now, id);
         self.stirred.insert((tenant.clone(), queue.clone()));
         if held_by.is_some() {
@@ -334,8 +335,7 @@ impl Desk {
         let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
         let phase = match &view.state {
             State::Waiting | State::Offered { .. } => {
-                let line = self.tenants.get(&view.tenant).and_then(|t| t.lines.get(&view.queue));
-                let position = line.map_or(1, |line| line.position(view));
+                let position = self.position(view);
                 return self.tell_place(id, position);
             }
             State::Active { agent } => {
@@ -346,16 +346,7 @@ impl Desk {
         self.tell_phase(id, phase);
     }
 
-    /// Tells the customer his place in line.
-    pub(super) fn tell_place(&mut self, id: ConversationId, position: u32) {
-        let Some(case) = self.cases.get_mut(&id) else { return };
-        case.told = Some(position);
-        let line = self.tenants.get(&case.view.tenant).and_then(|t| t.lines.get(&case.view.queue));
-        let eta_s = line.and_then(|line| line.estimate(position));
-        self.tell_phase(id, Phase::Waiting { position, eta_s });
-    }
-
-    fn tell_phase(&mut self, id: ConversationId, phase: Phase) {
+    pub(super) fn tell_phase(&mut self, id: ConversationId, phase: Phase) {
         let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
         let (tenant, customer) = (view.tenant.clone(), view.customer);
         let state = CustomerState { conversation: id, queue: view.queue.clone(), phase };
@@ -411,6 +402,7 @@ impl Desk {
                 Timer::Away(customer) => self.show_contact(customer),
                 Timer::Leave(customer) => self.leave(now, customer),
                 Timer::Positions(tenant, queue) => self.tell_positions(&tenant, &queue),
+                Timer::Place(customer) => self.count_in_line(now, customer),
             }
         }
     }
@@ -460,6 +452,7 @@ impl Desk {
             {
                 line.enter(&view);
                 self.positions_changed(now, &view.tenant, &view.queue);
+                self.count_in_line_once_known(now, view.customer);
             }
             if let Some(case) = self.cases.get_mut(&id) {
                 case.view.queue = view.queue;

@@ -21,6 +21,7 @@ mod lifecycle;
 mod links;
 mod marks;
 mod offer;
+mod place;
 mod rating;
 mod recall;
 mod resent;
@@ -37,6 +38,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use self::rating::Rating;
 use super::conversation::Case;
 use super::effect::{CustomerNotice, Effect, Line as SystemLine, ToAgent, ToAgentContent};
 use super::ended::Ended;
@@ -132,6 +134,8 @@ struct Visitor {
     ended: Option<(ConversationId, Seq, Timestamp)>,
     /// Who served it.
     ended_by: Option<AgentJid>,
+    /// What they thought of it.
+    rating: Rating,
     /// Closed conversations of his of which the last words are not confirmed.
     owed: BTreeSet<ConversationId>,
     /// Until when he is remembered, once he is away and nothing is open.
@@ -144,6 +148,7 @@ impl Visitor {
         if self.ended.is_none_or(|(.., at)| at <= close.at) {
             self.ended = close.seq.map(|seq| (close.conversation, seq, close.at));
             self.ended_by = served_by;
+            self.rating = Rating::default();
         }
     }
 }

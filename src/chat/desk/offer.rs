@@ -14,8 +14,6 @@ use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
 use crate::chat::presence::Clients;
 use crate::chat::routing::{Candidate, choose};
 
-/// How often those who wait hear of their place, in milliseconds.
-const POSITIONS_MS: i64 = 1_000;
 /// No offer is shorter, in milliseconds, whatever the settings say.
 const LEAST_MS: i64 = 1_000;
 /// After so many milliseconds those who have not answered are asked once more.
@@ -219,33 +217,6 @@ impl Desk {
         {
             case.shunned.clear();
             self.stirred.insert((case.view.tenant.clone(), case.view.queue.clone()));
-        }
-    }
-
-    pub(super) fn positions_changed(
-        &mut self,
-        now: Timestamp,
-        tenant: &TenantKey,
-        queue: &QueueKey,
-    ) {
-        // On a grid, so that many changes within a second are told once.
-        let at = Timestamp((now.0 / POSITIONS_MS + 1) * POSITIONS_MS);
-        self.timers.arm(at, Timer::Positions(tenant.clone(), queue.clone()));
-    }
-
-    /// Tells those who are here and whose place has changed.
-    pub(super) fn tell_positions(&mut self, tenant: &TenantKey, queue: &QueueKey) {
-        let Some(line) = self.line(tenant, queue) else { return };
-        let in_line: Vec<ConversationId> = line.iter().collect();
-        for (index, id) in in_line.into_iter().enumerate() {
-            let position = u32::try_from(index + 1).unwrap_or(u32::MAX);
-            let moved = self
-                .cases
-                .get(&id)
-                .is_some_and(|case| case.told != Some(position) && self.online(case.view.customer));
-            if moved {
-                self.tell_place(id, position);
-            }
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What customers think of conversations that have ended.
 //!
 //! Invariants: only a conversation that has ended is rated, and only the customer's last one; of
-//! several ratings the last counts. Nothing of it is an entry: the customer knows what he said.
+//! several ratings the last counts, and at most [`CHANGES`] are stored and told: one that changes
+//! nothing is acknowledged, and leaves nothing behind. Nothing of it is an entry: the customer knows
+//! what they said.
 
 use super::Desk;
 use super::customer::Commander;
@@ -10,6 +12,16 @@ use crate::chat::effect::{Answer, CommandError, Effect, ToAgent, ToAgentContent}
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Timestamp};
 use crate::chat::model::{Author, CommandKey, RowKind};
+
+/// How often a customer may change their mind about one conversation.
+const CHANGES: u8 = 5;
+
+/// What a customer thought of their last conversation, since this desk began.
+#[derive(Debug, Default)]
+pub(super) struct Rating {
+    last: Option<RowKind>,
+    times: u8,
+}
 
 impl Desk {
     pub(super) fn rate(
@@ -23,14 +35,24 @@ impl Desk {
         if open.is_some() {
             return self.refuse(by, &id, CommandError::StillOpen);
         }
-        let Some(visitor) = self.visitors.get(&by.customer) else { return };
+        let Some(visitor) = self.visitors.get_mut(&by.customer) else { return };
         let Some((conversation, ..)) = visitor.ended else {
             return self.refuse(by, &id, CommandError::NotOpen);
         };
+        let key = CommandKey { session: by.session, id: id.clone() };
+        if visitor.rating.last.as_ref() == Some(&rating) {
+            let acked = self.commanded(key, conversation, None, now);
+            return self.answer(by, Answer::Ack { id, acked });
+        }
+        if visitor.rating.times >= CHANGES {
+            return self.refuse(by, &id, CommandError::RatedOften);
+        }
+        visitor.rating.times += 1;
+        visitor.rating.last = Some(rating.clone());
+        let ended_by = visitor.ended_by.clone();
         let from = Peer::Customer(visitor.customer.localpart.clone());
         let serves = |agent: &&AgentJid| self.agent_of(&by.tenant, agent).is_some();
-        let told: Vec<AgentJid> = visitor.ended_by.iter().filter(serves).cloned().collect();
-        let key = CommandKey { session: by.session, id: id.clone() };
+        let told: Vec<AgentJid> = ended_by.into_iter().filter(|agent| serves(&agent)).collect();
         let row = NewRow {
             key: Some(key.clone()),
             recipients: told.clone(),

@@ -125,6 +125,7 @@ impl Desk {
             if let Some(line) = self.line(&tenant, &queue) {
                 line.enter(&case.view);
             }
+            self.count_in_line_once_known(now, case.view.customer);
             self.stirred.insert((tenant, queue));
         }
         let failed = case.view.state == State::Waiting && !case.shunned.is_empty();

@@ -32,6 +32,8 @@ pub(super) enum Timer {
     Positions(TenantKey, QueueKey),
     /// Whether what an agent's client may have said before is new.
     Unsure(Speaker),
+    /// Whether a customer in line still counts for the places of the others.
+    Place(CustomerId),
 }
 
 /// See the module.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::rating::Rating;
 use super::{Desk, TenantDesk, Visitor};
 use crate::chat::effect::Line;
 use crate::chat::event::{CustomerConnection, SignedIn};
@@ -44,6 +45,7 @@ impl Visitor {
             sessions: BTreeSet::new(),
             ended: None,
             ended_by: None,
+            rating: Rating::default(),
             owed: BTreeSet::new(),
             leaves_at: None,
         }
@@ -98,6 +100,10 @@ impl Desk {
             self.show_contact(id);
         } else if !online {
             self.part(now, id);
+            self.count_in_line_later(now, id);
+        }
+        if online && !was_online {
+            self.count_in_line(now, id);
         }
         if let Some(signed_in) = signed_in {
             self.tell_who_it_is(id, signed_in);

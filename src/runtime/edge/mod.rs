@@ -7,11 +7,13 @@
 pub(crate) mod hub;
 mod identity;
 pub(crate) mod mailbox;
+mod pages;
 mod people;
 mod sessions;
 mod slug;
 mod socket;
 pub(crate) mod tokens;
+mod unknown;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,6 +23,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::hub::Hub;
+pub(super) use self::unknown::Unknown;
 use super::admission::{Admission, TooMany};
 use super::files::FileRules;
 use super::status::Status;
@@ -78,8 +81,8 @@ pub enum OpenError {
         /// It was good once: the page is asked for another.
         has_expired: bool,
     },
-    /// Too many new sessions from this address.
-    #[error("too many new sessions from this address")]
+    /// Too many new sessions from this address, or it or the customer comes too often.
+    #[error("too many sessions from this address")]
     RateLimited {
         /// When to try again.
         retry_after_ms: u32,
@@ -90,6 +93,17 @@ pub enum OpenError {
         /// When to try again.
         retry_after_ms: u32,
     },
+}
+
+/// Why it is not said whether there is a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TenantError {
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address has asked for too many names that are not known here.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
 }
 
 /// What a `welcome` says.
@@ -252,6 +266,7 @@ pub(super) struct Shared {
     /// What is taken of files where a tenant says nothing.
     pub(super) files: FileRules,
     pub(super) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
+    pub(super) unknown: Unknown,
 }
 
 impl std::fmt::Debug for Edge {
@@ -270,13 +285,25 @@ impl Edge {
         &self.0.admission
     }
 
-    /// A tenant; none where there is none with that key.
+    /// A tenant; none where there is none with that key. Whoever asks for names that are not known
+    /// here, may soon ask for no more of them.
     ///
     /// # Errors
-    /// Where the store does not answer and the tenant was not asked for lately.
-    pub async fn tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
+    /// Where the store does not answer and the tenant was not asked for lately; where the address has
+    /// guessed too often.
+    pub async fn tenant(
+        &self,
+        key: &TenantKey,
+        address: IpAddr,
+    ) -> Result<Option<Arc<TenantView>>, TenantError> {
         if let Some(view) = self.remembered(key, TENANT_TTL) {
             return Ok(Some(view));
+        }
+        if self.remembered(key, Duration::MAX).is_none() {
+            if self.0.unknown.holds(key) {
+                return Ok(None);
+            }
+            self.0.admission.guess(address)?;
         }
         let turn = self.0.admission.turn().await;
         let read = match &turn {
@@ -290,15 +317,17 @@ impl Edge {
         match read {
             Ok(view) => {
                 let mut tenants = self.0.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-                // Names of tenants that do not exist are not kept: anyone can make them up.
                 match &view {
-                    Some(view) => tenants.insert(key.clone(), (Instant::now(), view.clone())),
-                    None => tenants.remove(key),
-                };
+                    Some(view) => drop(tenants.insert(key.clone(), (Instant::now(), view.clone()))),
+                    None => {
+                        tenants.remove(key);
+                        self.0.unknown.insert(key);
+                    }
+                }
                 Ok(view)
             }
             // What was known is better than a closed door while the database is away.
-            Err(error) => self.remembered(key, Duration::MAX).map(Some).ok_or(error),
+            Err(error) => self.remembered(key, Duration::MAX).map(Some).ok_or(error.into()),
         }
     }
 
@@ -362,6 +391,10 @@ impl Edge {
         opening: Opening,
     ) -> Result<(Welcome, CustomerSocket), OpenError> {
         let shared = &self.0;
+        let limited = |TooMany { retry_after_ms }| OpenError::RateLimited { retry_after_ms };
+        if let Some(address) = opening.address {
+            shared.admission.read_from(address).map_err(limited)?;
+        }
         let _turn = shared
             .admission
             .turn()
@@ -370,6 +403,7 @@ impl Edge {
         let admitted =
             sessions::admit(&*shared.store, &*shared.world, &shared.admission, tenant, &opening)
                 .await?;
+        shared.admission.read_by(admitted.session.customer.id).map_err(limited)?;
         CustomerSocket::open(shared.clone(), tenant, opening, admitted).await.map_err(|error| {
             // The state of the database is said once for all.
             tracing::debug!(%error, "a socket could not be opened");

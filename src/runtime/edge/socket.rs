@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::mailbox::{Letter, Mailbox};
+use super::pages::{PAGE, Pages};
 use super::sessions::Admitted;
 use super::{
     ByeReason, CurrentConversation, HistoryPage, MOVED_MS, Opening, Outbound, RETRY_MS, Shared,
@@ -21,13 +22,11 @@ use crate::chat::event::{
 };
 use crate::chat::ids::{CommandId, ConversationId, FileId, LinkDomain, Seq, SessionId, Timestamp};
 use crate::chat::model::{Acked, Conversation, Customer, File, Row, RowKind, State};
-use crate::ports::store::{Kept, StoreError};
+use crate::ports::store::{Kept, Page, StoreError};
 use crate::runtime::admission::TooMany;
 use crate::runtime::files::LATE_MS;
 use crate::runtime::switchboard::ToOwner;
 
-/// Entries read at once.
-const PAGE: u32 = 100;
 /// Whoever finds no owner again and again is told to wait so long, in milliseconds.
 const LONGEST_MS: u32 = 5_000;
 /// Commands that may wait for their ack; whoever has more is told to wait.
@@ -58,6 +57,7 @@ pub struct CustomerSocket {
     owed: VecDeque<(ConversationId, Seq)>,
     /// The letter being worked on.
     letter: Option<Letter>,
+    pages: Pages,
     ready: VecDeque<Outbound>,
 }
 
@@ -65,6 +65,17 @@ impl std::fmt::Debug for CustomerSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CustomerSocket").field("number", &self.number).finish_non_exhaustive()
     }
+}
+
+/// Which conversation is in hand, once there was word of one.
+#[derive(Debug, PartialEq, Eq)]
+enum Turned {
+    /// That one.
+    InHand,
+    /// That one soon: there is more of the one before to be given.
+    NotYet,
+    /// Another: that one is past, or not stored yet.
+    Elsewhere,
 }
 
 impl CustomerSocket {
@@ -96,6 +107,7 @@ impl CustomerSocket {
             missed: 0,
             owed: VecDeque::new(),
             letter: None,
+            pages: Pages::default(),
             ready: VecDeque::new(),
         };
         socket.shared.status.metrics().socket_opened();
@@ -146,15 +158,15 @@ impl CustomerSocket {
         while let Some((conversation, after)) = self.owed.pop_front() {
             let room = PAGE - u32::try_from(entries.len()).unwrap_or(PAGE);
             // Mostly there is nothing: what comes after the head that was read is in the mailbox.
-            let rows = match head_of(conversation).is_some_and(|head| head <= after) {
-                true => Vec::new(),
-                false => self.shared.store.entries_after(conversation, after, room).await?,
+            let Page { rows, more } = match head_of(conversation).is_some_and(|head| head <= after)
+            {
+                true => Page::default(),
+                false => self.shared.store.page_after(conversation, after, room).await?,
             };
-            let full = rows.len() == room as usize;
             let last = rows.last().and_then(|row| row.seq).unwrap_or(after);
             entries.extend(rows);
             self.move_to(conversation, last);
-            if full {
+            if more {
                 self.owed.push_front((conversation, last));
                 break;
             }
@@ -219,17 +231,29 @@ impl CustomerSocket {
     /// Reads the next page of what is owed of the welcome.
     async fn pay(&mut self) -> Result<(), StoreError> {
         let Some((conversation, after)) = self.owed.front().copied() else { return Ok(()) };
-        let rows = self.shared.store.entries_after(conversation, after, PAGE).await?;
-        let full = rows.len() == PAGE as usize;
-        let last = rows.last().and_then(|row| row.seq).unwrap_or(after);
+        let page = self.page_after(conversation, after).await?;
+        let last = page.rows.last().and_then(|row| row.seq).unwrap_or(after);
         self.owed.pop_front();
-        if full {
+        if page.more {
             self.owed.push_front((conversation, last));
         }
         self.move_to(conversation, last);
         let more = !self.owed.is_empty();
-        self.ready.push_back(Outbound::Entries { conversation, rows, more });
+        self.ready.push_back(Outbound::Entries { conversation, rows: page.rows, more });
         Ok(())
+    }
+
+    async fn page_after(
+        &mut self,
+        conversation: ConversationId,
+        after: Seq,
+    ) -> Result<Page, StoreError> {
+        let store = &self.shared.store;
+        let read = || {
+            let store = Arc::clone(store);
+            async move { store.page_after(conversation, after, PAGE).await }
+        };
+        self.pages.after(conversation, after, read).await
     }
 
     /// What is in hand, and its last entry that was given.
@@ -296,40 +320,53 @@ impl CustomerSocket {
         None
     }
 
-    /// Does what the letter in hand says with the help of the store.
+    /// Does what the letter in hand says with the help of the store; a letter that takes more than a
+    /// page stays in hand, and what was read goes out first.
     async fn work(&mut self) -> Result<(), StoreError> {
-        match self.letter.clone() {
+        let is_done = match self.letter.clone() {
             Some(Letter::Notice(CustomerNotice::Entry(row))) => {
                 let conversation = row.conversation;
-                if self.turn_to(conversation).await? && self.entry(row).is_some() {
-                    self.fill(conversation).await?;
+                match self.turn_to(conversation).await? {
+                    Turned::InHand => self.entry(row).is_none() || self.fill(conversation).await?,
+                    turned => turned == Turned::Elsewhere,
                 }
             }
-            Some(Letter::Head { conversation, .. }) if self.turn_to(conversation).await? => {
-                self.fill(conversation).await?;
-            }
-            Some(Letter::Answer(Answer::Ack { id, acked })) => {
-                // Also of a command that was turned away when it was said again, though it was
-                // under way.
-                if let Some(seq) = acked.seq
-                    && self.turn_to(acked.conversation).await?
-                    && !self.has(acked.conversation, seq)
-                {
+            Some(Letter::Head { conversation, .. }) => match self.turn_to(conversation).await? {
+                Turned::InHand => self.fill(conversation).await?,
+                turned => turned == Turned::Elsewhere,
+            },
+            Some(Letter::Answer(Answer::Ack { id, acked })) => self.late_ack(id, acked).await?,
+            // Nothing else needs it.
+            _ => true,
+        };
+        if is_done {
+            self.letter = None;
+        }
+        Ok(())
+    }
+
+    /// An ack whose entry was not given: also of a command that was turned away when it was said
+    /// again, though it was under way. Says whether it is done.
+    async fn late_ack(&mut self, id: CommandId, acked: Acked) -> Result<bool, StoreError> {
+        if let Some(seq) = acked.seq {
+            match self.turn_to(acked.conversation).await? {
+                Turned::InHand if !self.has(acked.conversation, seq) => {
                     self.is_pending(id.clone());
-                    self.fill(acked.conversation).await?;
+                    let is_full = self.fill(acked.conversation).await?;
                     // Mostly it came with its entry.
                     if !self.pending.contains(&id) {
-                        self.letter = None;
-                        return Ok(());
+                        return Ok(true);
+                    }
+                    if !is_full {
+                        return Ok(false);
                     }
                 }
-                self.ack(id, acked);
+                Turned::NotYet => return Ok(false),
+                Turned::InHand | Turned::Elsewhere => {}
             }
-            // Nothing else needs it.
-            _ => {}
         }
-        self.letter = None;
-        Ok(())
+        self.ack(id, acked);
+        Ok(true)
     }
 
     /// Whether this entry was given.
@@ -357,26 +394,31 @@ impl CustomerSocket {
         (!late).then_some(Letter::Notice(CustomerNotice::Entry(row)))
     }
 
-    /// Takes up the conversation that there is word of, once the one before is given to its end;
-    /// says whether it is in hand then. Word of an earlier one may come late (from a node that was
-    /// frozen, say): the store knows which one is the last.
-    async fn turn_to(&mut self, conversation: ConversationId) -> Result<bool, StoreError> {
-        let Some((in_hand, _)) = self.cursor else { return Ok(true) };
-        if in_hand == conversation || self.past == Some(conversation) {
-            return Ok(in_hand == conversation);
+    /// Takes up the conversation that there is word of, once the one before is given to its end. Word
+    /// of an earlier one may come late (from a node that was frozen, say): the store knows which one
+    /// is the last.
+    async fn turn_to(&mut self, conversation: ConversationId) -> Result<Turned, StoreError> {
+        let Some((in_hand, _)) = self.cursor else { return Ok(Turned::InHand) };
+        if in_hand == conversation {
+            return Ok(Turned::InHand);
+        }
+        if self.past == Some(conversation) {
+            return Ok(Turned::Elsewhere);
         }
         match self.is_later(conversation, in_hand).await? {
             Some(true) => {}
             Some(false) => {
                 self.past = Some(conversation);
-                return Ok(false);
+                return Ok(Turned::Elsewhere);
             }
-            None => return Ok(false),
+            None => return Ok(Turned::Elsewhere),
         }
-        self.fill(in_hand).await?;
+        if !self.fill(in_hand).await? {
+            return Ok(Turned::NotYet);
+        }
         self.past = Some(in_hand);
         self.move_to(conversation, Seq(0));
-        Ok(true)
+        Ok(Turned::InHand)
     }
 
     /// Whether the first of two conversations of this customer began after the second; `None` while
@@ -394,19 +436,15 @@ impl CustomerSocket {
         Ok(Some(other.is_none_or(|other| one > other)))
     }
 
-    /// Gives all that is stored of the conversation in hand beyond the cursor.
-    async fn fill(&mut self, conversation: ConversationId) -> Result<(), StoreError> {
-        loop {
-            let after = self.seen_of(conversation);
-            let rows = self.shared.store.entries_after(conversation, after, PAGE).await?;
-            let full = rows.len() == PAGE as usize;
-            for row in rows {
-                self.give(row);
-            }
-            if !full {
-                return Ok(());
-            }
+    /// Gives a page of what is stored of the conversation in hand beyond the cursor; says whether that
+    /// was all.
+    async fn fill(&mut self, conversation: ConversationId) -> Result<bool, StoreError> {
+        let after = self.seen_of(conversation);
+        let page = self.page_after(conversation, after).await?;
+        for row in page.rows {
+            self.give(row);
         }
+        Ok(!page.more)
     }
 
     /// Gives the next entry: as its ack, where this socket waits for it.
@@ -578,7 +616,7 @@ impl CustomerSocket {
         };
         let Some(found) = found else { return Ok(None) };
         let limit = limit.clamp(1, PAGE);
-        let rows = self.shared.store.entries_before(found.id, before, limit).await?;
+        let rows = self.shared.store.page_before(found.id, before, limit).await?.rows;
         let more = rows.first().and_then(|row| row.seq).is_some_and(|first| first > Seq(1));
         Ok(Some(HistoryPage { conversation: found.id, rows, more }))
     }
@@ -607,7 +645,7 @@ impl CustomerSocket {
 fn state_of(conversation: &Conversation, tenant: &TenantView) -> CustomerState {
     let phase = match &conversation.state {
         // The place in line is the owner's to say; it does so as soon as it hears of the socket.
-        State::Waiting | State::Offered { .. } => Phase::Waiting { position: 1, eta_s: None },
+        State::Waiting | State::Offered { .. } => Phase::Waiting { position: None, eta_s: None },
         State::Active { agent } => {
             Phase::Active { agent: tenant.agents.get(agent).cloned().unwrap_or_else(|| "".into()) }
         }

@@ -154,7 +154,7 @@ async fn a_hello_is_answered_by_a_welcome() {
 #[tokio::test(start_paused = true)]
 async fn who_comes_back_is_told_where_it_stands() {
     let queue = QueueKey::new("sales").unwrap();
-    let phase = Phase::Waiting { position: 2, eta_s: Some(60) };
+    let phase = Phase::Waiting { position: Some(2), eta_s: Some(60) };
     let current = CurrentConversation {
         state: CustomerState { conversation: CONVERSATION, queue, phase },
         head: Seq(9),
@@ -376,6 +376,57 @@ async fn history_is_paged() {
     let frame = client.frame().await;
     assert_eq!((&frame["code"], &frame["for"]), (&json!("unavailable"), &json!("h3")));
     assert!(!frame.to_string().contains("secret"));
+    client.over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_is_given_up() {
+    let mut client = Client::greeted(Part { hangs: true, ..Part::default() }).await;
+    client.send(r#"{"type":"history","id":"h1"}"#).await;
+    assert!(matches!(client.heard().await, Heard::History(..)));
+    let Client { socket, server, mut hand, .. } = client;
+    drop(socket);
+    server.await.unwrap();
+    assert!(matches!(hand.heard.recv().await, Some(Heard::GivenUp)));
+    assert!(matches!(hand.heard.recv().await, Some(Heard::Dropped)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_something_is_read_is_done_after_it() {
+    let page = HistoryPage { conversation: CONVERSATION, rows: vec![row(1, "x")], more: false };
+    let mut client =
+        Client::greeted(Part { history: Some(Ok(Some(page))), ..Part::default() }).await;
+    client.send(r#"{"type":"history","id":"h1"}"#).await;
+    client.send(r#"{"type":"ping","n":1}"#).await;
+    client.send(r#"{"type":"ping","n":2}"#).await;
+    assert_eq!(client.frame().await["for"], "h1");
+    assert_eq!(client.frame().await["n"], 1);
+    assert_eq!(client.frame().await["n"], 2);
+    assert!(matches!(client.heard().await, Heard::History(..)));
+    client.over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_follows_a_refusal_waits_until_it_comes_again() {
+    let mut client = Client::greeted(Part::default()).await;
+    let say = |id: &str| format!(r#"{{"type":"message","id":"{id}","text":"x"}}"#);
+    client.send(&say("m1")).await;
+    client.send(&say("m2")).await;
+    // Another node takes over, and has what is sent from now on.
+    for id in ["m1", "m2"] {
+        assert!(matches!(client.heard().await, Heard::Submitted(_)));
+        let error = CommandError::Moved;
+        client.hand.say.send(Outbound::Refused { id: Some(command(id)), error }).unwrap();
+        assert_eq!(client.frame().await["for"], id);
+    }
+    client.send(&say("m3")).await;
+    let frame = client.frame().await;
+    assert_eq!((&frame["code"], &frame["for"]), (&json!("unavailable"), &json!("m3")));
+    for id in ["m1", "m2", "m3"] {
+        client.send(&say(id)).await;
+        let Heard::Submitted(action) = client.heard().await else { panic!() };
+        assert_eq!(action.id(), Some(&command(id)));
+    }
     client.over().await;
 }
 

@@ -58,6 +58,35 @@ fn a_row_is_accepted_when_its_barrier_is_back() {
 }
 
 #[test]
+fn strangers_keep_nobody_waiting() {
+    let mut outbox = outbox();
+    let error: Element = "<s xmlns='x'/>".parse().unwrap();
+    for _ in 0..10 * STRANGERS {
+        outbox.push_for_stranger(&error);
+    }
+    assert!(outbox.has_room() && outbox.is_idle(), "agents' stanzas have all the room");
+    row(&mut outbox, "a", 1);
+    row(&mut outbox, "b", 2);
+    let first = written(&mut outbox);
+    assert_eq!(first[..2], ["a", "b"], "what agents wait for goes first");
+    let strange = |names: &[String]| names.iter().filter(|name| name.starts_with('s')).count();
+    assert_eq!(strange(&first), BATCH - 2, "a batch, and no more until that is taken");
+    row(&mut outbox, "c", 3);
+    assert_eq!(written(&mut outbox)[0], "c", "what comes meanwhile waits for none of them");
+    let mut answered = strange(&first);
+    for _ in 0..4 {
+        let barriers: Vec<String> =
+            outbox.barriers.iter().map(|barrier| barrier.id.clone()).collect();
+        barriers.iter().for_each(|id| drop(outbox.returned(id)));
+        answered += strange(&written(&mut outbox));
+    }
+    assert_eq!(answered, STRANGERS, "what was too much is dropped");
+    outbox.push_for_stranger(&error);
+    outbox.lost(false);
+    assert_eq!(written(&mut outbox), [""; 0], "the next stream knows nothing of them");
+}
+
+#[test]
 fn at_most_two_barriers_are_on_their_way() {
     let mut outbox = outbox();
     for pos in 1..=4 {

@@ -65,7 +65,12 @@ impl State {
                 self.said(input);
             }
             Decoded::Event(event) => self.unread.push_back(FromLink::Event(event)),
-            Decoded::Reply(reply) => out.push(reply),
+            Decoded::Reply(reply) => {
+                if self.strangers.allows(&reply) {
+                    self.outbox.push_for_stranger(&reply);
+                }
+            }
+            Decoded::Query { agent, .. } if !self.askers.allows(&agent) => {}
             Decoded::Query { agent, target, iq } => {
                 let client = iq.attr("from").and_then(|from| from.split_once('/'));
                 if let Some((_, resource)) = client {

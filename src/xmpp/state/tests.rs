@@ -121,6 +121,23 @@ async fn a_silent_server_is_found_silent_though_it_was_asked_a_moment_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_floods_from_outside_gets_few_answers_and_pushes_nobody_out() {
+    let mut state = standing();
+    for number in 0..5_000 {
+        let stanza = format!(
+            "<message type='chat' id='s{number}' from='mallory@evil.example/x' \
+             to='k3f9@chat.example.org'><body>Hello?</body></message>"
+        );
+        state.heard(stanza.as_bytes()).unwrap();
+    }
+    assert!(state.outbox.has_room(), "the runtime may hand over what agents are to read");
+    tell(&mut state, row(1));
+    let written = turn(&mut state);
+    assert_eq!(written.first().map(String::as_str), Some("p1"));
+    assert!(written.len() <= 66, "a batch, and its barrier: {}", written.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_orderly_close_waits_for_no_moment() {
     let mut state = standing();
     tell(&mut state, row(1));

@@ -144,6 +144,8 @@ fn settings(world: &World, tag: &str, port: u16, admin: u16) -> String {
          [[links]]\ndomain = {domain:?}\nserver = \"127.0.0.1:{component}\"\nsecret = {secret:?}\n\
          agent_hosts = [{HOST:?}]\n\
          [limits]\nmessages_per_second = 1000\nmessage_burst = 10000\n\
+         messages_per_second_per_address = 100000\nkilobytes_per_second = 10000\n\
+         kilobytes_per_second_per_address = 100000\nreads_per_minute = 100000\n\
          sockets_per_address = 1000000\nsessions_per_minute_per_address = 1000000\n\
          conversations_per_hour_per_address = 1000000\nqueue_length = 1000000\n\
          idle_close_minutes = 10080\n[log]\nlevel = \"warn\"\n"

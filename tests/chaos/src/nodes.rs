@@ -254,7 +254,9 @@ fn configure(
          [database]\nurl = {database:?}\n[cache]\nurl = \"redis://127.0.0.1:{redis}\"\n\
          [[links]]\ndomain = {DOMAIN:?}\nserver = \"127.0.0.1:{component}\"\nsecret = {secret:?}\n\
          agent_hosts = [{HOST:?}]\n\
-         [limits]\nmessages_per_second = 1000\nmessage_burst = 10000\nsockets_per_address = 10000\n\
+         [limits]\nmessages_per_second = 1000\nmessage_burst = 10000\n\
+         messages_per_second_per_address = 100000\nkilobytes_per_second = 10000\n\
+         kilobytes_per_second_per_address = 100000\nreads_per_minute = 100000\nsockets_per_address = 10000\n\
          sessions_per_minute_per_address = 100000\nconversations_per_hour_per_address = 1000000\n"
     );
     std::fs::write(file, text)

@@ -2,14 +2,20 @@
 
 use couplet::chat::ids::{CustomerId, Pos, Seq};
 use couplet::chat::model::{CloseReason, RowKind, State};
-use couplet::ports::store::{Directory, Log, Sessions, StoreError, Transcripts};
+use couplet::ports::store::{Directory, Log, Page, Sessions, StoreError, Transcripts};
 use std::sync::Arc;
 use uuid::Uuid;
 
 use super::fixture::*;
 use crate::support::db::Db;
 
-suite!(pages_of_entries, latest_conversation, conversations_of_a_tenant, who_serves);
+suite!(
+    pages_of_entries,
+    pages_by_bytes,
+    latest_conversation,
+    conversations_of_a_tenant,
+    who_serves
+);
 
 async fn pages_of_entries(db: &Db) {
     let epoch = acme(&db.store).await;
@@ -28,8 +34,8 @@ async fn pages_of_entries(db: &Db) {
     assert_eq!(after(10, 9).await, [0; 0]);
     assert_eq!(after(u64::MAX, 9).await, [0; 0]);
     let before = async |seq: Option<u64>, limit: u32| -> Vec<u64> {
-        let found = db.store.entries_before(conversation_id(1), seq.map(Seq), limit).await;
-        found.expect("read").iter().map(|row| row.seq.expect("an entry").0).collect()
+        let found = db.store.page_before(conversation_id(1), seq.map(Seq), limit).await;
+        found.expect("read").rows.iter().map(|row| row.seq.expect("an entry").0).collect()
     };
     assert_eq!(before(None, 0).await, [0; 0]);
     assert_eq!(before(None, 3).await, [8, 9, 10]);
@@ -40,6 +46,39 @@ async fn pages_of_entries(db: &Db) {
     assert_eq!(before(Some(u64::MAX), 1).await, [10]);
     let other = db.store.entries_after(conversation_id(2), Seq(0), 10).await;
     assert_eq!(other, Ok(Vec::new()), "what began has no entry yet");
+}
+
+/// The longest words take 32 KB each: a page of a hundred of them would be 3.2 MB.
+async fn pages_by_bytes(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let long = "\u{1f642}".repeat(8_000);
+    let mut batch = vec![opened(1, 1)];
+    batch.extend((1..=60).map(|seq| said(seq + 1, 1, seq, if seq <= 40 { &long } else { "x" })));
+    db.store.append(&link(), epoch, &batch).await.expect("stored");
+    let seqs = |page: &Page| -> Vec<u64> {
+        assert!(page.rows.len() <= 3 || page.rows.iter().all(|row| row.seq > Some(Seq(38))));
+        page.rows.iter().map(|row| row.seq.expect("an entry").0).collect()
+    };
+    let (mut seen, mut pages) = (Vec::new(), 0);
+    loop {
+        let after = Seq(seen.last().copied().unwrap_or_default());
+        let page = db.store.page_after(conversation_id(1), after, 100).await.expect("read");
+        seen.extend(seqs(&page));
+        pages += 1;
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen, (1..=60).collect::<Vec<_>>(), "without gap or overlap");
+    assert!((20..=22).contains(&pages), "two of the longest fit into one: {pages}");
+
+    let before = async |seq: Option<u64>| {
+        db.store.page_before(conversation_id(1), seq.map(Seq), 100).await.expect("read")
+    };
+    assert_eq!(seqs(&before(None).await), (39..=60).collect::<Vec<_>>());
+    let page = before(Some(3)).await;
+    assert_eq!((seqs(&page), page.more), (vec![1, 2], false));
+    assert_eq!(before(Some(1)).await, Page::default());
 }
 
 async fn latest_conversation(db: &Db) {

@@ -18,6 +18,8 @@ use super::visitor::Visitor;
 
 /// Nobody is held back by what one address may do.
 pub(crate) const LIMITS: &str = "[limits]\nmessages_per_second = 1000\nmessage_burst = 10000\n\
+     messages_per_second_per_address = 100000\nkilobytes_per_second = 10000\n\
+     kilobytes_per_second_per_address = 100000\nreads_per_minute = 100000\n\
      sockets_per_address = 100000\nsessions_per_minute_per_address = 1000000\n\
      conversations_per_hour_per_address = 1000000\n";
 

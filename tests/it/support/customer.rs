@@ -52,6 +52,16 @@ impl Customer {
         Ok(Self { socket, log: Vec::new(), welcome: Value::Null })
     }
 
+    /// The same from another address, as a trusted proxy says it.
+    pub(crate) async fn arrive_from(address: SocketAddr, tenant: &str, from: &str) -> Self {
+        let headers = [("Sec-WebSocket-Protocol", "couplet.v1"), ("X-Forwarded-For", from)];
+        let socket = knock(address, tenant, &headers).await.expect("the door is open");
+        let mut customer = Self { socket, log: Vec::new(), welcome: Value::Null };
+        customer.say(json!({"type": "hello"})).await;
+        customer.welcome = customer.until("welcome").await;
+        customer
+    }
+
     /// Comes back with the session of another socket; `seen` is the conversation and its last entry seen.
     pub(crate) async fn return_as(&self, address: SocketAddr, seen: Option<(&str, u64)>) -> Self {
         let mut hello = json!({"session": self.token()});

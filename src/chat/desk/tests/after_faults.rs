@@ -3,7 +3,7 @@
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use crate::chat::event::AgentCommand::{Close, Reopen, Who};
-use crate::chat::event::Availability::{Away, Free, Gone};
+use crate::chat::event::Availability::{Away, Busy, Free, Gone};
 use crate::chat::event::{CustomerAction, Event};
 use crate::chat::ids::{CommandId, ConversationId, Pos, QueueKey, Timestamp};
 use crate::chat::model::Strategy::{LeastLoaded, RingAll, RoundRobin};
@@ -328,6 +328,7 @@ fn a_clock_that_was_set_back_keeps_nothing_standing() {
     on.connects("pia", true);
     // Those in line keep their order, and nobody who comes now passes them.
     on.says("quy", "Hello");
+    on.is("ann", Busy);
     on.pass(2 * SECOND);
     assert_eq!(on.heard("oli").last().map(String::as_str), Some("waiting 2"));
     assert_eq!(on.heard("pia").last().map(String::as_str), Some("waiting 3"));

@@ -193,7 +193,7 @@ fn a_customer_taken_by_one_who_hides_goes_back_where_nothing_follows() {
         }
         assert!(on.heard("mia").contains(&"active with Ann".to_owned()));
         on.pass(30 * SECOND);
-        assert_eq!(on.heard("mia").last().map(String::as_str), Some("waiting 1"));
+        assert_eq!(on.heard("mia").last().map(String::as_str), Some("waiting"));
     }
 }
 
@@ -210,9 +210,9 @@ fn whose_presence_is_kept_from_us_is_there_for_as_long_as_the_grace() {
     on.pass(29 * SECOND);
     on.answers("ann", "mia", "So");
     on.pass(29 * SECOND);
-    assert!(!on.heard("mia").contains(&"waiting 1".to_owned()));
+    assert!(!on.heard("mia").iter().any(|line| line.starts_with("waiting")));
     on.pass(SECOND);
-    assert_eq!(on.heard("mia"), ["6 Ann left", "waiting 1"]);
+    assert_eq!(on.heard("mia"), ["6 Ann left", "waiting"]);
 }
 
 // ---- clients that answer nothing ----

@@ -12,6 +12,7 @@ mod known;
 mod left;
 mod names;
 mod namesakes;
+mod places;
 mod plays;
 mod random;
 mod rating;

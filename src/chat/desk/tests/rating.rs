@@ -26,6 +26,32 @@ fn a_conversation_is_rated_after_its_end() {
 }
 
 #[test]
+fn only_what_changes_is_told_and_not_for_ever() {
+    let mut on = Stage::acme(&[("ann", 2)]);
+    for round in 0..2 {
+        on.says_as("mia", &format!("m{round}"), "Hello");
+        on.answers("ann", "mia", &format!("Hi {round}"));
+        on.ends("mia", &format!("e{round}"));
+        on.so_far();
+        on.rates("mia", &format!("a{round}"), 5);
+        assert_eq!(on.heard("ann"), ["mia customer rates 5"]);
+        for number in 0..50 {
+            let id = format!("r{round}-{number}");
+            on.rates("mia", &id, 5);
+            assert!(on.heard("mia").contains(&format!("ack {id}")));
+        }
+        assert!(on.heard("ann").is_empty(), "the same again is no news");
+        for number in 0..50 {
+            on.rates("mia", &format!("c{round}-{number}"), 1 + number % 4);
+        }
+        assert_eq!(on.heard("ann").len(), 4);
+        let told = on.heard("mia");
+        // Of 46 more 11 are what was said last.
+        assert_eq!(told.iter().filter(|line| line.contains("RatedOften")).count(), 35, "{told:?}");
+    }
+}
+
+#[test]
 fn a_rating_outlives_the_desk_and_the_customers_absence() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says_as("mia", "m1", "Hello");

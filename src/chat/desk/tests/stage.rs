@@ -612,7 +612,8 @@ fn notice_line(notice: &CustomerNotice) -> String {
     match notice {
         CustomerNotice::Entry(row) => format!("{} {}", row.seq.unwrap().0, row_line(row)),
         CustomerNotice::State(state) => match &state.phase {
-            Phase::Waiting { position, .. } => format!("waiting {position}"),
+            Phase::Waiting { position: Some(position), .. } => format!("waiting {position}"),
+            Phase::Waiting { position: None, .. } => "waiting".to_owned(),
             Phase::Active { agent } => format!("active with {agent}"),
             Phase::Closed { reason } => format!("closed: {reason:?}"),
         },

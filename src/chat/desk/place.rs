@@ -1,0 +1,103 @@
+//! Where those who wait are in line, and what they are told of it.
+//!
+//! Invariants: a place counts those ahead who are here or have left a message (see [`Line`]); where
+//! nobody is in who could serve, none is told, for nothing moves.
+//!
+//! [`Line`]: crate::chat::queue::Line
+
+use super::Desk;
+use super::lifecycle::LEAST_IDLE_MS;
+use super::timer::Timer;
+use crate::chat::effect::Phase;
+use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
+use crate::chat::model::Conversation;
+
+/// How often those who wait hear of their place, in milliseconds.
+const POSITIONS_MS: i64 = 1_000;
+
+/// Whoever loads a page anew is away for a moment, in milliseconds, and keeps their place meanwhile.
+const RELOAD_MS: i64 = 5_000;
+
+impl Desk {
+    /// The place of one who waits; none where nobody is in.
+    pub(super) fn position(&self, view: &Conversation) -> Option<u32> {
+        let line = self.tenants.get(&view.tenant)?.lines.get(&view.queue);
+        self.is_staffed(&view.tenant, &view.queue)
+            .then(|| line.map_or(1, |line| line.position(view)))
+    }
+
+    /// Whether an agent who serves a queue is in, busy or not.
+    fn is_staffed(&self, tenant: &TenantKey, queue: &QueueKey) -> bool {
+        self.settings(tenant).is_some_and(|settings| {
+            let mut serving = settings.agents.iter().filter(|agent| agent.queues.contains(queue));
+            serving.any(|agent| self.is_here(&agent.jid))
+        })
+    }
+
+    /// A customer came, went, or left word: those behind them may have another place.
+    pub(super) fn count_in_line(&mut self, now: Timestamp, customer: CustomerId) {
+        let open = self.visitors.get(&customer).and_then(|visitor| visitor.open);
+        let Some(case) = open.and_then(|id| self.cases.get(&id)) else { return };
+        let counts = self.online(customer) || case.left_address();
+        let view = case.view.clone();
+        let line = self.line(&view.tenant, &view.queue);
+        if line.is_some_and(|line| line.count(&view, counts)) {
+            self.positions_changed(now, &view.tenant, &view.queue);
+        }
+    }
+
+    /// The same once it is clear that a customer who went does not come back at once.
+    pub(super) fn count_in_line_later(&mut self, now: Timestamp, customer: CustomerId) {
+        self.timers.arm(now.plus(RELOAD_MS), Timer::Place(customer));
+    }
+
+    /// The same once the edges had time to say who is here.
+    pub(super) fn count_in_line_once_known(&mut self, now: Timestamp, customer: CustomerId) {
+        self.timers.arm(now.plus(LEAST_IDLE_MS), Timer::Place(customer));
+    }
+
+    /// An agent came or went: those who wait may be told a place, or none any more.
+    pub(super) fn staff_changed(&mut self, now: Timestamp, tenant: &TenantKey, agent: &AgentJid) {
+        let queues = self.agent_of(tenant, agent).map(|settings| settings.queues.clone());
+        for queue in queues.into_iter().flatten() {
+            self.positions_changed(now, tenant, &queue);
+        }
+    }
+
+    pub(super) fn positions_changed(
+        &mut self,
+        now: Timestamp,
+        tenant: &TenantKey,
+        queue: &QueueKey,
+    ) {
+        // On a grid, so that many changes within a second are told once.
+        let at = Timestamp((now.0 / POSITIONS_MS + 1) * POSITIONS_MS);
+        self.timers.arm(at, Timer::Positions(tenant.clone(), queue.clone()));
+    }
+
+    /// Tells those who are here and whose place has changed.
+    pub(super) fn tell_positions(&mut self, tenant: &TenantKey, queue: &QueueKey) {
+        let is_staffed = self.is_staffed(tenant, queue);
+        let Some(line) = self.line(tenant, queue) else { return };
+        let in_line: Vec<(ConversationId, u32)> = line.with_positions().collect();
+        for (id, position) in in_line {
+            let position = is_staffed.then_some(position);
+            let moved = self
+                .cases
+                .get(&id)
+                .is_some_and(|case| case.told != Some(position) && self.online(case.view.customer));
+            if moved {
+                self.tell_place(id, position);
+            }
+        }
+    }
+
+    /// Tells a customer their place in line.
+    pub(super) fn tell_place(&mut self, id: ConversationId, position: Option<u32>) {
+        let Some(case) = self.cases.get_mut(&id) else { return };
+        case.told = Some(position);
+        let line = self.tenants.get(&case.view.tenant).and_then(|t| t.lines.get(&case.view.queue));
+        let eta_s = line.zip(position).and_then(|(line, position)| line.estimate(position));
+        self.tell_phase(id, Phase::Waiting { position, eta_s });
+    }
+}

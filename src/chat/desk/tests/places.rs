@@ -1,0 +1,92 @@
+//! Plays of places in line: whom they count, and when none is told.
+
+use uuid::Uuid;
+
+use super::stage::{MINUTE, SECOND, Stage};
+use crate::chat::event::Availability::{Away, Busy, Gone};
+use crate::chat::event::CustomerAction;
+use crate::chat::ids::{CommandId, ConversationId};
+
+/// What somebody was last told of their place.
+fn place(on: &mut Stage, name: &str) -> String {
+    let heard = on.heard(name);
+    heard.into_iter().rfind(|line| line.starts_with("waiting")).unwrap_or_default()
+}
+
+#[test]
+fn those_who_have_left_are_ahead_of_nobody() {
+    let mut on = Stage::acme(&[("ann", 9)]);
+    on.is("ann", Busy);
+    for number in 0..19 {
+        let name = format!("c{number}");
+        on.says(&name, "Hello?");
+        on.connects(&name, false);
+    }
+    on.pass(6 * SECOND);
+    on.says("mia", "Hello");
+    assert_eq!(place(&mut on, "mia"), "waiting 1", "nobody of them is here");
+    // Who comes back has their place, and a reload does not lose it.
+    on.connects("c3", true);
+    on.pass(SECOND);
+    assert_eq!(place(&mut on, "mia"), "waiting 2");
+    on.connects("c3", false);
+    on.connects("c3", true);
+    on.pass(6 * SECOND);
+    assert_eq!(place(&mut on, "mia"), "", "nothing has changed");
+    on.connects("c3", false);
+    on.pass(6 * SECOND);
+    assert_eq!(place(&mut on, "mia"), "waiting 1");
+}
+
+#[test]
+fn who_left_a_message_counts_though_they_have_gone() {
+    let mut on = Stage::acme(&[("ann", 9)]);
+    on.is("ann", Busy);
+    let start = CustomerAction::Start {
+        id: CommandId::new("s1").unwrap(),
+        fresh: ConversationId(Uuid::from_u128(77)),
+        queue: None,
+        subject: None,
+        answers: vec![("email".into(), "pia@example.org".into())],
+    };
+    on.command("pia", start);
+    on.says("pia", "Please write to me");
+    on.connects("pia", false);
+    on.pass(6 * SECOND);
+    on.says("mia", "Hello");
+    assert_eq!(place(&mut on, "mia"), "waiting 2");
+}
+
+#[test]
+fn where_nobody_is_in_no_place_is_told() {
+    let mut on = Stage::acme(&[("ann", 1)]);
+    on.is("ann", Gone);
+    on.says("oli", "Hello");
+    on.says("mia", "Hello");
+    assert_eq!(place(&mut on, "mia"), "waiting");
+    on.pass(MINUTE);
+    assert_eq!(place(&mut on, "mia"), "", "and nothing again");
+    on.is("ann", Away);
+    on.pass(SECOND);
+    assert_eq!(place(&mut on, "mia"), "waiting 2", "somebody came");
+    on.is("ann", Gone);
+    on.pass(SECOND);
+    assert_eq!(place(&mut on, "mia"), "waiting", "and went");
+}
+
+#[test]
+fn after_a_crash_those_who_do_not_come_back_count_no_more() {
+    let mut on = Stage::acme(&[("ann", 9)]);
+    on.is("ann", Busy);
+    for name in ["oli", "pia", "mia"] {
+        on.says(name, "Hello?");
+    }
+    on.crash();
+    on.reconnects(&[]);
+    on.connects("mia", true);
+    on.is("ann", Busy);
+    on.pass(2 * SECOND);
+    assert_eq!(place(&mut on, "mia"), "waiting 3", "the others may be on their way");
+    on.pass(2 * MINUTE);
+    assert_eq!(place(&mut on, "mia"), "waiting 1");
+}

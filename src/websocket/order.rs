@@ -1,0 +1,181 @@
+//! The order of what one socket commands, when some of it has to come again.
+//!
+//! A client may send the next command before it knows what became of the last. If that one is told to
+//! come again and the next is taken, the two change places for good. So, once a command was refused
+//! for now, whatever came after it is refused for now as well, until it comes again.
+//!
+//! Invariants: pure; at most [`REMEMBERED`] commands are held, and the first that is one too many. A command that was refused for good,
+//! or that does not come again within [`PATIENCE`], is in nobody's way.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::chat::ids::CommandId;
+
+/// As many as may wait for their acks.
+const REMEMBERED: usize = 256;
+
+/// A client that is told when to come again does so within seconds; after this it has given up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One that is told to wait for longer than this is not waited for.
+pub(super) const SOON_MS: u32 = 10_000;
+
+/// Whoever is refused for the sake of the order comes again after this.
+pub(super) const BEHIND_MS: u32 = 500;
+
+/// Another command comes first.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Behind;
+
+/// A command that was not acknowledged yet, in the order in which they first came.
+#[derive(Debug)]
+struct Open {
+    id: CommandId,
+    /// When it was last told to come again, and has not come since.
+    refused: Option<Instant>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Order(Vec<Open>);
+
+impl Order {
+    /// A command came; says whether it may be done now.
+    pub(super) fn came(&mut self, id: &CommandId, now: Instant) -> Result<(), Behind> {
+        let given_up = |open: &Open| open.refused.is_some_and(|at| at + PATIENCE <= now);
+        self.0.retain(|open| open.id == *id || !given_up(open));
+        let place = self.0.iter().position(|open| open.id == *id);
+        let before = self.0.get(..place.unwrap_or(self.0.len())).unwrap_or_default();
+        let is_behind = before.iter().any(|open| open.refused.is_some());
+        let all = self.0.len();
+        // The first for which there is no room keeps its place too: what follows waits for it.
+        let is_behind = is_behind || place.is_none() && all >= REMEMBERED;
+        let refused = is_behind.then_some(now);
+        match place.and_then(|place| self.0.get_mut(place)) {
+            Some(open) => open.refused = refused,
+            None if all > REMEMBERED => {}
+            None => self.0.push(Open { id: id.clone(), refused }),
+        }
+        if is_behind { Err(Behind) } else { Ok(()) }
+    }
+
+    /// A command has to come again.
+    pub(super) fn refused(&mut self, id: &CommandId, now: Instant) {
+        if let Some(open) = self.0.iter_mut().find(|open| open.id == *id) {
+            open.refused = Some(now);
+        }
+    }
+
+    /// A command was acknowledged, or refused for good.
+    pub(super) fn done(&mut self, id: &CommandId) {
+        self.0.retain(|open| open.id != *id);
+        if self.0.is_empty() {
+            // Sockets are mostly idle.
+            self.0 = Vec::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays what one socket hears and answers: `+a` comes and is taken, `-a` comes and is behind,
+    /// `?a` has to come again, `!a` is done; `~` is thirty seconds.
+    fn play(story: &str) {
+        let (mut order, mut now) = (Order::default(), Instant::now());
+        for (number, step) in story.split_whitespace().enumerate() {
+            let (kind, id) = step.split_at(1);
+            let id = CommandId::new(if id.is_empty() { "x" } else { id }).unwrap();
+            match kind {
+                "+" | "-" => {
+                    let taken = order.came(&id, now).is_ok();
+                    assert_eq!(taken, kind == "+", "{story}: {step}, step {number}");
+                }
+                "?" => order.refused(&id, now),
+                "!" => order.done(&id),
+                _ => now += PATIENCE,
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_a_refusal_waits_for_it() {
+        for story in [
+            // Nothing is refused, nothing waits; a repeat is no harm.
+            "+a +b +c +b !a !c !b +d",
+            // The first is to come again: those behind it as well, and in their order.
+            "+a ?a -b -c +a +b +c !a !b !c",
+            "+a ?a -b -c -c -b +a -c +b +c",
+            // What was sent before the refusal was known, and acked, stays acked.
+            "+a +b ?a !b -c +a +c",
+            // All that was under way is refused, for the owner changed: the first of them leads.
+            "+a +b +c ?a ?b ?c -d -b -c +a -c +b +c +d",
+            // The first is refused again.
+            "+a ?a -b +a ?a -b +a +b",
+            // Refused for good when it comes again: in nobody's way.
+            "+a ?a -b +a !a +b",
+            // It was stored after all: its ack comes by itself.
+            "+a ?a -b !a +b",
+            // A client that gives up is not waited for.
+            "+a ?a -b ~ +b +c",
+            "+a ?a -b ~ +a +c",
+            // Whoever asks again and again does not make it longer.
+            "+a ?a ~ +b ?b ~ +c",
+        ] {
+            play(story);
+        }
+    }
+
+    #[test]
+    fn a_bounded_number_is_remembered() {
+        let (mut order, now) = (Order::default(), Instant::now());
+        for number in 0..REMEMBERED {
+            let id = CommandId::new(&format!("m{number}")).unwrap();
+            assert_eq!(order.came(&id, now), Ok(()));
+        }
+        let one_more = CommandId::new("more").unwrap();
+        assert_eq!(order.came(&one_more, now), Err(Behind));
+        assert_eq!(order.came(&CommandId::new("yet_another").unwrap(), now), Err(Behind));
+        assert_eq!(order.came(&CommandId::new("m7").unwrap(), now), Ok(()), "a known one");
+        order.done(&CommandId::new("m7").unwrap());
+        assert_eq!(order.came(&one_more, now), Ok(()));
+    }
+
+    mod orders {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        proptest! {
+            /// Whatever is refused when: a client that sends all it has in order, and again what has
+            /// to come again, has it taken in that order. The link's owner refuses by chance.
+            #[test]
+            fn stay(refusals in proptest::collection::vec(any::<bool>(), 0..200), window in 1_usize..9) {
+                let mut refusals = refusals.into_iter();
+                let (mut order, now) = (Order::default(), Instant::now());
+                let ids: Vec<_> =
+                    (0..20).map(|n| CommandId::new(&format!("m{n}")).unwrap()).collect();
+                let mut stored: Vec<CommandId> = Vec::new();
+                while stored.len() < ids.len() {
+                    // A window of those that are not stored, some of them a second time.
+                    let open: Vec<_> =
+                        ids.iter().filter(|id| !stored.contains(id)).take(window).collect();
+                    for id in open {
+                        if order.came(id, now).is_ok() {
+                            if refusals.next().unwrap_or(false) {
+                                order.refused(id, now);
+                            } else {
+                                order.done(id);
+                                stored.push(id.clone());
+                            }
+                        }
+                    }
+                }
+                prop_assert_eq!(stored, ids);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! How fast strangers, and agents' clients that ask, are answered.
+//!
+//! Invariants: anyone on the server, and on every server it speaks with, can write to a component. Each
+//! of them has an allowance, and each host one for all of its accounts; beyond it they hear nothing.
+//! At most [`KNOWN`] are told apart: whoever comes beyond counts as their host.
+
+use std::num::NonZeroU32;
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use xmpp_parsers::minidom::Element;
+
+use crate::chat::ids::AgentJid;
+
+/// Answers to one account, a second and at once.
+const EACH: NonZeroU32 = NonZeroU32::new(5).unwrap();
+const EACH_AT_ONCE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+
+/// Answers to all accounts of a host, a second and at once.
+const HOST: NonZeroU32 = NonZeroU32::new(50).unwrap();
+const HOST_AT_ONCE: NonZeroU32 = NonZeroU32::new(250).unwrap();
+
+/// The most accounts, and hosts, that are told apart.
+const KNOWN: usize = 10_000;
+
+/// See the module.
+pub(super) struct Strangers {
+    each: DefaultKeyedRateLimiter<String>,
+    hosts: DefaultKeyedRateLimiter<String>,
+}
+
+impl Default for Strangers {
+    fn default() -> Self {
+        Self {
+            each: RateLimiter::keyed(Quota::per_second(EACH).allow_burst(EACH_AT_ONCE)),
+            hosts: RateLimiter::keyed(Quota::per_second(HOST).allow_burst(HOST_AT_ONCE)),
+        }
+    }
+}
+
+impl Strangers {
+    /// Counts an answer, by whom it is for. Whoever is over their own allowance costs their host's
+    /// other accounts nothing.
+    pub(super) fn allows(&self, answer: &Element) -> bool {
+        let Some(to) = answer.attr("to") else { return false };
+        let bare = to.split('/').next().unwrap_or(to);
+        let host = bare.rsplit('@').next().unwrap_or(bare);
+        let each = has_room(&self.each).then(|| self.each.check_key(&bare.to_owned()));
+        let hosts = if has_room(&self.hosts) { host } else { "" };
+        each.is_none_or(|each| each.is_ok()) && self.hosts.check_key(&hosts.to_owned()).is_ok()
+    }
+}
+
+/// Whether one more can be told apart, once those are forgotten who have their allowance back.
+fn has_room(rates: &DefaultKeyedRateLimiter<String>) -> bool {
+    if rates.len() >= KNOWN {
+        rates.retain_recent();
+    }
+    rates.len() < KNOWN
+}
+
+/// How fast one agent's clients are answered. They ask for every customer in their list.
+pub(super) struct Askers(DefaultKeyedRateLimiter<AgentJid>);
+
+/// Answers to one agent, a second and at once: some queries for each of hundreds of contacts.
+const ASKED: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const ASKED_AT_ONCE: NonZeroU32 = NonZeroU32::new(2_000).unwrap();
+
+impl Default for Askers {
+    fn default() -> Self {
+        Self(RateLimiter::keyed(Quota::per_second(ASKED).allow_burst(ASKED_AT_ONCE)))
+    }
+}
+
+impl Askers {
+    /// Counts an answer to an agent.
+    pub(super) fn allows(&self, agent: &AgentJid) -> bool {
+        self.0.check_key(agent).is_ok()
+    }
+
+    /// Forgets who has their whole allowance back.
+    pub(super) fn sweep(&self) {
+        self.0.retain_recent();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(to: &str) -> Element {
+        format!("<message xmlns='jabber:component:accept' type='error' to='{to}'/>")
+            .parse()
+            .unwrap()
+    }
+
+    fn answered(strangers: &Strangers, tries: u32, to: impl Fn(u32) -> String) -> u32 {
+        let told = (0..tries).filter(|number| strangers.allows(&answer(&to(*number))));
+        u32::try_from(told.count()).unwrap()
+    }
+
+    #[test]
+    fn each_stranger_and_each_host_has_an_allowance() {
+        let strangers = Strangers::default();
+        let told = answered(&strangers, 500, |n| format!("mallory@evil.example/{n}"));
+        assert!((EACH_AT_ONCE.get()..60).contains(&told), "one account, many clients: {told}");
+        let told = answered(&strangers, 2_000, |n| format!("m{n}@evil.example"));
+        assert!((190..230).contains(&told), "what is left of its host: {told}");
+        assert_eq!(answered(&strangers, 20, |_| "ann@other.example/x".to_owned()), 20);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let strangers = Strangers::default();
+        let told = answered(&strangers, 30_000, |n| format!("a@h{n}.example"));
+        assert!(told >= 10_000, "{told}");
+        assert!(strangers.each.len() <= KNOWN + 1 && strangers.hosts.len() <= KNOWN + 1);
+    }
+}
