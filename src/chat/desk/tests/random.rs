@@ -189,6 +189,8 @@ struct Model {
     words: BTreeMap<(ConversationId, Target), Option<AgentJid>>,
     /// When an agent last lost a customer, and the last row he may have got of him by then.
     ended: BTreeMap<(CustomerId, AgentJid), (Pos, Timestamp)>,
+    /// Since when the one waited that a customer's last closed conversation was about.
+    waited: BTreeMap<CustomerId, Timestamp>,
     last: Pos,
 }
 
@@ -202,12 +204,15 @@ impl Model {
         {
             let others = self.told.values().filter(|told| told.customer == row.customer);
             assert!(others.clone().all(|t| t.stand == Stand::Closed), "two open at once");
+            // One that goes on for one that was full keeps its place.
+            let goes_on = row.author == Author::System;
+            let since = self.waited.get(&row.customer).filter(|_| goes_on).copied();
             self.told.insert(
                 row.conversation,
                 Told {
                     tenant: row.tenant.clone(),
                     customer: row.customer,
-                    since: row.at,
+                    since: since.unwrap_or(row.at),
                     stand: Stand::Waits,
                     head: Seq(0),
                     delivered: Seq(0),
@@ -302,6 +307,7 @@ impl Model {
             }
             (RowKind::Closed { .. }, _) => {
                 assert_eq!(told.audience(), recipients);
+                self.waited.insert(row.customer, told.since);
                 told.ended_for = recipients;
                 told.stand = Stand::Closed;
             }
