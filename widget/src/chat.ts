@@ -47,6 +47,7 @@ import {
   type Start,
   scalars,
   TEXT_CHARS,
+  wellFormed,
 } from './wire';
 
 const REPEAT_AFTER_MS = 5_000;
@@ -299,7 +300,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
 
   function message(text: string, files: FileLink[], replyTo?: number): void {
     const frame: Durable = { type: 'message', id: newId(), reply_to: replyTo };
-    if (text.trim()) frame.text = text;
+    if (text.trim()) frame.text = wellFormed(text);
     if (files.length > 0) frame.files = files.map(({ id }) => id);
     const out: Outgoing = { frame, at: Date.now(), ...(files.length > 0 && { files }) };
     const isLong = scalars(text) > TEXT_CHARS;
@@ -325,7 +326,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     if (!target || aimed.retracted) return false;
     typing(false);
     if (text.trim() && text !== aimed.text) {
-      queue({ type: 'edit', id: newId(), target, text });
+      queue({ type: 'edit', id: newId(), target, text: wellFormed(text) });
     }
     return true;
   }

@@ -123,7 +123,7 @@ export function scalars(text: string): number {
 }
 
 /** A lone surrogate has no place in UTF-8 and would make the frame a bad one. */
-function wellFormed(text: string): string {
+export function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }
 

@@ -19,7 +19,7 @@ export function createEvents(): Events {
   const listeners = new Map<EventName, Set<Listener>>();
   return {
     on(name, listener) {
-      if (typeof listener !== 'function') throw new TypeError('no function');
+      if (typeof listener !== 'function') throw listener;
       const set = listeners.get(name) ?? new Set();
       listeners.set(name, set.add(listener));
     },

@@ -41,7 +41,7 @@ export function createHost(settings: Settings): Host {
   const observer = new MutationObserver((records) => {
     for (const { target } of records) meet(target);
     // Not at once: a page that takes it away on purpose must not be caught in a loop with it.
-    if (!element.isConnected || SHUT_OUT.some((name) => element.hasAttribute(name))) setTimeout(settle, 50);
+    if (!element.isConnected) setTimeout(settle, 50);
   });
   let over = false;
 
@@ -57,7 +57,6 @@ export function createHost(settings: Settings): Host {
   function settle(): void {
     if (over) return;
     observer.disconnect();
-    for (const name of SHUT_OUT) element.removeAttribute(name);
     const within = parent();
     const isInside = within !== document.body;
     if (element.parentNode !== within) {
@@ -66,7 +65,7 @@ export function createHost(settings: Settings): Host {
       element.popover = isInside ? 'manual' : null;
       if (isInside) element.showPopover?.();
     }
-    const attributeFilter = ['open', ...SHUT_OUT];
+    const attributeFilter = ['open'];
     observer.observe(document, { attributeFilter, subtree: true });
     observer.observe(document.documentElement, { childList: true, subtree: isInside });
     observer.observe(within, { attributeFilter, childList: !isInside });
@@ -93,12 +92,9 @@ export function createHost(settings: Settings): Host {
   };
 }
 
-/** What takes an element from those who see, hear, or use the keyboard. */
-const SHUT_OUT = ['inert', 'aria-hidden'];
-
 function isModal(target: unknown): target is Element {
   try {
-    return target instanceof Element && target.isConnected && target.matches('dialog:modal');
+    return (target as Element).matches('dialog:modal');
   } catch {
     return false;
   }

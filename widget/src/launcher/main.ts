@@ -145,7 +145,7 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
     clearTimeout(late);
     if (over) return;
     if (answer.is === 'refused') {
-      console.warn(`Couplet: ${gateway} refuses tenant "${tenant}" here (${answer.status})`);
+      console.warn(`Couplet: tenant "${tenant}" is refused (${answer.status})`);
       emit('error', { code: answer.status === 404 ? 'unknown_tenant' : 'forbidden' });
       return;
     }
@@ -191,12 +191,12 @@ function run(settings: Settings): void {
   const methods: Record<string, Method> = {
     close: () => widget?.call('close'),
     setLocale(locale: string) {
-      if (!tagOf(locale)) throw new TypeError('no language');
+      if (!tagOf(locale)) throw locale;
       settings.locale = locale;
       widget?.relabel();
     },
     setTheme(name: string) {
-      if (theme(name) !== name) throw new TypeError('no theme');
+      if (theme(name) !== name) throw name;
       settings.theme = theme(name);
       widget?.setTheme();
     },
@@ -222,5 +222,5 @@ const settings = readSettings(
     ? current
     : document.querySelector<HTMLScriptElement>('script[data-tenant][src*="couplet"]'),
 );
-if (!settings) console.warn('Couplet: the script tag needs src and data-tenant');
+if (!settings) console.warn('Couplet: no data-tenant');
 else if (!isInstalled()) run(settings);

@@ -15,6 +15,8 @@ const FOCUS = ['focus', 'focusin'];
 /** What bubbles on to the page although nobody there can make sense of it. */
 const KEPT_IN = ['input', 'paste', 'copy', 'cut'];
 const PRESSES = ['pointerdown', 'mousedown', 'click'];
+/** What takes an element from those who see, hear, or use the keyboard. */
+const SHUT_OUT = ['inert', 'aria-hidden'];
 const FIELDS = 'textarea, input, select';
 
 /** `panel` is where keys are ours; returns how to stop. */
@@ -86,6 +88,14 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
   listen(window, ['focusin'], (event) => {
     for (const target of event.composedPath()) meet?.(target);
   });
+  // Libraries of dialogs put it on whatever stands beside theirs. Not at once: a page that insists
+  // must not be caught in a loop with it.
+  const letIn = () => {
+    for (const name of SHUT_OUT) shadow.host.removeAttribute(name);
+  };
+  const observer = new MutationObserver(() => setTimeout(letIn, 50));
+  observer.observe(shadow.host, { attributeFilter: SHUT_OUT });
+  letIn();
   listen(window, ['blur', 'focusout'], hide);
   listen(window, ['mousedown'], takeBack);
   listen(window, ['click'], clicked);
@@ -97,6 +107,7 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
   listen(shadow, ['click'], (event) => heard.add(event));
 
   return () => {
+    observer.disconnect();
     for (const [on, name, act, capture] of listening) on.removeEventListener(name, act, capture);
   };
 }
