@@ -201,6 +201,7 @@ fn notified(notice: &CustomerNotice) -> Option<String> {
             let (delivered, read) = (receipt.delivered, receipt.read);
             format!("{{receipt {} {}}}", delivered.unwrap_or(0), read.unwrap_or(0))
         }
+        CustomerNotice::Elsewhere => "{elsewhere}".to_owned(),
         CustomerNotice::Typing { on, name } => format!("{{typing {on} {name}}}"),
     })
 }

@@ -74,6 +74,8 @@ pub enum CustomerNotice {
         /// The agent's name.
         name: Arc<str>,
     },
+    /// Their conversation is under another address of theirs: a new `hello` leads there.
+    Elsewhere,
 }
 
 /// Where a conversation stands, as its customer sees it.

@@ -230,6 +230,8 @@ pub struct SignedIn {
     pub known_as: Option<Localpart>,
     /// How many conversations they had under it.
     pub conversations: u32,
+    /// Who they were under it: whose sockets may be open elsewhere.
+    pub home: Option<CustomerId>,
 }
 
 /// Where a command came in, so that its answer goes there and nowhere else.

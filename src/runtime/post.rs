@@ -136,6 +136,7 @@ enum Envelope {
 struct Known {
     known_as: Option<String>,
     conversations: u32,
+    home: Option<Uuid>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -264,6 +265,7 @@ enum News {
         on: bool,
         name: String,
     },
+    Elsewhere,
     Ack {
         id: String,
         conversation: Uuid,
@@ -328,6 +330,7 @@ impl Envelope {
                 signed_in: connection.signed_in.as_ref().map(|signed_in| Known {
                     known_as: signed_in.known_as.as_ref().map(ToString::to_string),
                     conversations: signed_in.conversations,
+                    home: signed_in.home.map(|home| home.0),
                 }),
             },
             Post::ToEdge { customer, socket, letter } => {
@@ -368,7 +371,8 @@ impl Envelope {
 impl Known {
     fn open(self) -> Result<SignedIn, BadName> {
         let known_as = self.known_as.as_deref().map(Localpart::new).transpose()?;
-        Ok(SignedIn { known_as, conversations: self.conversations })
+        let home = self.home.map(CustomerId);
+        Ok(SignedIn { known_as, conversations: self.conversations, home })
     }
 }
 
@@ -515,6 +519,7 @@ impl News {
             Letter::Notice(CustomerNotice::Receipt { conversation, delivered, read }) => {
                 Self::Receipt { conversation: conversation.0, delivered: delivered.0, read: read.0 }
             }
+            Letter::Notice(CustomerNotice::Elsewhere) => Self::Elsewhere,
             Letter::Notice(CustomerNotice::Typing { on, name }) => {
                 Self::Typing { on: *on, name: name.to_string() }
             }
@@ -580,6 +585,7 @@ impl News {
                     read: Seq(read),
                 })
             }
+            Self::Elsewhere => Letter::Notice(CustomerNotice::Elsewhere),
             Self::Typing { on, name } => {
                 Letter::Notice(CustomerNotice::Typing { on, name: name.into() })
             }

@@ -46,6 +46,7 @@ pub fn tell(
             let (code, reason) = match reason {
                 ByeReason::Restart => (close::RESTART, "restart"),
                 ByeReason::Slow => (close::POLICY, "slow"),
+                ByeReason::SignedIn => (close::RESTART, "signed_in"),
             };
             return Err(Farewell::bye(code, reason, Some(reconnect_after_ms)));
         }

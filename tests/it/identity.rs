@@ -31,9 +31,9 @@ async fn chat_with_ann(gateway: &Gateway, alice: &Agent) -> (Customer, String) {
 }
 
 async fn signing_in_in_the_middle_of_a_chat(server: Server) {
-    let gateway = Gateway::start(server, Ground::Full, "").await;
+    let mut gateway = Gateway::start(server, Ground::Full, "").await;
     let alice = gateway.agent("alice").await;
-    let (ann, known) = chat_with_ann(&gateway, &alice).await;
+    let (mut ann, known) = chat_with_ann(&gateway, &alice).await;
     assert!(local(&known).starts_with("ann-lee-"), "{known}");
 
     let mut tab = gateway.customer().await;
@@ -63,7 +63,9 @@ async fn signing_in_in_the_middle_of_a_chat(server: Server) {
     tab.acked("m2", "Likewise").await;
     assert_eq!(bare(&alice.message_of("Likewise").await), chat);
 
-    // Another of her devices comes to the same chat; another subject does not.
+    // Another of her devices is led to the same chat; another subject is not.
+    let bye = ann.until("bye").await;
+    assert_eq!(bye["reason"], "signed_in");
     let mut phone = ann.return_as(gateway.address, None).await;
     assert_eq!(phone.welcome["conversation"]["id"], conversation);
     phone.acked("p1", "From the phone").await;
@@ -85,15 +87,18 @@ async fn signing_in_in_the_middle_of_a_chat(server: Server) {
     alice.send(&chat, "!close").await;
     tab.find(|frame| frame["state"] == "closed").await;
 
-    // Days later she is the one she was, and can still read it.
+    // Days later she is the one she was, and can still read it. Nobody writes while time is moved.
+    gateway.stop_first().await;
     for table in
         ["log SET at = at - 172800000", "conversations SET active_at = active_at - 172800000"]
     {
         gateway.db.tamper(&format!("UPDATE {table}")).await;
     }
-    let mut tab = Customer::greet(gateway.address, TENANT, hello("ann")).await;
+    let node = gateway.node().await;
+    let mut tab = Customer::greet(node.address, TENANT, hello("ann")).await;
     assert_eq!(who(&tab), who(&ann));
     assert!(tab.caught_up().await.len() >= 6);
+    node.end().await;
     gateway.end().await;
 }
 

@@ -96,6 +96,7 @@ impl Desk {
         }
         let row = NewRow::hidden(author, RowKind::Opened { answers });
         self.append(now, id, NewRow { key, stanza, ..row.with_view() });
+        self.call_from_home(customer);
         self.stirred.insert((tenant, queue));
     }
 

@@ -140,6 +140,8 @@ struct Visitor {
     owed: BTreeSet<ConversationId>,
     /// Until when he is remembered, once he is away and nothing is open.
     leaves_at: Option<Timestamp>,
+    /// Who they turned out to be, by signing in.
+    home: Option<CustomerId>,
 }
 
 impl Visitor {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::rating::Rating;
 use super::{Desk, TenantDesk, Visitor};
-use crate::chat::effect::Line;
+use crate::chat::effect::{CustomerNotice, Line};
 use crate::chat::event::{CustomerConnection, SignedIn};
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, TenantKey, Timestamp};
 use crate::chat::model::Customer;
@@ -48,6 +48,7 @@ impl Visitor {
             rating: Rating::default(),
             owed: BTreeSet::new(),
             leaves_at: None,
+            home: None,
         }
     }
 
@@ -116,8 +117,9 @@ impl Desk {
 
     /// Somebody signed in while a conversation is open: the agents who have it learn who it is.
     fn tell_who_it_is(&mut self, customer: CustomerId, signed_in: SignedIn) {
-        let Some(visitor) = self.visitors.get(&customer) else { return };
-        let SignedIn { known_as, conversations } = signed_in;
+        let Some(visitor) = self.visitors.get_mut(&customer) else { return };
+        let SignedIn { known_as, conversations, home } = signed_in;
+        visitor.home = home;
         let line = Line::SignedIn { name: visitor.name(), known_as, conversations };
         let Some(case) = visitor.open.and_then(|id| self.cases.get(&id)) else { return };
         let id = case.view.id;
@@ -126,6 +128,19 @@ impl Desk {
             if self.is_here(&agent) {
                 self.say(id, &agent, line.clone());
             }
+        }
+        self.call_from_home(customer);
+    }
+
+    /// Sockets that are open elsewhere, under the address that is a customer's by right, are told
+    /// that a conversation of theirs is open here; not where one is open there too.
+    pub(super) fn call_from_home(&mut self, customer: CustomerId) {
+        let Some(visitor) = self.visitors.get(&customer) else { return };
+        let tenant = visitor.customer.tenant.clone();
+        if let Some(home) = visitor.home
+            && self.visitors.get(&home).is_none_or(|there| there.open.is_none())
+        {
+            self.notify(&tenant, home, CustomerNotice::Elsewhere);
         }
     }
 }

@@ -204,6 +204,8 @@ pub enum ByeReason {
     Restart,
     /// The customer did not read what was sent: close code 1008.
     Slow,
+    /// They signed in elsewhere, in the middle of a chat; a new `hello` leads there: close code 1012.
+    SignedIn,
 }
 
 /// Why a command was not taken.

@@ -81,7 +81,11 @@ pub(super) async fn adopted(
     if session.customer.name.is_none() {
         session.customer.name.clone_from(&home.name);
     }
-    Ok(Some(SignedIn { known_as: Some(home.localpart), conversations: home.conversations }))
+    Ok(Some(SignedIn {
+        known_as: Some(home.localpart),
+        conversations: home.conversations,
+        home: Some(home.id),
+    }))
 }
 
 /// Finds under which of their addresses the holder of a session is served now: where a conversation

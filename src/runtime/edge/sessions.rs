@@ -93,7 +93,7 @@ async fn identify(
         signed_in = match claim {
             Claim::Made => {
                 session.subject = Some(identity.subject.clone());
-                Some(SignedIn { known_as: None, conversations: 0 })
+                Some(SignedIn { known_as: None, conversations: 0, home: None })
             }
             Claim::Known => people::adopted(store, &mut session, &identity.subject).await?,
             Claim::Refused => None,

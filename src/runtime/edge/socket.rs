@@ -273,6 +273,10 @@ impl CustomerSocket {
             Letter::Notice(CustomerNotice::Receipt { conversation, delivered, read }) => {
                 self.ready.push_back(Outbound::Receipt { conversation, delivered, read });
             }
+            Letter::Notice(CustomerNotice::Elsewhere) => {
+                let reason = ByeReason::SignedIn;
+                self.ready.push_back(Outbound::Bye { reason, reconnect_after_ms: 0 });
+            }
             Letter::Notice(CustomerNotice::Typing { on, name }) => {
                 self.ready.push_back(Outbound::Typing { on, name });
             }

@@ -531,9 +531,11 @@ async fn too_much_too_fast_is_refused_and_at_last_closes() {
 
 #[tokio::test(start_paused = true)]
 async fn byes_come_before_their_close() {
-    for (reason, word, code) in
-        [(ByeReason::Restart, "restart", 1012), (ByeReason::Slow, "slow", 1008)]
-    {
+    for (reason, word, code) in [
+        (ByeReason::Restart, "restart", 1012),
+        (ByeReason::Slow, "slow", 1008),
+        (ByeReason::SignedIn, "signed_in", 1012),
+    ] {
         let mut client = Client::greeted(Part::default()).await;
         client.hand.say.send(Outbound::Entry(row(1, "last words"))).unwrap();
         let bye = Outbound::Bye { reason, reconnect_after_ms: 40 };

@@ -2,7 +2,7 @@
 
 use super::stage::Stage;
 use crate::chat::effect::{Contact, Effect, ToAgentContent};
-use crate::chat::event::{CustomerConnection, SignedIn};
+use crate::chat::event::{AgentCommand, CustomerConnection, SignedIn};
 use crate::chat::ids::{Localpart, NodeId};
 use crate::chat::model::Customer;
 
@@ -123,7 +123,10 @@ fn whoever_has_the_conversation_is_told_who_signed_in() {
     on.so_far();
     let customer = Customer { name: Some("Mia Lee".into()), ..on.customer("mia") };
     let known_as = Some(Localpart::new("mia-lee-67kb").unwrap());
-    let signed_in = Some(SignedIn { known_as, conversations: 2 });
+    let at_home = on.customer("homely");
+    on.connects("homely", true);
+    let home = Some(at_home.id);
+    let signed_in = Some(SignedIn { known_as, conversations: 2, home });
     let node = NodeId(uuid::Uuid::from_u128(1));
     on.event(crate::chat::event::Event::Connected(CustomerConnection {
         customer,
@@ -140,7 +143,12 @@ fn whoever_has_the_conversation_is_told_who_signed_in() {
     );
     assert!(on.heard("bob").is_empty());
     assert_eq!(on.shown(), mia("mia"));
+    // Another device of theirs, where nothing is open, is led here; now, and whenever one is opened.
+    assert_eq!(on.heard("homely"), ["elsewhere"]);
     // The window is the same, both ways.
     on.answers("ann", "mia", "Good to see you.");
     assert!(on.heard("mia").iter().any(|line| line.contains("Good to see you.")));
+    on.ends("mia", "e1");
+    on.orders("ann", "mia", AgentCommand::Reopen);
+    assert_eq!(on.heard("homely"), ["elsewhere"]);
 }

@@ -965,7 +965,7 @@ impl History {
                     }
                 }
             }
-            CustomerNotice::Typing { .. } => {}
+            CustomerNotice::Typing { .. } | CustomerNotice::Elsewhere => {}
         }
     }
 

@@ -620,6 +620,7 @@ fn notice_line(notice: &CustomerNotice) -> String {
         CustomerNotice::Receipt { delivered, read, .. } => {
             format!("delivered {} read {}", delivered.0, read.0)
         }
+        CustomerNotice::Elsewhere => "elsewhere".to_owned(),
         CustomerNotice::Typing { on, name } => format!("{name} types: {on}"),
     }
 }
