@@ -90,6 +90,6 @@ step "tests: build" cargo nextest run --workspace --locked --no-run
 step "costs of the hot paths" tests/cost.sh
 step "servers" env LIFE_OF=$$ tests/servers.sh start "$servers"
 export COUPLET_TEST_SERVERS="$servers/servers.json"
-cargo nextest run --workspace --locked --no-fail-fast "$@"
+cargo nextest run --config-file tests/nextest.toml --workspace --locked --no-fail-fast "$@"
 step "both sides in a browser" npm --prefix tests/browser test
 step "faults under load" tests/chaos.sh --seconds 60 --seed 1

@@ -222,6 +222,9 @@ async fn a_slow_database() {
     two.seat.hears("Do you read me?").await;
     gateway.until_ready(true).await;
     two.customer.find(|frame| frame["type"] == "receipt").await;
+    // What was turned away comes again before anything else: order is kept.
+    two.customer.insisted("new", "And me?").await;
+    two.seat.hears("And me?").await;
     two.go_on().await;
 
     // For longer than a lease holds: agents at work are told before the stream goes, and after.

@@ -58,7 +58,7 @@ async fn a_killed_server(own: OwnServer, kind: &str) {
     let line = alice.hears_of(LINE).await;
     assert_eq!(bare(&line), gateway.desk());
     let text = spoken(&line).unwrap();
-    assert!(text.contains(" UTC (") && text.ends_with("please say it again."), "{text}");
+    assert!(text.contains(" UTC (") && text.ends_with("please send it again."), "{text}");
     alice.receipt_for(&last).await;
     let told = all_that_came(&gateway, &mut bob, "Bob").await;
     assert!(!told.iter().any(|text| text.contains(LINE)), "he has no chat: {told:?}");
@@ -145,7 +145,7 @@ async fn errors_that_come_late() {
     alice.gives_back(&unheard, &chat).await;
     let next = ann.find(|frame| frame["kind"] == "left" || frame["kind"] == "message").await;
     assert_eq!(next["kind"], "left", "{next}");
-    alice.hears_of("Taken back").await;
+    alice.hears_of("no longer yours").await;
     alice.say(&chat, "Sorry, here I am.").await;
     ann.find(|frame| frame["state"] == "active").await;
 

@@ -55,7 +55,7 @@ async fn an_agent_who_floods() {
         mallory.so_far().await;
         let id = mallory.say(&desk, "status").await;
         let answers = |el: &Element| {
-            el.attr("id") == Some(&id) || spoken(el).is_some_and(|text| text.contains("waits"))
+            el.attr("id") == Some(&id) || spoken(el).is_some_and(|text| text.contains("waiting"))
         };
         if mallory.find("an answer", answers).await.attr("type") != Some("error") {
             break;

@@ -279,7 +279,7 @@ async fn commands() {
     let (condition, text) = alice.error_for(&late).await;
     assert!(condition == "conflict" && text.contains("!reopen"), "{condition}: {text}");
     alice.say(&chat, "!reopen").await;
-    alice.hears_of("A new conversation").await;
+    alice.hears_of("New conversation started").await;
     let active = ann.find(|frame| frame["type"] == "state" && frame["state"] == "active").await;
     alice.say(&chat, "Oh, and one thing more").await;
     let entry = ann.find(|frame| frame["text"] == "Oh, and one thing more").await;

@@ -176,7 +176,7 @@ async fn what_is_not_said(server: Server) {
         two.seat.write(&format!("<message {head}>{encrypted}{fallback}</message>")).await;
         let (condition, text) = two.seat.error_for(&format!("o{number}")).await;
         assert_eq!(condition, "not-acceptable", "{encrypted}");
-        assert!(text.contains("encryption"), "{text}");
+        assert!(text.contains("encrypted messages"), "{text}");
         two.go_on().await;
     }
 

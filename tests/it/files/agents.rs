@@ -122,7 +122,7 @@ async fn nothing_is_fetched_from_where_it_must_not_be() {
     assert_eq!(path, "/files/away.png");
     let elsewhere = format!("302 Found\r\nlocation: http://127.0.0.1:{port}/secret.png");
     answer(stream, &elsewhere, b"").await;
-    seat.hears_of("did not give it out").await;
+    seat.hears_of("be downloaded from your server").await;
     assert!(place.is_unasked(), "a redirect is not followed");
     // The chat went on all the time, and the customer saw nothing of it.
     let id = seat.say(&chat, "Still here").await;
@@ -138,12 +138,12 @@ async fn an_agent_hears_why_and_the_chat_goes_on() {
         talking("[limits]\nfile_megabytes = 1\n").await;
     let million = vec![0; 1024 * 1024];
     let cases: [(&str, Vec<u8>, &str); 6] = [
-        ("404 Not Found", b"nothing".to_vec(), "did not give it out"),
+        ("404 Not Found", b"nothing".to_vec(), "be downloaded from your server"),
         ("200 OK\r\ncontent-length: 99999999", DOT.to_vec(), "too large; at most 1 MB"),
         ("200 OK", [DOT, &million].concat(), "too large; at most 1 MB"),
         ("200 OK\r\ncontent-type: image/png", b"<html>no picture".to_vec(), "of this type"),
-        ("200 OK\r\ncontent-length: 5000", DOT.to_vec(), "did not give it out"),
-        ("200 OK\r\ncontent-length: 0", Vec::new(), "did not give it out"),
+        ("200 OK\r\ncontent-length: 5000", DOT.to_vec(), "be downloaded from your server"),
+        ("200 OK\r\ncontent-length: 0", Vec::new(), "be downloaded from your server"),
     ];
     for (head, body, said) in cases {
         link(&mut seat, &chat, &place.url("/files/a.png")).await;
