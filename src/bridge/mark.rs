@@ -252,7 +252,7 @@ mod tests {
                 prop_assert!(!line.chars().find(seen).is_some_and(is_mark), "{:?}", safe);
                 // Nor its end, where that may be read first.
                 if line.chars().any(turns) {
-                    let bare = line.replace(|c| is_variation(c), "");
+                    let bare = line.replace(is_variation, "");
                     let free = bare.chars().zip(bare.chars().skip(1).chain([' ']));
                     prop_assert!(!free.into_iter().any(|(c, next)| is_mark(c) && next != ')'), "{:?}", safe);
                 }

@@ -33,6 +33,7 @@ const NOISE: Duration = Duration::from_millis(250);
 /// What the node may have grown by, in kB. Buffers of a few thousand frames are part of it.
 const GROWN_KB: u64 = 96 * 1024;
 
+#[allow(clippy::disallowed_methods, reason = "whoever runs it by hand says how much")]
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }

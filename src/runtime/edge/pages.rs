@@ -34,12 +34,13 @@ impl Pages {
     where
         F: Future<Output = Result<Page, StoreError>> + Send + 'static,
     {
-        let same =
-            |reading: &Box<Reading>| reading.conversation == conversation && reading.after == after;
-        let reading = self.0.take().filter(same).unwrap_or_else(|| {
-            let page = AbortOnDropHandle::new(tokio::spawn(read()));
-            Box::new(Reading { conversation, after, page })
-        });
+        let reading = match self.0.take() {
+            Some(same) if same.conversation == conversation && same.after == after => same,
+            _ => {
+                let page = AbortOnDropHandle::new(tokio::spawn(read()));
+                Box::new(Reading { conversation, after, page })
+            }
+        };
         let page = (&mut self.0.insert(reading).page).await;
         self.0 = None;
         page.unwrap_or_else(|_| Err(StoreError::Unavailable("reading broke off".to_owned())))

@@ -70,11 +70,9 @@ impl Term<'_> {
             Event::Agent(input) => {
                 let refused = ToAgent::refused(&input, AgentRefusal::Overloaded);
                 // Past what waits, which may wait for the database itself.
-                match self.handle.to.try_send(ToLink::Send(Box::new(refused))) {
-                    Err(TrySendError::Full(ToLink::Send(refused))) => {
-                        self.outbox.put(Outgoing::Send(refused));
-                    }
-                    _ => {}
+                let sent = self.handle.to.try_send(ToLink::Send(Box::new(refused)));
+                if let Err(TrySendError::Full(ToLink::Send(refused))) = sent {
+                    self.outbox.put(Outgoing::Send(refused));
                 }
             }
             _ => {}

@@ -142,6 +142,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::reversed_empty_ranges, reason = "no rows came of it")]
     fn what_made_no_row_waits_for_nothing() {
         let mut spoken = Spoken::default();
         say(&mut spoken, "refused", 3..=2);

@@ -13,8 +13,8 @@ const NOTHING: [&str; 0] = [];
 impl Stage {
     /// The row of the offer that was made last.
     fn offer(&self) -> Pos {
-        let offers = self.store.rows.iter().filter(|row| row.kind == RowKind::Offered);
-        offers.last().unwrap().pos
+        let mut offers = self.store.rows.iter().filter(|row| row.kind == RowKind::Offered);
+        offers.next_back().unwrap().pos
     }
 
     fn types_at(&mut self, agent: &str, resource: &str, customer: &str) {
