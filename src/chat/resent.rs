@@ -4,7 +4,7 @@
 //! their order, under their ids (XEP-0198). A client that counts its ids from 1 at every start says
 //! other words, and now and then the same under the same id. So what is the same in id and words is a
 //! repeat where nothing of that client has followed it; where something has, it is one only if what
-//! comes next is what followed. Until that is known, or a moment has passed, it is neither.
+//! comes next was said before as well. Until that is known, or a moment has passed, it is neither.
 //!
 //! Invariants: a run of latest stanzas that comes once more, whole or from any place on, is known as
 //! repeats for 15 minutes, which covers the resumption of a client's stream, across a restart too;
@@ -54,13 +54,23 @@ struct Said {
     words: u64,
 }
 
+/// Words that a client has just said again.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// Up to where.
+    upto: u64,
+    at: Timestamp,
+    /// It began with words that others had followed.
+    unsure: bool,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Spoken {
     said: HashMap<(AgentJid, CustomerId), VecDeque<Said>>,
     order: VecDeque<(Timestamp, AgentJid, CustomerId, Arc<str>)>,
-    /// Up to where a client has said its latest words again, and when.
-    runs: HashMap<Speaker, (u64, Timestamp)>,
+    /// What clients have just said again.
+    runs: HashMap<Speaker, Run>,
     numbered: u64,
 }
 
@@ -83,12 +93,15 @@ impl Spoken {
         };
         let words = digest(words);
         let same = |said: &&Said| said.words == words && *said.stanza == *stanza;
-        let run = self.runs.get(by).filter(|(_, at)| now.since(*at) <= UNSURE_MS);
-        if let Some(next) =
-            run.and_then(|(upto, _)| said.iter().find(|said| said.number > *upto && same(said)))
-        {
-            self.runs.insert(by.clone(), (next.number, now));
-            return Verdict::GoesOn;
+        let run = self.runs.get(by).filter(|run| now.since(run.at) <= UNSURE_MS);
+        if let Some(&Run { upto, unsure, .. }) = run {
+            let next = said.iter().find(|said| said.number > upto && same(said));
+            // One that says again by itself what has no receipt does so in an order of its own.
+            let any = || said.iter().find(same).filter(|_| unsure);
+            if let Some(next) = next.or_else(any) {
+                self.runs.insert(by.clone(), Run { upto: next.number, at: now, unsure });
+                return Verdict::GoesOn;
+            }
         }
         let Some(first) = said.iter().find(same) else { return Verdict::New };
         let last = said.iter().rev().find(same).unwrap_or(first);
@@ -99,7 +112,7 @@ impl Spoken {
         let followed = said.iter().any(|said| said.number > last.number && of_it(said));
         // Of the same words that were said several times any may be meant, until what follows is known.
         let upto = if followed { first.number } else { last.number };
-        self.runs.insert(by.clone(), (upto, now));
+        self.runs.insert(by.clone(), Run { upto, at: now, unsure: followed });
         if followed { Verdict::Unsure } else { Verdict::Repeat }
     }
 

@@ -125,6 +125,22 @@ fn what_says_nothing_is_confirmed_and_what_rings_is_declined() {
 }
 
 #[test]
+fn what_has_no_receipt_may_come_again_in_any_order() {
+    let mut on = served();
+    for (id, text) in [("1", "a"), ("2", "b"), ("3", "c"), ("4", "d")] {
+        says(&mut on, id, text);
+    }
+    on.so_far();
+    for (id, text) in [("3", "c"), ("1", "a"), ("2", "b")] {
+        says(&mut on, id, text);
+    }
+    on.pass(4 * SECOND);
+    assert_eq!(on.heard("mia"), [""; 0], "each was said once");
+    let confirmed = ["3", "1", "2"].map(|id| format!("mia received {id:?}"));
+    assert_eq!(on.heard("ann"), confirmed);
+}
+
+#[test]
 fn the_same_under_the_same_id_is_new_where_other_words_followed() {
     let mut on = served();
     for (id, text) in [("3", "ok"), ("4", "fine"), ("3", "ok")] {

@@ -35,7 +35,9 @@ fn acks(material: &Material<'_>, verdict: &mut Verdict) {
                     continue;
                 };
                 verdict.counts.acks_repeated += 1;
-                if first != (*case, *seq) {
+                // A `start` that changed nothing is not stored: said again later it is carried out anew.
+                let of_a_start = id.starts_with('s') && first.1.is_none() && seq.is_none();
+                if first != (*case, *seq) && !of_a_start {
                     let what = format!("c{customer} {id}: first {first:?}, then {case} {seq:?}");
                     verdict.add(Class::AckChanged, what);
                 }
