@@ -3,7 +3,7 @@
 //! A client that was cut off says again what its server has not acknowledged: its latest stanzas, in
 //! their order, under their ids (XEP-0198). A client that counts its ids from 1 at every start says
 //! other words, and now and then the same under the same id. So what is the same in id and words is a
-//! repeat where nothing of that client has followed it; where something has, it is one only if what
+//! repeat within a minute, and where nothing of that client has followed it; else it is one only if what
 //! comes next was said before as well. Until that is known, or a moment has passed, it is neither.
 //!
 //! Invariants: a run of latest stanzas that comes once more, whole or from any place on, is known as
@@ -19,6 +19,8 @@ use super::model::REPEATS_MS;
 
 /// How long it may take until what follows has come, in milliseconds: a client says all of it at once.
 pub(super) const UNSURE_MS: i64 = 3_000;
+/// Whoever says again what has no receipt does so within this time, in milliseconds, in any order.
+const SOON_MS: i64 = 60_000;
 /// How many stanzas of an agent to one customer are remembered.
 const KEPT: usize = 1_000;
 
@@ -109,7 +111,8 @@ impl Spoken {
             (Some(one), Some(other)) => one == other,
             _ => true,
         };
-        let followed = said.iter().any(|said| said.number > last.number && of_it(said));
+        let followed = now.since(last.at) > SOON_MS
+            && said.iter().any(|said| said.number > last.number && of_it(said));
         // Of the same words that were said several times any may be meant, until what follows is known.
         let upto = if followed { first.number } else { last.number };
         self.runs.insert(by.clone(), Run { upto, at: now, unsure: followed });
@@ -216,10 +219,11 @@ mod tests {
         say(&mut spoken, 2, Some("phone"), "1", "From my phone");
         assert_eq!(judge(&mut spoken, 3, "1", "Hi"), Verdict::Repeat, "another client's follow");
         say(&mut spoken, 4, Some("desk"), "2", "How are you?");
-        assert_eq!(judge(&mut spoken, 5_000, "1", "Hi"), Verdict::Unsure);
-        assert_eq!(judge(&mut spoken, 5_000, "2", "How are you?"), Verdict::GoesOn);
-        assert_eq!(judge(&mut spoken, 10_000, "1", "Hi"), Verdict::Unsure);
-        assert_eq!(judge(&mut spoken, 20_000, "2", "How are you?"), Verdict::Repeat, "by itself");
+        assert_eq!(judge(&mut spoken, 5_000, "1", "Hi"), Verdict::Repeat, "soon");
+        assert_eq!(judge(&mut spoken, 65_000, "1", "Hi"), Verdict::Unsure);
+        assert_eq!(judge(&mut spoken, 65_000, "2", "How are you?"), Verdict::GoesOn);
+        assert_eq!(judge(&mut spoken, 70_000, "1", "Hi"), Verdict::Unsure);
+        assert_eq!(judge(&mut spoken, 80_000, "2", "How are you?"), Verdict::Repeat, "by itself");
         let late = Timestamp(REPEATS_MS + 5);
         assert_eq!(spoken.judge(late, &desk, "2", "How are you?"), Verdict::New);
         assert!(spoken.said.is_empty() && spoken.order.is_empty() && spoken.runs.is_empty());
@@ -232,8 +236,8 @@ mod tests {
             say(&mut spoken, 0, None, id, words);
         }
         let again = by("desk.another");
-        assert_eq!(spoken.judge(Timestamp(1), &again, "2", "b"), Verdict::Unsure);
-        assert_eq!(spoken.judge(Timestamp(1), &again, "3", "c"), Verdict::GoesOn);
+        assert_eq!(spoken.judge(Timestamp(61_000), &again, "2", "b"), Verdict::Unsure);
+        assert_eq!(spoken.judge(Timestamp(61_000), &again, "3", "c"), Verdict::GoesOn);
     }
 
     proptest! {
@@ -253,7 +257,7 @@ mod tests {
             let again = by("desk");
             let mut verdicts = Vec::new();
             for (id, words) in said.iter().skip(from.index(said.len())) {
-                let at = Timestamp(10_000);
+                let at = Timestamp(70_000);
                 verdicts.push(spoken.judge(at, &again, &id.to_string(), &words.to_string()));
             }
             prop_assert!(!verdicts.contains(&Verdict::New), "{:?}", verdicts);
@@ -271,7 +275,7 @@ mod tests {
             for (number, words) in after.iter().enumerate() {
                 say(&mut spoken, 0, Some("desk"), &format!("x{number}"), &words.to_string());
             }
-            prop_assert_eq!(spoken.judge(Timestamp(9), &by("desk"), "3", "ok"), Verdict::Unsure);
+            prop_assert_eq!(spoken.judge(Timestamp(61_000), &by("desk"), "3", "ok"), Verdict::Unsure);
         }
     }
 }

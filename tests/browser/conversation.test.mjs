@@ -66,11 +66,8 @@ test('from hello to close: words, ticks, typing, a reload in the middle', async 
   await customer.seesAll(['Do the notebooks lie flat?', 'They do, all three sizes.']);
 
   // The page is loaded anew, with the chat open in the agent's hands.
-  await customer.page.reload();
-  await customer.part('launcher').waitFor();
+  await customer.reloads();
   await alice.says('Shall I put one aside?');
-  await customer.page.getByRole('button', { name: 'Open chat, 1 unread message' }).waitFor();
-  await customer.open();
   const said = ['Do the notebooks lie flat?', 'They do, all three sizes.', 'Shall I put one aside?'];
   await customer.seesAll(said);
   await customer.isTold('You are talking to Alice');
@@ -122,8 +119,7 @@ test('every text arrives as it was written, both ways', async () => {
   }
   const hebrew = customer.part('text').filter({ hasText: 'שלום' }).first();
   equal(await hebrew.evaluate((element) => getComputedStyle(element).direction), 'rtl');
-  await customer.page.reload();
-  await customer.open();
+  await customer.reloads();
   await customer.seesAll(said);
 });
 

@@ -85,8 +85,7 @@ test('a strict Content-Security-Policy is not touched', async () => {
   await customer.open();
   await talk(customer, 'Is it allowed here?', 'It is: https://halyard.example/strict');
   await customer.page.getByRole('link', { name: 'https://halyard.example/strict' }).waitFor();
-  await customer.page.reload();
-  await customer.open();
+  await customer.reloads();
   await customer.seesAll(['Is it allowed here?', 'It is: https://halyard.example/strict']);
   await customer.part('end').click();
   await customer.isTold('This chat has ended');

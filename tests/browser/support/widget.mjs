@@ -28,6 +28,12 @@ export class Customer extends Person {
     await this.composer.waitFor();
   }
 
+  /** Loads the page anew: a chat that was open is open again. */
+  async reloads() {
+    await this.page.reload();
+    await this.composer.waitFor();
+  }
+
   /** Puts the words in at once, and sends them. */
   async says(text) {
     await this.composer.fill(text);
