@@ -34,14 +34,7 @@ pub(super) async fn claim(
         .filter(free(customer::Column::Subject, subject))
         .exec(transaction)
         .await?;
-    let session = session::Entity::update_many()
-        .col_expr(session::Column::Subject, Expr::value(subject.to_vec()))
-        .filter(session::Column::Id.eq(session.id.0))
-        .filter(session::Column::Customer.eq(whose.id.0))
-        .filter(free(session::Column::Subject, subject))
-        .exec(transaction)
-        .await?;
-    Ok(customer.rows_affected == 1 && session.rows_affected == 1)
+    Ok(customer.rows_affected == 1 && bind(transaction, session, subject).await?)
 }
 
 /// Binds a session to the subject of another customer, whom its own turned out to be; `false` where
@@ -66,14 +59,23 @@ pub(super) async fn adopt(
         )
         .exec(transaction)
         .await?;
-    let session = session::Entity::update_many()
+    Ok(customer.rows_affected == 1 && bind(transaction, session, subject).await?)
+}
+
+/// Makes a session this subject's; `false` where it is another's.
+async fn bind(
+    transaction: &impl ConnectionTrait,
+    session: &Session,
+    subject: &[u8],
+) -> Result<bool, DbErr> {
+    let bound = session::Entity::update_many()
         .col_expr(session::Column::Subject, Expr::value(subject.to_vec()))
         .filter(session::Column::Id.eq(session.id.0))
-        .filter(session::Column::Customer.eq(whose.id.0))
+        .filter(session::Column::Customer.eq(session.customer.id.0))
         .filter(free(session::Column::Subject, subject))
         .exec(transaction)
         .await?;
-    Ok(customer.rows_affected == 1 && session.rows_affected == 1)
+    Ok(bound.rows_affected == 1)
 }
 
 /// Nobody's yet, or this subject's.
