@@ -94,6 +94,8 @@ struct Barrier {
     pos: Pos,
     covers: usize,
     sent: Instant,
+    /// How often it was written again.
+    again: u32,
 }
 
 /// What a barrier that came back tells.
@@ -301,9 +303,17 @@ impl Outbox {
 
     /// A barrier came back.
     pub(super) fn returned(&mut self, id: &str) -> Returned {
-        match self.barriers.iter().position(|barrier| barrier.id == id) {
-            Some(0) => self.take_barrier().map_or(Returned::Nothing, Returned::Accepted),
-            // An earlier one went to somebody else. The server took it all the same: it had read
+        let (id, again) = match id.split_once('.') {
+            Some((id, again)) => (id, again.parse().unwrap_or(0)),
+            None => (id, 0),
+        };
+        let known = |barrier: &Barrier| barrier.id == id && again <= barrier.again;
+        match self.barriers.iter().position(known) {
+            Some(0) if again == 0 => {
+                self.take_barrier().map_or(Returned::Nothing, Returned::Accepted)
+            }
+            // An earlier one, or this one when it was written first, went to somebody else: a server
+            // that is only slow gives back the first first. It took that all the same: it had read
             // what came before this one.
             Some(at) => Returned::Stranger((0..=at).filter_map(|_| self.take_barrier()).last()),
             None => {
@@ -338,9 +348,11 @@ impl Outbox {
     /// stream of our domain, also to one whose process is frozen.
     pub(super) fn ask_again(&mut self, now: Instant, out: &mut Out) {
         if self.next_asking().is_some_and(|at| at <= now)
-            && let Some(barrier) = self.barriers.back()
+            && let Some(barrier) = self.barriers.back_mut()
         {
-            out.push_back(self.ping_of(&barrier.id));
+            barrier.again += 1;
+            let id = format!("{}.{}", barrier.id, barrier.again);
+            out.push_back(self.ping_of(&id));
             self.asked = Some(now);
         }
     }
@@ -416,7 +428,7 @@ impl Outbox {
         let id = format!("b{}-{}", self.epoch.0, self.mark.0);
         out.push_back(self.ping_of(&id));
         let (pos, covers) = (self.mark, self.uncovered);
-        self.barriers.push_back(Barrier { id, pos, covers, sent: now });
+        self.barriers.push_back(Barrier { id, pos, covers, sent: now, again: 0 });
         self.asked = Some(now);
         self.uncovered = 0;
         self.moved = false;

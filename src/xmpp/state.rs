@@ -40,6 +40,9 @@ const SETTLING: Duration = Duration::from_millis(500);
 const ASKING: Duration = Duration::from_secs(1);
 const ASKED: u32 = 5;
 
+/// And how often at a time where another stream has just shown.
+const AT_ONCE: usize = 3;
+
 /// How long a barrier may be on its way; an overloaded server drains for tens of seconds.
 const BARRIER: Duration = Duration::from_secs(90);
 
@@ -269,8 +272,12 @@ impl State {
         }
         let mut out = Vec::new();
         if let Some((_, times)) = self.asking.take_if(|(at, _)| *at <= now) {
-            let unheard = self.book.pairs().filter(|(_, who)| !self.clients.knows(who));
-            unheard.for_each(|(tenant, who)| self.roster.ask_again(tenant, who, times, &mut out));
+            let contested = self.contested.is_some_and(|at| now < at + ASKING * 2_u32.pow(ASKED));
+            for _ in 0..if contested { AT_ONCE } else { 1 } {
+                let unheard = self.book.pairs().filter(|(_, who)| !self.clients.knows(who));
+                unheard
+                    .for_each(|(tenant, who)| self.roster.ask_again(tenant, who, times, &mut out));
+            }
             self.asking = (times < ASKED).then(|| (now + ASKING * 2_u32.pow(times), times + 1));
         }
         self.roster.due(now, &mut out);

@@ -207,16 +207,28 @@ async fn a_barrier_that_is_not_back_is_written_again() {
     row(&mut outbox, "a", 1);
     assert_eq!(written(&mut outbox), ["a", "b7-1"]);
     let mut out = Out::new();
-    for _ in 0..3 {
+    for again in 1..=3 {
         outbox.ask_again(Instant::now(), &mut out);
         assert!(out.is_empty(), "not yet");
         tokio::time::advance(AGAIN).await;
         outbox.ask_again(Instant::now(), &mut out);
-        assert_eq!(name(&out.pop_front().unwrap()), "b7-1");
+        assert_eq!(name(&out.pop_front().unwrap()), format!("b7-1.{again}"));
     }
     assert_eq!(outbox.returned("b7-1"), Returned::Accepted(Pos(1)));
-    assert_eq!(outbox.returned("b7-1"), Returned::Nothing, "the second of the same");
+    assert_eq!(outbox.returned("b7-1.1"), Returned::Nothing, "the second of the same");
     assert_eq!(outbox.next_asking(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_barrier_that_comes_back_only_when_written_again_tells_of_another_stream() {
+    let mut outbox = outbox();
+    row(&mut outbox, "a", 1);
+    written(&mut outbox);
+    tokio::time::advance(AGAIN).await;
+    outbox.ask_again(Instant::now(), &mut Out::new());
+    assert_eq!(outbox.returned("b7-1.2"), Returned::Nothing, "of an earlier one of this name");
+    assert_eq!(outbox.returned("b7-1.1"), Returned::Stranger(Some(Pos(1))));
+    assert!(outbox.is_idle());
 }
 
 #[tokio::test(start_paused = true)]

@@ -116,7 +116,7 @@ async fn a_silent_server_is_found_silent_though_it_was_asked_a_moment_later() {
     let silent = silent.expect("the runtime is told");
     assert!((QUIET..=QUIET + asked).contains(&silent), "{silent:?}");
     assert!((SILENT..=SILENT + asked).contains(&begun.elapsed()), "{:?}", begun.elapsed());
-    assert!(written.iter().all(|text| text.contains("id='b7-1'")), "asked for the same");
+    assert!(written.iter().all(|text| text.contains("id='b7-1")), "asked for the same");
     assert_eq!(written.len(), 13, "at once, and again each second");
 }
 
@@ -173,6 +173,23 @@ async fn agents_who_are_not_heard_of_are_asked_again_while_another_stream_takes_
     assert!(state.unread.iter().any(|said| matches!(said, FromLink::Contested)));
     let asked = run(&mut state, 5).await;
     assert!(asked.iter().any(|text| text.contains("subscribe")), "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_stream_shows_by_what_it_takes_and_agents_are_asked_several_times_at_once() {
+    let mut state = standing();
+    tell(&mut state, ToLink::Agents(vec![(TenantKey::new("acme").unwrap(), alice())]));
+    tell(&mut state, row(1));
+    assert_eq!(turn(&mut state), ["p1"]);
+    tokio::time::advance(Duration::from_millis(10)).await;
+    assert_eq!(turn(&mut state), ["b7-1"], "the frozen stream gets it");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(turn(&mut state), ["b7-1.1"]);
+    back(&mut state, "b7-1.1");
+    assert!(state.unread.iter().any(|said| matches!(said, FromLink::Contested)));
+    let asked = run(&mut state, 5).await;
+    let asked = asked.iter().filter(|text| text.contains("'subscribe'")).count();
+    assert!((3 * AT_ONCE..20).contains(&asked), "{asked}");
 }
 
 fn stanza(state: &mut State, text: &str) {
