@@ -55,6 +55,8 @@ pub(crate) fn costs(events: &[Event]) -> Vec<Cost> {
         }
         let ack = match affects {
             Affects::All => longest(acks.iter().map(|(at, _)| *at), from, upto, end),
+            // Nobody was at that node.
+            Affects::Customers(these) if these.is_empty() => 0,
             Affects::Customers(these) => {
                 let these: HashSet<usize> = these.iter().copied().collect();
                 let of_these = acks.iter().filter(|(_, customer)| these.contains(customer));
