@@ -53,10 +53,10 @@ test('places in the line, once somebody is there', async () => {
   await first.open();
   await first.says('I am first');
   // Nobody is in who serves this queue: no place is told, for nothing moves.
-  await first.isTold('Someone will be with you soon');
+  await first.isTold('Nobody is in right now. The answer comes here.');
   await second.open();
   await second.says('I am second');
-  await second.isTold('Someone will be with you soon');
+  await second.isTold('Nobody is in right now. The answer comes here.');
 
   const bob = await Agent.login(visitors, stage, 'bob');
   await second.isTold('You are second in line');

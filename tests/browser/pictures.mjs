@@ -45,7 +45,7 @@ await early.says('Hello, is somebody there?');
 const waiting = await Customer.arrive(visitors, stage.url, still);
 await waiting.open();
 await waiting.says('Do you deliver to Tromsø before Christmas?');
-await waiting.isTold('Someone will be with you soon');
+await waiting.isTold('Nobody is in right now. The answer comes here.');
 await shoot(waiting.page, 'waiting');
 for (const customer of [early, waiting]) {
   await customer.part('end').click();

@@ -30,6 +30,8 @@ export interface Conversation {
   state: ConversationState;
   agent?: Agent;
   position?: number;
+  /** It waits while nobody is in: the gateway tells no place then. */
+  unattended?: boolean;
   eta?: number;
   entries: readonly Line[];
   /** All from the first entry held to here is held. */
@@ -273,6 +275,7 @@ function receive(state: State, frame: ServerFrame, identified: boolean): State {
         ...c,
         state: now,
         position: now === 'waiting' ? position : undefined,
+        unattended: now === 'waiting' && !position,
         eta: now === 'waiting' ? eta : undefined,
         agent: agent ?? (now === 'waiting' ? undefined : c.agent),
       }));

@@ -180,7 +180,8 @@ export class Gateway {
     this.state();
   }
 
-  place(position: number, eta_s?: number): void {
+  /** Says the place in line; none where nobody is in. */
+  place(position?: number, eta_s?: number): void {
     this.state({ position, eta_s });
   }
 

@@ -17,7 +17,7 @@ export default {
   write: 'Nachricht schreiben',
   send: 'Senden',
   tooLong: { one: '# Zeichen zu lang', other: '# Zeichen zu lang' },
-  waiting: 'Gleich ist jemand für Sie da',
+  nobodyYet: 'Gerade ist niemand da. Die Antwort kommt hier an.',
   waitingAt: 'Sie sind auf Platz {0} der Warteschlange',
   waitingFor: 'Sie sind auf Platz {0} der Warteschlange, {1}',
   places: [],

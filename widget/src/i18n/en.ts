@@ -20,7 +20,8 @@ export interface Words {
   write: string;
   send: string;
   tooLong: Plural;
-  waiting: string;
+  /** To one who waits while nobody is in. */
+  nobodyYet: string;
   /** {0}: the place. */
   waitingAt: string;
   /** {0}: the place, {1}: the wait. */
@@ -112,7 +113,7 @@ export default {
   write: 'Write a message',
   send: 'Send',
   tooLong: { one: 'Too long by # character', other: 'Too long by # characters' },
-  waiting: 'Someone will be with you soon',
+  nobodyYet: 'Nobody is in right now. The answer comes here.',
   waitingAt: 'You are {0} in line',
   waitingFor: 'You are {0} in line, {1}',
   places: ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'],

@@ -17,7 +17,7 @@ export default {
   write: 'Escribir un mensaje',
   send: 'Enviar',
   tooLong: { one: 'Sobra # carácter', many: 'Sobran # de caracteres', other: 'Sobran # caracteres' },
-  waiting: 'Enseguida le atenderán',
+  nobodyYet: 'Ahora mismo no hay nadie. La respuesta llegará aquí.',
   waitingAt: 'Su puesto en la fila: {0}',
   waitingFor: 'Su puesto en la fila: {0}, {1}',
   places: [],

@@ -21,7 +21,7 @@ export default {
     many: '# de caractères de trop',
     other: '# caractères de trop',
   },
-  waiting: 'Quelqu’un va bientôt vous répondre',
+  nobodyYet: 'Personne n’est là pour le moment. La réponse arrivera ici.',
   waitingAt: 'Vous êtes en {0} position dans la file',
   waitingFor: 'Vous êtes en {0} position dans la file, {1}',
   places: ['première', 'deuxième', 'troisième', 'quatrième', 'cinquième'],

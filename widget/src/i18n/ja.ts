@@ -17,7 +17,7 @@ export default {
   write: 'メッセージを入力',
   send: '送信',
   tooLong: { other: '#文字超過しています' },
-  waiting: 'まもなく担当者が対応します',
+  nobodyYet: 'ただいま担当者が不在です。返信はここに届きます。',
   waitingAt: '現在{0}番目です',
   waitingFor: '現在{0}番目です（{1}）',
   places: [],

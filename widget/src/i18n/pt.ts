@@ -17,7 +17,7 @@ export default {
   write: 'Escrever uma mensagem',
   send: 'Enviar',
   tooLong: { one: '# caractere a mais', many: '# de caracteres a mais', other: '# caracteres a mais' },
-  waiting: 'Alguém já vai falar com você',
+  nobodyYet: 'Não há ninguém agora. A resposta chega aqui.',
   waitingAt: 'Seu lugar na fila: {0}',
   waitingFor: 'Seu lugar na fila: {0}, {1}',
   places: [],

@@ -13,6 +13,9 @@ test('a conversation both ways, with place, ticks and typing', async () => {
   await until(() => gateway.sockets === 1);
   await stage.write('Do you ship to Norway?');
   await until(() => gateway.of('message').length === 1);
+  // At night there is no place, and nobody comes soon.
+  gateway.place();
+  await part('status').getByText('Nobody is in right now. The answer comes here.').waitFor();
   gateway.place(2, 170);
   await part('status').getByText('You are second in line, about 3 minutes').waitFor();
   gateway.join('Ann');

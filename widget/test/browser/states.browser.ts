@@ -94,6 +94,11 @@ for (const { size, colorScheme, locale, color } of LOOKED_AT) {
     await judge(page, '10-greeting');
     await stage.write('Hello, my order 1482 has not arrived yet.');
     await until(() => gateway.conversations.length === 1);
+    gateway.place();
+    await part('status')
+      .getByText(/Nobody|niemand|أحد/)
+      .waitFor();
+    await judge(page, '11-nobody-yet');
     gateway.place(2, 170);
     await until(async () => (await part('status').textContent())?.match(/2|second|zweite|٢|الثان/) !== null);
     await judge(page, '11-waiting');
