@@ -34,6 +34,7 @@ mod degraded;
 mod delivery;
 mod files;
 mod gate;
+mod hasty;
 mod hostile;
 mod house;
 mod identity;

@@ -1,0 +1,154 @@
+//! A customer who does not wait: they say one thing after another right behind their `hello`, on a
+//! node that does not own the link, while the owner is killed. Some of it has to come again, and what
+//! is stored has the order in which it was said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use couplet::chat::ids::{ConversationId, Seq};
+use couplet::chat::model::{Author, RowKind};
+use couplet::ports::store::Transcripts as _;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::support::crew::{Crew, LIMITS};
+use crate::support::customer::{Customer, PATIENCE};
+use crate::support::fault::Faulty as _;
+use crate::support::gateway::{Gateway, Ground, Server, TENANT};
+
+on_both_servers!(the_owner_is_killed);
+
+/// Said in one go.
+const AT_ONCE: usize = 30;
+/// Said in all: fewer than a node keeps in order for one socket.
+const AT_MOST: usize = 200;
+/// They go on so fast, and look whether anything has to be said again.
+const PACE: Duration = Duration::from_millis(60);
+
+/// See the module.
+struct Hasty {
+    customer: Customer,
+    said: usize,
+    /// What is not acked, and when it is to be said again.
+    open: BTreeMap<usize, Option<Instant>>,
+    /// What had to come again.
+    refused: BTreeSet<usize>,
+    conversation: Option<ConversationId>,
+}
+
+impl Hasty {
+    /// Says hello and the first words, and waits for nothing.
+    async fn come(mut customer: Customer, session: &str) -> Self {
+        customer.say(json!({"type": "hello", "session": session})).await;
+        let (open, refused) = (BTreeMap::new(), BTreeSet::new());
+        let mut hasty = Self { customer, said: 0, open, refused, conversation: None };
+        for _ in 0..AT_ONCE {
+            hasty.say_more().await;
+        }
+        hasty
+    }
+
+    async fn say_more(&mut self) {
+        self.say(self.said).await;
+        self.said += 1;
+    }
+
+    async fn say(&mut self, number: usize) {
+        self.open.insert(number, None);
+        self.customer.write(&format!("m{number}"), &format!("c {number}")).await;
+    }
+
+    /// Goes on until something was refused and something said later was taken; then says again what
+    /// is missing until nothing is.
+    async fn go_on(&mut self) {
+        let mut pace = tokio::time::interval(PACE);
+        loop {
+            let first = self.refused.first().copied();
+            let is_over =
+                first.is_some_and(|first| (first..self.said).any(|n| !self.open.contains_key(&n)));
+            if is_over && self.open.is_empty() {
+                return;
+            }
+            tokio::select! {
+                frame = self.customer.next() => self.takes(&frame),
+                now = pace.tick() => {
+                    if !is_over && self.said < AT_MOST {
+                        self.say_more().await;
+                    }
+                    let due = |(number, again): (&usize, &Option<Instant>)| {
+                        again.is_some_and(|again| again <= now).then_some(*number)
+                    };
+                    let due: Vec<usize> = self.open.iter().filter_map(due).collect();
+                    for number in due {
+                        self.say(number).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn takes(&mut self, frame: &Value) {
+        let number = |id: &Value| id.as_str().unwrap()[1..].parse::<usize>().unwrap();
+        match frame["type"].as_str() {
+            Some("ack") => {
+                self.open.remove(&number(&frame["id"]));
+                let id = Uuid::parse_str(frame["conversation"].as_str().unwrap()).unwrap();
+                assert_eq!(
+                    *self.conversation.get_or_insert(ConversationId(id)),
+                    ConversationId(id)
+                );
+            }
+            Some("error") => {
+                assert_eq!(frame["code"], "unavailable", "{frame}");
+                let after = Duration::from_millis(frame["retry_after_ms"].as_u64().unwrap());
+                let number = number(&frame["for"]);
+                self.refused.insert(number);
+                if let Some(again) = self.open.get_mut(&number) {
+                    *again = Some(Instant::now() + after);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+async fn the_owner_is_killed(server: Server) {
+    let mut crew = Crew::open(Gateway::plan(server, Ground::Full, LIMITS).await, 1).await;
+    let clerk = &crew.clerks[0];
+    // They are served already, and come back.
+    let mut earlier = Customer::arrive(crew.nodes[1].address, TENANT).await;
+    earlier.insisted("first", "c first").await;
+    earlier.entry(|entry| entry["text"] == "re c first").await;
+    let customer = Customer::bare(crew.nodes[1].address, TENANT).await;
+    crew.nodes[0].kill();
+    let mut hasty = Hasty::come(customer, &earlier.token()).await;
+    tokio::time::timeout(2 * PATIENCE, hasty.go_on()).await.expect("all of it is taken in the end");
+    eprintln!("of {} words {} had to come again", hasty.said, hasty.refused.len());
+
+    let said = (0..hasty.said).map(|number| format!("c {number}"));
+    let expected: Vec<String> = ["c first".to_owned()].into_iter().chain(said).collect();
+    let id = hasty.conversation.unwrap();
+    let rows = crew.plan.db.store.entries_after(id, Seq(0), 10_000).await.unwrap();
+    let words = rows.iter().filter(|row| row.author == Author::Customer);
+    let stored: Vec<String> = words
+        .filter_map(|row| match &row.kind {
+            RowKind::Message { text, .. } => Some(text.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stored, expected, "each once, in the order in which it was said");
+
+    // And so the agent reads it.
+    clerk.gets(expected.last().unwrap()).await;
+    let mut read: Vec<String> = Vec::new();
+    for arrival in &clerk.look().arrived {
+        if arrival.text.starts_with("c ") && !read.contains(&arrival.text) {
+            read.push(arrival.text.clone());
+        }
+    }
+    assert_eq!(read, expected, "the agent reads it in the same order");
+    crew.nodes[0].ended().await;
+    crew.nodes.remove(0);
+    crew.end().await;
+}
