@@ -64,8 +64,13 @@ fn the_offer_that_was_accepted_is_over_and_no_error_of_it_counts() {
         }
         on.pass(MINUTE);
         on.so_far();
-        on.bounces("ann", "mia", offer);
+        // Two of her clients were lost, one after the other.
+        for _ in 0..2 {
+            on.bounces("ann", "mia", offer);
+            on.pass(2 * SECOND);
+        }
         assert_eq!(on.heard("mia"), NOTHING);
+        assert_eq!(on.heard("ann"), NOTHING);
     }
 }
 
