@@ -12,6 +12,7 @@ mod m20261123_000003_files;
 mod m20261201_000001_lookups;
 mod m20261201_000003_file_quota;
 mod m20261201_000006_sessions;
+mod m20261201_000013_departing;
 mod shape;
 
 /// All steps, in their order.
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000001_lookups::Step),
             Box::new(m20261201_000003_file_quota::Step),
             Box::new(m20261201_000006_sessions::Step),
+            Box::new(m20261201_000013_departing::Step),
         ]
     }
 }

@@ -557,6 +557,9 @@ pub struct Recall {
     pub departing: Vec<Departing>,
 }
 
+/// How long a customer stays in the contact lists of agents after the close, in milliseconds.
+pub const CONTACT_STAYS_MS: i64 = 24 * 60 * 60_000;
+
 /// A customer whose conversation was closed not long ago.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Departing {

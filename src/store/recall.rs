@@ -23,16 +23,19 @@ use super::entity::{customer, log};
 use super::error::unavailable;
 use super::{snapshot, sql};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
-use crate::chat::model::{Answers, Departing, Recall, Row, RowKind, TenantSettings};
+use crate::chat::model::{
+    Answers, CONTACT_STAYS_MS, Departing, Recall, Row, RowKind, TenantSettings,
+};
 use crate::ports::store::StoreError;
 
 /// How many rows at the end of the log are looked through for how conversations changed hands.
 const MOVES_WITHIN: u64 = 20_000;
 /// The kinds of row by which they do.
 const MOVES: [&str; 4] = [OFFERED, JOINED, REQUEUED, CLOSED];
-/// How far back conversations are looked at whose customers may still stand in contact lists, in
-/// milliseconds: they stay a day after the close.
-const DEPARTING_MS: i64 = 48 * 60 * 60_000;
+/// How long ago the last word of a conversation was at most whose customer may still stand in contact
+/// lists, in milliseconds: so long they stay after the close, and so long at most it may have been open
+/// in silence.
+const DEPARTING_MS: i64 = 2 * CONTACT_STAYS_MS;
 /// How many of them at most.
 const DEPARTING: u64 = 20_000;
 /// Customers in one question.
@@ -203,12 +206,12 @@ async fn departing(
         .from(Views)
         .inner_join(Log, Expr::col((Log, Entry::Conversation)).equals((Views, View::Id)))
         .and_where(Expr::col((Views, View::Tenant)).is_in(keys))
-        .and_where(Expr::col((Views, View::OpenedAt)).gte(now.plus(-DEPARTING_MS).0))
+        .and_where(Expr::col((Views, View::ActiveAt)).gte(now.plus(-DEPARTING_MS).0))
         .and_where(Expr::col((Views, View::Open)).eq(false))
         .and_where(Expr::col((Log, Entry::Seq)).equals((Views, View::Head)))
         .and_where(Expr::col((Log, Entry::Kind)).eq(CLOSED))
         .and_where(Expr::col((Log, Entry::Recipients)).is_not_null())
-        .order_by((Views, View::OpenedAt), Order::Desc)
+        .order_by((Views, View::ActiveAt), Order::Desc)
         .limit(DEPARTING);
     let rows = connection.query_all(&query).await.map_err(unavailable)?;
     let mut found = Vec::with_capacity(rows.len());

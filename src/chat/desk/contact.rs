@@ -1,20 +1,46 @@
 //! Customers in the contact lists of agents.
 //!
 //! Invariants: a customer stands only in the lists of agents who serve him or are asked about
-//! him, and leaves them a day after the close.
+//! him, and leaves them a day after the close; earlier where an agent has more than [`STAYING`] of
+//! those, so that nobody fills a list by coming and going.
+
+use std::collections::{BTreeSet, HashMap};
 
 use super::timer::Timer;
 use super::{Desk, Visitor};
 use crate::chat::effect::{Contact, ContactPresence, Effect};
 use crate::chat::ids::{AgentJid, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::{Customer, Role};
+use crate::chat::model::{CONTACT_STAYS_MS, Customer, Role};
 
 /// How long a customer without a socket still counts as there: a page is being loaded. Milliseconds.
 const RELOAD_MS: i64 = 5_000;
-/// How long a customer stays in the contact lists after the close, in milliseconds.
-pub(super) const STAYS_MS: i64 = 24 * 60 * 60_000;
+/// How many stay in one agent's list after the close.
+pub(super) const STAYING: usize = 500;
 /// How long a customer in no contact list stays in memory, in milliseconds.
 const FORGOTTEN_MS: i64 = 60_000;
+
+/// Who stays in an agent's list though the conversation is over, and until when.
+#[derive(Debug, Default)]
+pub(super) struct Staying(HashMap<AgentJid, BTreeSet<(Timestamp, CustomerId)>>);
+
+impl Staying {
+    /// One more stays; those for whom there is no room any more.
+    fn insert(&mut self, agent: &AgentJid, until: (Timestamp, CustomerId)) -> Vec<CustomerId> {
+        let staying = self.0.entry(agent.clone()).or_default();
+        staying.insert(until);
+        let too_many = staying.len().saturating_sub(STAYING);
+        (0..too_many).filter_map(|_| staying.pop_first()).map(|(_, first)| first).collect()
+    }
+
+    fn remove(&mut self, agent: &AgentJid, until: (Timestamp, CustomerId)) {
+        if let Some(staying) = self.0.get_mut(agent) {
+            staying.remove(&until);
+            if staying.is_empty() {
+                self.0.remove(agent);
+            }
+        }
+    }
+}
 
 impl Desk {
     /// Makes the desk known to its agents.
@@ -46,6 +72,9 @@ impl Desk {
 
     pub(super) fn remove_contact(&mut self, customer: CustomerId, agent: &AgentJid) {
         let Some(visitor) = self.visitors.get_mut(&customer) else { return };
+        if let Some(at) = visitor.leaves_at {
+            self.staying.remove(agent, (at, customer));
+        }
         if visitor.contacts.remove(agent) {
             let localpart = visitor.customer.localpart.clone();
             let contact = Contact::Removed { localpart };
@@ -91,10 +120,43 @@ impl Desk {
             let at = match visitor.leaves_at {
                 _ if visitor.contacts.is_empty() => now.plus(FORGOTTEN_MS),
                 Some(since_the_close) => since_the_close,
-                None => now.plus(STAYS_MS),
+                None => now.plus(CONTACT_STAYS_MS),
             };
-            visitor.leaves_at = Some(at);
             self.timers.arm(at, Timer::Leave(customer));
+            for (first, agent) in self.stay_until(customer, at) {
+                self.remove_contact(first, &agent);
+                if self.visitors.get(&first).is_some_and(|first| first.contacts.is_empty()) {
+                    self.part(now, first);
+                }
+            }
+        }
+    }
+
+    /// The customer leaves the lists then. Gives who has to go for it before their time, and from
+    /// whose list.
+    pub(super) fn stay_until(
+        &mut self,
+        customer: CustomerId,
+        at: Timestamp,
+    ) -> Vec<(CustomerId, AgentJid)> {
+        self.stays(customer);
+        let Some(visitor) = self.visitors.get_mut(&customer) else { return Vec::new() };
+        visitor.leaves_at = Some(at);
+        let mut too_many = Vec::new();
+        for agent in &visitor.contacts {
+            let first = self.staying.insert(agent, (at, customer));
+            too_many.extend(first.into_iter().map(|first| (first, agent.clone())));
+        }
+        too_many
+    }
+
+    /// The customer does not leave the lists for now.
+    pub(super) fn stays(&mut self, customer: CustomerId) {
+        let Some(visitor) = self.visitors.get_mut(&customer) else { return };
+        if let Some(at) = visitor.leaves_at.take() {
+            for agent in &visitor.contacts {
+                self.staying.remove(agent, (at, customer));
+            }
         }
     }
 

@@ -89,9 +89,9 @@ impl Desk {
         let mut case = Case::new(view);
         let answers = answers::merge(&mut case.answers, answers);
         self.cases.insert(id, case);
+        self.stays(customer);
         if let Some(visitor) = self.visitors.get_mut(&customer) {
             visitor.open = Some(id);
-            visitor.leaves_at = None;
             visitor.customer.conversations += 1;
         }
         let row = NewRow::hidden(author, RowKind::Opened { answers });

@@ -38,6 +38,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use self::contact::Staying;
 use self::rating::Rating;
 use super::conversation::Case;
 use super::effect::{CustomerNotice, Effect, Line as SystemLine, ToAgent, ToAgentContent};
@@ -167,6 +168,7 @@ pub struct Desk {
     visitors: HashMap<CustomerId, Visitor>,
     addresses: HashMap<Localpart, CustomerId>,
     cases: HashMap<ConversationId, Case>,
+    staying: Staying,
     owed: HashMap<ConversationId, Owed>,
     commands: Commands,
     /// What agents said.

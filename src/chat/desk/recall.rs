@@ -7,11 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Desk;
 use super::timer::Timer;
-use super::{Desk, contact};
 use crate::chat::answers;
 use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
-use crate::chat::model::{Conversation, Customer, Departing, Recall, Row, RowKind, State};
+use crate::chat::model::{
+    CONTACT_STAYS_MS, Conversation, Customer, Departing, Recall, Row, RowKind, State,
+};
 
 /// Nobody leaves the contact lists before the stream had time to stand, in milliseconds.
 const SETTLES_MS: i64 = 60_000;
@@ -82,8 +84,8 @@ impl Desk {
             if let Some(case) = self.cases.get_mut(&id)
                 && case.view.state == State::Waiting
             {
-                for agent in agents {
-                    super::lifecycle::remember(&mut case.shunned, &agent);
+                for agent in &agents {
+                    super::lifecycle::remember(&mut case.shunned, agent);
                 }
             }
         }
@@ -101,9 +103,13 @@ impl Desk {
         visitor.has_ended(&closed, served_by.clone());
         visitor.last_agent = visitor.last_agent.take().or(served_by);
         if visitor.open.is_none() {
-            let at = closed.at.min(now).plus(contact::STAYS_MS).max(now.plus(SETTLES_MS));
-            visitor.leaves_at = Some(at);
+            let settled = now.plus(SETTLES_MS);
+            let at = closed.at.min(now).plus(CONTACT_STAYS_MS).max(settled);
             self.timers.arm(at, Timer::Leave(id));
+            for (first, _) in self.stay_until(id, at) {
+                self.stay_until(first, settled);
+                self.timers.arm(settled, Timer::Leave(first));
+            }
         }
     }
 }

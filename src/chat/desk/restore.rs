@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::changes::repeat_of;
+use super::contact::Staying;
 use super::interruption::Interruptions;
 use super::shared::SharedFiles;
 use super::timer::{Timer, Timers};
@@ -33,6 +34,7 @@ impl Desk {
             visitors: HashMap::new(),
             addresses: HashMap::new(),
             cases: HashMap::new(),
+            staying: Staying::default(),
             owed: HashMap::new(),
             commands: Commands::default(),
             spoken: Spoken::default(),

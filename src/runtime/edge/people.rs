@@ -10,13 +10,10 @@ use super::{OpenError, slug};
 use crate::bridge::clean;
 use crate::chat::event::SignedIn;
 use crate::chat::ids::{Localpart, Timestamp};
-use crate::chat::model::Customer;
+use crate::chat::model::{CONTACT_STAYS_MS, Customer};
 use crate::ports::store::{Naming, Session, Store, StoreError};
 use crate::ports::world::World;
 
-/// For so long after the close of a conversation in which they signed in, customers are served under
-/// the address they had there: it is in the agents' contact lists. Milliseconds.
-const STAYS_MS: i64 = 24 * 60 * 60_000;
 /// How often an address may turn out to be taken.
 const TRIES: usize = 6;
 
@@ -112,7 +109,8 @@ pub(super) async fn serve(
         Some(kin.id)
     } else {
         let latest = store.latest(own).await.map_err(unavailable)?;
-        let is_recent = latest.is_some_and(|latest| now.since(latest.active_at) < STAYS_MS);
+        // For so long the address they had there is in the agents' contact lists.
+        let is_recent = latest.is_some_and(|latest| now.since(latest.active_at) < CONTACT_STAYS_MS);
         (!is_recent).then_some(home)
     };
     if let Some(next) = next.filter(|next| *next != own)

@@ -157,7 +157,8 @@ async fn what_is_in_no_view(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.add_tenant(&tenant("bolt")).await.expect("another tenant");
     let alice = "alice@example.org";
-    let [first, gone] = closed(1, 1, T0, &[alice]);
+    // It was open over a weekend.
+    let [first, gone] = closed(1, 1, T0.plus(-3 * 24 * 3_600_000), &[alice]);
     let [second, alone] = closed(3, 2, T0.plus(1), &[]);
     let requeued = RowKind::Requeued { agent: jid(alice), reason: RequeueReason::Silent };
     let third = [

@@ -67,7 +67,7 @@ impl Known {
                 assert_eq!(known.unwrap().0, *last_agent, "{customer}: who served him last");
             }
             let recent =
-                |row: &&Arc<Row>| now.since(store.views[&row.conversation].opened_at) <= 48 * HOUR;
+                |row: &&Arc<Row>| now.since(store.views[&row.conversation].active_at) <= 48 * HOUR;
             let closes = || rows().filter(|row| matches!(row.kind, RowKind::Closed { .. }));
             for agent in contacts {
                 if closes().filter(recent).any(|row| row.recipients.contains(agent)) {

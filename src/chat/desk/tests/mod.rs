@@ -6,6 +6,7 @@ mod bounds;
 mod changes;
 mod comings;
 mod commands;
+mod contacts;
 mod crowd;
 mod files;
 mod known;

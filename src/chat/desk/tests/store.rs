@@ -244,7 +244,7 @@ impl Store {
         let departing = |row: &&Arc<Row>| {
             matches!(row.kind, RowKind::Closed { .. })
                 && !row.recipients.is_empty()
-                && now.since(self.views[&row.conversation].opened_at) <= 48 * HOUR
+                && now.since(self.views[&row.conversation].active_at) <= 48 * HOUR
         };
         Recall {
             links: self
