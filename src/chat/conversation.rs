@@ -410,6 +410,13 @@ impl Case {
         self.acquainted.remove(agent);
     }
 
+    /// Whether the agent was asked, failed the customer, or knows some of it.
+    pub(super) fn remembers(&self, agent: &AgentJid) -> bool {
+        self.shunned.contains(agent)
+            || self.asked.contains(agent)
+            || self.acquainted.contains_key(agent)
+    }
+
     /// Whether the customer has said something after a row.
     pub(super) fn has_news_after(&self, pos: Pos) -> bool {
         self.messages.last().is_some_and(|(last, _)| *last > pos)

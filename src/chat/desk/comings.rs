@@ -101,12 +101,19 @@ impl Desk {
     /// An agent who has just come (back), or is free of another customer, is asked like any other;
     /// `anew` where they were asked in this round already.
     pub(super) fn forgive(&mut self, tenant: &TenantKey, agent: &AgentJid, anew: bool) {
-        for case in self.cases.values_mut().filter(|case| case.view.tenant == *tenant) {
+        for id in self.acquaintances.of(agent) {
+            let Some(case) = self.cases.get_mut(&id).filter(|case| case.view.tenant == *tenant)
+            else {
+                continue;
+            };
             if case.view.state == State::Waiting {
                 case.shunned.retain(|shunned| shunned != agent);
             }
             if anew && !case.reaches(agent) {
                 case.asked.retain(|asked| asked != agent);
+            }
+            if !case.remembers(agent) {
+                self.acquaintances.forget(id, agent);
             }
         }
     }

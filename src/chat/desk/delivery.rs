@@ -94,8 +94,10 @@ impl Desk {
             let at = now.max(clients.sent_again_until);
             self.timers.arm(at, Timer::SendAgain(agent.clone()));
         }
-        for case in self.cases.values_mut() {
-            case.is_strange_to(agent);
+        for id in self.acquaintances.of(agent) {
+            if let Some(case) = self.cases.get_mut(&id) {
+                case.is_strange_to(agent);
+            }
         }
         // What he says from here on says nothing about what he was sent before.
         for id in self.all_held_by(agent) {

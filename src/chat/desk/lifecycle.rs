@@ -88,6 +88,7 @@ impl Desk {
         }
         let mut case = Case::new(view);
         let answers = answers::merge(&mut case.answers, answers);
+        self.acquaintances.meet(id, &case.asked);
         self.cases.insert(id, case);
         self.stays(customer);
         if let Some(visitor) = self.visitors.get_mut(&customer) {
@@ -110,6 +111,7 @@ impl Desk {
         let before = case.view.clone();
         case.view.state = State::Active { agent: agent.clone() };
         case.begin_service(agent, was_alone);
+        self.acquaintances.forget_all(id);
         let withheld = std::mem::take(&mut case.withheld);
         if !was_alone && was_asked {
             case.sent_again(now);
@@ -169,6 +171,7 @@ impl Desk {
             remember(&mut case.view.passed, agent);
             remember(&mut case.shunned, agent);
         }
+        self.acquaintances.meet(id, &audience);
         case.begin_assignment();
         case.withheld = false;
         if held_by.is_some() {
@@ -301,6 +304,7 @@ impl Desk {
         self.show_contact(before.customer);
         self.part(now, before.customer);
         let case = self.cases.remove(&id);
+        self.acquaintances.forget_all(id);
         // Of words that nobody was sent nothing is owed.
         if let (Some(mut case), Some(seq)) = (case.filter(|case| !case.withheld), row.seq) {
             case.owe_confirmation(now, row.pos, seq);

@@ -7,6 +7,7 @@
 //! nothing is delivered after the close; a desk restored from the store goes on as if nothing had
 //! happened.
 
+mod acquaintances;
 mod agent;
 mod asking;
 mod changes;
@@ -38,6 +39,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use self::acquaintances::Acquaintances;
 use self::contact::Staying;
 use self::rating::Rating;
 use super::conversation::Case;
@@ -168,6 +170,7 @@ pub struct Desk {
     visitors: HashMap<CustomerId, Visitor>,
     addresses: HashMap<Localpart, CustomerId>,
     cases: HashMap<ConversationId, Case>,
+    acquaintances: Acquaintances,
     staying: Staying,
     owed: HashMap<ConversationId, Owed>,
     commands: Commands,

@@ -130,6 +130,7 @@ impl Desk {
         if let Some(case) = self.cases.get_mut(&id) {
             case.begin_offer(agents.clone(), until);
         }
+        self.acquaintances.meet(id, &agents);
         self.timers.arm(until, Timer::Offer(id));
         let row = NewRow {
             recipients: agents.clone(),

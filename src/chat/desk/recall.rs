@@ -87,6 +87,7 @@ impl Desk {
                 for agent in &agents {
                     super::lifecycle::remember(&mut case.shunned, agent);
                 }
+                self.acquaintances.meet(id, &agents);
             }
         }
     }

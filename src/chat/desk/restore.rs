@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::acquaintances::Acquaintances;
 use super::changes::repeat_of;
 use super::contact::Staying;
 use super::interruption::Interruptions;
@@ -34,6 +35,7 @@ impl Desk {
             visitors: HashMap::new(),
             addresses: HashMap::new(),
             cases: HashMap::new(),
+            acquaintances: Acquaintances::default(),
             staying: Staying::default(),
             owed: HashMap::new(),
             commands: Commands::default(),
@@ -131,6 +133,8 @@ impl Desk {
             self.stirred.insert((tenant, queue));
         }
         let failed = case.view.state == State::Waiting && !case.shunned.is_empty();
+        self.acquaintances.meet(id, &case.shunned);
+        self.acquaintances.meet(id, &case.asked);
         self.cases.insert(id, case);
         if failed {
             self.ask_again_later(now, id);

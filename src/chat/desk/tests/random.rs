@@ -840,6 +840,21 @@ impl History {
         });
         assert_eq!(lines.collect::<BTreeSet<_>>(), in_line);
         self.check_waiting();
+        self.check_acquaintances();
+    }
+
+    /// Whoever a conversation remembers is found by it, and it by them; nothing else is kept.
+    fn check_acquaintances(&self) {
+        let desk = &self.on.desk;
+        let [by_agent, by_conversation] = desk.acquaintances.pairs();
+        assert_eq!(by_agent, by_conversation);
+        let agents = || self.on.store.settings.iter().flat_map(|tenant| &tenant.agents);
+        for (id, case) in &desk.cases {
+            for agent in agents().filter(|agent| case.remembers(&agent.jid)) {
+                assert!(by_agent.contains(&(*id, agent.jid.clone())), "{id} knows {agent:?}");
+            }
+        }
+        assert!(by_agent.iter().all(|(id, _)| desk.cases.contains_key(id)), "kept past the end");
     }
 
     /// Nobody waits for an agent who could be asked, unless that agent failed him.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use couplet_cost::chat::desk::{Desk, DeskLimits};
 use couplet_cost::chat::effect::{CustomerNotice, Effect, ToAgentContent};
 use couplet_cost::chat::event::{
-    AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand, CustomerConnection,
-    Event, Loaded, Peer, SocketAddress,
+    AgentCommand, AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand,
+    CustomerConnection, Event, Loaded, Peer, SocketAddress,
 };
 use couplet_cost::chat::ids::{CommandId, NodeId, Pos, QueueKey, Timestamp};
 use couplet_cost::chat::model::{
@@ -39,6 +39,7 @@ struct Followed {
     rows: u32,
     /// Messages among the rows: once a second the marks are another row.
     words: u32,
+    closed: u32,
     entries: u32,
     ticks: u32,
     stanzas: u32,
@@ -112,6 +113,9 @@ impl Followed {
                 Effect::Append(append) => {
                     self.rows += 1;
                     let row = &append.row;
+                    if let RowKind::Closed { .. } = row.kind {
+                        self.closed += 1;
+                    }
                     if let RowKind::Message { .. } = row.kind {
                         self.words += 1;
                         if row.author == Author::Customer {
@@ -235,6 +239,20 @@ pub(super) fn agent_message() -> anyhow::Result<Rounds> {
         let followed = play.take(event);
         (followed.words, followed.entries, followed.stanzas) == (1, 1, 1)
     }))
+}
+
+/// An agent closes a conversation where many are open: whoever waits elsewhere costs nothing.
+pub(super) fn agent_closes_in_a_crowd() -> anyhow::Result<Rounds> {
+    let mut play = Play::new(CROWD)?;
+    let close = || AgentContent::Command {
+        command: AgentCommand::Close,
+        fresh: conversation(0),
+        said: "!close".into(),
+        wants_receipt: true,
+        corrects: None,
+    };
+    let events = numbered(|round| Ok(from_agent(round, 1, close())))?;
+    Ok(each(events, move |event| play.take(event).closed == 1))
 }
 
 /// An agent's client confirms what a customer said: the tick.

@@ -36,7 +36,7 @@ pub(crate) struct Path {
 }
 
 /// All of them.
-pub(crate) const PATHS: [Path; 14] = [
+pub(crate) const PATHS: [Path; 15] = [
     // The frame codec, and the converter behind it: JSON to command, row to JSON.
     Path { name: "frame-in-message", prepare: frames::message_in },
     Path { name: "frame-in-read", prepare: frames::read_in },
@@ -54,6 +54,7 @@ pub(crate) const PATHS: [Path; 14] = [
     Path { name: "desk-agent-message", prepare: desk::agent_message },
     Path { name: "desk-agent-receipt", prepare: desk::agent_receipt },
     Path { name: "desk-customer-comes", prepare: desk::customer_comes },
+    Path { name: "desk-agent-closes-crowd", prepare: desk::agent_closes_in_a_crowd },
 ];
 
 /// Rounds that each take one thing.
