@@ -166,7 +166,8 @@ impl Bench {
             }
             Effect::Notify { notice, .. } => notified(notice),
             Effect::Send(to_agent) => {
-                stanza::message(&self.domain, to_agent, NOW).as_ref().map(in_short)
+                let line_id = || "line".to_owned();
+                stanza::message(&self.domain, to_agent, NOW, &line_id).as_ref().map(in_short)
             }
             Effect::Append(_) | Effect::Backlog(_) | Effect::Fetch(_) | Effect::Contact { .. } => {
                 None

@@ -208,8 +208,9 @@ impl State {
         if shared {
             stanza::shared(domain, site, to_agent, now)
         } else {
-            let mut text = stanza::text(domain, to_agent, now)?;
-            let line = stanza::refusal_line(domain, to_agent);
+            let line_id = || self.world.uuid().to_string();
+            let mut text = stanza::text(domain, to_agent, now, &line_id)?;
+            let line = stanza::refusal_line(domain, to_agent, &line_id);
             if let Some(line) = line.filter(|_| self.pace.allows_line(&to_agent.agent)) {
                 text.push_str(&String::from(&line));
             }

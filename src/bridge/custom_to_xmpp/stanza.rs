@@ -52,8 +52,17 @@ const ROOM: usize = 96 * 1024;
 /// What stands around a body, about.
 const AROUND_BYTES: usize = 640;
 
+/// Makes the id of a line of the desk, which stands for no row. Some clients take two messages without
+/// an id, of the same words, for one; they compare nothing but UUIDs.
+pub type LineId<'a> = &'a dyn Fn() -> String;
+
 /// The stanza for an effect; none where there is nothing to say.
-pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<Element> {
+pub fn message(
+    domain: &LinkDomain,
+    to_agent: &ToAgent,
+    now: Timestamp,
+    line_id: LineId<'_>,
+) -> Option<Element> {
     let from = address::speaker(domain, &to_agent.from)?;
     let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
     let thread = to_agent.conversation;
@@ -64,7 +73,7 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
                 quoted.as_deref().and_then(|quoted| reply_to(domain, to_agent, quoted, &body));
             let said = reply.as_ref().map_or(&*body, |reply| &reply.text);
             let mut words = spoken(from, to, said, thread);
-            identified(&mut words, row.pos);
+            identified(&mut words, address::row_id(row.pos));
             if is_customers(row) || matches!(row.kind, RowKind::Closed { .. }) {
                 words.payloads.push(Request.into());
             }
@@ -81,8 +90,8 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
         }
         ToAgentContent::Line(said) => {
             let mut words = spoken(from, to, &line::line(said, &to_agent.from, now), thread);
-            if let Line::Waiting { pos, at, name, .. } = said {
-                identified(&mut words, *pos);
+            identified(&mut words, id_of(said, line_id));
+            if let Line::Waiting { at, name, .. } = said {
                 words.payloads.extend(delay(domain, *at, now));
                 if let Peer::Customer(_) = to_agent.from {
                     let name = line::customer_name(name.as_deref(), &to_agent.from);
@@ -122,20 +131,21 @@ pub fn message(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Optio
 
 /// The same as the stream writes it, where `jabber:component:accept` needs no word: what is said a
 /// thousand times a second is worth no tree of elements.
-pub fn text(domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) -> Option<String> {
+pub fn text(
+    domain: &LinkDomain,
+    to_agent: &ToAgent,
+    now: Timestamp,
+    line_id: LineId<'_>,
+) -> Option<String> {
     if is_rare(&to_agent.content) {
-        return message(domain, to_agent, now).map(|element| String::from(&element));
+        return message(domain, to_agent, now, line_id).map(|element| String::from(&element));
     }
     let (id, body) = match &to_agent.content {
         ToAgentContent::Row { row, .. } => {
             (Some(address::row_id(row.pos)), line::row(row, &to_agent.agent)?)
         }
         ToAgentContent::Line(said) => {
-            let pos = match said {
-                Line::Waiting { pos, .. } => Some(*pos),
-                _ => None,
-            };
-            (pos.map(address::row_id), line::line(said, &to_agent.from, now).into())
+            (Some(id_of(said, line_id)), line::line(said, &to_agent.from, now).into())
         }
         ToAgentContent::Refused { .. }
         | ToAgentContent::Typing { .. }
@@ -258,7 +268,8 @@ pub fn not_found() -> StanzaError {
     refusal::error_of(&AgentRefusal::NotFound)
 }
 
-/// An error in answer to a message, with its words: many a client shows it only beside them.
+/// An error in answer to a message, with its words: many a client shows it only beside them. No archive
+/// keeps it: in another client, later, they would stand there as words of the customer.
 pub fn message_error(
     from: Jid,
     to: Jid,
@@ -272,6 +283,7 @@ pub fn message_error(
         message.bodies.insert(Lang::new(), fitted(said, ROOM).into_owned());
     }
     message.payloads.push(error.into());
+    message.payloads.push(Element::bare("no-store", HINTS));
     message.into()
 }
 
@@ -329,8 +341,15 @@ fn thread_of(conversation: ConversationId) -> Thread {
     Thread { parent: None, id: conversation.to_string() }
 }
 
-fn identified(message: &mut Message, pos: Pos) {
-    let id = address::row_id(pos);
+/// The offer's line stands for the row of the offer.
+fn id_of(line: &Line, line_id: LineId<'_>) -> String {
+    match line {
+        Line::Waiting { pos, .. } => address::row_id(*pos),
+        _ => line_id(),
+    }
+}
+
+fn identified(message: &mut Message, id: String) {
     message.payloads.push(OriginId { id: id.clone() }.into());
     message.id = Some(Id(id));
 }

@@ -39,7 +39,8 @@ fuzz_target!(|inner: &str| {
         conversation: None,
         content: ToAgentContent::Received { stanza: text },
     };
-    if let Some(element) = stanza::message(&domain, &said, Timestamp(0)) {
+    let line_id = || "line".to_owned();
+    if let Some(element) = stanza::message(&domain, &said, Timestamp(0), &line_id) {
         let mut written = Vec::new();
         element.write_to(&mut written).expect("it can be written");
         let written = String::from_utf8(written).expect("it is text");

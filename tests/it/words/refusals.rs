@@ -18,8 +18,16 @@ async fn a_refusal_is_seen(server: Server) {
     let error = on.alice.find("an error", |el| el.attr("id") == Some(&*late)).await;
     assert_eq!(error.attr("type"), Some("error"));
     assert_eq!(body(&error).as_deref(), Some("Your refund is on its way."), "with its words");
+    // Else another client of theirs shows them later as words of the customer, from the archive.
+    assert!(error.has_child("no-store", "urn:xmpp:hints"), "and in no archive");
     let said = "⚙ Not sent: this conversation is closed. Type !reopen to start a new one.";
-    assert_eq!(spoken(&on.alice.hears(said).await).as_deref(), Some(said));
+    let first = on.alice.hears(said).await;
+    assert_eq!(spoken(&first).as_deref(), Some(said));
+    // Dino takes two messages of the same words without ids for one.
+    on.alice.say(&chat, "Is it?").await;
+    let second = on.alice.hears(said).await;
+    let ids = [first.attr("id"), second.attr("id")];
+    assert!(ids[0].is_some() && ids[0] != ids[1], "{ids:?}");
     on.gateway.end().await;
 }
 

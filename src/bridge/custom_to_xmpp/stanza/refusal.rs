@@ -9,7 +9,7 @@ use xmpp_parsers::minidom::Element;
 use xmpp_parsers::minidom::rxml::xml_ncname;
 use xmpp_parsers::stanza_error::{DefinedCondition as Condition, ErrorType, StanzaError};
 
-use super::{HINTS, bare, error, spoken};
+use super::{HINTS, LineId, bare, error, identified, spoken};
 use crate::bridge::xmpp_to_custom::foreign::{CALL, CALL_INVITE};
 use crate::bridge::{address, clean, mark};
 use crate::chat::effect::{AgentRefusal, ToAgent, ToAgentContent};
@@ -22,7 +22,7 @@ const JINGLE: &str = "urn:xmpp:jingle:1";
 /// The same as a line of the desk, for clients that show no error, or none without its words. None for
 /// what is no refusal, and for words that are a line of the desk themselves: whoever sends those back
 /// to us would go on for ever.
-pub fn line(domain: &LinkDomain, to_agent: &ToAgent) -> Option<Element> {
+pub fn line(domain: &LinkDomain, to_agent: &ToAgent, line_id: LineId<'_>) -> Option<Element> {
     let ToAgentContent::Refused { said, refusal, .. } = &to_agent.content else { return None };
     let echoed = |said: &str| clean::visible_start(said).starts_with(mark::is_mark);
     if said.as_deref().is_some_and(echoed) {
@@ -31,7 +31,9 @@ pub fn line(domain: &LinkDomain, to_agent: &ToAgent) -> Option<Element> {
     let from = address::speaker(domain, &to_agent.from)?;
     let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
     let words = format!("{} {}", mark::DESK_MARK, meaning(refusal).2);
-    Some(spoken(from, to, &words, None).into())
+    let mut line = spoken(from, to, &words, None);
+    identified(&mut line, line_id());
+    Some(line.into())
 }
 
 /// The error.

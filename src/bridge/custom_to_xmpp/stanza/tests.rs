@@ -274,6 +274,10 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
     ]
 }
 
+fn line_id() -> String {
+    "line".to_owned()
+}
+
 fn long_text(effect: &ToAgent) -> String {
     match &effect.content {
         ToAgentContent::Row { row, .. } => row.kind.words().unwrap().to_string(),
@@ -283,7 +287,9 @@ fn long_text(effect: &ToAgent) -> String {
 
 /// A stanza as the table shows it: one line, without what is the same everywhere.
 fn shown(to_agent: &ToAgent) -> String {
-    let Some(element) = message(&domain(), to_agent, NOW) else { return "nothing".to_owned() };
+    let Some(element) = message(&domain(), to_agent, NOW, &line_id) else {
+        return "nothing".to_owned();
+    };
     String::from(&element).replace(&format!(" xmlns='{}'", ns::DEFAULT_NS), "").replace('\n', "⏎")
 }
 
@@ -302,8 +308,10 @@ fn effects_are_written_as_the_table_says() {
 
 /// What is written as text is what the typed elements say.
 fn is_the_same(effect: &ToAgent) {
-    let element = message(&domain(), effect, NOW);
-    let Some(text) = text(&domain(), effect, NOW) else { return assert_eq!(element, None) };
+    let element = message(&domain(), effect, NOW, &line_id);
+    let Some(text) = text(&domain(), effect, NOW, &line_id) else {
+        return assert_eq!(element, None);
+    };
     let known = Some(ns::DEFAULT_NS.to_owned());
     let read = Element::from_reader_with_prefixes(text.as_bytes(), known);
     // Written and read as well: then an empty text is none.
@@ -319,7 +327,7 @@ fn effects_are_written_as_text_the_same() {
 #[test]
 fn lines_of_one_line_fit_a_terminal() {
     for (name, effect) in effects() {
-        let body = message(&domain(), &effect, NOW)
+        let body = message(&domain(), &effect, NOW, &line_id)
             .and_then(|element| element.get_child("body", ns::DEFAULT_NS).map(Element::text));
         for line in body.iter().flat_map(|body| body.lines()) {
             // Whoever lost a customer is told all of it in one line.
@@ -337,8 +345,8 @@ fn lines_of_one_line_fit_a_terminal() {
 fn an_address_that_cannot_be_is_no_stanza() {
     let mut effect = said(Author::Customer, "Hello");
     effect.agent = AgentJid::normalised("a b@example.org");
-    assert_eq!(message(&domain(), &effect, NOW), None);
-    assert_eq!(text(&domain(), &effect, NOW), None);
+    assert_eq!(message(&domain(), &effect, NOW, &line_id), None);
+    assert_eq!(text(&domain(), &effect, NOW, &line_id), None);
 }
 
 proptest! {
@@ -367,7 +375,7 @@ proptest! {
             _ => to_phone(ToAgentContent::Received { stanza: words.as_str().into() }),
         };
         is_the_same(&effect);
-        let element = message(&domain(), &effect, NOW).expect("a stanza");
+        let element = message(&domain(), &effect, NOW, &line_id).expect("a stanza");
         let xml = String::from(&element);
         let read = xml.parse::<Element>();
         prop_assert!(read.is_ok(), "{}", xml);
@@ -391,9 +399,9 @@ proptest! {
         );
         let answering = answering(bob(), &text, &long_text(&long));
         for effect in [said(author, &text), long, answering] {
-            let element = message(&domain(), &effect, NOW).expect("a stanza");
+            let element = message(&domain(), &effect, NOW, &line_id).expect("a stanza");
             prop_assert!(String::from(&element).len() < 128 * 1024);
-            prop_assert!(super::text(&domain(), &effect, NOW).expect("a stanza").len() < 128 * 1024);
+            prop_assert!(super::text(&domain(), &effect, NOW, &line_id).expect("a stanza").len() < 128 * 1024);
         }
     }
 }
@@ -401,8 +409,8 @@ proptest! {
 #[test]
 fn a_refusal_is_said_in_a_line_too() {
     let line = |effect: &ToAgent| {
-        let line = refusal_line(&domain(), effect)?;
-        assert_eq!((line.attr("type"), line.attr("id")), (Some("chat"), None));
+        let line = refusal_line(&domain(), effect, &line_id)?;
+        assert_eq!((line.attr("type"), line.attr("id")), (Some("chat"), Some("line")));
         assert_eq!(line.attr("to"), Some("alice@example.org/phone"));
         Some(line.get_child("body", ns::DEFAULT_NS).unwrap().text())
     };
@@ -415,9 +423,10 @@ fn a_refusal_is_said_in_a_line_too() {
         let begins = ["⚙ Not sent", "⚙ Not deleted: ", "⚙ Not closed: ", "⚙ Unknown command !"];
         assert!(begins.iter().any(|begin| said.starts_with(begin)), "{name}: {said}");
         if !matches!(refusal, AgentRefusal::Call(_)) {
-            let error = message(&domain(), &effect, NOW).unwrap();
+            let error = message(&domain(), &effect, NOW, &line_id).unwrap();
             let body = error.get_child("body", ns::DEFAULT_NS).map(Element::text);
             assert_eq!(body.as_deref(), Some("My <words>"), "{name} brings the words back");
+            assert!(error.has_child("no-store", HINTS), "{name} is in no archive");
         }
     }
     // A line of ours that comes back is not answered with another.
@@ -510,7 +519,7 @@ fn a_file_may_answer_and_be_answered() {
     if let ToAgentContent::Row { quoted, .. } = &mut words.content {
         *quoted = Some(of(&files));
     }
-    let answer = message(&domain(), &words, NOW).unwrap();
+    let answer = message(&domain(), &words, NOW, &line_id).unwrap();
     assert_eq!(bodies(&[answer]), ["> ⚙ Bob: a.png\n> ⚙ Bob: b.png\nThese?"]);
 }
 
@@ -518,11 +527,11 @@ fn a_file_may_answer_and_be_answered() {
 fn what_was_not_fetched_and_what_was_taken_back_is_a_line() {
     let why = crate::chat::model::FetchError::TooLarge(1_600_000);
     let unfetched = row_of(Author::System, NOW, RowKind::Unfetched { of: Pos(3), why }, None);
-    let line = message(&domain(), &unfetched, NOW).unwrap();
+    let line = message(&domain(), &unfetched, NOW, &line_id).unwrap();
     assert_eq!(
         bodies(&[line]),
         ["⚙ Your file did not reach the customer: it is too large; at most 1.5 MB"]
     );
-    let gone = message(&domain(), &with_files(Author::Customer, "", &[]), NOW).unwrap();
+    let gone = message(&domain(), &with_files(Author::Customer, "", &[]), NOW, &line_id).unwrap();
     assert_eq!(bodies(&[gone]), ["⚙ The customer deleted a message"]);
 }
