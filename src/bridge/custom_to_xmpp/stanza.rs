@@ -33,7 +33,7 @@ use relation::{changes, reply_to};
 use super::line;
 use super::xml::Xml;
 use crate::bridge::address;
-use crate::bridge::clean;
+use crate::bridge::{clean, mark};
 use crate::chat::effect::{AgentRefusal, Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
@@ -268,8 +268,9 @@ pub fn not_found() -> StanzaError {
     refusal::error_of(&AgentRefusal::NotFound)
 }
 
-/// An error in answer to a message, with its words: many a client shows it only beside them. No archive
-/// keeps it: in another client, later, they would stand there as words of the customer.
+/// An error in answer to a message, with its words: many a client shows it only beside them. They are
+/// marked as not sent: a server's archive may keep the error (Prosody's does, whatever it says), and
+/// another client would show them later as words of the customer.
 pub fn message_error(
     from: Jid,
     to: Jid,
@@ -280,7 +281,8 @@ pub fn message_error(
     let mut message = bare(from, to, MessageType::Error);
     message.id = id.map(Id);
     if let Some(said) = said {
-        message.bodies.insert(Lang::new(), fitted(said, ROOM).into_owned());
+        let said = mark::mirrored("Not sent", said);
+        message.bodies.insert(Lang::new(), fitted(&said, ROOM).into_owned());
     }
     message.payloads.push(error.into());
     message.payloads.push(Element::bare("no-store", HINTS));

@@ -425,7 +425,11 @@ fn a_refusal_is_said_in_a_line_too() {
         if !matches!(refusal, AgentRefusal::Call(_)) {
             let error = message(&domain(), &effect, NOW, &line_id).unwrap();
             let body = error.get_child("body", ns::DEFAULT_NS).map(Element::text);
-            assert_eq!(body.as_deref(), Some("My <words>"), "{name} brings the words back");
+            assert_eq!(
+                body.as_deref(),
+                Some("⚙ Not sent: My <words>"),
+                "{name} brings the words back"
+            );
             assert!(error.has_child("no-store", HINTS), "{name} is in no archive");
         }
     }
