@@ -12,7 +12,8 @@ use super::xmpp_to_custom::input::{Context, Decoded, decode};
 use crate::chat::desk::{Desk, DeskLimits};
 use crate::chat::effect::{Answer, CustomerNotice, Effect};
 use crate::chat::event::{
-    Availability, CustomerAction, CustomerCommand, CustomerConnection, Event, Loaded, SocketAddress,
+    Availability, CustomerConnection, CustomerContent, CustomerEvent, CustomerInput, Event, Loaded,
+    SocketAddress,
 };
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, LinkDomain, Localpart, NodeId, QueueKey,
@@ -77,14 +78,15 @@ impl Bench {
     fn set(&mut self, context: &str) {
         let known = Loaded::Session { session: SESSION, commands: Vec::new(), more: false };
         self.event(Event::Loaded(known));
-        self.event(Event::Connected(CustomerConnection {
+        let connection = CustomerConnection {
             customer: self.customer.clone(),
             node: NodeId(Uuid::from_u128(1)),
             online: true,
             opened: true,
             page: None,
             signed_in: None,
-        }));
+        };
+        self.event(Event::Customer(CustomerEvent::Connected(connection)));
         if context != "waiting" {
             self.event(Event::Presence {
                 agent: AgentJid::normalised("alice@example.org"),
@@ -116,23 +118,23 @@ impl Bench {
         }
         self.conversations += 1;
         let fresh = ConversationId(Uuid::from_u128(self.conversations));
-        let action = match wire::decode(what).and_then(|frame| request(frame, || fresh)) {
-            Ok(Request::Act(action)) => action,
+        let content = match wire::decode(what).and_then(|frame| request(frame, || fresh)) {
+            Ok(Request::Submit(content)) => content,
             Ok(_) => panic!("{what} is nothing for the desk"),
             Err(refused) => {
                 let id = refused.id.as_deref().and_then(|id| CommandId::new(id).ok());
                 return Some(error(refused.code, id.as_ref()));
             }
         };
-        self.command(action);
+        self.customer(content);
         None
     }
 
-    fn command(&mut self, action: CustomerAction) {
+    fn customer(&mut self, content: CustomerContent) {
         let socket = SocketAddress { node: NodeId(Uuid::from_u128(1)), socket: 1 };
         let customer = self.customer.clone();
-        let command = CustomerCommand { customer, session: SESSION, socket, action };
-        self.event(Event::Customer(Box::new(command)));
+        let input = CustomerInput { customer, session: SESSION, socket, content };
+        self.event(Event::Customer(CustomerEvent::Input(Box::new(input))));
     }
 
     fn stanza(&mut self, text: &str) {

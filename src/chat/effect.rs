@@ -5,12 +5,15 @@
 
 use std::sync::Arc;
 
-use super::event::{AgentInput, Call, Peer, SocketAddress};
+use serde::{Deserialize, Serialize};
+
+use super::event::{AgentInput, Peer, SocketAddress};
 use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, TenantKey,
     Timestamp,
 };
 use super::model::{Acked, Append, CloseReason, Customer, Role, Row};
+use super::refusal::{AgentRefusal, CommandError};
 
 /// One thing to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +55,11 @@ pub enum Effect {
 }
 
 /// What a customer's sockets are told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CustomerNotice {
-    /// A durable line of his conversation. For the socket that waits for its `id` it is the ack.
+    /// A durable line of their conversation. For the socket that waits for its `id` it is the ack.
+    /// Other nodes are told its number and read it from the store.
+    #[serde(skip)]
     Entry(Arc<Row>),
     /// Where the conversation stands.
     State(CustomerState),
@@ -79,7 +84,7 @@ pub enum CustomerNotice {
 }
 
 /// Where a conversation stands, as its customer sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerState {
     /// Which conversation.
     pub conversation: ConversationId,
@@ -90,7 +95,7 @@ pub struct CustomerState {
 }
 
 /// Where a conversation stands, as its customer sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// In line; also while agents are being asked.
     Waiting {
@@ -112,7 +117,7 @@ pub enum Phase {
 }
 
 /// An answer to one command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// It is stored.
     Ack {
@@ -128,43 +133,6 @@ pub enum Answer {
         /// Why.
         error: CommandError,
     },
-}
-
-/// Why a customer's command cannot be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CommandError {
-    /// The queue does not exist.
-    UnknownQueue,
-    /// No conversation is open.
-    NotOpen,
-    /// No such question was asked, or that is no answer to it.
-    NoSuchChoice,
-    /// The conversation has not ended yet.
-    StillOpen,
-    /// The customer has changed their mind about a conversation too often.
-    RatedOften,
-    /// The customer has said no such thing in this conversation, or has taken it back.
-    NoSuchWords,
-    /// Another message has one of the files.
-    NoSuchFile,
-    /// The tenant is not served on this link (any more).
-    UnknownTenant,
-    /// More waits than this desk takes on; the customer's client tries again later.
-    Overloaded,
-    /// Another node has taken the desk over, and may not have heard of it; it is said again at once.
-    Moved,
-    /// It is under way, but the store does not take it now. It stays under way: where it is stored
-    /// after all its ack comes, and a repeat is found.
-    NotStored,
-    /// The database refuses it for what it holds, now and later.
-    Unstorable,
-}
-
-impl CommandError {
-    /// Whether the command is to come again.
-    pub fn is_for_now(self) -> bool {
-        matches!(self, Self::Overloaded | Self::Moved | Self::NotStored)
-    }
 }
 
 /// One stanza to an agent.
@@ -239,58 +207,6 @@ pub enum ToAgentContent {
         /// Why.
         refusal: AgentRefusal,
     },
-}
-
-/// Why an agent's stanza is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AgentRefusal {
-    /// One answer for all who have no business here: `item-not-found`.
-    NotFound,
-    /// Another agent holds the conversation: `conflict`.
-    Taken {
-        /// His name.
-        by: Arc<str>,
-    },
-    /// The conversation is closed: `conflict`, naming `!reopen`.
-    Closed,
-    /// Over 8,000 scalars: `policy-violation`.
-    TooLong,
-    /// End-to-end encrypted: `not-acceptable`.
-    Encrypted,
-    /// A question without choices: `bad-request`, saying how it is written.
-    AskHow,
-    /// A form without fields: the same.
-    FormHow,
-    /// Words after a command that takes none: `bad-request`.
-    Overfull {
-        /// The command.
-        word: &'static str,
-    },
-    /// A correction of a command, or by one that was carried out: `not-acceptable`.
-    Carried,
-    /// There is nothing to close that is the agent's: `unexpected-request`.
-    NotTaken,
-    /// There is nothing to reopen: `unexpected-request`.
-    StillOpen,
-    /// An invitation to a room: `not-acceptable`.
-    Invitation,
-    /// Contacts: `not-acceptable`.
-    Contacts,
-    /// Words of the desk alone: `not-acceptable`.
-    DeskQuote,
-    /// A call: declined.
-    Call(Call),
-    /// What is taken back is not his, or not there any more: `item-not-found`.
-    NoSuchWords,
-    /// No such command: `item-not-found` with a text that names it.
-    UnknownCommand {
-        /// The word.
-        word: Arc<str>,
-    },
-    /// The store is behind: `resource-constraint`, to be sent again.
-    Overloaded,
-    /// The database refuses it for what it holds: `not-acceptable`.
-    Unstorable,
 }
 
 /// A line the desk writes to an agent; `bridge` words it.

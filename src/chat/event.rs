@@ -5,21 +5,22 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::{
-    AgentJid, CommandId, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq,
+    AgentJid, CommandId, ConversationId, CustomerId, FileId, Localpart, NodeId, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
 use super::model::{
     Acked, CommandKey, Customer, FetchError, File, Offers, Reference, Row, TenantSettings,
 };
+use super::refusal::AgentRefusal;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A customer did something at the widget.
-    Customer(Box<CustomerCommand>),
-    /// An edge says which of a customer's sockets are open.
-    Connected(CustomerConnection),
+    /// An edge reports something of a customer.
+    Customer(CustomerEvent),
     /// An agent's client said something.
     Agent(Box<AgentInput>),
     /// An agent's availability changed.
@@ -91,9 +92,18 @@ pub enum Event {
     Tick,
 }
 
-/// A command of a customer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CustomerCommand {
+/// What an edge reports of a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CustomerEvent {
+    /// They did something at the widget.
+    Input(Box<CustomerInput>),
+    /// Which of their sockets are open on a node.
+    Connected(CustomerConnection),
+}
+
+/// What a customer did, and through which socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerInput {
     /// Who.
     pub customer: Customer,
     /// In which session.
@@ -101,90 +111,14 @@ pub struct CustomerCommand {
     /// The socket that an answer goes to.
     pub socket: SocketAddress,
     /// What.
-    pub action: CustomerAction,
+    pub content: CustomerContent,
 }
 
 /// What a customer did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CustomerAction {
-    /// Opens a conversation, or joins the open one. Durable.
-    Start {
-        /// The command's id.
-        id: CommandId,
-        /// The id of the conversation, should one begin.
-        fresh: ConversationId,
-        /// The queue asked for.
-        queue: Option<QueueKey>,
-        /// What it is about.
-        subject: Option<Arc<str>>,
-        /// The form filled in before.
-        answers: Vec<(Arc<str>, Arc<str>)>,
-    },
-    /// Says something; opens a conversation where none is open. Durable.
-    Message {
-        /// The command's id.
-        id: CommandId,
-        /// The id of the conversation, should one begin.
-        fresh: ConversationId,
-        /// The words, cleaned.
-        text: Arc<str>,
-        /// The entry it answers.
-        reply_to: Option<Seq>,
-    },
-    /// Sends files, perhaps with words; opens a conversation where none is open. Durable.
-    Share {
-        /// The command's id.
-        id: CommandId,
-        /// The id of the conversation, should one begin.
-        fresh: ConversationId,
-        /// What; all of it his own.
-        files: Arc<[File]>,
-        /// Whether a message has one of them already: it may be this one, said again.
-        taken: bool,
-        /// The words, cleaned; mostly none.
-        text: Arc<str>,
-        /// The entry it answers.
-        reply_to: Option<Seq>,
-    },
-    /// Says otherwise what he said. Durable.
-    Edit {
-        /// The command's id.
-        id: CommandId,
-        /// The command that said it.
-        target: CommandId,
-        /// The words, cleaned.
-        text: Arc<str>,
-    },
-    /// Takes back what he said. Durable.
-    Retract {
-        /// The command's id.
-        id: CommandId,
-        /// The command that said it.
-        target: CommandId,
-    },
-    /// Answers a question that came with choices or a form. Durable.
-    Choose {
-        /// The command's id.
-        id: CommandId,
-        /// The question.
-        of: Seq,
-        /// What.
-        answer: Chosen,
-    },
-    /// Says what he thinks of the conversation that has ended. Durable.
-    Rate {
-        /// The command's id.
-        id: CommandId,
-        /// From 1 to 5.
-        score: u8,
-        /// In words, cleaned.
-        comment: Option<Arc<str>>,
-    },
-    /// Ends the conversation. Durable.
-    End {
-        /// The command's id.
-        id: CommandId,
-    },
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CustomerContent {
+    /// Something durable.
+    Command(CustomerCommand),
     /// Types, or stopped.
     Typing {
         /// Which.
@@ -197,8 +131,89 @@ pub enum CustomerAction {
     },
 }
 
+/// A durable command: it is carried out once, however often it comes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerCommand {
+    /// Its id, unique in its session.
+    pub id: CommandId,
+    /// The id of the conversation, should it begin one.
+    pub fresh: ConversationId,
+    /// What is to be done.
+    pub action: CustomerAction,
+}
+
+/// What a durable command of a customer does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CustomerAction {
+    /// Opens a conversation, or joins the open one.
+    Start {
+        /// The queue asked for.
+        queue: Option<QueueKey>,
+        /// What it is about.
+        subject: Option<Arc<str>>,
+        /// The form filled in before.
+        answers: Vec<(Arc<str>, Arc<str>)>,
+    },
+    /// Says something; opens a conversation where none is open.
+    Message {
+        /// The words, cleaned.
+        text: Arc<str>,
+        /// The entry it answers.
+        reply_to: Option<Seq>,
+    },
+    /// Sends files, perhaps with words; opens a conversation where none is open.
+    Share {
+        /// Which files, each once; at least one.
+        ids: Vec<FileId>,
+        /// The files themselves, in the order of `ids`: the edge looks them up and refuses what is not
+        /// the customer's own.
+        files: Arc<[File]>,
+        /// Whether a message has one of them already: it may be this one, sent again.
+        taken: bool,
+        /// The words, cleaned; mostly none.
+        text: Arc<str>,
+        /// The entry it answers.
+        reply_to: Option<Seq>,
+    },
+    /// Corrects a message of theirs.
+    Edit {
+        /// The command that said it.
+        target: CommandId,
+        /// The words, cleaned.
+        text: Arc<str>,
+    },
+    /// Deletes a message of theirs.
+    Retract {
+        /// The command that said it.
+        target: CommandId,
+    },
+    /// Answers a question that came with choices or a form.
+    Choose {
+        /// The question.
+        of: Seq,
+        /// What.
+        answer: Chosen,
+    },
+    /// Rates the conversation that has ended.
+    Rate {
+        /// From 1 to 5.
+        score: u8,
+        /// In words, cleaned.
+        comment: Option<Arc<str>>,
+    },
+    /// Ends the conversation.
+    End,
+}
+
+impl CustomerAction {
+    /// Whether it begins a conversation where none is open.
+    pub fn opens(&self) -> bool {
+        matches!(self, Self::Start { .. } | Self::Message { .. } | Self::Share { .. })
+    }
+}
+
 /// An answer to a question.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Chosen {
     /// The choice of this number.
     One(Arc<str>),
@@ -207,7 +222,7 @@ pub enum Chosen {
 }
 
 /// The customer's sockets on one node: soft state that the edge repeats.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerConnection {
     /// Who.
     pub customer: Customer,
@@ -224,7 +239,7 @@ pub struct CustomerConnection {
 }
 
 /// Somebody who was nobody's is known now, by a signed identity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedIn {
     /// The address under which agents knew them before.
     pub known_as: Option<Localpart>,
@@ -235,7 +250,7 @@ pub struct SignedIn {
 }
 
 /// Where a command came in, so that its answer goes there and nowhere else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SocketAddress {
     /// The node that holds the socket.
     pub node: NodeId,
@@ -263,6 +278,10 @@ pub struct AgentInput {
     pub to: Peer,
     /// The stanza's id.
     pub stanza: Option<Arc<str>>,
+    /// Whether the client asked for a receipt (XEP-0184); only where the stanza has an id.
+    pub wants_receipt: bool,
+    /// The id of the conversation, should one begin.
+    pub fresh: ConversationId,
     /// What.
     pub content: AgentContent,
 }
@@ -281,10 +300,6 @@ pub enum AgentContent {
     Text {
         /// The text, cleaned.
         text: Arc<str>,
-        /// Whether the client asked for a receipt (XEP-0184).
-        wants_receipt: bool,
-        /// The id of the conversation, should one begin (`!reopen`).
-        fresh: ConversationId,
         /// What of before they are about.
         about: Option<Box<About>>,
     },
@@ -292,33 +307,23 @@ pub enum AgentContent {
     Link {
         /// Where.
         url: Arc<str>,
-        /// Whether the client asked for a receipt.
-        wants_receipt: bool,
     },
     /// Takes back what he said (XEP-0424).
     Retract {
         /// The id of the stanza that said it.
         target: Arc<str>,
-        /// Whether the client asked for a receipt.
-        wants_receipt: bool,
     },
     /// A command.
     Command {
         /// Which.
         command: AgentCommand,
-        /// See [`AgentContent::Text`].
-        fresh: ConversationId,
         /// What was written, cleaned.
         said: Arc<str>,
-        /// Whether the client asked for a receipt.
-        wants_receipt: bool,
         /// The id of the stanza that it corrects (XEP-0308).
         corrects: Option<Arc<str>>,
     },
     /// Nothing that anybody reads, but the client asks for a receipt.
     Silent,
-    /// Calls the customer, who has no telephone.
-    Call(Call),
     /// Types, or stopped (XEP-0085).
     Typing {
         /// Which.
@@ -337,19 +342,10 @@ pub enum AgentContent {
     /// Cannot be passed on.
     Refused {
         /// Why.
-        reason: Refusal,
+        refusal: AgentRefusal,
         /// What was written, cleaned and cut, where anything was.
         said: Option<Arc<str>>,
     },
-}
-
-/// A call, by what the caller's client knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// The id that an answer names.
-    pub id: Arc<str>,
-    /// Whether it came as an invitation (XEP-0482), else as a proposal (XEP-0353).
-    pub invited: bool,
 }
 
 impl AgentContent {
@@ -375,7 +371,6 @@ impl AgentContent {
                 | Self::Link { .. }
                 | Self::Retract { .. }
                 | Self::Command { .. }
-                | Self::Call(_)
                 | Self::Refused { .. }
         )
     }
@@ -398,21 +393,6 @@ pub enum About {
         /// The words with what they quote, for where the stanza is not known.
         quoting: Arc<str>,
     },
-}
-
-/// Why a stanza of an agent is refused before its meaning counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// Over 8,000 scalars.
-    TooLong,
-    /// End-to-end encrypted: the bridge cannot read it.
-    Encrypted,
-    /// An invitation to a room (XEP-0249, XEP-0045).
-    Invitation,
-    /// Contacts for a contact list (XEP-0144).
-    Contacts,
-    /// It only quotes what the desk wrote to the agent.
-    DeskQuote,
 }
 
 /// A command of an agent; however it came in (`!word`, the word to the desk, XEP-0050), it is one of these.
@@ -529,32 +509,17 @@ pub enum Loaded {
     },
 }
 
-impl CustomerAction {
-    /// The id of the command; none for what is not durable.
-    pub fn id(&self) -> Option<&CommandId> {
-        match self {
-            Self::Start { id, .. }
-            | Self::Message { id, .. }
-            | Self::Share { id, .. }
-            | Self::Edit { id, .. }
-            | Self::Retract { id, .. }
-            | Self::Rate { id, .. }
-            | Self::Choose { id, .. }
-            | Self::End { id } => Some(id),
-            Self::Typing { .. } | Self::Read { .. } => None,
+impl CustomerInput {
+    /// The durable command, where it is one.
+    pub fn command(&self) -> Option<&CustomerCommand> {
+        match &self.content {
+            CustomerContent::Command(command) => Some(command),
+            CustomerContent::Typing { .. } | CustomerContent::Read { .. } => None,
         }
     }
-}
 
-impl CustomerCommand {
     /// The key by which a repeat is found; none for what is not durable.
     pub fn key(&self) -> Option<CommandKey> {
-        let id = self.action.id()?.clone();
-        Some(CommandKey { session: self.session, id })
-    }
-
-    /// Who.
-    pub fn customer_id(&self) -> CustomerId {
-        self.customer.id
+        Some(CommandKey { session: self.session, id: self.command()?.id.clone() })
     }
 }

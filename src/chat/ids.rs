@@ -3,10 +3,12 @@
 //! Invariants: a value of these types is well-formed; what comes from outside becomes one
 //! only through a constructor that checks it. Nothing depends on the order of identifiers.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 /// Why a name was refused.
@@ -53,9 +55,27 @@ macro_rules! shared_text {
     };
 }
 
+/// Between nodes a name is its text, which is checked again on arrival.
+macro_rules! sent_as_text {
+    ($name:ident) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::new(&Cow::<str>::deserialize(deserializer)?).map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
 macro_rules! slug {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         shared_text!($(#[$doc])* $name);
+        sent_as_text!($name);
 
         impl $name {
             /// Accepts 1 to 32 characters of `[a-z0-9-]`, not beginning with a hyphen.
@@ -111,6 +131,8 @@ shared_text!(
     Localpart
 );
 
+sent_as_text!(Localpart);
+
 impl Localpart {
     /// Wraps what was drawn from an alphabet of `[a-z0-9]`.
     pub fn drawn(text: &str) -> Self {
@@ -129,6 +151,8 @@ shared_text!(
     /// A component domain: one link.
     LinkDomain
 );
+
+sent_as_text!(LinkDomain);
 
 impl LinkDomain {
     /// Accepts a lower-case domain of 1 to 253 bytes.
@@ -154,6 +178,8 @@ shared_text!(
     CommandId
 );
 
+sent_as_text!(CommandId);
+
 impl CommandId {
     /// Accepts 1 to 64 characters of `[A-Za-z0-9_-]`.
     pub fn new(text: &str) -> Result<Self, BadName> {
@@ -170,7 +196,9 @@ impl CommandId {
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+        )]
         pub struct $name(pub Uuid);
 
         impl fmt::Display for $name {
@@ -203,7 +231,7 @@ uuid_id!(
 );
 
 /// What links to one file are signed with; never shown.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileKey(pub [u8; 16]);
 
 impl fmt::Debug for FileKey {
@@ -215,7 +243,9 @@ impl fmt::Debug for FileKey {
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+        )]
         pub struct $name(pub u64);
 
         impl $name {
@@ -242,7 +272,9 @@ number!(
 );
 
 /// A moment, in milliseconds since 1970-01-01 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {

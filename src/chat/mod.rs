@@ -15,6 +15,7 @@ pub mod model;
 pub mod namesake;
 mod presence;
 mod queue;
+pub mod refusal;
 mod repeats;
 mod resent;
 mod routing;

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, Pos, QueueKey,
     Seq, SessionId, TenantKey, Timestamp,
@@ -74,7 +76,7 @@ pub enum Role {
 }
 
 /// What is known of a customer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Customer {
     /// Who.
     pub id: CustomerId,
@@ -113,7 +115,7 @@ pub enum State {
 }
 
 /// Why a conversation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CloseReason {
     /// The customer ended it.
     Customer,
@@ -391,7 +393,7 @@ impl RowKind {
 }
 
 /// A file of a conversation, as the gateway keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// Its id.
     pub id: FileId,
@@ -482,7 +484,7 @@ pub struct Append {
 }
 
 /// Where a repeated command already stands: what its acknowledgement says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acked {
     /// The conversation it went into.
     pub conversation: ConversationId,

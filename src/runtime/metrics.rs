@@ -41,6 +41,7 @@ pub struct Metrics {
     redeliveries: Counted,
     bounces: Counted,
     slow: Counter,
+    unread: Counter,
 }
 
 /// How far a link is behind, where it is owned here.
@@ -81,6 +82,7 @@ impl Default for Metrics {
             redeliveries: Family::default(),
             bounces: Family::default(),
             slow: Counter::default(),
+            unread: Counter::default(),
         };
         metrics.register();
         metrics
@@ -118,6 +120,11 @@ impl Metrics {
         );
         all.register("bounces", "Stanzas that the server gave back", self.bounces.clone());
         all.register("slow_sockets", "Sockets told to go for not reading", self.slow.clone());
+        all.register(
+            "peer_messages_unread",
+            "Messages of other nodes that this version cannot read",
+            self.unread.clone(),
+        );
     }
 
     /// All of it, in the text format.
@@ -193,6 +200,10 @@ impl Metrics {
 
     pub(super) fn bounced(&self, link: &LinkDomain) {
         self.bounces.get_or_create(&of(link)).inc();
+    }
+
+    pub(super) fn peer_messages_unread(&self, count: usize) {
+        self.unread.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
     }
 
     pub(super) fn slow_socket(&self) {

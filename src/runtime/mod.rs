@@ -7,9 +7,9 @@ pub mod edge;
 pub mod files;
 pub mod metrics;
 mod owner;
-mod post;
+mod peers;
+mod router;
 pub mod status;
-mod switchboard;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +20,13 @@ use tokio_util::task::TaskTracker;
 
 use self::admission::Admission;
 use self::edge::hub::Hub;
-use self::edge::mailbox::Letter;
+use self::edge::mailbox::SocketEvent;
 use self::edge::{Edge, Shared};
 use self::files::Files;
 use self::owner::Owner;
-use self::post::Post;
+use self::peers::PeerMessage;
+use self::router::Router;
 use self::status::Status;
-use self::switchboard::Switchboard;
 use crate::chat::desk::DeskLimits;
 use crate::chat::ids::NodeId;
 use crate::ports::bus::Bus;
@@ -84,8 +84,8 @@ impl Node {
     /// Starts owners and edge.
     pub fn start(parts: Parts) -> Self {
         let node = NodeId(parts.world.uuid());
-        let postbox = post::spawn(parts.bus.clone());
-        let switchboard = Arc::new(Switchboard::new(postbox.clone()));
+        let peers = peers::spawn(parts.bus.clone());
+        let router = Arc::new(Router::new(peers.clone()));
         let hub = Arc::new(Hub::new(parts.outbound_frames));
         let status = Arc::new(Status::default());
         let stop = CancellationToken::new();
@@ -98,10 +98,10 @@ impl Node {
                 limits: parts.desk,
                 store: parts.store.clone(),
                 world: parts.world.clone(),
-                switchboard: switchboard.clone(),
+                router: router.clone(),
                 hub: hub.clone(),
                 cache: parts.cache.clone(),
-                postbox: postbox.clone(),
+                peers: peers.clone(),
                 status: status.clone(),
                 files: parts.files.clone(),
                 agents_told: false.into(),
@@ -110,8 +110,8 @@ impl Node {
             owners.spawn(owner.run(handle, stop.clone()));
         }
         owners.close();
-        tokio::spawn(say_cut(postbox.cut(), switchboard.clone(), hub.clone()));
-        tokio::spawn(receive(parts.bus, node, switchboard.clone(), hub.clone()));
+        tokio::spawn(say_cut(peers.cut(), router.clone(), hub.clone()));
+        tokio::spawn(receive(parts.bus, node, router.clone(), hub.clone(), status.clone()));
         tokio::spawn(watch_cache(parts.cache.clone(), status.clone(), stop.clone()));
         let edge = Edge::new(Shared {
             node,
@@ -119,7 +119,7 @@ impl Node {
             cache: parts.cache,
             world: parts.world,
             admission: parts.admission,
-            switchboard,
+            router,
             hub: hub.clone(),
             status: status.clone(),
             files: parts.files.rules().clone(),
@@ -173,18 +173,24 @@ async fn watch_cache(cache: Arc<dyn Cache>, status: Arc<Status>, stop: Cancellat
 
 /// Tells those who wait for an ack of an owner elsewhere, when he cannot be reached any more and
 /// when he can be again: whatever was under way may be lost.
-async fn say_cut(mut cut: watch::Receiver<bool>, switchboard: Arc<Switchboard>, hub: Arc<Hub>) {
+async fn say_cut(mut cut: watch::Receiver<bool>, router: Arc<Router>, hub: Arc<Hub>) {
     while cut.changed().await.is_ok() {
-        for link in switchboard.elsewhere() {
-            hub.tell_link(&link, &Letter::NewOwner);
+        for link in router.elsewhere() {
+            hub.tell_link(&link, &SocketEvent::NewOwner);
         }
     }
 }
 
 /// Hands what other nodes say to the owners and sockets here.
-async fn receive(bus: Arc<dyn Bus>, node: NodeId, switchboard: Arc<Switchboard>, hub: Arc<Hub>) {
+async fn receive(
+    bus: Arc<dyn Bus>,
+    node: NodeId,
+    router: Arc<Router>,
+    hub: Arc<Hub>,
+    status: Arc<Status>,
+) {
     let mut messages = loop {
-        match bus.subscribe(&post::topic(node)).await {
+        match bus.subscribe(&peers::topic(node)).await {
             Ok(messages) => break messages,
             Err(error) => {
                 tracing::warn!(%error, "other nodes cannot be heard; trying again");
@@ -193,12 +199,18 @@ async fn receive(bus: Arc<dyn Bus>, node: NodeId, switchboard: Arc<Switchboard>,
         }
     };
     while let Some(message) = messages.recv().await {
-        for post in post::open(&message) {
-            match post {
-                Post::ToOwner(link, what) => switchboard.hand_here(&link, what),
-                Post::ToEdge { customer, socket: None, letter } => hub.tell(customer, letter),
-                Post::ToEdge { customer, socket: Some(socket), letter } => {
-                    hub.tell_socket(customer, socket, letter);
+        let (messages, unread) = peers::decode(&message);
+        if unread > 0 {
+            status.metrics().peer_messages_unread(unread);
+        }
+        for message in messages {
+            match message {
+                PeerMessage::ToOwner { link, event } => router.deliver_here(&link, event),
+                PeerMessage::ToSockets { customer, socket: None, event } => {
+                    hub.tell(customer, event);
+                }
+                PeerMessage::ToSockets { customer, socket: Some(socket), event } => {
+                    hub.tell_socket(customer, socket, event);
                 }
             }
         }

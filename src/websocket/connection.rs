@@ -26,9 +26,11 @@ use super::door::{CustomerEnd, Door};
 use super::manners::{Ended, Farewell, Manners, Refusal, close};
 use super::outbound;
 use crate::bridge::custom_to_xmpp::action::{Greeting, Request};
+use crate::chat::effect::Answer;
+use crate::chat::event::CustomerContent;
 use crate::chat::ids::CommandId;
 use crate::runtime::admission::{Limits, SocketGuard};
-use crate::runtime::edge::{Opening, Outbound, SubmitError, TenantView};
+use crate::runtime::edge::{Outbound, SubmitError, TenantView};
 use crate::wire::{FRAME_BYTES, Pong, ServerFrame, encode};
 
 /// The first frame comes within this.
@@ -121,14 +123,8 @@ where
             return Err(Ended::Farewell(bye));
         }
     };
-    let opening = Opening {
-        token: greeting.token,
-        identity: greeting.identity,
-        resume: greeting.resume,
-        page: greeting.page,
-        address: Some(visit.address),
-    };
-    match while_there(socket, manners, door.open(&visit.tenant, opening)).await? {
+    let opening = door.open(&visit.tenant, greeting, Some(visit.address));
+    match while_there(socket, manners, opening).await? {
         Ok((welcome, end)) => {
             manners.belong_to(welcome.customer);
             let files = visit.tenant.files.bytes;
@@ -233,19 +229,15 @@ where
     E: CustomerEnd,
 {
     match manners.request(text, || end.fresh()) {
-        Ok(Request::Act(action)) => {
-            let id = action.id().cloned();
-            match (end.submit(action).await, id) {
+        Ok(Request::Submit(content)) => {
+            let id = match &content {
+                CustomerContent::Command(command) => Some(command.id.clone()),
+                CustomerContent::Typing { .. } | CustomerContent::Read { .. } => None,
+            };
+            match (end.submit(content).await, id) {
                 (Err(why), Some(id)) => not_submitted(socket, manners, &id, why).await,
                 // What is not durable is not missed.
                 (Ok(()), _) | (Err(_), None) => Ok(()),
-            }
-        }
-        Ok(Request::Share(share)) => {
-            let id = share.id.clone();
-            match end.share(share).await {
-                Err(why) => not_submitted(socket, manners, &id, why).await,
-                Ok(()) => Ok(()),
             }
         }
         Ok(Request::Page(page)) => {
@@ -315,9 +307,9 @@ where
 /// Takes note of what became of a command.
 fn settle(manners: &mut Manners, outbound: &Outbound) {
     match outbound {
-        Outbound::Ack { id, .. } => manners.acked(id),
+        Outbound::Answer(Answer::Ack { id, .. }) => manners.acked(id),
         // When, is said in the frame: within seconds.
-        Outbound::Refused { id: Some(id), error } => {
+        Outbound::Answer(Answer::Refused { id: Some(id), error }) => {
             manners.not_now(id, error.is_for_now().then_some(0));
         }
         _ => {}

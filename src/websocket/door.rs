@@ -6,13 +6,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::bridge::custom_to_xmpp::action::Share;
-use crate::chat::event::CustomerAction;
+use crate::bridge::custom_to_xmpp::action::Greeting;
+use crate::chat::event::CustomerContent;
 use crate::chat::ids::{ConversationId, Seq, TenantKey, Timestamp};
 use crate::ports::store::StoreError;
 use crate::runtime::edge::{
-    CustomerSocket, Edge, HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantError,
-    TenantView, Welcome,
+    CustomerSocket, Edge, HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView,
+    Welcome,
 };
 
 /// Where customers come in: see [`Edge`].
@@ -31,7 +31,8 @@ pub trait Door: Clone + Send + Sync + 'static {
     fn open(
         &self,
         tenant: &Arc<TenantView>,
-        opening: Opening,
+        greeting: Greeting,
+        address: Option<IpAddr>,
     ) -> impl Future<Output = Result<(Welcome, Self::End), OpenError>> + Send;
 }
 
@@ -46,13 +47,10 @@ pub trait CustomerEnd: Send + 'static {
     /// See [`CustomerSocket::now`].
     fn now(&self) -> Timestamp;
 
-    /// See [`CustomerSocket::share`].
-    fn share(&mut self, share: Share) -> impl Future<Output = Result<(), SubmitError>> + Send;
-
     /// See [`CustomerSocket::submit`].
     fn submit(
         &mut self,
-        action: CustomerAction,
+        content: CustomerContent,
     ) -> impl Future<Output = Result<(), SubmitError>> + Send;
 
     /// See [`CustomerSocket::page`].
@@ -81,9 +79,10 @@ impl Door for Edge {
     async fn open(
         &self,
         tenant: &Arc<TenantView>,
-        opening: Opening,
+        greeting: Greeting,
+        address: Option<IpAddr>,
     ) -> Result<(Welcome, CustomerSocket), OpenError> {
-        Self::open(self, tenant, opening).await
+        Self::open(self, tenant, greeting, address).await
     }
 }
 
@@ -100,12 +99,8 @@ impl CustomerEnd for CustomerSocket {
         Self::now(self)
     }
 
-    async fn share(&mut self, share: Share) -> Result<(), SubmitError> {
-        Self::share(self, share).await
-    }
-
-    async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {
-        Self::submit(self, action).await
+    async fn submit(&mut self, content: CustomerContent) -> Result<(), SubmitError> {
+        Self::submit(self, content).await
     }
 
     fn page(&mut self, page: Option<Arc<str>>) {

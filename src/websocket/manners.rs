@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::order::{BEHIND_MS, Behind, Order, SOON_MS};
 use super::outbound;
 use crate::bridge::custom_to_xmpp::action::{self, Greeting, Request};
+use crate::chat::event::CustomerContent;
 use crate::chat::ids::{CommandId, ConversationId, CustomerId};
 use crate::runtime::admission::{SocketGuard, SocketRates, TooMany};
 use crate::wire::{Bye, ClientFrame, ErrorCode, ErrorFrame, Refused, ServerFrame, decode};
@@ -212,12 +213,10 @@ impl Manners {
             .and_then(|frame| action::request(frame, fresh))
             .map_err(|refused| self.refuse(refused))?;
         match &request {
-            Request::Act(action) => match action.id() {
-                Some(id) => self.command(id, text.len())?,
-                None => self.signal()?,
-            },
-            Request::Share(share) => self.command(&share.id, text.len())?,
-            Request::Page(_) => self.signal()?,
+            Request::Submit(CustomerContent::Command(command)) => {
+                self.command(&command.id, text.len())?;
+            }
+            Request::Submit(_) | Request::Page(_) => self.signal()?,
             Request::History { id, .. } => {
                 let early = self.rates.command(text.len()).and_then(|()| self.rates.read());
                 early.map_err(|early| refused_for_now(id, early))?;

@@ -3,7 +3,7 @@
 //! Invariant: pure; frames come out in the order in which they are to be sent.
 
 use crate::bridge::xmpp_to_custom::frame;
-use crate::chat::effect::Phase;
+use crate::chat::effect::{Answer, CustomerNotice, Phase};
 use crate::chat::ids::{CommandId, Timestamp};
 use crate::runtime::admission::{Limits, TooMany};
 use crate::runtime::edge::{ByeReason, HistoryPage, OpenError, Outbound, SubmitError, Welcome};
@@ -18,8 +18,12 @@ pub fn tell(
     frames: &mut Vec<ServerFrame>,
 ) -> Result<(), Farewell> {
     match outbound {
-        Outbound::Entry(row) => {
-            frames.extend(frame::entry_at(&row, now).map(Box::new).map(ServerFrame::Entry));
+        Outbound::Notice(notice) => return told(notice, now, frames),
+        Outbound::Answer(Answer::Ack { id, acked }) => {
+            frames.push(ServerFrame::Ack(frame::ack(&id, acked)));
+        }
+        Outbound::Answer(Answer::Refused { id, error }) => {
+            frames.push(ServerFrame::Error(frame::refused(id.as_ref(), error)));
         }
         Outbound::Entries { conversation, rows, more } => {
             let entries = rows.iter().filter_map(|row| frame::entry_at(row, &now)).collect();
@@ -30,27 +34,39 @@ pub fn tell(
             }
             rest(&conversation.to_string(), parts, more, frames);
         }
-        Outbound::Ack { id, acked } => frames.push(ServerFrame::Ack(frame::ack(&id, acked))),
-        Outbound::Refused { id, error } => {
-            frames.push(ServerFrame::Error(frame::refused(id.as_ref(), error)));
-        }
-        Outbound::State(state) => frames.push(ServerFrame::State(frame::state(&state))),
-        Outbound::Receipt { conversation, delivered, read } => {
-            frames.push(ServerFrame::Receipt(frame::receipt(conversation, delivered, read)));
-        }
-        Outbound::Typing { on, name } => {
-            let name = name.as_ref().to_owned();
-            frames.push(ServerFrame::Typing(wire::Typing { on, name }));
-        }
         Outbound::Bye { reason, reconnect_after_ms } => {
             let (code, reason) = match reason {
                 ByeReason::Restart => (close::RESTART, "restart"),
                 ByeReason::Slow => (close::POLICY, "slow"),
-                ByeReason::SignedIn => (close::RESTART, "signed_in"),
             };
             return Err(Farewell::bye(code, reason, Some(reconnect_after_ms)));
         }
     }
+    Ok(())
+}
+
+fn told(
+    notice: CustomerNotice,
+    now: impl Fn() -> Timestamp,
+    frames: &mut Vec<ServerFrame>,
+) -> Result<(), Farewell> {
+    frames.extend(match notice {
+        CustomerNotice::Entry(row) => {
+            frame::entry_at(&row, now).map(Box::new).map(ServerFrame::Entry)
+        }
+        CustomerNotice::State(state) => Some(ServerFrame::State(frame::state(&state))),
+        CustomerNotice::Receipt { conversation, delivered, read } => {
+            Some(ServerFrame::Receipt(frame::receipt(conversation, delivered, read)))
+        }
+        CustomerNotice::Typing { on, name } => {
+            let name = name.as_ref().to_owned();
+            Some(ServerFrame::Typing(wire::Typing { on, name }))
+        }
+        // They signed in elsewhere, in the middle of a chat; a new `hello` leads there.
+        CustomerNotice::Elsewhere => {
+            return Err(Farewell::bye(close::RESTART, "signed_in", Some(0)));
+        }
+    });
     Ok(())
 }
 

@@ -8,23 +8,22 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::door::{CustomerEnd, Door};
-use crate::bridge::custom_to_xmpp::action::Share;
-use crate::chat::event::CustomerAction;
+use crate::bridge::custom_to_xmpp::action::Greeting;
+use crate::chat::event::CustomerContent;
 use crate::chat::ids::{
     ConversationId, CustomerId, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
 };
 use crate::ports::store::{FormField, StoreError, Tenant};
 use crate::runtime::edge::{
-    HistoryPage, OpenError, Opening, Outbound, SubmitError, TenantError, TenantView, Welcome,
+    HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView, Welcome,
 };
 use crate::runtime::files::FileRules;
 
 /// What the other side was asked for.
 #[derive(Debug)]
 pub(crate) enum Heard {
-    Opened(Opening),
-    Submitted(CustomerAction),
-    Shared(Share),
+    Opened(Greeting, Option<IpAddr>),
+    Submitted(CustomerContent),
     Page(Option<Arc<str>>),
     History(Option<ConversationId>, Option<Seq>, u32),
     /// Somebody waited for history, and does no more.
@@ -101,10 +100,11 @@ impl Door for Scripted {
     async fn open(
         &self,
         _tenant: &Arc<TenantView>,
-        opening: Opening,
+        greeting: Greeting,
+        address: Option<IpAddr>,
     ) -> Result<(Welcome, End), OpenError> {
         let mut inner = self.0.lock().unwrap();
-        inner.hears.send(Heard::Opened(opening)).unwrap();
+        inner.hears.send(Heard::Opened(greeting, address)).unwrap();
         let hears = inner.hears.clone();
         let opened = inner.part.open.take().unwrap_or_else(|| Ok(welcome()))?;
         let says = inner.says.take().unwrap();
@@ -128,13 +128,8 @@ impl CustomerEnd for End {
         Timestamp(1_000)
     }
 
-    async fn share(&mut self, share: Share) -> Result<(), SubmitError> {
-        self.hears.send(Heard::Shared(share)).unwrap();
-        self.door.0.lock().unwrap().part.submit
-    }
-
-    async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {
-        self.hears.send(Heard::Submitted(action)).unwrap();
+    async fn submit(&mut self, content: CustomerContent) -> Result<(), SubmitError> {
+        self.hears.send(Heard::Submitted(content)).unwrap();
         self.door.0.lock().unwrap().part.submit
     }
 

@@ -9,9 +9,10 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::outbox::{Kind, Out, Text};
 use super::state::State;
-use crate::chat::effect::{AgentRefusal, ToAgent, ToAgentContent};
+use crate::chat::effect::{ToAgent, ToAgentContent};
 use crate::chat::event::{AgentContent, AgentInput, Event};
 use crate::chat::ids::AgentJid;
+use crate::chat::refusal::AgentRefusal;
 use crate::ports::link::{FromLink, ToLink};
 
 /// What one agent may say a second, over time and at once. Nobody types so fast, no bot needs to.

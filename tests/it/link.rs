@@ -379,7 +379,8 @@ async fn words_go_both_ways(server: &Xmpp) {
     assert_eq!((said.agent, said.resource), (agent(&alice), "test".into()));
     assert_eq!(said.to, Peer::Customer(ann().localpart));
     assert!(
-        matches!(said.content, AgentContent::Text { text, wants_receipt: true, .. } if *text == *"Hello <Ann>")
+        said.wants_receipt
+            && matches!(&said.content, AgentContent::Text { text, .. } if **text == *"Hello <Ann>")
     );
     assert!(matches!(link.input().await.content, AgentContent::Command { .. }));
 

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use couplet::bridge::custom_to_xmpp::action::Greeting;
 use couplet::chat::desk::DeskLimits;
-use couplet::chat::effect::{Contact, ContactPresence, Phase};
-use couplet::chat::event::{Availability, CustomerAction, Event};
+use couplet::chat::effect::{Answer, Contact, ContactPresence, CustomerNotice, Phase};
+use couplet::chat::event::{Availability, CustomerAction, CustomerCommand, CustomerContent, Event};
 use couplet::chat::ids::{
     AgentJid, CommandId, Epoch, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
 };
@@ -15,7 +16,7 @@ use couplet::ports::link::{FromLink, LinkHandle, ToLink};
 use couplet::ports::store::{Directory as _, Requests as _, Tenant};
 use couplet::ports::world::World;
 use couplet::runtime::admission::{Admission, Limits};
-use couplet::runtime::edge::{CustomerSocket, Opening, Outbound};
+use couplet::runtime::edge::{CustomerSocket, Outbound};
 use couplet::runtime::{Node, Parts};
 use couplet::world::SystemWorld;
 use tokio::sync::{mpsc, watch};
@@ -148,9 +149,17 @@ impl World for Still {
     }
 }
 
-fn words(socket: &CustomerSocket, id: &str) -> CustomerAction {
+fn words(socket: &CustomerSocket, id: &str) -> CustomerCommand {
     let (id, fresh) = (CommandId::new(id).unwrap(), socket.fresh());
-    CustomerAction::Message { id, fresh, text: "!".into(), reply_to: None }
+    CustomerCommand {
+        id,
+        fresh,
+        action: CustomerAction::Message { text: "!".into(), reply_to: None },
+    }
+}
+
+async fn submit(socket: &mut CustomerSocket, command: CustomerCommand) {
+    socket.submit(CustomerContent::Command(command)).await.unwrap();
 }
 
 /// What the socket is told of commands and entries, until it is told of this command or entry.
@@ -159,8 +168,10 @@ async fn told(socket: &mut CustomerSocket, last: &str) -> Vec<String> {
     let telling = async {
         while told.last().is_none_or(|told| told != last) {
             match socket.next().await {
-                Outbound::Ack { id, .. } => told.push(format!("ack {}", id.as_str())),
-                Outbound::Entry(row) => {
+                Outbound::Answer(Answer::Ack { id, .. }) => {
+                    told.push(format!("ack {}", id.as_str()))
+                }
+                Outbound::Notice(CustomerNotice::Entry(row)) => {
                     let key = row.key.as_ref().expect("a customer's");
                     told.push(format!("entry {}", key.id.as_str()));
                 }
@@ -186,26 +197,28 @@ async fn of_two_conversations_that_begin_in_the_same_millisecond_the_later_one_s
     let view =
         node.edge().tenant(&acme, [127, 0, 0, 1].into()).await.unwrap().expect("it was added");
 
-    let (welcome, mut one) = node.edge().open(&view, Opening::default()).await.unwrap();
+    let (welcome, mut one) = node.edge().open(&view, Greeting::default(), None).await.unwrap();
     let before = words(&one, "before");
-    let CustomerAction::Message { fresh: earlier, .. } = before else { unreachable!() };
-    one.submit(before.clone()).await.unwrap();
-    one.submit(CustomerAction::End { id: CommandId::new("end").unwrap() }).await.unwrap();
-    one.submit(words(&one, "after")).await.unwrap();
+    submit(&mut one, before.clone()).await;
+    let end = CustomerCommand { action: CustomerAction::End, ..words(&one, "end") };
+    submit(&mut one, end).await;
+    let after = words(&one, "after");
+    submit(&mut one, after).await;
     told(&mut one, "ack after").await;
 
     // Another socket of his gets both with its welcome, and says again what began the first one.
-    let opening = Opening {
+    let greeting = Greeting {
         token: Some(welcome.token),
-        resume: Some((earlier, Seq(0))),
-        ..Opening::default()
+        resume: Some((before.fresh, Seq(0))),
+        ..Greeting::default()
     };
-    let (welcome, mut other) = node.edge().open(&view, opening).await.unwrap();
+    let (welcome, mut other) = node.edge().open(&view, greeting, None).await.unwrap();
     assert_eq!(welcome.entries.len(), 3, "two words, and the end between them");
-    other.submit(before).await.unwrap();
+    submit(&mut other, before).await;
     told(&mut other, "ack before").await;
     // The one in hand goes on.
-    one.submit(words(&one, "more")).await.unwrap();
+    let more = words(&one, "more");
+    submit(&mut one, more).await;
     told(&mut one, "ack more").await;
     assert_eq!(told(&mut other, "entry more").await, ["entry more"]);
     drop((one, other, link));
@@ -222,15 +235,15 @@ async fn a_conversation_is_closed_from_the_shell_by_whoever_owns_the_link() {
     link.opened().await;
     let view =
         node.edge().tenant(&acme, [127, 0, 0, 1].into()).await.unwrap().expect("it was added");
-    let (_, mut socket) = node.edge().open(&view, Opening::default()).await.unwrap();
+    let (_, mut socket) = node.edge().open(&view, Greeting::default(), None).await.unwrap();
     let first = words(&socket, "hello");
-    let CustomerAction::Message { fresh: conversation, .. } = first else { unreachable!() };
-    socket.submit(first).await.unwrap();
+    let conversation = first.fresh;
+    submit(&mut socket, first).await;
     told(&mut socket, "ack hello").await;
     db.store.ask_to_close(&acme, conversation).await.unwrap();
     let closed = async {
         loop {
-            if let Outbound::State(state) = socket.next().await
+            if let Outbound::Notice(CustomerNotice::State(state)) = socket.next().await
                 && let Phase::Closed { reason } = state.phase
             {
                 return reason;
@@ -272,13 +285,14 @@ async fn of_thousands_who_leave_at_once_none_stays_as_a_ghost() {
         node.edge().tenant(&acme, [127, 0, 0, 1].into()).await.unwrap().expect("it was added");
 
     // Somebody else would be offered to Alice as soon as this one is closed.
-    let (_, mut last) = node.edge().open(&view, Opening::default()).await.unwrap();
-    last.submit(words(&last, "hello")).await.unwrap();
+    let (_, mut last) = node.edge().open(&view, Greeting::default(), None).await.unwrap();
+    let hello = words(&last, "hello");
+    submit(&mut last, hello).await;
     told(&mut last, "ack hello").await;
     assert!(link.shows(true).await);
     let mut sockets = Vec::new();
     while sockets.len() < INBOX {
-        let some = (0..64).map(|_| node.edge().open(&view, Opening::default()));
+        let some = (0..64).map(|_| node.edge().open(&view, Greeting::default(), None));
         let some = futures_util::future::join_all(some).await;
         sockets.extend(some.into_iter().map(|opened| opened.expect("opened").1));
     }

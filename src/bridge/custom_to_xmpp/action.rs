@@ -9,7 +9,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::bridge::clean;
-use crate::chat::event::{Chosen, CustomerAction};
+use crate::chat::event::{Chosen, CustomerAction, CustomerCommand, CustomerContent};
 use crate::chat::ids::{CommandId, ConversationId, FileId, QueueKey, Seq};
 use crate::wire::{
     self, Choice, ChoiceValue, ClientFrame, Edit, ErrorCode, Hello, History, Message, Page, Rate,
@@ -20,10 +20,8 @@ use crate::wire::{
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
     /// Something for the desk.
-    Act(CustomerAction),
-    /// A message with files: for the desk, once it is known that they are his.
-    Share(Share),
-    /// He went to another page.
+    Submit(CustomerContent),
+    /// They went to another page.
     Page(Option<Arc<str>>),
     /// Earlier entries.
     History {
@@ -41,21 +39,6 @@ pub enum Request {
         /// Goes back.
         n: Option<u64>,
     },
-}
-
-/// A message with files.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Share {
-    /// The command's id.
-    pub id: CommandId,
-    /// The id of the conversation, should one begin.
-    pub fresh: ConversationId,
-    /// Which files, each once; at least one.
-    pub files: Vec<FileId>,
-    /// The words, cleaned; mostly none.
-    pub text: Arc<str>,
-    /// The entry it answers.
-    pub reply_to: Option<Seq>,
 }
 
 /// A form, filled in: each question with its answer.
@@ -100,26 +83,30 @@ pub fn request(
     frame: ClientFrame<'_>,
     fresh: impl FnOnce() -> ConversationId,
 ) -> Result<Request, Refused> {
-    match frame {
-        ClientFrame::Hello(_) => Err(bad("`hello` comes once", None)),
-        ClientFrame::Start(frame) => start(frame, fresh).map(Request::Act),
-        ClientFrame::Message(frame) => message(frame, fresh),
-        ClientFrame::Edit(frame) => edit(&frame).map(Request::Act),
-        ClientFrame::Retract { id, target } => retract(&id, &target).map(Request::Act),
-        ClientFrame::Choice(frame) => choice(frame).map(Request::Act),
-        ClientFrame::Rate(frame) => rate(&frame).map(Request::Act),
-        ClientFrame::End { id } => Ok(Request::Act(CustomerAction::End { id: command(&id)? })),
-        ClientFrame::Typing { on } => Ok(Request::Act(CustomerAction::Typing { on })),
+    let (id, action) = match frame {
+        ClientFrame::Hello(_) => return Err(bad("`hello` comes once", None)),
+        ClientFrame::Start(frame) => start(frame)?,
+        ClientFrame::Message(frame) => message(frame)?,
+        ClientFrame::Edit(frame) => edit(&frame)?,
+        ClientFrame::Retract { id, target } => retract(&id, &target)?,
+        ClientFrame::Choice(frame) => choice(frame)?,
+        ClientFrame::Rate(frame) => rate(&frame)?,
+        ClientFrame::End { id } => (command(&id)?, CustomerAction::End),
+        ClientFrame::Typing { on } => return Ok(Request::Submit(CustomerContent::Typing { on })),
         ClientFrame::Read { seq: shown } => {
-            Ok(Request::Act(CustomerAction::Read { seq: seq(shown, None)? }))
+            return Ok(Request::Submit(CustomerContent::Read { seq: seq(shown, None)? }));
         }
-        ClientFrame::Page(frame) => Ok(Request::Page(page(frame))),
-        ClientFrame::History(frame) => history(&frame),
-        ClientFrame::Ping { n } => Ok(Request::Ping { n }),
-    }
+        ClientFrame::Page(frame) => return Ok(Request::Page(page(frame))),
+        ClientFrame::History(frame) => return history(&frame),
+        ClientFrame::Ping { n } => return Ok(Request::Ping { n }),
+    };
+    let command = CustomerCommand { id, fresh: fresh(), action };
+    Ok(Request::Submit(CustomerContent::Command(command)))
 }
 
-fn start(frame: Start, fresh: impl FnOnce() -> ConversationId) -> Result<CustomerAction, Refused> {
+type Command = (CommandId, CustomerAction);
+
+fn start(frame: Start) -> Result<Command, Refused> {
     let id = command(&frame.id)?;
     let about = Some(&id);
     let queue =
@@ -131,13 +118,9 @@ fn start(frame: Start, fresh: impl FnOnce() -> ConversationId) -> Result<Custome
     if subject.is_some_and(|subject| !clean::scalars_at_most(subject, wire::SUBJECT_CHARS)) {
         return Err(refuse(ErrorCode::TooLarge, "the subject is too long", about));
     }
-    Ok(CustomerAction::Start {
-        queue,
-        subject: subject.map(|subject| clean::text(subject).into()),
-        answers: answers(frame.answers, about)?,
-        fresh: fresh(),
-        id,
-    })
+    let subject = subject.map(|subject| clean::text(subject).into());
+    let answers = answers(frame.answers, about)?;
+    Ok((id, CustomerAction::Start { queue, subject, answers }))
 }
 
 /// The form as it was filled in; what was left empty is left out. The name is made fit to be shown.
@@ -167,7 +150,7 @@ fn answers(given: BTreeMap<String, String>, about: Option<&CommandId>) -> Result
     Ok(answers)
 }
 
-fn message(frame: Message<'_>, fresh: impl FnOnce() -> ConversationId) -> Result<Request, Refused> {
+fn message(frame: Message<'_>) -> Result<Command, Refused> {
     let id = command(&frame.id)?;
     let about = Some(&id);
     let Text(text) = frame.text.unwrap_or_default();
@@ -180,11 +163,15 @@ fn message(frame: Message<'_>, fresh: impl FnOnce() -> ConversationId) -> Result
         Some(0) => return Err(bad("entries are numbered from 1", about)),
         other => other.map(|replied| seq(replied, about)).transpose()?,
     };
-    let files = files(&frame.files, about)?;
-    Ok(match files.is_empty() {
-        true => Request::Act(CustomerAction::Message { text, reply_to, fresh: fresh(), id }),
-        false => Request::Share(Share { files, text, reply_to, fresh: fresh(), id }),
-    })
+    let ids = files(&frame.files, about)?;
+    let action = match ids.is_empty() {
+        true => CustomerAction::Message { text, reply_to },
+        false => {
+            let (files, taken) = (Arc::new([]), false);
+            CustomerAction::Share { ids, files, taken, text, reply_to }
+        }
+    };
+    Ok((id, action))
 }
 
 /// The files of a message, each once.
@@ -203,18 +190,20 @@ fn files(ids: &[String], about: Option<&CommandId>) -> Result<Vec<FileId>, Refus
     Ok(files)
 }
 
-fn edit(frame: &Edit) -> Result<CustomerAction, Refused> {
+fn edit(frame: &Edit) -> Result<Command, Refused> {
     let id = command(&frame.id)?;
     let target = target(&frame.target, &id)?;
-    Ok(CustomerAction::Edit { target, text: words(&frame.text, Some(&id))?, id })
+    let text = words(&frame.text, Some(&id))?;
+    Ok((id, CustomerAction::Edit { target, text }))
 }
 
-fn retract(id: &str, own: &str) -> Result<CustomerAction, Refused> {
+fn retract(id: &str, own: &str) -> Result<Command, Refused> {
     let id = command(id)?;
-    Ok(CustomerAction::Retract { target: target(own, &id)?, id })
+    let target = target(own, &id)?;
+    Ok((id, CustomerAction::Retract { target }))
 }
 
-fn choice(frame: Choice) -> Result<CustomerAction, Refused> {
+fn choice(frame: Choice) -> Result<Command, Refused> {
     let id = command(&frame.id)?;
     let about = Some(&id);
     let answer = match frame.value {
@@ -235,10 +224,11 @@ fn choice(frame: Choice) -> Result<CustomerAction, Refused> {
             Chosen::Fields(texts)
         }
     };
-    Ok(CustomerAction::Choose { of: seq(frame.of, about)?, answer, id })
+    let of = seq(frame.of, about)?;
+    Ok((id, CustomerAction::Choose { of, answer }))
 }
 
-fn rate(frame: &Rate) -> Result<CustomerAction, Refused> {
+fn rate(frame: &Rate) -> Result<Command, Refused> {
     let id = command(&frame.id)?;
     if !(1..=5).contains(&frame.score) {
         return Err(bad("a score is from 1 to 5", Some(&id)));
@@ -249,7 +239,7 @@ fn rate(frame: &Rate) -> Result<CustomerAction, Refused> {
         return Err(refuse(ErrorCode::TooLarge, "the comment is too long", Some(&id)));
     }
     let comment = comment.map(|comment| clean::text(comment).into());
-    Ok(CustomerAction::Rate { score: frame.score, comment, id })
+    Ok((id, CustomerAction::Rate { score: frame.score, comment }))
 }
 
 fn target(own: &str, about: &CommandId) -> Result<CommandId, Refused> {
@@ -344,38 +334,42 @@ mod tests {
                 "hello token={:?} identity={:?} resume={:?} page={:?}",
                 hello.token, hello.identity, hello.resume, hello.page
             ),
-            Ok(Outcome::Request(Request::Act(action))) => match action {
-                CustomerAction::Start { id, queue, subject, answers, .. } => {
-                    format!("start {id} {queue:?} {subject:?} {answers:?}")
-                }
-                CustomerAction::Message { id, text, reply_to, .. } => {
-                    let reply = reply_to.map(|to| format!(" re {}", to.0)).unwrap_or_default();
-                    format!("message {id} {text:?}{reply}")
-                }
-                CustomerAction::Share { .. } => unreachable!("the edge makes these"),
-                CustomerAction::Edit { id, target, text } => format!("edit {id} {target} {text:?}"),
-                CustomerAction::Retract { id, target } => format!("retract {id} {target}"),
-                CustomerAction::Choose { id, of, answer } => {
-                    format!("choice {id} {} {answer:?}", of.0)
-                }
-                CustomerAction::Rate { id, score, comment } => {
-                    format!("rate {id} {score} {comment:?}")
-                }
-                CustomerAction::End { id } => format!("end {id}"),
-                CustomerAction::Typing { on } => format!("typing {on}"),
-                CustomerAction::Read { seq } => format!("read {}", seq.0),
-            },
-            Ok(Outcome::Request(Request::Share(share))) => {
-                let Share { id, text, reply_to, files, .. } = share;
-                let reply = reply_to.map(|to| format!(" re {}", to.0)).unwrap_or_default();
-                let files: Vec<String> = files.iter().map(ToString::to_string).collect();
-                format!("share {id} {text:?} {}{reply}", files.join(" "))
+            Ok(Outcome::Request(Request::Submit(CustomerContent::Command(command)))) => {
+                show_command(&command.id, &command.action)
+            }
+            Ok(Outcome::Request(Request::Submit(CustomerContent::Typing { on }))) => {
+                format!("typing {on}")
+            }
+            Ok(Outcome::Request(Request::Submit(CustomerContent::Read { seq }))) => {
+                format!("read {}", seq.0)
             }
             Ok(Outcome::Request(Request::Page(page))) => format!("page {page:?}"),
             Ok(Outcome::Request(Request::History { id, conversation, before, limit })) => {
                 format!("history {id} {conversation:?} {before:?} {limit}")
             }
             Ok(Outcome::Request(Request::Ping { n })) => format!("ping {n:?}"),
+        }
+    }
+
+    fn show_command(id: &CommandId, action: &CustomerAction) -> String {
+        let re =
+            |reply_to: &Option<Seq>| reply_to.map(|to| format!(" re {}", to.0)).unwrap_or_default();
+        match action {
+            CustomerAction::Start { queue, subject, answers } => {
+                format!("start {id} {queue:?} {subject:?} {answers:?}")
+            }
+            CustomerAction::Message { text, reply_to } => {
+                format!("message {id} {text:?}{}", re(reply_to))
+            }
+            CustomerAction::Share { ids, text, reply_to, .. } => {
+                let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                format!("share {id} {text:?} {}{}", ids.join(" "), re(reply_to))
+            }
+            CustomerAction::Edit { target, text } => format!("edit {id} {target} {text:?}"),
+            CustomerAction::Retract { target } => format!("retract {id} {target}"),
+            CustomerAction::Choose { of, answer } => format!("choice {id} {} {answer:?}", of.0),
+            CustomerAction::Rate { score, comment } => format!("rate {id} {score} {comment:?}"),
+            CustomerAction::End => format!("end {id}"),
         }
     }
 

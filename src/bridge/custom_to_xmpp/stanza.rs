@@ -34,10 +34,11 @@ use super::line;
 use super::xml::Xml;
 use crate::bridge::address;
 use crate::bridge::{clean, mark};
-use crate::chat::effect::{AgentRefusal, Line, ToAgent, ToAgentContent};
+use crate::chat::effect::{Line, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
 use crate::chat::model::{Author, Row, RowKind};
+use crate::chat::refusal::AgentRefusal;
 
 /// XEP-0334.
 const HINTS: &str = "urn:xmpp:hints";

@@ -7,7 +7,7 @@
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
-use super::input::{Context, is_kept, spoken};
+use super::input::{is_kept, spoken};
 use crate::bridge::custom_to_xmpp::stanza;
 use crate::bridge::{address, clean, quote};
 use crate::chat::event::{About, AgentContent, Peer};
@@ -40,13 +40,7 @@ pub(super) fn retracted(element: &Element) -> Retracted<'_> {
 }
 
 /// What words come to that may be about others of before.
-pub(super) fn spoken_about(
-    element: &Element,
-    peer: &Peer,
-    body: &str,
-    wants_receipt: bool,
-    context: Context<'_>,
-) -> AgentContent {
+pub(super) fn spoken_about(element: &Element, peer: &Peer, body: &str) -> AgentContent {
     let named = |name, ns| {
         let id = element.get_child(name, ns)?.attr("id")?;
         is_kept(id).then_some(id)
@@ -54,18 +48,18 @@ pub(super) fn spoken_about(
     let corrects = named("replace", ns::MESSAGE_CORRECT);
     let answers = named("reply", quote::REPLY).filter(|_| corrects.is_none());
     let rest = answers.and_then(|_| quote::without_quote(element, body));
-    let content = match spoken(peer, body, wants_receipt, context) {
+    let content = match spoken(peer, body) {
         // What is quoted is not what he says.
         AgentContent::Text { .. } if rest.is_some() => {
-            spoken(peer, rest.as_deref().unwrap_or_default(), wants_receipt, context)
+            spoken(peer, rest.as_deref().unwrap_or_default())
         }
         content => content,
     };
-    let (text, wants_receipt, fresh) = match content {
-        AgentContent::Text { text, wants_receipt, fresh, .. } => (text, wants_receipt, fresh),
-        AgentContent::Command { command, fresh, said, wants_receipt, .. } => {
+    let text = match content {
+        AgentContent::Text { text, .. } => text,
+        AgentContent::Command { command, said, .. } => {
             let corrects = corrects.map(Into::into);
-            return AgentContent::Command { command, fresh, said, wants_receipt, corrects };
+            return AgentContent::Command { command, said, corrects };
         }
         content => return content,
     };
@@ -82,5 +76,5 @@ pub(super) fn spoken_about(
         }),
         (None, None) => None,
     };
-    AgentContent::Text { text, wants_receipt, fresh, about: about.map(Box::new) }
+    AgentContent::Text { text, about: about.map(Box::new) }
 }

@@ -7,7 +7,7 @@
 use xmpp_parsers::minidom::Element;
 
 use super::input::is_kept;
-use crate::chat::event::{Call, Refusal};
+use crate::chat::refusal::{AgentRefusal, Call};
 
 /// XEP-0353.
 pub const CALL: &str = "urn:xmpp:jingle-message:0";
@@ -31,15 +31,15 @@ pub(super) fn call(message: &Element) -> Option<Call> {
 }
 
 /// An invitation to a room, or contacts: the text beside it is its client's.
-pub(super) fn offer(message: &Element) -> Option<Refusal> {
+pub(super) fn offer(message: &Element) -> Option<AgentRefusal> {
     let [direct, mediated, mix] = INVITATIONS;
     let invites = message.has_child("x", direct)
         || message.get_child("x", mediated).is_some_and(|x| x.has_child("invite", mediated))
         || message.has_child("invitation", mix);
     if invites {
-        return Some(Refusal::Invitation);
+        return Some(AgentRefusal::Invitation);
     }
-    message.has_child("x", CONTACTS).then_some(Refusal::Contacts)
+    message.has_child("x", CONTACTS).then_some(AgentRefusal::Contacts)
 }
 
 /// Where a file lies that is shared without a link of the older form.

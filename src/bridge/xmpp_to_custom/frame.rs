@@ -4,9 +4,10 @@
 //! longer than [`FRAME_BYTES`], however long the entries it is to hold.
 
 use crate::bridge::file;
-use crate::chat::effect::{CommandError, CustomerState, Phase};
+use crate::chat::effect::{CustomerState, Phase};
 use crate::chat::ids::{CommandId, ConversationId, Seq, Timestamp};
 use crate::chat::model::{Acked, Author, CloseReason, Offers, Row, RowKind};
+use crate::chat::refusal::CommandError;
 use crate::wire::{
     self, Button, Entry, EntryKind, ErrorCode, ErrorFrame, FRAME_BYTES, Field, FromKind,
 };

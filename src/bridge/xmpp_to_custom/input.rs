@@ -15,8 +15,9 @@ use crate::bridge::address::{self, Address, Book, Target};
 use crate::bridge::agent_command::{self, Said};
 use crate::bridge::custom_to_xmpp::stanza;
 use crate::bridge::{clean, quote};
-use crate::chat::event::{AgentContent, AgentInput, Availability, Event, Peer, Refusal};
+use crate::chat::event::{AgentContent, AgentInput, Availability, Event, Peer};
 use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, Localpart, Pos};
+use crate::chat::refusal::AgentRefusal;
 
 /// The longest text of an agent, in Unicode scalars.
 const TEXT_CHARS: usize = 8_000;
@@ -285,7 +286,8 @@ fn message(
     if type_ == "error" {
         return bounced(element, agent, peer, id);
     }
-    let Some(content) = content(element, &peer, id.is_some(), context) else {
+    let wants_receipt = id.is_some() && element.has_child("request", ns::RECEIPTS);
+    let Some(content) = content(element, &peer, wants_receipt) else {
         return Decoded::Nothing;
     };
     Decoded::Event(Event::Agent(Box::new(AgentInput {
@@ -293,6 +295,8 @@ fn message(
         resource: from.resource().unwrap_or_default().into(),
         to: peer,
         stanza: id.map(Arc::from),
+        wants_receipt,
+        fresh: (context.fresh)(),
         content,
     })))
 }
@@ -352,12 +356,7 @@ fn bounced(element: &Element, agent: AgentJid, peer: Peer, id: Option<&str>) -> 
     }
 }
 
-fn content(
-    element: &Element,
-    peer: &Peer,
-    identified: bool,
-    context: Context<'_>,
-) -> Option<AgentContent> {
+fn content(element: &Element, peer: &Peer, wants_receipt: bool) -> Option<AgentContent> {
     let has = |&(name, ns): &(&str, &str)| element.has_child(name, ns);
     if NOT_SAID.iter().any(has) {
         return None;
@@ -368,33 +367,31 @@ fn content(
         // Keys without words are exchanged behind the agent's back: he need not hear of it.
         let words = body.is_some()
             || element.children().any(|child| child.has_child("payload", child.ns().as_str()));
-        return words.then(|| refused(Refusal::Encrypted, body.as_deref()));
+        return words.then(|| refused(AgentRefusal::Encrypted, body.as_deref()));
     }
     if let Some(call) = foreign::call(element) {
-        return Some(AgentContent::Call(call));
+        return Some(refused(AgentRefusal::Call(call), None));
     }
-    if let Some(reason) = foreign::offer(element) {
-        return Some(refused(reason, body.as_deref()));
+    if let Some(refusal) = foreign::offer(element) {
+        return Some(refused(refusal, body.as_deref()));
     }
-    let receipt = identified && element.has_child("request", ns::RECEIPTS);
     match retracted(element) {
         Retracted::Nothing => {}
         // Its text is for clients that do not know of it.
         Retracted::Something => return None,
         Retracted::Words(target) => {
-            let target = target.into();
-            let content = AgentContent::Retract { target, wants_receipt: receipt };
+            let content = AgentContent::Retract { target: target.into() };
             return matches!(peer, Peer::Customer(_)).then_some(content);
         }
     }
     if let (Some(url), Peer::Customer(_)) = (linked(element, body.as_deref()), peer) {
-        return Some(AgentContent::Link { url: url.into(), wants_receipt: receipt });
+        return Some(AgentContent::Link { url: url.into() });
     }
     if let Some(body) = body {
-        return Some(spoken_about(element, peer, &body, receipt, context));
+        return Some(spoken_about(element, peer, &body));
     }
     // It has arrived, and nothing of it can get lost: else it would be sent again.
-    let silent = || (receipt && is_silent(element)).then_some(AgentContent::Silent);
+    let silent = || (wants_receipt && is_silent(element)).then_some(AgentContent::Silent);
     if matches!(peer, Peer::Desk(_)) {
         return silent();
     }
@@ -410,10 +407,10 @@ fn is_silent(element: &Element) -> bool {
 }
 
 /// What cannot be passed on, with its words.
-fn refused(reason: Refusal, body: Option<&str>) -> AgentContent {
+fn refused(refusal: AgentRefusal, body: Option<&str>) -> AgentContent {
     let end = |body: &str| body.char_indices().nth(TEXT_CHARS).map_or(body.len(), |(end, _)| end);
     let said = body.map(|body| clean::text(body.get(..end(body)).unwrap_or_default()).into());
-    AgentContent::Refused { reason, said }
+    AgentContent::Refused { refusal, said }
 }
 
 /// The link of a message that is a file and nothing else (XEP-0066): what it says is its link. With
@@ -430,33 +427,24 @@ fn linked(element: &Element, body: Option<&str>) -> Option<String> {
 }
 
 /// What words come to.
-pub(super) fn spoken(
-    peer: &Peer,
-    body: &str,
-    wants_receipt: bool,
-    context: Context<'_>,
-) -> AgentContent {
+pub(super) fn spoken(peer: &Peer, body: &str) -> AgentContent {
     if !clean::scalars_at_most(body, TEXT_CHARS) {
-        return refused(Refusal::TooLong, Some(body));
+        return refused(AgentRefusal::TooLong, Some(body));
     }
     let own = quote::without_desk_lines(body);
     if clean::is_blank(&own) {
-        return refused(Refusal::DeskQuote, Some(body));
+        return refused(AgentRefusal::DeskQuote, Some(body));
     }
     let said = match peer {
         Peer::Customer(_) => agent_command::in_chat(&own),
         Peer::Desk(_) => Said::Command(agent_command::with_desk(&own)),
     };
-    let fresh = (context.fresh)();
     match said {
         Said::Command(command) => {
             let said = clean::text(body).into();
-            AgentContent::Command { command, fresh, said, wants_receipt, corrects: None }
+            AgentContent::Command { command, said, corrects: None }
         }
-        Said::Text(text) => {
-            let text = clean::text(&text).into();
-            AgentContent::Text { text, wants_receipt, fresh, about: None }
-        }
+        Said::Text(text) => AgentContent::Text { text: clean::text(&text).into(), about: None },
     }
 }
 

@@ -25,10 +25,7 @@ pub fn read(xml: &str, context: Context<'_>) -> Option<Decoded> {
     let body = message.body.as_deref().filter(|body| !clean::is_blank(body));
     let content = match (body, &peer) {
         (Some(body), _) if input::is_encrypted_file(body) => return None,
-        (Some(body), _) => {
-            let receipt = stanza.is_some() && message.request;
-            input::spoken(&peer, body, receipt, context)
-        }
+        (Some(body), _) => input::spoken(&peer, body),
         // Somebody waits for a receipt of what says nothing: rare enough.
         (None, _) if stanza.is_some() && message.request => return None,
         (None, Peer::Desk(_)) => return Some(Decoded::Nothing),
@@ -42,6 +39,8 @@ pub fn read(xml: &str, context: Context<'_>) -> Option<Decoded> {
         resource: from.resource().unwrap_or_default().into(),
         to: peer,
         stanza: stanza.map(Into::into),
+        wants_receipt: stanza.is_some() && message.request,
+        fresh: (context.fresh)(),
         content,
     }))))
 }

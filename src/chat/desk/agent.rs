@@ -3,10 +3,11 @@
 use super::Desk;
 use super::changes::repeat_of;
 use super::row::NewRow;
-use crate::chat::effect::{AgentRefusal, CustomerNotice, Effect, Line, ToAgent, ToAgentContent};
-use crate::chat::event::{AgentCommand, AgentContent, AgentInput, Peer, Refusal};
+use crate::chat::effect::{CustomerNotice, Effect, Line, ToAgent, ToAgentContent};
+use crate::chat::event::{AgentCommand, AgentContent, AgentInput, Peer};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
 use crate::chat::model::RowKind;
+use crate::chat::refusal::AgentRefusal;
 
 /// What an agent has to do with a customer.
 pub(super) enum Standing {
@@ -49,20 +50,17 @@ impl Desk {
             AgentContent::Command { command: AgentCommand::Overfull { word }, .. } => {
                 self.refuse_agent(input, AgentRefusal::Overfull { word });
             }
-            AgentContent::Command { command, wants_receipt, .. } => {
+            AgentContent::Command { command, .. } => {
                 let line = match command {
                     AgentCommand::Status => self.status(now, tenant),
                     _ => Line::Help { in_chat: false },
                 };
                 self.reply(input, line);
-                self.receipt(input, None, *wants_receipt);
+                self.receipt(input, None);
             }
             AgentContent::Text { .. } => self.reply(input, Line::Help { in_chat: false }),
-            AgentContent::Silent => self.receipt(input, None, true),
-            AgentContent::Call(call) => {
-                self.refuse_agent(input, AgentRefusal::Call(call.clone()));
-            }
-            AgentContent::Refused { reason, .. } => self.refuse_agent(input, refusal(*reason)),
+            AgentContent::Silent => self.receipt(input, None),
+            AgentContent::Refused { refusal, .. } => self.refuse_agent(input, refusal.clone()),
             AgentContent::Retract { .. }
             | AgentContent::Link { .. }
             | AgentContent::Typing { .. }
@@ -91,25 +89,20 @@ impl Desk {
                 });
             }
             (AgentContent::Typing { .. }, _) => {}
-            (AgentContent::Refused { reason, .. }, _) => {
-                self.refuse_agent(&input, refusal(*reason));
+            (AgentContent::Refused { refusal, .. }, _) => {
+                self.refuse_agent(&input, refusal.clone());
             }
-            (AgentContent::Silent, _) => self.receipt(&input, None, true),
-            (AgentContent::Call(call), _) => {
-                self.refuse_agent(&input, AgentRefusal::Call(call.clone()));
-            }
-            (AgentContent::Command { command, fresh, .. }, standing) => {
-                let (command, fresh) = (command.clone(), *fresh);
-                self.agent_command(now, customer, &input, standing, command, fresh);
+            (AgentContent::Silent, _) => self.receipt(&input, None),
+            (AgentContent::Command { command, .. }, standing) => {
+                self.agent_command(now, customer, &input, standing, command.clone());
             }
             (AgentContent::Text { about, .. }, _)
                 if self.corrects_a_command(now, customer, &input.agent, about.as_deref()) =>
             {
                 self.refuse_agent(&input, AgentRefusal::Carried);
             }
-            (AgentContent::Retract { target, wants_receipt }, Standing::Holds(case)) => {
-                let (target, receipt) = (target.clone(), *wants_receipt);
-                self.agent_retracts(now, case, &input, target, receipt);
+            (AgentContent::Retract { target }, Standing::Holds(case)) => {
+                self.agent_retracts(now, case, &input, target);
             }
             (AgentContent::Retract { .. }, Standing::MayTake(_)) => {
                 self.refuse_agent(&input, AgentRefusal::NoSuchWords);
@@ -132,30 +125,26 @@ impl Desk {
                 let by = tenant.map_or_else(|| "".into(), |t| self.agent_name(&t, &holder));
                 self.refuse_agent(&input, AgentRefusal::Taken { by });
             }
-            (AgentContent::Link { url, wants_receipt }, Standing::Holds(case)) => {
-                let (url, receipt) = (url.clone(), *wants_receipt);
-                self.agent_links(now, case, &input, url, receipt);
+            (AgentContent::Link { url }, Standing::Holds(case)) => {
+                self.agent_links(now, case, &input, url);
             }
-            (AgentContent::Link { url, wants_receipt }, Standing::MayTake(case)) => {
-                let (url, receipt) = (url.clone(), *wants_receipt);
+            (AgentContent::Link { url }, Standing::MayTake(case)) => {
                 self.assign(now, case, &input.agent);
-                self.agent_links(now, case, &input, url, receipt);
+                self.agent_links(now, case, &input, url);
             }
-            (AgentContent::Text { text, wants_receipt, about, fresh }, Standing::Holds(case)) => {
+            (AgentContent::Text { text, about }, Standing::Holds(case)) => {
                 // What is about words of before stays with them, as long as there is room at all.
                 let case = match about {
                     Some(_) if !self.is_overfull(case) => case,
-                    _ => self.go_on(now, case, *fresh),
+                    _ => self.go_on(now, case, input.fresh),
                 };
                 let kind = self.agents_words(case, &input.agent, text, about.as_deref());
-                let receipt = *wants_receipt;
-                self.agent_says(now, case, &input, kind, receipt);
+                self.agent_message(now, case, &input, kind);
             }
-            (AgentContent::Text { text, wants_receipt, about, .. }, Standing::MayTake(case)) => {
+            (AgentContent::Text { text, about }, Standing::MayTake(case)) => {
                 let kind = self.agents_words(case, &input.agent, text, about.as_deref());
-                let receipt = *wants_receipt;
                 self.assign(now, case, &input.agent);
-                self.agent_says(now, case, &input, kind, receipt);
+                self.agent_message(now, case, &input, kind);
             }
         }
     }
@@ -182,16 +171,29 @@ impl Desk {
         }
     }
 
+    /// Something an agent says, and its receipt.
+    pub(super) fn agent_message(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        input: &AgentInput,
+        kind: RowKind,
+    ) {
+        if self.agent_says(now, id, input, kind) {
+            self.receipt(input, Some(id));
+        }
+    }
+
+    /// Puts what an agent says into the conversation; whether it could be put there.
     pub(super) fn agent_says(
         &mut self,
         now: Timestamp,
         id: ConversationId,
         input: &AgentInput,
         kind: RowKind,
-        wants_receipt: bool,
-    ) {
+    ) -> bool {
         let gives_receipts = self.gives_receipts(id, input);
-        let Some(case) = self.cases.get_mut(&id) else { return };
+        let Some(case) = self.cases.get_mut(&id) else { return false };
         let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
         case.resource = input.client();
         case.view.active_at = now;
@@ -204,24 +206,19 @@ impl Desk {
         }
         let author = self.author(&tenant, &input.agent);
         let row = NewRow { stanza: input.stanza.clone(), ..NewRow::seen(author, kind) };
-        let Some(row) = self.append(now, id, row) else { return };
+        let Some(row) = self.append(now, id, row) else { return false };
         if let (Some(case), Some(seq), Some(stanza)) =
             (self.cases.get_mut(&id), row.seq, input.stanza.clone())
         {
             case.agent_spoke(seq, stanza);
         }
         self.notify(&tenant, customer, CustomerNotice::Entry(row));
-        self.receipt(input, Some(id), wants_receipt);
+        true
     }
 
     /// Behind the row, or behind the row that this repeats: stored before it is confirmed.
-    pub(super) fn receipt(
-        &mut self,
-        input: &AgentInput,
-        case: Option<ConversationId>,
-        wanted: bool,
-    ) {
-        if let (true, Some(stanza)) = (wanted, input.stanza.clone()) {
+    pub(super) fn receipt(&mut self, input: &AgentInput, case: Option<ConversationId>) {
+        if let (true, Some(stanza)) = (input.wants_receipt, input.stanza.clone()) {
             self.tell_client(input, case, ToAgentContent::Received { stanza });
         }
     }
@@ -257,7 +254,6 @@ impl Desk {
             | AgentContent::Link { .. }
             | AgentContent::Retract { .. }
             | AgentContent::Command { .. }
-            | AgentContent::Call(_)
             | AgentContent::Refused { .. } => self.refuse_agent(input, AgentRefusal::NotFound),
         }
     }
@@ -287,15 +283,5 @@ impl Desk {
             }
         }
         self.greet_agents();
-    }
-}
-
-fn refusal(reason: Refusal) -> AgentRefusal {
-    match reason {
-        Refusal::TooLong => AgentRefusal::TooLong,
-        Refusal::Encrypted => AgentRefusal::Encrypted,
-        Refusal::Invitation => AgentRefusal::Invitation,
-        Refusal::Contacts => AgentRefusal::Contacts,
-        Refusal::DeskQuote => AgentRefusal::DeskQuote,
     }
 }

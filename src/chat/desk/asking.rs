@@ -10,10 +10,11 @@ use super::Desk;
 use super::agent::Standing;
 use super::command::ASK;
 use super::customer::Commander;
-use crate::chat::effect::{AgentRefusal, CommandError, Line};
+use crate::chat::effect::Line;
 use crate::chat::event::{AgentInput, Chosen};
-use crate::chat::ids::{CommandId, ConversationId, CustomerId, Seq, Timestamp};
+use crate::chat::ids::{ConversationId, CustomerId, Seq, Timestamp};
 use crate::chat::model::{CommandKey, Offers, RowKind};
+use crate::chat::refusal::{AgentRefusal, CommandError};
 
 impl Desk {
     /// Asks the customer; why not, where it cannot be asked.
@@ -41,7 +42,7 @@ impl Desk {
             Standing::Closed => return Some(AgentRefusal::Closed),
             Standing::Stranger => return Some(AgentRefusal::NotFound),
         };
-        self.agent_says(now, case, input, RowKind::Asked { text, offers }, false);
+        self.agent_says(now, case, input, RowKind::Asked { text, offers });
         self.ordered(now, customer, input, ASK);
         self.reply(input, Line::Asked);
         None
@@ -52,22 +53,21 @@ impl Desk {
         now: Timestamp,
         by: &Commander,
         open: Option<ConversationId>,
-        id: CommandId,
+        key: CommandKey,
         of: Seq,
         answer: &Chosen,
     ) {
-        let Some(case) = open else { return self.refuse(by, &id, CommandError::NotOpen) };
+        let Some(case) = open else { return self.refuse(by, &key.id, CommandError::NotOpen) };
         if self.is_overfull(case) {
-            return self.refuse(by, &id, CommandError::NoSuchChoice);
+            return self.refuse(by, &key.id, CommandError::NoSuchChoice);
         }
         let question = self.entry(case, of).and_then(|row| match &row.kind {
             RowKind::Asked { offers, .. } => answered(offers, answer),
             _ => None,
         });
         let Some(text) = question else {
-            return self.refuse(by, &id, CommandError::NoSuchChoice);
+            return self.refuse(by, &key.id, CommandError::NoSuchChoice);
         };
-        let key = CommandKey { session: by.session, id };
         self.customer_says(now, case, key, RowKind::Choice { of, text });
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use super::customer::Commander;
 use super::{Desk, Need};
-use crate::chat::effect::{AgentRefusal, CommandError};
-use crate::chat::event::{About, AgentContent, AgentInput, CustomerAction, CustomerCommand, Peer};
+use crate::chat::event::{About, AgentContent, AgentInput, CustomerAction, CustomerInput, Peer};
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Pos, Seq, Timestamp};
 use crate::chat::model::{Author, CommandKey, Reference, Row, RowKind, Target};
+use crate::chat::refusal::{AgentRefusal, CommandError};
 use crate::chat::said;
 
 /// What stands for the words of a retraction where repeats are looked for.
@@ -32,23 +32,23 @@ impl Desk {
         now: Timestamp,
         by: &Commander,
         open: Option<ConversationId>,
-        id: CommandId,
+        key: CommandKey,
         target: &CommandId,
         text: Option<Arc<str>>,
     ) {
-        let Some(case) = open else { return self.refuse(by, &id, CommandError::NotOpen) };
+        let Some(case) = open else { return self.refuse(by, &key.id, CommandError::NotOpen) };
         if self.is_overfull(case) {
-            return self.refuse(by, &id, CommandError::NoSuchWords);
+            return self.refuse(by, &key.id, CommandError::NoSuchWords);
         }
         let said = CommandKey { session: by.session, id: target.clone() };
         let Some(target) = self.words(case, &Reference::Customer(said)) else {
-            return self.refuse(by, &id, CommandError::NoSuchWords);
+            return self.refuse(by, &key.id, CommandError::NoSuchWords);
         };
         let kind = match text {
             Some(text) => RowKind::Edit { target, text },
             None => RowKind::Retract { target },
         };
-        self.customer_says(now, case, CommandKey { session: by.session, id }, kind);
+        self.customer_says(now, case, key, kind);
     }
 
     /// What an agent's words come to.
@@ -80,13 +80,10 @@ impl Desk {
         now: Timestamp,
         case: ConversationId,
         input: &AgentInput,
-        target: Arc<str>,
-        wants_receipt: bool,
+        target: &Arc<str>,
     ) {
-        match self.words(case, &reference(&input.agent, &target)) {
-            Some(target) => {
-                self.agent_says(now, case, input, RowKind::Retract { target }, wants_receipt);
-            }
+        match self.words(case, &reference(&input.agent, target)) {
+            Some(target) => self.agent_message(now, case, input, RowKind::Retract { target }),
             None => self.refuse_agent(input, AgentRefusal::NoSuchWords),
         }
     }
@@ -149,7 +146,8 @@ impl Desk {
         }
     }
 
-    pub(super) fn customers_reference(&self, command: &CustomerCommand) -> Option<Need> {
+    pub(super) fn customers_reference(&self, input: &CustomerInput) -> Option<Need> {
+        let command = input.command()?;
         // What is said all day needs nothing.
         match command.action {
             CustomerAction::Edit { .. }
@@ -158,15 +156,15 @@ impl Desk {
             | CustomerAction::Choose { .. } => {}
             _ => return None,
         }
-        if command.key().is_some_and(|key| self.commands.find(&key).is_some()) {
+        let key = |id: &CommandId| CommandKey { session: input.session, id: id.clone() };
+        if self.commands.find(&key(&command.id)).is_some() {
             return None;
         }
-        let visitor = self.visitors.get(&command.customer.id);
+        let visitor = self.visitors.get(&input.customer.id);
         let open = visitor.and_then(|visitor| visitor.open);
         match &command.action {
-            CustomerAction::Edit { target, .. } | CustomerAction::Retract { target, .. } => {
-                let said = CommandKey { session: command.session, id: target.clone() };
-                self.reference(open?, Reference::Customer(said))
+            CustomerAction::Edit { target, .. } | CustomerAction::Retract { target } => {
+                self.reference(open?, Reference::Customer(key(target)))
             }
             CustomerAction::Choose { of, .. } => {
                 let head = self.cases.get(&open?)?.view.head;
@@ -175,7 +173,7 @@ impl Desk {
             CustomerAction::Rate { .. } => {
                 let ended = visitor.is_some_and(|visitor| visitor.ended.is_some());
                 let known = open.is_some() || ended;
-                (!known).then(|| Need::Ended(Box::new(command.customer.clone())))
+                (!known).then(|| Need::Ended(Box::new(input.customer.clone())))
             }
             _ => None,
         }
@@ -187,7 +185,7 @@ impl Desk {
                 About::Corrects { target } => (target, None),
                 About::Answers { target, row, .. } => (target, *row),
             },
-            AgentContent::Retract { target, .. } => (target, None),
+            AgentContent::Retract { target } => (target, None),
             _ => return None,
         };
         let Peer::Customer(localpart) = &input.to else { return None };

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use super::Desk;
 use super::agent::Standing;
 use super::lifecycle::{Beginning, Command};
-use crate::chat::effect::{AgentRefusal, Line};
+use crate::chat::effect::Line;
 use crate::chat::event::{About, AgentCommand, AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{CloseReason, RowKind};
 use crate::chat::presence::Clients;
+use crate::chat::refusal::AgentRefusal;
 
 /// The orders that are carried out once, as they are remembered.
 const CLOSE: &str = "close";
@@ -51,13 +52,10 @@ impl Desk {
         input: &AgentInput,
         standing: Standing,
         command: AgentCommand,
-        fresh: ConversationId,
     ) {
-        let (wants_receipt, corrects) = match &input.content {
-            AgentContent::Command { wants_receipt, corrects, .. } => {
-                (*wants_receipt, corrects.as_ref())
-            }
-            _ => (false, None),
+        let corrects = match &input.content {
+            AgentContent::Command { corrects, .. } => corrects.as_ref(),
+            _ => None,
         };
         let repeated = self.is_repeated_order(now, customer, input, &command);
         let done = if repeated {
@@ -67,10 +65,12 @@ impl Desk {
             self.refuse_agent(input, AgentRefusal::Carried);
             false
         } else {
-            self.carry_out(now, customer, input, standing, command, fresh)
+            self.carry_out(now, customer, input, standing, command)
         };
         self.ordered(now, customer, input, COMMAND);
-        self.receipt(input, None, done && wants_receipt);
+        if done {
+            self.receipt(input, None);
+        }
     }
 
     /// Does what is commanded; whether it did, else it was refused.
@@ -81,7 +81,6 @@ impl Desk {
         input: &AgentInput,
         standing: Standing,
         command: AgentCommand,
-        fresh: ConversationId,
     ) -> bool {
         let refusal = match (command, standing) {
             (_, Standing::Stranger) => AgentRefusal::NotFound,
@@ -139,7 +138,7 @@ impl Desk {
             }
             (AgentCommand::Close, Standing::MayTake(_)) => AgentRefusal::NotTaken,
             (AgentCommand::Reopen, Standing::Closed) => {
-                self.reopen(now, customer, input, fresh);
+                self.reopen(now, customer, input);
                 return true;
             }
             (AgentCommand::Reopen, _) => AgentRefusal::StillOpen,
@@ -163,7 +162,7 @@ impl Desk {
         words: Arc<str>,
     ) {
         let words = RowKind::Message { text: words, reply_to: None };
-        self.agent_says(now, case, input, words, false);
+        self.agent_says(now, case, input, words);
         self.close_by(now, case, input);
     }
 
@@ -250,20 +249,14 @@ impl Desk {
     }
 
     /// The agent goes on with a customer whose conversation was closed: a new one, his at once.
-    fn reopen(
-        &mut self,
-        now: Timestamp,
-        customer: CustomerId,
-        input: &AgentInput,
-        fresh: ConversationId,
-    ) {
+    fn reopen(&mut self, now: Timestamp, customer: CustomerId, input: &AgentInput) {
         let Some(visitor) = self.visitors.get(&customer) else { return };
         let tenant = visitor.customer.tenant.clone();
         let author = self.author(&tenant, &input.agent);
         self.begin(
             now,
             Beginning {
-                id: fresh,
+                id: input.fresh,
                 tenant,
                 customer,
                 queue: QueueKey::default_queue(),
@@ -276,7 +269,7 @@ impl Desk {
             },
         );
         self.ordered(now, customer, input, REOPEN);
-        self.assign(now, fresh, &input.agent);
+        self.assign(now, input.fresh, &input.agent);
         self.reply(input, Line::Reopened);
     }
 

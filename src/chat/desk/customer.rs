@@ -6,12 +6,15 @@ use super::Desk;
 use super::lifecycle::{Beginning, Command};
 use super::row::NewRow;
 use crate::chat::answers;
-use crate::chat::effect::{Answer, CommandError, CustomerNotice, Effect, ToAgentContent};
-use crate::chat::event::{CustomerAction, CustomerCommand, SocketAddress};
+use crate::chat::effect::{Answer, CustomerNotice, Effect, ToAgentContent};
+use crate::chat::event::{
+    CustomerAction, CustomerCommand, CustomerContent, CustomerInput, SocketAddress,
+};
 use crate::chat::ids::{
     CommandId, ConversationId, CustomerId, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{Acked, Author, CloseReason, CommandKey, RowKind};
+use crate::chat::refusal::CommandError;
 
 /// Who commanded, and where the answer goes.
 pub(super) struct Commander {
@@ -22,16 +25,15 @@ pub(super) struct Commander {
 }
 
 impl Desk {
-    pub(super) fn customer_command(&mut self, now: Timestamp, command: CustomerCommand) {
-        let key = command.key();
+    pub(super) fn customer_input(&mut self, now: Timestamp, input: CustomerInput) {
         let by = Commander {
-            tenant: command.customer.tenant.clone(),
-            customer: command.customer.id,
-            session: command.session,
-            socket: command.socket,
+            tenant: input.customer.tenant.clone(),
+            customer: input.customer.id,
+            session: input.session,
+            socket: input.socket,
         };
-        let is_news = self.is_news(&command.customer);
-        let visitor = self.visitor(command.customer);
+        let is_news = self.is_news(&input.customer);
+        let visitor = self.visitor(input.customer);
         visitor.sessions.insert(by.session);
         // Whoever commands is here, even if the edge's word of it is still under way.
         let was_away = visitor.nodes.is_empty();
@@ -41,82 +43,82 @@ impl Desk {
             self.show_contact(by.customer);
             self.count_in_line(now, by.customer);
         }
-        if let Some(key) = &key {
-            if let Some(acked) = self.commands.find(key) {
-                #[cfg(feature = "chaos")]
-                self.do_again(now, open, &command.action, acked);
-                return self.answer(&by, Answer::Ack { id: key.id.clone(), acked });
-            }
-            if !self.tenants.contains_key(&by.tenant) {
-                return self.refuse(&by, &key.id, CommandError::UnknownTenant);
-            }
-        }
-        let open = match &command.action {
-            CustomerAction::Start { fresh, .. }
-            | CustomerAction::Message { fresh, .. }
-            | CustomerAction::Share { fresh, .. } => open.map(|id| self.go_on(now, id, *fresh)),
-            _ => open,
-        };
-        match command.action {
-            CustomerAction::Start { id, fresh, queue, subject, answers } => {
-                let key = CommandKey { session: by.session, id };
-                match open {
-                    Some(case) => self.join(now, &by, case, key, answers),
-                    None => {
-                        let queue = queue.unwrap_or_else(QueueKey::default_queue);
-                        self.start(now, &by, fresh, queue, subject, answers, Some(key));
-                    }
+        match input.content {
+            CustomerContent::Command(command) => self.customer_command(now, &by, open, command),
+            CustomerContent::Typing { on } => {
+                if let Some(case) = open {
+                    self.customer_typing(case, on);
                 }
             }
-            CustomerAction::Message { id, fresh, text, reply_to } => {
-                self.customer_message(now, &by, (open, fresh), id, reply_to, |reply_to| {
+            CustomerContent::Read { seq } => {
+                if let Some(case) = open {
+                    self.customer_read(case, seq);
+                }
+            }
+        }
+    }
+
+    fn customer_command(
+        &mut self,
+        now: Timestamp,
+        by: &Commander,
+        open: Option<ConversationId>,
+        command: CustomerCommand,
+    ) {
+        let CustomerCommand { id, fresh, action } = command;
+        let key = CommandKey { session: by.session, id };
+        if let Some(acked) = self.commands.find(&key) {
+            #[cfg(feature = "chaos")]
+            self.do_again(now, open, &action, acked);
+            return self.answer(by, Answer::Ack { id: key.id, acked });
+        }
+        if !self.tenants.contains_key(&by.tenant) {
+            return self.refuse(by, &key.id, CommandError::UnknownTenant);
+        }
+        let open = match open {
+            Some(id) if action.opens() => Some(self.go_on(now, id, fresh)),
+            open => open,
+        };
+        match action {
+            CustomerAction::Start { queue, subject, answers } => match open {
+                Some(case) => self.join(now, by, case, key, answers),
+                None => {
+                    let queue = queue.unwrap_or_else(QueueKey::default_queue);
+                    self.start(now, by, fresh, queue, subject, answers, Some(key));
+                }
+            },
+            CustomerAction::Message { text, reply_to } => {
+                self.customer_message(now, by, (open, fresh), key, reply_to, |reply_to| {
                     RowKind::Message { text, reply_to }
                 });
             }
             // A repeat was answered above, by what its message came to.
-            CustomerAction::Share { id, files, taken, .. }
-                if taken || self.shared.has_any(&files) =>
-            {
-                self.refuse(&by, &id, CommandError::NoSuchFile);
+            CustomerAction::Share { files, taken, .. } if taken || self.shared.has_any(&files) => {
+                self.refuse(by, &key.id, CommandError::NoSuchFile);
             }
-            CustomerAction::Share { id, fresh, files, text, reply_to, .. } => {
-                self.customer_message(now, &by, (open, fresh), id, reply_to, |reply_to| {
+            CustomerAction::Share { files, text, reply_to, .. } => {
+                self.customer_message(now, by, (open, fresh), key, reply_to, |reply_to| {
                     RowKind::Files { files, text, reply_to, of: None }
                 });
             }
-            CustomerAction::Edit { id, target, text } => {
-                self.change(now, &by, open, id, &target, Some(text));
+            CustomerAction::Edit { target, text } => {
+                self.change(now, by, open, key, &target, Some(text));
             }
-            CustomerAction::Retract { id, target } => {
-                self.change(now, &by, open, id, &target, None);
+            CustomerAction::Retract { target } => self.change(now, by, open, key, &target, None),
+            CustomerAction::Choose { of, answer } => self.choose(now, by, open, key, of, &answer),
+            CustomerAction::Rate { score, comment } => {
+                self.rate(now, by, open, key, RowKind::Rated { score, comment });
             }
-            CustomerAction::Choose { id, of, answer } => {
-                self.choose(now, &by, open, id, of, &answer);
-            }
-            CustomerAction::Rate { id, score, comment } => {
-                self.rate(now, &by, open, id, RowKind::Rated { score, comment });
-            }
-            CustomerAction::End { id } => match open {
+            CustomerAction::End => match open {
                 Some(case) => {
-                    let key = CommandKey { session: by.session, id };
                     let ended = Command { key: Some(key.clone()), stanza: None };
                     let row = self.close(now, case, Author::Customer, CloseReason::Customer, ended);
                     if let Some(row) = row {
                         self.commanded(key, case, row.seq, now);
                     }
                 }
-                None => self.refuse(&by, &id, CommandError::NotOpen),
+                None => self.refuse(by, &key.id, CommandError::NotOpen),
             },
-            CustomerAction::Typing { on } => {
-                if let Some(case) = open {
-                    self.customer_typing(case, on);
-                }
-            }
-            CustomerAction::Read { seq } => {
-                if let Some(case) = open {
-                    self.customer_read(case, seq);
-                }
-            }
         }
     }
 
@@ -212,13 +214,13 @@ impl Desk {
         now: Timestamp,
         by: &Commander,
         (open, fresh): (Option<ConversationId>, ConversationId),
-        id: CommandId,
+        key: CommandKey,
         reply_to: Option<Seq>,
         kind: impl FnOnce(Option<Seq>) -> RowKind,
     ) {
         if open.is_none() {
             let queue = QueueKey::default_queue();
-            if !self.admits(by, &id, &queue) {
+            if !self.admits(by, &key.id, &queue) {
                 return;
             }
             self.start(now, by, fresh, queue, None, Vec::new(), None);
@@ -227,7 +229,7 @@ impl Desk {
         let Some(head) = self.cases.get(&case).map(|case| case.view.head) else { return };
         // Only what stands can be answered.
         let kind = kind(reply_to.filter(|seq| *seq <= head));
-        self.customer_says(now, case, CommandKey { session: by.session, id }, kind);
+        self.customer_says(now, case, key, kind);
         if open.is_none() {
             self.tell_state(case);
         }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::Desk;
 use super::row::NewRow;
-use crate::chat::effect::{AgentRefusal, CustomerNotice, Effect, Fetch, ToAgentContent};
+use crate::chat::effect::{CustomerNotice, Effect, Fetch, ToAgentContent};
 use crate::chat::event::AgentInput;
 use crate::chat::ids::{ConversationId, Pos, Timestamp};
 use crate::chat::model::{Author, FetchError, File, Row, RowKind};
+use crate::chat::refusal::AgentRefusal;
 
 /// Files of one conversation that may be under way; who sends more is told to wait.
 const UNDER_WAY: usize = 10;
@@ -23,8 +24,7 @@ impl Desk {
         now: Timestamp,
         id: ConversationId,
         input: &AgentInput,
-        url: Arc<str>,
-        wants_receipt: bool,
+        url: &Arc<str>,
     ) {
         let gives_receipts = self.gives_receipts(id, input);
         let Some(case) = self.cases.get_mut(&id) else { return };
@@ -39,15 +39,15 @@ impl Desk {
         }
         if let Some(stanza) = &input.stanza {
             let by = (&input.agent, input.client());
-            self.spoken.insert(now, by, customer, stanza, &url);
+            self.spoken.insert(now, by, customer, stanza, url);
         }
         let author = self.author(&tenant, &input.agent);
-        let linked = NewRow::hidden(author, RowKind::Linked { url });
+        let linked = NewRow::hidden(author, RowKind::Linked { url: url.clone() });
         let row = self.append(now, id, NewRow { stanza: input.stanza.clone(), ..linked });
         if let Some(row) = row {
             self.fetch(row);
         }
-        self.receipt(input, Some(id), wants_receipt);
+        self.receipt(input, Some(id));
     }
 
     /// Has a link fetched: now, or again after a restart.

@@ -45,7 +45,7 @@ use self::rating::Rating;
 use super::conversation::Case;
 use super::effect::{CustomerNotice, Effect, Line as SystemLine, ToAgent, ToAgentContent};
 use super::ended::Ended;
-use super::event::{Event, Loaded, Peer};
+use super::event::{CustomerEvent, Event, Loaded, Peer};
 use super::gate::Gate;
 use super::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq, SessionId,
@@ -194,14 +194,14 @@ impl Desk {
     /// taken, whatever was found.
     pub fn needs(&self, event: &Event) -> Option<Need> {
         match event {
-            Event::Customer(command) if !self.commands.knows(command.session) => {
-                command.key().map(|key| Need::Session(key.session))
+            Event::Customer(CustomerEvent::Input(input)) if !self.commands.knows(input.session) => {
+                input.command().map(|_| Need::Session(input.session))
             }
-            Event::Customer(command) => {
-                let partly_known = self.commands.knows_in_part(command.session);
-                match partly_known.then(|| command.key()).flatten() {
+            Event::Customer(CustomerEvent::Input(input)) => {
+                let partly_known = self.commands.knows_in_part(input.session);
+                match partly_known.then(|| input.key()).flatten() {
                     Some(key) if self.commands.is_in_doubt(&key) => Some(Need::Command(key)),
-                    _ => self.customers_reference(command),
+                    _ => self.customers_reference(input),
                 }
             }
             Event::Agent(input) => match &input.to {
@@ -220,11 +220,13 @@ impl Desk {
     /// Takes one event; what is to be done about it is added to `effects`.
     pub fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
         match event {
-            Event::Customer(command) => {
-                self.customer_command(now, *command);
+            Event::Customer(CustomerEvent::Input(input)) => {
+                self.customer_input(now, *input);
                 self.read = None;
             }
-            Event::Connected(connection) => self.connection(now, connection),
+            Event::Customer(CustomerEvent::Connected(connection)) => {
+                self.connection(now, connection);
+            }
             Event::Agent(input) => {
                 self.agent_input(now, *input);
                 self.read = None;

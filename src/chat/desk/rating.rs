@@ -8,10 +8,11 @@
 use super::Desk;
 use super::customer::Commander;
 use super::row::NewRow;
-use crate::chat::effect::{Answer, CommandError, Effect, ToAgent, ToAgentContent};
+use crate::chat::effect::{Answer, Effect, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
-use crate::chat::ids::{AgentJid, CommandId, ConversationId, Timestamp};
+use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
 use crate::chat::model::{Author, CommandKey, RowKind};
+use crate::chat::refusal::CommandError;
 
 /// How often a customer may change their mind about one conversation.
 const CHANGES: u8 = 5;
@@ -29,23 +30,22 @@ impl Desk {
         now: Timestamp,
         by: &Commander,
         open: Option<ConversationId>,
-        id: CommandId,
+        key: CommandKey,
         rating: RowKind,
     ) {
         if open.is_some() {
-            return self.refuse(by, &id, CommandError::StillOpen);
+            return self.refuse(by, &key.id, CommandError::StillOpen);
         }
         let Some(visitor) = self.visitors.get_mut(&by.customer) else { return };
         let Some((conversation, ..)) = visitor.ended else {
-            return self.refuse(by, &id, CommandError::NotOpen);
+            return self.refuse(by, &key.id, CommandError::NotOpen);
         };
-        let key = CommandKey { session: by.session, id: id.clone() };
         if visitor.rating.last.as_ref() == Some(&rating) {
-            let acked = self.commanded(key, conversation, None, now);
-            return self.answer(by, Answer::Ack { id, acked });
+            let acked = self.commanded(key.clone(), conversation, None, now);
+            return self.answer(by, Answer::Ack { id: key.id, acked });
         }
         if visitor.rating.times >= CHANGES {
-            return self.refuse(by, &id, CommandError::RatedOften);
+            return self.refuse(by, &key.id, CommandError::RatedOften);
         }
         visitor.rating.times += 1;
         visitor.rating.last = Some(rating.clone());
@@ -59,8 +59,8 @@ impl Desk {
             ..NewRow::hidden(Author::Customer, rating)
         };
         let row = self.append_to(now, (&by.tenant, by.customer, conversation), row);
-        let acked = self.commanded(key, conversation, None, now);
-        self.answer(by, Answer::Ack { id, acked });
+        let acked = self.commanded(key.clone(), conversation, None, now);
+        self.answer(by, Answer::Ack { id: key.id, acked });
         for agent in told.into_iter().filter(|agent| self.is_here(agent)).collect::<Vec<_>>() {
             self.gate.emit(Effect::Send(ToAgent {
                 agent,

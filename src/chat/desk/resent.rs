@@ -112,7 +112,7 @@ impl Desk {
                 },
                 _ => judge(text),
             },
-            AgentContent::Link { url, .. } => judge(url),
+            AgentContent::Link { url } => judge(url),
             AgentContent::Retract { .. } => judge(TAKEN_BACK),
             _ => return None,
         };
@@ -131,7 +131,7 @@ impl Desk {
                 Some(About::Answers { quoting, .. }) => knows(text) || knows(quoting),
                 _ => knows(text),
             },
-            AgentContent::Link { url, .. } => knows(url),
+            AgentContent::Link { url } => knows(url),
             AgentContent::Retract { .. } => knows(TAKEN_BACK),
             _ => false,
         }
@@ -156,12 +156,6 @@ impl Desk {
 
     /// What was said before is only confirmed again, whoever holds the conversation now.
     fn said_before(&mut self, customer: CustomerId, input: &AgentInput) {
-        let wants_receipt = match &input.content {
-            AgentContent::Text { wants_receipt, .. }
-            | AgentContent::Link { wants_receipt, .. }
-            | AgentContent::Retract { wants_receipt, .. } => *wants_receipt,
-            _ => false,
-        };
         let held = match self.standing(customer, &input.agent) {
             Standing::Holds(case) => Some(case),
             _ => None,
@@ -171,6 +165,6 @@ impl Desk {
         {
             case.resource = Some(client);
         }
-        self.receipt(input, held, wants_receipt);
+        self.receipt(input, held);
     }
 }

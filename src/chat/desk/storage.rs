@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Desk;
 use crate::chat::effect::{Effect, Line, ToAgent, ToAgentContent};
-use crate::chat::event::{AgentCommand, AgentContent, Event, Peer};
+use crate::chat::event::{AgentCommand, AgentContent, CustomerEvent, Event, Peer};
 use crate::chat::ids::{AgentJid, TenantKey};
 
 impl Desk {
@@ -34,8 +34,8 @@ impl Desk {
     /// already. While nothing can be stored such an event is better turned away.
     pub fn adds(&self, event: &Event) -> bool {
         match event {
-            Event::Customer(command) => {
-                command.key().is_some_and(|key| self.commands.find(&key).is_none())
+            Event::Customer(CustomerEvent::Input(input)) => {
+                input.key().is_some_and(|key| self.commands.find(&key).is_none())
             }
             Event::Agent(input) => match (&input.content, &input.to) {
                 (

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ByeReason;
-use super::mailbox::{Letter, Mailbox};
+use super::mailbox::{Mailbox, SocketEvent};
 use crate::chat::ids::{CustomerId, LinkDomain};
 use crate::chat::model::Customer;
 
@@ -36,7 +36,7 @@ pub(crate) struct Hub {
     next: AtomicU64,
     /// All are told to go.
     dismissed: AtomicBool,
-    /// Letters that may wait for one socket.
+    /// Events that may wait for one socket.
     limit: usize,
 }
 
@@ -66,7 +66,7 @@ impl Hub {
         here.page = page.or_else(|| here.page.take());
         here.sockets.push((number, mailbox.clone()));
         if self.dismissed.load(Ordering::SeqCst) {
-            mailbox.put(Letter::Bye { reason: ByeReason::Restart, reconnect_after_ms: 0 }, 1);
+            mailbox.put(SocketEvent::Bye { reason: ByeReason::Restart, reconnect_after_ms: 0 }, 1);
         }
         (number, mailbox)
     }
@@ -97,34 +97,34 @@ impl Hub {
         }
     }
 
-    /// Puts a letter into every socket's mailbox.
-    pub(crate) fn tell(&self, customer: CustomerId, letter: Letter) {
+    /// Puts an event into every socket's mailbox.
+    pub(crate) fn tell(&self, customer: CustomerId, event: SocketEvent) {
         let present = self.part_of(customer);
         let sockets = present.get(&customer).map(|here| &*here.sockets);
         // Mostly there is one.
         if let Some(((_, last), others)) = sockets.and_then(<[_]>::split_last) {
             for (_, mailbox) in others {
-                mailbox.put(letter.clone(), self.limit);
+                mailbox.put(event.clone(), self.limit);
             }
-            last.put(letter, self.limit);
+            last.put(event, self.limit);
         }
     }
 
-    /// Puts a letter into the mailbox of one socket.
-    pub(crate) fn tell_socket(&self, customer: CustomerId, number: u64, letter: Letter) {
+    /// Puts an event into the mailbox of one socket.
+    pub(crate) fn tell_socket(&self, customer: CustomerId, number: u64, event: SocketEvent) {
         if let Some(here) = self.part_of(customer).get(&customer)
             && let Some((_, mailbox)) = here.sockets.iter().find(|(other, _)| *other == number)
         {
-            mailbox.put(letter, self.limit);
+            mailbox.put(event, self.limit);
         }
     }
 
-    /// Puts a letter into the mailboxes of all sockets of a link.
-    pub(crate) fn tell_link(&self, link: &LinkDomain, letter: &Letter) {
+    /// Puts an event into the mailboxes of all sockets of a link.
+    pub(crate) fn tell_link(&self, link: &LinkDomain, event: &SocketEvent) {
         for part in self.parts() {
             for here in part.values().filter(|here| here.link == *link) {
                 for (_, mailbox) in &here.sockets {
-                    mailbox.put(letter.clone(), self.limit);
+                    mailbox.put(event.clone(), self.limit);
                 }
             }
         }
@@ -143,7 +143,7 @@ impl Hub {
         let spread = spread_ms(all);
         for (index, mailbox) in (0_u64..).zip(sockets) {
             let reconnect_after_ms = u32::try_from(spread * index / all.max(1)).unwrap_or(0);
-            let bye = Letter::Bye { reason: ByeReason::Restart, reconnect_after_ms };
+            let bye = SocketEvent::Bye { reason: ByeReason::Restart, reconnect_after_ms };
             mailbox.put(bye, usize::MAX);
         }
     }
@@ -225,20 +225,20 @@ mod tests {
             mailboxes.push(hub.enter(&customer(number), link, None).1);
         }
         assert_eq!(hub.on_link(&ours).len(), 50);
-        hub.tell(customer(7).id, Letter::NewOwner);
-        hub.tell_link(&ours, &Letter::NewOwner);
+        hub.tell(customer(7).id, SocketEvent::NewOwner);
+        hub.tell_link(&ours, &SocketEvent::NewOwner);
         for (place, mailbox) in mailboxes.iter().enumerate() {
             let number = place / 2;
             if number == 7 || number % 2 == 0 {
-                assert!(matches!(mailbox.take().await, Letter::NewOwner));
+                assert!(matches!(mailbox.take().await, SocketEvent::NewOwner));
             }
         }
         hub.dismiss();
         for mailbox in &mailboxes {
-            assert!(matches!(mailbox.take().await, Letter::Bye { .. }));
+            assert!(matches!(mailbox.take().await, SocketEvent::Bye { .. }));
         }
         let (_, late) = hub.enter(&customer(500), &ours, None);
-        assert!(matches!(late.take().await, Letter::Bye { .. }));
+        assert!(matches!(late.take().await, SocketEvent::Bye { .. }));
     }
 
     #[test]

@@ -8,15 +8,16 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::ByeReason;
 use crate::chat::effect::{Answer, CustomerNotice};
 use crate::chat::ids::{ConversationId, Seq};
 
-/// One thing for a socket.
-#[derive(Debug, Clone)]
-pub(crate) enum Letter {
+/// What happened, for one socket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum SocketEvent {
     /// The desk tells the customer something.
     Notice(CustomerNotice),
     /// The desk answers this socket.
@@ -28,9 +29,11 @@ pub(crate) enum Letter {
         /// Its last entry.
         seq: Seq,
     },
-    /// The link has a new owner: what the one before was given may be lost.
+    /// The link has a new owner: what the one before was given may be lost. Only within a node.
+    #[serde(skip)]
     NewOwner,
-    /// The socket is to be closed.
+    /// The socket is to be closed. Only within a node.
+    #[serde(skip)]
     Bye {
         /// Why.
         reason: ByeReason,
@@ -56,14 +59,14 @@ fn place(conversation: ConversationId, seq: Seq) -> u64 {
 
 #[derive(Debug, Default)]
 struct State {
-    letters: VecDeque<Letter>,
+    events: VecDeque<SocketEvent>,
     overflowed: bool,
 }
 
 impl Mailbox {
-    /// Puts a letter in; at most `limit` wait.
-    pub(crate) fn put(&self, letter: Letter, limit: usize) {
-        if let Letter::Head { conversation, seq } = letter
+    /// Puts a event in; at most `limit` wait.
+    pub(crate) fn put(&self, event: SocketEvent, limit: usize) {
+        if let SocketEvent::Head { conversation, seq } = event
             && self.given.load(Ordering::Relaxed) == place(conversation, seq)
         {
             return;
@@ -72,12 +75,14 @@ impl Mailbox {
         if state.overflowed {
             return;
         }
-        if state.letters.len() < limit {
-            state.letters.push_back(letter);
+        if state.events.len() < limit {
+            state.events.push_back(event);
         } else {
             state.overflowed = true;
-            state.letters.clear();
-            state.letters.push_back(Letter::Bye { reason: ByeReason::Slow, reconnect_after_ms: 0 });
+            state.events.clear();
+            state
+                .events
+                .push_back(SocketEvent::Bye { reason: ByeReason::Slow, reconnect_after_ms: 0 });
         }
         drop(state);
         self.arrived.notify_one();
@@ -88,19 +93,19 @@ impl Mailbox {
         self.given.store(place(conversation, seq), Ordering::Relaxed);
     }
 
-    /// The next letter. Safe to cancel: a letter is taken only when it is returned.
-    pub(crate) async fn take(&self) -> Letter {
+    /// The next event. Safe to cancel: a event is taken only when it is returned.
+    pub(crate) async fn take(&self) -> SocketEvent {
         loop {
-            let letter = {
+            let event = {
                 let mut state = self.lock();
-                let letter = state.letters.pop_front();
-                if state.letters.is_empty() {
-                    state.letters = VecDeque::new();
+                let event = state.events.pop_front();
+                if state.events.is_empty() {
+                    state.events = VecDeque::new();
                 }
-                letter
+                event
             };
-            match letter {
-                Some(letter) => return letter,
+            match event {
+                Some(event) => return event,
                 None => self.arrived.notified().await,
             }
         }
@@ -115,8 +120,8 @@ impl Mailbox {
 mod tests {
     use super::*;
 
-    fn head(seq: u64) -> Letter {
-        Letter::Head { conversation: ConversationId(uuid::Uuid::nil()), seq: Seq(seq) }
+    fn head(seq: u64) -> SocketEvent {
+        SocketEvent::Head { conversation: ConversationId(uuid::Uuid::nil()), seq: Seq(seq) }
     }
 
     #[tokio::test]
@@ -124,12 +129,12 @@ mod tests {
         let mailbox = Mailbox::default();
         mailbox.put(head(1), 2);
         mailbox.put(head(2), 2);
-        assert!(matches!(mailbox.take().await, Letter::Head { seq: Seq(1), .. }));
+        assert!(matches!(mailbox.take().await, SocketEvent::Head { seq: Seq(1), .. }));
         mailbox.put(head(3), 2);
         mailbox.put(head(4), 2);
         mailbox.put(head(5), 2);
         let bye = mailbox.take().await;
-        assert!(matches!(bye, Letter::Bye { reason: ByeReason::Slow, .. }), "{bye:?}");
+        assert!(matches!(bye, SocketEvent::Bye { reason: ByeReason::Slow, .. }), "{bye:?}");
         let more = tokio::time::timeout(std::time::Duration::ZERO, mailbox.take()).await;
         assert!(more.is_err(), "nothing follows a bye");
     }
@@ -140,6 +145,6 @@ mod tests {
         mailbox.is_at(ConversationId(uuid::Uuid::nil()), Seq(2));
         mailbox.put(head(2), 9);
         mailbox.put(head(3), 9);
-        assert!(matches!(mailbox.take().await, Letter::Head { seq: Seq(3), .. }));
+        assert!(matches!(mailbox.take().await, SocketEvent::Head { seq: Seq(3), .. }));
     }
 }

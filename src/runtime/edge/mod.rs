@@ -26,14 +26,14 @@ use self::hub::Hub;
 pub(super) use self::unknown::Unknown;
 use super::admission::{Admission, TooMany};
 use super::files::FileRules;
+use super::router::Router;
 use super::status::Status;
-use super::switchboard::Switchboard;
-use crate::chat::effect::{CommandError, CustomerState};
+use crate::bridge::custom_to_xmpp::action::Greeting;
+use crate::chat::effect::{Answer, CustomerNotice, CustomerState};
 use crate::chat::ids::{
-    AgentJid, CommandId, ConversationId, CustomerId, LinkDomain, NodeId, QueueKey, Seq, TenantKey,
-    Timestamp,
+    AgentJid, ConversationId, CustomerId, LinkDomain, NodeId, QueueKey, Seq, TenantKey, Timestamp,
 };
-use crate::chat::model::{Acked, Row};
+use crate::chat::model::Row;
 use crate::ports::cache::Cache;
 use crate::ports::store::{Store, StoreError, Tenant};
 use crate::ports::world::World;
@@ -53,21 +53,6 @@ pub struct TenantView {
     pub online: bool,
     /// What it takes of files.
     pub files: FileRules,
-}
-
-/// What a `hello` asks for.
-#[derive(Debug, Clone, Default)]
-pub struct Opening {
-    /// The token of a session to go on with.
-    pub token: Option<String>,
-    /// A JWT that says who the customer is.
-    pub identity: Option<String>,
-    /// Everything of this conversation up to here was seen.
-    pub resume: Option<(ConversationId, Seq)>,
-    /// The page: origin and path only.
-    pub page: Option<Arc<str>>,
-    /// Where the customer's socket comes from.
-    pub address: Option<IpAddr>,
 }
 
 /// Why a `hello` was refused.
@@ -142,11 +127,13 @@ pub struct CurrentConversation {
     pub read: Seq,
 }
 
-/// One thing a socket is to be told.
+/// What is to be sent through a socket.
 #[derive(Debug)]
 pub enum Outbound {
-    /// A line of the conversation.
-    Entry(Arc<Row>),
+    /// What the desk tells the customer.
+    Notice(CustomerNotice),
+    /// The desk's answer to a command.
+    Answer(Answer),
     /// The rest of the welcome.
     Entries {
         /// Of which conversation.
@@ -156,43 +143,11 @@ pub enum Outbound {
         /// More follow.
         more: bool,
     },
-    /// A command is stored.
-    Ack {
-        /// Which.
-        id: CommandId,
-        /// Where.
-        acked: Acked,
-    },
-    /// A command cannot be done.
-    Refused {
-        /// Which.
-        id: Option<CommandId>,
-        /// Why.
-        error: CommandError,
-    },
-    /// Where the conversation stands.
-    State(CustomerState),
-    /// How far the agent's client has confirmed.
-    Receipt {
-        /// Of which conversation.
-        conversation: ConversationId,
-        /// Received up to here.
-        delivered: Seq,
-        /// Shown up to here.
-        read: Seq,
-    },
-    /// The agent types, or stopped.
-    Typing {
-        /// Which.
-        on: bool,
-        /// His name.
-        name: Arc<str>,
-    },
     /// The socket is to be closed.
     Bye {
         /// Why.
         reason: ByeReason,
-        /// Come back after so long.
+        /// Come back after this many milliseconds.
         reconnect_after_ms: u32,
     },
 }
@@ -204,8 +159,6 @@ pub enum ByeReason {
     Restart,
     /// The customer did not read what was sent: close code 1008.
     Slow,
-    /// They signed in elsewhere, in the middle of a chat; a new `hello` leads there: close code 1012.
-    SignedIn,
 }
 
 /// Why a command was not taken.
@@ -262,7 +215,7 @@ pub(super) struct Shared {
     pub(super) cache: Arc<dyn Cache>,
     pub(super) world: Arc<dyn World>,
     pub(super) admission: Arc<Admission>,
-    pub(super) switchboard: Arc<Switchboard>,
+    pub(super) router: Arc<Router>,
     pub(super) hub: Arc<Hub>,
     pub(super) status: Arc<Status>,
     /// What is taken of files where a tenant says nothing.
@@ -353,7 +306,7 @@ impl Edge {
     /// Whether an agent is in: known here where the link is owned here, else through the cache. A
     /// cache that does not answer at once is not waited for: what was known then holds.
     async fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> bool {
-        match self.0.switchboard.is_staffed(link, tenant) {
+        match self.0.router.is_staffed(link, tenant) {
             Some(staffed) => staffed,
             None => {
                 let key = staffed_key(tenant);
@@ -374,9 +327,10 @@ impl Edge {
     pub async fn open(
         &self,
         tenant: &Arc<TenantView>,
-        opening: Opening,
+        greeting: Greeting,
+        address: Option<IpAddr>,
     ) -> Result<(Welcome, CustomerSocket), OpenError> {
-        let opened = self.try_open(tenant, opening).await;
+        let opened = self.try_open(tenant, greeting, address).await;
         if let Err(error) = &opened {
             self.0.status.metrics().session_refused(match error {
                 OpenError::Identity { .. } => "identity",
@@ -390,11 +344,12 @@ impl Edge {
     async fn try_open(
         &self,
         tenant: &Arc<TenantView>,
-        opening: Opening,
+        greeting: Greeting,
+        address: Option<IpAddr>,
     ) -> Result<(Welcome, CustomerSocket), OpenError> {
         let shared = &self.0;
         let limited = |TooMany { retry_after_ms }| OpenError::RateLimited { retry_after_ms };
-        if let Some(address) = opening.address {
+        if let Some(address) = address {
             shared.admission.read_from(address).map_err(limited)?;
         }
         let _turn = shared
@@ -402,14 +357,22 @@ impl Edge {
             .turn()
             .await
             .map_err(|TooMany { retry_after_ms }| OpenError::Unavailable { retry_after_ms })?;
-        let admitted =
-            sessions::admit(&*shared.store, &*shared.world, &shared.admission, tenant, &opening)
-                .await?;
+        let admitted = sessions::admit(
+            &*shared.store,
+            &*shared.world,
+            &shared.admission,
+            tenant,
+            &greeting,
+            address,
+        )
+        .await?;
         shared.admission.read_by(admitted.session.customer.id).map_err(limited)?;
-        CustomerSocket::open(shared.clone(), tenant, opening, admitted).await.map_err(|error| {
-            // The state of the database is said once for all.
-            tracing::debug!(%error, "a socket could not be opened");
-            OpenError::Unavailable { retry_after_ms: RETRY_MS }
-        })
+        CustomerSocket::open(shared.clone(), tenant, greeting, address, admitted).await.map_err(
+            |error| {
+                // The state of the database is said once for all.
+                tracing::debug!(%error, "a socket could not be opened");
+                OpenError::Unavailable { retry_after_ms: RETRY_MS }
+            },
+        )
     }
 }

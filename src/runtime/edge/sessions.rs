@@ -3,10 +3,12 @@
 //! Invariant: a session bound to one subject is never handed to another; an anonymous one may be
 //! claimed once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::identity::{self, Identity};
-use super::{OpenError, Opening, TenantView, people, tokens};
+use super::{OpenError, TenantView, people, tokens};
+use crate::bridge::custom_to_xmpp::action::Greeting;
 use crate::chat::event::SignedIn;
 use crate::chat::ids::{CustomerId, SessionId, TenantKey};
 use crate::chat::model::Customer;
@@ -35,16 +37,17 @@ pub(super) async fn admit(
     world: &dyn World,
     admission: &Admission,
     tenant: &TenantView,
-    opening: &Opening,
+    greeting: &Greeting,
+    address: Option<IpAddr>,
 ) -> Result<Admitted, OpenError> {
     let secret = tenant.tenant.identity_secret.as_ref();
     let read = |jwt| identity::read(secret, jwt, world.now());
-    let identity = opening.identity.as_deref().map(read).transpose()?;
-    let known = match &opening.token {
+    let identity = greeting.identity.as_deref().map(read).transpose()?;
+    let known = match &greeting.token {
         Some(token) => tokens::resume(store, world, &tenant.tenant.key, token).await?,
         None => None,
     };
-    let refused = opening.token.is_some() && known.is_none();
+    let refused = greeting.token.is_some() && known.is_none();
     let expired = identity.as_ref().is_some_and(|identity| identity.has_expired);
     let (known, signed_in) = match (known, &identity) {
         (Some((session, token)), Some(identity)) => {
@@ -60,7 +63,7 @@ pub(super) async fn admit(
     if expired {
         return Err(OpenError::Identity { reason: "exp: the JWT has expired", has_expired: true });
     }
-    if let Some(address) = opening.address {
+    if let Some(address) = address {
         admission
             .session(address)
             .map_err(|TooMany { retry_after_ms }| OpenError::RateLimited { retry_after_ms })?;

@@ -6,26 +6,28 @@
 //! when it is cancelled: what is being worked on stays in the socket.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::mailbox::{Letter, Mailbox};
+use super::mailbox::{Mailbox, SocketEvent};
 use super::pages::{PAGE, Pages};
 use super::sessions::Admitted;
 use super::{
-    ByeReason, CurrentConversation, HistoryPage, MOVED_MS, Opening, Outbound, RETRY_MS, Shared,
-    SubmitError, TenantView, Welcome, people,
+    ByeReason, CurrentConversation, HistoryPage, MOVED_MS, Outbound, RETRY_MS, Shared, SubmitError,
+    TenantView, Welcome, people,
 };
-use crate::bridge::custom_to_xmpp::action::Share;
-use crate::chat::effect::{Answer, CommandError, CustomerNotice, CustomerState, Phase};
+use crate::bridge::custom_to_xmpp::action::Greeting;
+use crate::chat::effect::{Answer, CustomerNotice, CustomerState, Phase};
 use crate::chat::event::{
-    CustomerAction, CustomerCommand, CustomerConnection, SignedIn, SocketAddress,
+    CustomerAction, CustomerCommand, CustomerConnection, CustomerContent, CustomerEvent,
+    CustomerInput, SignedIn, SocketAddress,
 };
 use crate::chat::ids::{CommandId, ConversationId, FileId, LinkDomain, Seq, SessionId, Timestamp};
 use crate::chat::model::{Acked, Conversation, Customer, File, Row, RowKind, State};
+use crate::chat::refusal::CommandError;
 use crate::ports::store::{Kept, Page, StoreError};
 use crate::runtime::admission::TooMany;
 use crate::runtime::files::LATE_MS;
-use crate::runtime::switchboard::ToOwner;
 
 /// Whoever finds no owner again and again is told to wait so long, in milliseconds.
 const LONGEST_MS: u32 = 5_000;
@@ -38,7 +40,7 @@ pub struct CustomerSocket {
     customer: Customer,
     session: SessionId,
     link: LinkDomain,
-    address: Option<std::net::IpAddr>,
+    address: Option<IpAddr>,
     number: u64,
     mailbox: Arc<Mailbox>,
     /// The conversation in hand, and its last entry that was given.
@@ -55,8 +57,8 @@ pub struct CustomerSocket {
     missed: u32,
     /// What is still owed of the welcome: whole conversations, after these entries.
     owed: VecDeque<(ConversationId, Seq)>,
-    /// The letter being worked on.
-    letter: Option<Letter>,
+    /// The event being worked on.
+    event: Option<SocketEvent>,
     pages: Pages,
     ready: VecDeque<Outbound>,
 }
@@ -82,21 +84,22 @@ impl CustomerSocket {
     pub(super) async fn open(
         shared: Arc<Shared>,
         tenant: &TenantView,
-        opening: Opening,
+        greeting: Greeting,
+        address: Option<IpAddr>,
         admitted: Admitted,
     ) -> Result<(Welcome, Self), StoreError> {
         let Admitted { session, token, refused, expired, fresh, signed_in } = admitted;
-        let resume = opening.resume;
+        let Greeting { resume, page, .. } = greeting;
         let link = tenant.tenant.link.clone();
         let customer = session.customer;
         // Into the hub first: what happens while the store is read waits in the mailbox.
-        let (number, mailbox) = shared.hub.enter(&customer, &link, opening.page.clone());
+        let (number, mailbox) = shared.hub.enter(&customer, &link, page.clone());
         let mut socket = Self {
             shared,
             customer,
             session: session.id,
             link,
-            address: opening.address,
+            address,
             number,
             mailbox,
             cursor: None,
@@ -106,12 +109,12 @@ impl CustomerSocket {
             pending: Vec::new(),
             missed: 0,
             owed: VecDeque::new(),
-            letter: None,
+            event: None,
             pages: Pages::default(),
             ready: VecDeque::new(),
         };
         socket.shared.status.metrics().socket_opened();
-        socket.connected(true, true, opening.page, signed_in);
+        socket.connected(true, true, page, signed_in);
         let (conversation, entries) = match fresh {
             true => (None, Vec::new()),
             false => socket.catch_up(tenant, resume).await?,
@@ -207,18 +210,18 @@ impl CustomerSocket {
             if let Some(outbound) = self.ready.pop_front() {
                 return outbound;
             }
-            if self.owed.is_empty() && self.letter.is_none() {
-                let letter = self.mailbox.take().await;
-                self.letter = self.open_letter(letter);
+            if self.owed.is_empty() && self.event.is_none() {
+                let event = self.mailbox.take().await;
+                self.event = self.on_event(event);
             }
-            if !self.owed.is_empty() || self.letter.is_some() {
+            if !self.owed.is_empty() || self.event.is_some() {
                 // In a box: an idle socket has no room for it.
                 Box::pin(self.read_on()).await;
             }
         }
     }
 
-    /// Does what the store is needed for: what is owed of the welcome, else the letter in hand.
+    /// Does what the store is needed for: what is owed of the welcome, else the event in hand.
     async fn read_on(&mut self) {
         let read = if self.owed.is_empty() { self.work().await } else { self.pay().await };
         if let Err(error) = read {
@@ -262,59 +265,54 @@ impl CustomerSocket {
         self.mailbox.is_at(conversation, seq);
     }
 
-    /// Does what a letter says; gives back one that the store is needed for.
-    fn open_letter(&mut self, letter: Letter) -> Option<Letter> {
-        match letter {
-            Letter::Notice(CustomerNotice::Entry(row)) => return self.entry(row),
-            Letter::Notice(CustomerNotice::State(state)) => {
-                self.begun(!matches!(state.phase, Phase::Closed { .. }));
-                self.ready.push_back(Outbound::State(state));
+    /// Does what an event asks for; returns one that the store is needed for.
+    fn on_event(&mut self, event: SocketEvent) -> Option<SocketEvent> {
+        match event {
+            SocketEvent::Notice(CustomerNotice::Entry(row)) => return self.entry(row),
+            SocketEvent::Notice(notice) => {
+                if let CustomerNotice::State(state) = &notice {
+                    self.begun(!matches!(state.phase, Phase::Closed { .. }));
+                }
+                self.ready.push_back(Outbound::Notice(notice));
             }
-            Letter::Notice(CustomerNotice::Receipt { conversation, delivered, read }) => {
-                self.ready.push_back(Outbound::Receipt { conversation, delivered, read });
-            }
-            Letter::Notice(CustomerNotice::Elsewhere) => {
-                let reason = ByeReason::SignedIn;
-                self.ready.push_back(Outbound::Bye { reason, reconnect_after_ms: 0 });
-            }
-            Letter::Notice(CustomerNotice::Typing { on, name }) => {
-                self.ready.push_back(Outbound::Typing { on, name });
-            }
-            Letter::Answer(Answer::Ack { id, acked }) => {
+            SocketEvent::Answer(Answer::Ack { id, acked }) => {
                 // Where its entry was lost on the way, what lies between comes first.
                 let Acked { conversation, seq, .. } = acked;
                 let is_past = self.past == Some(conversation);
                 let is_given = is_past || seq.is_none_or(|seq| self.has(conversation, seq));
                 if !is_given {
-                    return Some(Letter::Answer(Answer::Ack { id, acked }));
+                    return Some(SocketEvent::Answer(Answer::Ack { id, acked }));
                 }
                 self.ack(id, acked);
             }
-            Letter::Answer(Answer::Refused { id: Some(id), error: CommandError::NotStored }) => {
+            SocketEvent::Answer(Answer::Refused {
+                id: Some(id),
+                error: CommandError::NotStored,
+            }) => {
                 // Its ack may have been quicker.
                 if self.pending.contains(&id) {
                     self.unavailable(id, CommandError::NotStored);
                 }
             }
-            Letter::Answer(Answer::Refused { id, error }) => {
+            SocketEvent::Answer(Answer::Refused { id, error }) => {
                 if error == CommandError::Overloaded {
                     self.shared.status.metrics().unavailable("turned_away");
                 }
                 if let Some(id) = &id {
                     self.no_longer_pending(id);
                 }
-                self.ready.push_back(Outbound::Refused { id, error });
+                self.ready.push_back(Outbound::Answer(Answer::Refused { id, error }));
             }
-            Letter::Head { conversation, seq } => {
-                return (!self.has(conversation, seq)).then_some(letter);
+            SocketEvent::Head { conversation, seq } => {
+                return (!self.has(conversation, seq)).then_some(event);
             }
-            Letter::NewOwner => {
+            SocketEvent::NewOwner => {
                 // What the one before was given may be stored: then it comes as an ack all the same.
                 for id in self.pending.clone() {
                     self.unavailable(id, CommandError::Moved);
                 }
             }
-            Letter::Bye { reason, reconnect_after_ms } => {
+            SocketEvent::Bye { reason, reconnect_after_ms } => {
                 if reason == ByeReason::Slow {
                     self.shared.status.metrics().slow_socket();
                 }
@@ -324,27 +322,30 @@ impl CustomerSocket {
         None
     }
 
-    /// Does what the letter in hand says with the help of the store; a letter that takes more than a
+    /// Does what the event in hand asks for with the help of the store; one that takes more than a
     /// page stays in hand, and what was read goes out first.
     async fn work(&mut self) -> Result<(), StoreError> {
-        let is_done = match self.letter.clone() {
-            Some(Letter::Notice(CustomerNotice::Entry(row))) => {
+        let is_done = match self.event.clone() {
+            Some(SocketEvent::Notice(CustomerNotice::Entry(row))) => {
                 let conversation = row.conversation;
                 match self.turn_to(conversation).await? {
                     Turned::InHand => self.entry(row).is_none() || self.fill(conversation).await?,
                     turned => turned == Turned::Elsewhere,
                 }
             }
-            Some(Letter::Head { conversation, .. }) => match self.turn_to(conversation).await? {
+            Some(SocketEvent::Head { conversation, .. }) => match self.turn_to(conversation).await?
+            {
                 Turned::InHand => self.fill(conversation).await?,
                 turned => turned == Turned::Elsewhere,
             },
-            Some(Letter::Answer(Answer::Ack { id, acked })) => self.late_ack(id, acked).await?,
+            Some(SocketEvent::Answer(Answer::Ack { id, acked })) => {
+                self.late_ack(id, acked).await?
+            }
             // Nothing else needs it.
             _ => true,
         };
         if is_done {
-            self.letter = None;
+            self.event = None;
         }
         Ok(())
     }
@@ -382,11 +383,11 @@ impl CustomerSocket {
     fn unavailable(&mut self, id: CommandId, error: CommandError) {
         let moved = error == CommandError::Moved;
         self.shared.status.metrics().unavailable(if moved { "owner" } else { "storage" });
-        self.ready.push_back(Outbound::Refused { id: Some(id), error });
+        self.ready.push_back(Outbound::Answer(Answer::Refused { id: Some(id), error }));
     }
 
     /// Gives an entry that is the next one; gives it back where it comes before its time.
-    fn entry(&mut self, row: Arc<Row>) -> Option<Letter> {
+    fn entry(&mut self, row: Arc<Row>) -> Option<SocketEvent> {
         let seq = row.seq?;
         let conversation = row.conversation;
         let in_hand = self.cursor.is_none_or(|(id, _)| id == conversation);
@@ -395,7 +396,7 @@ impl CustomerSocket {
             return None;
         }
         let late = self.past == Some(conversation) || self.has(conversation, seq);
-        (!late).then_some(Letter::Notice(CustomerNotice::Entry(row)))
+        (!late).then_some(SocketEvent::Notice(CustomerNotice::Entry(row)))
     }
 
     /// Takes up the conversation that there is word of, once the one before is given to its end. Word
@@ -460,9 +461,9 @@ impl CustomerSocket {
         if let Some(key) = own.filter(|key| self.pending.contains(&key.id)) {
             let acked = Acked { conversation: row.conversation, seq: row.seq, at: row.at };
             self.no_longer_pending(&key.id);
-            self.ready.push_back(Outbound::Ack { id: key.id.clone(), acked });
+            self.ready.push_back(Outbound::Answer(Answer::Ack { id: key.id.clone(), acked }));
         } else {
-            self.ready.push_back(Outbound::Entry(row));
+            self.ready.push_back(Outbound::Notice(CustomerNotice::Entry(row)));
         }
     }
 
@@ -473,7 +474,7 @@ impl CustomerSocket {
 
     fn ack(&mut self, id: CommandId, acked: Acked) {
         self.no_longer_pending(&id);
-        self.ready.push_back(Outbound::Ack { id, acked });
+        self.ready.push_back(Outbound::Answer(Answer::Ack { id, acked }));
     }
 
     fn is_pending(&mut self, id: CommandId) {
@@ -496,46 +497,28 @@ impl CustomerSocket {
         self.shared.world.now()
     }
 
-    /// Passes a command to the link's owner. The answer comes through [`next`](Self::next).
+    /// Passes something the customer did to the link's owner. The answer to a command comes through
+    /// [`next`](Self::next).
     ///
     /// # Errors
-    /// Where nobody can take it now; nothing was done, and the client says it again.
-    pub async fn submit(&mut self, action: CustomerAction) -> Result<(), SubmitError> {
-        let unavailable = SubmitError::Unavailable { retry_after_ms: RETRY_MS };
-        let id = action.id().cloned();
-        if let CustomerAction::Start { answers, .. } = &action {
-            self.learn_name(answers).await.map_err(|_| unavailable)?;
-        }
-        let begins = matches!(
-            action,
-            CustomerAction::Start { .. }
-                | CustomerAction::Message { .. }
-                | CustomerAction::Share { .. }
-        );
-        if let Some(id) = &id {
-            let repeated = self.pending.contains(id);
-            if !repeated && self.pending.len() >= PENDING {
-                return Err(unavailable);
+    /// Where nobody can take it now: nothing was done, and the client sends it again. Where a file is
+    /// not the customer's, or gone.
+    pub async fn submit(&mut self, mut content: CustomerContent) -> Result<(), SubmitError> {
+        let id = match &mut content {
+            CustomerContent::Command(command) => {
+                self.prepare(command).await?;
+                Some(command.id.clone())
             }
-            let new = begins && !repeated && !self.open && !self.counted;
-            if let (true, Some(address)) = (new, self.address) {
-                self.shared.admission.conversation(address).map_err(
-                    |TooMany { retry_after_ms }| SubmitError::RateLimited { retry_after_ms },
-                )?;
-            }
-            if new && self.customer.name.is_none() {
-                self.look_up_name().await;
-            }
-            self.counted = begins && (self.counted || new);
-        }
-        let command = CustomerCommand {
+            CustomerContent::Typing { .. } | CustomerContent::Read { .. } => None,
+        };
+        let input = CustomerInput {
             customer: self.customer.clone(),
             session: self.session,
             socket: SocketAddress { node: self.shared.node, socket: self.number },
-            action,
+            content,
         };
-        let taken = self.shared.switchboard.hand(&self.link, ToOwner::Command(Box::new(command)));
-        if taken.is_err() {
+        let event = CustomerEvent::Input(Box::new(input));
+        if self.shared.router.send_to_owner(&self.link, event).is_err() {
             self.shared.status.metrics().unavailable("owner");
             // Mostly another node takes over at this moment; if not, nobody needs to ask so often.
             let retry_after_ms = (MOVED_MS << self.missed.min(8)).min(LONGEST_MS);
@@ -549,14 +532,40 @@ impl CustomerSocket {
         Ok(())
     }
 
-    /// The same for a message with files, once it is known that they are this customer's. Of those
-    /// that a message has already the desk says whether it is this one, said again.
-    ///
-    /// # Errors
-    /// As there, and where a file is not his, or gone.
-    pub async fn share(&mut self, share: Share) -> Result<(), SubmitError> {
-        let Share { id, fresh, files, text, reply_to } = share;
-        let found = self.shared.store.files_of(self.customer.id, &files).await;
+    /// Finds out what the desk needs to know of a command, and counts it.
+    async fn prepare(&mut self, command: &mut CustomerCommand) -> Result<(), SubmitError> {
+        let unavailable = SubmitError::Unavailable { retry_after_ms: RETRY_MS };
+        match &mut command.action {
+            CustomerAction::Start { answers, .. } => {
+                self.learn_name(answers).await.map_err(|_| unavailable)?;
+            }
+            CustomerAction::Share { ids, files, taken, .. } => {
+                (*files, *taken) = self.own_files(ids).await?;
+            }
+            _ => {}
+        }
+        let begins = command.action.opens();
+        let repeated = self.pending.contains(&command.id);
+        if !repeated && self.pending.len() >= PENDING {
+            return Err(unavailable);
+        }
+        let new = begins && !repeated && !self.open && !self.counted;
+        if let (true, Some(address)) = (new, self.address) {
+            self.shared.admission.conversation(address).map_err(|TooMany { retry_after_ms }| {
+                SubmitError::RateLimited { retry_after_ms }
+            })?;
+        }
+        if new && self.customer.name.is_none() {
+            self.look_up_name().await;
+        }
+        self.counted = begins && (self.counted || new);
+        Ok(())
+    }
+
+    /// The files of these ids, and whether a message has one of them already: of those the desk says
+    /// whether it is this one, sent again.
+    async fn own_files(&self, ids: &[FileId]) -> Result<(Arc<[File]>, bool), SubmitError> {
+        let found = self.shared.store.files_of(self.customer.id, ids).await;
         let found = found.map_err(|error| {
             tracing::debug!(%error, "a customer's files cannot be read");
             SubmitError::Unavailable { retry_after_ms: RETRY_MS }
@@ -570,10 +579,9 @@ impl CustomerSocket {
             let kept = found.iter().filter(stays).find(|kept| kept.file.id == *id)?;
             Some(kept.file.clone())
         };
+        let files: Option<Vec<File>> = ids.iter().map(of_theirs).collect();
         let taken = found.iter().any(|kept| kept.is_taken);
-        let files: Option<Vec<File>> = files.iter().map(of_theirs).collect();
-        let files = files.ok_or(SubmitError::NoSuchFile)?.into();
-        self.submit(CustomerAction::Share { id, fresh, files, taken, text, reply_to }).await
+        Ok((files.ok_or(SubmitError::NoSuchFile)?.into(), taken))
     }
 
     /// Takes the name that the customer gave in the form before the chat.
@@ -640,8 +648,9 @@ impl CustomerSocket {
             page,
             signed_in,
         };
-        // Soft state: where nobody takes it now, the next refresh says it again.
-        let _ = self.shared.switchboard.hand(&self.link, ToOwner::Connected(connection));
+        // Soft state: where nobody takes it now, the next refresh brings it again.
+        let event = CustomerEvent::Connected(connection);
+        let _ = self.shared.router.send_to_owner(&self.link, event);
     }
 }
 

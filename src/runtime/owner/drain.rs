@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::term::Term;
-use crate::chat::effect::{AgentRefusal, ToAgent};
+use crate::chat::effect::ToAgent;
 use crate::chat::event::{AgentInput, Event};
+use crate::chat::refusal::AgentRefusal;
 use crate::ports::link::{FromLink, ToLink};
 
 /// How long an orderly stop waits for the database and the server together: a link that is not

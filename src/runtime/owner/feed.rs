@@ -9,15 +9,13 @@ use super::outbox::Outgoing;
 use super::term::Term;
 use super::upkeep::briefly;
 use crate::chat::desk::Need;
-use crate::chat::effect::{
-    AgentRefusal, Answer, CommandError, CustomerNotice, Effect, Fetch, ToAgent,
-};
-use crate::chat::event::{Event, Loaded};
+use crate::chat::effect::{Answer, CustomerNotice, Effect, Fetch, ToAgent};
+use crate::chat::event::{CustomerEvent, Event, Loaded};
 use crate::chat::ids::CustomerId;
+use crate::chat::refusal::{AgentRefusal, CommandError};
 use crate::ports::link::ToLink;
 use crate::ports::store::StoreError;
-use crate::runtime::edge::mailbox::Letter;
-use crate::runtime::post::Post;
+use crate::runtime::edge::mailbox::SocketEvent;
 
 /// How many commands of a session that comes back are read at once. Of one that gave more, each
 /// further command is looked up by itself.
@@ -29,8 +27,8 @@ impl Term<'_> {
         if self.strained(&event) {
             return self.turn_away(event);
         }
-        if let Event::Customer(command) = &event
-            && self.is_unfit(command)
+        if let Event::Customer(CustomerEvent::Input(input)) = &event
+            && self.is_unfit(input)
         {
             return;
         }
@@ -59,11 +57,11 @@ impl Term<'_> {
     fn turn_away(&mut self, event: Event) {
         self.spoken.turned_away();
         match event {
-            Event::Customer(command) => self.carry_out(Effect::Answer {
-                to: command.socket,
-                customer: command.customer.id,
+            Event::Customer(CustomerEvent::Input(input)) => self.carry_out(Effect::Answer {
+                to: input.socket,
+                customer: input.customer.id,
                 answer: Answer::Refused {
-                    id: command.key().map(|key| key.id),
+                    id: input.command().map(|command| command.id.clone()),
                     error: CommandError::Overloaded,
                 },
             }),
@@ -135,18 +133,17 @@ impl Term<'_> {
             Effect::Notify {
                 customer, notice: notice @ CustomerNotice::Receipt { .. }, ..
             } => {
-                self.ticks.push((customer, Letter::Notice(notice)));
+                self.ticks.push((customer, SocketEvent::Notice(notice)));
             }
             Effect::Notify { customer, notice, .. } => {
-                self.tell(customer, Letter::Notice(notice));
+                self.tell(customer, SocketEvent::Notice(notice));
             }
             Effect::Answer { to, customer, answer } => {
-                let letter = Letter::Answer(answer);
+                let event = SocketEvent::Answer(answer);
                 if to.node == self.owner.node {
-                    self.owner.hub.tell_socket(customer, to.socket, letter);
+                    self.owner.hub.tell_socket(customer, to.socket, event);
                 } else {
-                    let socket = Some(to.socket);
-                    self.owner.postbox.put(to.node, Post::ToEdge { customer, socket, letter });
+                    self.owner.peers.tell_socket(to.node, customer, to.socket, event);
                 }
             }
             Effect::Send(stanza) => self.outbox.put(Outgoing::Send(Box::new(stanza))),
@@ -182,22 +179,21 @@ impl Term<'_> {
     /// Tells customers of the receipts that waited.
     pub(super) fn tell_ticks(&mut self) {
         let mut ticks = std::mem::take(&mut self.ticks);
-        for (customer, letter) in ticks.drain(..) {
-            self.tell(customer, letter);
+        for (customer, event) in ticks.drain(..) {
+            self.tell(customer, event);
         }
         self.ticks = ticks;
     }
 
     /// Tells all sockets of a customer, here and elsewhere.
-    pub(super) fn tell(&self, customer: CustomerId, letter: Letter) {
+    pub(super) fn tell(&self, customer: CustomerId, event: SocketEvent) {
         for node in self.elsewhere.nodes(customer) {
             #[cfg(feature = "chaos")]
             if crate::chaos::mutant("last-notice-dropped") && crate::chaos::tenth() {
                 continue;
             }
-            let letter = letter.clone();
-            self.owner.postbox.put(node, Post::ToEdge { customer, socket: None, letter });
+            self.owner.peers.tell(node, customer, event.clone());
         }
-        self.owner.hub.tell(customer, letter);
+        self.owner.hub.tell(customer, event);
     }
 }

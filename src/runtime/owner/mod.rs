@@ -23,12 +23,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::edge::hub::Hub;
-use super::edge::mailbox::Letter;
+use super::edge::mailbox::SocketEvent;
 use super::files::Files;
-use super::post::{Post, Postbox};
-use super::switchboard::{Switchboard, ToOwner};
+use super::peers::{PeerMessage, PeerSender};
+use super::router::Router;
 use crate::chat::desk::DeskLimits;
-use crate::chat::event::CustomerConnection;
+use crate::chat::event::{CustomerConnection, CustomerEvent};
 use crate::chat::ids::{LinkDomain, NodeId, Timestamp};
 use crate::ports::cache::Cache;
 use crate::ports::link::LinkHandle;
@@ -58,10 +58,10 @@ pub(super) struct Owner {
     pub(super) limits: DeskLimits,
     pub(super) store: Arc<dyn Store>,
     pub(super) world: Arc<dyn World>,
-    pub(super) switchboard: Arc<Switchboard>,
+    pub(super) router: Arc<Router>,
     pub(super) hub: Arc<Hub>,
     pub(super) cache: Arc<dyn Cache>,
-    pub(super) postbox: Postbox,
+    pub(super) peers: PeerSender,
     pub(super) status: Arc<super::Status>,
     pub(super) files: Files,
     /// Agents were told that nothing can be stored, and not yet that it is over.
@@ -134,12 +134,12 @@ impl Owner {
                 Ok(Lease::Held { by, remaining }) => {
                     // What is to be said of the time before is the owner's to say.
                     silent = None;
-                    if self.switchboard.there(&self.link, *by) {
+                    if self.router.there(&self.link, *by) {
                         tracing::info!(link = %self.link, node = %by, "another node owns the link");
                         self.status.link_up(&self.link);
                         // Whatever agents are to be told now, that node says.
                         self.agents_told.store(false, Ordering::Relaxed);
-                        self.hub.tell_link(&self.link, &Letter::NewOwner);
+                        self.hub.tell_link(&self.link, &SocketEvent::NewOwner);
                         self.announce_customers(*by);
                     }
                     (*remaining).clamp(Duration::from_millis(50), KNOCK)
@@ -149,8 +149,8 @@ impl Owner {
                     let since = *failing.get_or_insert_with(Instant::now);
                     if since.elapsed() >= LEASE && !given_up {
                         given_up = true;
-                        self.switchboard.nowhere(&self.link);
-                        self.hub.tell_link(&self.link, &Letter::NewOwner);
+                        self.router.nowhere(&self.link);
+                        self.hub.tell_link(&self.link, &SocketEvent::NewOwner);
                     }
                     KNOCK
                 }
@@ -174,7 +174,8 @@ impl Owner {
             let node = self.node;
             let (online, opened, signed_in) = (true, false, None);
             let here = CustomerConnection { customer, node, online, opened, page, signed_in };
-            self.postbox.put(owner, Post::ToOwner(self.link.clone(), ToOwner::Connected(here)));
+            let (link, event) = (self.link.clone(), CustomerEvent::Connected(here));
+            self.peers.send(owner, PeerMessage::ToOwner { link, event });
         }
     }
 }

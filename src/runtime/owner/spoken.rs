@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use super::term::Term;
 use super::unfit::Returned;
 use crate::chat::effect::ToAgent;
-use crate::chat::event::{AgentInput, Event};
+use crate::chat::event::{AgentInput, CustomerEvent, Event};
 use crate::chat::ids::Pos;
 use crate::ports::link::ToLink;
 
@@ -69,7 +69,7 @@ impl Term<'_> {
     /// Gives the desk an event, and remembers who waits for what becomes of it.
     pub(super) fn enter(&mut self, event: Event) {
         let waiter = match &event {
-            Event::Customer(command) => super::strain::sender(command),
+            Event::Customer(CustomerEvent::Input(input)) => super::strain::sender(input),
             _ => None,
         };
         let before = self.desk.head();
@@ -112,12 +112,9 @@ mod tests {
             resource: "desk".into(),
             to: Peer::Customer(Localpart::new("k3f9").unwrap()),
             stanza: Some(id.into()),
-            content: AgentContent::Text {
-                text: id.into(),
-                wants_receipt: true,
-                fresh: ConversationId(Uuid::nil()),
-                about: None,
-            },
+            wants_receipt: true,
+            fresh: ConversationId(Uuid::nil()),
+            content: AgentContent::Text { text: id.into(), about: None },
         };
         spoken.begin(&Event::Agent(Box::new(input)));
         spoken.taken(Pos(rows.start() - 1), Pos(*rows.end()));

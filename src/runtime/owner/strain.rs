@@ -12,10 +12,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::term::Term;
-use crate::chat::effect::{Answer, CommandError, Effect, Line, ToAgentContent};
-use crate::chat::event::{CustomerCommand, Event, SocketAddress};
+use crate::chat::effect::{Answer, Effect, Line, ToAgentContent};
+use crate::chat::event::{CustomerEvent, CustomerInput, Event, SocketAddress};
 use crate::chat::ids::{CommandId, CustomerId, Pos};
 use crate::chat::model::CommandKey;
+use crate::chat::refusal::CommandError;
 use crate::ports::link::ToLink;
 use crate::runtime::metrics::Load;
 
@@ -161,8 +162,8 @@ impl Term<'_> {
         if self.desk.adds(event) {
             return true;
         }
-        if let Event::Customer(command) = event
-            && let Some((socket, customer, key)) = sender(command)
+        if let Event::Customer(CustomerEvent::Input(input)) = event
+            && let Some((socket, customer, key)) = sender(input)
         {
             self.not_stored(socket, customer, key.id);
         }
@@ -229,8 +230,8 @@ impl Term<'_> {
 }
 
 /// Who waits for the ack of a durable command.
-pub(super) fn sender(command: &CustomerCommand) -> Option<Sender> {
-    command.key().map(|key| (command.socket, command.customer.id, key))
+pub(super) fn sender(input: &CustomerInput) -> Option<Sender> {
+    input.key().map(|key| (input.socket, input.customer.id, key))
 }
 
 #[cfg(test)]

@@ -24,13 +24,12 @@ use super::writer::{self, Writer, Written};
 use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::Desk;
 use crate::chat::effect::Effect;
-use crate::chat::event::{CustomerConnection, Event};
+use crate::chat::event::{CustomerConnection, CustomerEvent, Event};
 use crate::chat::ids::{CustomerId, Epoch, Pos, Timestamp};
 use crate::chat::model::Append;
 use crate::ports::link::{FromLink, LinkHandle, Stream, ToLink};
 use crate::ports::store::StoreError;
-use crate::runtime::edge::mailbox::Letter;
-use crate::runtime::switchboard::ToOwner;
+use crate::runtime::edge::mailbox::SocketEvent;
 
 /// Commands of customers that may wait for the desk.
 const INBOX: usize = 4_096;
@@ -72,7 +71,7 @@ struct Rhythm {
 
 /// What a step takes from its channels.
 struct Batches {
-    commands: Vec<ToOwner>,
+    commands: Vec<CustomerEvent>,
     heard: Vec<FromLink>,
 }
 
@@ -84,13 +83,13 @@ pub(super) struct Term<'a> {
     pub(super) handle: &'a mut LinkHandle,
     /// Since when agents may have spoken to nobody; outlives the term until they are told.
     silent: &'a mut Option<Timestamp>,
-    pub(super) inbox: mpsc::Receiver<ToOwner>,
+    pub(super) inbox: mpsc::Receiver<CustomerEvent>,
     appends: mpsc::UnboundedSender<Vec<Append>>,
     /// Rows that this step has numbered, for the writer.
     pub(super) rows: Vec<Append>,
     /// Receipts that customers are told of with what is being stored: mostly it is the answer of the
     /// same agent, and one write on a socket then carries both.
-    pub(super) ticks: Vec<(CustomerId, Letter)>,
+    pub(super) ticks: Vec<(CustomerId, SocketEvent)>,
     pub(super) written: mpsc::UnboundedReceiver<Written>,
     pub(super) outbox: Outbox,
     /// Which stream stands.
@@ -163,7 +162,7 @@ impl<'a> Term<'a> {
         let (renewing, renewals) = mpsc::channel(1);
         let (looking, looks) = mpsc::channel(1);
         let (fetching, fetched) = mpsc::unbounded_channel();
-        owner.switchboard.here(&owner.link, sender);
+        owner.router.here(&owner.link, sender);
 
         let mut term = Self {
             owner,
@@ -199,7 +198,7 @@ impl<'a> Term<'a> {
             refused: None,
             telling: None,
         };
-        owner.hub.tell_link(&owner.link, &Letter::NewOwner);
+        owner.hub.tell_link(&owner.link, &SocketEvent::NewOwner);
         term.hold();
         term.welcome_present();
         term.send_agents().await;
@@ -213,7 +212,7 @@ impl<'a> Term<'a> {
             let node = self.owner.node;
             let (online, opened, signed_in) = (true, true, None);
             let here = CustomerConnection { customer, node, online, opened, page, signed_in };
-            self.feed(Event::Connected(here));
+            self.feed(Event::Customer(CustomerEvent::Connected(here)));
         }
     }
 
@@ -263,12 +262,12 @@ impl<'a> Term<'a> {
     pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
         let end = self.work(stop).await;
         self.tell_ticks();
-        self.owner.switchboard.nowhere(&self.owner.link);
+        self.owner.router.nowhere(&self.owner.link);
         self.owner.status.link_left(&self.owner.link);
         if let End::Lost(_) = &end {
             self.owner.status.metrics().lease_lost(&self.owner.link);
             // What was taken and not stored is lost with the desk.
-            self.owner.hub.tell_link(&self.owner.link, &Letter::NewOwner);
+            self.owner.hub.tell_link(&self.owner.link, &SocketEvent::NewOwner);
         }
         match end {
             End::Stopped => self.drain().await,
@@ -380,10 +379,10 @@ impl<'a> Term<'a> {
     }
 
     /// What an edge said, as an event; those that come from other nodes are remembered.
-    pub(super) fn hear(&mut self, said: ToOwner) -> Event {
-        let (customer, node, online) = match &said {
-            ToOwner::Command(command) => (&command.customer, command.socket.node, true),
-            ToOwner::Connected(connection) => {
+    pub(super) fn hear(&mut self, event: CustomerEvent) -> Event {
+        let (customer, node, online) = match &event {
+            CustomerEvent::Input(input) => (&input.customer, input.socket.node, true),
+            CustomerEvent::Connected(connection) => {
                 (&connection.customer, connection.node, connection.online)
             }
         };
@@ -392,10 +391,7 @@ impl<'a> Term<'a> {
         } else if node != self.owner.node {
             self.elsewhere.leave(customer.id, node);
         }
-        match said {
-            ToOwner::Command(command) => Event::Customer(command),
-            ToOwner::Connected(connection) => Event::Connected(connection),
-        }
+        Event::Customer(event)
     }
 
     /// A moment on the runtime's clock.

@@ -12,10 +12,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::term::Term;
-use crate::chat::effect::{AgentRefusal, Answer, CommandError, Effect};
-use crate::chat::event::{AgentInput, CustomerCommand};
+use crate::chat::effect::{Answer, Effect};
+use crate::chat::event::{AgentInput, CustomerInput};
 use crate::chat::ids::{CustomerId, Pos};
 use crate::chat::model::{CommandKey, Row};
+use crate::chat::refusal::{AgentRefusal, CommandError};
 
 /// Commands that are remembered.
 const KEPT: usize = 1_024;
@@ -47,13 +48,13 @@ impl Unfit {
     }
 
     /// Whether a command is not to be taken in.
-    fn covers(&self, command: &CustomerCommand) -> bool {
+    fn covers(&self, input: &CustomerInput) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.customers.is_empty() {
             return false;
         }
-        let Some(key) = command.key() else { return false };
-        let often = known.customers.get(&command.customer.id);
+        let Some(key) = input.key() else { return false };
+        let often = known.customers.get(&input.customer.id);
         let often = often.is_some_and(|(times, last)| *times >= OFTEN && last.elapsed() < WHILE);
         often || known.commands.contains(&key)
     }
@@ -76,14 +77,14 @@ impl Term<'_> {
     }
 
     /// Refuses a command that the database has refused before.
-    pub(super) fn is_unfit(&mut self, command: &CustomerCommand) -> bool {
-        let is_unfit = self.owner.unfit.covers(command);
+    pub(super) fn is_unfit(&mut self, input: &CustomerInput) -> bool {
+        let is_unfit = self.owner.unfit.covers(input);
         if is_unfit {
             let answer = Answer::Refused {
-                id: command.key().map(|key| key.id),
+                id: input.command().map(|command| command.id.clone()),
                 error: CommandError::Unstorable,
             };
-            let (to, customer) = (command.socket, command.customer.id);
+            let (to, customer) = (input.socket, input.customer.id);
             self.carry_out(Effect::Answer { to, customer, answer });
         }
         is_unfit

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::LEASE;
 use super::term::{End, Term};
-use crate::chat::event::{CustomerConnection, Event};
+use crate::chat::event::{CustomerConnection, CustomerEvent, Event};
 use crate::chat::ids::{ConversationId, Pos};
 use crate::chat::model::{Customer, TenantSettings};
 use crate::ports::store::StoreError;
-use crate::runtime::edge::mailbox::Letter;
+use crate::runtime::edge::mailbox::SocketEvent;
 use crate::runtime::edge::staffed_key;
 
 /// How long the word that an agent is in holds; it is repeated with each look at the settings.
@@ -132,7 +132,7 @@ impl Term<'_> {
             .map(|tenant| (tenant.clone(), reachable && self.desk.anyone_in(tenant)))
             .collect();
         let here = staffed.iter().map(|(tenant, staffed)| (tenant, *staffed));
-        self.owner.switchboard.put_staffed(here);
+        self.owner.router.put_staffed(here);
         if self.telling.as_ref().is_some_and(|telling| !telling.is_finished()) {
             return;
         }
@@ -157,7 +157,7 @@ impl Term<'_> {
         let word = |customer, online, page| {
             let (opened, signed_in) = (online, None);
             let is = CustomerConnection { customer, node, online, opened, page, signed_in };
-            Event::Connected(is)
+            Event::Customer(CustomerEvent::Connected(is))
         };
         for customer in gone {
             self.feed(word(customer, false, None));
@@ -179,12 +179,12 @@ impl Term<'_> {
             if crate::chaos::mutant("last-notice-dropped") {
                 break;
             }
-            self.tell(customer, Letter::Head { conversation, seq });
+            self.tell(customer, SocketEvent::Head { conversation, seq });
         }
         for (customer, node) in self.elsewhere.expired() {
             let (online, opened, page, signed_in) = (false, false, None, None);
             let gone = CustomerConnection { customer, node, online, opened, page, signed_in };
-            self.feed(Event::Connected(gone));
+            self.feed(Event::Customer(CustomerEvent::Connected(gone)));
         }
     }
 }

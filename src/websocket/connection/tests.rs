@@ -8,13 +8,14 @@ use tokio_tungstenite::tungstenite::error::Error;
 use uuid::Uuid;
 
 use super::*;
-use crate::chat::effect::{CommandError, CustomerState, Phase};
-use crate::chat::event::CustomerAction;
+use crate::chat::effect::{CustomerNotice, CustomerState, Phase};
+use crate::chat::event::{CustomerAction, CustomerCommand, CustomerContent};
 use crate::chat::ids::CommandId;
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, TenantKey, Timestamp,
 };
 use crate::chat::model::{Acked, Author, Row, RowKind};
+use crate::chat::refusal::CommandError;
 use crate::ports::store::StoreError;
 use crate::runtime::admission::Admission;
 use crate::runtime::edge::{
@@ -58,7 +59,7 @@ impl Client {
         let mut client = Self::new(part).await;
         client.send(r#"{"type":"hello"}"#).await;
         assert_eq!(client.frame().await["type"], "welcome");
-        assert!(matches!(client.heard().await, Heard::Opened(_)));
+        assert!(matches!(client.heard().await, Heard::Opened(..)));
         client
     }
 
@@ -85,6 +86,13 @@ impl Client {
                 Message::Text(_) | Message::Ping(_) => {}
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    async fn command(&mut self) -> CustomerCommand {
+        match self.heard().await {
+            Heard::Submitted(CustomerContent::Command(command)) => command,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -144,10 +152,10 @@ async fn a_hello_is_answered_by_a_welcome() {
         "now": 1000,
     });
     assert_eq!(client.frame().await, expected);
-    let Heard::Opened(opening) = client.heard().await else { panic!() };
-    assert_eq!(opening.token.as_deref(), Some("t"));
-    assert_eq!(opening.page.as_deref(), Some("https://www.acme.example/a"));
-    assert_eq!(opening.address, Some("192.0.2.1".parse().unwrap()));
+    let Heard::Opened(greeting, address) = client.heard().await else { panic!() };
+    assert_eq!(greeting.token.as_deref(), Some("t"));
+    assert_eq!(greeting.page.as_deref(), Some("https://www.acme.example/a"));
+    assert_eq!(address, Some("192.0.2.1".parse().unwrap()));
     client.over().await;
 }
 
@@ -263,9 +271,10 @@ async fn files_go_in_by_their_ids() {
     let id = "000000000000000000000000000000f1";
     let message = json!({"type": "message", "id": "m1", "files": [id]});
     client.send(&message.to_string()).await;
-    let Heard::Shared(share) = client.heard().await else { panic!() };
-    assert_eq!((share.id.as_str(), share.files.len(), &*share.text), ("m1", 1, ""));
-    assert_eq!(share.files[0].to_string(), id);
+    let command = client.command().await;
+    let CustomerAction::Share { ids, text, .. } = command.action else { panic!() };
+    assert_eq!((command.id.as_str(), ids.len(), &*text), ("m1", 1, ""));
+    assert_eq!(ids[0].to_string(), id);
     let refused = client.frame().await;
     assert_eq!((&refused["code"], &refused["for"]), (&json!("forbidden"), &json!("m1")));
 }
@@ -274,19 +283,22 @@ async fn files_go_in_by_their_ids() {
 async fn commands_go_in_and_answers_come_out_in_order() {
     let mut client = Client::greeted(Part::default()).await;
     client.send(r#"{"type":"message","id":"m1","text":"hello\r\nthere"}"#).await;
-    let Heard::Submitted(CustomerAction::Message { id, text, .. }) = client.heard().await else {
-        panic!()
-    };
-    assert_eq!((id.as_str(), &*text), ("m1", "hello\nthere"));
+    let said = client.command().await;
+    let CustomerAction::Message { text, .. } = said.action else { panic!() };
+    assert_eq!((said.id.as_str(), &*text), ("m1", "hello\nthere"));
     let acked = Acked { conversation: CONVERSATION, seq: Some(Seq(1)), at: Timestamp(7) };
     let name: Arc<str> = "Alice".into();
     for outbound in [
-        Outbound::Typing { on: true, name },
-        Outbound::Ack { id: command("m1"), acked },
-        Outbound::Entry(row(2, "a")),
-        Outbound::Receipt { conversation: CONVERSATION, delivered: Seq(1), read: Seq(0) },
-        Outbound::Entry(row(3, "b")),
-        Outbound::Refused { id: Some(command("m2")), error: CommandError::NotOpen },
+        Outbound::Notice(CustomerNotice::Typing { on: true, name }),
+        Outbound::Answer(Answer::Ack { id: command("m1"), acked }),
+        Outbound::Notice(CustomerNotice::Entry(row(2, "a"))),
+        Outbound::Notice(CustomerNotice::Receipt {
+            conversation: CONVERSATION,
+            delivered: Seq(1),
+            read: Seq(0),
+        }),
+        Outbound::Notice(CustomerNotice::Entry(row(3, "b"))),
+        Outbound::Answer(Answer::Refused { id: Some(command("m2")), error: CommandError::NotOpen }),
         Outbound::Entries { conversation: CONVERSATION, rows: vec![row(4, "c")], more: false },
     ] {
         client.hand.say.send(outbound).unwrap();
@@ -313,18 +325,20 @@ async fn commands_go_in_and_answers_come_out_in_order() {
 async fn each_frame_does_what_it_says() {
     let mut client = Client::greeted(Part::default()).await;
     client.send(r#"{"type":"start","id":"s1","queue":"sales"}"#).await;
-    assert!(matches!(client.heard().await, Heard::Submitted(CustomerAction::Start { .. })));
+    assert!(matches!(client.command().await.action, CustomerAction::Start { .. }));
     client.send(r#"{"type":"typing","on":true}"#).await;
-    assert!(matches!(client.heard().await, Heard::Submitted(CustomerAction::Typing { on: true })));
+    let heard = client.heard().await;
+    assert!(matches!(heard, Heard::Submitted(CustomerContent::Typing { on: true })));
     client.send(r#"{"type":"read","seq":3}"#).await;
-    assert!(matches!(client.heard().await, Heard::Submitted(CustomerAction::Read { seq: Seq(3) })));
+    let heard = client.heard().await;
+    assert!(matches!(heard, Heard::Submitted(CustomerContent::Read { seq: Seq(3) })));
     client.send(r#"{"type":"page","url":"https://www.acme.example/b#c"}"#).await;
     let Heard::Page(page) = client.heard().await else { panic!() };
     assert_eq!(page.as_deref(), Some("https://www.acme.example/b"));
     client.send(r#"{"type":"ping","n":4}"#).await;
     assert_eq!(client.frame().await, json!({"type": "pong", "n": 4}));
     client.send(r#"{"type":"end","id":"e1"}"#).await;
-    assert!(matches!(client.heard().await, Heard::Submitted(CustomerAction::End { .. })));
+    assert_eq!(client.command().await.action, CustomerAction::End);
     client.over().await;
 }
 
@@ -416,7 +430,11 @@ async fn what_follows_a_refusal_waits_until_it_comes_again() {
     for id in ["m1", "m2"] {
         assert!(matches!(client.heard().await, Heard::Submitted(_)));
         let error = CommandError::Moved;
-        client.hand.say.send(Outbound::Refused { id: Some(command(id)), error }).unwrap();
+        client
+            .hand
+            .say
+            .send(Outbound::Answer(Answer::Refused { id: Some(command(id)), error }))
+            .unwrap();
         assert_eq!(client.frame().await["for"], id);
     }
     client.send(&say("m3")).await;
@@ -424,8 +442,7 @@ async fn what_follows_a_refusal_waits_until_it_comes_again() {
     assert_eq!((&frame["code"], &frame["for"]), (&json!("unavailable"), &json!("m3")));
     for id in ["m1", "m2", "m3"] {
         client.send(&say(id)).await;
-        let Heard::Submitted(action) = client.heard().await else { panic!() };
-        assert_eq!(action.id(), Some(&command(id)));
+        assert_eq!(client.command().await.id, command(id));
     }
     client.over().await;
 }
@@ -531,18 +548,22 @@ async fn too_much_too_fast_is_refused_and_at_last_closes() {
 
 #[tokio::test(start_paused = true)]
 async fn byes_come_before_their_close() {
-    for (reason, word, code) in [
-        (ByeReason::Restart, "restart", 1012),
-        (ByeReason::Slow, "slow", 1008),
-        (ByeReason::SignedIn, "signed_in", 1012),
+    let bye = |reason| Outbound::Bye { reason, reconnect_after_ms: 40 };
+    for (bye, word, after_ms, code) in [
+        (bye(ByeReason::Restart), "restart", 40, 1012),
+        (bye(ByeReason::Slow), "slow", 40, 1008),
+        (Outbound::Notice(CustomerNotice::Elsewhere), "signed_in", 0, 1012),
     ] {
         let mut client = Client::greeted(Part::default()).await;
-        client.hand.say.send(Outbound::Entry(row(1, "last words"))).unwrap();
-        let bye = Outbound::Bye { reason, reconnect_after_ms: 40 };
+        client
+            .hand
+            .say
+            .send(Outbound::Notice(CustomerNotice::Entry(row(1, "last words"))))
+            .unwrap();
         client.hand.say.send(bye).unwrap();
-        client.hand.say.send(Outbound::Entry(row(2, "too late"))).unwrap();
+        client.hand.say.send(Outbound::Notice(CustomerNotice::Entry(row(2, "too late")))).unwrap();
         assert_eq!(client.frame().await["type"], "entry");
-        let expected = json!({"type": "bye", "reason": word, "reconnect_after_ms": 40});
+        let expected = json!({"type": "bye", "reason": word, "reconnect_after_ms": after_ms});
         assert_eq!(client.frame().await, expected);
         assert_eq!(client.code().await, code);
         client.over().await;
@@ -587,13 +608,17 @@ async fn who_does_not_read_is_dropped() {
     client.send(r#"{"type":"hello"}"#).await;
     assert_eq!(client.frame().await["type"], "welcome");
     for seq in 1..=5 {
-        client.hand.say.send(Outbound::Entry(row(seq, &"x".repeat(2_000)))).unwrap();
+        client
+            .hand
+            .say
+            .send(Outbound::Notice(CustomerNotice::Entry(row(seq, &"x".repeat(2_000)))))
+            .unwrap();
     }
     let before = Instant::now();
     let Client { socket, server, mut hand, .. } = client;
     server.await.unwrap();
     assert_eq!(before.elapsed().as_secs(), WRITE.as_secs());
-    assert!(matches!(hand.heard.recv().await, Some(Heard::Opened(_))));
+    assert!(matches!(hand.heard.recv().await, Some(Heard::Opened(..))));
     assert!(matches!(hand.heard.recv().await, Some(Heard::Dropped)));
     drop(socket);
 }

@@ -4,7 +4,7 @@
 
 use couplet::bridge::clean;
 use couplet::bridge::custom_to_xmpp::action::{Request, greeting, request};
-use couplet::chat::event::CustomerAction;
+use couplet::chat::event::{CustomerAction, CustomerContent};
 use couplet::chat::ids::ConversationId;
 use couplet::wire::{ClientFrame, TEXT_CHARS, decode};
 use libfuzzer_sys::fuzz_target;
@@ -23,8 +23,9 @@ fuzz_target!(|text: &str| {
         let _ = greeting(hello);
         return;
     }
-    if let Ok(Request::Act(CustomerAction::Message { text, .. })) =
+    if let Ok(Request::Submit(CustomerContent::Command(command))) =
         request(frame, || ConversationId(Uuid::nil()))
+        && let CustomerAction::Message { text, .. } = command.action
     {
         assert!(!text.trim().is_empty());
         assert!(clean::scalars_at_most(&text, TEXT_CHARS));

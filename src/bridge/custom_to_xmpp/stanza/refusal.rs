@@ -12,9 +12,9 @@ use xmpp_parsers::stanza_error::{DefinedCondition as Condition, ErrorType, Stanz
 use super::{HINTS, LineId, bare, error, identified, spoken};
 use crate::bridge::xmpp_to_custom::foreign::{CALL, CALL_INVITE};
 use crate::bridge::{address, clean, mark};
-use crate::chat::effect::{AgentRefusal, ToAgent, ToAgentContent};
-use crate::chat::event::Call;
+use crate::chat::effect::{ToAgent, ToAgentContent};
 use crate::chat::ids::LinkDomain;
+use crate::chat::refusal::{AgentRefusal, Call};
 
 /// XEP-0166.
 const JINGLE: &str = "urn:xmpp:jingle:1";

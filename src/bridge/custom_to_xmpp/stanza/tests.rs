@@ -8,9 +8,9 @@ use xmpp_parsers::ns;
 
 use super::*;
 use crate::bridge::{mark, quote};
-use crate::chat::event::Call;
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, Seq, TenantKey};
 use crate::chat::model::{CloseReason, File, Offers, RequeueReason, Target};
+use crate::chat::refusal::Call;
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
 

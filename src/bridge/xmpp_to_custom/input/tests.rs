@@ -69,10 +69,10 @@ fn meaning(decoded: &Decoded) -> String {
         }
         Decoded::Again { agent, customer, pos } => format!("again {agent} {customer} {}", pos.0),
         Decoded::Event(Event::Agent(input)) => {
-            let AgentInput { agent, resource, to, stanza, content } = &**input;
+            let AgentInput { agent, resource, to, stanza, wants_receipt, content, .. } = &**input;
+            let receipt = if *wants_receipt { ", receipt" } else { "" };
             let said = match content {
-                AgentContent::Text { text, wants_receipt, about, .. } => {
-                    let receipt = if *wants_receipt { ", receipt" } else { "" };
+                AgentContent::Text { text, about } => {
                     let about = match about.as_deref() {
                         None => String::new(),
                         Some(About::Corrects { target }) => format!(", corrects {target}"),
@@ -83,24 +83,20 @@ fn meaning(decoded: &Decoded) -> String {
                     };
                     format!("text {text}{receipt}{about}")
                 }
-                AgentContent::Link { url, wants_receipt } => {
-                    let receipt = if *wants_receipt { ", receipt" } else { "" };
-                    format!("link {url}{receipt}")
-                }
-                AgentContent::Retract { target, .. } => format!("retract {target}"),
-                AgentContent::Command { command, wants_receipt, corrects, .. } => {
-                    let receipt = if *wants_receipt { ", receipt" } else { "" };
+                AgentContent::Link { url } => format!("link {url}{receipt}"),
+                AgentContent::Retract { target } => format!("retract {target}"),
+                AgentContent::Command { command, corrects, .. } => {
                     let corrects = corrects.as_ref().map(|id| format!(", corrects {id}"));
                     format!("command {command:?}{receipt}{}", corrects.unwrap_or_default())
                 }
                 AgentContent::Silent => "silent, receipt".to_owned(),
-                AgentContent::Call(call) => {
+                AgentContent::Refused { refusal: AgentRefusal::Call(call), .. } => {
                     format!("call {}{}", call.id, if call.invited { ", invited" } else { "" })
                 }
                 AgentContent::Typing { on } => format!("typing {on}"),
                 AgentContent::Received { pos } => format!("received {}", pos.0),
                 AgentContent::Displayed { pos } => format!("displayed {}", pos.0),
-                AgentContent::Refused { reason, .. } => format!("refused {reason:?}"),
+                AgentContent::Refused { refusal, .. } => format!("refused {refusal:?}"),
             };
             let stanza = stanza.as_deref().unwrap_or("-");
             format!("{agent}/{resource} to {} {stanza}: {said}", said_to(to))

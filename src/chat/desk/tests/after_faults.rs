@@ -5,7 +5,7 @@ use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use crate::chat::event::AgentCommand::{Close, Reopen, Who};
 use crate::chat::event::Availability::{Away, Busy, Free, Gone};
 use crate::chat::event::{CustomerAction, Event};
-use crate::chat::ids::{CommandId, ConversationId, Pos, QueueKey, Timestamp};
+use crate::chat::ids::{Pos, QueueKey, Timestamp};
 use crate::chat::model::Strategy::{LeastLoaded, RingAll, RoundRobin};
 
 const NOTHING: [&str; 0] = [];
@@ -217,13 +217,11 @@ fn after_a_restart_an_agent_still_learns_what_the_customer_filled_in() {
     let mut on = Stage::acme(&[("ann", 1)]);
     for (id, answer) in [("s1", "1234"), ("s2", "5678")] {
         let start = CustomerAction::Start {
-            id: CommandId::new(id).unwrap(),
-            fresh: ConversationId(uuid::Uuid::from_u128(77)),
             queue: Some(QueueKey::default_queue()),
             subject: None,
             answers: vec![("order".into(), answer.into())],
         };
-        on.command("mia", start);
+        on.command("mia", id, start);
     }
     on.so_far();
     on.orders("ann", "mia", Who);

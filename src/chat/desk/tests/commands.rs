@@ -3,21 +3,15 @@
 
 use super::stage::{SECOND, Stage};
 use crate::chat::event::AgentCommand::{Ask, Close, CloseSaying, Overfull, Reopen, Unknown, Who};
-use crate::chat::event::{AgentCommand, AgentContent, Call, Refusal};
-use crate::chat::ids::ConversationId;
+use crate::chat::event::{AgentCommand, AgentContent};
 use crate::chat::model::Offers;
-use uuid::Uuid;
+use crate::chat::refusal::{AgentRefusal, Call};
 
 /// Commands something, and asks for a receipt.
 fn commands(on: &mut Stage, id: &str, command: AgentCommand, corrects: Option<&str>) {
-    let content = AgentContent::Command {
-        command,
-        fresh: ConversationId(Uuid::from_u128(u128::from_str_radix(id, 36).unwrap())),
-        said: "!".into(),
-        wants_receipt: true,
-        corrects: corrects.map(Into::into),
-    };
-    on.input("ann", "mia", id, content);
+    let content =
+        AgentContent::Command { command, said: "!".into(), corrects: corrects.map(Into::into) };
+    on.input_asking("ann", "desk", "mia", id, content, true);
 }
 
 fn question() -> AgentCommand {
@@ -34,9 +28,7 @@ fn served() -> Stage {
 
 /// Says a text under an id.
 fn says(on: &mut Stage, id: &str, text: &str) {
-    let fresh = ConversationId(Uuid::from_u128(77));
-    let text = text.into();
-    let content = AgentContent::Text { text, wants_receipt: true, fresh, about: None };
+    let content = AgentContent::Text { text: text.into(), about: None };
     on.input("ann", "mia", id, content);
 }
 
@@ -111,14 +103,16 @@ fn what_says_nothing_is_confirmed_and_what_rings_is_declined() {
     on.input("ann", "mia", "s1", AgentContent::Silent);
     assert_eq!(on.heard("ann"), [r#"mia received "s1""#]);
     let call = Call { id: "c1".into(), invited: false };
-    on.input("ann", "mia", "k1", AgentContent::Call(call.clone()));
+    let called = AgentContent::Refused { refusal: AgentRefusal::Call(call), said: None };
+    on.input("ann", "mia", "k1", called.clone());
     assert!(on.heard("ann")[0].starts_with("mia refused: Call("));
-    let invitation = AgentContent::Refused { reason: Refusal::Invitation, said: Some("x".into()) };
+    let invitation =
+        AgentContent::Refused { refusal: AgentRefusal::Invitation, said: Some("x".into()) };
     on.input("ann", "mia", "i1", invitation);
     assert_eq!(on.heard("ann"), ["mia refused: Invitation"]);
     assert_eq!(on.heard("mia"), [""; 0]);
     // To strangers it is all one.
-    for content in [AgentContent::Call(call), AgentContent::Silent] {
+    for content in [called, AgentContent::Silent] {
         on.input("eve", "mia", "x", content);
     }
     assert_eq!(on.heard("eve"), ["mia refused: NotFound"]);

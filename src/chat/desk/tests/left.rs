@@ -1,11 +1,8 @@
 //! Plays of messages that are left when nobody is in.
 
-use uuid::Uuid;
-
 use super::stage::{HOUR, Stage};
 use crate::chat::event::Availability::{Free, Gone};
 use crate::chat::event::CustomerAction;
-use crate::chat::ids::{CommandId, ConversationId};
 
 /// Nobody is in; Mia fills in this field, says "Hello" and goes.
 fn left(field: &str) -> Stage {
@@ -13,13 +10,11 @@ fn left(field: &str) -> Stage {
     on.is("ann", Gone);
     on.connects("mia", true);
     let start = CustomerAction::Start {
-        id: CommandId::new("s1").unwrap(),
-        fresh: ConversationId(Uuid::from_u128(77)),
         queue: None,
         subject: None,
         answers: vec![("name".into(), "Mia".into()), (field.into(), "mia@example.org".into())],
     };
-    on.command("mia", start);
+    on.command("mia", "s1", start);
     on.says_as("mia", "m1", "Hello");
     on.connects("mia", false);
     on

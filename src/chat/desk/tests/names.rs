@@ -2,7 +2,7 @@
 
 use super::stage::Stage;
 use crate::chat::effect::{Contact, Effect, ToAgentContent};
-use crate::chat::event::{AgentCommand, CustomerConnection, SignedIn};
+use crate::chat::event::{AgentCommand, CustomerConnection, CustomerEvent, Event, SignedIn};
 use crate::chat::ids::{Localpart, NodeId};
 use crate::chat::model::Customer;
 
@@ -128,14 +128,9 @@ fn whoever_has_the_conversation_is_told_who_signed_in() {
     let home = Some(at_home.id);
     let signed_in = Some(SignedIn { known_as, conversations: 2, home });
     let node = NodeId(uuid::Uuid::from_u128(1));
-    on.event(crate::chat::event::Event::Connected(CustomerConnection {
-        customer,
-        node,
-        online: true,
-        opened: true,
-        page: None,
-        signed_in,
-    }));
+    let connection =
+        CustomerConnection { customer, node, online: true, opened: true, page: None, signed_in };
+    on.event(Event::Customer(CustomerEvent::Connected(connection)));
     let told = on.heard("ann");
     assert!(
         told.iter().any(|line| line.contains("SignedIn") && line.contains("Mia Lee")),

@@ -1,11 +1,8 @@
 //! Plays of places in line: whom they count, and when none is told.
 
-use uuid::Uuid;
-
 use super::stage::{MINUTE, SECOND, Stage};
 use crate::chat::event::Availability::{Away, Busy, Gone};
 use crate::chat::event::CustomerAction;
-use crate::chat::ids::{CommandId, ConversationId};
 
 /// What somebody was last told of their place.
 fn place(on: &mut Stage, name: &str) -> String {
@@ -43,13 +40,11 @@ fn who_left_a_message_counts_though_they_have_gone() {
     let mut on = Stage::acme(&[("ann", 9)]);
     on.is("ann", Busy);
     let start = CustomerAction::Start {
-        id: CommandId::new("s1").unwrap(),
-        fresh: ConversationId(Uuid::from_u128(77)),
         queue: None,
         subject: None,
         answers: vec![("email".into(), "pia@example.org".into())],
     };
-    on.command("pia", start);
+    on.command("pia", "s1", start);
     on.says("pia", "Please write to me");
     on.connects("pia", false);
     on.pass(6 * SECOND);

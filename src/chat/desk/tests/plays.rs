@@ -4,9 +4,10 @@ use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, supervisor, t
 use crate::chat::effect::{Effect, ToAgentContent};
 use crate::chat::event::AgentCommand::{Close, Reopen, Unknown, Who};
 use crate::chat::event::Availability::{Away, Busy, Free, Gone};
-use crate::chat::event::{AgentContent, Event, Refusal};
+use crate::chat::event::{AgentContent, Event};
 use crate::chat::ids::{Pos, Seq};
 use crate::chat::model::Strategy::{LeastLoaded, RingAll};
+use crate::chat::refusal::AgentRefusal;
 
 const NOTHING: [&str; 0] = [];
 
@@ -703,9 +704,7 @@ fn one_id_with_another_text_is_another_message() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     for text in ["Hi", "Ho"] {
-        let fresh = on.store.views.keys().next().copied().unwrap();
-        let content =
-            AgentContent::Text { text: text.into(), wants_receipt: false, fresh, about: None };
+        let content = AgentContent::Text { text: text.into(), about: None };
         on.input("ann", "mia", "same", content);
     }
     on.so_far();
@@ -734,7 +733,7 @@ fn to_a_stranger_no_address_exists() {
                 stranger,
                 address,
                 "e",
-                AgentContent::Refused { reason: Refusal::Encrypted, said: None },
+                AgentContent::Refused { refusal: AgentRefusal::Encrypted, said: None },
             );
             on.input(stranger, address, "t", AgentContent::Typing { on: true });
             on.input(stranger, address, "r", AgentContent::Received { pos: Pos(2) });
@@ -744,7 +743,12 @@ fn to_a_stranger_no_address_exists() {
         }
     }
     assert_eq!(on.heard("mia"), NOTHING);
-    on.input("ann", "mia", "e", AgentContent::Refused { reason: Refusal::TooLong, said: None });
+    on.input(
+        "ann",
+        "mia",
+        "e",
+        AgentContent::Refused { refusal: AgentRefusal::TooLong, said: None },
+    );
     assert_eq!(on.heard("ann"), ["mia refused: TooLong"]);
 }
 

@@ -10,12 +10,13 @@ use uuid::Uuid;
 use super::store::Store;
 use crate::chat::desk::{Desk, DeskLimits, Need};
 use crate::chat::effect::{
-    AgentRefusal, Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Line, Phase,
-    ToAgent, ToAgentContent,
+    Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Line, Phase, ToAgent,
+    ToAgentContent,
 };
 use crate::chat::event::{
     About, AgentCommand, AgentContent, AgentInput, Availability, Chosen, CustomerAction,
-    CustomerCommand, CustomerConnection, Event, Peer, SocketAddress,
+    CustomerCommand, CustomerConnection, CustomerContent, CustomerEvent, CustomerInput, Event,
+    Peer, SocketAddress,
 };
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, NodeId, Pos,
@@ -25,6 +26,7 @@ use crate::chat::model::{
     AgentSettings, Append, Author, Customer, FetchError, File, QueueSettings, Role, Row, RowKind,
     Strategy, TenantSettings,
 };
+use crate::chat::refusal::AgentRefusal;
 
 pub(super) const SECOND: i64 = 1_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;
@@ -197,9 +199,9 @@ impl Stage {
         self.desk = Desk::restore(self.limits, self.now, self.store.snapshot(self.now));
     }
 
-    fn fresh(&mut self) -> u128 {
+    fn fresh(&mut self) -> ConversationId {
         self.last_id += 1;
-        self.last_id
+        ConversationId(Uuid::from_u128(self.last_id))
     }
 
     // ---- customers ----
@@ -222,25 +224,24 @@ impl Stage {
         customer.clone()
     }
 
-    pub(super) fn command(&mut self, name: &str, action: CustomerAction) {
+    pub(super) fn command(&mut self, name: &str, id: &str, action: CustomerAction) {
+        let (id, fresh) = (CommandId::new(id).unwrap(), self.fresh());
+        self.does(name, CustomerContent::Command(CustomerCommand { id, fresh, action }));
+    }
+
+    fn does(&mut self, name: &str, content: CustomerContent) {
         let customer = self.customer(name);
         let session = SessionId(named(name));
         let socket = SocketAddress { node: NodeId(Uuid::from_u128(1)), socket: 1 };
-        self.event(Event::Customer(Box::new(CustomerCommand {
-            customer,
-            session,
-            socket,
-            action,
-        })));
+        let input = CustomerInput { customer, session, socket, content };
+        self.event(Event::Customer(CustomerEvent::Input(Box::new(input))));
     }
 
     pub(super) fn starts(&mut self, name: &str, id: &str, queue: &str) {
-        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
         self.command(
             name,
+            id,
             CustomerAction::Start {
-                id: CommandId::new(id).unwrap(),
-                fresh,
                 queue: Some(QueueKey::new(queue).unwrap()),
                 subject: None,
                 answers: vec![("by".into(), id.into())],
@@ -250,27 +251,14 @@ impl Stage {
 
     /// Begins or joins with these answers.
     pub(super) fn fills_in(&mut self, name: &str, id: &str, answers: &[(&str, &str)]) {
-        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
         let answers = answers.iter().map(|(field, answer)| ((*field).into(), (*answer).into()));
-        let (id, answers) = (CommandId::new(id).unwrap(), answers.collect());
-        self.command(
-            name,
-            CustomerAction::Start { id, fresh, queue: None, subject: None, answers },
-        );
+        let answers = answers.collect();
+        self.command(name, id, CustomerAction::Start { queue: None, subject: None, answers });
     }
 
     /// Says a text under an id.
     pub(super) fn says_as(&mut self, name: &str, id: &str, text: &str) {
-        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        self.command(
-            name,
-            CustomerAction::Message {
-                id: CommandId::new(id).unwrap(),
-                fresh,
-                text: text.into(),
-                reply_to: None,
-            },
-        );
+        self.command(name, id, CustomerAction::Message { text: text.into(), reply_to: None });
     }
 
     /// Sends a file of this name.
@@ -284,11 +272,9 @@ impl Stage {
     }
 
     fn shares_of(&mut self, name: &str, id: &str, text: &str, file: &str, taken: bool) {
-        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        let (id, text, reply_to) = (CommandId::new(id).unwrap(), text.into(), None);
-        let files = Arc::new([self::file(file)]);
-        let share = CustomerAction::Share { id, fresh, files, taken, text, reply_to };
-        self.command(name, share);
+        let files: Arc<[File]> = Arc::new([self::file(file)]);
+        let (ids, text) = (files.iter().map(|file| file.id).collect(), text.into());
+        self.command(name, id, CustomerAction::Share { ids, files, taken, text, reply_to: None });
     }
 
     /// Something comes of the link that an agent sent last.
@@ -307,55 +293,52 @@ impl Stage {
 
     /// Answers an entry.
     pub(super) fn replies(&mut self, name: &str, id: &str, text: &str, seq: u64) {
-        let (id, text) = (CommandId::new(id).unwrap(), text.into());
-        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        self.command(name, CustomerAction::Message { id, fresh, text, reply_to: Some(Seq(seq)) });
+        let (text, reply_to) = (text.into(), Some(Seq(seq)));
+        self.command(name, id, CustomerAction::Message { text, reply_to });
     }
 
     /// Says otherwise what was said under an id.
     pub(super) fn edits(&mut self, name: &str, id: &str, target: &str, text: &str) {
-        let (id, target) = (CommandId::new(id).unwrap(), CommandId::new(target).unwrap());
-        self.command(name, CustomerAction::Edit { id, target, text: text.into() });
+        let target = CommandId::new(target).unwrap();
+        self.command(name, id, CustomerAction::Edit { target, text: text.into() });
     }
 
     pub(super) fn retracts(&mut self, name: &str, id: &str, target: &str) {
-        let (id, target) = (CommandId::new(id).unwrap(), CommandId::new(target).unwrap());
-        self.command(name, CustomerAction::Retract { id, target });
+        let target = CommandId::new(target).unwrap();
+        self.command(name, id, CustomerAction::Retract { target });
     }
 
     pub(super) fn chooses(&mut self, name: &str, id: &str, of: u64, answer: Chosen) {
-        let id = CommandId::new(id).unwrap();
-        self.command(name, CustomerAction::Choose { id, of: Seq(of), answer });
+        self.command(name, id, CustomerAction::Choose { of: Seq(of), answer });
     }
 
     pub(super) fn rates(&mut self, name: &str, id: &str, score: u8) {
-        let id = CommandId::new(id).unwrap();
-        self.command(name, CustomerAction::Rate { id, score, comment: Some("so".into()) });
+        self.command(name, id, CustomerAction::Rate { score, comment: Some("so".into()) });
     }
 
     pub(super) fn ends(&mut self, name: &str, id: &str) {
-        self.command(name, CustomerAction::End { id: CommandId::new(id).unwrap() });
+        self.command(name, id, CustomerAction::End);
     }
 
     pub(super) fn has_read(&mut self, name: &str, seq: u64) {
-        self.command(name, CustomerAction::Read { seq: Seq(seq) });
+        self.does(name, CustomerContent::Read { seq: Seq(seq) });
     }
 
     pub(super) fn types(&mut self, name: &str) {
-        self.command(name, CustomerAction::Typing { on: true });
+        self.does(name, CustomerContent::Typing { on: true });
     }
 
     pub(super) fn connects(&mut self, name: &str, online: bool) {
         let customer = self.customer(name);
         let node = NodeId(Uuid::from_u128(1));
-        self.event(Event::Connected(CustomerConnection {
+        self.event(Event::Customer(CustomerEvent::Connected(CustomerConnection {
             customer,
             node,
             online,
             opened: online,
             page: None,
             signed_in: None,
-        }));
+        })));
     }
 
     // ---- agents ----
@@ -390,31 +373,42 @@ impl Stage {
         id: &str,
         content: AgentContent,
     ) {
+        // For a command in a play none is asked.
+        let asks = !matches!(content, AgentContent::Command { .. });
+        self.input_asking(agent, resource, customer, id, content, asks);
+    }
+
+    /// The same, with a receipt asked for or not.
+    pub(super) fn input_asking(
+        &mut self,
+        agent: &str,
+        resource: &str,
+        customer: &str,
+        id: &str,
+        content: AgentContent,
+        wants_receipt: bool,
+    ) {
+        let fresh = self.fresh();
         self.event(Event::Agent(Box::new(AgentInput {
             agent: jid(agent),
             resource: resource.into(),
             to: Peer::Customer(Localpart::new(customer).unwrap()),
             stanza: Some(id.into()),
+            wants_receipt,
+            fresh,
             content,
         })));
     }
 
     /// Says a text to a customer, which is its own stanza id.
     pub(super) fn answers(&mut self, agent: &str, customer: &str, text: &str) {
-        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        let text = text.into();
-        let content = AgentContent::Text { text, wants_receipt: true, fresh, about: None };
-        let AgentContent::Text { text, .. } = &content else { return };
-        self.input(agent, customer, &text.clone(), content);
+        self.answers_at(agent, "desk", customer, text);
     }
 
     /// The same from one of his clients.
     pub(super) fn answers_at(&mut self, agent: &str, resource: &str, customer: &str, text: &str) {
-        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        let text: Arc<str> = text.into();
-        let content =
-            AgentContent::Text { text: text.clone(), wants_receipt: true, fresh, about: None };
-        self.input_at(agent, resource, customer, &text, content);
+        let content = AgentContent::Text { text: text.into(), about: None };
+        self.input_at(agent, resource, customer, text, content);
     }
 
     /// One of his clients has answered nothing for so long.
@@ -432,15 +426,13 @@ impl Stage {
 
     /// Says a text, which is its own stanza id, about something of before.
     pub(super) fn answers_about(&mut self, agent: &str, customer: &str, text: &str, about: About) {
-        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        let about = Some(Box::new(about));
-        let content = AgentContent::Text { text: text.into(), wants_receipt: true, fresh, about };
+        let content = AgentContent::Text { text: text.into(), about: Some(Box::new(about)) };
         self.input(agent, customer, text, content);
     }
 
     /// Sends a link to a file.
     pub(super) fn links(&mut self, agent: &str, customer: &str, id: &str, url: &str) {
-        let content = AgentContent::Link { url: url.into(), wants_receipt: true };
+        let content = AgentContent::Link { url: url.into() };
         self.input(agent, customer, id, content);
     }
 
@@ -449,13 +441,13 @@ impl Stage {
     }
 
     pub(super) fn takes_back(&mut self, agent: &str, customer: &str, id: &str, target: &str) {
-        let content = AgentContent::Retract { target: target.into(), wants_receipt: true };
+        let content = AgentContent::Retract { target: target.into() };
         self.input(agent, customer, id, content);
     }
 
     /// Orders something, each time in another stanza.
     pub(super) fn orders(&mut self, agent: &str, customer: &str, command: AgentCommand) {
-        let id = format!("order {}", self.fresh());
+        let id = format!("order {}", self.fresh().0.as_u128());
         self.orders_as(agent, customer, &id, command);
     }
 
@@ -466,8 +458,7 @@ impl Stage {
         id: &str,
         command: AgentCommand,
     ) {
-        let fresh = ConversationId(Uuid::from_u128(self.fresh()));
-        self.input(agent, customer, id, ordered(command, fresh));
+        self.input(agent, customer, id, ordered(command));
     }
 
     /// His client has received the customer's message with this text.
@@ -559,9 +550,9 @@ impl Stage {
     }
 }
 
-/// A command for which no receipt is asked.
-pub(super) fn ordered(command: AgentCommand, fresh: ConversationId) -> AgentContent {
-    AgentContent::Command { command, fresh, said: "!".into(), wants_receipt: false, corrects: None }
+/// A command, however it was written.
+pub(super) fn ordered(command: AgentCommand) -> AgentContent {
+    AgentContent::Command { command, said: "!".into(), corrects: None }
 }
 
 fn named(name: &str) -> Uuid {

@@ -8,7 +8,8 @@ use couplet_cost::chat::desk::{Desk, DeskLimits};
 use couplet_cost::chat::effect::{CustomerNotice, Effect, ToAgentContent};
 use couplet_cost::chat::event::{
     AgentCommand, AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand,
-    CustomerConnection, Event, Loaded, Peer, SocketAddress,
+    CustomerConnection, CustomerContent, CustomerEvent, CustomerInput, Event, Loaded, Peer,
+    SocketAddress,
 };
 use couplet_cost::chat::ids::{CommandId, NodeId, Pos, QueueKey, Timestamp};
 use couplet_cost::chat::model::{
@@ -157,52 +158,49 @@ fn person(number: u64) -> anyhow::Result<Customer> {
 }
 
 fn comes(number: u64) -> anyhow::Result<Event> {
-    Ok(Event::Connected(CustomerConnection {
+    Ok(Event::Customer(CustomerEvent::Connected(CustomerConnection {
         customer: person(number)?,
         node: node(),
         online: true,
         opened: true,
         page: Some("https://www.acme.example/notebooks".into()),
         signed_in: None,
-    }))
+    })))
 }
 
 /// The customer says something, for the so-manieth time.
 fn says(number: u64, time: u64) -> anyhow::Result<Event> {
-    Ok(Event::Customer(Box::new(CustomerCommand {
+    let command = CustomerCommand {
+        id: CommandId::new(&client_id(time))?,
+        fresh: conversation(number),
+        action: CustomerAction::Message { text: WORDS.into(), reply_to: None },
+    };
+    Ok(Event::Customer(CustomerEvent::Input(Box::new(CustomerInput {
         customer: person(number)?,
         session: session(number),
         socket: SocketAddress { node: node(), socket: number },
-        action: CustomerAction::Message {
-            id: CommandId::new(&client_id(time))?,
-            fresh: conversation(number),
-            text: WORDS.into(),
-            reply_to: None,
-        },
-    })))
+        content: CustomerContent::Command(command),
+    }))))
 }
 
 /// The agent says something to him.
 fn answers(number: u64, time: u64) -> Event {
-    let (text, wants_receipt) = (WORDS.into(), true);
-    from_agent(
-        number,
-        time,
-        AgentContent::Text { text, wants_receipt, fresh: conversation(0), about: None },
-    )
+    from_agent(number, time, true, AgentContent::Text { text: WORDS.into(), about: None })
 }
 
 /// The agent's client has what the customer said.
 fn received(number: u64, pos: Pos) -> Event {
-    from_agent(number, pos.0, AgentContent::Received { pos })
+    from_agent(number, pos.0, false, AgentContent::Received { pos })
 }
 
-fn from_agent(number: u64, time: u64, content: AgentContent) -> Event {
+fn from_agent(number: u64, time: u64, wants_receipt: bool, content: AgentContent) -> Event {
     Event::Agent(Box::new(AgentInput {
         agent: alice(),
         resource: client(),
         to: Peer::Customer(localpart(number)),
         stanza: Some(client_id(time).into()),
+        wants_receipt,
+        fresh: conversation(0),
         content,
     }))
 }
@@ -246,12 +244,10 @@ pub(super) fn agent_closes_in_a_crowd() -> anyhow::Result<Rounds> {
     let mut play = Play::new(CROWD)?;
     let close = || AgentContent::Command {
         command: AgentCommand::Close,
-        fresh: conversation(0),
         said: "!close".into(),
-        wants_receipt: true,
         corrects: None,
     };
-    let events = numbered(|round| Ok(from_agent(round, 1, close())))?;
+    let events = numbered(|round| Ok(from_agent(round, 1, true, close())))?;
     Ok(each(events, move |event| play.take(event).closed == 1))
 }
 

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use couplet_cost::bridge::custom_to_xmpp::action::{self, Request};
 use couplet_cost::bridge::xmpp_to_custom::frame;
-use couplet_cost::chat::event::CustomerAction;
+use couplet_cost::chat::event::{CustomerAction, CustomerContent};
 use couplet_cost::chat::ids::{CommandId, Seq, Timestamp};
 use couplet_cost::chat::model::Acked;
 use couplet_cost::wire::{ServerFrame, decode, encode};
@@ -17,23 +17,23 @@ pub(super) fn message_in() -> anyhow::Result<Rounds> {
         let id = client_id(number);
         Ok(format!(r#"{{"type":"message","id":"{id}","text":"{WORDS}"}}"#))
     };
-    Ok(each(
-        numbered(frame)?,
-        |text| matches!(act(&text), Some(CustomerAction::Message { text, .. }) if *text == *WORDS),
-    ))
+    Ok(each(numbered(frame)?, |text| {
+        let Some(CustomerContent::Command(command)) = act(&text) else { return false };
+        matches!(command.action, CustomerAction::Message { text, .. } if *text == *WORDS)
+    }))
 }
 
 /// A mark of the moment.
 pub(super) fn read_in() -> anyhow::Result<Rounds> {
     let frame = |number| Ok(format!(r#"{{"type":"read","seq":{number}}}"#));
-    Ok(each(numbered(frame)?, |text| matches!(act(&text), Some(CustomerAction::Read { .. }))))
+    Ok(each(numbered(frame)?, |text| matches!(act(&text), Some(CustomerContent::Read { .. }))))
 }
 
 /// What a socket makes of a text.
-fn act(text: &str) -> Option<CustomerAction> {
+fn act(text: &str) -> Option<CustomerContent> {
     let request = decode(text).and_then(|frame| action::request(frame, || conversation(0)));
     match request {
-        Ok(Request::Act(action)) => Some(action),
+        Ok(Request::Submit(content)) => Some(content),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use couplet_cost::bridge::custom_to_xmpp::stanza;
 use couplet_cost::bridge::xmpp_to_custom::input::{Context, Decoded};
 use couplet_cost::bridge::xmpp_to_custom::plain;
 use couplet_cost::chat::effect::{ToAgent, ToAgentContent};
-use couplet_cost::chat::event::{AgentContent, Event, Peer};
+use couplet_cost::chat::event::{AgentContent, AgentInput, Event, Peer};
 use couplet_cost::chat::ids::{LinkDomain, Timestamp};
 use couplet_cost::chat::model::Author;
 
@@ -72,10 +72,10 @@ pub(super) fn message_in() -> anyhow::Result<Rounds> {
              <stanza-id xmlns='urn:xmpp:sid:0' by='alice@example.org' id='{id}'/></message>"
         ))
     };
-    into(
-        numbered(stanza)?,
-        |content| matches!(content, AgentContent::Text { text, wants_receipt: true, .. } if **text == *WORDS),
-    )
+    into(numbered(stanza)?, |said| {
+        let is_text = matches!(&said.content, AgentContent::Text { text, .. } if **text == *WORDS);
+        is_text && said.wants_receipt
+    })
 }
 
 /// What an agent's client says when it has a customer's words.
@@ -89,19 +89,19 @@ pub(super) fn receipt_in() -> anyhow::Result<Rounds> {
              <store xmlns='urn:xmpp:hints'/></message>"
         ))
     };
-    into(numbered(stanza)?, |content| matches!(content, AgentContent::Received { .. }))
+    into(numbered(stanza)?, |said| matches!(said.content, AgentContent::Received { .. }))
 }
 
 /// Reads stanzas as the stream does.
 fn into(
     stanzas: Vec<String>,
-    is_right: impl Fn(&AgentContent) -> bool + 'static,
+    is_right: impl Fn(&AgentInput) -> bool + 'static,
 ) -> anyhow::Result<Rounds> {
     let (domain, book) = (domain()?, Book::new([(tenant()?, alice())]));
     Ok(each(stanzas, move |xml| {
         let context = Context { domain: &domain, book: &book, fresh: &|| conversation(0) };
         match black_box(plain::read(&xml, context)) {
-            Some(Decoded::Event(Event::Agent(input))) => is_right(&input.content),
+            Some(Decoded::Event(Event::Agent(input))) => is_right(&input),
             _ => false,
         }
     }))

@@ -9,20 +9,12 @@ use std::sync::{PoisonError, RwLock};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::edge::mailbox::Letter;
-use super::post::{Post, Postbox};
-use crate::chat::effect::{Answer, CommandError};
-use crate::chat::event::{CustomerCommand, CustomerConnection, SocketAddress};
+use super::edge::mailbox::SocketEvent;
+use super::peers::{PeerMessage, PeerSender};
+use crate::chat::effect::Answer;
+use crate::chat::event::{CustomerEvent, SocketAddress};
 use crate::chat::ids::{LinkDomain, NodeId, TenantKey};
-
-/// What an edge tells the owner of a link.
-#[derive(Debug, Clone)]
-pub(crate) enum ToOwner {
-    /// A customer commands something.
-    Command(Box<CustomerCommand>),
-    /// Which of a customer's sockets are open.
-    Connected(CustomerConnection),
-}
+use crate::chat::refusal::CommandError;
 
 /// Nobody can take it now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,26 +23,26 @@ pub(crate) struct NoOwner;
 /// Where a link is owned.
 #[derive(Debug, Clone)]
 enum Place {
-    Here(mpsc::Sender<ToOwner>),
+    Here(mpsc::Sender<CustomerEvent>),
     There(NodeId),
 }
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Switchboard {
+pub(crate) struct Router {
     owners: RwLock<HashMap<LinkDomain, Place>>,
-    postbox: Postbox,
+    peers: PeerSender,
     /// Tenants of links owned here of whom an agent is in.
     staffed: RwLock<HashSet<TenantKey>>,
 }
 
-impl Switchboard {
-    pub(super) fn new(postbox: Postbox) -> Self {
-        Self { owners: RwLock::default(), postbox, staffed: RwLock::default() }
+impl Router {
+    pub(super) fn new(peers: PeerSender) -> Self {
+        Self { owners: RwLock::default(), peers, staffed: RwLock::default() }
     }
 
     /// This node owns the link from now on.
-    pub(super) fn here(&self, link: &LinkDomain, owner: mpsc::Sender<ToOwner>) {
+    pub(super) fn here(&self, link: &LinkDomain, owner: mpsc::Sender<CustomerEvent>) {
         self.place(link, Some(Place::Here(owner)));
     }
 
@@ -78,33 +70,39 @@ impl Switchboard {
         };
     }
 
-    /// Hands something to the link's owner, unless it cannot be reached or has too much to do.
-    pub(crate) fn hand(&self, link: &LinkDomain, what: ToOwner) -> Result<(), NoOwner> {
+    /// Sends something to the link's owner, unless it cannot be reached or has too much to do.
+    pub(crate) fn send_to_owner(
+        &self,
+        link: &LinkDomain,
+        event: CustomerEvent,
+    ) -> Result<(), NoOwner> {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         let taken = match owners.get(link) {
-            Some(Place::Here(owner)) => owner.try_send(what).is_ok(),
-            Some(Place::There(node)) => self.postbox.put(*node, Post::ToOwner(link.clone(), what)),
+            Some(Place::Here(owner)) => owner.try_send(event).is_ok(),
+            Some(Place::There(node)) => {
+                self.peers.send(*node, PeerMessage::ToOwner { link: link.clone(), event })
+            }
             None => false,
         };
         taken.then_some(()).ok_or(NoOwner)
     }
 
-    /// Hands over what came from another node for a link owned here. A command that cannot be taken
-    /// (the term has not begun yet, or has ended, or has too much to do) is given back, so that its
+    /// Delivers what came from another node for a link owned here. A command that cannot be taken
+    /// (the term has not begun yet, or has ended, or has too much to do) is refused, so that its
     /// socket is told at once.
-    pub(super) fn hand_here(&self, link: &LinkDomain, what: ToOwner) {
+    pub(super) fn deliver_here(&self, link: &LinkDomain, event: CustomerEvent) {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         let left = match owners.get(link) {
-            Some(Place::Here(owner)) => owner.try_send(what).err().map(TrySendError::into_inner),
-            _ => Some(what),
+            Some(Place::Here(owner)) => owner.try_send(event).err().map(TrySendError::into_inner),
+            _ => Some(event),
         };
-        if let Some(ToOwner::Command(command)) = left
-            && let Some(key) = command.key()
+        if let Some(CustomerEvent::Input(input)) = left
+            && let Some(command) = input.command()
         {
-            let refused = Answer::Refused { id: Some(key.id), error: CommandError::Moved };
-            let SocketAddress { node, socket } = command.socket;
-            let (customer, letter) = (command.customer.id, Letter::Answer(refused));
-            self.postbox.put(node, Post::ToEdge { customer, socket: Some(socket), letter });
+            let (id, error) = (Some(command.id.clone()), CommandError::Moved);
+            let refused = SocketEvent::Answer(Answer::Refused { id, error });
+            let SocketAddress { node, socket } = input.socket;
+            self.peers.tell_socket(node, input.customer.id, socket, refused);
         }
     }
 
