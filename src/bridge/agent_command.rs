@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{clean, mark};
 use crate::chat::event::AgentCommand;
-use crate::chat::model::Offers;
+use crate::chat::model::QuestionKind;
 
 /// How much of an unknown word is repeated to its author, in characters.
 const WORD_CHARS: usize = 32;
@@ -116,8 +116,8 @@ fn command(line: &str) -> AgentCommand {
         "status" => alone("status", AgentCommand::Status),
         "close" if clean::is_blank(rest) => AgentCommand::Close,
         "close" => AgentCommand::CloseSaying { words: clean::text(rest.trim()).into() },
-        "ask" => question(rest, Offers::Choices),
-        "form" => question(rest, Offers::Fields),
+        "ask" => question(rest, QuestionKind::Choices),
+        "form" => question(rest, QuestionKind::Fields),
         _ => {
             AgentCommand::Unknown { word: word.chars().take(WORD_CHARS).collect::<String>().into() }
         }
@@ -126,7 +126,7 @@ fn command(line: &str) -> AgentCommand {
 
 /// A question and what it offers, between bars or on lines of their own; it offers nothing where
 /// that is not what was written.
-fn question(rest: &str, offers: fn(Vec<Arc<str>>) -> Offers) -> AgentCommand {
+fn question(rest: &str, offers: fn(Vec<Arc<str>>) -> QuestionKind) -> AgentCommand {
     let rest = clean::text(rest);
     let mut parts = rest.trim().split(['|', '\n']).map(str::trim);
     let text: Arc<str> = parts.next().unwrap_or_default().into();
@@ -203,7 +203,8 @@ mod tests {
     #[test]
     fn a_question_is_written_between_bars_or_on_lines() {
         let ask = |text: &str, labels: &[&str]| {
-            let offers = Offers::Choices(labels.iter().map(|label| Arc::from(*label)).collect());
+            let offers =
+                QuestionKind::Choices(labels.iter().map(|label| Arc::from(*label)).collect());
             Said::Command(AgentCommand::Ask { text: text.into(), offers })
         };
         let long = "a".repeat(101);
@@ -223,7 +224,7 @@ mod tests {
         for (line, said) in table {
             assert_eq!(in_chat(line), said, "{line:?}");
         }
-        let fields = Offers::Fields(vec!["Number".into()]);
+        let fields = QuestionKind::Fields(vec!["Number".into()]);
         let form = AgentCommand::Ask { text: "Your order".into(), offers: fields };
         assert_eq!(in_chat("!form Your order | Number"), Said::Command(form));
     }

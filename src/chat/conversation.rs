@@ -73,7 +73,7 @@ fn keep<T: PartialEq>(kept: &mut VecDeque<T>, one: T) {
 
 /// An open conversation.
 #[derive(Debug)]
-pub(super) struct Case {
+pub(super) struct OpenConversation {
     /// The view.
     pub(super) view: Conversation,
     /// What the customer said, and the close; after a restart without what was confirmed long ago.
@@ -142,7 +142,7 @@ pub(super) enum Moved {
     Ticks,
 }
 
-impl Case {
+impl OpenConversation {
     /// A conversation as its view says, without messages yet.
     pub(super) fn new(view: Conversation) -> Self {
         let shunned = match view.state {
@@ -469,8 +469,8 @@ mod tests {
     use crate::chat::ids::{ConversationId, CustomerId, QueueKey, TenantKey};
 
     /// Customer messages 1, 3 and 4, in rows 10, 30 and 40; the agent said 2.
-    fn case() -> Case {
-        let mut case = Case::new(Conversation {
+    fn case() -> OpenConversation {
+        let mut case = OpenConversation::new(Conversation {
             id: ConversationId(Uuid::nil()),
             tenant: TenantKey::new("acme").unwrap(),
             customer: CustomerId(Uuid::nil()),

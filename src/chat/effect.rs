@@ -182,7 +182,7 @@ pub enum ToAgentContent {
         quoted: Option<Arc<Row>>,
     },
     /// A line of the desk's own.
-    Line(Line),
+    Notice(Notice),
     /// The customer types, or stopped.
     Typing {
         /// Which.
@@ -211,7 +211,7 @@ pub enum ToAgentContent {
 
 /// A line the desk writes to an agent; `bridge` words it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub enum Notice {
     /// A customer waits: the head of an offer.
     Waiting {
         /// The row of the offer, which gives the line its stanza id.

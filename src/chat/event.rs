@@ -12,7 +12,7 @@ use super::ids::{
     SessionId, TenantKey, Timestamp,
 };
 use super::model::{
-    Acked, CommandKey, Customer, FetchError, File, Offers, Reference, Row, TenantSettings,
+    Acked, CommandKey, Customer, FetchError, File, QuestionKind, Reference, Row, TenantSettings,
 };
 use super::refusal::AgentRefusal;
 
@@ -418,7 +418,7 @@ pub enum AgentCommand {
         /// The question, cleaned.
         text: Arc<str>,
         /// What is offered; nothing where the command was not understood.
-        offers: Offers,
+        offers: QuestionKind,
     },
     /// A command that takes no words, with some.
     Overfull {

@@ -5,18 +5,18 @@
 
 pub mod answers;
 mod conversation;
+mod dedup;
 pub mod desk;
 pub mod effect;
-mod ended;
 pub mod event;
 mod gate;
 pub mod ids;
+mod message_ref;
 pub mod model;
 pub mod namesake;
+mod past_assignments;
 mod presence;
 mod queue;
 pub mod refusal;
-mod repeats;
 mod resent;
 mod routing;
-mod said;

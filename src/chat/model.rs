@@ -284,7 +284,7 @@ pub enum RowKind {
         /// The question, cleaned.
         text: Arc<str>,
         /// What is offered.
-        offers: Offers,
+        offers: QuestionKind,
     },
     /// The customer's answer to a question. Has a `seq`.
     Choice {
@@ -431,7 +431,7 @@ pub enum FetchError {
 /// What a question may be answered by: at most 10, of at most 100 scalars each. Each is named by its
 /// number, from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Offers {
+pub enum QuestionKind {
     /// One of these.
     Choices(Vec<Arc<str>>),
     /// A text for each of these.

@@ -20,7 +20,7 @@ type Place = (Reverse<i32>, Timestamp, ConversationId);
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct Queue {
     places: BTreeSet<Place>,
     /// Those of them who count.
     counted: BTreeSet<Place>,
@@ -38,7 +38,7 @@ fn place(view: &Conversation) -> Place {
     (Reverse(view.priority), view.waiting_since, view.id)
 }
 
-impl Line {
+impl Queue {
     /// Puts a conversation where it belongs.
     pub(super) fn enter(&mut self, view: &Conversation) {
         self.places.insert(place(view));
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_urgent_come_first_then_those_who_wait_longest() {
-        let mut line = Line::default();
+        let mut line = Queue::default();
         let views = [waiting(1, 0, 30), waiting(2, 0, 10), waiting(3, 5, 40), waiting(4, -1, 0)];
         views.iter().for_each(|view| line.enter(view));
         line.enter(&views[0]);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn an_estimate_needs_ground() {
-        let mut line = Line::default();
+        let mut line = Queue::default();
         for at in [0, 10_000, 20_000] {
             line.served(Timestamp(at));
             assert_eq!(line.estimate(1), None);

@@ -16,8 +16,8 @@ use crate::chat::ids::{
     Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, FetchError, File, Offers,
-    QueueSettings, RequeueReason, Role, Row, RowKind, Strategy, Target,
+    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, FetchError, File,
+    QuestionKind, QueueSettings, RequeueReason, Role, Row, RowKind, Strategy, Target,
 };
 use crate::ports::store::StoreError;
 
@@ -227,8 +227,12 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
         RowKind::Asked { text: words, offers } => {
             text = Some(&**words);
             details = Some(match offers.clone() {
-                Offers::Choices(labels) => Details { choices: Some(labels), ..Details::default() },
-                Offers::Fields(labels) => Details { fields: Some(labels), ..Details::default() },
+                QuestionKind::Choices(labels) => {
+                    Details { choices: Some(labels), ..Details::default() }
+                }
+                QuestionKind::Fields(labels) => {
+                    Details { fields: Some(labels), ..Details::default() }
+                }
             });
             ASKED
         }
@@ -374,8 +378,8 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
         ASKED => RowKind::Asked {
             text: model.text.as_deref().ok_or_else(|| at("a question without text"))?.into(),
             offers: match (details.choices, details.fields) {
-                (Some(labels), None) => Offers::Choices(labels),
-                (None, Some(labels)) => Offers::Fields(labels),
+                (Some(labels), None) => QuestionKind::Choices(labels),
+                (None, Some(labels)) => QuestionKind::Fields(labels),
                 _ => return Err(at("a question that offers nothing")),
             },
         },

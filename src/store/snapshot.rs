@@ -257,7 +257,7 @@ async fn counts(
     Ok(counts)
 }
 
-/// The last offer of each of these conversations. Offers have no `seq`: the index of entries leads
+/// The last offer of each of these conversations. QuestionKind have no `seq`: the index of entries leads
 /// to them, past all that was said.
 async fn offers(
     connection: &impl ConnectionTrait,

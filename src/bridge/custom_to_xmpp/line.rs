@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use crate::bridge::agent_command::WORDS;
 use crate::bridge::{clean, mark};
-use crate::chat::effect::Line;
+use crate::chat::effect::Notice;
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Localpart, Timestamp};
 use crate::chat::model::{
-    Author, CloseReason, FetchError, File, Offers, RequeueReason, Row, RowKind,
+    Author, CloseReason, FetchError, File, QuestionKind, RequeueReason, Row, RowKind,
 };
 
 /// How wide a terminal is taken to be.
@@ -45,25 +45,25 @@ pub fn customer_name(name: Option<&str>, peer: &Peer) -> String {
 }
 
 /// Words a line of the desk.
-pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
+pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
     match line {
-        Line::Waiting { name, queue, waited_ms, page, conversations, subject, .. } => {
+        Notice::Waiting { name, queue, waited_ms, page, conversations, subject, .. } => {
             let who = customer_name(name.as_deref(), peer);
             let mut parts = vec![format!("{who} is waiting ({})", place(queue, *waited_ms))];
             parts.extend(subject.as_deref().map(|subject| format!("“{}”", piece(subject))));
             joined(parts, page.as_deref(), visit(*conversations))
         }
-        Line::Closed { reason: CloseReason::Agent } => marked("You closed the conversation"),
-        Line::Closed { reason } => marked(closed(*reason)),
-        Line::Asked => marked("Question sent"),
-        Line::Reopened => marked("New conversation started. The customer sees what you write."),
-        Line::Interrupted { from, to } => marked(&format!(
+        Notice::Closed { reason: CloseReason::Agent } => marked("You closed the conversation"),
+        Notice::Closed { reason } => marked(closed(*reason)),
+        Notice::Asked => marked("Question sent"),
+        Notice::Reopened => marked("New conversation started. The customer sees what you write."),
+        Notice::Interrupted { from, to } => marked(&format!(
             "Connection lost {} ({}). If a message from then has no ✓, please send it again.",
             times(*from, *to),
             span(to.since(*from))
         )),
-        Line::Help { in_chat } => help(*in_chat),
-        Line::Who { name, open, online, page, conversations, answers } => {
+        Notice::Help { in_chat } => help(*in_chat),
+        Notice::Who { name, open, online, page, conversations, answers } => {
             let who = customer_name(name.as_deref(), peer);
             let state = if *online { "online" } else { "not online" };
             let where_ = open.as_ref().map_or_else(
@@ -74,15 +74,15 @@ pub fn line(line: &Line, peer: &Peer, now: Timestamp) -> String {
             let head = joined(parts, page.as_deref(), visit(*conversations));
             [head].into_iter().chain(answered(answers)).collect::<Vec<_>>().join("\n")
         }
-        Line::SignedIn { name, known_as, conversations } => {
+        Notice::SignedIn { name, known_as, conversations } => {
             signed_in(name.as_deref(), known_as.as_ref(), *conversations)
         }
-        Line::Storage { works: false } => marked(
+        Notice::Storage { works: false } => marked(
             "We can't save messages right now. Customers have been asked to wait; \
              anything with a ✓ is safe.",
         ),
-        Line::Storage { works: true } => marked("Messages are being saved again."),
-        Line::Status { queues, agents } => {
+        Notice::Storage { works: true } => marked("Messages are being saved again."),
+        Notice::Status { queues, agents } => {
             let waiting = queues.iter().map(|(name, count, first_ms)| match count {
                 0 => marked(&format!("{}: nobody waiting", piece(name))),
                 1 => marked(&format!("{}: 1 waiting, {}", piece(name), span(*first_ms))),
@@ -174,8 +174,8 @@ pub(super) fn or_names<'t>(text: &'t str, files: &[File]) -> Cow<'t, str> {
 }
 
 /// A question with what it may be answered by.
-fn asked(text: &str, offers: &Offers) -> String {
-    let (Offers::Choices(labels) | Offers::Fields(labels)) = offers;
+fn asked(text: &str, offers: &QuestionKind) -> String {
+    let (QuestionKind::Choices(labels) | QuestionKind::Fields(labels)) = offers;
     let lines = labels.iter().map(|label| format!("· {label}"));
     [text.to_owned()].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }

@@ -34,7 +34,7 @@ use super::line;
 use super::xml::Xml;
 use crate::bridge::address;
 use crate::bridge::{clean, mark};
-use crate::chat::effect::{Line, ToAgent, ToAgentContent};
+use crate::chat::effect::{Notice, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
 use crate::chat::model::{Author, Row, RowKind};
@@ -89,10 +89,10 @@ pub fn message(
             words.payloads.extend(reply.into_iter().flat_map(|reply| reply.payloads));
             words
         }
-        ToAgentContent::Line(said) => {
+        ToAgentContent::Notice(said) => {
             let mut words = spoken(from, to, &line::line(said, &to_agent.from, now), thread);
             identified(&mut words, id_of(said, line_id));
-            if let Line::Waiting { at, name, .. } = said {
+            if let Notice::Waiting { at, name, .. } = said {
                 words.payloads.extend(delay(domain, *at, now));
                 if let Peer::Customer(_) = to_agent.from {
                     let name = line::customer_name(name.as_deref(), &to_agent.from);
@@ -145,7 +145,7 @@ pub fn text(
         ToAgentContent::Row { row, .. } => {
             (Some(address::row_id(row.pos)), line::row(row, &to_agent.agent)?)
         }
-        ToAgentContent::Line(said) => {
+        ToAgentContent::Notice(said) => {
             (Some(id_of(said, line_id)), line::line(said, &to_agent.from, now).into())
         }
         ToAgentContent::Refused { .. }
@@ -170,7 +170,7 @@ pub fn text(
     xml.attribute(&to);
     xml.push("' type='chat'>");
     let (spoken, marks) = match &to_agent.content {
-        ToAgentContent::Row { .. } | ToAgentContent::Line(_) => (true, false),
+        ToAgentContent::Row { .. } | ToAgentContent::Notice(_) => (true, false),
         ToAgentContent::Received { .. } | ToAgentContent::Displayed { .. } => (false, true),
         ToAgentContent::Typing { .. } | ToAgentContent::Refused { .. } => (false, false),
     };
@@ -201,7 +201,7 @@ pub fn text(
             }
             delayed(&mut xml, domain, row.at, now);
         }
-        ToAgentContent::Line(Line::Waiting { at, name, .. }) => {
+        ToAgentContent::Notice(Notice::Waiting { at, name, .. }) => {
             delayed(&mut xml, domain, *at, now);
             if let Peer::Customer(_) = to_agent.from {
                 named(&mut xml, name.as_deref(), &to_agent.from);
@@ -222,7 +222,7 @@ pub fn text(
             xml.attribute(stanza);
             xml.push("'/>");
         }
-        ToAgentContent::Line(_) | ToAgentContent::Refused { .. } => {}
+        ToAgentContent::Notice(_) | ToAgentContent::Refused { .. } => {}
     }
     xml.push("</message>");
     Some(xml.done())
@@ -259,7 +259,7 @@ fn delayed(xml: &mut Xml, domain: &LinkDomain, at: Timestamp, now: Timestamp) {
 pub fn cursor(to_agent: &ToAgent) -> Option<Pos> {
     match &to_agent.content {
         ToAgentContent::Row { row, .. } => Some(row.pos),
-        ToAgentContent::Line(Line::Waiting { pos, .. }) => Some(*pos),
+        ToAgentContent::Notice(Notice::Waiting { pos, .. }) => Some(*pos),
         _ => None,
     }
 }
@@ -345,9 +345,9 @@ fn thread_of(conversation: ConversationId) -> Thread {
 }
 
 /// The offer's line stands for the row of the offer.
-fn id_of(line: &Line, line_id: LineId<'_>) -> String {
+fn id_of(line: &Notice, line_id: LineId<'_>) -> String {
     match line {
-        Line::Waiting { pos, .. } => address::row_id(*pos),
+        Notice::Waiting { pos, .. } => address::row_id(*pos),
         _ => line_id(),
     }
 }

@@ -6,7 +6,7 @@
 use crate::bridge::file;
 use crate::chat::effect::{CustomerState, Phase};
 use crate::chat::ids::{CommandId, ConversationId, Seq, Timestamp};
-use crate::chat::model::{Acked, Author, CloseReason, Offers, Row, RowKind};
+use crate::chat::model::{Acked, Author, CloseReason, QuestionKind, Row, RowKind};
 use crate::chat::refusal::CommandError;
 use crate::wire::{
     self, Button, Entry, EntryKind, ErrorCode, ErrorFrame, FRAME_BYTES, Field, FromKind,
@@ -83,14 +83,14 @@ pub fn entry(row: &Row) -> Option<Entry> {
 /// What a question may be answered by, each named by its number.
 fn offered(kind: &RowKind) -> (Vec<Button>, Vec<Field>) {
     let RowKind::Asked { offers, .. } = kind else { return (Vec::new(), Vec::new()) };
-    let (Offers::Choices(labels) | Offers::Fields(labels)) = offers;
+    let (QuestionKind::Choices(labels) | QuestionKind::Fields(labels)) = offers;
     let numbered =
         labels.iter().zip(1..).map(|(label, number)| (number.to_string(), label.to_string()));
     match offers {
-        Offers::Choices(_) => {
+        QuestionKind::Choices(_) => {
             (numbered.map(|(value, label)| Button { value, label }).collect(), Vec::new())
         }
-        Offers::Fields(_) => {
+        QuestionKind::Fields(_) => {
             (Vec::new(), numbered.map(|(name, label)| Field { name, label }).collect())
         }
     }
@@ -325,7 +325,7 @@ mod tests {
         RowKind::Message { text: text.into(), reply_to: None }
     }
 
-    fn asked(offers: fn(Vec<Arc<str>>) -> Offers) -> RowKind {
+    fn asked(offers: fn(Vec<Arc<str>>) -> QuestionKind) -> RowKind {
         let offers = offers(vec!["A5".into(), "A4 \"wide\"".into()]);
         RowKind::Asked { text: "Which?".into(), offers }
     }
@@ -353,8 +353,8 @@ mod tests {
                 agent(),
                 RowKind::Message { text: "yes".into(), reply_to: Some(Seq(1)) },
             )),
-            "asked" => shown(row(Some(2), agent(), asked(Offers::Choices))),
-            "asked with a form" => shown(row(Some(2), agent(), asked(Offers::Fields))),
+            "asked" => shown(row(Some(2), agent(), asked(QuestionKind::Choices))),
+            "asked with a form" => shown(row(Some(2), agent(), asked(QuestionKind::Fields))),
             "chosen" => shown(row(
                 Some(3),
                 Author::Customer,
@@ -480,7 +480,7 @@ mod tests {
         #[test]
         fn an_entry_is_never_longer_than_thought(text: String, name: String) {
             let label: Arc<str> = Arc::from(text.as_str());
-            let offers = Offers::Choices(vec![label.clone(), label]);
+            let offers = QuestionKind::Choices(vec![label.clone(), label]);
             let kind = RowKind::Asked { text: text.as_str().into(), offers };
             let mut row = row(Some(u64::MAX), agent(), kind);
             row.author = Author::Agent { jid: AgentJid::normalised("a@b"), name: Arc::from(name) };

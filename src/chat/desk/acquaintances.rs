@@ -1,7 +1,7 @@
 //! Which open conversations remember which agents: as one who was asked, who failed the customer, or
 //! who knows some of what was said.
 //!
-//! Invariant: whoever a [`Case`](crate::chat::conversation::Case) remembers stands here under it, so
+//! Invariant: whoever a [`OpenConversation`](crate::chat::conversation::OpenConversation) remembers stands here under it, so
 //! that an agent who comes, or is free again, takes no walk through all that is open. One it does not
 //! remember any more may stand here until somebody looks, it is served, or it ends.
 

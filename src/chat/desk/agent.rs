@@ -1,9 +1,9 @@
 //! What agents say.
 
 use super::Desk;
-use super::changes::repeat_of;
+use super::edits::repeat_of;
 use super::row::NewRow;
-use crate::chat::effect::{CustomerNotice, Effect, Line, ToAgent, ToAgentContent};
+use crate::chat::effect::{CustomerNotice, Effect, Notice, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentCommand, AgentContent, AgentInput, Peer};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
 use crate::chat::model::RowKind;
@@ -53,12 +53,12 @@ impl Desk {
             AgentContent::Command { command, .. } => {
                 let line = match command {
                     AgentCommand::Status => self.status(now, tenant),
-                    _ => Line::Help { in_chat: false },
+                    _ => Notice::Help { in_chat: false },
                 };
                 self.reply(input, line);
                 self.receipt(input, None);
             }
-            AgentContent::Text { .. } => self.reply(input, Line::Help { in_chat: false }),
+            AgentContent::Text { .. } => self.reply(input, Notice::Help { in_chat: false }),
             AgentContent::Silent => self.receipt(input, None),
             AgentContent::Refused { refusal, .. } => self.refuse_agent(input, refusal.clone()),
             AgentContent::Retract { .. }
@@ -234,8 +234,8 @@ impl Desk {
     }
 
     /// Answers the client that asked, from the address it asked.
-    pub(super) fn reply(&mut self, input: &AgentInput, line: Line) {
-        self.answer_agent(input, ToAgentContent::Line(line));
+    pub(super) fn reply(&mut self, input: &AgentInput, line: Notice) {
+        self.answer_agent(input, ToAgentContent::Notice(line));
     }
 
     pub(super) fn refuse_agent(&mut self, input: &AgentInput, refusal: AgentRefusal) {

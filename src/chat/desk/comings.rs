@@ -159,7 +159,7 @@ impl Desk {
         pos: Pos,
     ) {
         let Some(customer) = self.addresses.get(customer).copied() else { return };
-        if self.ended.covers(now, customer, agent, pos) {
+        if self.past.covers(now, customer, agent, pos) {
             return;
         }
         let Some(id) = self.visitors.get(&customer).and_then(|visitor| visitor.open) else {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Desk;
 use super::agent::Standing;
 use super::lifecycle::{Beginning, Command};
-use crate::chat::effect::Line;
+use crate::chat::effect::Notice;
 use crate::chat::event::{About, AgentCommand, AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{CloseReason, RowKind};
@@ -33,13 +33,13 @@ pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
 }
 
 /// A command that is carried out once: the order it is, and what is answered when it comes again.
-fn once(command: &AgentCommand) -> Option<(&'static str, Line)> {
+fn once(command: &AgentCommand) -> Option<(&'static str, Notice)> {
     Some(match command {
         AgentCommand::Close | AgentCommand::CloseSaying { .. } => {
-            (CLOSE, Line::Closed { reason: CloseReason::Agent })
+            (CLOSE, Notice::Closed { reason: CloseReason::Agent })
         }
-        AgentCommand::Reopen => (REOPEN, Line::Reopened),
-        AgentCommand::Ask { .. } => (ASK, Line::Asked),
+        AgentCommand::Reopen => (REOPEN, Notice::Reopened),
+        AgentCommand::Ask { .. } => (ASK, Notice::Asked),
         _ => return None,
     })
 }
@@ -93,7 +93,7 @@ impl Desk {
                 return true;
             }
             (AgentCommand::Help, _) => {
-                self.reply(input, Line::Help { in_chat: true });
+                self.reply(input, Notice::Help { in_chat: true });
                 return true;
             }
             (AgentCommand::Status, _) => {
@@ -244,7 +244,7 @@ impl Desk {
         self.close(now, id, author, CloseReason::Agent, by);
         self.ordered(now, customer, input, CLOSE);
         if !told {
-            self.reply(input, Line::Closed { reason: CloseReason::Agent });
+            self.reply(input, Notice::Closed { reason: CloseReason::Agent });
         }
     }
 
@@ -270,13 +270,13 @@ impl Desk {
         );
         self.ordered(now, customer, input, REOPEN);
         self.assign(now, input.fresh, &input.agent);
-        self.reply(input, Line::Reopened);
+        self.reply(input, Notice::Reopened);
     }
 
-    fn who(&self, customer: CustomerId) -> Option<Line> {
+    fn who(&self, customer: CustomerId) -> Option<Notice> {
         let visitor = self.visitors.get(&customer)?;
         let case = visitor.open.and_then(|id| self.cases.get(&id));
-        Some(Line::Who {
+        Some(Notice::Who {
             name: visitor.name(),
             open: case.map(|case| {
                 let view = &case.view;
@@ -289,13 +289,13 @@ impl Desk {
         })
     }
 
-    pub(super) fn status(&self, now: Timestamp, tenant: &TenantKey) -> Line {
+    pub(super) fn status(&self, now: Timestamp, tenant: &TenantKey) -> Notice {
         let Some(desk) = self.tenants.get(tenant) else {
-            return Line::Status { queues: Vec::new(), agents: Vec::new() };
+            return Notice::Status { queues: Vec::new(), agents: Vec::new() };
         };
         let queues = desk.settings.queues.iter().map(|queue| {
-            let line = desk.lines.get(&queue.key);
-            let waiting = || line.into_iter().flat_map(super::Line::iter);
+            let line = desk.queues.get(&queue.key);
+            let waiting = || line.into_iter().flat_map(super::Queue::iter);
             let waited = waiting().filter_map(|id| Some(self.cases.get(&id)?.waited(now)));
             (queue.name.clone(), waiting().count() as u32, waited.max().unwrap_or(0))
         });
@@ -315,6 +315,6 @@ impl Desk {
             };
             (agent.name.clone(), word, chats, agent.capacity)
         });
-        Line::Status { queues: queues.collect(), agents: agents.collect() }
+        Notice::Status { queues: queues.collect(), agents: agents.collect() }
     }
 }

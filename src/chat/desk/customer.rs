@@ -130,7 +130,7 @@ impl Desk {
                 Some(CommandError::UnknownQueue)
             }
             Some(desk) => {
-                let waiting: usize = desk.lines.values().map(super::Line::len).sum();
+                let waiting: usize = desk.queues.values().map(super::Queue::len).sum();
                 (waiting >= self.limits.waiting).then_some(CommandError::Overloaded)
             }
         };

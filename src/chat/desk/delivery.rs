@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::Desk;
 use super::timer::Timer;
-use crate::chat::conversation::{Case, Moved};
+use crate::chat::conversation::{Moved, OpenConversation};
 use crate::chat::effect::{Backlog, Effect, ToAgentContent};
 use crate::chat::event::AgentInput;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, Seq, Timestamp};
@@ -28,7 +28,7 @@ const KEPT_MS: i64 = 24 * 60 * 60_000;
 #[derive(Debug)]
 pub(super) struct Owed {
     /// As it was closed.
-    pub(super) case: Case,
+    pub(super) case: OpenConversation,
     /// To whom.
     agents: Vec<AgentJid>,
     close: Arc<Row>,
@@ -160,7 +160,7 @@ impl Desk {
         {
             return;
         }
-        let known = self.cases.get(&id).map_or(Pos(0), Case::confirmed_pos);
+        let known = self.cases.get(&id).map_or(Pos(0), OpenConversation::confirmed_pos);
         self.backlog(now, id, agent, known, None);
     }
 
@@ -217,7 +217,7 @@ impl Desk {
     pub(super) fn owe(
         &mut self,
         now: Timestamp,
-        case: Case,
+        case: OpenConversation,
         agents: Vec<AgentJid>,
         close: Arc<Row>,
     ) {
@@ -241,7 +241,7 @@ impl Desk {
         let visitor = self.visitor(customer);
         visitor.contacts.extend(agents.iter().cloned());
         visitor.has_ended(&close, None);
-        let mut case = Case::new(view);
+        let mut case = OpenConversation::new(view);
         for (pos, seq) in messages {
             case.owe_confirmation(close.at, pos, seq);
         }
@@ -296,11 +296,11 @@ impl Desk {
     }
 
     /// An open conversation, or a closed one that is still owed.
-    pub(super) fn any_case(&self, id: ConversationId) -> Option<&Case> {
+    pub(super) fn any_case(&self, id: ConversationId) -> Option<&OpenConversation> {
         self.cases.get(&id).or_else(|| self.owed.get(&id).map(|owed| &owed.case))
     }
 
-    pub(super) fn any_case_mut(&mut self, id: ConversationId) -> Option<&mut Case> {
+    pub(super) fn any_case_mut(&mut self, id: ConversationId) -> Option<&mut OpenConversation> {
         match self.cases.get_mut(&id) {
             Some(case) => Some(case),
             None => self.owed.get_mut(&id).map(|owed| &mut owed.case),
@@ -316,7 +316,7 @@ impl Desk {
         customer: CustomerId,
         input: &AgentInput,
         pos: Pos,
-        mark: impl FnOnce(&mut Case, bool) -> Moved,
+        mark: impl FnOnce(&mut OpenConversation, bool) -> Moved,
     ) {
         let agent = &input.agent;
         let Some(id) = self.conversation_of(customer, agent, pos) else { return };

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Desk;
-use crate::chat::effect::{Effect, Line, ToAgent, ToAgentContent};
+use crate::chat::effect::{Effect, Notice, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, CustomerId, TenantKey, Timestamp};
 
@@ -60,7 +60,7 @@ impl Desk {
                 continue;
             }
             self.receipts_again(&tenant, agent, from);
-            let line = ToAgentContent::Line(Line::Interrupted { from, to });
+            let line = ToAgentContent::Notice(Notice::Interrupted { from, to });
             self.tell_agent(agent, Peer::Desk(tenant), line);
         }
     }

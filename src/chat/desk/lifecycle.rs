@@ -7,7 +7,7 @@ use super::row::NewRow;
 use super::timer::Timer;
 use super::{Desk, Visitor};
 use crate::chat::answers;
-use crate::chat::conversation::Case;
+use crate::chat::conversation::OpenConversation;
 use crate::chat::effect::{CustomerNotice, CustomerState, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
 use crate::chat::model::{
@@ -86,7 +86,7 @@ impl Desk {
         if let Some(line) = self.line(&tenant, &queue) {
             line.enter(&view);
         }
-        let mut case = Case::new(view);
+        let mut case = OpenConversation::new(view);
         let answers = answers::merge(&mut case.answers, answers);
         self.acquaintances.meet(id, &case.asked);
         self.cases.insert(id, case);
@@ -327,7 +327,7 @@ impl Desk {
         }
         if let Some(case) = self.cases.get(&id) {
             let customer = case.view.customer;
-            self.ended.insert(now, customer, agent, self.gate.head());
+            self.past.insert(now, customer, agent, self.gate.head());
             if case.view.is_open() {
                 self.remove_contact(customer, agent);
             }

@@ -9,24 +9,24 @@
 
 mod acquaintances;
 mod agent;
-mod asking;
-mod changes;
+mod agent_files;
 mod comings;
 mod command;
-mod contact;
 mod customer;
 mod delivery;
+mod edits;
 mod full;
 mod interruption;
 mod lifecycle;
-mod links;
-mod marks;
 mod offer;
 mod place;
+mod questions;
 mod rating;
 mod recall;
+mod receipts;
 mod resent;
 mod restore;
+mod roster;
 mod row;
 mod shared;
 mod storage;
@@ -40,11 +40,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::acquaintances::Acquaintances;
-use self::contact::Staying;
 use self::rating::Rating;
-use super::conversation::Case;
-use super::effect::{CustomerNotice, Effect, Line as SystemLine, ToAgent, ToAgentContent};
-use super::ended::Ended;
+use self::roster::Staying;
+use super::conversation::OpenConversation;
+use super::dedup::{Commands, Stanzas};
+use super::effect::{CustomerNotice, Effect, Notice, ToAgent, ToAgentContent};
 use super::event::{CustomerEvent, Event, Loaded, Peer};
 use super::gate::Gate;
 use super::ids::{
@@ -55,9 +55,9 @@ use super::model::{
     AgentSettings, Author, CommandKey, Customer, Reference, Role, Row, TenantSettings,
 };
 use super::namesake::Namesakes;
+use super::past_assignments::PastAssignments;
 use super::presence::Clients;
-use super::queue::Line;
-use super::repeats::{Commands, Stanzas};
+use super::queue::Queue;
 use super::resent::{Speaker, Spoken};
 use delivery::Owed;
 use interruption::Interruptions;
@@ -104,7 +104,7 @@ pub struct DeskLimits {
 #[derive(Debug)]
 struct TenantDesk {
     settings: Arc<TenantSettings>,
-    lines: BTreeMap<QueueKey, Line>,
+    queues: BTreeMap<QueueKey, Queue>,
     /// The names that are not a customer's.
     namesakes: Namesakes,
 }
@@ -169,7 +169,7 @@ pub struct Desk {
     work: HashMap<(TenantKey, AgentJid), Work>,
     visitors: HashMap<CustomerId, Visitor>,
     addresses: HashMap<Localpart, CustomerId>,
-    cases: HashMap<ConversationId, Case>,
+    cases: HashMap<ConversationId, OpenConversation>,
     acquaintances: Acquaintances,
     staying: Staying,
     owed: HashMap<ConversationId, Owed>,
@@ -181,7 +181,7 @@ pub struct Desk {
     /// What agents ordered.
     orders: Stanzas,
     shared: SharedFiles,
-    ended: Ended,
+    past: PastAssignments,
     interruptions: Interruptions,
     /// What was read for the event that comes next.
     read: Option<Arc<Row>>,
@@ -354,10 +354,11 @@ impl Desk {
     fn put_settings(&mut self, tenants: Vec<TenantSettings>) {
         let mut former = std::mem::take(&mut self.tenants);
         for settings in tenants {
-            let mut lines = former.remove(&settings.key).map(|desk| desk.lines).unwrap_or_default();
-            lines.retain(|key, _| settings.queues.iter().any(|queue| queue.key == *key));
+            let mut queues =
+                former.remove(&settings.key).map(|desk| desk.queues).unwrap_or_default();
+            queues.retain(|key, _| settings.queues.iter().any(|queue| queue.key == *key));
             for queue in &settings.queues {
-                lines.entry(queue.key.clone()).or_default();
+                queues.entry(queue.key.clone()).or_default();
                 self.stirred.insert((settings.key.clone(), queue.key.clone()));
             }
             for agent in &settings.agents {
@@ -366,7 +367,7 @@ impl Desk {
             // The business itself is somebody too.
             let agents = settings.agents.iter().map(|agent| &agent.name);
             let namesakes = Namesakes::of(agents.chain([&settings.name]));
-            let desk = TenantDesk { settings: Arc::new(settings), lines, namesakes };
+            let desk = TenantDesk { settings: Arc::new(settings), queues, namesakes };
             self.tenants.insert(desk.settings.key.clone(), desk);
         }
         for visitor in self.visitors.values_mut() {
@@ -380,8 +381,8 @@ impl Desk {
 
     // ---- what everything below asks ----
 
-    fn line(&mut self, tenant: &TenantKey, queue: &QueueKey) -> Option<&mut Line> {
-        self.tenants.get_mut(tenant)?.lines.get_mut(queue)
+    fn line(&mut self, tenant: &TenantKey, queue: &QueueKey) -> Option<&mut Queue> {
+        self.tenants.get_mut(tenant)?.queues.get_mut(queue)
     }
 
     fn settings(&self, tenant: &TenantKey) -> Option<Arc<TenantSettings>> {
@@ -472,7 +473,7 @@ impl Desk {
         }));
     }
 
-    fn say(&mut self, case: ConversationId, agent: &AgentJid, line: SystemLine) {
-        self.send(case, agent, ToAgentContent::Line(line));
+    fn say(&mut self, case: ConversationId, agent: &AgentJid, line: Notice) {
+        self.send(case, agent, ToAgentContent::Notice(line));
     }
 }

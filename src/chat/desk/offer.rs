@@ -7,7 +7,7 @@
 use super::Desk;
 use super::row::NewRow;
 use super::timer::Timer;
-use crate::chat::effect::Line;
+use crate::chat::effect::Notice;
 use crate::chat::event::Availability;
 use crate::chat::ids::{AgentJid, ConversationId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
@@ -39,7 +39,7 @@ impl Desk {
         }
     }
 
-    /// Offers what can be offered, in the order of each line.
+    /// QuestionKind what can be offered, in the order of each line.
     pub(super) fn offer_stirred(&mut self, now: Timestamp) {
         while let Some((tenant, queue)) = self.stirred.pop_first() {
             let Some(settings) = self.settings(&tenant) else { continue };
@@ -68,7 +68,7 @@ impl Desk {
 
     /// Those in line about whom nobody is asked, or nobody any more; none where `nobody` could be.
     fn unserved(&self, tenant: &TenantKey, queue: &QueueKey, nobody: bool) -> Vec<ConversationId> {
-        let line = self.tenants.get(tenant).and_then(|desk| desk.lines.get(queue));
+        let line = self.tenants.get(tenant).and_then(|desk| desk.queues.get(queue));
         let unserved = |id: &ConversationId| {
             self.cases.get(id).is_some_and(|case| case.rests || case.view.state == State::Waiting)
         };
@@ -106,7 +106,7 @@ impl Desk {
             .collect()
     }
 
-    /// Offers one conversation; whoever failed it last is passed over, and whoever was asked in this
+    /// QuestionKind one conversation; whoever failed it last is passed over, and whoever was asked in this
     /// round as long as there are others.
     fn offer(
         &mut self,
@@ -157,7 +157,7 @@ impl Desk {
         let (view, waited) = (case.view.clone(), case.waited(now));
         self.add_contact(view.customer, agent);
         let Some(visitor) = self.visitors.get(&view.customer) else { return };
-        let line = Line::Waiting {
+        let line = Notice::Waiting {
             pos,
             at,
             name: visitor.name(),

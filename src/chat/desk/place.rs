@@ -21,7 +21,7 @@ const RELOAD_MS: i64 = 5_000;
 impl Desk {
     /// The place of one who waits; none where nobody is in.
     pub(super) fn position(&self, view: &Conversation) -> Option<u32> {
-        let line = self.tenants.get(&view.tenant)?.lines.get(&view.queue);
+        let line = self.tenants.get(&view.tenant)?.queues.get(&view.queue);
         self.is_staffed(&view.tenant, &view.queue)
             .then(|| line.map_or(1, |line| line.position(view)))
     }
@@ -96,7 +96,7 @@ impl Desk {
     pub(super) fn tell_place(&mut self, id: ConversationId, position: Option<u32>) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.told = Some(position);
-        let line = self.tenants.get(&case.view.tenant).and_then(|t| t.lines.get(&case.view.queue));
+        let line = self.tenants.get(&case.view.tenant).and_then(|t| t.queues.get(&case.view.queue));
         let eta_s = line.zip(position).and_then(|(line, position)| line.estimate(position));
         self.tell_phase(id, Phase::Waiting { position, eta_s });
     }

@@ -61,7 +61,7 @@ impl Desk {
                     failed.remove(&row.conversation);
                 }
                 RowKind::Requeued { agent, .. } => {
-                    self.ended.insert(at, row.customer, agent, row.pos);
+                    self.past.insert(at, row.customer, agent, row.pos);
                     failed.entry(row.conversation).or_default().push(agent.clone());
                     if let (true, Some(case)) =
                         (served.remove(&row.conversation), self.cases.get_mut(&row.conversation))
@@ -72,7 +72,7 @@ impl Desk {
                 // Those who lost it to another, or had it to the end.
                 RowKind::Joined | RowKind::Closed { .. } => {
                     for agent in &row.recipients {
-                        self.ended.insert(at, row.customer, agent, row.pos);
+                        self.past.insert(at, row.customer, agent, row.pos);
                     }
                     failed.remove(&row.conversation);
                     served.insert(row.conversation);

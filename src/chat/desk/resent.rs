@@ -6,7 +6,7 @@
 
 use super::Desk;
 use super::agent::Standing;
-use super::changes::TAKEN_BACK;
+use super::edits::TAKEN_BACK;
 use super::timer::Timer;
 use crate::chat::event::{About, AgentCommand, AgentContent, AgentInput};
 use crate::chat::ids::{CustomerId, Timestamp};

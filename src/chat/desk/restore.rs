@@ -6,18 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::acquaintances::Acquaintances;
-use super::changes::repeat_of;
-use super::contact::Staying;
+use super::edits::repeat_of;
 use super::interruption::Interruptions;
+use super::roster::Staying;
 use super::shared::SharedFiles;
 use super::timer::{Timer, Timers};
 use super::{Desk, DeskLimits, command, lifecycle, recall};
-use crate::chat::conversation::Case;
-use crate::chat::ended::Ended;
+use crate::chat::conversation::OpenConversation;
+use crate::chat::dedup::{Commands, Stanzas};
 use crate::chat::gate::Gate;
 use crate::chat::ids::{Seq, Timestamp};
 use crate::chat::model::{Author, Conversation, Customer, RowKind, Snapshot, State};
-use crate::chat::repeats::{Commands, Stanzas};
+use crate::chat::past_assignments::PastAssignments;
 use crate::chat::resent::Spoken;
 
 impl Desk {
@@ -43,7 +43,7 @@ impl Desk {
             held: HashMap::new(),
             orders: Stanzas::default(),
             shared: SharedFiles::default(),
-            ended: Ended::default(),
+            past: PastAssignments::default(),
             interruptions: Interruptions::default(),
             read: None,
             stirred: BTreeSet::new(),
@@ -111,7 +111,7 @@ impl Desk {
             *until = longest.min(*until);
         }
         self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
-        let mut case = Case::new(view);
+        let mut case = OpenConversation::new(view);
         case.has_earlier = case.view.known_after() > Seq(0);
         for agent in case.audience() {
             let key = (case.view.tenant.clone(), agent.clone());

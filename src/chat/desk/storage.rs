@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::Desk;
-use crate::chat::effect::{Effect, Line, ToAgent, ToAgentContent};
+use crate::chat::effect::{Effect, Notice, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentCommand, AgentContent, CustomerEvent, Event, Peer};
 use crate::chat::ids::{AgentJid, TenantKey};
 
@@ -24,7 +24,7 @@ impl Desk {
                     resource: None,
                     from: Peer::Desk(tenant),
                     conversation: None,
-                    content: ToAgentContent::Line(Line::Storage { works }),
+                    content: ToAgentContent::Notice(Notice::Storage { works }),
                 }));
             }
         }

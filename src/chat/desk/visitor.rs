@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::rating::Rating;
 use super::{Desk, TenantDesk, Visitor};
-use crate::chat::effect::{CustomerNotice, Line};
+use crate::chat::effect::{CustomerNotice, Notice};
 use crate::chat::event::{CustomerConnection, SignedIn};
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, TenantKey, Timestamp};
 use crate::chat::model::Customer;
@@ -120,7 +120,7 @@ impl Desk {
         let Some(visitor) = self.visitors.get_mut(&customer) else { return };
         let SignedIn { known_as, conversations, home } = signed_in;
         visitor.home = home;
-        let line = Line::SignedIn { name: visitor.name(), known_as, conversations };
+        let line = Notice::SignedIn { name: visitor.name(), known_as, conversations };
         let Some(case) = visitor.open.and_then(|id| self.cases.get(&id)) else { return };
         let id = case.view.id;
         let agents: Vec<AgentJid> = case.audience().to_vec();

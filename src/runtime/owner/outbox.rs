@@ -20,7 +20,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::chat::effect::{Backlog, Contact, Line, ToAgent, ToAgentContent};
+use crate::chat::effect::{Backlog, Contact, Notice, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos};
 use crate::chat::model::{Author, Row};
@@ -65,7 +65,7 @@ impl Outgoing {
     /// Whether it is the head of an offer.
     fn opens(&self) -> bool {
         matches!(self, Self::Send(stanza)
-            if matches!(stanza.content, ToAgentContent::Line(Line::Waiting { .. })))
+            if matches!(stanza.content, ToAgentContent::Notice(Notice::Waiting { .. })))
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::term::Term;
-use crate::chat::effect::{Answer, Effect, Line, ToAgentContent};
+use crate::chat::effect::{Answer, Effect, Notice, ToAgentContent};
 use crate::chat::event::{CustomerEvent, CustomerInput, Event, SocketAddress};
 use crate::chat::ids::{CommandId, CustomerId, Pos};
 use crate::chat::model::CommandKey;
@@ -219,7 +219,7 @@ impl Term<'_> {
         for effect in effects {
             match effect {
                 Effect::Send(line)
-                    if matches!(line.content, ToAgentContent::Line(Line::Storage { .. })) =>
+                    if matches!(line.content, ToAgentContent::Notice(Notice::Storage { .. })) =>
                 {
                     let _ = self.handle.to.try_send(ToLink::Send(Box::new(line)));
                 }

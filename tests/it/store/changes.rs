@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use couplet::chat::ids::{CommandId, Pos, Seq, SessionId};
-use couplet::chat::model::{Append, Author, CommandKey, Offers, Reference, RowKind, Target};
+use couplet::chat::model::{Append, Author, CommandKey, QuestionKind, Reference, RowKind, Target};
 use couplet::ports::store::{Log, StoreError, Transcripts};
 use uuid::Uuid;
 
@@ -79,8 +79,8 @@ async fn what_else_is_said_comes_back(db: &Db) {
     let asked = |offers| RowKind::Asked { text: "Which?".into(), offers };
     let mut batch = vec![
         opened(1, 1),
-        changed(2, 1, asked(Offers::Choices(labels()))),
-        changed(3, 2, asked(Offers::Fields(labels()))),
+        changed(2, 1, asked(QuestionKind::Choices(labels()))),
+        changed(3, 2, asked(QuestionKind::Fields(labels()))),
         changed(4, 3, RowKind::Choice { of: Seq(1), text: "A4 📄".into() }),
         changed(5, 4, RowKind::Rated { score: 4, comment: Some("fine".into()) }),
         changed(6, 5, RowKind::Rated { score: 1, comment: None }),

@@ -9,7 +9,7 @@ use xmpp_parsers::ns;
 use super::*;
 use crate::bridge::{mark, quote};
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, Seq, TenantKey};
-use crate::chat::model::{CloseReason, File, Offers, RequeueReason, Target};
+use crate::chat::model::{CloseReason, File, QuestionKind, RequeueReason, Target};
 use crate::chat::refusal::Call;
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
@@ -31,9 +31,9 @@ fn from_customer(content: ToAgentContent) -> ToAgent {
     }
 }
 
-fn from_desk(line: Line) -> ToAgent {
+fn from_desk(line: Notice) -> ToAgent {
     let from = Peer::Desk(TenantKey::new("acme").unwrap());
-    ToAgent { from, conversation: None, ..from_customer(ToAgentContent::Line(line)) }
+    ToAgent { from, conversation: None, ..from_customer(ToAgentContent::Notice(line)) }
 }
 
 fn to_phone(content: ToAgentContent) -> ToAgent {
@@ -89,7 +89,7 @@ fn answering(author: Author, words: &str, text: &str) -> ToAgent {
 }
 
 fn asked() -> RowKind {
-    let offers = Offers::Choices(vec!["A5".into(), "A4".into()]);
+    let offers = QuestionKind::Choices(vec!["A5".into(), "A4".into()]);
     RowKind::Asked { text: "Which?".into(), offers }
 }
 
@@ -117,8 +117,8 @@ fn bob() -> Author {
     Author::Agent { jid: AgentJid::normalised("bob@example.org"), name: "Bob".into() }
 }
 
-fn line(line: Line) -> ToAgent {
-    from_customer(ToAgentContent::Line(line))
+fn line(line: Notice) -> ToAgent {
+    from_customer(ToAgentContent::Notice(line))
 }
 
 fn refused(refusal: AgentRefusal) -> ToAgent {
@@ -129,13 +129,13 @@ fn refused(refusal: AgentRefusal) -> ToAgent {
     })
 }
 
-fn signed_in(name: Option<&str>, known_as: Option<&str>, conversations: u32) -> Line {
+fn signed_in(name: Option<&str>, known_as: Option<&str>, conversations: u32) -> Notice {
     let known_as = known_as.map(|at| Localpart::new(at).unwrap());
-    Line::SignedIn { name: name.map(Arc::from), known_as, conversations }
+    Notice::SignedIn { name: name.map(Arc::from), known_as, conversations }
 }
 
-fn waiting(name: Option<&str>, waited_ms: i64, page: Option<&str>, conversations: u32) -> Line {
-    Line::Waiting {
+fn waiting(name: Option<&str>, waited_ms: i64, page: Option<&str>, conversations: u32) -> Notice {
+    Notice::Waiting {
         pos: Pos(11),
         at: NOW,
         name: name.map(Into::into),
@@ -157,7 +157,7 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
     let earlier = Timestamp(NOW.0 - 90_000);
     let message = |text: &str| RowKind::Message { text: text.into(), reply_to: None };
     let who = |name: Option<&str>, online| {
-        line(Line::Who {
+        line(Notice::Who {
             name: name.map(Into::into),
             open: Some(("sales".into(), Timestamp(NOW.0 - 720_000))),
             online,
@@ -166,7 +166,7 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
             answers: answers(),
         })
     };
-    let status = Line::Status {
+    let status = Notice::Status {
         queues: vec![
             ("sales".into(), 2, 180_000),
             ("default".into(), 1, 20_000),
@@ -175,9 +175,9 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         agents: vec![("Alice".into(), "free", 1, 4)],
     };
     let subject = match waiting(Some("Ann"), 12_000, None, 2) {
-        Line::Waiting { pos, at, name, queue, waited_ms, page, conversations, .. } => {
+        Notice::Waiting { pos, at, name, queue, waited_ms, page, conversations, .. } => {
             let subject = Some("Order\n1234".into());
-            Line::Waiting { pos, at, name, queue, waited_ms, page, conversations, subject }
+            Notice::Waiting { pos, at, name, queue, waited_ms, page, conversations, subject }
         }
         other => other,
     };
@@ -229,7 +229,7 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("a call", refused(AgentRefusal::Call(call(false)))),
         ("a call, as an invitation", refused(AgentRefusal::Call(call(true)))),
         ("nothing to take back", refused(AgentRefusal::NoSuchWords)),
-        ("asked", line(Line::Asked)),
+        ("asked", line(Notice::Asked)),
         ("rated", row_of(customer.clone(), NOW, RowKind::Rated { score: 4, comment: None }, None)),
         (
             "rated, with words",
@@ -250,13 +250,13 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("waiting, just come", line(waiting(None, 900, None, 1))),
         ("waiting on a long page", line(waiting(Some("Ann"), 7_260_000, Some(long), 12))),
         ("waiting with a subject", line(subject)),
-        ("ended by the customer", line(Line::Closed { reason: CloseReason::Customer })),
-        ("ended by the agent", line(Line::Closed { reason: CloseReason::Agent })),
-        ("reopened", line(Line::Reopened)),
+        ("ended by the customer", line(Notice::Closed { reason: CloseReason::Customer })),
+        ("ended by the agent", line(Notice::Closed { reason: CloseReason::Agent })),
+        ("reopened", line(Notice::Reopened)),
         ("signed in", line(signed_in(Some("Ann"), Some("ann-67kb"), 2))),
         ("signed in, unnamed and new", line(signed_in(None, None, 0))),
-        ("help in a chat", line(Line::Help { in_chat: true })),
-        ("help with the desk", from_desk(Line::Help { in_chat: false })),
+        ("help in a chat", line(Notice::Help { in_chat: true })),
+        ("help with the desk", from_desk(Notice::Help { in_chat: false })),
         ("who", who(Some("Ann"), true)),
         ("who, unnamed and gone", who(None, false)),
         ("status", from_desk(status)),
@@ -365,7 +365,7 @@ proptest! {
             1 => said(author, &words),
             2 => row_of(author, NOW, RowKind::Joined, None),
             3 => line(waiting(Some(&name), 5, Some(&other), 3)),
-            4 => line(Line::Who {
+            4 => line(Notice::Who {
                 name: Some(name.as_str().into()), open: Some((other.as_str().into(), NOW)), online: true, page: Some(words.as_str().into()),
                 conversations: 1, answers: pieces,
             }),

@@ -4,10 +4,10 @@ use super::stage::Stage;
 use crate::chat::effect::Effect;
 use crate::chat::event::AgentCommand::Ask;
 use crate::chat::event::{AgentCommand, Chosen};
-use crate::chat::model::Offers;
+use crate::chat::model::QuestionKind;
 
 fn which() -> AgentCommand {
-    Ask { text: "Which?".into(), offers: Offers::Choices(vec!["A5".into(), "A4".into()]) }
+    Ask { text: "Which?".into(), offers: QuestionKind::Choices(vec!["A5".into(), "A4".into()]) }
 }
 
 fn one(number: &str) -> Chosen {
@@ -75,7 +75,7 @@ fn a_question_outlives_the_desk_but_not_the_conversation() {
 fn a_form_is_answered_field_by_field() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says_as("mia", "m1", "Hello");
-    let offers = Offers::Fields(vec!["Number".into(), "E-mail".into()]);
+    let offers = QuestionKind::Fields(vec!["Number".into(), "E-mail".into()]);
     on.orders_as("ann", "mia", "q1", Ask { text: "Your order".into(), offers });
     on.so_far();
     let field = |number: &str, text: &str| (number.into(), text.into());
@@ -96,7 +96,7 @@ fn who_may_not_speak_may_not_ask() {
     on.is("bob", crate::chat::event::Availability::Free);
     on.so_far();
     on.orders_as("bob", "mia", "q2", which());
-    let nothing = Ask { text: "Which?".into(), offers: Offers::Choices(Vec::new()) };
+    let nothing = Ask { text: "Which?".into(), offers: QuestionKind::Choices(Vec::new()) };
     on.orders_as("ann", "mia", "q3", nothing);
     assert_eq!(on.heard("bob"), ["mia refused: NotFound"]);
     assert_eq!(on.heard("ann"), ["mia refused: AskHow"]);

@@ -4,7 +4,7 @@
 use super::stage::{SECOND, Stage};
 use crate::chat::event::AgentCommand::{Ask, Close, CloseSaying, Overfull, Reopen, Unknown, Who};
 use crate::chat::event::{AgentCommand, AgentContent};
-use crate::chat::model::Offers;
+use crate::chat::model::QuestionKind;
 use crate::chat::refusal::{AgentRefusal, Call};
 
 /// Commands something, and asks for a receipt.
@@ -15,7 +15,7 @@ fn commands(on: &mut Stage, id: &str, command: AgentCommand, corrects: Option<&s
 }
 
 fn question() -> AgentCommand {
-    Ask { text: "Which?".into(), offers: Offers::Choices(vec!["A5".into(), "A4".into()]) }
+    Ask { text: "Which?".into(), offers: QuestionKind::Choices(vec!["A5".into(), "A4".into()]) }
 }
 
 fn served() -> Stage {
@@ -44,7 +44,7 @@ fn what_is_done_is_confirmed_and_what_is_refused_is_not() {
         Unknown { word: "clsoe".into() },
         Overfull { word: "who" },
         Reopen,
-        Ask { text: "Which?".into(), offers: Offers::Fields(Vec::new()) },
+        Ask { text: "Which?".into(), offers: QuestionKind::Fields(Vec::new()) },
     ] {
         commands(&mut on, "a3", refused, None);
         let heard = on.heard("ann");

@@ -41,7 +41,7 @@ impl Known {
                 .collect(),
             asked_at: asked.map(|(key, work)| (key.clone(), work.asked_at)).collect(),
             visitors: visitors.collect(),
-            ended: desk.ended.since(now.plus(-15 * MINUTE)).collect(),
+            ended: desk.past.since(now.plus(-15 * MINUTE)).collect(),
         }
     }
 

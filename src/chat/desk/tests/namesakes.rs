@@ -1,7 +1,7 @@
 //! How customers are named to agents, and what the status says of them.
 
 use super::stage::{MINUTE, SECOND, Stage};
-use crate::chat::effect::{Contact, Effect, Line, ToAgentContent};
+use crate::chat::effect::{Contact, Effect, Notice, ToAgentContent};
 use crate::chat::event::{AgentCommand, Availability, Event};
 use crate::chat::ids::CustomerId;
 
@@ -9,9 +9,8 @@ use crate::chat::ids::CustomerId;
 fn names(on: &Stage) -> Vec<String> {
     let name = |effect: &Effect| match effect {
         Effect::Send(stanza) => match &stanza.content {
-            ToAgentContent::Row { name, .. } | ToAgentContent::Line(Line::Waiting { name, .. }) => {
-                name.clone()
-            }
+            ToAgentContent::Row { name, .. }
+            | ToAgentContent::Notice(Notice::Waiting { name, .. }) => name.clone(),
             _ => None,
         },
         Effect::Backlog(backlog) => backlog.name.clone(),
@@ -53,7 +52,7 @@ fn status(on: &mut Stage, customer: &str) -> (Vec<(u32, i64)>, Vec<u32>) {
     on.orders(agent, customer, AgentCommand::Status);
     let line = on.left.iter().find_map(|effect| match effect {
         Effect::Send(stanza) => match &stanza.content {
-            ToAgentContent::Line(Line::Status { queues, agents }) => Some((queues, agents)),
+            ToAgentContent::Notice(Notice::Status { queues, agents }) => Some((queues, agents)),
             _ => None,
         },
         _ => None,

@@ -13,7 +13,7 @@ use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use super::store::{acked, author};
 use crate::chat::desk::DeskLimits;
 use crate::chat::effect::{
-    Answer, Backlog, CustomerNotice, Effect, Line, Phase, ToAgent, ToAgentContent,
+    Answer, Backlog, CustomerNotice, Effect, Notice, Phase, ToAgent, ToAgentContent,
 };
 use crate::chat::event::AgentCommand::{Ask, Close, Reopen, Who};
 use crate::chat::event::{AgentContent, Availability, Chosen, Event};
@@ -21,7 +21,7 @@ use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{
-    AgentSettings, Author, CommandKey, Conversation, Offers, Role, Row, RowKind, State,
+    AgentSettings, Author, CommandKey, Conversation, QuestionKind, Role, Row, RowKind, State,
     Strategy as Way, Target, TenantSettings,
 };
 
@@ -467,7 +467,7 @@ impl History {
             }
             Op::Asks(a, c) => {
                 let id = self.next("a");
-                let offers = Offers::Choices(vec![id.as_str().into()]);
+                let offers = QuestionKind::Choices(vec![id.as_str().into()]);
                 let command = Ask { text: id.as_str().into(), offers };
                 self.has_read(*a, *c);
                 self.on.orders_as(AGENTS[*a], CUSTOMERS[*c], &id, command);
@@ -1002,7 +1002,7 @@ impl History {
                     _ => {}
                 }
             }
-            ToAgentContent::Line(Line::Waiting { pos, .. }) => {
+            ToAgentContent::Notice(Notice::Waiting { pos, .. }) => {
                 let row = self.on.store.row(*pos).expect("an offer is stored");
                 assert!(row.kind == RowKind::Offered && row.recipients.contains(agent));
             }
@@ -1012,7 +1012,7 @@ impl History {
                 };
                 assert!(self.on.store.rows.iter().any(said), "what is confirmed is stored");
             }
-            ToAgentContent::Line(_)
+            ToAgentContent::Notice(_)
             | ToAgentContent::Typing { .. }
             | ToAgentContent::Refused { .. } => {}
         }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::store::Store;
 use crate::chat::desk::{Desk, DeskLimits, Need};
 use crate::chat::effect::{
-    Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Line, Phase, ToAgent,
+    Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Notice, Phase, ToAgent,
     ToAgentContent,
 };
 use crate::chat::event::{
@@ -635,8 +635,8 @@ fn stanza_line(stanza: &ToAgent) -> String {
     };
     let what = match &stanza.content {
         ToAgentContent::Row { row, .. } => row_line(row),
-        ToAgentContent::Line(Line::Waiting { .. }) => "waits".to_owned(),
-        ToAgentContent::Line(line) => format!("{line:?}"),
+        ToAgentContent::Notice(Notice::Waiting { .. }) => "waits".to_owned(),
+        ToAgentContent::Notice(line) => format!("{line:?}"),
         ToAgentContent::Typing { on } => format!("types: {on}"),
         ToAgentContent::Received { stanza } => format!("received {stanza:?}"),
         ToAgentContent::Displayed { stanza } => format!("shown {stanza:?}"),

@@ -15,12 +15,12 @@ const REMEMBERED_MS: i64 = 15 * 60_000;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Ended {
+pub(super) struct PastAssignments {
     upto: HashMap<(CustomerId, AgentJid), (Pos, Timestamp)>,
     order: VecDeque<(Timestamp, (CustomerId, AgentJid))>,
 }
 
-impl Ended {
+impl PastAssignments {
     /// The agent has the customer no more; all he was sent stands up to this row.
     pub(super) fn insert(
         &mut self,
@@ -79,7 +79,7 @@ mod tests {
     fn an_assignment_that_is_over_covers_its_rows_for_a_quarter_of_an_hour() {
         let (ann, bob) = (AgentJid::normalised("ann"), AgentJid::normalised("bob"));
         let mia = CustomerId(Uuid::from_u128(1));
-        let mut ended = Ended::default();
+        let mut ended = PastAssignments::default();
         ended.insert(Timestamp(0), mia, &ann, Pos(5));
         ended.insert(Timestamp(9), mia, &ann, Pos(8));
         let last = Timestamp(9 + REMEMBERED_MS);

@@ -10,10 +10,10 @@ use super::Desk;
 use super::agent::Standing;
 use super::command::ASK;
 use super::customer::Commander;
-use crate::chat::effect::Line;
+use crate::chat::effect::Notice;
 use crate::chat::event::{AgentInput, Chosen};
 use crate::chat::ids::{ConversationId, CustomerId, Seq, Timestamp};
-use crate::chat::model::{CommandKey, Offers, RowKind};
+use crate::chat::model::{CommandKey, QuestionKind, RowKind};
 use crate::chat::refusal::{AgentRefusal, CommandError};
 
 impl Desk {
@@ -25,12 +25,16 @@ impl Desk {
         input: &AgentInput,
         standing: &Standing,
         text: Arc<str>,
-        offers: Offers,
+        offers: QuestionKind,
     ) -> Option<AgentRefusal> {
         match &offers {
-            Offers::Choices(offered) if offered.is_empty() => return Some(AgentRefusal::AskHow),
-            Offers::Fields(offered) if offered.is_empty() => return Some(AgentRefusal::FormHow),
-            Offers::Choices(_) | Offers::Fields(_) => {}
+            QuestionKind::Choices(offered) if offered.is_empty() => {
+                return Some(AgentRefusal::AskHow);
+            }
+            QuestionKind::Fields(offered) if offered.is_empty() => {
+                return Some(AgentRefusal::FormHow);
+            }
+            QuestionKind::Choices(_) | QuestionKind::Fields(_) => {}
         }
         let case = match standing {
             Standing::Holds(case) => *case,
@@ -44,7 +48,7 @@ impl Desk {
         };
         self.agent_says(now, case, input, RowKind::Asked { text, offers });
         self.ordered(now, customer, input, ASK);
-        self.reply(input, Line::Asked);
+        self.reply(input, Notice::Asked);
         None
     }
 
@@ -73,15 +77,15 @@ impl Desk {
 }
 
 /// An answer as people read it; none where it is no answer to this.
-fn answered(offers: &Offers, answer: &Chosen) -> Option<Arc<str>> {
+fn answered(offers: &QuestionKind, answer: &Chosen) -> Option<Arc<str>> {
     let named = |offered: &[Arc<str>], number: &str| {
         // As it was given, in one way only: 01 and +1 are the names of nothing.
         let index = number.parse::<usize>().ok().filter(|parsed| parsed.to_string() == number)?;
         offered.get(index.checked_sub(1)?).cloned()
     };
     match (offers, answer) {
-        (Offers::Choices(offered), Chosen::One(number)) => named(offered, number),
-        (Offers::Fields(offered), Chosen::Fields(fields)) => {
+        (QuestionKind::Choices(offered), Chosen::One(number)) => named(offered, number),
+        (QuestionKind::Fields(offered), Chosen::Fields(fields)) => {
             let lines = fields.iter().map(|(number, text)| {
                 named(offered, number).map(|field| format!("{field}: {text}"))
             });

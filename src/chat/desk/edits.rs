@@ -10,9 +10,9 @@ use super::customer::Commander;
 use super::{Desk, Need};
 use crate::chat::event::{About, AgentContent, AgentInput, CustomerAction, CustomerInput, Peer};
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Pos, Seq, Timestamp};
+use crate::chat::message_ref;
 use crate::chat::model::{Author, CommandKey, Reference, Row, RowKind, Target};
 use crate::chat::refusal::{AgentRefusal, CommandError};
-use crate::chat::said;
 
 /// What stands for the words of a retraction where repeats are looked for.
 pub(super) const TAKEN_BACK: &str = "\u{0}taken back";
@@ -91,7 +91,7 @@ impl Desk {
     /// An author's words: among those that wait to be stored, or as they were read for this.
     fn words(&self, case: ConversationId, reference: &Reference) -> Option<Target> {
         let waiting = self.gate.waiting(case).chain(self.read_of(case));
-        said::find(waiting.map(|row| &**row), reference)
+        message_ref::find(waiting.map(|row| &**row), reference)
     }
 
     /// What stands at a place of a conversation, as it was read for this.
