@@ -29,7 +29,7 @@ impl Term<'_> {
     pub(super) async fn drain(&mut self) {
         let until = Instant::now() + DRAIN;
         self.take_the_rest();
-        self.feed(Event::Stopping);
+        self.dispatch(Event::Stopping);
         self.settle_step();
         while self.stored < self.desk.head() {
             match timeout_at(until, self.written.recv()).await {

@@ -3,16 +3,16 @@
 //! Invariants: a desk lives only under a lease; the stream is open only while the lease is ours
 //! beyond doubt, and is closed before the lease can be another's.
 
+mod background;
+mod backpressure;
+mod dispatch;
 mod drain;
-mod elsewhere;
-mod feed;
 mod holding;
 mod outbox;
+mod remote_sockets;
 mod spoken;
-mod strain;
 mod term;
 mod unfit;
-mod upkeep;
 mod writer;
 
 use std::sync::Arc;

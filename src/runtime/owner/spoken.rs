@@ -69,11 +69,11 @@ impl Term<'_> {
     /// Gives the desk an event, and remembers who waits for what becomes of it.
     pub(super) fn enter(&mut self, event: Event) {
         let waiter = match &event {
-            Event::Customer(CustomerEvent::Input(input)) => super::strain::sender(input),
+            Event::Customer(CustomerEvent::Input(input)) => super::backpressure::sender(input),
             _ => None,
         };
         let before = self.desk.head();
-        self.feed(event);
+        self.dispatch(event);
         self.spoken.taken(before, self.desk.head());
         self.wait_for(waiter, before);
     }

@@ -14,12 +14,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::elsewhere::Elsewhere;
+use super::background::{Looked, Renewal};
+use super::backpressure::{self, Backpressure};
 use super::holding::while_held;
 use super::outbox::{self, Outbox, Outgoing};
+use super::remote_sockets::RemoteSockets;
 use super::spoken::Spoken;
-use super::strain::{self, Strain};
-use super::upkeep::{Looked, Renewal};
 use super::writer::{self, Writer, Written};
 use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::Desk;
@@ -111,9 +111,9 @@ pub(super) struct Term<'a> {
     pub(super) effects: Vec<Effect>,
     /// The time of this step, once it was asked for.
     pub(super) now: Option<Timestamp>,
-    pub(super) elsewhere: Elsewhere,
+    pub(super) remote: RemoteSockets,
     /// How far the store is behind.
-    pub(super) strain: Strain,
+    pub(super) backpressure: Backpressure,
     /// What agents said and is not stored yet.
     pub(super) spoken: Spoken,
     pub(super) writer: Writer,
@@ -191,8 +191,8 @@ impl<'a> Term<'a> {
             heard: VecDeque::new(),
             effects: Vec::new(),
             now: None,
-            elsewhere: Elsewhere::default(),
-            strain: Strain::after(stored),
+            remote: RemoteSockets::default(),
+            backpressure: Backpressure::after(stored),
             spoken: Spoken::default(),
             writer,
             refused: None,
@@ -212,7 +212,7 @@ impl<'a> Term<'a> {
             let node = self.owner.node;
             let (online, opened, signed_in) = (true, true, None);
             let here = CustomerConnection { customer, node, online, opened, page, signed_in };
-            self.feed(Event::Customer(CustomerEvent::Connected(here)));
+            self.dispatch(Event::Customer(CustomerEvent::Connected(here)));
         }
     }
 
@@ -286,7 +286,7 @@ impl<'a> Term<'a> {
             renewal: ticker(RENEWAL),
             settings: ticker(SETTINGS),
             heads: ticker(HEADS),
-            strain: ticker(strain::LOOK),
+            strain: ticker(backpressure::LOOK),
         };
         let mut batches =
             Batches { commands: Vec::with_capacity(BATCH), heard: Vec::with_capacity(BATCH) };
@@ -343,12 +343,12 @@ impl<'a> Term<'a> {
             }
             () = &mut rhythm.alarm, if deadline.is_some() => {
                 rhythm.alarm_at = None;
-                self.feed(Event::Tick);
+                self.dispatch(Event::Tick);
             }
             _ = rhythm.renewal.tick() => self.begin_renewal(),
             _ = rhythm.settings.tick() => self.look_at_settings(),
             Some(looked) = self.looks.recv() => self.on_looked(looked).await,
-            Some(came) = self.fetched.recv(), if open => self.feed(came),
+            Some(came) = self.fetched.recv(), if open => self.dispatch(came),
             _ = rhythm.heads.tick() => {
                 self.compare_customers();
                 self.say_heads();
@@ -356,7 +356,7 @@ impl<'a> Term<'a> {
             _ = rhythm.strain.tick() => {
                 // The wall clock may have been set forward meanwhile.
                 rhythm.alarm_at = None;
-                self.look_at_strain();
+                self.watch_backlog();
             }
             Some(answer) = self.renewals.recv() => return self.on_renewed(answer),
         }
@@ -387,9 +387,9 @@ impl<'a> Term<'a> {
             }
         };
         if node != self.owner.node && online {
-            self.elsewhere.hear(customer, node);
+            self.remote.hear(customer, node);
         } else if node != self.owner.node {
-            self.elsewhere.leave(customer.id, node);
+            self.remote.leave(customer.id, node);
         }
         Event::Customer(event)
     }
@@ -407,7 +407,7 @@ impl<'a> Term<'a> {
                 self.spoken.stored(upto);
                 self.owner.status.database_up(&self.owner.link);
                 self.tell_ticks();
-                self.feed(Event::Stored { upto });
+                self.dispatch(Event::Stored { upto });
                 None
             }
             Written::Waiting(error) => {
@@ -440,17 +440,17 @@ impl<'a> Term<'a> {
                     "the XMPP server answers nothing: is it frozen, overloaded, cut off? \
                      Messages for agents wait"
                 );
-                self.strain.silent(Some(since));
-                self.look_at_strain();
+                self.backpressure.silent(Some(since));
+                self.watch_backlog();
                 self.owner.status.link_down(&self.owner.link, "the XMPP server answers nothing");
             }
             FromLink::Heard => {
                 tracing::info!(link = %self.owner.link, "the XMPP server answers again");
                 self.owner.status.link_up(&self.owner.link);
-                self.strain.silent(None);
+                self.backpressure.silent(None);
             }
             FromLink::Up { stream } => {
-                self.strain.stream(true);
+                self.backpressure.stream(true);
                 tracing::info!(link = %self.owner.link, "the stream stands");
                 let _ = self.up.send(stream);
                 self.outbox.put(Outgoing::Opened {
@@ -463,18 +463,18 @@ impl<'a> Term<'a> {
                 self.owner.status.link_up(&self.owner.link);
                 self.send_agents().await;
                 if let Some(since) = self.silent.take() {
-                    self.feed(Event::Interrupted { since });
+                    self.dispatch(Event::Interrupted { since });
                 }
-                self.feed(Event::LinkUp);
+                self.dispatch(Event::LinkUp);
                 return end;
             }
             FromLink::Down { reason, conflict, heard } => {
                 *self.silent = super::earlier(*self.silent, heard);
                 tracing::warn!(link = %self.owner.link, reason, "the stream is down");
-                self.strain.stream(false);
+                self.backpressure.stream(false);
                 self.owner.status.link_down(&self.owner.link, &reason);
                 let _ = self.up.send(0);
-                self.feed(Event::LinkDown);
+                self.dispatch(Event::LinkDown);
                 if conflict {
                     return self.renew().await;
                 }

@@ -70,7 +70,7 @@ impl Term<'_> {
              Compare the schema with what `couplet migrate` makes"
         );
         self.refused = Some(row.pos);
-        let Some((to, customer, key)) = self.strain.whose(row.pos) else { return };
+        let Some((to, customer, key)) = self.backpressure.whose(row.pos) else { return };
         self.owner.unfit.note(customer, &key);
         let answer = Answer::Refused { id: Some(key.id), error: CommandError::Unstorable };
         self.carry_out(Effect::Answer { to, customer, answer });

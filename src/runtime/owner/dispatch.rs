@@ -5,9 +5,9 @@
 
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::background::briefly;
 use super::outbox::Outgoing;
 use super::term::Term;
-use super::upkeep::briefly;
 use crate::chat::desk::Need;
 use crate::chat::effect::{Answer, CustomerNotice, Effect, Fetch, ToAgent};
 use crate::chat::event::{CustomerEvent, Event, Loaded};
@@ -24,7 +24,7 @@ const COMMANDS: u32 = 256;
 impl Term<'_> {
     /// Gives the desk an event, after whatever it must know first.
     pub(super) async fn take(&mut self, event: Event) {
-        if self.strained(&event) {
+        if self.is_strained(&event) {
             return self.turn_away(event);
         }
         if let Event::Customer(CustomerEvent::Input(input)) = &event
@@ -35,14 +35,14 @@ impl Term<'_> {
         self.spoken.begin(&event);
         let mut read = None;
         while let Some(need) = self.desk.needs(&event).filter(|need| read.as_ref() != Some(need)) {
-            if self.strain.is_blind() {
+            if self.backpressure.is_blind() {
                 return self.turn_away(event);
             }
             self.settle_step();
             match briefly(self.load(&need)).await {
-                Ok(loaded) => self.feed(Event::Loaded(loaded)),
+                Ok(loaded) => self.dispatch(Event::Loaded(loaded)),
                 Err(error) => {
-                    self.strain.read_nothing();
+                    self.backpressure.read_nothing();
                     self.owner.status.database_down(&self.owner.link, &error.to_string());
                     return self.turn_away(event);
                 }
@@ -117,7 +117,7 @@ impl Term<'_> {
     }
 
     /// Gives the desk an event and carries its effects out.
-    pub(super) fn feed(&mut self, event: Event) {
+    pub(super) fn dispatch(&mut self, event: Event) {
         let now = self.time();
         let mut effects = std::mem::take(&mut self.effects);
         self.desk.handle(now, event, &mut effects);
@@ -187,7 +187,7 @@ impl Term<'_> {
 
     /// Tells all sockets of a customer, here and elsewhere.
     pub(super) fn tell(&self, customer: CustomerId, event: SocketEvent) {
-        for node in self.elsewhere.nodes(customer) {
+        for node in self.remote.nodes(customer) {
             #[cfg(feature = "chaos")]
             if crate::chaos::mutant("last-notice-dropped") && crate::chaos::tenth() {
                 continue;

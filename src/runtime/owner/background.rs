@@ -107,17 +107,17 @@ impl Term<'_> {
         self.cursor = looked.moved.unwrap_or(self.cursor);
         for conversation in looked.closings {
             tracing::info!(link = %self.owner.link, %conversation, "closing at the operator's wish");
-            self.feed(Event::CloseAsked(conversation));
+            self.dispatch(Event::CloseAsked(conversation));
         }
         let Ok(revision) = looked.revision else { return };
         // Reads may work while nothing can be stored: they prove nothing then.
-        if !self.strain.is_on() {
+        if !self.backpressure.is_on() {
             self.owner.status.database_up(&self.owner.link);
         }
         if let Some(settings) = looked.settings {
             tracing::info!(link = %self.owner.link, revision, "settings have changed");
             self.revision = revision;
-            self.feed(Event::Settings(settings));
+            self.dispatch(Event::Settings(settings));
             self.send_agents().await;
         }
     }
@@ -126,7 +126,7 @@ impl Term<'_> {
     /// not answer holds nobody up: only one such word is under way at a time.
     fn say_staffed(&mut self) {
         // Agents behind a server that says nothing cannot be reached.
-        let reachable = !self.strain.is_silent();
+        let reachable = !self.backpressure.is_silent();
         let tenants = self.desk.tenants();
         let staffed: Vec<_> = tenants
             .map(|tenant| (tenant.clone(), reachable && self.desk.anyone_in(tenant)))
@@ -160,12 +160,12 @@ impl Term<'_> {
             Event::Customer(CustomerEvent::Connected(is))
         };
         for customer in gone {
-            self.feed(word(customer, false, None));
+            self.dispatch(word(customer, false, None));
         }
         // Those who are left came unheard.
         for id in here {
             if let Some((customer, page)) = self.owner.hub.find(id) {
-                self.feed(word(customer, true, page));
+                self.dispatch(word(customer, true, page));
             }
         }
     }
@@ -181,10 +181,10 @@ impl Term<'_> {
             }
             self.tell(customer, SocketEvent::Head { conversation, seq });
         }
-        for (customer, node) in self.elsewhere.expired() {
+        for (customer, node) in self.remote.expired() {
             let (online, opened, page, signed_in) = (false, false, None, None);
             let gone = CustomerConnection { customer, node, online, opened, page, signed_in };
-            self.feed(Event::Customer(CustomerEvent::Connected(gone)));
+            self.dispatch(Event::Customer(CustomerEvent::Connected(gone)));
         }
     }
 }

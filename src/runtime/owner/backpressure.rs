@@ -51,7 +51,7 @@ pub(super) type Sender = (SocketAddress, CustomerId, CommandKey);
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Strain {
+pub(super) struct Backpressure {
     head: Pos,
     /// Rows from here on were numbered at this time or later.
     marks: VecDeque<(Pos, Instant)>,
@@ -66,7 +66,7 @@ pub(super) struct Strain {
     silent_since: Option<Instant>,
 }
 
-impl Strain {
+impl Backpressure {
     /// Begins where all is stored.
     pub(super) fn after(stored: Pos) -> Self {
         Self { head: stored, ..Self::default() }
@@ -137,9 +137,9 @@ impl Term<'_> {
     /// To be called once rows were numbered or stored.
     pub(super) fn follow_rows(&mut self) {
         let now = Instant::now();
-        self.strain.follow(self.desk.head(), self.stored, now);
+        self.backpressure.follow(self.desk.head(), self.stored, now);
         // It begins at a look, and is over at once.
-        self.strain.on &= self.strain.oldest(now) >= LIMIT;
+        self.backpressure.on &= self.backpressure.oldest(now) >= LIMIT;
     }
 
     /// Remembers whose command the last row is, where one was numbered since `before`.
@@ -149,14 +149,14 @@ impl Term<'_> {
             && pos > before
         {
             let first = before.next();
-            self.strain.waiters.push_back(Waiter { first, pos, socket, customer, key });
+            self.backpressure.waiters.push_back(Waiter { first, pos, socket, customer, key });
         }
     }
 
     /// What is turned away while nothing can be stored; a repeat of what is under way is taken, and
     /// its sender told that it is not stored yet.
-    pub(super) fn strained(&mut self, event: &Event) -> bool {
-        if !self.strain.on {
+    pub(super) fn is_strained(&mut self, event: &Event) -> bool {
+        if !self.backpressure.on {
             return false;
         }
         if self.desk.adds(event) {
@@ -176,31 +176,31 @@ impl Term<'_> {
     }
 
     /// Looks how far the store is behind, and tells whom it concerns.
-    pub(super) fn look_at_strain(&mut self) {
+    pub(super) fn watch_backlog(&mut self) {
         self.follow_rows();
         let now = Instant::now();
-        let oldest = self.strain.oldest(now);
+        let oldest = self.backpressure.oldest(now);
         self.owner.status.load(
             &self.owner.link,
             Load {
                 rows: self.desk.head().0 - self.stored.0,
                 oldest,
                 stanzas: self.outbox.waiting() as u64,
-                barrier: self.strain.silent_since.map(|at| now - at).unwrap_or_default(),
+                barrier: self.backpressure.silent_since.map(|at| now - at).unwrap_or_default(),
             },
         );
         let is_on = oldest >= LIMIT;
-        if is_on && !self.strain.on {
+        if is_on && !self.backpressure.on {
             self.owner.status.database_slow(&self.owner.link);
-            let waiters = std::mem::take(&mut self.strain.waiters);
+            let waiters = std::mem::take(&mut self.backpressure.waiters);
             for waiter in &waiters {
                 self.not_stored(waiter.socket, waiter.customer, waiter.key.id.clone());
             }
-            self.strain.waiters = waiters;
+            self.backpressure.waiters = waiters;
         }
-        self.strain.on = is_on;
+        self.backpressure.on = is_on;
         let told = self.owner.agents_told.load(Ordering::Relaxed);
-        let settled = self.strain.up_since.is_some_and(|at| now - at >= SETTLING);
+        let settled = self.backpressure.up_since.is_some_and(|at| now - at >= SETTLING);
         // With the lease the stream goes: what agents are to know must be said before.
         let leaving = self.until() <= now + LEAVING;
         if (oldest >= PATIENCE || leaving) && settled && !told {
@@ -240,19 +240,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_oldest_row_that_waits_is_what_counts() {
-        let mut strain = Strain::after(Pos(7));
+        let mut backpressure = Backpressure::after(Pos(7));
         let begun = Instant::now();
         let at = |ms| begun + Duration::from_millis(ms);
-        strain.follow(Pos(7), Pos(7), at(0));
-        assert_eq!(strain.oldest(at(5_000)), Duration::ZERO, "nothing waits");
-        strain.follow(Pos(9), Pos(7), at(0));
-        strain.follow(Pos(12), Pos(7), at(1_000));
-        assert_eq!(strain.oldest(at(2_500)), Duration::from_millis(2_500));
-        strain.follow(Pos(12), Pos(8), at(2_500));
-        assert_eq!(strain.oldest(at(2_500)), Duration::from_millis(2_500), "9 still waits");
-        strain.follow(Pos(12), Pos(9), at(2_500));
-        assert_eq!(strain.oldest(at(2_500)), Duration::from_millis(1_500));
-        strain.follow(Pos(12), Pos(12), at(2_500));
-        assert_eq!(strain.oldest(at(9_000)), Duration::ZERO);
+        backpressure.follow(Pos(7), Pos(7), at(0));
+        assert_eq!(backpressure.oldest(at(5_000)), Duration::ZERO, "nothing waits");
+        backpressure.follow(Pos(9), Pos(7), at(0));
+        backpressure.follow(Pos(12), Pos(7), at(1_000));
+        assert_eq!(backpressure.oldest(at(2_500)), Duration::from_millis(2_500));
+        backpressure.follow(Pos(12), Pos(8), at(2_500));
+        assert_eq!(backpressure.oldest(at(2_500)), Duration::from_millis(2_500), "9 still waits");
+        backpressure.follow(Pos(12), Pos(9), at(2_500));
+        assert_eq!(backpressure.oldest(at(2_500)), Duration::from_millis(1_500));
+        backpressure.follow(Pos(12), Pos(12), at(2_500));
+        assert_eq!(backpressure.oldest(at(9_000)), Duration::ZERO);
     }
 }

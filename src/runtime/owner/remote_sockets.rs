@@ -16,11 +16,11 @@ const HOLDS: Duration = Duration::from_secs(35);
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Elsewhere {
+pub(super) struct RemoteSockets {
     present: HashMap<CustomerId, (Customer, Vec<(NodeId, Instant)>)>,
 }
 
-impl Elsewhere {
+impl RemoteSockets {
     /// An edge says that a customer is there.
     pub(super) fn hear(&mut self, customer: &Customer, node: NodeId) {
         let (_, nodes) =
