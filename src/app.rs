@@ -123,7 +123,7 @@ impl App {
         });
         let sockets = Sockets::default();
         let routes = web::routes(Web {
-            door: node.edge().clone(),
+            backend: node.edge().clone(),
             admission,
             readiness: readiness(node.status().clone()),
             trusted_proxies: config.http.trusted_proxies.clone(),

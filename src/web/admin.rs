@@ -38,11 +38,12 @@ impl fmt::Debug for Admin {
 pub fn routes(admin: Admin) -> BoxedFilter<(Response,)> {
     let admin = Arc::new(admin);
     let may = admin.clone();
-    let door = warp::header::headers_cloned().and_then(move |headers: HeaderMap| {
+    let backend = warp::header::headers_cloned().and_then(move |headers: HeaderMap| {
         let known = may.knows(&headers);
         async move { if known { Ok(()) } else { Err(warp::reject::custom(Stranger)) } }
     });
-    door.untuple_one()
+    backend
+        .untuple_one()
         .and(warp::path!("metrics").and(warp::get()))
         .map(move || metrics(&admin.status))
         .recover(|rejection: Rejection| async move {

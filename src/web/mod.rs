@@ -1,4 +1,4 @@
-//! HTTP: the widget, what it asks before it opens a socket, the socket's door, health, and a
+//! HTTP: the widget, what it asks before it opens a socket, the socket's backend, health, and a
 //! folder of pages where one is configured.
 //!
 //! Invariants: whatever is refused is a problem document that any page may read; whatever is
@@ -36,7 +36,7 @@ use crate::websocket::Sockets;
 #[derive(Debug)]
 pub struct Web<D> {
     /// Where customers come in.
-    pub door: D,
+    pub backend: D,
     /// How many of them.
     pub admission: Arc<Admission>,
     /// Whether the node can work.

@@ -21,8 +21,8 @@ use super::{Peer, Web, address, files, upload, widget};
 use crate::chat::ids::TenantKey;
 use crate::ports::store::FormField;
 use crate::runtime::edge::{TenantError, TenantView};
-use crate::websocket::connection::{self, Visit};
-use crate::websocket::door::Door;
+use crate::websocket::backend::Backend;
+use crate::websocket::connection::{self, SocketContext};
 use crate::websocket::origin::{self, Verdict};
 use crate::websocket::upgrade;
 use crate::wire;
@@ -33,7 +33,7 @@ pub(super) const STORE_RETRY_S: u16 = 2;
 const SOCKETS_RETRY_S: u16 = 10;
 
 /// All that the public listener answers.
-pub fn routes<D: Door>(web: Web<D>) -> BoxedFilter<(Response,)> {
+pub fn routes<D: Backend>(web: Web<D>) -> BoxedFilter<(Response,)> {
     let site = web.site.clone();
     let web = Arc::new(web);
     let with_web = {
@@ -198,7 +198,7 @@ struct Limits {
     file_bytes: u64,
 }
 
-async fn config<D: Door>(
+async fn config<D: Backend>(
     web: &Web<D>,
     key: &str,
     headers: &HeaderMap,
@@ -235,7 +235,7 @@ async fn config<D: Door>(
 }
 
 /// Answers the upgrade ourselves, and takes the connection over once the answer is out.
-async fn socket<D: Door>(
+async fn socket<D: Backend>(
     web: &Web<D>,
     key: &str,
     headers: &HeaderMap,
@@ -252,33 +252,33 @@ async fn socket<D: Door>(
     })?;
     let limits = *web.admission.limits();
     let stop = web.sockets.stop();
-    let visit = Box::new(Visit { tenant: view, address, limits, guard, stop });
-    web.sockets.spawn(taken_over(upgrade, web.door.clone(), visit));
+    let context = Box::new(SocketContext { tenant: view, address, limits, guard, stop });
+    web.sockets.spawn(taken_over(upgrade, web.backend.clone(), context));
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = answer;
     Ok(response)
 }
 
-async fn taken_over<D: Door>(upgrade: OnUpgrade, door: D, visit: Box<Visit>) {
+async fn taken_over<D: Backend>(upgrade: OnUpgrade, backend: D, context: Box<SocketContext>) {
     // What carried the request is freed here; the socket keeps the bare TCP stream.
     let Ok(upgraded) = upgrade.await else { return };
     if let Ok(parts) = upgraded.downcast::<TokioIo<Patient>>() {
         let early = parts.read_buf.to_vec();
         let stream = parts.io.into_inner().into_inner();
         drop(parts.read_buf);
-        connection::serve(stream, early, door, visit).await;
+        connection::serve(stream, early, backend, context).await;
     }
 }
 
-pub(super) async fn tenant<D: Door>(
+pub(super) async fn tenant<D: Backend>(
     web: &Web<D>,
     key: &str,
     address: IpAddr,
 ) -> Result<Arc<TenantView>, Problem> {
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such business here");
     let key = TenantKey::new(key).map_err(|_| unknown())?;
-    match web.door.tenant(&key, address).await {
+    match web.backend.tenant(&key, address).await {
         Ok(found) => found.ok_or_else(unknown),
         Err(TenantError::TooMany(early)) => {
             let seconds = u16::try_from(early.retry_after_ms / 1_000 + 1).unwrap_or(u16::MAX);

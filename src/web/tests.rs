@@ -18,7 +18,7 @@ use super::*;
 use crate::ports::store::StoreError;
 use crate::runtime::admission::Limits;
 use crate::runtime::edge::{ByeReason, Outbound};
-use crate::websocket::scripted::{Hand, Part, Scripted};
+use crate::websocket::test_backend::{Hand, Part, TestBackend};
 
 const PAGE: &str = "https://www.acme.example";
 
@@ -45,14 +45,14 @@ impl Default for Setting {
 
 impl Server {
     async fn start(setting: Setting) -> Self {
-        let (door, hand) = Scripted::new(setting.part);
+        let (backend, hand) = TestBackend::new(setting.part);
         let ready = Ready {
             ready: setting.ready,
             parts: vec![("database".to_owned(), true), ("link".to_owned(), setting.ready)],
         };
         let sockets = Sockets::default();
         let web = Web {
-            door,
+            backend,
             admission: Admission::new(setting.limits),
             readiness: Readiness::new(move || ready.clone()),
             trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],

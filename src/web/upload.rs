@@ -29,7 +29,7 @@ use super::routes::{STORE_RETRY_S, json, refused, tenant};
 use super::{Peer, Web, address};
 use crate::bridge::file;
 use crate::runtime::files::NotTaken;
-use crate::websocket::door::Door;
+use crate::websocket::backend::Backend;
 use crate::websocket::origin::{self, Verdict};
 use crate::websocket::upgrade;
 
@@ -45,7 +45,7 @@ const ALLOWED_S: &str = "600";
 const QUOTA_RETRY_S: u16 = 60 * 60;
 
 /// May a page send files here? (A browser asks before it sends.)
-pub(super) async fn allowed<D: Door>(
+pub(super) async fn allowed<D: Backend>(
     web: &Web<D>,
     key: &str,
     headers: &HeaderMap,
@@ -64,7 +64,7 @@ pub(super) async fn allowed<D: Door>(
 }
 
 /// Takes in a customer's file.
-pub(super) async fn take<D: Door>(
+pub(super) async fn take<D: Backend>(
     web: &Web<D>,
     key: &str,
     headers: &HeaderMap,

@@ -19,12 +19,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{self, Role, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 
-use super::door::{CustomerEnd, Door};
-use super::manners::{Ended, Farewell, Manners, Refusal, close};
+use super::backend::{Backend, CustomerHandle};
 use super::outbound;
+use super::session_rules::{CloseFrame, Ended, Refusal, SessionRules, close};
 use crate::bridge::custom_to_xmpp::action::{Greeting, Request};
 use crate::chat::effect::Answer;
 use crate::chat::event::CustomerContent;
@@ -60,7 +60,7 @@ const RESTART_MS: u32 = 1_000;
 
 /// Who comes in.
 #[derive(Debug)]
-pub struct Visit {
+pub struct SocketContext {
     /// To whom.
     pub tenant: Arc<TenantView>,
     /// From where.
@@ -75,23 +75,23 @@ pub struct Visit {
 
 type Socket<S> = WebSocketStream<S>;
 
-/// Carries a socket to its end. `early` is what the client sent together with its request. The visit
+/// Carries a socket to its end. `early` is what the client sent together with its request. The context
 /// comes in a box: it is over with the welcome, and the task lives on.
-pub async fn serve<S, D>(io: S, early: Vec<u8>, door: D, visit: Box<Visit>)
+pub async fn serve<S, D>(io: S, early: Vec<u8>, backend: D, context: Box<SocketContext>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
-    D: Door,
+    D: Backend,
 {
     let mut socket =
         WebSocketStream::from_partially_read(io, early, Role::Server, Some(config())).await;
-    let mut manners = Manners::new(&visit.guard);
-    let ended = match Box::pin(greet(&mut socket, &mut manners, door, visit)).await {
+    let mut rules = SessionRules::new(&context.guard);
+    let ended = match Box::pin(greet(&mut socket, &mut rules, backend, context)).await {
         // In a box, else the task would have room for it twice: as an outcome, and taken out of it.
-        Ok(mut inside) => talk(&mut socket, &mut manners, &mut inside.0).await,
+        Ok(mut inside) => talk(&mut socket, &mut rules, &mut inside.0).await,
         Err(ended) => ended,
     };
-    if let Ended::Farewell(farewell) = ended {
-        Box::pin(part(&mut socket, farewell)).await;
+    if let Ended::Closed(close_frame) = ended {
+        Box::pin(part(&mut socket, close_frame)).await;
     }
 }
 
@@ -107,42 +107,42 @@ fn config() -> WebSocketConfig {
 /// From the first byte to the welcome.
 async fn greet<S, D>(
     socket: &mut Socket<S>,
-    manners: &mut Manners,
-    door: D,
-    visit: Box<Visit>,
+    rules: &mut SessionRules,
+    backend: D,
+    context: Box<SocketContext>,
 ) -> Result<Box<(D::End, SocketGuard)>, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    D: Door,
+    D: Backend,
 {
     let greeting = tokio::select! {
-        greeting = timeout(HELLO, first(socket, manners)) => greeting
-            .unwrap_or_else(|_late| Err(farewell(close::POLICY, "no hello")))?,
-        () = visit.stop.cancelled() => {
-            let bye = Farewell::bye(close::RESTART, "restart", Some(RESTART_MS));
-            return Err(Ended::Farewell(bye));
+        greeting = timeout(HELLO, first(socket, rules)) => greeting
+            .unwrap_or_else(|_late| Err(close_frame(close::POLICY, "no hello")))?,
+        () = context.stop.cancelled() => {
+            let bye = CloseFrame::bye(close::RESTART, "restart", Some(RESTART_MS));
+            return Err(Ended::Closed(bye));
         }
     };
-    let opening = door.open(&visit.tenant, greeting, Some(visit.address));
-    match while_there(socket, manners, opening).await? {
+    let opening = backend.open(&context.tenant, greeting, Some(context.address));
+    match while_there(socket, rules, opening).await? {
         Ok((welcome, end)) => {
-            manners.belong_to(welcome.customer);
-            let files = visit.tenant.files.bytes;
-            send_first(socket, outbound::welcome(welcome, &visit.limits, files)).await?;
-            Ok(Box::new((end, visit.guard)))
+            rules.belong_to(welcome.customer);
+            let files = context.tenant.files.bytes;
+            send_first(socket, outbound::welcome(welcome, &context.limits, files)).await?;
+            Ok(Box::new((end, context.guard)))
         }
-        Err(why) => Err(Ended::Farewell(outbound::not_opened(&why))),
+        Err(why) => Err(Ended::Closed(outbound::not_opened(&why))),
     }
 }
 
 /// Waits for a good `hello`.
-async fn first<S>(socket: &mut Socket<S>, manners: &mut Manners) -> Result<Greeting, Ended>
+async fn first<S>(socket: &mut Socket<S>, rules: &mut SessionRules) -> Result<Greeting, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        if let Some(text) = manners.heard(socket.next().await)? {
-            match manners.greeting(&text) {
+        if let Some(text) = rules.heard(socket.next().await)? {
+            match rules.greeting(&text) {
                 Ok(greeting) => return Ok(greeting),
                 Err(refusal) => answer(socket, refusal).await?,
             }
@@ -151,28 +151,28 @@ where
 }
 
 /// From the welcome to the end.
-async fn talk<S, E>(socket: &mut Socket<S>, manners: &mut Manners, end: &mut E) -> Ended
+async fn talk<S, E>(socket: &mut Socket<S>, rules: &mut SessionRules, end: &mut E) -> Ended
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
-    E: CustomerEnd,
+    E: CustomerHandle,
 {
     let mut ping = std::pin::pin!(sleep(PING));
     loop {
-        while let Some(text) = manners.early() {
-            if let Err(ended) = Box::pin(act(socket, manners, end, &text)).await {
+        while let Some(text) = rules.early() {
+            if let Err(ended) = Box::pin(act(socket, rules, end, &text)).await {
                 return ended;
             }
         }
         let done = tokio::select! {
-            incoming = socket.next() => match manners.heard(incoming) {
-                Ok(Some(text)) => Box::pin(act(socket, manners, end, &text)).await,
+            incoming = socket.next() => match rules.heard(incoming) {
+                Ok(Some(text)) => Box::pin(act(socket, rules, end, &text)).await,
                 Ok(None) => Ok(()),
                 Err(ended) => Err(ended),
             },
-            outbound = end.next() => Box::pin(tell(socket, manners, end, outbound)).await,
+            outbound = end.next() => Box::pin(tell(socket, rules, end, outbound)).await,
             () = &mut ping => {
                 ping.as_mut().reset(Instant::now() + PING);
-                match manners.silence() {
+                match rules.silence() {
                     Ok(()) => Box::pin(ask(socket)).await,
                     Err(ended) => Err(ended),
                 }
@@ -188,20 +188,20 @@ where
 /// one frame may be read before its time: it is kept, and no other is read then.
 async fn while_there<S, T>(
     socket: &mut Socket<S>,
-    manners: &mut Manners,
+    rules: &mut SessionRules,
     doing: impl Future<Output = T>,
 ) -> Result<T, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut doing = std::pin::pin!(doing);
-    while !manners.has_early() {
+    while !rules.has_early() {
         tokio::select! {
             biased;
             done = &mut doing => return Ok(done),
             incoming = socket.next() => {
-                if let Some(text) = manners.heard(incoming)? {
-                    manners.keep(text);
+                if let Some(text) = rules.heard(incoming)? {
+                    rules.keep(text);
                 }
             }
         }
@@ -220,22 +220,22 @@ where
 /// Does what one frame asks for.
 async fn act<S, E>(
     socket: &mut Socket<S>,
-    manners: &mut Manners,
+    rules: &mut SessionRules,
     end: &mut E,
     text: &str,
 ) -> Result<(), Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    E: CustomerEnd,
+    E: CustomerHandle,
 {
-    match manners.request(text, || end.fresh()) {
+    match rules.request(text, || end.fresh()) {
         Ok(Request::Submit(content)) => {
             let id = match &content {
                 CustomerContent::Command(command) => Some(command.id.clone()),
                 CustomerContent::Typing { .. } | CustomerContent::Read { .. } => None,
             };
             match (end.submit(content).await, id) {
-                (Err(why), Some(id)) => not_submitted(socket, manners, &id, why).await,
+                (Err(why), Some(id)) => not_submitted(socket, rules, &id, why).await,
                 // What is not durable is not missed.
                 (Ok(()), _) | (Err(_), None) => Ok(()),
             }
@@ -246,7 +246,7 @@ where
         }
         Ok(Request::History { id, conversation, before, limit }) => {
             let reading = end.history(conversation, before, limit);
-            let answer = match while_there(socket, manners, reading).await? {
+            let answer = match while_there(socket, rules, reading).await? {
                 Ok(found) => outbound::history(&id, found, || end.now()),
                 Err(error) => {
                     tracing::warn!(%error, "history cannot be read");
@@ -263,7 +263,7 @@ where
 /// Answers a durable command that was not taken.
 async fn not_submitted<S>(
     socket: &mut Socket<S>,
-    manners: &mut Manners,
+    rules: &mut SessionRules,
     id: &CommandId,
     why: SubmitError,
 ) -> Result<(), Ended>
@@ -275,42 +275,42 @@ where
         SubmitError::Unavailable { retry_after_ms }
         | SubmitError::RateLimited { retry_after_ms } => Some(retry_after_ms),
     };
-    manners.not_now(id, again);
+    rules.not_now(id, again);
     send(socket, [outbound::not_submitted(id, why)]).await
 }
 
 /// Sends what the edge has, and what else it has by now, in one flush.
 async fn tell<S, E>(
     socket: &mut Socket<S>,
-    manners: &mut Manners,
+    rules: &mut SessionRules,
     end: &mut E,
     outbound: Outbound,
 ) -> Result<(), Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    E: CustomerEnd,
+    E: CustomerHandle,
 {
     let mut frames = Vec::new();
-    settle(manners, &outbound);
+    settle(rules, &outbound);
     let mut told = outbound::tell(outbound, || end.now(), &mut frames);
     let mut taken = 1;
     while told.is_ok() && taken < BATCH {
         let Some(outbound) = end.next().now_or_never() else { break };
-        settle(manners, &outbound);
+        settle(rules, &outbound);
         told = outbound::tell(outbound, || end.now(), &mut frames);
         taken += 1;
     }
     send(socket, frames).await?;
-    told.map_err(Ended::Farewell)
+    told.map_err(Ended::Closed)
 }
 
 /// Takes note of what became of a command.
-fn settle(manners: &mut Manners, outbound: &Outbound) {
+fn settle(rules: &mut SessionRules, outbound: &Outbound) {
     match outbound {
-        Outbound::Answer(Answer::Ack { id, .. }) => manners.acked(id),
+        Outbound::Answer(Answer::Ack { id, .. }) => rules.acked(id),
         // When, is said in the frame: within seconds.
         Outbound::Answer(Answer::Refused { id: Some(id), error }) => {
-            manners.not_now(id, error.is_for_now().then_some(0));
+            rules.not_now(id, error.is_for_now().then_some(0));
         }
         _ => {}
     }
@@ -323,7 +323,7 @@ where
     match refusal {
         Refusal::Dropped => Ok(()),
         Refusal::Answered(frame) => send(socket, [*frame]).await,
-        Refusal::Final(farewell) => Err(Ended::Farewell(farewell)),
+        Refusal::Final(close_frame) => Err(Ended::Closed(close_frame)),
     }
 }
 
@@ -337,7 +337,7 @@ where
 {
     let mut texts = Vec::new();
     for frame in frames {
-        texts.push(encode(&frame).map_err(|_| farewell(close::INTERNAL, "internal"))?);
+        texts.push(encode(&frame).map_err(|_| close_frame(close::INTERNAL, "internal"))?);
     }
     write(async {
         for text in texts {
@@ -358,7 +358,7 @@ async fn send_first<S>(socket: &mut Socket<S>, frames: Vec<ServerFrame>) -> Resu
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let internal = || farewell(close::INTERNAL, "internal");
+    let internal = || close_frame(close::INTERNAL, "internal");
     let mut bytes = Vec::new();
     for frame in frames {
         let text = encode(&frame).map_err(|_| internal())?;
@@ -402,14 +402,17 @@ async fn write(
 
 /// Closes, and waits a little for the client to have seen it: what is still unread when a
 /// connection is dropped would take the close with it.
-async fn part<S>(socket: &mut Socket<S>, farewell: Farewell)
+async fn part<S>(socket: &mut Socket<S>, close_frame: CloseFrame)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if send(socket, farewell.last.map(|last| *last)).await.is_err() {
+    if send(socket, close_frame.last.map(|last| *last)).await.is_err() {
         return;
     }
-    let frame = CloseFrame { code: CloseCode::from(farewell.code), reason: farewell.reason.into() };
+    let frame = protocol::CloseFrame {
+        code: CloseCode::from(close_frame.code),
+        reason: close_frame.reason.into(),
+    };
     if write(async { socket.send(Message::Close(Some(frame))).await }).await.is_err() {
         return;
     }
@@ -426,8 +429,8 @@ where
     let _ = timeout(LINGER, seen).await;
 }
 
-fn farewell(code: u16, reason: &'static str) -> Ended {
-    Ended::Farewell(Farewell::silent(code, reason))
+fn close_frame(code: u16, reason: &'static str) -> Ended {
+    Ended::Closed(CloseFrame::silent(code, reason))
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@
 //! command means, only how to carry it and its answers in their order.
 //!
 //! [`upgrade`] decides whether a request becomes a socket, [`connection`] carries it from its
-//! `hello` to its close, [`manners`] judges what its client does, `order` keeps its commands in
-//! their order, [`outbound`] words what it is told, [`door`] is what all this needs of the customers' side of the node.
+//! `hello` to its close, [`rules`] judges what its client does, `order` keeps its commands in
+//! their order, [`outbound`] words what it is told, [`backend`] is what all this needs of the customers' side of the node.
 
+pub mod backend;
 pub mod connection;
-pub mod door;
-pub mod manners;
 mod order;
 pub mod origin;
 pub mod outbound;
+pub mod session_rules;
 #[cfg(test)]
-pub(crate) mod scripted;
+pub(crate) mod test_backend;
 pub mod upgrade;
 
 use std::time::Duration;

@@ -47,7 +47,7 @@ mod tests {
     use hyper::header::HeaderValue;
 
     use super::*;
-    use crate::websocket::scripted::tenant;
+    use crate::websocket::test_backend::tenant;
 
     fn judged(origins: &[&str], listed: &[&str], required: bool) -> bool {
         let mut tenant = tenant();

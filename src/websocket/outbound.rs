@@ -9,14 +9,14 @@ use crate::runtime::admission::{Limits, TooMany};
 use crate::runtime::edge::{ByeReason, HistoryPage, OpenError, Outbound, SubmitError, Welcome};
 use crate::wire::{self, Entries, Entry, ErrorCode, ErrorFrame, ServerFrame, UnauthorizedReason};
 
-use super::manners::{Farewell, close, too_many};
+use super::session_rules::{CloseFrame, close, too_many};
 
 /// Puts what the edge has for a socket behind `frames`; where it is the end, says how.
 pub fn tell(
     outbound: Outbound,
     now: impl Fn() -> Timestamp,
     frames: &mut Vec<ServerFrame>,
-) -> Result<(), Farewell> {
+) -> Result<(), CloseFrame> {
     match outbound {
         Outbound::Notice(notice) => return told(notice, now, frames),
         Outbound::Answer(Answer::Ack { id, acked }) => {
@@ -39,7 +39,7 @@ pub fn tell(
                 ByeReason::Restart => (close::RESTART, "restart"),
                 ByeReason::Slow => (close::POLICY, "slow"),
             };
-            return Err(Farewell::bye(code, reason, Some(reconnect_after_ms)));
+            return Err(CloseFrame::bye(code, reason, Some(reconnect_after_ms)));
         }
     }
     Ok(())
@@ -49,7 +49,7 @@ fn told(
     notice: CustomerNotice,
     now: impl Fn() -> Timestamp,
     frames: &mut Vec<ServerFrame>,
-) -> Result<(), Farewell> {
+) -> Result<(), CloseFrame> {
     frames.extend(match notice {
         CustomerNotice::Entry(row) => {
             frame::entry_at(&row, now).map(Box::new).map(ServerFrame::Entry)
@@ -64,7 +64,7 @@ fn told(
         }
         // They signed in elsewhere, in the middle of a chat; a new `hello` leads there.
         CustomerNotice::Elsewhere => {
-            return Err(Farewell::bye(close::RESTART, "signed_in", Some(0)));
+            return Err(CloseFrame::bye(close::RESTART, "signed_in", Some(0)));
         }
     });
     Ok(())
@@ -155,20 +155,20 @@ pub fn history(
 }
 
 /// How a socket ends whose `hello` was refused.
-pub fn not_opened(why: &OpenError) -> Farewell {
+pub fn not_opened(why: &OpenError) -> CloseFrame {
     match why {
         OpenError::Identity { reason, has_expired } => {
             let told = match has_expired {
                 true => unauthorized(UnauthorizedReason::IdentityExpired, reason),
                 false => unauthorized(UnauthorizedReason::IdentityRefused, reason),
             };
-            Farewell::after(close::IDENTITY, "identity refused", told)
+            CloseFrame::after(close::IDENTITY, "identity refused", told)
         }
         OpenError::RateLimited { retry_after_ms } => {
-            Farewell::bye(close::RATE, "rate", Some(*retry_after_ms))
+            CloseFrame::bye(close::RATE, "rate", Some(*retry_after_ms))
         }
         OpenError::Unavailable { retry_after_ms } => {
-            Farewell::bye(close::INTERNAL, "unavailable", Some(*retry_after_ms))
+            CloseFrame::bye(close::INTERNAL, "unavailable", Some(*retry_after_ms))
         }
     }
 }

@@ -101,7 +101,7 @@ fn lists(headers: &HeaderMap, name: impl AsHeaderName, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::websocket::scripted::tenant;
+    use crate::websocket::test_backend::tenant;
 
     /// The example of RFC 6455, spoken by a page of the tenant's.
     const GOOD: [(&str, &str); 6] = [

@@ -21,7 +21,7 @@ use crate::runtime::admission::Admission;
 use crate::runtime::edge::{
     ByeReason, CurrentConversation, Edge, HistoryPage, OpenError, SubmitError, Welcome,
 };
-use crate::websocket::scripted::{Hand, Heard, Part, Scripted, tenant, view, welcome};
+use crate::websocket::test_backend::{Hand, Heard, Part, TestBackend, tenant, view, welcome};
 
 const CONVERSATION: ConversationId = ConversationId(Uuid::from_u128(0xc0));
 
@@ -32,11 +32,11 @@ struct Client {
     stop: CancellationToken,
 }
 
-fn visit(stop: CancellationToken) -> Box<Visit> {
+fn context(stop: CancellationToken) -> Box<SocketContext> {
     let limits = Limits { messages_per_second: 2, message_burst: 20, ..Limits::default() };
     let address = "192.0.2.1".parse().unwrap();
     let guard = Admission::new(limits).socket(address).unwrap();
-    Box::new(Visit { tenant: view(tenant()), address, limits, guard, stop })
+    Box::new(SocketContext { tenant: view(tenant()), address, limits, guard, stop })
 }
 
 impl Client {
@@ -47,9 +47,9 @@ impl Client {
     /// A client behind a network that takes so many bytes before somebody reads.
     async fn with_room(part: Part, room: usize) -> Self {
         let (ours, theirs) = tokio::io::duplex(room);
-        let (door, hand) = Scripted::new(part);
+        let (backend, hand) = TestBackend::new(part);
         let stop = CancellationToken::new();
-        let server = tokio::spawn(serve(theirs, Vec::new(), door, visit(stop.clone())));
+        let server = tokio::spawn(serve(theirs, Vec::new(), backend, context(stop.clone())));
         let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
         Self { socket, server, hand, stop }
     }
@@ -641,8 +641,8 @@ async fn what_came_with_the_request_is_not_lost() {
     let hello = br#"{"type":"hello"}"#;
     let mut early = vec![0x81, 0x80 | u8::try_from(hello.len()).unwrap(), 0, 0, 0, 0];
     early.extend(hello);
-    let (door, _hand) = Scripted::new(Part::default());
-    let server = tokio::spawn(serve(theirs, early, door, visit(CancellationToken::new())));
+    let (backend, _hand) = TestBackend::new(Part::default());
+    let server = tokio::spawn(serve(theirs, early, backend, context(CancellationToken::new())));
     let mut client = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
     assert!(matches!(client.next().await, Some(Ok(Message::Text(_)))));
     drop(client);
@@ -665,8 +665,8 @@ async fn a_close_that_is_not_returned_is_not_waited_for() {
 #[tokio::test]
 async fn an_idle_socket_is_small() {
     let (_ours, theirs) = tokio::io::duplex(64);
-    let (door, _hand) = Scripted::new(Part::default());
-    let life = serve(theirs, Vec::new(), door, visit(CancellationToken::new()));
+    let (backend, _hand) = TestBackend::new(Part::default());
+    let life = serve(theirs, Vec::new(), backend, context(CancellationToken::new()));
     let size = size_of_val(&life);
     assert!(size <= 1_280, "the task of a socket takes {size} bytes");
     let size = room_of(serve::<TcpStream, Edge>);

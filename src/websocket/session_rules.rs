@@ -50,7 +50,7 @@ pub mod close {
 
 /// How a socket ends by our side.
 #[derive(Debug, PartialEq)]
-pub struct Farewell {
+pub struct CloseFrame {
     /// The close code.
     pub code: u16,
     /// Why, for whoever reads logs.
@@ -59,7 +59,7 @@ pub struct Farewell {
     pub last: Option<Box<ServerFrame>>,
 }
 
-impl Farewell {
+impl CloseFrame {
     /// Closes without another frame.
     pub fn silent(code: u16, reason: &'static str) -> Self {
         Self { code, reason, last: None }
@@ -83,7 +83,7 @@ pub enum Ended {
     /// Nobody is there to be told.
     Gone,
     /// By our side.
-    Farewell(Farewell),
+    Closed(CloseFrame),
 }
 
 /// Why a frame is not acted on.
@@ -94,11 +94,11 @@ pub enum Refusal {
     /// Answered with this.
     Answered(Box<ServerFrame>),
     /// It was the last.
-    Final(Farewell),
+    Final(CloseFrame),
 }
 
 /// The state of one socket.
-pub struct Manners {
+pub struct SessionRules {
     rates: SocketRates,
     order: Order,
     /// What came while something was done.
@@ -108,13 +108,16 @@ pub struct Manners {
     heard: bool,
 }
 
-impl fmt::Debug for Manners {
+impl fmt::Debug for SessionRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Manners").field("bad", &self.bad).field("missed", &self.missed).finish()
+        f.debug_struct("SessionRules")
+            .field("bad", &self.bad)
+            .field("missed", &self.missed)
+            .finish()
     }
 }
 
-impl Manners {
+impl SessionRules {
     /// A socket that has said nothing yet.
     pub fn new(guard: &SocketGuard) -> Self {
         Self {
@@ -162,13 +165,13 @@ impl Manners {
         };
         (self.heard, self.missed) = (true, 0);
         if !self.rates.frame(message.len()) {
-            let flood = Farewell::bye(close::RATE, "rate", Some(RATE_PAUSE_MS));
-            return Err(Ended::Farewell(flood));
+            let flood = CloseFrame::bye(close::RATE, "rate", Some(RATE_PAUSE_MS));
+            return Err(Ended::Closed(flood));
         }
         match message {
             Message::Text(text) => Ok(Some(text)),
             Message::Binary(_) => {
-                Err(Ended::Farewell(Farewell::silent(close::BINARY, "text frames only")))
+                Err(Ended::Closed(CloseFrame::silent(close::BINARY, "text frames only")))
             }
             // Pings are answered, and a close is returned, by the library.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Ok(None),
@@ -195,7 +198,7 @@ impl Manners {
             Ok(ClientFrame::Hello(hello)) => {
                 action::greeting(hello).map_err(|refused| self.refuse(refused))
             }
-            Ok(_) => Err(Refusal::Final(Farewell::silent(close::POLICY, "hello comes first"))),
+            Ok(_) => Err(Refusal::Final(CloseFrame::silent(close::POLICY, "hello comes first"))),
             Err(refused) => Err(self.refuse(refused)),
         }
     }
@@ -267,7 +270,7 @@ impl Manners {
             reason: None,
         });
         if self.bad >= BAD_FRAMES {
-            return Refusal::Final(Farewell::after(close::POLICY, "too many bad frames", answer));
+            return Refusal::Final(CloseFrame::after(close::POLICY, "too many bad frames", answer));
         }
         Refusal::Answered(Box::new(answer))
     }
@@ -296,7 +299,7 @@ fn broken(error: &Error) -> Ended {
         Error::Protocol(_) => (close::PROTOCOL, "not as RFC 6455 has it"),
         _ => return Ended::Gone,
     };
-    Ended::Farewell(Farewell::silent(code, reason))
+    Ended::Closed(CloseFrame::silent(code, reason))
 }
 
 #[cfg(test)]
@@ -309,18 +312,18 @@ mod tests {
 
     const FRESH: ConversationId = ConversationId(Uuid::nil());
 
-    fn manners() -> Manners {
+    fn rules() -> SessionRules {
         let limits = Limits { messages_per_second: 2, message_burst: 4, ..Limits::default() };
         let guard = Admission::new(limits).socket("192.0.2.1".parse().unwrap()).unwrap();
-        let mut manners = Manners::new(&guard);
-        manners.belong_to(CustomerId(Uuid::from_u128(1)));
-        manners
+        let mut rules = SessionRules::new(&guard);
+        rules.belong_to(CustomerId(Uuid::from_u128(1)));
+        rules
     }
 
     fn code(ended: &Ended) -> u16 {
         match ended {
             Ended::Gone => 0,
-            Ended::Farewell(farewell) => farewell.code,
+            Ended::Closed(close_frame) => close_frame.code,
         }
     }
 
@@ -348,40 +351,40 @@ mod tests {
         ];
         for (incoming, expected) in table {
             let name = format!("{incoming:?}");
-            assert_eq!(code(&manners().heard(incoming).unwrap_err()), expected, "{name}");
+            assert_eq!(code(&rules().heard(incoming).unwrap_err()), expected, "{name}");
         }
         for incoming in [Message::Ping("x".into()), Message::Pong("x".into()), Message::Close(None)]
         {
-            assert_eq!(manners().heard(Some(Ok(incoming))), Ok(None));
+            assert_eq!(rules().heard(Some(Ok(incoming))), Ok(None));
         }
     }
 
     #[test]
     fn the_first_frame_is_a_hello() {
-        let mut manners = manners();
-        assert_eq!(manners.greeting(r#"{"type":"hello"}"#), Ok(Greeting::default()));
-        match manners.greeting(r#"{"type":"ping"}"#) {
-            Err(Refusal::Final(farewell)) => assert_eq!(farewell.code, 1008),
+        let mut rules = rules();
+        assert_eq!(rules.greeting(r#"{"type":"hello"}"#), Ok(Greeting::default()));
+        match rules.greeting(r#"{"type":"ping"}"#) {
+            Err(Refusal::Final(close_frame)) => assert_eq!(close_frame.code, 1008),
             other => panic!("{other:?}"),
         }
-        let half = manners.greeting(r#"{"type":"hello","last_seq":1}"#).unwrap_err();
+        let half = rules.greeting(r#"{"type":"hello","last_seq":1}"#).unwrap_err();
         assert_eq!(error(&half).code, ErrorCode::BadFrame);
     }
 
     #[test]
     fn the_tenth_bad_frame_is_the_last() {
-        let mut manners = manners();
-        assert!(manners.greeting("x").is_err(), "those before the hello count too");
+        let mut rules = rules();
+        assert!(rules.greeting("x").is_err(), "those before the hello count too");
         for _ in 1..9 {
-            let refused = manners.request("x", || FRESH).unwrap_err();
+            let refused = rules.request("x", || FRESH).unwrap_err();
             assert_eq!(error(&refused).code, ErrorCode::BadFrame);
-            let unknown = manners.request(r#"{"type":"dance"}"#, || FRESH).unwrap_err();
+            let unknown = rules.request(r#"{"type":"dance"}"#, || FRESH).unwrap_err();
             assert_eq!(error(&unknown).code, ErrorCode::UnknownType, "these do not count");
         }
-        match manners.request("x", || FRESH) {
-            Err(Refusal::Final(farewell)) => {
-                assert_eq!(farewell.code, 1008);
-                assert!(farewell.last.is_some(), "the tenth is answered too");
+        match rules.request("x", || FRESH) {
+            Err(Refusal::Final(close_frame)) => {
+                assert_eq!(close_frame.code, 1008);
+                assert!(close_frame.last.is_some(), "the tenth is answered too");
             }
             other => panic!("{other:?}"),
         }
@@ -389,81 +392,81 @@ mod tests {
 
     #[test]
     fn a_second_hello_is_a_bad_frame() {
-        let refused = manners().request(r#"{"type":"hello"}"#, || FRESH).unwrap_err();
+        let refused = rules().request(r#"{"type":"hello"}"#, || FRESH).unwrap_err();
         assert_eq!(error(&refused).code, ErrorCode::BadFrame);
     }
 
     #[test]
     fn what_comes_too_fast_is_told_when_to_come_again() {
-        let mut manners = manners();
+        let mut rules = rules();
         let message = r#"{"type":"message","id":"m1","text":"x"}"#;
         for _ in 0..4 {
-            assert!(manners.request(message, || FRESH).is_ok());
+            assert!(rules.request(message, || FRESH).is_ok());
         }
-        let refused = manners.request(message, || FRESH).unwrap_err();
+        let refused = rules.request(message, || FRESH).unwrap_err();
         assert_eq!(error(&refused).code, ErrorCode::RateLimited);
         assert_eq!(error(&refused).about.as_deref(), Some("m1"));
         assert!(error(&refused).retry_after_ms.is_some_and(|ms| (1..=501).contains(&ms)));
-        let refused = manners.request(r#"{"type":"history","id":"h1"}"#, || FRESH).unwrap_err();
+        let refused = rules.request(r#"{"type":"history","id":"h1"}"#, || FRESH).unwrap_err();
         assert_eq!(error(&refused).about.as_deref(), Some("h1"));
-        assert!(manners.request(r#"{"type":"ping"}"#, || FRESH).is_ok());
+        assert!(rules.request(r#"{"type":"ping"}"#, || FRESH).is_ok());
     }
 
     #[test]
     fn what_follows_a_refusal_waits_for_it() {
-        let mut manners = manners();
-        let says = |manners: &mut Manners, id: &str| {
+        let mut rules = rules();
+        let says = |rules: &mut SessionRules, id: &str| {
             let text = format!(r#"{{"type":"message","id":"{id}","text":"x"}}"#);
-            match manners.request(&text, || FRESH) {
+            match rules.request(&text, || FRESH) {
                 Ok(_) => None,
                 Err(refusal) => Some(error(&refusal).code),
             }
         };
         let id = |id| CommandId::new(id).unwrap();
-        assert_eq!(says(&mut manners, "m1"), None);
-        manners.not_now(&id("m1"), Some(250));
-        assert_eq!(says(&mut manners, "m2"), Some(ErrorCode::Unavailable));
-        assert!(manners.request(r#"{"type":"history","id":"h1"}"#, || FRESH).is_ok());
-        assert_eq!(says(&mut manners, "m1"), None);
-        assert_eq!(says(&mut manners, "m2"), None);
+        assert_eq!(says(&mut rules, "m1"), None);
+        rules.not_now(&id("m1"), Some(250));
+        assert_eq!(says(&mut rules, "m2"), Some(ErrorCode::Unavailable));
+        assert!(rules.request(r#"{"type":"history","id":"h1"}"#, || FRESH).is_ok());
+        assert_eq!(says(&mut rules, "m1"), None);
+        assert_eq!(says(&mut rules, "m2"), None);
         // The same where it was refused for its rate, unless that takes long.
-        assert_eq!(says(&mut manners, "m3"), Some(ErrorCode::RateLimited));
-        assert_eq!(says(&mut manners, "m4"), Some(ErrorCode::Unavailable));
-        assert_eq!(says(&mut manners, "m3"), Some(ErrorCode::RateLimited));
-        manners.not_now(&id("m3"), Some(1_800_000));
-        assert_eq!(says(&mut manners, "m4"), Some(ErrorCode::RateLimited));
+        assert_eq!(says(&mut rules, "m3"), Some(ErrorCode::RateLimited));
+        assert_eq!(says(&mut rules, "m4"), Some(ErrorCode::Unavailable));
+        assert_eq!(says(&mut rules, "m3"), Some(ErrorCode::RateLimited));
+        rules.not_now(&id("m3"), Some(1_800_000));
+        assert_eq!(says(&mut rules, "m4"), Some(ErrorCode::RateLimited));
     }
 
     #[test]
     fn signals_beyond_their_rate_are_let_fall() {
-        let mut manners = manners();
+        let mut rules = rules();
         let typing = r#"{"type":"typing","on":true}"#;
-        let taken = (0..20).filter(|_| manners.request(typing, || FRESH).is_ok()).count();
+        let taken = (0..20).filter(|_| rules.request(typing, || FRESH).is_ok()).count();
         assert_eq!(taken, 4);
-        assert_eq!(manners.request(typing, || FRESH), Err(Refusal::Dropped));
+        assert_eq!(rules.request(typing, || FRESH), Err(Refusal::Dropped));
     }
 
     #[test]
     fn a_flood_of_any_frames_ends_it() {
-        let mut manners = manners();
-        let ended = (0..60).find_map(|_| manners.heard(Some(Ok(Message::Ping("".into())))).err());
+        let mut rules = rules();
+        let ended = (0..60).find_map(|_| rules.heard(Some(Ok(Message::Ping("".into())))).err());
         let ended = ended.unwrap();
         assert_eq!(code(&ended), 4429);
-        assert!(matches!(ended, Ended::Farewell(Farewell { last: Some(_), .. })));
+        assert!(matches!(ended, Ended::Closed(CloseFrame { last: Some(_), .. })));
     }
 
     #[test]
     fn two_pings_without_a_word_and_nobody_is_there() {
-        let mut manners = manners();
-        let word = |manners: &mut Manners| manners.heard(Some(Ok(Message::Pong("".into()))));
-        assert_eq!(word(&mut manners), Ok(None));
+        let mut rules = rules();
+        let word = |rules: &mut SessionRules| rules.heard(Some(Ok(Message::Pong("".into()))));
+        assert_eq!(word(&mut rules), Ok(None));
         for _ in 0..5 {
-            assert_eq!(manners.silence(), Ok(()));
-            assert_eq!(manners.silence(), Ok(()));
-            assert_eq!(word(&mut manners), Ok(None));
+            assert_eq!(rules.silence(), Ok(()));
+            assert_eq!(rules.silence(), Ok(()));
+            assert_eq!(word(&mut rules), Ok(None));
         }
-        assert_eq!(manners.silence(), Ok(()));
-        assert_eq!(manners.silence(), Ok(()));
-        assert_eq!(manners.silence(), Err(Ended::Gone));
+        assert_eq!(rules.silence(), Ok(()));
+        assert_eq!(rules.silence(), Ok(()));
+        assert_eq!(rules.silence(), Err(Ended::Gone));
     }
 }

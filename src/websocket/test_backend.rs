@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::door::{CustomerEnd, Door};
+use super::backend::{Backend, CustomerHandle};
 use crate::bridge::custom_to_xmpp::action::Greeting;
 use crate::chat::event::CustomerContent;
 use crate::chat::ids::{
@@ -53,9 +53,9 @@ impl Default for Part {
     }
 }
 
-/// A door with one customer behind it.
+/// A backend with one customer behind it.
 #[derive(Clone)]
-pub(crate) struct Scripted(Arc<Mutex<Inner>>);
+pub(crate) struct TestBackend(Arc<Mutex<Inner>>);
 
 struct Inner {
     part: Part,
@@ -70,12 +70,12 @@ pub(crate) struct Hand {
 }
 
 pub(crate) struct End {
-    door: Scripted,
+    backend: TestBackend,
     says: mpsc::UnboundedReceiver<Outbound>,
     hears: mpsc::UnboundedSender<Heard>,
 }
 
-impl Scripted {
+impl TestBackend {
     pub(crate) fn new(part: Part) -> (Self, Hand) {
         let (say, says) = mpsc::unbounded_channel();
         let (hears, heard) = mpsc::unbounded_channel();
@@ -84,7 +84,7 @@ impl Scripted {
     }
 }
 
-impl Door for Scripted {
+impl Backend for TestBackend {
     type End = End;
 
     async fn tenant(
@@ -108,11 +108,11 @@ impl Door for Scripted {
         let hears = inner.hears.clone();
         let opened = inner.part.open.take().unwrap_or_else(|| Ok(welcome()))?;
         let says = inner.says.take().unwrap();
-        Ok((opened, End { door: self.clone(), says, hears }))
+        Ok((opened, End { backend: self.clone(), says, hears }))
     }
 }
 
-impl CustomerEnd for End {
+impl CustomerHandle for End {
     async fn next(&mut self) -> Outbound {
         match self.says.recv().await {
             Some(outbound) => outbound,
@@ -130,7 +130,7 @@ impl CustomerEnd for End {
 
     async fn submit(&mut self, content: CustomerContent) -> Result<(), SubmitError> {
         self.hears.send(Heard::Submitted(content)).unwrap();
-        self.door.0.lock().unwrap().part.submit
+        self.backend.0.lock().unwrap().part.submit
     }
 
     fn page(&mut self, page: Option<Arc<str>>) {
@@ -144,11 +144,11 @@ impl CustomerEnd for End {
         limit: u32,
     ) -> Result<Option<HistoryPage>, StoreError> {
         self.hears.send(Heard::History(conversation, before, limit)).unwrap();
-        if self.door.0.lock().unwrap().part.hangs {
+        if self.backend.0.lock().unwrap().part.hangs {
             let _waiting = Waiting(self.hears.clone());
             std::future::pending::<()>().await;
         }
-        self.door.0.lock().unwrap().part.history.take().unwrap_or(Ok(None))
+        self.backend.0.lock().unwrap().part.history.take().unwrap_or(Ok(None))
     }
 }
 

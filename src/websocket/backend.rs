@@ -16,9 +16,9 @@ use crate::runtime::edge::{
 };
 
 /// Where customers come in: see [`Edge`].
-pub trait Door: Clone + Send + Sync + 'static {
+pub trait Backend: Clone + Send + Sync + 'static {
     /// One customer's end.
-    type End: CustomerEnd;
+    type End: CustomerHandle;
 
     /// See [`Edge::tenant`].
     fn tenant(
@@ -37,7 +37,7 @@ pub trait Door: Clone + Send + Sync + 'static {
 }
 
 /// One customer who came in: see [`CustomerSocket`].
-pub trait CustomerEnd: Send + 'static {
+pub trait CustomerHandle: Send + 'static {
     /// See [`CustomerSocket::next`]. Safe to cancel.
     fn next(&mut self) -> impl Future<Output = Outbound> + Send;
 
@@ -65,7 +65,7 @@ pub trait CustomerEnd: Send + 'static {
     ) -> impl Future<Output = Result<Option<HistoryPage>, StoreError>> + Send;
 }
 
-impl Door for Edge {
+impl Backend for Edge {
     type End = CustomerSocket;
 
     async fn tenant(
@@ -86,7 +86,7 @@ impl Door for Edge {
     }
 }
 
-impl CustomerEnd for CustomerSocket {
+impl CustomerHandle for CustomerSocket {
     async fn next(&mut self) -> Outbound {
         Self::next(self).await
     }
