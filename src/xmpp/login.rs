@@ -16,7 +16,7 @@ use xmpp_parsers::component::Handshake;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
-use super::sieved::Sieved;
+use super::filtered_stream::FilteredStream;
 use super::stream::{Stream, condition, describe};
 
 /// How long a server may take to let us in.
@@ -81,13 +81,13 @@ pub(super) async fn login(
     let connect = |error| LoginError::Connect { server: server.to_owned(), error };
     let attempt = async {
         let tcp = TcpStream::connect(server).await.map_err(connect)?;
-        let io = Sieved::new(tcp).map_err(connect)?;
+        let io = FilteredStream::new(tcp).map_err(connect)?;
         let header = StreamHeader { to: Some(Cow::Borrowed(domain)), from: None, id: None };
         let mut opened = initiate_stream(io, ns::COMPONENT, header, TIMEOUTS)
             .await
             .map_err(|error| other(error.to_string()))?;
         let id = opened.take_header().id.map(Cow::into_owned);
-        let mut xml: XmlStream<Sieved, Element> = opened.skip_features();
+        let mut xml: XmlStream<FilteredStream, Element> = opened.skip_features();
         if let Some(id) = id {
             let proof = Handshake::from_stream_id_and_password(id, secret.expose_secret());
             xml.send(&proof).await.map_err(|error| other(error.to_string()))?;

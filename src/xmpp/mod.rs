@@ -8,19 +8,19 @@
 //! Invariants: a domain has one stream of ours; what an agent sends cannot end it, and what we
 //! send has been looked at once more before it leaves.
 
-mod answers;
+mod bounces;
 mod clients;
-mod given_back;
+mod filtered_stream;
+mod iq;
 mod login;
 mod outbox;
 mod retry;
 mod roster;
-mod sieve;
-mod sieved;
 mod state;
 mod strangers;
 mod stream;
 mod supervisor;
+mod xml_filter;
 
 use secrecy::SecretString;
 

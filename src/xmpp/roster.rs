@@ -25,7 +25,7 @@ use xmpp_parsers::presence::{Presence, Show, Type};
 use xmpp_parsers::roster::{Group, Item, Roster as Query, Subscription as Stands};
 use xmpp_parsers::vcard_update::{Photo, VCardUpdate};
 
-use super::answers;
+use super::iq;
 use crate::bridge::address::{self, Book, Target};
 use crate::bridge::clean;
 use crate::bridge::custom_to_xmpp::{line, stanza};
@@ -572,8 +572,8 @@ fn display_name(shown: &Shown, peer: &Peer) -> String {
 
 /// What the client behind an address can do (XEP-0115).
 fn caps(peer: &Peer) -> Option<Element> {
-    let hash = Hash::new(Algo::Sha_1, answers::verification(peer)?);
-    Some(Caps::new(answers::NODE, hash).into())
+    let hash = Hash::new(Algo::Sha_1, iq::verification(peer)?);
+    Some(Caps::new(iq::NODE, hash).into())
 }
 
 #[cfg(test)]

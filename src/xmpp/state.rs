@@ -13,8 +13,8 @@ use xmpp_parsers::iq::Iq;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ping::Ping;
 
+use super::bounces::Pace;
 use super::clients::{Clients, Due};
-use super::given_back::Pace;
 use super::outbox::{Kind, Out, Outbox, Text};
 use super::retry::Retries;
 use super::roster::Roster;
@@ -30,7 +30,7 @@ use crate::chat::model::{Row, RowKind};
 use crate::ports::link::{self, FromLink, ToLink};
 use crate::ports::world::World;
 
-mod heard;
+mod inbound;
 
 /// How long a server has to say what it lets us do, before agents are asked for subscriptions.
 const SETTLING: Duration = Duration::from_millis(500);

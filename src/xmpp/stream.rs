@@ -15,8 +15,8 @@ use tokio::time::timeout;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
+use super::filtered_stream::FilteredStream;
 use super::outbox::Out;
-use super::sieved::Sieved;
 
 /// How many stanzas are taken in at once, about.
 const READ: usize = 256;
@@ -56,7 +56,7 @@ impl Lost {
 
 /// See the module.
 pub(super) struct Stream {
-    io: Sieved,
+    io: FilteredStream,
     /// What is to be written.
     pub(super) out: Out,
     /// How much of the first of it is written.
@@ -67,7 +67,7 @@ pub(super) struct Stream {
 
 impl Stream {
     /// A stream whose server has let us in.
-    pub(super) fn new(io: Sieved) -> Self {
+    pub(super) fn new(io: FilteredStream) -> Self {
         Self { io, out: Out::new(), begun: 0, lost: None }
     }
 

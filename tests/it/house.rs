@@ -83,7 +83,7 @@ const KEPT: [(&[&str], &[&str]); 28] = [
         &[
             "src/runtime/admission.rs",
             "src/runtime/allowance.rs",
-            "src/xmpp/given_back.rs",
+            "src/xmpp/bounces.rs",
             "src/xmpp/strangers.rs",
         ],
     ),

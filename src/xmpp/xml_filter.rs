@@ -2,7 +2,7 @@
 //!
 //! Anyone on the server can address the component, and two things that servers pass on would end
 //! the stream for all: a name or an attribute longer than the parser takes (8 KiB), and elements
-//! nested so deep that reading them overflows the stack. The sieve drops such an element, with
+//! nested so deep that reading them overflows the stack. The filter drops such an element, with
 //! all that is in it, and nothing else. On its way it sees where each stanza ends.
 //!
 //! Invariants: what it lets through is the same bytes in the same order, however they were cut
@@ -86,7 +86,7 @@ impl Clean {
 
 /// Where in the XML the bytes are.
 #[derive(Debug, Default)]
-pub(super) struct Sieve {
+pub(super) struct XmlFilter {
     at: At,
     /// How many elements are open.
     depth: usize,
@@ -118,7 +118,7 @@ struct Tag {
     too_long: bool,
 }
 
-impl Sieve {
+impl XmlFilter {
     /// Passes bytes on, but for the elements to be dropped.
     pub(super) fn pass(&mut self, bytes: &[u8], clean: &mut Clean) {
         let mut rest = bytes;

@@ -1,4 +1,4 @@
-//! A connection of which only what passes the sieve is read.
+//! A connection of which only what passes the filter is read.
 //!
 //! Invariant: nothing that was read is lost when its reader changes: first bytes are read, to log in,
 //! then stanzas.
@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::sieve::{Clean, Sieve};
+use super::xml_filter::{Clean, XmlFilter};
 
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
@@ -19,19 +19,19 @@ const READ_BYTES: usize = 64 * 1024;
 ///
 /// It can be read as bytes, or as stanzas, which must then be forgotten.
 #[derive(Debug)]
-pub(super) struct Sieved {
+pub(super) struct FilteredStream {
     tcp: TcpStream,
     raw: Box<[u8]>,
-    sieve: Sieve,
+    filter: XmlFilter,
     clean: Clean,
 }
 
-impl Sieved {
+impl FilteredStream {
     /// Wraps a connection; what we write leaves at once.
     pub(super) fn new(tcp: TcpStream) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
         let raw = vec![0; READ_BYTES].into_boxed_slice();
-        Ok(Self { tcp, raw, sieve: Sieve::default(), clean: Clean::default() })
+        Ok(Self { tcp, raw, filter: XmlFilter::default(), clean: Clean::default() })
     }
 
     /// Reads once, and says how many bytes came: none where the other side has ended.
@@ -39,13 +39,13 @@ impl Sieved {
         let mut buffer = ReadBuf::new(&mut self.raw);
         ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buffer))?;
         let bytes = buffer.filled();
-        self.sieve.pass(bytes, &mut self.clean);
+        self.filter.pass(bytes, &mut self.clean);
         Poll::Ready(Ok(bytes.len()))
     }
 
     /// Whether the stream has been ended in order.
     pub(super) fn is_over(&self) -> bool {
-        self.sieve.is_over()
+        self.filter.is_over()
     }
 
     /// What has come.
@@ -71,7 +71,7 @@ impl Sieved {
     pub(super) fn acknowledge(&self) {}
 }
 
-impl AsyncBufRead for Sieved {
+impl AsyncBufRead for FilteredStream {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         while this.clean.unread().is_empty() {
@@ -89,7 +89,7 @@ impl AsyncBufRead for Sieved {
     }
 }
 
-impl AsyncRead for Sieved {
+impl AsyncRead for FilteredStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -103,7 +103,7 @@ impl AsyncRead for Sieved {
     }
 }
 
-impl AsyncWrite for Sieved {
+impl AsyncWrite for FilteredStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

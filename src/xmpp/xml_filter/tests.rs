@@ -6,18 +6,18 @@ use super::*;
 
 /// What passes of XML that is read in pieces of these lengths, and then the rest.
 fn cut(xml: &str, lengths: &[usize]) -> (String, Vec<usize>) {
-    let (mut sieve, mut clean) = (Sieve::default(), Clean::default());
+    let (mut filter, mut clean) = (XmlFilter::default(), Clean::default());
     let mut rest = xml.as_bytes();
     for &length in lengths {
         let (head, tail) = rest.split_at(length.min(rest.len()));
-        sieve.pass(head, &mut clean);
+        filter.pass(head, &mut clean);
         rest = tail;
     }
-    sieve.pass(rest, &mut clean);
+    filter.pass(rest, &mut clean);
     (String::from_utf8(clean.bytes).unwrap(), clean.ends)
 }
 
-fn sieved(xml: &str) -> String {
+fn filtered(xml: &str) -> String {
     cut(xml, &[]).0
 }
 
@@ -38,7 +38,7 @@ fn what_the_parser_can_take_passes_untouched() {
         long.as_str(),
     ] {
         let shown = xml.strip_suffix('<').unwrap_or(xml);
-        assert_eq!(sieved(xml), shown);
+        assert_eq!(filtered(xml), shown);
     }
 }
 
@@ -56,16 +56,16 @@ fn what_would_end_the_stream_is_dropped_whole() {
         (format!("<s><m{many}/><n/></s>"), "<s><n/></s>".to_owned()),
         (format!("<s>{deep}<n/></s>"), format!("<s>{kept}<n/></s>")),
     ] {
-        assert_eq!(sieved(&xml), left);
+        assert_eq!(filtered(&xml), left);
     }
 }
 
 #[test]
 fn stanzas_are_told_apart() {
-    let (mut sieve, mut clean) = (Sieve::default(), Clean::default());
+    let (mut filter, mut clean) = (XmlFilter::default(), Clean::default());
     let long = "x".repeat(TOKEN_BYTES + 1);
     let first = format!("<?xml version='1.0'?><s><a/> <b c='>'>d<e/></b>\n<f id='{long}'/><g");
-    sieve.pass(first.as_bytes(), &mut clean);
+    filter.pass(first.as_bytes(), &mut clean);
     assert_eq!(clean.ends.len(), 3, "what was dropped is counted");
     // What was read as bytes is none of them any more.
     clean.read = clean.bytes.iter().position(|&byte| byte == b' ').unwrap();
@@ -74,21 +74,21 @@ fn stanzas_are_told_apart() {
     assert_eq!(stanzas(&clean).len(), 1, "they stay until they are forgotten");
     clean.forget();
     assert_eq!(stanzas(&clean), [""; 0]);
-    sieve.pass(b"><![CDATA[</g></s>]]]></g></s>", &mut clean);
+    filter.pass(b"><![CDATA[</g></s>]]]></g></s>", &mut clean);
     assert_eq!(stanzas(&clean), ["<g><![CDATA[</g></s>]]]></g>"]);
-    assert!(sieve.over);
-    assert!(!Sieve::default().over);
+    assert!(filter.over);
+    assert!(!XmlFilter::default().over);
 }
 
 #[test]
 fn a_stanza_without_end_is_bounded() {
-    let (mut sieve, mut clean) = (Sieve::default(), Clean::default());
-    sieve.pass(b"<s><a/><b><c>", &mut clean);
+    let (mut filter, mut clean) = (XmlFilter::default(), Clean::default());
+    filter.pass(b"<s><a/><b><c>", &mut clean);
     for _ in 0..=STANZA_BYTES / 1024 {
-        sieve.pass(&[b'x'; 1024], &mut clean);
+        filter.pass(&[b'x'; 1024], &mut clean);
         assert!(clean.bytes.len() <= STANZA_BYTES + "<s><a/>".len());
     }
-    sieve.pass(b"</c>y</b><d/>", &mut clean);
+    filter.pass(b"</c>y</b><d/>", &mut clean);
     assert_eq!(stanzas(&clean), ["<s><a/>", "<d/>"]);
 }
 

@@ -16,7 +16,7 @@ use crate::bridge::xmpp_to_custom::plain;
 use crate::chat::event::{Availability, Event};
 use crate::chat::ids::{AgentJid, ConversationId};
 use crate::ports::link::FromLink;
-use crate::xmpp::answers;
+use crate::xmpp::iq;
 use crate::xmpp::outbox::Returned;
 use crate::xmpp::stream::{self, Lost};
 
@@ -77,7 +77,7 @@ impl State {
                     self.is_there(&agent, resource);
                 }
                 let domain = &self.settings.domain;
-                out.extend(answers::answer(domain, &self.book, &self.roster, &agent, &target, &iq));
+                out.extend(iq::answer(domain, &self.book, &self.roster, &agent, &target, &iq));
             }
             Decoded::Answered { agent, resource, id, outcome } if id == self.ping => {
                 self.ponged(&agent, &resource, outcome);
