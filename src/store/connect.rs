@@ -19,12 +19,12 @@ use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions, Connection, Database, Executo
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::comers::{ByToken, OpenOf};
-use super::crowd::Crowd;
-use super::hands::{Hands, Reader};
-use super::many::Texts;
-use super::newcomers::Newcomers;
+use super::batcher::Batcher;
+use super::pool::{Pool, Reader};
 use super::server::{LIFETIME, Server};
+use super::session_insert::SessionInserts;
+use super::session_lookup::{ByToken, OpenOf};
+use super::statements::Statements;
 use super::{SqlStore, error, seconds};
 use crate::ports::store::StoreError;
 
@@ -244,11 +244,11 @@ impl SqlStore {
         let Options { connections, patience } = options;
         let server = Arc::new(Server::default());
         let pool = |connections, silence| url.pool(connections, patience, silence, &server);
-        let (read, write, owner, moment, hands) = match &url {
+        let (read, write, owner, moment, pool) = match &url {
             Url::MySql(_) => {
                 // Pools of their own, always empty: to open one waits for nobody's work.
                 let kept =
-                    |silence, most| Hands::like(&pool(OPENED, silence), silence, most, &server);
+                    |silence, most| Pool::like(&pool(OPENED, silence), silence, most, &server);
                 let all = pool(WRITERS, SILENCE);
                 let owner = pool(OWNERS, OWNERS_SILENCE);
                 let read = kept(SILENCE, Some(connections));
@@ -257,27 +257,27 @@ impl SqlStore {
             Url::Sqlite(_) => {
                 let writer = pool(1, SILENCE);
                 let readers = pool(connections.min(4), SILENCE);
-                let kept = |pool| Hands::like(pool, SILENCE, None, &server);
-                let (read, hands) = (kept(&readers), kept(&writer));
-                (read, writer.clone(), writer, readers, hands)
+                let kept = |pool| Pool::like(pool, SILENCE, None, &server);
+                let (read, pool) = (kept(&readers), kept(&writer));
+                (read, writer.clone(), writer, readers, pool)
             }
         };
-        let reader = |hands| Reader { hands, patience };
-        let (read, hands) = (reader(Arc::new(read)), Arc::new(hands));
+        let reader = |pool| Reader { pool, patience };
+        let (read, pool) = (reader(Arc::new(read)), Arc::new(pool));
         let desk = match &url {
-            Url::MySql(_) => reader(hands.clone()),
+            Url::MySql(_) => reader(pool.clone()),
             Url::Sqlite(_) => read.clone(),
         };
-        let texts = Arc::new(Texts::new(owner.get_database_backend()));
-        let newcomers = Newcomers { hands: hands.clone(), texts: texts.clone() };
+        let texts = Arc::new(Statements::new(owner.get_database_backend()));
+        let newcomers = SessionInserts { pool: pool.clone(), texts: texts.clone() };
         Ok(Self {
-            newcomers: Crowd::receive(newcomers, patience),
-            by_token: Crowd::receive(ByToken(read.clone()), patience),
-            open_of: Crowd::receive(OpenOf(read.clone()), patience),
+            newcomers: Batcher::receive(newcomers, patience),
+            by_token: Batcher::receive(ByToken(read.clone()), patience),
+            open_of: Batcher::receive(OpenOf(read.clone()), patience),
             read,
             write,
             owner,
-            hands,
+            pool,
             desk,
             moment,
             texts,
@@ -294,8 +294,8 @@ impl SqlStore {
             // Closing twice is no error, and there is nobody left to tell of another.
             let _ = connection.close_by_ref().await;
         }
-        for hands in [&self.hands, &self.read.hands] {
-            hands.close().await;
+        for pool in [&self.pool, &self.read.pool] {
+            pool.close().await;
         }
     }
 }

@@ -109,7 +109,7 @@ fn from_mysql(error: &sqlx::mysql::MySqlDatabaseError) -> StoreError {
 }
 
 /// Whether the server will never take what it was given: a value that does not fit its column, or
-/// breaks a constraint. Texts of such errors quote the value, so they are not kept.
+/// breaks a constraint. Statements of such errors quote the value, so they are not kept.
 fn is_about_the_value(number: u16, state: Option<&str>) -> bool {
     // Classes 22 and 23 of the standard are data exceptions and constraints, 45 is what a trigger
     // signals. Some of these errors have no class of their own.

@@ -11,11 +11,11 @@ use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::convert::{int, nat, tenant_key};
+use super::connection::Line;
 use super::entity::file::{ActiveModel, Column, Entity, Model};
 use super::error::{corrupt, unavailable};
-use super::hand::Line;
-use super::many::{self, Texts};
+use super::row_codec::{int, nat, tenant_key};
+use super::statements::{self, Statements};
 use super::{SqlStore, sql};
 use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey, Timestamp};
 use crate::chat::model::{Append, File, RowKind};
@@ -189,7 +189,7 @@ pub(super) fn take_text(backend: DbBackend) -> String {
         .and_where(Expr::col(Column::Id).eq(0))
         .and_where(Expr::col(Column::Pos).is_null())
         .take();
-    many::text(backend, &take)
+    statements::text(backend, &take)
 }
 
 /// The text that lets the files of a row go.
@@ -200,13 +200,13 @@ pub(super) fn release_text(backend: DbBackend) -> String {
         .and_where(Expr::col(Column::Link).eq(0))
         .and_where(Expr::col(Column::Pos).eq(0))
         .take();
-    many::text(backend, &release)
+    statements::text(backend, &release)
 }
 
 /// Lets these rows have their files, and takes those away that they take back.
 pub(super) async fn write(
     line: &mut Line<'_>,
-    texts: &Texts,
+    texts: &Statements,
     link: i32,
     appends: &[&Append],
 ) -> Result<(), StoreError> {

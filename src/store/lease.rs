@@ -14,10 +14,10 @@ use sea_orm::{
     QueryFilter, QuerySelect, QueryTrait,
 };
 
-use super::convert::{int, nat};
 use super::entity::link::{ActiveModel, Column, Entity, Model};
 use super::error::{driver, unavailable};
-use super::{SqlStore, begin, commit, many, sql};
+use super::row_codec::{int, nat};
+use super::{SqlStore, begin, commit, sql, statements};
 use crate::chat::ids::{Epoch, LinkDomain, NodeId};
 use crate::ports::store::{Lease, Leases, LinkOwner, StoreError};
 
@@ -130,7 +130,7 @@ pub(super) fn renewal_text(backend: DbBackend) -> String {
         .and_where(Expr::col(Column::Epoch).eq(0))
         .and_where(Expr::col(Column::Node).is_not_null())
         .take();
-    many::text(backend, &renewal)
+    statements::text(backend, &renewal)
 }
 
 /// The numbers by which links are known to the tables. They never change; of a database that was
@@ -226,10 +226,10 @@ impl Leases for SqlStore {
         self.within(async {
             let epoch = int(epoch.0)?;
             let values = [millis(ttl).into(), stands.into(), link.as_str().into(), epoch.into()];
-            let mut hand = self.hands.take().await?;
-            let renewed = hand.line().execute(self.texts.renewal.clone(), &values).await;
+            let mut connection = self.pool.take().await?;
+            let renewed = connection.line().execute(self.texts.renewal.clone(), &values).await;
             let renewed = renewed.map_err(|cause| driver(&cause));
-            match self.hands.settle(hand, renewed)? {
+            match self.pool.settle(connection, renewed)? {
                 0 => Err(StoreError::Fenced),
                 _ => Ok(()),
             }

@@ -16,14 +16,14 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::convert::{int, nat, row_from, row_into, rows_from};
+use super::connection::{Connection, Line, Value};
 use super::entity::link;
 use super::entity::log::{Column, Entity, Model};
 use super::error::{driver, is_null, is_taken, unavailable};
-use super::hand::{Hand, Line, Value};
-use super::many::{self, Many, Texts};
+use super::row_codec::{int, nat, row_from, row_into, rows_from};
 use super::server::Server;
-use super::{SqlStore, changes, files, lease, lookup, owed, views};
+use super::statements::{self, Many, Statements};
+use super::{SqlStore, conversations, edits, files, lease, lookup, undelivered};
 use crate::chat::ids::{ConversationId, Epoch, LinkDomain, Localpart, Pos, SessionId, Timestamp};
 use crate::chat::model::{Acked, Append, CommandKey, Reference, Row, RowKind, Snapshot};
 use crate::ports::store::{Log, StoreError};
@@ -48,10 +48,10 @@ impl Log for SqlStore {
                 true => fence.torn(&self.owner).await?,
                 false => fence,
             };
-            let taken = self.hands.take().await;
-            let mut hand = taken.map_err(StoreError::before_anything)?;
-            let done = write(&mut hand, &self.texts, fence, appends).await;
-            self.hands.settle(hand, done)
+            let taken = self.pool.take().await;
+            let mut connection = taken.map_err(StoreError::before_anything)?;
+            let done = write(&mut connection, &self.texts, fence, appends).await;
+            self.pool.settle(connection, done)
         })
         .await
     }
@@ -159,7 +159,7 @@ impl Log for SqlStore {
     ) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError> {
         self.within(async {
             let Some(link) = self.link_id(link).await? else { return Ok(Vec::new()) };
-            owed::notices(&self.desk, link, (after, upto), limit).await
+            undelivered::notices(&self.desk, link, (after, upto), limit).await
         })
         .await
     }
@@ -204,7 +204,7 @@ pub(super) fn insert_text(backend: DbBackend, rows: usize) -> String {
         let rest = Column::iter().skip(1).map(|_| Expr::value(0));
         insert.values_panic(iter::once(first).chain(rest));
     }
-    many::text(backend, &insert)
+    statements::text(backend, &insert)
 }
 
 /// The rows of a link between two positions.
@@ -215,13 +215,13 @@ pub(super) fn standing_text(backend: DbBackend) -> String {
         .and_where(Expr::col(Column::Link).eq(0))
         .and_where(Expr::col(Column::Pos).between(0, 0))
         .take();
-    many::text(backend, &standing)
+    statements::text(backend, &standing)
 }
 
 /// Writes rows and views: in one statement where that is possible, else in one transaction.
 async fn write(
-    hand: &mut Hand,
-    texts: &Texts,
+    connection: &mut Connection,
+    texts: &Statements,
     fence: Fence<'_>,
     appends: &[Append],
 ) -> Result<(), StoreError> {
@@ -230,11 +230,11 @@ async fn write(
     let parts: Vec<&[&Append]> = chunks(&texts.log, &all, most).collect();
     if let [only] = parts.as_slice()
         && only.iter().all(|append| is_row_alone(append))
-        && insert(&mut hand.line(), texts, fence, only).await?
+        && insert(&mut connection.line(), texts, fence, only).await?
     {
         return Ok(());
     }
-    let mut work = hand.begin().await?;
+    let mut work = connection.begin().await?;
     let line = &mut work.line();
     let mut fresh: Vec<&Append> = Vec::with_capacity(all.len());
     for part in parts {
@@ -244,10 +244,10 @@ async fn write(
             fresh.extend(insert_missing(line, texts, fence, part).await?);
         }
     }
-    changes::write(line, texts, fence.id, &fresh).await?;
+    edits::write(line, texts, fence.id, &fresh).await?;
     files::write(line, texts, fence.id, &fresh).await?;
-    views::count(line, texts, &fresh).await?;
-    views::write(line, texts, fence.id, &fresh, most).await?;
+    conversations::count(line, texts, &fresh).await?;
+    conversations::write(line, texts, fence.id, &fresh, most).await?;
     work.commit().await
 }
 
@@ -260,7 +260,7 @@ fn is_row_alone(append: &Append) -> bool {
 /// Inserts rows; `false` where one of them, or of their keys, is there already.
 async fn insert(
     line: &mut Line<'_>,
-    texts: &Texts,
+    texts: &Statements,
     fence: Fence<'_>,
     appends: &[&Append],
 ) -> Result<bool, StoreError> {
@@ -291,7 +291,7 @@ async fn insert(
 /// not ours. The fence has been passed.
 async fn insert_missing<'a>(
     line: &mut Line<'_>,
-    texts: &Texts,
+    texts: &Statements,
     fence: Fence<'_>,
     appends: &[&'a Append],
 ) -> Result<Vec<&'a Append>, StoreError> {
@@ -311,7 +311,7 @@ async fn insert_missing<'a>(
     let mut missing = Vec::new();
     for append in appends {
         match there.get(&append.row.pos) {
-            Some(row) if changes::stands(row, &append.row, appends) => {}
+            Some(row) if edits::stands(row, &append.row, appends) => {}
             // What stands there is taken for our own: without it this second fence holds.
             #[cfg(feature = "chaos")]
             Some(_) if crate::chaos::mutant("fence-unlocked") => {}
@@ -348,7 +348,7 @@ fn chunks<'c, 'a>(
         let mut bytes = 0;
         let fitting = appends
             .iter()
-            .take(many::MOST)
+            .take(statements::MOST)
             .take_while(|append| {
                 let before = bytes;
                 bytes += weight(&append.row);

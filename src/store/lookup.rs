@@ -12,12 +12,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::convert::{
-    AGENT, CUSTOMER, EDIT, FILES, MESSAGE, command_key, int, nat, row_from, rows_from,
-};
 use super::entity::log::{Column, Entity, Model};
 use super::entity::{conversation, session};
 use super::error::unavailable;
+use super::row_codec::{
+    AGENT, CUSTOMER, EDIT, FILES, MESSAGE, command_key, int, nat, row_from, rows_from,
+};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Seq, SessionId, Timestamp};
 use crate::chat::model::{Acked, CommandKey, Reference, Row};
 use crate::ports::store::StoreError;

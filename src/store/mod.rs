@@ -12,34 +12,34 @@
 //! What is deliberately absent: foreign keys from the log and the conversations. An append never
 //! fails because a tenant was removed a moment ago.
 
-mod changes;
+mod batcher;
 mod closings;
-mod comers;
 mod connect;
-mod convert;
-mod crowd;
+mod connection;
+mod conversations;
 mod directory;
+mod edits;
 mod entity;
 mod error;
 mod files;
-mod hand;
-mod hands;
 mod identities;
 mod lease;
 mod log;
 mod lookup;
-mod many;
-mod newcomers;
-mod owed;
-mod recall;
+mod pool;
+mod restore;
+mod row_codec;
 mod schema;
 mod server;
+mod session_insert;
+mod session_lookup;
 mod sessions;
 mod snapshot;
 mod sql;
+mod statements;
 mod tenants;
 mod transcripts;
-mod views;
+mod undelivered;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,13 +50,13 @@ use sea_orm::{
 };
 
 use crate::ports::store::StoreError;
-use comers::{ByToken, OpenOf};
-use crowd::Crowd;
-use hands::{Hands, Reader};
+use batcher::Batcher;
 use lease::Links;
-use many::Texts;
-use newcomers::Newcomers;
+use pool::{Pool, Reader};
 use server::Server;
+use session_insert::SessionInserts;
+use session_lookup::{ByToken, OpenOf};
+use statements::Statements;
 
 pub use connect::Options;
 
@@ -70,17 +70,17 @@ pub struct SqlStore {
     /// Takes what owners of links write now and then, which never stands in line behind customers,
     owner: DatabaseConnection,
     /// and what is written most: rows, leases, new sessions.
-    hands: Arc<Hands>,
+    pool: Arc<Pool>,
     /// Answers owners,
     desk: Reader,
     /// and whoever has several questions about one moment.
     moment: DatabaseConnection,
-    texts: Arc<Texts>,
+    texts: Arc<Statements>,
     links: Arc<Links>,
     server: Arc<Server>,
-    newcomers: Crowd<Newcomers>,
-    by_token: Crowd<ByToken>,
-    open_of: Crowd<OpenOf>,
+    newcomers: Batcher<SessionInserts>,
+    by_token: Batcher<ByToken>,
+    open_of: Batcher<OpenOf>,
     options: Options,
     url: connect::Url,
 }

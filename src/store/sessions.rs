@@ -11,10 +11,10 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::convert::customer_from;
 use super::entity::{conversation, customer, session, tenant};
 use super::error::{corrupt, unavailable, violated};
-use super::newcomers::Told;
+use super::row_codec::customer_from;
+use super::session_insert::Told;
 use super::tenants::missing;
 use super::{SqlStore, begin, commit, identities};
 use crate::chat::ids::{

@@ -13,11 +13,11 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::convert::{AGENT, CLOSED, CUSTOMER, LINKED, OFFERED, OPENED, SAID, int, nat};
 use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log;
 use super::error::unavailable;
-use super::{SqlStore, directory, lease, owed, recall, sql, transcripts};
+use super::row_codec::{AGENT, CLOSED, CUSTOMER, LINKED, OFFERED, OPENED, SAID, int, nat};
+use super::{SqlStore, directory, lease, restore, sql, transcripts, undelivered};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
 use crate::chat::model::{Conversation, Customer, OWED_MS, REPEATS_MS, Snapshot, State};
 use crate::ports::store::StoreError;
@@ -60,14 +60,15 @@ impl SqlStore {
         Ok(Snapshot {
             head,
             cursor,
-            recall: recall::take(desk, link.id, head, (open.as_slice(), tenants.as_slice()), now)
+            recall: restore::take(desk, link.id, head, (open.as_slice(), tenants.as_slice()), now)
                 .await?,
             tenants,
             messages: messages(desk, said_by_customers).await?,
             rows: counts(desk, &open).await?,
             offers: offers(desk, &offered).await?,
-            owed: owed::owed(desk, link.id, (recent, cursor, head), now).await?,
-            agent_messages: recall::between(desk, link.id, (recent, head), &said_by_agents).await?,
+            owed: undelivered::owed(desk, link.id, (recent, cursor, head), now).await?,
+            agent_messages: restore::between(desk, link.id, (recent, head), &said_by_agents)
+                .await?,
             conversations,
         })
     }

@@ -10,12 +10,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::convert::{SAID, customer_from, int, nat, rows_from};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::customer;
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::error::unavailable;
-use super::{SqlStore, views};
+use super::row_codec::{SAID, customer_from, int, nat, rows_from};
+use super::{SqlStore, conversations};
 use crate::chat::ids::{ConversationId, CustomerId, Pos, Seq, TenantKey};
 use crate::chat::model::{Conversation, Customer, Row};
 use crate::ports::store::{PAGE_BYTES, Page, StoreError, Transcripts};
@@ -268,5 +268,5 @@ fn complete(row: &QueryResult, prefix: &str) -> Result<Conversation, StoreError>
     let model = Model::from_query_result(row, prefix).map_err(unavailable)?;
     let last_seq = row.try_get("", "last_seq").map_err(unavailable)?;
     let last_word = row.try_get("", "last_word").map_err(unavailable)?;
-    views::from(model, last_seq, last_word)
+    conversations::from(model, last_seq, last_word)
 }

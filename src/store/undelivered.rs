@@ -10,9 +10,11 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::convert::{CLOSED, JOINED, LEFT, RATED, REQUEUED, UNFETCHED, int, row_from, rows_from};
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
+use super::row_codec::{
+    CLOSED, JOINED, LEFT, RATED, REQUEUED, UNFETCHED, int, row_from, rows_from,
+};
 use super::{snapshot, sql, transcripts};
 use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
 use crate::chat::model::{OWED_MS, Owed, Row};

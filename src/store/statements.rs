@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use sea_orm::{DbBackend, StatementBuilder};
 
-use super::{changes, files, lease, log, newcomers, views};
+use super::{conversations, edits, files, lease, log, session_insert};
 
 /// The most rows in one statement: with 22 values each at most, of the 32,766 that SQLite takes and
 /// the 65,535 of MySQL.
@@ -58,7 +58,7 @@ impl Many {
 
 /// All of them, as one kind of database reads them.
 #[derive(Debug)]
-pub(super) struct Texts {
+pub(super) struct Statements {
     /// Rows of the log, under the fence. Whatever comes together in an ordinary commit is one
     /// statement, and so a transaction by itself.
     pub(super) log: Many,
@@ -87,23 +87,23 @@ pub(super) struct Texts {
     pub(super) renewal: Arc<str>,
 }
 
-impl Texts {
+impl Statements {
     pub(super) fn new(backend: DbBackend) -> Self {
         let many = |exact, write| Many::new(backend, exact, write);
         Self {
             log: many(64, log::insert_text),
             standing: log::standing_text(backend).into(),
-            change: changes::change_text(backend).into(),
-            blank: changes::blank_text(backend).into(),
-            bare: changes::bare_text(backend).into(),
+            change: edits::change_text(backend).into(),
+            blank: edits::blank_text(backend).into(),
+            bare: edits::bare_text(backend).into(),
             take_file: files::take_text(backend).into(),
             release_files: files::release_text(backend).into(),
-            views: many(16, views::write_text),
-            begun: many(1, views::begun_text),
-            tenants: many(1, newcomers::tenants_text),
-            known: many(1, newcomers::known_text),
-            customers: many(16, newcomers::customers_text),
-            sessions: many(16, newcomers::sessions_text),
+            views: many(16, conversations::write_text),
+            begun: many(1, conversations::begun_text),
+            tenants: many(1, session_insert::tenants_text),
+            known: many(1, session_insert::known_text),
+            customers: many(16, session_insert::customers_text),
+            sessions: many(16, session_insert::sessions_text),
             renewal: lease::renewal_text(backend).into(),
         }
     }
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn few_texts_stand_for_any_number_of_rows() {
-        let texts = Texts::new(DbBackend::Sqlite);
+        let texts = Statements::new(DbBackend::Sqlite);
         let all = [&texts.log, &texts.views, &texts.begun, &texts.customers, &texts.sessions];
         let kept: usize = all.iter().map(|many| many.texts.len()).sum();
         assert!(kept < 150, "{kept} of one connection's 256");

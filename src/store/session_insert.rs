@@ -10,13 +10,13 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{DbBackend, DbErr, Iterable, QueryResult};
 use uuid::Uuid;
 
-use super::crowd::Together;
+use super::batcher::Together;
+use super::connection::{Line, Value};
 use super::entity::{customer, session, tenant};
 use super::error::{driver, is_taken, unavailable};
-use super::hand::{Line, Value};
-use super::hands::Hands;
-use super::many::{self, Many, Texts};
+use super::pool::Pool;
 use super::sql::padded;
+use super::statements::{self, Many, Statements};
 use crate::chat::ids::Timestamp;
 use crate::ports::store::{Session, StoreError};
 
@@ -35,12 +35,12 @@ type Newcomer = (Session, Timestamp);
 
 /// Stores them.
 #[derive(Debug)]
-pub(super) struct Newcomers {
-    pub(super) hands: Arc<Hands>,
-    pub(super) texts: Arc<Texts>,
+pub(super) struct SessionInserts {
+    pub(super) pool: Arc<Pool>,
+    pub(super) texts: Arc<Statements>,
 }
 
-impl Together for Newcomers {
+impl Together for SessionInserts {
     type Ask = Newcomer;
     type Answer = Told;
 
@@ -52,12 +52,12 @@ impl Together for Newcomers {
     }
 }
 
-impl Newcomers {
+impl SessionInserts {
     /// Stores a group in one transaction, but for those whose tenant is not there.
     async fn store(&self, group: &[Newcomer]) -> Result<Vec<Told>, StoreError> {
-        let mut hand = self.hands.take().await?;
+        let mut connection = self.pool.take().await?;
         let done = async {
-            let mut work = hand.begin().await?;
+            let mut work = connection.begin().await?;
             let line = &mut work.line();
             let links = links(line, &self.texts, group).await?;
             let housed = |comer: &&Newcomer| links.contains_key(tenant_of(comer));
@@ -71,7 +71,7 @@ impl Newcomers {
             Ok(group.iter().map(tell).collect())
         }
         .await;
-        self.hands.settle(hand, done)
+        self.pool.settle(connection, done)
     }
 }
 
@@ -86,13 +86,13 @@ pub(super) fn tenants_text(backend: DbBackend, tenants: usize) -> String {
         .from(tenant::Entity)
         .and_where(Expr::col(tenant::Column::Slug).is_in(vec![""; tenants]))
         .take();
-    many::text(backend, &select)
+    statements::text(backend, &select)
 }
 
 /// The links of the tenants of a group.
 async fn links(
     line: &mut Line<'_>,
-    texts: &Texts,
+    texts: &Statements,
     group: &[Newcomer],
 ) -> Result<BTreeMap<String, i32>, StoreError> {
     let slugs: BTreeSet<&str> = group.iter().map(tenant_of).collect();
@@ -110,7 +110,7 @@ pub(super) fn known_text(backend: DbBackend, customers: usize) -> String {
         .from(customer::Entity)
         .and_where(Expr::col(customer::Column::Id).is_in(vec![0; customers]))
         .take();
-    many::text(backend, &select)
+    statements::text(backend, &select)
 }
 
 /// The text that inserts customers.
@@ -120,7 +120,7 @@ pub(super) fn customers_text(backend: DbBackend, rows: usize) -> String {
     for _ in 0..rows {
         insert.values_panic(customer::Column::iter().map(|_| Expr::value(0)));
     }
-    many::text(backend, &insert)
+    statements::text(backend, &insert)
 }
 
 /// The text that inserts sessions.
@@ -130,13 +130,13 @@ pub(super) fn sessions_text(backend: DbBackend, rows: usize) -> String {
     for _ in 0..rows {
         insert.values_panic(session::Column::iter().map(|_| Expr::value(0)));
     }
-    many::text(backend, &insert)
+    statements::text(backend, &insert)
 }
 
 /// Inserts a group; `false` where a key of one of them is taken.
 async fn insert(
     line: &mut Line<'_>,
-    texts: &Texts,
+    texts: &Statements,
     links: &BTreeMap<String, i32>,
     group: &[&Newcomer],
 ) -> Result<bool, StoreError> {

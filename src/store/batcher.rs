@@ -35,21 +35,21 @@ pub(super) trait Together: Send + Sync + 'static {
 type Asker<T> = oneshot::Sender<Result<<T as Together>::Answer, StoreError>>;
 
 /// Where those go who ask.
-pub(super) struct Crowd<T: Together>(mpsc::Sender<(T::Ask, Asker<T>)>);
+pub(super) struct Batcher<T: Together>(mpsc::Sender<(T::Ask, Asker<T>)>);
 
-impl<T: Together> Clone for Crowd<T> {
+impl<T: Together> Clone for Batcher<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<T: Together> std::fmt::Debug for Crowd<T> {
+impl<T: Together> std::fmt::Debug for Batcher<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Crowd").finish_non_exhaustive()
+        f.debug_struct("Batcher").finish_non_exhaustive()
     }
 }
 
-impl<T: Together> Crowd<T> {
+impl<T: Together> Batcher<T> {
     /// Starts the task that answers them; it ends with the last of these. A group that takes longer
     /// than `patience` is given up.
     pub(super) fn receive(together: T, patience: Duration) -> Self {

@@ -6,10 +6,10 @@
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 
-use super::convert::{EDIT, FILES, int, target_details};
+use super::connection::Line;
 use super::entity::log::{Column, Entity};
-use super::hand::Line;
-use super::many::{self, Texts};
+use super::row_codec::{EDIT, FILES, int, target_details};
+use super::statements::{self, Statements};
 use crate::chat::ids::Pos;
 use crate::chat::model::{Append, Row, RowKind};
 use crate::ports::store::StoreError;
@@ -22,7 +22,7 @@ pub(super) fn change_text(backend: DbBackend) -> String {
         .and_where(Expr::col(Column::Link).eq(0))
         .and_where(Expr::col(Column::Pos).eq(0))
         .take();
-    many::text(backend, &change)
+    statements::text(backend, &change)
 }
 
 /// The text that blanks what a row's words were edited to.
@@ -34,7 +34,7 @@ pub(super) fn blank_text(backend: DbBackend) -> String {
         .and_where(Expr::col(Column::Kind).eq(""))
         .and_where(Expr::col(Column::Details).eq(""))
         .take();
-    many::text(backend, &blank)
+    statements::text(backend, &blank)
 }
 
 /// The text that leaves a message with files nothing but its words.
@@ -46,13 +46,13 @@ pub(super) fn bare_text(backend: DbBackend) -> String {
         .and_where(Expr::col(Column::Pos).eq(0))
         .and_where(Expr::col(Column::Kind).eq(""))
         .take();
-    many::text(backend, &bare)
+    statements::text(backend, &bare)
 }
 
 /// Replaces the words that these rows change, which were not there before.
 pub(super) async fn write(
     line: &mut Line<'_>,
-    texts: &Texts,
+    texts: &Statements,
     link: i32,
     appends: &[&Append],
 ) -> Result<(), StoreError> {

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::crowd::Together;
+use super::batcher::Together;
 use super::entity::{customer, session};
 use super::error::unavailable;
-use super::hands::Reader;
+use super::pool::Reader;
 use super::sql::padded;
 use super::{sessions, transcripts};
 use crate::chat::ids::{CustomerId, TenantKey};

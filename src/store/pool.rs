@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sqlx::{self, Connection, MySqlPool, SqlitePool};
+use sea_orm::sqlx::{self, Connection as _, MySqlPool, SqlitePool};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
     Statement,
@@ -19,14 +19,14 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::connect::{MARGIN, REFUSED, STALE};
+use super::connection::{Connection, Opened, Value};
 use super::error;
-use super::hand::{Hand, Opened, Value};
 use super::server::Server;
 use crate::ports::store::StoreError;
 
 /// All of one kind.
 #[derive(Debug)]
-pub(super) enum Hands {
+pub(super) enum Pool {
     MySql(Kept),
     /// The pool of a file has few connections, and they never fail.
     Sqlite(SqlitePool),
@@ -46,7 +46,7 @@ pub(super) struct Kept {
     server: Arc<Server>,
 }
 
-impl Hands {
+impl Pool {
     /// Connections like those of a pool; `most` at a time where there may not be more.
     pub(super) fn like(
         pool: &DatabaseConnection,
@@ -67,21 +67,21 @@ impl Hands {
     }
 
     /// Takes one to write through; to be given to [`Self::settle`].
-    pub(super) async fn take(&self) -> Result<Hand, StoreError> {
+    pub(super) async fn take(&self) -> Result<Connection, StoreError> {
         self.take_any().await.map_err(|cause| error::driver(&cause))
     }
 
-    async fn take_any(&self) -> Result<Hand, sqlx::Error> {
+    async fn take_any(&self) -> Result<Connection, sqlx::Error> {
         match self {
-            Self::MySql(kept) => kept.take().await.map(Hand::MySql),
-            Self::Sqlite(pool) => pool.acquire().await.map(Hand::Sqlite),
+            Self::MySql(kept) => kept.take().await.map(Connection::MySql),
+            Self::Sqlite(pool) => pool.acquire().await.map(Connection::Sqlite),
         }
     }
 
     /// Keeps what did its work.
     pub(super) fn settle<T>(
         &self,
-        hand: Hand,
+        connection: Connection,
         done: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let failed = match &done {
@@ -92,13 +92,13 @@ impl Hands {
             }
             Err(cause) => Some(cause.is_passing()),
         };
-        self.give_back(hand, failed);
+        self.give_back(connection, failed);
         done
     }
 
     /// Gives one back: it did its work, or failed, perhaps because the server did.
-    fn give_back(&self, hand: Hand, failed: Option<bool>) {
-        if let (Self::MySql(kept), Hand::MySql(opened)) = (self, hand) {
+    fn give_back(&self, connection: Connection, failed: Option<bool>) {
+        if let (Self::MySql(kept), Connection::MySql(opened)) = (self, connection) {
             match failed {
                 None => kept.keep(opened),
                 // Where the server failed one, it has mostly failed all.
@@ -177,14 +177,14 @@ impl Kept {
 /// does at any moment): the answer is waited for all the same, and the connection kept.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
-    pub(super) hands: Arc<Hands>,
+    pub(super) pool: Arc<Pool>,
     /// How long an answer is waited for; a connection that gives none is not used again.
     pub(super) patience: Duration,
 }
 
 impl Reader {
     async fn ask(&self, question: Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-        let asked = tokio::time::timeout(self.patience, ask(self.hands.clone(), question));
+        let asked = tokio::time::timeout(self.patience, ask(self.pool.clone(), question));
         match tokio::spawn(asked).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(sqlx::Error::PoolTimedOut),
@@ -193,9 +193,9 @@ impl Reader {
     }
 }
 
-async fn ask(hands: Arc<Hands>, question: Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
-    let _turn = match &*hands {
-        Hands::MySql(Kept { turns: Some(turns), .. }) => {
+async fn ask(pool: Arc<Pool>, question: Statement) -> Result<Vec<QueryResult>, sqlx::Error> {
+    let _turn = match &*pool {
+        Pool::MySql(Kept { turns: Some(turns), .. }) => {
             let turn = tokio::time::timeout(REFUSED, turns.acquire()).await;
             turn.map_err(|_| sqlx::Error::PoolTimedOut)?.ok()
         }
@@ -203,27 +203,27 @@ async fn ask(hands: Arc<Hands>, question: Statement) -> Result<Vec<QueryResult>,
     };
     let given = question.values.as_ref().map_or(&[][..], |values| &values.0);
     let values = given.iter().map(value).collect::<Result<Vec<_>, _>>()?;
-    let mut hand = hands.take_any().await?;
-    let answer = hand.line().ask(question.sql.as_str().into(), &values).await;
+    let mut connection = pool.take_any().await?;
+    let answer = connection.line().ask(question.sql.as_str().into(), &values).await;
     let failed = match &answer {
         Ok(_) => None,
         Err(cause) => {
             if matches!(error::driver(cause), StoreError::ReadOnly(_)) {
-                hands.only_reads();
+                pool.only_reads();
             }
             Some(cause.as_database_error().is_none())
         }
     };
-    hands.give_back(hand, failed);
+    pool.give_back(connection, failed);
     answer
 }
 
 #[async_trait]
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
-        match &*self.hands {
-            Hands::MySql(_) => DbBackend::MySql,
-            Hands::Sqlite(_) => DbBackend::Sqlite,
+        match &*self.pool {
+            Pool::MySql(_) => DbBackend::MySql,
+            Pool::Sqlite(_) => DbBackend::Sqlite,
         }
     }
 

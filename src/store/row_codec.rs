@@ -8,9 +8,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::connection::Value;
 use super::entity::{agent, customer, log, queue};
 use super::error::corrupt;
-use super::hand::Value;
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, Pos, QueueKey,
     Seq, SessionId, TenantKey, Timestamp,

@@ -10,13 +10,15 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{DbBackend, Iterable};
 use uuid::Uuid;
 
-use super::convert::{close_word, int, jids, nat, parse_close, parse_jids, queue_key, tenant_key};
+use super::connection::{Line, Value};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::customer;
 use super::error::corrupt;
-use super::hand::{Line, Value};
-use super::many::{self, Texts};
+use super::row_codec::{
+    close_word, int, jids, nat, parse_close, parse_jids, queue_key, tenant_key,
+};
 use super::sql;
+use super::statements::{self, Statements};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Seq, Timestamp};
 use crate::chat::model::{Append, Conversation, RowKind, State};
 use crate::ports::store::StoreError;
@@ -48,13 +50,13 @@ pub(super) fn write_text(backend: DbBackend, rows: usize) -> String {
     for _ in 0..rows {
         insert.values_panic(Column::iter().map(|_| Expr::value(0)));
     }
-    many::text(backend, insert.on_conflict(upsert))
+    statements::text(backend, insert.on_conflict(upsert))
 }
 
 /// Writes the last view of each conversation among these.
 pub(super) async fn write(
     line: &mut Line<'_>,
-    texts: &Texts,
+    texts: &Statements,
     link: i32,
     appends: &[&Append],
     most: usize,
@@ -92,14 +94,14 @@ pub(super) fn begun_text(backend: DbBackend, customers: usize) -> String {
         .value(customer::Column::Conversations, sum)
         .and_where(Expr::col(customer::Column::Id).is_in(vec![0; customers]))
         .take();
-    many::text(backend, &update)
+    statements::text(backend, &update)
 }
 
 /// Counts the conversations that begin among these rows, which were not there before, to their
 /// customers. A row that begins one has its first view; a further `start` has none.
 pub(super) async fn count(
     line: &mut Line<'_>,
-    texts: &Texts,
+    texts: &Statements,
     appends: &[&Append],
 ) -> Result<(), StoreError> {
     let mut begun: BTreeMap<Uuid, i64> = BTreeMap::new();
@@ -113,7 +115,7 @@ pub(super) async fn count(
         by_count.entry(*count).or_default().push(customer);
     }
     for (count, customers) in by_count {
-        for chunk in customers.chunks(many::MOST) {
+        for chunk in customers.chunks(statements::MOST) {
             let mut values = vec![Value::from(count)];
             values.extend(sql::padded(chunk.to_vec()).into_iter().map(Value::from));
             line.run(&texts.begun.text(values.len() - 1), &values).await?;

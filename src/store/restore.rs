@@ -13,14 +13,14 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::convert::{
-    CLOSED, FILES, JOINED, LINKED, OFFERED, OPENED, REQUEUED, UNFETCHED, answers_from,
-    customer_from, int, nat, row_from, rows_from,
-};
 use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::entity::{customer, log};
 use super::error::unavailable;
+use super::row_codec::{
+    CLOSED, FILES, JOINED, LINKED, OFFERED, OPENED, REQUEUED, UNFETCHED, answers_from,
+    customer_from, int, nat, row_from, rows_from,
+};
 use super::{snapshot, sql};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
 use crate::chat::model::{

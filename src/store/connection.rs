@@ -1,4 +1,4 @@
-//! A connection in hand, and statements through it, their values bound as they are.
+//! One database connection, and statements through it, their values bound as they are.
 //!
 //! Invariant: a statement is one round trip.
 
@@ -10,8 +10,8 @@ use sea_orm::sqlx::mysql::MySqlArguments;
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::sqlite::SqliteArguments;
 use sea_orm::sqlx::{
-    self, Arguments, AssertSqlSafe, Connection, Encode, MySql, MySqlConnection, Sqlite,
-    SqliteConnection, Transaction, Type,
+    self, Arguments, AssertSqlSafe, Encode, MySql, MySqlConnection, Sqlite, SqliteConnection,
+    Transaction, Type,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -186,12 +186,12 @@ pub(super) struct Opened {
 
 /// A connection.
 #[derive(Debug)]
-pub(super) enum Hand {
+pub(super) enum Connection {
     MySql(Opened),
     Sqlite(PoolConnection<Sqlite>),
 }
 
-impl Hand {
+impl Connection {
     /// For one statement that is a transaction by itself.
     pub(super) fn line(&mut self) -> Line<'_> {
         match self {
@@ -204,9 +204,13 @@ impl Hand {
     /// never finds out half-way that it cannot have it.
     pub(super) async fn begin(&mut self) -> Result<Work<'_>, StoreError> {
         match self {
-            Self::MySql(opened) => Connection::begin(&mut opened.connection).await.map(Work::MySql),
+            Self::MySql(opened) => {
+                sqlx::Connection::begin(&mut opened.connection).await.map(Work::MySql)
+            }
             Self::Sqlite(connection) => {
-                Connection::begin_with(&mut **connection, "BEGIN IMMEDIATE").await.map(Work::Sqlite)
+                sqlx::Connection::begin_with(&mut **connection, "BEGIN IMMEDIATE")
+                    .await
+                    .map(Work::Sqlite)
             }
         }
         .map_err(|cause| error::driver(&cause))
