@@ -82,7 +82,7 @@ impl App {
         let store = Arc::new(store);
         let files = Files::new(FileParts {
             store: store.clone(),
-            depot: Arc::new(self.depot()),
+            storage: Arc::new(self.storage()),
             fetcher: Arc::new(self.fetcher()?),
             world: world.clone(),
             rules: FileRules::usual(u64::from(config.limits.file_megabytes) * MEGABYTE),
@@ -198,7 +198,7 @@ impl App {
     }
 
     /// Where files lie.
-    fn depot(&self) -> StoredFiles {
+    fn storage(&self) -> StoredFiles {
         crate::files::open(match self.config.files.storage.clone() {
             Storage::Folder(folder) => At::Folder(folder),
             Storage::S3 { bucket, prefix, endpoint, region, key } => {
@@ -301,7 +301,7 @@ impl Backends for App {
     }
 
     async fn files(&self) -> Result<(), Failure> {
-        Ok(self.depot().check().await?)
+        Ok(self.storage().check().await?)
     }
 
     async fn migrate(&self) -> Result<(), Failure> {

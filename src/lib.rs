@@ -19,7 +19,7 @@
 //! | [`app`] | puts it together |
 //!
 //! Imports go one way, from the bottom of this table to its top, and adapters meet only in [`app`];
-//! `tests/it/house.rs` holds that.
+//! `tests/it/layers.rs` holds that.
 //!
 //! # The way of a message
 //!

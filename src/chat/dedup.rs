@@ -84,7 +84,7 @@ impl Commands {
     }
 
     /// What the store said about that.
-    pub(super) fn settle(&mut self, key: CommandKey, acked: Option<Acked>) {
+    pub(super) fn looked_up(&mut self, key: CommandKey, acked: Option<Acked>) {
         let given = self.sessions.entry(key.session).or_default();
         match acked {
             Some(acked) => given.insert(key.id, acked, (Pos(0), Pos(0))),
@@ -212,12 +212,12 @@ mod tests {
         // What is not known here may stand in the store.
         assert!(commands.is_in_doubt(&key(1)) && commands.is_in_doubt(&key(9_999)));
         assert!(!commands.is_in_doubt(&key(2 * kept)));
-        commands.settle(key(1), Some(acked(1)));
-        commands.settle(key(9_999), None);
+        commands.looked_up(key(1), Some(acked(1)));
+        commands.looked_up(key(9_999), None);
         assert_eq!((commands.find(&key(1)), commands.find(&key(9_999))), (Some(acked(1)), None));
         assert!(!commands.is_in_doubt(&key(9_999)), "asked once");
         for n in 0..2 * MISSED as u64 {
-            commands.settle(key(100_000 + n), None);
+            commands.looked_up(key(100_000 + n), None);
         }
         assert_eq!(commands.sessions[&session].missed.len(), MISSED);
     }

@@ -21,7 +21,7 @@ use url::{Host, Url};
 use super::address::is_public;
 use crate::chat::ids::LinkDomain;
 use crate::chat::model::FetchError;
-use crate::ports::files::{Fetcher, Pieces};
+use crate::ports::files::{ByteStream, Fetcher};
 
 /// How long a server has to be reached, and to begin to answer.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -134,7 +134,12 @@ impl HttpFetcher {
 
 #[async_trait]
 impl Fetcher for HttpFetcher {
-    async fn fetch(&self, link: &LinkDomain, url: &str, most: u64) -> Result<Pieces, FetchError> {
+    async fn fetch(
+        &self,
+        link: &LinkDomain,
+        url: &str,
+        most: u64,
+    ) -> Result<ByteStream, FetchError> {
         let url = Url::parse(url).map_err(|_| FetchError::Forbidden)?;
         let hosts = self.links.get(link).ok_or(FetchError::Forbidden)?;
         let client = match hosts.way(&url).ok_or(FetchError::Forbidden)? {

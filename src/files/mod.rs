@@ -5,8 +5,8 @@
 //! private network is spoken to but one that the operator named.
 
 mod address;
-mod depot;
 mod fetch;
+mod storage;
 
-pub use depot::{At, S3, StoredFiles, open};
 pub use fetch::{HttpFetcher, Upload, UploadHosts};
+pub use storage::{At, S3, StoredFiles, open};

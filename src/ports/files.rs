@@ -1,6 +1,6 @@
 //! Where files lie, and where agents' files are fetched from.
 //!
-//! Invariants: what a [`Deposit`] finished is whole and there; what was not finished is not there.
+//! Invariants: what a [`FileWriter`] finished is whole and there; what was not finished is not there.
 //! A fetch goes nowhere but where its link's settings allow, and gives no more bytes than asked for.
 
 use std::io;
@@ -15,31 +15,35 @@ use crate::chat::ids::LinkDomain;
 use crate::chat::model::FetchError;
 
 /// The bytes of a file, piece by piece.
-pub type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// Files cannot be written or read now.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the storage of files is unavailable: {0}")]
-pub struct DepotError(pub String);
+pub struct FileStorageError(pub String);
 
 /// Where files lie, under names of our own making (`tenant/id`).
 #[async_trait]
-pub trait Depot: Send + Sync + 'static {
+pub trait FileStorage: Send + Sync + 'static {
     /// Begins to write a file.
-    async fn put(&self, name: &str) -> Result<Box<dyn Deposit>, DepotError>;
+    async fn put(&self, name: &str) -> Result<Box<dyn FileWriter>, FileStorageError>;
     /// A part of a file; none where there is no such file.
-    async fn get(&self, name: &str, part: Range<u64>) -> Result<Option<Pieces>, DepotError>;
+    async fn get(
+        &self,
+        name: &str,
+        part: Range<u64>,
+    ) -> Result<Option<ByteStream>, FileStorageError>;
     /// Takes a file away; one that is not there is gone already.
-    async fn remove(&self, name: &str) -> Result<(), DepotError>;
+    async fn remove(&self, name: &str) -> Result<(), FileStorageError>;
 }
 
 /// A file that is being written. Dropped unfinished, nothing is there.
 #[async_trait]
-pub trait Deposit: Send {
+pub trait FileWriter: Send {
     /// The next piece.
-    async fn write(&mut self, piece: Bytes) -> Result<(), DepotError>;
+    async fn write(&mut self, piece: Bytes) -> Result<(), FileStorageError>;
     /// That was all.
-    async fn finish(self: Box<Self>) -> Result<(), DepotError>;
+    async fn finish(self: Box<Self>) -> Result<(), FileStorageError>;
     /// It is not to be.
     async fn abort(self: Box<Self>);
 }
@@ -48,5 +52,10 @@ pub trait Deposit: Send {
 #[async_trait]
 pub trait Fetcher: Send + Sync + 'static {
     /// Begins to fetch a file of at most `most` bytes for a link.
-    async fn fetch(&self, link: &LinkDomain, url: &str, most: u64) -> Result<Pieces, FetchError>;
+    async fn fetch(
+        &self,
+        link: &LinkDomain,
+        url: &str,
+        most: u64,
+    ) -> Result<ByteStream, FetchError>;
 }

@@ -455,7 +455,7 @@ pub trait Directory: Send + Sync + 'static {
 
 /// A file as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct StoredFile {
     /// The file; of no size while it is being written.
     pub file: File,
     /// Whose.
@@ -483,14 +483,17 @@ pub struct CameIn {
 #[async_trait]
 pub trait Files: Send + Sync + 'static {
     /// Puts a record.
-    async fn add_file(&self, kept: &Kept, now: Timestamp) -> Result<(), StoreError>;
+    async fn add_file(&self, kept: &StoredFile, now: Timestamp) -> Result<(), StoreError>;
     /// It is whole, as this says, and waits so long for its message.
     async fn file_written(&self, file: &File, expires_at: Timestamp) -> Result<(), StoreError>;
     /// A tenant's file.
-    async fn file(&self, tenant: &TenantKey, id: FileId) -> Result<Option<Kept>, StoreError>;
+    async fn file(&self, tenant: &TenantKey, id: FileId) -> Result<Option<StoredFile>, StoreError>;
     /// Those of these files that are a customer's own and whole, in any order.
-    async fn files_of(&self, customer: CustomerId, ids: &[FileId])
-    -> Result<Vec<Kept>, StoreError>;
+    async fn files_of(
+        &self,
+        customer: CustomerId,
+        ids: &[FileId],
+    ) -> Result<Vec<StoredFile>, StoreError>;
     /// How many files of a customer wait for their messages.
     async fn waiting_files(&self, customer: CustomerId) -> Result<u64, StoreError>;
     /// How much came since then: of one customer, and of a tenant's together.
@@ -501,7 +504,11 @@ pub trait Files: Send + Sync + 'static {
         since: Timestamp,
     ) -> Result<CameIn, StoreError>;
     /// Files whose time is over, at most `limit`.
-    async fn expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError>;
+    async fn expired_files(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<StoredFile>, StoreError>;
     /// Takes records away.
     async fn forget_files(&self, ids: &[FileId]) -> Result<(), StoreError>;
 }

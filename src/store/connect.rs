@@ -247,8 +247,7 @@ impl SqlStore {
         let (read, write, owner, moment, pool) = match &url {
             Url::MySql(_) => {
                 // Pools of their own, always empty: to open one waits for nobody's work.
-                let kept =
-                    |silence, most| Pool::like(&pool(OPENED, silence), silence, most, &server);
+                let kept = |silence, most| Pool::of(&pool(OPENED, silence), silence, most, &server);
                 let all = pool(WRITERS, SILENCE);
                 let owner = pool(OWNERS, OWNERS_SILENCE);
                 let read = kept(SILENCE, Some(connections));
@@ -257,7 +256,7 @@ impl SqlStore {
             Url::Sqlite(_) => {
                 let writer = pool(1, SILENCE);
                 let readers = pool(connections.min(4), SILENCE);
-                let kept = |pool| Pool::like(pool, SILENCE, None, &server);
+                let kept = |pool| Pool::of(pool, SILENCE, None, &server);
                 let (read, pool) = (kept(&readers), kept(&writer));
                 (read, writer.clone(), writer, readers, pool)
             }

@@ -19,12 +19,12 @@ use super::statements::{self, Statements};
 use super::{SqlStore, sql};
 use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey, Timestamp};
 use crate::chat::model::{Append, File, RowKind};
-use crate::ports::store::{CameIn, Files, Kept, StoreError};
+use crate::ports::store::{CameIn, Files, StoreError, StoredFile};
 
 #[async_trait]
 impl Files for SqlStore {
-    async fn add_file(&self, kept: &Kept, now: Timestamp) -> Result<(), StoreError> {
-        let Kept { file, tenant, customer, expires_at, is_taken: _ } = kept;
+    async fn add_file(&self, kept: &StoredFile, now: Timestamp) -> Result<(), StoreError> {
+        let StoredFile { file, tenant, customer, expires_at, is_taken: _ } = kept;
         let row = ActiveModel {
             id: Set(file.id.0),
             tenant: Set(tenant.to_string()),
@@ -65,7 +65,7 @@ impl Files for SqlStore {
         .await
     }
 
-    async fn file(&self, tenant: &TenantKey, id: FileId) -> Result<Option<Kept>, StoreError> {
+    async fn file(&self, tenant: &TenantKey, id: FileId) -> Result<Option<StoredFile>, StoreError> {
         self.within(async {
             let found = Entity::find()
                 .filter(Column::Id.eq(id.0))
@@ -82,7 +82,7 @@ impl Files for SqlStore {
         &self,
         customer: CustomerId,
         ids: &[FileId],
-    ) -> Result<Vec<Kept>, StoreError> {
+    ) -> Result<Vec<StoredFile>, StoreError> {
         self.within(async {
             let ids = sql::padded(ids.iter().map(|id| id.0).collect());
             let found = Entity::find()
@@ -138,7 +138,11 @@ impl Files for SqlStore {
         .await
     }
 
-    async fn expired_files(&self, now: Timestamp, limit: u32) -> Result<Vec<Kept>, StoreError> {
+    async fn expired_files(
+        &self,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<StoredFile>, StoreError> {
         self.within(async {
             let found = Entity::find()
                 .filter(Column::ExpiresAt.lte(now.0))
@@ -162,9 +166,9 @@ impl Files for SqlStore {
     }
 }
 
-fn kept_from(model: Model) -> Result<Kept, StoreError> {
+fn kept_from(model: Model) -> Result<StoredFile, StoreError> {
     let key = model.mark.try_into().map_err(|_| corrupt("the key of the file", model.id))?;
-    Ok(Kept {
+    Ok(StoredFile {
         file: File {
             id: FileId(model.id),
             key: FileKey(key),

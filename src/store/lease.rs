@@ -229,7 +229,7 @@ impl Leases for SqlStore {
             let mut connection = self.pool.take().await?;
             let renewed = connection.line().execute(self.texts.renewal.clone(), &values).await;
             let renewed = renewed.map_err(|cause| driver(&cause));
-            match self.pool.settle(connection, renewed)? {
+            match self.pool.returned(connection, renewed)? {
                 0 => Err(StoreError::Fenced),
                 _ => Ok(()),
             }

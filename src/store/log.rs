@@ -51,7 +51,7 @@ impl Log for SqlStore {
             let taken = self.pool.take().await;
             let mut connection = taken.map_err(StoreError::before_anything)?;
             let done = write(&mut connection, &self.texts, fence, appends).await;
-            self.pool.settle(connection, done)
+            self.pool.returned(connection, done)
         })
         .await
     }

@@ -48,7 +48,7 @@ pub(super) struct Kept {
 
 impl Pool {
     /// Connections like those of a pool; `most` at a time where there may not be more.
-    pub(super) fn like(
+    pub(super) fn of(
         pool: &DatabaseConnection,
         silence: Duration,
         most: Option<u32>,
@@ -79,7 +79,7 @@ impl Pool {
     }
 
     /// Keeps what did its work.
-    pub(super) fn settle<T>(
+    pub(super) fn returned<T>(
         &self,
         connection: Connection,
         done: Result<T, StoreError>,

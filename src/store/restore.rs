@@ -46,7 +46,7 @@ const TOGETHER: usize = 256;
 const ANSWERS: u64 = 256;
 
 /// All of it.
-pub(super) async fn take(
+pub(super) async fn recall(
     connection: &impl ConnectionTrait,
     link: i32,
     head: Pos,

@@ -71,7 +71,7 @@ impl SessionInserts {
             Ok(group.iter().map(tell).collect())
         }
         .await;
-        self.pool.settle(connection, done)
+        self.pool.returned(connection, done)
     }
 }
 

@@ -60,8 +60,14 @@ impl SqlStore {
         Ok(Snapshot {
             head,
             cursor,
-            recall: restore::take(desk, link.id, head, (open.as_slice(), tenants.as_slice()), now)
-                .await?,
+            recall: restore::recall(
+                desk,
+                link.id,
+                head,
+                (open.as_slice(), tenants.as_slice()),
+                now,
+            )
+            .await?,
             tenants,
             messages: messages(desk, said_by_customers).await?,
             rows: counts(desk, &open).await?,

@@ -30,7 +30,7 @@ use super::routes::STORE_RETRY_S;
 use super::{Peer, Web, address};
 use crate::chat::ids::{FileId, TenantKey};
 use crate::chat::model::File;
-use crate::ports::files::Pieces;
+use crate::ports::files::ByteStream;
 use crate::ports::store::StoreError;
 use crate::runtime::files::Download;
 
@@ -172,14 +172,14 @@ impl Part {
 
 /// A file on its way out. Only one asks for its pieces, though several hold them.
 struct Given {
-    pieces: Mutex<Pieces>,
+    pieces: Mutex<ByteStream>,
     begun: Instant,
     gave: u64,
     _turn: Mutex<Download>,
 }
 
 impl Given {
-    fn new(pieces: Pieces, turn: Download) -> Self {
+    fn new(pieces: ByteStream, turn: Download) -> Self {
         let (pieces, turn) = (Mutex::new(pieces), Mutex::new(turn));
         Self { pieces, begun: Instant::now(), gave: 0, _turn: turn }
     }

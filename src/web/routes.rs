@@ -89,7 +89,7 @@ pub fn routes<D: Backend>(web: Web<D>) -> BoxedFilter<(Response,)> {
         .and(warp::body::stream())
         .and(with_web.clone())
         .then(|key: String, headers: HeaderMap, peer, body, web: Arc<Web<D>>| async move {
-            answered(upload::take(&web, &key, &headers, peer, body).await)
+            answered(upload::receive(&web, &key, &headers, peer, body).await)
         });
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let given = warp::path!("v1" / String / "files" / String / String)

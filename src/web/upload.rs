@@ -28,7 +28,7 @@ use super::problem::Problem;
 use super::routes::{STORE_RETRY_S, json, refused, tenant};
 use super::{Peer, Web, address};
 use crate::bridge::file;
-use crate::runtime::files::NotTaken;
+use crate::runtime::files::UploadError;
 use crate::websocket::backend::Backend;
 use crate::websocket::origin::{self, Verdict};
 use crate::websocket::upgrade;
@@ -37,7 +37,7 @@ use crate::websocket::upgrade;
 const AROUND_BYTES: u64 = 64 * 1024;
 /// The head of the form is there within this.
 const HEAD: Duration = Duration::from_secs(10);
-/// Pieces of a form are put together up to this before they are looked through.
+/// ByteStream of a form are put together up to this before they are looked through.
 const PIECE_BYTES: usize = 16 * 1024;
 /// How long a browser remembers that files may be sent from a page, in seconds.
 const ALLOWED_S: &str = "600";
@@ -64,7 +64,7 @@ pub(super) async fn allowed<D: Backend>(
 }
 
 /// Takes in a customer's file.
-pub(super) async fn take<D: Backend>(
+pub(super) async fn receive<D: Backend>(
     web: &Web<D>,
     key: &str,
     headers: &HeaderMap,
@@ -89,7 +89,7 @@ pub(super) async fn take<D: Backend>(
     let customer = customer.ok_or_else(stranger)?;
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if length.is_some_and(|length: u64| length > view.files.bytes.saturating_add(AROUND_BYTES)) {
-        return Err(not_taken(&NotTaken::TooLarge(view.files.bytes)));
+        return Err(not_taken(&UploadError::TooLarge(view.files.bytes)));
     }
     let _turn = files.turn(&customer, address).await.map_err(|why| not_taken(&why))?;
     let form = Form::new(body);
@@ -122,15 +122,15 @@ async fn file_of(form: &mut Multipart<'static>, most: u64) -> Result<Field<'stat
         }
         Ok::<_, multer::Error>(None)
     });
-    let part = part.await.map_err(|_| not_taken(&NotTaken::Slow))?;
+    let part = part.await.map_err(|_| not_taken(&UploadError::Slow))?;
     let part = part.map_err(|error| match error {
-        multer::Error::StreamSizeExceeded { .. } => not_taken(&NotTaken::TooLarge(most)),
+        multer::Error::StreamSizeExceeded { .. } => not_taken(&UploadError::TooLarge(most)),
         multer::Error::StreamReadFailed(error) if error.is::<TooLong>() => {
             let detail = "the form takes too much before its file";
             let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
             problem.with(CONNECTION, HeaderValue::from_static("close"))
         }
-        _ => not_taken(&NotTaken::Broken),
+        _ => not_taken(&UploadError::Broken),
     })?;
     part.ok_or_else(|| unreadable("the form has no field `file`"))
 }
@@ -231,16 +231,16 @@ fn readable(mut response: Response, page: Option<HeaderValue>) -> Response {
 }
 
 /// Why a file was not taken; the rest of it is not waited for.
-fn not_taken(why: &NotTaken) -> Problem {
+fn not_taken(why: &UploadError) -> Problem {
     let (status, retry_after_s) = match why {
-        NotTaken::Off | NotTaken::WrongType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
-        NotTaken::Empty | NotTaken::Broken => (StatusCode::BAD_REQUEST, None),
-        NotTaken::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, None),
-        NotTaken::Slow => (StatusCode::REQUEST_TIMEOUT, None),
-        NotTaken::TooMany => (StatusCode::TOO_MANY_REQUESTS, Some(STORE_RETRY_S)),
-        NotTaken::Enough => (StatusCode::TOO_MANY_REQUESTS, Some(QUOTA_RETRY_S)),
-        NotTaken::Full => (StatusCode::INSUFFICIENT_STORAGE, Some(QUOTA_RETRY_S)),
-        NotTaken::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Some(STORE_RETRY_S)),
+        UploadError::Off | UploadError::WrongType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
+        UploadError::Empty | UploadError::Broken => (StatusCode::BAD_REQUEST, None),
+        UploadError::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, None),
+        UploadError::Slow => (StatusCode::REQUEST_TIMEOUT, None),
+        UploadError::TooMany => (StatusCode::TOO_MANY_REQUESTS, Some(STORE_RETRY_S)),
+        UploadError::Enough => (StatusCode::TOO_MANY_REQUESTS, Some(QUOTA_RETRY_S)),
+        UploadError::Full => (StatusCode::INSUFFICIENT_STORAGE, Some(QUOTA_RETRY_S)),
+        UploadError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Some(STORE_RETRY_S)),
     };
     let problem = match retry_after_s {
         Some(seconds) => Problem::for_now(status, why.to_string(), seconds),

@@ -91,7 +91,7 @@ where
         Err(ended) => ended,
     };
     if let Ended::Closed(close_frame) = ended {
-        Box::pin(part(&mut socket, close_frame)).await;
+        Box::pin(close(&mut socket, close_frame)).await;
     }
 }
 
@@ -291,12 +291,12 @@ where
     E: CustomerHandle,
 {
     let mut frames = Vec::new();
-    settle(rules, &outbound);
+    note_outcome(rules, &outbound);
     let mut told = outbound::tell(outbound, || end.now(), &mut frames);
     let mut taken = 1;
     while told.is_ok() && taken < BATCH {
         let Some(outbound) = end.next().now_or_never() else { break };
-        settle(rules, &outbound);
+        note_outcome(rules, &outbound);
         told = outbound::tell(outbound, || end.now(), &mut frames);
         taken += 1;
     }
@@ -305,7 +305,7 @@ where
 }
 
 /// Takes note of what became of a command.
-fn settle(rules: &mut SessionRules, outbound: &Outbound) {
+fn note_outcome(rules: &mut SessionRules, outbound: &Outbound) {
     match outbound {
         Outbound::Answer(Answer::Ack { id, .. }) => rules.acked(id),
         // When, is said in the frame: within seconds.
@@ -402,7 +402,7 @@ async fn write(
 
 /// Closes, and waits a little for the client to have seen it: what is still unread when a
 /// connection is dropped would take the close with it.
-async fn part<S>(socket: &mut Socket<S>, close_frame: CloseFrame)
+async fn close<S>(socket: &mut Socket<S>, close_frame: CloseFrame)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use crate::support::customer::PATIENCE;
 use crate::support::db::{Backend, Db};
-use crate::support::depot::files;
+use crate::support::file_storage::files;
 
 /// The supervisor's ends.
 pub(crate) struct Double {

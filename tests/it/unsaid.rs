@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::degraded::Operator;
+use crate::outages::Operator;
 use crate::support::fault::Way;
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::{Bystanders, condition};

@@ -250,7 +250,7 @@ impl Desk {
         if let Some(owed) = self.owed.get_mut(&close.conversation) {
             owed.sent = sent;
         }
-        self.part(now, id);
+        self.customer_left(now, id);
     }
 
     fn send_close_again(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
@@ -267,14 +267,14 @@ impl Desk {
     pub(super) fn forget_owed(&mut self, now: Timestamp, id: ConversationId) {
         let Some(owed) = self.owed.get(&id) else { return };
         if owed.sent || now.since(owed.close.at) >= KEPT_MS {
-            self.settle(now, id);
+            self.settle_owed(now, id);
         } else {
             self.timers.arm(now.plus(OWED_MS), Timer::Owed(id));
         }
     }
 
     /// Nothing more is owed of a closed conversation.
-    pub(super) fn settle(&mut self, now: Timestamp, id: ConversationId) {
+    pub(super) fn settle_owed(&mut self, now: Timestamp, id: ConversationId) {
         self.write_marks(now, id);
         if let Some(owed) = self.owed.remove(&id)
             && let Some(visitor) = self.visitors.get_mut(&owed.case.view.customer)
@@ -292,7 +292,7 @@ impl Desk {
                 settled.insert(*id);
             }
         }
-        settled.into_iter().for_each(|id| self.settle(now, id));
+        settled.into_iter().for_each(|id| self.settle_owed(now, id));
     }
 
     /// An open conversation, or a closed one that is still owed.
@@ -332,7 +332,7 @@ impl Desk {
             self.tell_ticks(id);
         }
         if is_settled {
-            self.settle(now, id);
+            self.settle_owed(now, id);
         }
     }
 

@@ -302,7 +302,7 @@ impl Desk {
             visitor.has_ended(&row, served_by);
         }
         self.show_contact(before.customer);
-        self.part(now, before.customer);
+        self.customer_left(now, before.customer);
         let case = self.cases.remove(&id);
         self.acquaintances.forget_all(id);
         // Of words that nobody was sent nothing is owed.
@@ -450,7 +450,7 @@ impl Desk {
             let Some(mut view) = self.cases.get(&id).map(|case| case.view.clone()) else {
                 continue;
             };
-            self.house(&mut view);
+            self.fall_back_to_default_queue(&mut view);
             self.arm_idle(now.plus(LEAST_IDLE_MS), &view);
             if view.agent().is_none()
                 && let Some(line) = self.line(&view.tenant, &view.queue)
@@ -466,7 +466,7 @@ impl Desk {
     }
 
     /// A conversation whose queue is no more is served by the default one.
-    pub(super) fn house(&self, view: &mut Conversation) {
+    pub(super) fn fall_back_to_default_queue(&self, view: &mut Conversation) {
         let served = |s: &TenantSettings| s.queues.iter().any(|queue| queue.key == view.queue);
         if !self.settings(&view.tenant).is_some_and(|settings| served(&settings)) {
             view.queue = QueueKey::default_queue();

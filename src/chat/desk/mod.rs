@@ -252,20 +252,20 @@ impl Desk {
             Event::Loaded(Loaded::Session { session, commands, more }) => {
                 self.commands.load(session, commands, more);
             }
-            Event::Loaded(Loaded::Command { key, acked }) => self.commands.settle(key, acked),
+            Event::Loaded(Loaded::Command { key, acked }) => self.commands.looked_up(key, acked),
             Event::Loaded(Loaded::Customer { customer, last_agent, .. }) => {
                 if let Some(customer) = customer {
                     let id = customer.id;
                     let visitor = self.visitor(customer);
                     visitor.last_agent = visitor.last_agent.take().or(last_agent);
-                    self.part(now, id);
+                    self.customer_left(now, id);
                 }
             }
             Event::Loaded(Loaded::Ended { customer, ended }) => {
                 let id = customer.id;
                 let visitor = self.visitor(*customer);
                 visitor.ended = visitor.ended.or(ended);
-                self.part(now, id);
+                self.customer_left(now, id);
             }
             Event::Loaded(Loaded::Entry { row, .. }) => self.read = row,
             Event::Loaded(Loaded::Row { conversation, pos, row }) => {

@@ -105,7 +105,7 @@ impl Desk {
 
     fn readmit(&mut self, now: Timestamp, mut view: Conversation, customer: Customer) {
         let id = view.id;
-        self.house(&mut view);
+        self.fall_back_to_default_queue(&mut view);
         let longest = now.plus(self.offer_ms(&view.tenant, &view.queue));
         if let State::Offered { until, .. } = &mut view.state {
             *until = longest.min(*until);

@@ -110,7 +110,7 @@ impl Desk {
     }
 
     /// The customer may have gone: look again in a while, so that a reload is not a departure.
-    pub(super) fn part(&mut self, now: Timestamp, customer: CustomerId) {
+    pub(super) fn customer_left(&mut self, now: Timestamp, customer: CustomerId) {
         let Some(visitor) = self.visitors.get_mut(&customer) else { return };
         if visitor.nodes.is_empty() && visitor.open.is_some() {
             self.timers.arm(now.plus(RELOAD_MS), Timer::Away(customer));
@@ -126,7 +126,7 @@ impl Desk {
             for (first, agent) in self.stay_until(customer, at) {
                 self.remove_contact(first, &agent);
                 if self.visitors.get(&first).is_some_and(|first| first.contacts.is_empty()) {
-                    self.part(now, first);
+                    self.customer_left(now, first);
                 }
             }
         }
@@ -178,7 +178,7 @@ impl Desk {
             return self.timers.arm(now.plus(FORGOTTEN_MS), Timer::Leave(customer));
         }
         if let Some(Visitor { customer, sessions, owed, .. }) = self.visitors.remove(&customer) {
-            owed.into_iter().for_each(|id| self.settle(now, id));
+            owed.into_iter().for_each(|id| self.settle_owed(now, id));
             self.addresses.remove(&customer.localpart);
             for session in sessions {
                 self.commands.forget(session);

@@ -100,7 +100,7 @@ impl Desk {
         if online && changed {
             self.show_contact(id);
         } else if !online {
-            self.part(now, id);
+            self.customer_left(now, id);
             self.count_in_line_later(now, id);
         }
         if online && !was_online {

@@ -109,7 +109,7 @@ fn rating(row: &Row) -> Option<RatingView<'_>> {
     Some(RatingView { at: row.at.0, score: *score, comment: comment.as_deref() })
 }
 
-/// Files with their places in the depot: links to them would not last.
+/// Files with their places in the storage: links to them would not last.
 fn files(row: &Row) -> Vec<File> {
     let RowKind::Files { files, .. } = &row.kind else { return Vec::new() };
     let place = |file: &crate::chat::model::File| File {

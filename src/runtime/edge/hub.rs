@@ -230,15 +230,15 @@ mod tests {
         for (place, mailbox) in mailboxes.iter().enumerate() {
             let number = place / 2;
             if number == 7 || number % 2 == 0 {
-                assert!(matches!(mailbox.take().await, SocketEvent::NewOwner));
+                assert!(matches!(mailbox.next().await, SocketEvent::NewOwner));
             }
         }
         hub.dismiss();
         for mailbox in &mailboxes {
-            assert!(matches!(mailbox.take().await, SocketEvent::Bye { .. }));
+            assert!(matches!(mailbox.next().await, SocketEvent::Bye { .. }));
         }
         let (_, late) = hub.enter(&customer(500), &ours, None);
-        assert!(matches!(late.take().await, SocketEvent::Bye { .. }));
+        assert!(matches!(late.next().await, SocketEvent::Bye { .. }));
     }
 
     #[test]

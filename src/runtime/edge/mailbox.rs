@@ -94,7 +94,7 @@ impl Mailbox {
     }
 
     /// The next event. Safe to cancel: a event is taken only when it is returned.
-    pub(crate) async fn take(&self) -> SocketEvent {
+    pub(crate) async fn next(&self) -> SocketEvent {
         loop {
             let event = {
                 let mut state = self.lock();
@@ -129,13 +129,13 @@ mod tests {
         let mailbox = Mailbox::default();
         mailbox.put(head(1), 2);
         mailbox.put(head(2), 2);
-        assert!(matches!(mailbox.take().await, SocketEvent::Head { seq: Seq(1), .. }));
+        assert!(matches!(mailbox.next().await, SocketEvent::Head { seq: Seq(1), .. }));
         mailbox.put(head(3), 2);
         mailbox.put(head(4), 2);
         mailbox.put(head(5), 2);
-        let bye = mailbox.take().await;
+        let bye = mailbox.next().await;
         assert!(matches!(bye, SocketEvent::Bye { reason: ByeReason::Slow, .. }), "{bye:?}");
-        let more = tokio::time::timeout(std::time::Duration::ZERO, mailbox.take()).await;
+        let more = tokio::time::timeout(std::time::Duration::ZERO, mailbox.next()).await;
         assert!(more.is_err(), "nothing follows a bye");
     }
 
@@ -145,6 +145,6 @@ mod tests {
         mailbox.is_at(ConversationId(uuid::Uuid::nil()), Seq(2));
         mailbox.put(head(2), 9);
         mailbox.put(head(3), 9);
-        assert!(matches!(mailbox.take().await, SocketEvent::Head { seq: Seq(3), .. }));
+        assert!(matches!(mailbox.next().await, SocketEvent::Head { seq: Seq(3), .. }));
     }
 }

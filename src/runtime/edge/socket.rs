@@ -25,7 +25,7 @@ use crate::chat::event::{
 use crate::chat::ids::{CommandId, ConversationId, FileId, LinkDomain, Seq, SessionId, Timestamp};
 use crate::chat::model::{Acked, Conversation, Customer, File, Row, RowKind, State};
 use crate::chat::refusal::CommandError;
-use crate::ports::store::{Kept, Page, StoreError};
+use crate::ports::store::{Page, StoreError, StoredFile};
 use crate::runtime::admission::TooMany;
 use crate::runtime::files::LATE_MS;
 
@@ -55,8 +55,8 @@ pub struct CustomerSocket {
     pending: Vec<CommandId>,
     /// Commands in a row that no owner was there for.
     missed: u32,
-    /// What is still owed of the welcome: whole conversations, after these entries.
-    owed: VecDeque<(ConversationId, Seq)>,
+    /// What is still backlog of the welcome: whole conversations, after these entries.
+    backlog: VecDeque<(ConversationId, Seq)>,
     /// The event being worked on.
     event: Option<SocketEvent>,
     pages: Pages,
@@ -108,7 +108,7 @@ impl CustomerSocket {
             counted: false,
             pending: Vec::new(),
             missed: 0,
-            owed: VecDeque::new(),
+            backlog: VecDeque::new(),
             event: None,
             pages: Pages::default(),
             ready: VecDeque::new(),
@@ -127,13 +127,13 @@ impl CustomerSocket {
             identity_expired: expired,
             conversation,
             entries,
-            more: !socket.owed.is_empty(),
+            more: !socket.backlog.is_empty(),
             now: socket.shared.world.now(),
         };
         Ok((welcome, socket))
     }
 
-    /// Finds the conversation in hand and the first entries that are owed.
+    /// Finds the conversation in hand and the first entries that are backlog.
     async fn catch_up(
         &mut self,
         tenant: &TenantView,
@@ -146,11 +146,11 @@ impl CustomerSocket {
             None => None,
         };
         if let (Some(resumed), Some((_, seen))) = (&resumed, resume) {
-            self.owed.push_back((resumed.id, seen));
+            self.backlog.push_back((resumed.id, seen));
         }
         if let Some(open) = &open {
             let seen = resume.filter(|(id, _)| *id == open.id).map_or(Seq(0), |(_, seen)| seen);
-            self.owed.push_back((open.id, seen));
+            self.backlog.push_back((open.id, seen));
         }
         self.open = open.is_some();
         let head_of = |id| open.iter().chain(&resumed).find(|one| one.id == id).map(|one| one.head);
@@ -158,7 +158,7 @@ impl CustomerSocket {
             return Ok((None, Vec::new()));
         };
         let mut entries = Vec::new();
-        while let Some((conversation, after)) = self.owed.pop_front() {
+        while let Some((conversation, after)) = self.backlog.pop_front() {
             let room = PAGE - u32::try_from(entries.len()).unwrap_or(PAGE);
             // Mostly there is nothing: what comes after the head that was read is in the mailbox.
             let Page { rows, more } = match head_of(conversation).is_some_and(|head| head <= after)
@@ -170,7 +170,7 @@ impl CustomerSocket {
             entries.extend(rows);
             self.move_to(conversation, last);
             if more {
-                self.owed.push_front((conversation, last));
+                self.backlog.push_front((conversation, last));
                 break;
             }
         }
@@ -210,20 +210,24 @@ impl CustomerSocket {
             if let Some(outbound) = self.ready.pop_front() {
                 return outbound;
             }
-            if self.owed.is_empty() && self.event.is_none() {
-                let event = self.mailbox.take().await;
+            if self.backlog.is_empty() && self.event.is_none() {
+                let event = self.mailbox.next().await;
                 self.event = self.on_event(event);
             }
-            if !self.owed.is_empty() || self.event.is_some() {
+            if !self.backlog.is_empty() || self.event.is_some() {
                 // In a box: an idle socket has no room for it.
                 Box::pin(self.read_on()).await;
             }
         }
     }
 
-    /// Does what the store is needed for: what is owed of the welcome, else the event in hand.
+    /// Does what the store is needed for: what is backlog of the welcome, else the event in hand.
     async fn read_on(&mut self) {
-        let read = if self.owed.is_empty() { self.work().await } else { self.pay().await };
+        let read = if self.backlog.is_empty() {
+            self.continue_event().await
+        } else {
+            self.send_backlog().await
+        };
         if let Err(error) = read {
             // The state of the database is said once for all; this would be said for each socket.
             tracing::debug!(%error, "entries could not be read; trying again");
@@ -231,17 +235,17 @@ impl CustomerSocket {
         }
     }
 
-    /// Reads the next page of what is owed of the welcome.
-    async fn pay(&mut self) -> Result<(), StoreError> {
-        let Some((conversation, after)) = self.owed.front().copied() else { return Ok(()) };
+    /// Reads the next page of what is backlog of the welcome.
+    async fn send_backlog(&mut self) -> Result<(), StoreError> {
+        let Some((conversation, after)) = self.backlog.front().copied() else { return Ok(()) };
         let page = self.page_after(conversation, after).await?;
         let last = page.rows.last().and_then(|row| row.seq).unwrap_or(after);
-        self.owed.pop_front();
+        self.backlog.pop_front();
         if page.more {
-            self.owed.push_front((conversation, last));
+            self.backlog.push_front((conversation, last));
         }
         self.move_to(conversation, last);
-        let more = !self.owed.is_empty();
+        let more = !self.backlog.is_empty();
         self.ready.push_back(Outbound::Entries { conversation, rows: page.rows, more });
         Ok(())
     }
@@ -324,18 +328,20 @@ impl CustomerSocket {
 
     /// Does what the event in hand asks for with the help of the store; one that takes more than a
     /// page stays in hand, and what was read goes out first.
-    async fn work(&mut self) -> Result<(), StoreError> {
+    async fn continue_event(&mut self) -> Result<(), StoreError> {
         let is_done = match self.event.clone() {
             Some(SocketEvent::Notice(CustomerNotice::Entry(row))) => {
                 let conversation = row.conversation;
                 match self.turn_to(conversation).await? {
-                    Turned::InHand => self.entry(row).is_none() || self.fill(conversation).await?,
+                    Turned::InHand => {
+                        self.entry(row).is_none() || self.give_stored(conversation).await?
+                    }
                     turned => turned == Turned::Elsewhere,
                 }
             }
             Some(SocketEvent::Head { conversation, .. }) => match self.turn_to(conversation).await?
             {
-                Turned::InHand => self.fill(conversation).await?,
+                Turned::InHand => self.give_stored(conversation).await?,
                 turned => turned == Turned::Elsewhere,
             },
             Some(SocketEvent::Answer(Answer::Ack { id, acked })) => {
@@ -356,8 +362,8 @@ impl CustomerSocket {
         if let Some(seq) = acked.seq {
             match self.turn_to(acked.conversation).await? {
                 Turned::InHand if !self.has(acked.conversation, seq) => {
-                    self.is_pending(id.clone());
-                    let is_full = self.fill(acked.conversation).await?;
+                    self.start_pending(id.clone());
+                    let is_full = self.give_stored(acked.conversation).await?;
                     // Mostly it came with its entry.
                     if !self.pending.contains(&id) {
                         return Ok(true);
@@ -418,7 +424,7 @@ impl CustomerSocket {
             }
             None => return Ok(Turned::Elsewhere),
         }
-        if !self.fill(in_hand).await? {
+        if !self.give_stored(in_hand).await? {
             return Ok(Turned::NotYet);
         }
         self.past = Some(in_hand);
@@ -443,7 +449,7 @@ impl CustomerSocket {
 
     /// Gives a page of what is stored of the conversation in hand beyond the cursor; says whether that
     /// was all.
-    async fn fill(&mut self, conversation: ConversationId) -> Result<bool, StoreError> {
+    async fn give_stored(&mut self, conversation: ConversationId) -> Result<bool, StoreError> {
         let after = self.seen_of(conversation);
         let page = self.page_after(conversation, after).await?;
         for row in page.rows {
@@ -477,7 +483,7 @@ impl CustomerSocket {
         self.ready.push_back(Outbound::Answer(Answer::Ack { id, acked }));
     }
 
-    fn is_pending(&mut self, id: CommandId) {
+    fn start_pending(&mut self, id: CommandId) {
         if !self.pending.contains(&id) {
             self.pending.push(id);
         }
@@ -527,7 +533,7 @@ impl CustomerSocket {
         }
         self.missed = 0;
         if let Some(id) = id {
-            self.is_pending(id);
+            self.start_pending(id);
         }
         Ok(())
     }
@@ -571,7 +577,7 @@ impl CustomerSocket {
             SubmitError::Unavailable { retry_after_ms: RETRY_MS }
         })?;
         let until = self.shared.world.now().plus(LATE_MS);
-        let stays = |kept: &&Kept| {
+        let stays = |kept: &&StoredFile| {
             let waits = kept.expires_at.is_none_or(|at| until < at);
             kept.tenant == self.customer.tenant && (kept.is_taken || waits)
         };

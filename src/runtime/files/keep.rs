@@ -13,12 +13,12 @@ use tokio::time::{Instant, timeout};
 use super::kind::{FileRules, Kind};
 use super::look::{HEAD, Look};
 use super::picture::{self, Picture};
-use super::{Files, NotTaken, patiently, place, unavailable, unkept};
+use super::{Files, UploadError, patiently, place, unavailable, unkept};
 use crate::bridge::file;
 use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey};
 use crate::chat::model::File;
-use crate::ports::files::Deposit;
-use crate::ports::store::Kept;
+use crate::ports::files::FileWriter;
+use crate::ports::store::StoredFile;
 
 /// How long a file waits for its message, in milliseconds.
 const WAITS_MS: i64 = 24 * 60 * 60_000;
@@ -46,14 +46,14 @@ impl Files {
         rules: &FileRules,
         name: &str,
         pieces: impl Stream<Item = io::Result<Bytes>> + Unpin + Send,
-    ) -> Result<File, NotTaken> {
+    ) -> Result<File, UploadError> {
         let parts = &self.0.parts;
         let mut coming = Coming { pieces, begun: Instant::now(), came: 0, most: rules.bytes };
         let mut first = coming.upto(BytesMut::new(), HEAD).await?;
         let mut look = Look::new(&first);
         let kind = Kind::of(&look);
-        if !look.is_container() && !rules.take(&kind.media_type) {
-            return Err(NotTaken::WrongType);
+        if !look.is_container() && !rules.allows(&kind.media_type) {
+            return Err(UploadError::WrongType);
         }
         if let Some(picture) = Picture::of(&kind.media_type) {
             first = self.bare(picture, &mut coming, first).await?;
@@ -66,7 +66,7 @@ impl Files {
             size: 0,
         };
         let now = parts.world.now();
-        let kept = Kept {
+        let kept = StoredFile {
             file: file.clone(),
             tenant: whose.tenant.clone(),
             customer: whose.customer,
@@ -74,17 +74,17 @@ impl Files {
             is_taken: false,
         };
         patiently(|| parts.store.add_file(&kept, now)).await.map_err(unavailable)?;
-        let mut deposit = parts.depot.put(&place(whose.tenant, file.id)).await.map_err(unkept)?;
+        let mut writer = parts.storage.put(&place(whose.tenant, file.id)).await.map_err(unkept)?;
         file.size = first.len() as u64;
-        let written = write(&mut *deposit, first.freeze(), &mut coming, &mut look, &mut file.size);
+        let written = write(&mut *writer, first.freeze(), &mut coming, &mut look, &mut file.size);
         let kind = match written.await {
             Ok(()) => Kind::of(&look),
-            Err(why) => return Err(self.let_go(deposit, file.id, why).await),
+            Err(why) => return Err(self.let_go(writer, file.id, why).await),
         };
-        if !rules.take(&kind.media_type) {
-            return Err(self.let_go(deposit, file.id, NotTaken::WrongType).await);
+        if !rules.allows(&kind.media_type) {
+            return Err(self.let_go(writer, file.id, UploadError::WrongType).await);
         }
-        deposit.finish().await.map_err(unkept)?;
+        writer.finish().await.map_err(unkept)?;
         let endings: Vec<&str> = kind.endings.iter().map(String::as_str).collect();
         file.name = file::name(name, &endings).into();
         file.media_type = kind.media_type.into();
@@ -94,8 +94,13 @@ impl Files {
     }
 
     /// Nothing stays of a file, so its record may go; else both are swept.
-    async fn let_go(&self, deposit: Box<dyn Deposit>, id: FileId, why: NotTaken) -> NotTaken {
-        deposit.abort().await;
+    async fn let_go(
+        &self,
+        writer: Box<dyn FileWriter>,
+        id: FileId,
+        why: UploadError,
+    ) -> UploadError {
+        writer.abort().await;
         let _ = self.0.parts.store.forget_files(&[id]).await;
         why
     }
@@ -106,16 +111,16 @@ impl Files {
         picture: Picture,
         coming: &mut Coming<S>,
         first: BytesMut,
-    ) -> Result<BytesMut, NotTaken> {
+    ) -> Result<BytesMut, UploadError> {
         coming.most = coming.most.min(picture::MOST);
         let whole = coming.upto(first, usize::MAX).await?.freeze();
-        let _turn = self.0.baring.acquire().await.map_err(|_| NotTaken::Unavailable)?;
+        let _turn = self.0.baring.acquire().await.map_err(|_| UploadError::Unavailable)?;
         let bare = tokio::task::spawn_blocking(move || picture.bare(whole)).await;
         let bare = bare.map_err(|error| {
             tracing::error!(%error, "a picture could not be looked at");
-            NotTaken::Broken
+            UploadError::Broken
         })?;
-        bare.map(BytesMut::from).ok_or(NotTaken::Broken)
+        bare.map(BytesMut::from).ok_or(UploadError::Broken)
     }
 
     fn drawn<const N: usize>(&self) -> [u8; N] {
@@ -127,17 +132,17 @@ impl Files {
 
 /// Writes what came first and what still comes.
 async fn write<S: Stream<Item = io::Result<Bytes>> + Unpin + Send>(
-    deposit: &mut dyn Deposit,
+    writer: &mut dyn FileWriter,
     first: Bytes,
     coming: &mut Coming<S>,
     look: &mut Look,
     size: &mut u64,
-) -> Result<(), NotTaken> {
-    deposit.write(first).await.map_err(unkept)?;
+) -> Result<(), UploadError> {
+    writer.write(first).await.map_err(unkept)?;
     while let Some(piece) = coming.next().await? {
         look.see(&piece);
         *size += piece.len() as u64;
-        deposit.write(piece).await.map_err(unkept)?;
+        writer.write(piece).await.map_err(unkept)?;
     }
     Ok(())
 }
@@ -152,31 +157,31 @@ struct Coming<S> {
 
 impl<S: Stream<Item = io::Result<Bytes>> + Unpin + Send> Coming<S> {
     /// What came first and what comes, until it is so much or all; it is something.
-    async fn upto(&mut self, first: BytesMut, enough: usize) -> Result<BytesMut, NotTaken> {
+    async fn upto(&mut self, first: BytesMut, enough: usize) -> Result<BytesMut, UploadError> {
         let mut all = first;
         while all.len() < enough
             && let Some(piece) = self.next().await?
         {
             all.extend_from_slice(&piece);
         }
-        if all.is_empty() { Err(NotTaken::Empty) } else { Ok(all) }
+        if all.is_empty() { Err(UploadError::Empty) } else { Ok(all) }
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, NotTaken> {
-        let piece = timeout(PIECE, self.pieces.next()).await.map_err(|_| NotTaken::Slow)?;
+    async fn next(&mut self) -> Result<Option<Bytes>, UploadError> {
+        let piece = timeout(PIECE, self.pieces.next()).await.map_err(|_| UploadError::Slow)?;
         let Some(piece) = piece else { return Ok(None) };
         let piece = piece.map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => NotTaken::Slow,
-            io::ErrorKind::FileTooLarge => NotTaken::TooLarge(self.most),
-            _ => NotTaken::Broken,
+            io::ErrorKind::TimedOut => UploadError::Slow,
+            io::ErrorKind::FileTooLarge => UploadError::TooLarge(self.most),
+            _ => UploadError::Broken,
         })?;
         self.came += piece.len() as u64;
         if self.came > self.most {
-            return Err(NotTaken::TooLarge(self.most));
+            return Err(UploadError::TooLarge(self.most));
         }
         let allowed = STARTING + Duration::from_secs(self.came / BYTES_A_SECOND);
         if self.begun.elapsed() > allowed.min(WHOLE) {
-            return Err(NotTaken::Slow);
+            return Err(UploadError::Slow);
         }
         Ok(Some(piece))
     }

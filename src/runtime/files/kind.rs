@@ -95,7 +95,7 @@ impl FileRules {
         Self { bytes, types: TYPES.map(str::to_owned).into() }
     }
 
-    pub(super) fn take(&self, media_type: &str) -> bool {
+    pub(super) fn allows(&self, media_type: &str) -> bool {
         let fits = |wanted: &String| match wanted.strip_suffix('*') {
             Some("*/") => true,
             Some(family) => family.ends_with('/') && media_type.starts_with(family),

@@ -1,7 +1,7 @@
 //! Files: a customer's that are sent to us, an agent's that are fetched, and giving them out.
 //!
 //! Invariants: a record stands before anything of a file is kept, and goes after it, so nothing lies
-//! in the depot that nobody knows of. A file that no message has is gone after a day. Of a file no more
+//! in the storage that nobody knows of. A file that no message has is gone after a day. Of a file no more
 //! than a few pieces are held in memory, but of some pictures, which are bounded; no more than a few
 //! files come in at a time, and one that comes too slowly is let go.
 
@@ -34,8 +34,8 @@ use crate::bridge::file;
 use crate::chat::effect::Fetch;
 use crate::chat::ids::{CustomerId, FileId, LinkDomain, TenantKey, Timestamp};
 use crate::chat::model::{Customer, FetchError, File};
-use crate::ports::files::{Depot, DepotError, Fetcher, Pieces};
-use crate::ports::store::{Kept, Store, StoreError};
+use crate::ports::files::{ByteStream, Fetcher, FileStorage, FileStorageError};
+use crate::ports::store::{Store, StoreError, StoredFile};
 use crate::ports::world::World;
 use crate::runtime::admission;
 use crate::runtime::edge::tokens;
@@ -71,7 +71,7 @@ const RETRIES: u32 = 30;
 
 /// Why a file was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
+pub enum UploadError {
     /// The tenant takes none.
     #[error("no files are taken here")]
     Off,
@@ -104,17 +104,18 @@ pub enum NotTaken {
     Unavailable,
 }
 
-impl From<NotTaken> for FetchError {
-    fn from(why: NotTaken) -> Self {
+impl From<UploadError> for FetchError {
+    fn from(why: UploadError) -> Self {
         match why {
-            NotTaken::Off => Self::Off,
-            NotTaken::TooLarge(most) => Self::TooLarge(most),
-            NotTaken::WrongType => Self::WrongType,
-            NotTaken::Slow => Self::Slow,
-            NotTaken::Empty | NotTaken::Broken => Self::Broken,
-            NotTaken::TooMany | NotTaken::Enough | NotTaken::Full | NotTaken::Unavailable => {
-                Self::NotKept
-            }
+            UploadError::Off => Self::Off,
+            UploadError::TooLarge(most) => Self::TooLarge(most),
+            UploadError::WrongType => Self::WrongType,
+            UploadError::Slow => Self::Slow,
+            UploadError::Empty | UploadError::Broken => Self::Broken,
+            UploadError::TooMany
+            | UploadError::Enough
+            | UploadError::Full
+            | UploadError::Unavailable => Self::NotKept,
         }
     }
 }
@@ -124,7 +125,7 @@ pub struct FileParts {
     /// Their records.
     pub store: Arc<dyn Store>,
     /// Where they lie.
-    pub depot: Arc<dyn Depot>,
+    pub storage: Arc<dyn FileStorage>,
     /// What gets agents' files.
     pub fetcher: Arc<dyn Fetcher>,
     /// Clock and chance.
@@ -220,13 +221,13 @@ impl Files {
     ///
     /// # Errors
     /// Where it takes too long.
-    pub async fn turn(&self, customer: &Customer, address: IpAddr) -> Result<Upload, NotTaken> {
+    pub async fn turn(&self, customer: &Customer, address: IpAddr) -> Result<Upload, UploadError> {
         let turn = async {
             let _address = self.0.addresses.take(admission::key(address), PATIENCE).await?;
             let _customer = self.0.customers.take(customer.id, PATIENCE).await?;
             Some(Upload { _address, _customer })
         };
-        turn.await.ok_or(NotTaken::TooMany)
+        turn.await.ok_or(UploadError::TooMany)
     }
 
     /// The turn of an address to get a file; none where it has too many at a time.
@@ -238,31 +239,31 @@ impl Files {
     /// Takes in a file that a customer sends, piece by piece, under a name.
     ///
     /// # Errors
-    /// See [`NotTaken`].
+    /// See [`UploadError`].
     pub async fn receive(
         &self,
         customer: &Customer,
         rules: &FileRules,
         name: &str,
         pieces: impl Stream<Item = io::Result<Bytes>> + Unpin + Send,
-    ) -> Result<File, NotTaken> {
+    ) -> Result<File, UploadError> {
         if rules.bytes == 0 {
-            return Err(NotTaken::Off);
+            return Err(UploadError::Off);
         }
         let FileParts { store, quotas, .. } = &self.0.parts;
         let waiting = store.waiting_files(customer.id).await.map_err(unavailable)?;
         if waiting >= WAITING {
-            return Err(NotTaken::TooMany);
+            return Err(UploadError::TooMany);
         }
         let since = self.now().plus(-DAY_MS);
         let came = store.files_since(&customer.tenant, customer.id, since).await;
         let came = came.map_err(unavailable)?;
         if came.of_customer >= quotas.of_customer {
-            return Err(NotTaken::Enough);
+            return Err(UploadError::Enough);
         }
         if came.of_tenant >= quotas.of_tenant {
             tracing::warn!(tenant = %customer.tenant, "the files of a day have come");
-            return Err(NotTaken::Full);
+            return Err(UploadError::Full);
         }
         let whose = Whose { tenant: &customer.tenant, customer: customer.id };
         self.keep(whose, rules, name, pieces).await
@@ -311,7 +312,7 @@ impl Files {
     ) -> Result<Option<File>, StoreError> {
         let now = self.now();
         let found = self.0.parts.store.file(tenant, id).await?;
-        let stands = |kept: &Kept| {
+        let stands = |kept: &StoredFile| {
             kept.file.size > 0
                 && kept.expires_at.is_none_or(|at| now < at)
                 && file::is_good(&kept.file, until, mark, now)
@@ -328,8 +329,8 @@ impl Files {
         tenant: &TenantKey,
         id: FileId,
         part: Range<u64>,
-    ) -> Result<Option<Pieces>, DepotError> {
-        self.0.parts.depot.get(&place(tenant, id), part).await
+    ) -> Result<Option<ByteStream>, FileStorageError> {
+        self.0.parts.storage.get(&place(tenant, id), part).await
     }
 
     /// Takes files away whose time is over; says how many.
@@ -343,7 +344,7 @@ impl Files {
             let expired = parts.store.expired_files(parts.world.now(), TOGETHER).await?;
             let mut gone = Vec::with_capacity(expired.len());
             for kept in &expired {
-                match parts.depot.remove(&place(&kept.tenant, kept.file.id)).await {
+                match parts.storage.remove(&place(&kept.tenant, kept.file.id)).await {
                     Ok(()) => gone.push(kept.file.id),
                     Err(error) => tracing::warn!(%error, "a file cannot be taken away"),
                 }
@@ -375,7 +376,7 @@ impl Files {
     }
 }
 
-/// Where a file lies in the depot.
+/// Where a file lies in the storage.
 fn place(tenant: &TenantKey, id: FileId) -> String {
     format!("{tenant}/{id}")
 }
@@ -404,12 +405,12 @@ where
     }
 }
 
-fn unavailable(error: StoreError) -> NotTaken {
+fn unavailable(error: StoreError) -> UploadError {
     tracing::debug!(%error, "a file cannot be recorded");
-    NotTaken::Unavailable
+    UploadError::Unavailable
 }
 
-fn unkept(error: DepotError) -> NotTaken {
+fn unkept(error: FileStorageError) -> UploadError {
     tracing::warn!(%error, "a file cannot be kept");
-    NotTaken::Unavailable
+    UploadError::Unavailable
 }

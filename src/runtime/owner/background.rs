@@ -47,7 +47,7 @@ impl Term<'_> {
     /// Holds the lease, and waits for it. Where the database does not answer, the term goes on
     /// until [`work`](Self::work) finds that the lease may run out.
     pub(super) async fn renew(&mut self) -> Option<End> {
-        self.settle_step();
+        self.end_step();
         let renewal = self.renewal();
         let answer = renewal.await;
         self.on_renewed(answer)

@@ -23,7 +23,7 @@ const COMMANDS: u32 = 256;
 
 impl Term<'_> {
     /// Gives the desk an event, after whatever it must know first.
-    pub(super) async fn take(&mut self, event: Event) {
+    pub(super) async fn accept(&mut self, event: Event) {
         if self.is_strained(&event) {
             return self.turn_away(event);
         }
@@ -38,7 +38,7 @@ impl Term<'_> {
             if self.backpressure.is_blind() {
                 return self.turn_away(event);
             }
-            self.settle_step();
+            self.end_step();
             match briefly(self.load(&need)).await {
                 Ok(loaded) => self.dispatch(Event::Loaded(loaded)),
                 Err(error) => {

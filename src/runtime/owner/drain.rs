@@ -30,14 +30,14 @@ impl Term<'_> {
         let until = Instant::now() + DRAIN;
         self.take_the_rest();
         self.dispatch(Event::Stopping);
-        self.settle_step();
+        self.end_step();
         while self.stored < self.desk.head() {
             match timeout_at(until, self.written.recv()).await {
                 Ok(Some(written)) => {
                     if self.on_written(written).is_some() {
                         return self.leave_link().await;
                     }
-                    self.settle_step();
+                    self.end_step();
                 }
                 _ => break,
             }

@@ -217,7 +217,7 @@ impl<'a> Term<'a> {
     }
 
     pub(super) async fn send_agents(&mut self) {
-        self.settle_step();
+        self.end_step();
         let agents = self.desk.agents().collect();
         let _ = self.handle.to.send(ToLink::Agents(agents)).await;
     }
@@ -229,7 +229,7 @@ impl<'a> Term<'a> {
 
     /// Gives the writer what was numbered. To be called before anything is waited for: the time
     /// is another afterwards.
-    pub(super) fn settle_step(&mut self) {
+    pub(super) fn end_step(&mut self) {
         if !self.rows.is_empty() {
             let _ = self.appends.send(std::mem::take(&mut self.rows));
         }
@@ -260,7 +260,7 @@ impl<'a> Term<'a> {
 
     /// Serves until the lease is lost or `stop`.
     pub(super) async fn serve(mut self, stop: &CancellationToken) -> End {
-        let end = self.work(stop).await;
+        let end = self.run(stop).await;
         self.tell_ticks();
         self.owner.router.nowhere(&self.owner.link);
         self.owner.status.link_left(&self.owner.link);
@@ -277,7 +277,7 @@ impl<'a> Term<'a> {
         end
     }
 
-    async fn work(&mut self, stop: &CancellationToken) -> End {
+    async fn run(&mut self, stop: &CancellationToken) -> End {
         let mut lease = Box::pin(tokio::time::sleep_until(self.until()));
         let mut rhythm = Rhythm {
             stopped: Box::pin(stop.clone().cancelled_owned()),
@@ -304,7 +304,7 @@ impl<'a> Term<'a> {
                 done = self.step(&mut rhythm, &mut batches) => done,
                 () = &mut lease => return End::Lost(NOT_RENEWED),
             };
-            self.settle_step();
+            self.end_step();
             if let Some(end) = done {
                 return end;
             }
@@ -330,7 +330,7 @@ impl<'a> Term<'a> {
                         return Some(End::Lost(NOT_RENEWED));
                     }
                     let event = self.hear(said);
-                    self.take(event).await;
+                    self.accept(event).await;
                 }
             }
             // Always: behind what agents say come the barriers that let the outbox go on.
@@ -432,7 +432,7 @@ impl<'a> Term<'a> {
                 if let Event::Bounced { .. } = &event {
                     self.owner.status.metrics().bounced(&self.owner.link);
                 }
-                self.take(event).await;
+                self.accept(event).await;
             }
             FromLink::Silent { since } => {
                 tracing::error!(

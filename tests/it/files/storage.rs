@@ -7,10 +7,10 @@ use bytes::Bytes;
 use couplet::chat::ids::{FileId, Timestamp};
 use couplet::chat::model::File;
 use couplet::files::{At, S3, open};
-use couplet::ports::files::Depot as _;
-use couplet::ports::store::{Files as _, Kept};
+use couplet::ports::files::FileStorage as _;
+use couplet::ports::store::{Files as _, StoredFile};
 use couplet::ports::world::World;
-use couplet::runtime::files::{FileRules, NotTaken};
+use couplet::runtime::files::{FileRules, UploadError};
 use couplet::world::SystemWorld;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::store::fixture::{acme, customer};
 use crate::support::db::{Backend, Db};
-use crate::support::depot::files_in;
+use crate::support::file_storage::files_in;
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::upload::{self, DOT};
 
@@ -66,11 +66,11 @@ async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
         stream::iter([Ok(Bytes::from(vec![7; 9_000])), Err(std::io::Error::other("gone"))]);
     let all = FileRules { bytes: 100_000, types: Arc::new(["*/*".to_owned()]) };
     let refused = files.receive(&owner, &all, "x", broken).await;
-    assert_eq!(refused, Err(NotTaken::Broken));
+    assert_eq!(refused, Err(UploadError::Broken));
     assert_eq!(std::fs::read_dir(folder.path().join("acme")).unwrap().count(), 1);
     assert_eq!(db.store.waiting_files(owner.id).await, Ok(1));
     // One whose gateway died while it came in is recorded, and goes after an hour.
-    let dead = Kept {
+    let dead = StoredFile {
         file: File { id: FileId(Uuid::from_u128(1)), size: 0, ..file.clone() },
         tenant: owner.tenant.clone(),
         customer: owner.id,
@@ -91,7 +91,7 @@ async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
     for _ in 0..20 {
         kept().await.unwrap();
     }
-    assert_eq!(kept().await, Err(NotTaken::TooMany));
+    assert_eq!(kept().await, Err(UploadError::TooMany));
     db.remove().await;
 }
 
@@ -158,36 +158,36 @@ async fn bucket() -> (tokio::process::Child, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_does_as_well_as_a_folder() {
     let (_server, at) = bucket().await;
-    let depot = open(At::Bucket(S3 {
+    let storage = open(At::Bucket(S3 {
         bucket: "chat".to_owned(),
         prefix: "files/of".to_owned(),
         endpoint: Some(at),
         region: "us-east-1".to_owned(),
         key: Some(("id".to_owned(), "secret".into())),
     }));
-    depot.check().await.unwrap();
+    storage.check().await.unwrap();
     // A small one, and one in several parts.
     for size in [3_usize, 11 * 1024 * 1024] {
         let whole: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
-        let mut deposit = depot.put("acme/x").await.unwrap();
+        let mut writer = storage.put("acme/x").await.unwrap();
         for piece in whole.chunks(100_000) {
-            deposit.write(Bytes::copy_from_slice(piece)).await.unwrap();
+            writer.write(Bytes::copy_from_slice(piece)).await.unwrap();
         }
-        deposit.finish().await.unwrap();
+        writer.finish().await.unwrap();
         let end = size as u64;
-        let got = depot.get("acme/x", 0..end).await.unwrap().unwrap();
+        let got = storage.get("acme/x", 0..end).await.unwrap().unwrap();
         let got: Vec<Bytes> = got.try_collect().await.unwrap();
         assert_eq!(got.concat(), whole);
-        let mut part = depot.get("acme/x", 1..3).await.unwrap().unwrap();
+        let mut part = storage.get("acme/x", 1..3).await.unwrap().unwrap();
         assert_eq!(part.next().await.unwrap().unwrap(), &whole[1..3]);
     }
-    depot.remove("acme/x").await.unwrap();
-    depot.remove("acme/x").await.unwrap();
-    assert!(depot.get("acme/x", 0..1).await.unwrap().is_none());
-    let mut deposit = depot.put("acme/y").await.unwrap();
-    deposit.write(Bytes::from(vec![1; 6 * 1024 * 1024])).await.unwrap();
-    deposit.abort().await;
-    assert!(depot.get("acme/y", 0..1).await.unwrap().is_none(), "nothing of what was let go");
+    storage.remove("acme/x").await.unwrap();
+    storage.remove("acme/x").await.unwrap();
+    assert!(storage.get("acme/x", 0..1).await.unwrap().is_none());
+    let mut writer = storage.put("acme/y").await.unwrap();
+    writer.write(Bytes::from(vec![1; 6 * 1024 * 1024])).await.unwrap();
+    writer.abort().await;
+    assert!(storage.get("acme/y", 0..1).await.unwrap().is_none(), "nothing of what was let go");
 }
 
 #[tokio::test(flavor = "multi_thread")]

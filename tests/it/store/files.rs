@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use couplet::chat::ids::{FileId, FileKey, Pos, Seq};
 use couplet::chat::model::{Append, Author, FetchError, File, Row, RowKind, Target};
-use couplet::ports::store::{Files, Kept, Log};
+use couplet::ports::store::{Files, Log, StoredFile};
 use uuid::Uuid;
 
 use super::fixture::*;
@@ -47,7 +47,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     let owner = customer(1);
     let expires_at = Some(T0.plus(1_000));
     for number in [1, 2] {
-        let kept = Kept {
+        let kept = StoredFile {
             file: File { size: 0, ..file(number) },
             tenant: key("acme"),
             customer: owner.id,

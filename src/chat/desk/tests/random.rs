@@ -834,7 +834,7 @@ impl History {
         });
         assert_eq!(desk_held.collect::<BTreeSet<_>>(), held);
         let lines = desk.tenants.iter().flat_map(|(tenant, desk)| {
-            desk.lines
+            desk.queues
                 .iter()
                 .flat_map(|(queue, line)| line.iter().map(|id| (tenant.clone(), queue.clone(), id)))
         });

@@ -19,7 +19,7 @@ pub(crate) fn files(store: &SqlStore, world: Arc<dyn World>) -> Files {
 pub(crate) fn files_in(store: &SqlStore, world: Arc<dyn World>, folder: &Path) -> Files {
     Files::new(FileParts {
         store: Arc::new(store.clone()),
-        depot: Arc::new(open(At::Folder(folder.to_owned()))),
+        storage: Arc::new(open(At::Folder(folder.to_owned()))),
         fetcher: Arc::new(HttpFetcher::new(HashMap::new()).unwrap()),
         world,
         rules: FileRules::usual(1024 * 1024),

@@ -17,7 +17,7 @@ use object_store::{ClientOptions, Error, GetOptions, GetRange, ObjectStore, Obje
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::ports::files::{Deposit, Depot, DepotError, Pieces};
+use crate::ports::files::{ByteStream, FileStorage, FileStorageError, FileWriter};
 
 /// What is larger goes in parts: the least that S3 takes as one.
 const PART: usize = 5 * 1024 * 1024;
@@ -67,7 +67,7 @@ pub fn open(at: At) -> StoredFiles {
 }
 
 impl StoredFiles {
-    async fn store(&self) -> Result<&Arc<dyn ObjectStore>, DepotError> {
+    async fn store(&self) -> Result<&Arc<dyn ObjectStore>, FileStorageError> {
         self.store.get_or_try_init(async || made(&self.at).await).await
     }
 
@@ -75,19 +75,19 @@ impl StoredFiles {
     ///
     /// # Errors
     /// Where that does not work.
-    pub async fn check(&self) -> Result<(), DepotError> {
-        let mut deposit = self.put(CHECK).await?;
-        deposit.write(Bytes::from_static(b"couplet")).await?;
-        deposit.finish().await?;
+    pub async fn check(&self) -> Result<(), FileStorageError> {
+        let mut writer = self.put(CHECK).await?;
+        writer.write(Bytes::from_static(b"couplet")).await?;
+        writer.finish().await?;
         self.remove(CHECK).await
     }
 }
 
-async fn made(at: &At) -> Result<Arc<dyn ObjectStore>, DepotError> {
+async fn made(at: &At) -> Result<Arc<dyn ObjectStore>, FileStorageError> {
     match at {
         At::Folder(folder) => {
             let made = tokio::fs::create_dir_all(folder).await;
-            made.map_err(|error| DepotError(format!("{}: {error}", folder.display())))?;
+            made.map_err(|error| FileStorageError(format!("{}: {error}", folder.display())))?;
             let store = LocalFileSystem::new_with_prefix(folder).map_err(failed)?;
             Ok(Arc::new(store.with_automatic_cleanup(false)))
         }
@@ -113,14 +113,18 @@ async fn made(at: &At) -> Result<Arc<dyn ObjectStore>, DepotError> {
 }
 
 #[async_trait]
-impl Depot for StoredFiles {
-    async fn put(&self, name: &str) -> Result<Box<dyn Deposit>, DepotError> {
+impl FileStorage for StoredFiles {
+    async fn put(&self, name: &str) -> Result<Box<dyn FileWriter>, FileStorageError> {
         let store = self.store().await?.clone();
         let writer = BufWriter::with_capacity(store, Path::from(name), PART);
         Ok(Box::new(Writing(writer.with_max_concurrency(1))))
     }
 
-    async fn get(&self, name: &str, part: Range<u64>) -> Result<Option<Pieces>, DepotError> {
+    async fn get(
+        &self,
+        name: &str,
+        part: Range<u64>,
+    ) -> Result<Option<ByteStream>, FileStorageError> {
         let options = GetOptions { range: Some(GetRange::Bounded(part)), ..GetOptions::default() };
         match self.store().await?.get_opts(&Path::from(name), options).await {
             Ok(found) => {
@@ -132,7 +136,7 @@ impl Depot for StoredFiles {
         }
     }
 
-    async fn remove(&self, name: &str) -> Result<(), DepotError> {
+    async fn remove(&self, name: &str) -> Result<(), FileStorageError> {
         match self.store().await?.delete(&Path::from(name)).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed(error)),
@@ -143,13 +147,13 @@ impl Depot for StoredFiles {
 struct Writing(BufWriter);
 
 #[async_trait]
-impl Deposit for Writing {
-    async fn write(&mut self, piece: Bytes) -> Result<(), DepotError> {
+impl FileWriter for Writing {
+    async fn write(&mut self, piece: Bytes) -> Result<(), FileStorageError> {
         self.0.put(piece).await.map_err(failed)
     }
 
-    async fn finish(mut self: Box<Self>) -> Result<(), DepotError> {
-        self.0.shutdown().await.map_err(|error| DepotError(error.to_string()))
+    async fn finish(mut self: Box<Self>) -> Result<(), FileStorageError> {
+        self.0.shutdown().await.map_err(|error| FileStorageError(error.to_string()))
     }
 
     async fn abort(mut self: Box<Self>) {
@@ -158,6 +162,6 @@ impl Deposit for Writing {
     }
 }
 
-fn failed(error: Error) -> DepotError {
-    DepotError(error.to_string())
+fn failed(error: Error) -> FileStorageError {
+    FileStorageError(error.to_string())
 }
