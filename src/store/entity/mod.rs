@@ -1,7 +1,7 @@
 //! The tables, one a file, as the migrations make them.
 //!
 //! Invariant: nothing in here is known outside `store`.
-#![allow(unreachable_pub, missing_docs, reason = "the derived items are public by themselves")]
+#![allow(unreachable_pub, reason = "the derived items are public by themselves")]
 
 pub(super) mod agent;
 pub(super) mod agent_queue;
