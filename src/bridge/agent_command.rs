@@ -1,7 +1,4 @@
-//! The words agents command with.
-//!
-//! Invariant: one table; every front end (`!word` in a customer's chat, the plain word with the
-//! desk, ad-hoc commands) speaks the same words and makes the same [`AgentCommand`].
+//! Reads the commands of agents from what they write; [`commands`] has the table.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,60 +6,16 @@ use std::sync::Arc;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{clean, mark};
-use crate::chat::event::AgentCommand;
-use crate::chat::model::QuestionKind;
+use crate::chat::commands::{self, AgentCommand, Argument, Spec, Value};
+use crate::chat::refusal::AgentRefusal;
 
 /// How much of an unknown word is repeated to its author, in characters.
 const WORD_CHARS: usize = 32;
 
 /// The most answers that a question offers.
-const OFFERED: usize = 10;
+pub const OFFERED: usize = 10;
 /// The longest of them, in characters.
-const LABEL_CHARS: usize = 100;
-
-/// A command as agents know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word {
-    /// The word itself.
-    pub word: &'static str,
-    /// What it does, in a few words.
-    pub does: &'static str,
-    /// Whether it has a meaning in a customer's chat.
-    pub in_chat: bool,
-    /// Whether it has a meaning with the desk.
-    pub with_desk: bool,
-}
-
-/// Every command there is.
-pub const WORDS: [Word; 7] = [
-    Word { word: "help", does: "this list", in_chat: true, with_desk: true },
-    Word { word: "who", does: "about this customer", in_chat: true, with_desk: false },
-    Word {
-        word: "ask",
-        does: "a question with answer buttons: !ask Which size? | A5 | A4",
-        in_chat: true,
-        with_desk: false,
-    },
-    Word {
-        word: "form",
-        does: "a form to fill in: !form Your order | Number | E-mail",
-        in_chat: true,
-        with_desk: false,
-    },
-    Word {
-        word: "close",
-        does: "end the conversation; words after it are said first",
-        in_chat: true,
-        with_desk: false,
-    },
-    Word {
-        word: "reopen",
-        does: "start a new conversation with this customer",
-        in_chat: true,
-        with_desk: false,
-    },
-    Word { word: "status", does: "queue and colleagues", in_chat: true, with_desk: true },
-];
+pub const LABEL_CHARS: usize = 100;
 
 /// What an agent's line in a customer's chat is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,28 +58,30 @@ fn command(line: &str) -> AgentCommand {
     let end = line.find(clean::is_blank_space).unwrap_or(line.len());
     let (word, rest) = line.split_at_checked(end).unwrap_or((line, ""));
     let plain = word.nfkc().filter(|c| !clean::is_invisible(*c)).collect::<String>();
-    let alone = |word, command| match clean::is_blank(rest) {
-        true => command,
-        false => AgentCommand::Overfull { word },
-    };
-    match plain.to_lowercase().as_str() {
-        "help" => alone("help", AgentCommand::Help),
-        "who" => alone("who", AgentCommand::Who),
-        "reopen" => alone("reopen", AgentCommand::Reopen),
-        "status" => alone("status", AgentCommand::Status),
-        "close" if clean::is_blank(rest) => AgentCommand::Close,
-        "close" => AgentCommand::CloseSaying { words: clean::text(rest.trim()).into() },
-        "ask" => question(rest, QuestionKind::Choices),
-        "form" => question(rest, QuestionKind::Fields),
-        _ => {
-            AgentCommand::Unknown { word: word.chars().take(WORD_CHARS).collect::<String>().into() }
+    match commands::find(&plain.to_lowercase()) {
+        Some(spec) => with_argument(spec, rest),
+        None => {
+            let word = word.chars().take(WORD_CHARS).collect::<String>().into();
+            AgentCommand::Invalid(AgentRefusal::UnknownCommand { word })
         }
     }
 }
 
-/// A question and what it offers, between bars or on lines of their own; it offers nothing where
-/// that is not what was written.
-fn question(rest: &str, offers: fn(Vec<Arc<str>>) -> QuestionKind) -> AgentCommand {
+/// The command with what follows its word.
+fn with_argument(spec: &'static Spec, rest: &str) -> AgentCommand {
+    let word = spec.word;
+    let value = match spec.argument {
+        Argument::Nothing if clean::is_blank(rest) => Ok(Value::Nothing),
+        Argument::Nothing => Err(AgentRefusal::Overfull { word }),
+        Argument::Text if clean::is_blank(rest) => Ok(Value::Text("".into())),
+        Argument::Text => Ok(Value::Text(clean::text(rest.trim()).into())),
+        Argument::Choices | Argument::Fields => question(rest).ok_or(AgentRefusal::Usage { word }),
+    };
+    value.map_or_else(AgentCommand::Invalid, spec.make)
+}
+
+/// A question and what it offers, between bars or on lines of their own.
+fn question(rest: &str) -> Option<Value> {
     let rest = clean::text(rest);
     let mut parts = rest.trim().split(['|', '\n']).map(str::trim);
     let text: Arc<str> = parts.next().unwrap_or_default().into();
@@ -135,21 +90,25 @@ fn question(rest: &str, offers: fn(Vec<Arc<str>>) -> QuestionKind) -> AgentComma
     let fits = !clean::is_blank(&text)
         && (1..=OFFERED).contains(&labels.len())
         && labels.iter().all(|label| clean::scalars_at_most(label, LABEL_CHARS));
-    AgentCommand::Ask { text, offers: offers(if fits { labels } else { Vec::new() }) }
+    fits.then_some(Value::Question(text, labels))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::model::QuestionKind;
 
     fn unknown(word: &str) -> AgentCommand {
-        AgentCommand::Unknown { word: word.into() }
+        AgentCommand::Invalid(AgentRefusal::UnknownCommand { word: word.into() })
     }
 
+    /// What the help says is an example is one.
     #[test]
-    fn every_word_is_understood() {
-        for word in WORDS {
-            assert!(!matches!(command(word.word), AgentCommand::Unknown { .. }), "{}", word.word);
+    fn every_example_is_understood() {
+        for spec in &commands::COMMANDS {
+            let Some(example) = spec.example else { continue };
+            let Said::Command(command) = in_chat(example) else { panic!("{example}") };
+            assert_eq!(command.spec().map(|spec| spec.word), Some(spec.word));
         }
     }
 
@@ -158,7 +117,7 @@ mod tests {
         let text = |text| Said::Text(Cow::Borrowed(text));
         let closing =
             |words: &str| Said::Command(AgentCommand::CloseSaying { words: words.into() });
-        let overfull = |word| Said::Command(AgentCommand::Overfull { word });
+        let overfull = |word| Said::Command(AgentCommand::Invalid(AgentRefusal::Overfull { word }));
         let table = [
             ("hello", text("hello")),
             ("!close", Said::Command(AgentCommand::Close)),
@@ -202,6 +161,7 @@ mod tests {
 
     #[test]
     fn a_question_is_written_between_bars_or_on_lines() {
+        let usage = || Said::Command(AgentCommand::Invalid(AgentRefusal::Usage { word: "ask" }));
         let ask = |text: &str, labels: &[&str]| {
             let offers =
                 QuestionKind::Choices(labels.iter().map(|label| Arc::from(*label)).collect());
@@ -213,13 +173,13 @@ mod tests {
             (" !Ask\tWhich size?\n A5\nA4\n", ask("Which size?", &["A5", "A4"])),
             ("!ask Really?|Yes", ask("Really?", &["Yes"])),
             ("!ask a || b", ask("a", &["b"])),
-            ("!ask Which size?", ask("Which size?", &[])),
-            ("!ask", ask("", &[])),
-            ("!ask | A5 | A4", ask("", &[])),
+            ("!ask Which size?", usage()),
+            ("!ask", usage()),
+            ("!ask | A5 | A4", usage()),
             ("!ask\nWhich?\nA5", ask("Which?", &["A5"])),
-            ("!ask Which? | \u{200b} | \u{2800}", ask("Which?", &[])),
-            ("!ask a|1|2|3|4|5|6|7|8|9|10|11", ask("a", &[])),
-            (&format!("!ask a|{long}"), ask("a", &[])),
+            ("!ask Which? | \u{200b} | \u{2800}", usage()),
+            ("!ask a|1|2|3|4|5|6|7|8|9|10|11", usage()),
+            (&format!("!ask a|{long}"), usage()),
         ];
         for (line, said) in table {
             assert_eq!(in_chat(line), said, "{line:?}");

@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::commands::AgentCommand;
 use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, Localpart, NodeId, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use super::model::{
-    Acked, CommandKey, Customer, FetchError, File, QuestionKind, Reference, Row, TenantSettings,
-};
+use super::model::{Acked, CommandKey, Customer, FetchError, File, Reference, Row, TenantSettings};
 use super::refusal::AgentRefusal;
 
 /// One thing that happened.
@@ -392,43 +391,6 @@ pub enum About {
         row: Option<Pos>,
         /// The words with what they quote, for where the stanza is not known.
         quoting: Arc<str>,
-    },
-}
-
-/// A command of an agent; however it came in (`!word`, the word to the desk, XEP-0050), it is one of these.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AgentCommand {
-    /// What commands there are.
-    Help,
-    /// Ends the conversation.
-    Close,
-    /// Says something, then ends the conversation.
-    CloseSaying {
-        /// What, cleaned.
-        words: Arc<str>,
-    },
-    /// Who the customer is.
-    Who,
-    /// Opens a new conversation with the customer of a closed one.
-    Reopen,
-    /// Who waits, who serves.
-    Status,
-    /// Asks the customer something.
-    Ask {
-        /// The question, cleaned.
-        text: Arc<str>,
-        /// What is offered; nothing where the command was not understood.
-        offers: QuestionKind,
-    },
-    /// A command that takes no words, with some.
-    Overfull {
-        /// Which.
-        word: &'static str,
-    },
-    /// No such command.
-    Unknown {
-        /// The word, cut to 32 characters.
-        word: Arc<str>,
     },
 }
 

@@ -4,6 +4,7 @@
 //! What happens comes in as [`event`]s, what is to be done goes out as [`effect`]s.
 
 pub mod answers;
+pub mod commands;
 mod conversation;
 mod dedup;
 pub mod desk;

@@ -57,15 +57,10 @@ pub enum AgentRefusal {
     TooLong,
     /// End-to-end encrypted: `not-acceptable`.
     Encrypted,
-    /// A question without choices: `bad-request`, saying how it is written.
-    AskHow,
-    /// A form without fields: the same.
-    FormHow,
+    /// A command whose arguments are missing, or too many or too long: `bad-request`, with the example.
+    Usage { word: &'static str },
     /// Words after a command that takes none: `bad-request`.
-    Overfull {
-        /// The command.
-        word: &'static str,
-    },
+    Overfull { word: &'static str },
     /// A correction of a command, or by one that was carried out: `not-acceptable`.
     Carried,
     /// There is nothing to close that is the agent's: `unexpected-request`.

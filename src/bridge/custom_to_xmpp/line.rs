@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::bridge::agent_command::WORDS;
 use crate::bridge::{clean, mark};
+use crate::chat::commands::COMMANDS;
 use crate::chat::effect::Notice;
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Localpart, Timestamp};
@@ -266,8 +266,11 @@ fn help(in_chat: bool) -> String {
     } else {
         ("", "Commands:")
     };
-    let words = WORDS.iter().filter(|word| if in_chat { word.in_chat } else { word.with_desk });
-    let lines = words.map(|word| marked(&format!("{sign}{} – {}", word.word, word.does)));
+    let known = COMMANDS.iter().filter(|spec| if in_chat { spec.in_chat } else { spec.with_desk });
+    let lines = known.map(|spec| {
+        let example = spec.example.map(|example| format!(": {example}")).unwrap_or_default();
+        marked(&format!("{sign}{} – {}{example}", spec.word, spec.help))
+    });
     let tail = if in_chat {
         "!!word – send !word to the customer"
     } else {

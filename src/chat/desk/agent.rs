@@ -3,8 +3,9 @@
 use super::Desk;
 use super::edits::repeat_of;
 use super::row::NewRow;
+use crate::chat::commands::AgentCommand;
 use crate::chat::effect::{CustomerNotice, Effect, Notice, ToAgent, ToAgentContent};
-use crate::chat::event::{AgentCommand, AgentContent, AgentInput, Peer};
+use crate::chat::event::{AgentContent, AgentInput, Peer};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
 use crate::chat::model::RowKind;
 use crate::chat::refusal::AgentRefusal;
@@ -43,12 +44,8 @@ impl Desk {
             return self.no_such_address(input);
         }
         match &input.content {
-            AgentContent::Command { command: AgentCommand::Unknown { word }, .. } => {
-                let word = word.clone();
-                self.refuse_agent(input, AgentRefusal::UnknownCommand { word });
-            }
-            AgentContent::Command { command: AgentCommand::Overfull { word }, .. } => {
-                self.refuse_agent(input, AgentRefusal::Overfull { word });
+            AgentContent::Command { command: AgentCommand::Invalid(refusal), .. } => {
+                self.refuse_agent(input, refusal.clone());
             }
             AgentContent::Command { command, .. } => {
                 let line = match command {

@@ -8,17 +8,19 @@ use std::sync::Arc;
 use super::Desk;
 use super::agent::Standing;
 use super::lifecycle::{Beginning, Command};
+use crate::chat::commands::AgentCommand;
 use crate::chat::effect::Notice;
-use crate::chat::event::{About, AgentCommand, AgentContent, AgentInput, Availability};
+use crate::chat::event::{About, AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{CloseReason, RowKind};
 use crate::chat::presence::Clients;
 use crate::chat::refusal::AgentRefusal;
 
-/// The orders that are carried out once, as they are remembered.
+/// The words of the orders that are carried out once, as they are remembered.
 const CLOSE: &str = "close";
 const REOPEN: &str = "reopen";
 pub(super) const ASK: &str = "ask";
+const FORM: &str = "form";
 /// Any command, done or refused: what corrects it is no words for the customer.
 const COMMAND: &str = "command";
 
@@ -32,16 +34,12 @@ pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
     }
 }
 
-/// A command that is carried out once: the order it is, and what is answered when it comes again.
+/// A command that is carried out once: the order it is, and the answer when it comes again.
 fn once(command: &AgentCommand) -> Option<(&'static str, Notice)> {
-    Some(match command {
-        AgentCommand::Close | AgentCommand::CloseSaying { .. } => {
-            (CLOSE, Notice::Closed { reason: CloseReason::Agent })
-        }
-        AgentCommand::Reopen => (REOPEN, Notice::Reopened),
-        AgentCommand::Ask { .. } => (ASK, Notice::Asked),
-        _ => return None,
-    })
+    let spec = command.spec()?;
+    // Both are questions in the log.
+    let order = if spec.word == FORM { ASK } else { spec.word };
+    Some((order, spec.repeated?()))
 }
 
 impl Desk {
@@ -84,8 +82,7 @@ impl Desk {
     ) -> bool {
         let refusal = match (command, standing) {
             (_, Standing::Stranger) => AgentRefusal::NotFound,
-            (AgentCommand::Unknown { word }, _) => AgentRefusal::UnknownCommand { word },
-            (AgentCommand::Overfull { word }, _) => AgentRefusal::Overfull { word },
+            (AgentCommand::Invalid(refusal), _) => refusal,
             (AgentCommand::Who, _) => {
                 if let Some(line) = self.who(customer) {
                     self.reply(input, line);

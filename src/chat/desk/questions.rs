@@ -27,15 +27,6 @@ impl Desk {
         text: Arc<str>,
         offers: QuestionKind,
     ) -> Option<AgentRefusal> {
-        match &offers {
-            QuestionKind::Choices(offered) if offered.is_empty() => {
-                return Some(AgentRefusal::AskHow);
-            }
-            QuestionKind::Fields(offered) if offered.is_empty() => {
-                return Some(AgentRefusal::FormHow);
-            }
-            QuestionKind::Choices(_) | QuestionKind::Fields(_) => {}
-        }
         let case = match standing {
             Standing::Holds(case) => *case,
             Standing::MayTake(case) => {

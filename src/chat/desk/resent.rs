@@ -8,7 +8,7 @@ use super::Desk;
 use super::agent::Standing;
 use super::edits::TAKEN_BACK;
 use super::timer::Timer;
-use crate::chat::event::{About, AgentCommand, AgentContent, AgentInput};
+use crate::chat::event::{About, AgentContent, AgentInput};
 use crate::chat::ids::{CustomerId, Timestamp};
 use crate::chat::resent::{Speaker, UNSURE_MS, Verdict};
 
@@ -145,13 +145,7 @@ impl Desk {
         input: &AgentInput,
     ) -> bool {
         let AgentContent::Command { command, .. } = &input.content else { return false };
-        match command {
-            AgentCommand::Close
-            | AgentCommand::CloseSaying { .. }
-            | AgentCommand::Reopen
-            | AgentCommand::Ask { .. } => !self.was_ordered(now, customer, input, command),
-            _ => false,
-        }
+        command.stores() && !self.was_ordered(now, customer, input, command)
     }
 
     /// What was said before is only confirmed again, whoever holds the conversation now.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Desk;
 use crate::chat::effect::{Effect, Notice, ToAgent, ToAgentContent};
-use crate::chat::event::{AgentCommand, AgentContent, CustomerEvent, Event, Peer};
+use crate::chat::event::{AgentContent, CustomerEvent, Event, Peer};
 use crate::chat::ids::{AgentJid, TenantKey};
 
 impl Desk {
@@ -45,15 +45,7 @@ impl Desk {
                     let customer = self.addresses.get(localpart).copied();
                     !customer.is_some_and(|customer| self.is_known(customer, input))
                 }
-                (AgentContent::Command { command, .. }, Peer::Customer(_)) => {
-                    matches!(
-                        command,
-                        AgentCommand::Close
-                            | AgentCommand::CloseSaying { .. }
-                            | AgentCommand::Reopen
-                            | AgentCommand::Ask { .. }
-                    )
-                }
+                (AgentContent::Command { command, .. }, Peer::Customer(_)) => command.stores(),
                 _ => false,
             },
             _ => false,

@@ -10,8 +10,10 @@ use xmpp_parsers::minidom::rxml::xml_ncname;
 use xmpp_parsers::stanza_error::{DefinedCondition as Condition, ErrorType, StanzaError};
 
 use super::{HINTS, LineId, bare, error, identified, spoken};
+use crate::bridge::agent_command::{LABEL_CHARS, OFFERED};
 use crate::bridge::xmpp_to_custom::foreign::{CALL, CALL_INVITE};
 use crate::bridge::{address, clean, mark};
+use crate::chat::commands::{self, Argument};
 use crate::chat::effect::{ToAgent, ToAgentContent};
 use crate::chat::ids::LinkDomain;
 use crate::chat::refusal::{AgentRefusal, Call};
@@ -86,17 +88,17 @@ fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
             Condition::NotAcceptable,
             "Not sent: customers can't read encrypted messages. Turn OMEMO/OTR off for this chat.",
         ),
-        AgentRefusal::AskHow => (
-            Modify,
-            Condition::BadRequest,
-            "Not sent. Example: !ask Which size? | A5 | A4 – up to 10 answers, 100 characters each.",
-        ),
-        AgentRefusal::FormHow => (
-            Modify,
-            Condition::BadRequest,
-            "Not sent. Example: !form Your order | Number | E-mail – up to 10 fields, \
-             100 characters each.",
-        ),
+        AgentRefusal::Usage { word } => {
+            let spec = commands::find(word);
+            let example = spec.and_then(|spec| spec.example).unwrap_or_default();
+            let parts = match spec.map(|spec| spec.argument) {
+                Some(Argument::Fields) => "fields",
+                _ => "answers",
+            };
+            let limits = format!("up to {OFFERED} {parts}, {LABEL_CHARS} characters each");
+            let text = format!("Not sent. Example: {example} – {limits}.");
+            return (Modify, Condition::BadRequest, text);
+        }
         AgentRefusal::NoSuchWords => (
             Cancel,
             Condition::ItemNotFound,

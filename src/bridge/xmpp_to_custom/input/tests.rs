@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::bridge::xmpp_to_custom::plain;
+use crate::chat::commands::AgentCommand;
 use crate::chat::event::About;
 use crate::chat::ids::TenantKey;
 
@@ -87,7 +88,14 @@ fn meaning(decoded: &Decoded) -> String {
                 AgentContent::Retract { target } => format!("retract {target}"),
                 AgentContent::Command { command, corrects, .. } => {
                     let corrects = corrects.as_ref().map(|id| format!(", corrects {id}"));
-                    format!("command {command:?}{receipt}{}", corrects.unwrap_or_default())
+                    let command = match command {
+                        AgentCommand::Invalid(AgentRefusal::UnknownCommand { word }) => {
+                            format!("Unknown {{ word: {word:?} }}")
+                        }
+                        AgentCommand::Invalid(refusal) => format!("{refusal:?}"),
+                        command => format!("{command:?}"),
+                    };
+                    format!("command {command}{receipt}{}", corrects.unwrap_or_default())
                 }
                 AgentContent::Silent => "silent, receipt".to_owned(),
                 AgentContent::Refused { refusal: AgentRefusal::Call(call), .. } => {

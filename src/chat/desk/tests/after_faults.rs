@@ -2,7 +2,7 @@
 //! twice, and what a desk knows again.
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
-use crate::chat::event::AgentCommand::{Close, Reopen, Who};
+use crate::chat::commands::AgentCommand::{Close, Reopen, Who};
 use crate::chat::event::Availability::{Away, Busy, Free, Gone};
 use crate::chat::event::{CustomerAction, Event};
 use crate::chat::ids::{Pos, QueueKey, Timestamp};

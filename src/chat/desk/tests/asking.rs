@@ -1,10 +1,12 @@
 //! Plays of questions with choices or a form.
 
 use super::stage::Stage;
+use crate::chat::commands::AgentCommand;
+use crate::chat::commands::AgentCommand::Ask;
 use crate::chat::effect::Effect;
-use crate::chat::event::AgentCommand::Ask;
-use crate::chat::event::{AgentCommand, Chosen};
+use crate::chat::event::Chosen;
 use crate::chat::model::QuestionKind;
+use crate::chat::refusal::AgentRefusal;
 
 fn which() -> AgentCommand {
     Ask { text: "Which?".into(), offers: QuestionKind::Choices(vec!["A5".into(), "A4".into()]) }
@@ -96,10 +98,10 @@ fn who_may_not_speak_may_not_ask() {
     on.is("bob", crate::chat::event::Availability::Free);
     on.so_far();
     on.orders_as("bob", "mia", "q2", which());
-    let nothing = Ask { text: "Which?".into(), offers: QuestionKind::Choices(Vec::new()) };
+    let nothing = AgentCommand::Invalid(AgentRefusal::Usage { word: "ask" });
     on.orders_as("ann", "mia", "q3", nothing);
     assert_eq!(on.heard("bob"), ["mia refused: NotFound"]);
-    assert_eq!(on.heard("ann"), ["mia refused: AskHow"]);
+    assert_eq!(on.heard("ann"), [r#"mia refused: Usage { word: "ask" }"#]);
     on.ends("mia", "e1");
     on.so_far();
     on.orders_as("ann", "mia", "q4", which());

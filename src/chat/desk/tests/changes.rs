@@ -1,9 +1,9 @@
 //! Plays of words that are said otherwise, taken back, or answered.
 
 use super::stage::Stage;
+use crate::chat::commands::AgentCommand::Close;
 use crate::chat::effect::Effect;
 use crate::chat::event::About;
-use crate::chat::event::AgentCommand::Close;
 use crate::chat::event::Availability::Gone;
 use crate::chat::ids::{ConversationId, Pos, Seq};
 use crate::chat::model::{Row, RowKind};

@@ -1,7 +1,7 @@
 //! Plays of agents with several clients, of some that are lost, and of some that hide.
 
 use super::stage::{MINUTE, SECOND, Stage};
-use crate::chat::event::AgentCommand::Reopen;
+use crate::chat::commands::AgentCommand::Reopen;
 use crate::chat::event::Availability::{Away, Free, Gone};
 use crate::chat::event::{AgentContent, Event};
 use crate::chat::ids::Pos;

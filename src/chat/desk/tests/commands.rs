@@ -2,8 +2,9 @@
 //! that an agent's client says more than once.
 
 use super::stage::{SECOND, Stage};
-use crate::chat::event::AgentCommand::{Ask, Close, CloseSaying, Overfull, Reopen, Unknown, Who};
-use crate::chat::event::{AgentCommand, AgentContent};
+use crate::chat::commands::AgentCommand;
+use crate::chat::commands::AgentCommand::{Ask, Close, CloseSaying, Invalid, Reopen, Who};
+use crate::chat::event::AgentContent;
 use crate::chat::model::QuestionKind;
 use crate::chat::refusal::{AgentRefusal, Call};
 
@@ -12,6 +13,10 @@ fn commands(on: &mut Stage, id: &str, command: AgentCommand, corrects: Option<&s
     let content =
         AgentContent::Command { command, said: "!".into(), corrects: corrects.map(Into::into) };
     on.input_asking("ann", "desk", "mia", id, content, true);
+}
+
+fn unknown(word: &str) -> AgentCommand {
+    Invalid(AgentRefusal::UnknownCommand { word: word.into() })
 }
 
 fn question() -> AgentCommand {
@@ -41,10 +46,10 @@ fn what_is_done_is_confirmed_and_what_is_refused_is_not() {
     commands(&mut on, "a2", Who, None);
     assert!(on.heard("ann").contains(&r#"mia received "a2""#.to_owned()));
     for refused in [
-        Unknown { word: "clsoe".into() },
-        Overfull { word: "who" },
+        unknown("clsoe"),
+        Invalid(AgentRefusal::Overfull { word: "who" }),
         Reopen,
-        Ask { text: "Which?".into(), offers: QuestionKind::Fields(Vec::new()) },
+        Invalid(AgentRefusal::Usage { word: "form" }),
     ] {
         commands(&mut on, "a3", refused, None);
         let heard = on.heard("ann");
@@ -76,7 +81,7 @@ fn a_command_is_not_corrected_and_never_said() {
     on.corrects("ann", "mia", "q1", "Which, please?");
     assert_eq!(on.heard("mia"), [""; 0], "nor said");
     // What was refused was not carried out: mended, it is a command like any.
-    commands(&mut on, "c1", Unknown { word: "clsoe".into() }, None);
+    commands(&mut on, "c1", unknown("clsoe"), None);
     on.so_far();
     on.corrects("ann", "mia", "c1", "closed it");
     assert_eq!(on.heard("ann"), ["mia refused: Carried"]);

@@ -1,7 +1,7 @@
 //! Plays of files, both ways.
 
 use super::stage::{Stage, file};
-use crate::chat::event::AgentCommand::Close;
+use crate::chat::commands::AgentCommand::Close;
 use crate::chat::event::Availability::Free;
 use crate::chat::model::FetchError;
 

@@ -1,8 +1,9 @@
 //! What agents are shown of a customer's name and address, whichever copy an edge has of them.
 
 use super::stage::Stage;
+use crate::chat::commands::AgentCommand;
 use crate::chat::effect::{Contact, Effect, ToAgentContent};
-use crate::chat::event::{AgentCommand, CustomerConnection, CustomerEvent, Event, SignedIn};
+use crate::chat::event::{CustomerConnection, CustomerEvent, Event, SignedIn};
 use crate::chat::ids::{Localpart, NodeId};
 use crate::chat::model::Customer;
 

@@ -1,8 +1,9 @@
 //! How customers are named to agents, and what the status says of them.
 
 use super::stage::{MINUTE, SECOND, Stage};
+use crate::chat::commands::AgentCommand;
 use crate::chat::effect::{Contact, Effect, Notice, ToAgentContent};
-use crate::chat::event::{AgentCommand, Availability, Event};
+use crate::chat::event::{Availability, Event};
 use crate::chat::ids::CustomerId;
 
 /// The names under which agents were shown a customer.

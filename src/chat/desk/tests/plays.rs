@@ -1,8 +1,8 @@
 //! Plays: what each side sees of a conversation, one story a test.
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, supervisor, tenant};
+use crate::chat::commands::AgentCommand::{Close, Invalid, Reopen, Who};
 use crate::chat::effect::{Effect, ToAgentContent};
-use crate::chat::event::AgentCommand::{Close, Reopen, Unknown, Who};
 use crate::chat::event::Availability::{Away, Busy, Free, Gone};
 use crate::chat::event::{AgentContent, Event};
 use crate::chat::ids::{Pos, Seq};
@@ -728,7 +728,8 @@ fn to_a_stranger_no_address_exists() {
         for address in ["mia", "nobody"] {
             on.answers(stranger, address, "Hi");
             on.orders(stranger, address, Who);
-            on.orders(stranger, address, Unknown { word: "x".into() });
+            let unknown = Invalid(AgentRefusal::UnknownCommand { word: "x".into() });
+            on.orders(stranger, address, unknown);
             on.input(
                 stranger,
                 address,

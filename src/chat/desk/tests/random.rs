@@ -11,11 +11,11 @@ use proptest::test_runner::RngAlgorithm;
 use super::known::Known;
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use super::store::{acked, author};
+use crate::chat::commands::AgentCommand::{Ask, Close, Reopen, Who};
 use crate::chat::desk::DeskLimits;
 use crate::chat::effect::{
     Answer, Backlog, CustomerNotice, Effect, Notice, Phase, ToAgent, ToAgentContent,
 };
-use crate::chat::event::AgentCommand::{Ask, Close, Reopen, Who};
 use crate::chat::event::{AgentContent, Availability, Chosen, Event};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, SessionId, TenantKey, Timestamp,

@@ -1,7 +1,7 @@
 //! Plays of offers that nobody answers: each is asked once in a round, then the offer rests.
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage};
-use crate::chat::event::AgentCommand::Close;
+use crate::chat::commands::AgentCommand::Close;
 use crate::chat::event::Availability::{Away, Free};
 use crate::chat::event::Event;
 use crate::chat::model::Strategy::{LeastLoaded, RingAll, RoundRobin};

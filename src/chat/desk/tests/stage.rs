@@ -8,15 +8,15 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::store::Store;
+use crate::chat::commands::AgentCommand;
 use crate::chat::desk::{Desk, DeskLimits, Need};
 use crate::chat::effect::{
     Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Notice, Phase, ToAgent,
     ToAgentContent,
 };
 use crate::chat::event::{
-    About, AgentCommand, AgentContent, AgentInput, Availability, Chosen, CustomerAction,
-    CustomerCommand, CustomerConnection, CustomerContent, CustomerEvent, CustomerInput, Event,
-    Peer, SocketAddress,
+    About, AgentContent, AgentInput, Availability, Chosen, CustomerAction, CustomerCommand,
+    CustomerConnection, CustomerContent, CustomerEvent, CustomerInput, Event, Peer, SocketAddress,
 };
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, NodeId, Pos,

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
+use couplet_cost::chat::commands::AgentCommand;
 use couplet_cost::chat::desk::{Desk, DeskLimits};
 use couplet_cost::chat::effect::{CustomerNotice, Effect, ToAgentContent};
 use couplet_cost::chat::event::{
-    AgentCommand, AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand,
-    CustomerConnection, CustomerContent, CustomerEvent, CustomerInput, Event, Loaded, Peer,
-    SocketAddress,
+    AgentContent, AgentInput, Availability, CustomerAction, CustomerCommand, CustomerConnection,
+    CustomerContent, CustomerEvent, CustomerInput, Event, Loaded, Peer, SocketAddress,
 };
 use couplet_cost::chat::ids::{CommandId, NodeId, Pos, QueueKey, Timestamp};
 use couplet_cost::chat::model::{

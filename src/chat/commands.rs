@@ -1,0 +1,183 @@
+//! The commands of agents: one table, from which the parser, the help and the error texts come.
+//!
+//! To add one: a variant of [`AgentCommand`], its row in [`COMMANDS`], and what it does in
+//! `desk/command.rs`. However a command is written (`!word` in a customer's chat, the plain word to
+//! the desk), it becomes the same [`AgentCommand`].
+
+use std::sync::Arc;
+
+use super::effect::Notice;
+use super::model::{CloseReason, QuestionKind};
+use super::refusal::AgentRefusal;
+
+/// A command, with its arguments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentCommand {
+    Help,
+    Who,
+    Ask {
+        /// The question, cleaned.
+        text: Arc<str>,
+        offers: QuestionKind,
+    },
+    Close,
+    /// Says something, then closes.
+    CloseSaying {
+        words: Arc<str>,
+    },
+    Reopen,
+    Status,
+    /// Not a command, or one with arguments that it does not take; it is never said to the customer.
+    Invalid(AgentRefusal),
+}
+
+/// What follows the word of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    Nothing,
+    /// Words, which may be absent.
+    Text,
+    /// A question and at least one answer to choose from: `Which size? | A5 | A4`.
+    Choices,
+    /// A title and at least one field to fill in: `Your order | Number | E-mail`.
+    Fields,
+}
+
+/// An argument as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    Nothing,
+    /// Cleaned; empty where there are no words.
+    Text(Arc<str>),
+    Question(Arc<str>, Vec<Arc<str>>),
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Spec {
+    pub word: &'static str,
+    pub argument: Argument,
+    /// What it does, in a few words, for agents.
+    pub help: &'static str,
+    /// An example, where the argument needs one.
+    pub example: Option<&'static str>,
+    /// Whether it has a meaning in a customer's chat.
+    pub in_chat: bool,
+    /// Whether it has a meaning with the desk.
+    pub with_desk: bool,
+    /// Of a command that stores something: what its sender gets when the same stanza comes again.
+    pub repeated: Option<fn() -> Notice>,
+    /// Makes the command of its argument.
+    pub make: fn(Value) -> AgentCommand,
+}
+
+impl Spec {
+    const fn new(word: &'static str, help: &'static str, make: fn(Value) -> AgentCommand) -> Self {
+        Self {
+            word,
+            argument: Argument::Nothing,
+            help,
+            example: None,
+            in_chat: true,
+            with_desk: false,
+            repeated: None,
+            make,
+        }
+    }
+}
+
+/// Every command there is, in the order of the help.
+pub static COMMANDS: [Spec; 7] = [
+    Spec { with_desk: true, ..Spec::new("help", "this list", |_| AgentCommand::Help) },
+    Spec::new("who", "about this customer", |_| AgentCommand::Who),
+    Spec {
+        argument: Argument::Choices,
+        example: Some("!ask Which size? | A5 | A4"),
+        repeated: Some(|| Notice::Asked),
+        ..Spec::new("ask", "a question with answer buttons", |value| {
+            question(value, QuestionKind::Choices)
+        })
+    },
+    Spec {
+        argument: Argument::Fields,
+        example: Some("!form Your order | Number | E-mail"),
+        repeated: Some(|| Notice::Asked),
+        ..Spec::new("form", "a form to fill in", |value| question(value, QuestionKind::Fields))
+    },
+    Spec {
+        argument: Argument::Text,
+        repeated: Some(|| Notice::Closed { reason: CloseReason::Agent }),
+        ..Spec::new("close", "end the conversation; words after it are said first", |value| {
+            match value {
+                Value::Text(words) if !words.is_empty() => AgentCommand::CloseSaying { words },
+                _ => AgentCommand::Close,
+            }
+        })
+    },
+    Spec {
+        repeated: Some(|| Notice::Reopened),
+        ..Spec::new("reopen", "start a new conversation with this customer", |_| {
+            AgentCommand::Reopen
+        })
+    },
+    Spec {
+        with_desk: true,
+        ..Spec::new("status", "queue and colleagues", |_| AgentCommand::Status)
+    },
+];
+
+fn question(value: Value, kind: fn(Vec<Arc<str>>) -> QuestionKind) -> AgentCommand {
+    match value {
+        Value::Question(text, labels) => AgentCommand::Ask { text, offers: kind(labels) },
+        Value::Nothing | Value::Text(_) => AgentCommand::Invalid(AgentRefusal::NotFound),
+    }
+}
+
+/// The row of a word.
+pub fn find(word: &str) -> Option<&'static Spec> {
+    COMMANDS.iter().find(|spec| spec.word == word)
+}
+
+impl AgentCommand {
+    /// Its row in the table; none for what is no command.
+    pub fn spec(&self) -> Option<&'static Spec> {
+        find(match self {
+            Self::Help => "help",
+            Self::Who => "who",
+            Self::Ask { offers: QuestionKind::Choices(_), .. } => "ask",
+            Self::Ask { offers: QuestionKind::Fields(_), .. } => "form",
+            Self::Close | Self::CloseSaying { .. } => "close",
+            Self::Reopen => "reopen",
+            Self::Status => "status",
+            Self::Invalid(_) => return None,
+        })
+    }
+
+    /// Whether it stores something, and so is carried out once.
+    pub fn stores(&self) -> bool {
+        self.spec().is_some_and(|spec| spec.repeated.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_makes_the_command_that_names_it() {
+        for spec in &COMMANDS {
+            let value = match spec.argument {
+                Argument::Nothing => Value::Nothing,
+                Argument::Text => Value::Text("Thank you".into()),
+                Argument::Choices | Argument::Fields => {
+                    Value::Question("Which?".into(), vec!["A5".into()])
+                }
+            };
+            let made = (spec.make)(value).spec().map(|spec| spec.word);
+            assert_eq!(made, Some(spec.word));
+            let needs = matches!(spec.argument, Argument::Choices | Argument::Fields);
+            assert_eq!(spec.example.is_some(), needs, "{}", spec.word);
+            assert!(spec.in_chat || spec.with_desk);
+        }
+    }
+}
