@@ -1,7 +1,8 @@
 //! The composition root: the only file that names adapters.
 //!
-//! Invariant: a gateway starts whatever is away (database, cache, XMPP server) and says so; what
-//! cannot work at all (a port that is taken, a database URL that is none) ends the start.
+//! Invariant: the gateway starts even while the database, the cache or the XMPP server is
+//! unreachable, and logs it. What can never work (a port in use, an invalid database URL) aborts
+//! the start.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,12 +36,11 @@ use crate::world::SystemWorld;
 use crate::xmpp::LinkSettings;
 use crate::{cache, web, xmpp};
 
-/// How long customers' sockets have to close at a stop.
+/// How long customers' sockets have to close at shutdown.
 const SOCKETS_GRACE: Duration = Duration::from_secs(3);
 
-/// How long the database has to close its connections.
+/// How long the database connections have to close at shutdown.
 const CLOSING: Duration = Duration::from_secs(2);
-/// In bytes.
 const MEGABYTE: u64 = 1024 * 1024;
 
 /// The real backends, as configured.
@@ -50,7 +50,7 @@ pub struct App {
 }
 
 impl App {
-    /// Opens nothing yet.
+    /// Opens no connection yet.
     pub fn new(config: Config) -> Self {
         Self { config }
     }
@@ -58,12 +58,12 @@ impl App {
     /// Runs the gateway until `stop`.
     ///
     /// # Errors
-    /// Where the listener's address cannot be had, or an address in the configuration is none.
+    /// If the listener's address cannot be read, or an address in the configuration is invalid.
     pub async fn run(&self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
         self.run_at(listener, None, stop).await
     }
 
-    /// The same with a second listener.
+    /// Like [`App::run`], with an optional second listener (see `http.listen_also`).
     async fn run_at(
         &self,
         listener: TcpListener,
@@ -137,8 +137,8 @@ impl App {
             web::serve(listener, routes, Listening::default(), stop.clone().cancelled_owned())
         });
         tracing::info!(address = %listener.local_addr()?, "serving customers");
-        // The listener, the customers and the links end beside one another: none waits for what
-        // is slow at another.
+        // The listeners, the customers' sockets and the links shut down concurrently: a slow one
+        // does not hold up the others.
         let listening = Listening {
             per_address: config.limits.sockets_per_address,
             proxies: config.http.trusted_proxies.clone(),
@@ -168,36 +168,36 @@ impl App {
         };
         tokio::join!(serving, OptionFuture::from(admin), dismissing, giving_up);
         if timeout(CLOSING, store.close()).await.is_err() {
-            tracing::warn!("the database did not take its leave");
+            tracing::warn!("timed out closing the database connections");
         }
         tracing::info!("stopped");
         Ok(())
     }
 
-    /// The operator's listener, where there is a token for it.
+    /// The operators' listener; none without a token for it.
     fn admin_listener(&self) -> anyhow::Result<Option<(TcpListener, SecretString)>> {
         let admin = &self.config.admin;
         let Some(token) = admin.token.clone() else {
-            tracing::info!("no admin.token: /metrics is not served");
+            tracing::info!("no admin.token configured: the admin API and /metrics are not served");
             return Ok(None);
         };
         let address = admin.listen;
         let listener = web::listen(address).with_context(|| {
             format!(
-                "admin.listen = \"{address}\" cannot be had; stop what has it, or write another port"
+                "admin.listen = \"{address}\" cannot be listened on; stop the process that uses it, or choose another port"
             )
         })?;
         tracing::info!(address = %listener.local_addr()?, "serving operators");
         Ok(Some((listener, token)))
     }
 
-    /// What all nodes know: the secret of the first link, in whatever order they have them.
+    /// A secret that all nodes share: that of the link whose domain sorts first, however the
+    /// settings order them.
     fn shared_secret(&self) -> SecretString {
         let first = self.config.links.iter().min_by_key(|link| link.domain.as_str());
         first.map_or_else(SecretString::default, |link| link.secret.clone())
     }
 
-    /// Where files lie.
     fn storage(&self) -> StoredFiles {
         crate::files::open(match self.config.files.storage.clone() {
             Storage::Folder(folder) => At::Folder(folder),
@@ -208,7 +208,6 @@ impl App {
         })
     }
 
-    /// What gets agents' files.
     fn fetcher(&self) -> anyhow::Result<HttpFetcher> {
         let hosts = |link: &Link| {
             let named = link.upload_hosts.iter().cloned();
@@ -224,7 +223,7 @@ impl App {
             )
         };
         let links = self.config.links.iter().map(hosts).collect();
-        HttpFetcher::new(links).context("agents' files could not be fetched")
+        HttpFetcher::new(links).context("cannot set up the HTTP client for agents' files")
     }
 
     fn limits(&self) -> Limits {
@@ -247,19 +246,23 @@ impl App {
     async fn serve_until_signal(&self) -> anyhow::Result<()> {
         if let Some(site) = self.config.http.site.as_ref().filter(|site| !site.is_dir()) {
             anyhow::bail!(
-                "http.site = {site:?} is not a folder here; create it, or take the key away"
+                "http.site = {site:?} is not a folder on this machine; create it, or remove the key"
             );
         }
         let address = self.config.http.listen;
         let listener = web::listen(address).with_context(|| {
             format!(
-                "http.listen = \"{address}\" cannot be had; stop what has it, or write another port"
+                "http.listen = \"{address}\" cannot be listened on; stop the process that uses it, or choose another port"
             )
         })?;
         let second = self.config.http.listen_also.and_then(|address| {
             let listener = web::listen(address);
-            // A machine without IPv6 is none the worse.
-            listener.inspect_err(|error| tracing::info!(%address, %error, "not listening")).ok()
+            // A machine without IPv6 works just as well.
+            listener
+                .inspect_err(
+                    |error| tracing::info!(%address, %error, "not listening on the second address"),
+                )
+                .ok()
         });
         let stop = CancellationToken::new();
         let (mut terminate, mut interrupt) =
@@ -274,14 +277,14 @@ impl App {
         tokio::select! {
             ended = running => ended,
             () = async { asked().await; stop.cancel(); asked().await } => {
-                anyhow::bail!("asked a second time, so it ends at once; leases run out by themselves")
+                anyhow::bail!("second signal: exiting at once; the leases expire on their own")
             }
         }
     }
 }
 
-/// Ready where the database answers and every link stands, here or on another node; a cache that is
-/// away is only named.
+/// Ready if the database responds and every link is connected, on this node or another one. An
+/// unreachable cache is reported but does not make the node unready.
 fn readiness(status: Arc<Status>) -> Readiness {
     Readiness::new(move || {
         let parts: Vec<(String, bool)> =
@@ -318,7 +321,7 @@ impl Backends for App {
     }
 }
 
-/// What the paths of a gateway begin with as browsers see them; nothing where it is at the top.
+/// The path prefix of the gateway as browsers see it; empty if it is at the root.
 fn prefix(public: Option<&url::Url>) -> String {
     public.map_or_else(String::new, |url| url.path().trim_end_matches('/').to_owned())
 }

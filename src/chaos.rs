@@ -1,18 +1,18 @@
-//! What the checker (`tests/chaos`) needs inside a node: points at which the node kills or
-//! freezes itself, and mutants that the checker must be able to catch. Built with the feature `chaos` alone, which
-//! is never on by default and in no release.
+//! Fault injection for the checker (`tests/chaos`): points at which the node kills or freezes
+//! itself, and mutants that the checker must catch. Compiled only with the feature `chaos`, which
+//! is off by default and in every release.
 //!
-//! A point is armed by its name on a line of standard input, any other line disarms all; a mutant is chosen by the environment
-//! (`COUPLET_MUTANT`) before the start.
+//! A line on standard input that names a point arms it; any other line disarms all points. The
+//! environment variable `COUPLET_MUTANT` chooses a mutant before the start.
 
 use std::io::BufRead as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// After a commit that contains a row whose acknowledgement is not out yet.
+/// After a commit with a row that is not acknowledged yet.
 pub const COMMIT_ACK: u8 = 1;
-/// After a commit, before its stanza is handed to the stream.
+/// After a commit, before its stanza is passed to the stream.
 pub const COMMIT_SEND: u8 = 2;
 /// After a stanza is written to the stream, before its barrier has returned.
 pub const SEND_BARRIER: u8 = 4;
@@ -20,17 +20,17 @@ pub const SEND_BARRIER: u8 = 4;
 /// Before a commit of many rows: the node freezes.
 pub const BEFORE_COMMIT: u8 = 8;
 
-/// With so many rows a node freezes before their commit: more than the next owner has written by
-/// the time it is let go.
+/// A node freezes only before a commit of at least this many rows: more than the next owner writes
+/// until the frozen node continues.
 const ROWS: usize = 20;
-/// For how long rows gather until there are so many.
+/// How long to wait for that many rows.
 const GATHERS: Duration = Duration::from_millis(500);
 
 static ARMED: AtomicU8 = AtomicU8::new(0);
 static WRITTEN: AtomicU8 = AtomicU8::new(0);
 static COUNTER: AtomicU64 = AtomicU64::new(0);
 
-/// Listens for points to be armed.
+/// Reads standard input and arms the points it names.
 pub fn listen() {
     std::thread::spawn(|| {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
@@ -49,23 +49,22 @@ pub fn listen() {
     });
 }
 
-/// Dies here, as `kill -9` would have it, where this point is armed and passed with what it is
-/// about.
+/// Aborts the process, like `kill -9`, if this point is armed and the condition `with` holds.
 pub fn point(point: u8, with: bool) {
     if with && ARMED.load(Ordering::Relaxed) & point != 0 {
         std::process::abort();
     }
 }
 
-/// Where the node is to freeze before a commit: lets rows gather.
+/// Waits for rows to accumulate if the node is to freeze before a commit.
 pub async fn gather() {
     if ARMED.load(Ordering::Relaxed) & BEFORE_COMMIT != 0 {
         tokio::time::sleep(GATHERS).await;
     }
 }
 
-/// Freezes before a commit of so many rows, where that is armed, until the checker lets the
-/// process go on; once.
+/// Freezes the process before a commit of at least [`ROWS`] rows, if armed, until the checker sends
+/// SIGCONT. Happens once per arming.
 pub fn freeze(rows: usize) {
     if rows >= ROWS && ARMED.fetch_and(!BEFORE_COMMIT, Ordering::SeqCst) & BEFORE_COMMIT != 0 {
         let own = std::process::id().to_string();
@@ -73,24 +72,24 @@ pub fn freeze(rows: usize) {
     }
 }
 
-/// A stanza goes into the stream's buffer; `row` where it is made of a row.
+/// A stanza was written into the stream's buffer; `row` if it comes from a row.
 pub fn written(row: bool) {
     WRITTEN.fetch_or(u8::from(row), Ordering::Relaxed);
 }
 
-/// The stream's buffer is in the hands of the system.
+/// The stream's buffer was passed to the operating system.
 pub fn flushed() {
     point(SEND_BARRIER, WRITTEN.swap(0, Ordering::Relaxed) != 0);
 }
 
-/// Whether this mutant was chosen.
+/// Whether `COUPLET_MUTANT` chose this mutant.
 #[allow(clippy::disallowed_methods, reason = "it is no setting, and in no release")]
 pub fn mutant(name: &str) -> bool {
     static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
     CHOSEN.get_or_init(|| std::env::var("COUPLET_MUTANT").ok()).as_deref() == Some(name)
 }
 
-/// Every tenth time.
+/// True at every tenth call.
 pub fn tenth() -> bool {
     COUNTER.fetch_add(1, Ordering::Relaxed) % 10 == 9
 }

@@ -1,36 +1,38 @@
 //! Couplet: customer-service chat that agents answer from any XMPP client.
 //!
-//! Customers speak JSON over a WebSocket, agents XMPP through their own server; the gateway stands
-//! between, as a component of that server. The database holds the truth, each link (component
-//! domain) has one writer, and all else may be lost. `docs/architecture.md` tells it at length.
+//! Customers speak JSON over a WebSocket, agents speak XMPP through their own server. The gateway
+//! sits between them, as a component of that server. The database is the source of truth, each link
+//! (component domain) has one writer, and everything else may be lost. `docs/architecture.md`
+//! explains this at length.
 //!
 //! # The code, from the inside out
 //!
-//! | module | what it answers for |
+//! | module | responsibility |
 //! |---|---|
 //! | [`chat`] | the core: conversations, queues, offers. Pure: events in, effects out |
 //! | [`wire`] | the customer's frames as types, and their limits |
-//! | [`bridge`] | frames to commands, stanzas to events, effects to both |
-//! | [`ports`] | what the runtime needs of the world, as traits |
-//! | [`store`] [`cache`] [`files`] [`xmpp`] [`world`] | the adapters that fill them: database, Redis or memory, storage of files, component stream, clock and chance |
+//! | [`bridge`] | converts frames to commands, stanzas to events, effects to both |
+//! | [`ports`] | what the runtime needs from the outside, as traits |
+//! | [`store`] [`cache`] [`files`] [`xmpp`] [`world`] | the adapters that implement the ports: database, Redis or memory, file storage, component stream, clock and randomness |
 //! | [`runtime`] | drives the desks on the node that owns a link, and customers' sockets on every node |
 //! | [`websocket`] [`web`] | a customer's socket, and HTTP around it |
-//! | [`config`] [`cli`] | settings, and the operator's shell |
-//! | [`app`] | puts it together |
+//! | [`config`] [`cli`] | settings, and the operator's command line |
+//! | [`app`] | wires everything together |
 //!
-//! Imports go one way, from the bottom of this table to its top, and adapters meet only in [`app`];
-//! `tests/it/layers.rs` holds that.
+//! Imports go in one direction, from the bottom of this table to its top, and adapters meet only in
+//! [`app`]; `tests/it/layers.rs` checks that.
 //!
-//! # The way of a message
+//! # The path of a message
 //!
 //! [`websocket::connection`] → [`bridge::custom_to_xmpp`] → [`runtime::edge`] →
-//! [`chat::desk::Desk`] → the store → and only then the acknowledgement, and through [`xmpp`] the
-//! agent. An answer comes back through [`bridge::xmpp_to_custom`] and the same desk.
+//! [`chat::desk::Desk`] → the store. Only after the commit does the customer get the
+//! acknowledgement, and the agent the message, through [`xmpp`]. The agent's message comes back
+//! through [`bridge::xmpp_to_custom`] and the same desk.
 //!
 //! # Where to start
 //!
-//! [`chat::event::Event`] and [`chat::effect::Effect`] are all that can happen and all that can
-//! follow. `src/chat/desk/tests/plays.rs` tells the rules as stories.
+//! [`chat::event::Event`] lists everything that can happen, [`chat::effect::Effect`] everything
+//! that can follow. `src/chat/desk/tests/plays.rs` shows the rules as stories.
 
 pub mod app;
 pub mod bridge;

@@ -1,4 +1,5 @@
-//! Arguments and exit codes: 0 done, 1 failed (and said why), 2 asked for wrongly.
+//! The binary: reads the arguments and the settings, starts the log, runs the command. Exit codes:
+//! 0 for success, 1 for a failure (the reason is on standard error), 2 for wrong arguments.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if nobody_reads(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where even this cannot be written, the code alone tells.
+            // If writing to standard error fails as well, the exit code alone reports the failure.
             let _ = writeln!(io::stderr(), "couplet: {error:#}");
             ExitCode::FAILURE
         }
@@ -31,19 +32,19 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("the threads cannot be started")?;
+        .context("cannot start the worker threads")?;
     let done = runtime.block_on(async {
         let mut out = io::BufWriter::new(io::stdout());
         let done = cli::run(cli, &config, &App::new(config.clone()), &mut out).await;
         out.flush().map_err(CliError::Output).and(done).map_err(Into::into)
     });
-    // What still hangs (a name server that does not answer) is not waited for.
+    // Do not wait for work that still hangs, such as a name server that does not respond.
     runtime.shutdown_background();
     done
 }
 
-/// The log goes to standard error. The gateway logs as configured; a command of the shell says
-/// what it has to say itself, and logs what is wrong besides.
+/// The log goes to standard error. `serve` logs at the configured level; other commands print their
+/// own output and log warnings and errors only.
 fn log(log: &Log, serving: bool) -> anyhow::Result<()> {
     let level = if serving { log.level.as_str() } else { "warn" };
     let lines = tracing_subscriber::fmt()
@@ -57,7 +58,7 @@ fn log(log: &Log, serving: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `couplet transcript export … | head`: whoever reads has seen enough.
+/// Whether the reader closed the pipe early, as in `couplet transcript export … | head`.
 fn nobody_reads(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(CliError::Output(cause))
         if cause.kind() == io::ErrorKind::BrokenPipe)

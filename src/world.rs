@@ -1,8 +1,8 @@
-//! The clock and the chance of this machine.
+//! The clock and the random source of this machine.
 //!
-//! Invariant: within a process time never goes back and never stands still. A wall clock that is
-//! set forward is followed at once; one that is set back is not: time goes on from where it was,
-//! as fast as it passes, until the wall clock has caught up or the process ends.
+//! Invariant: within a process, time never goes back and never stops. If the wall clock is set
+//! forward, the time follows at once. If it is set back, the time continues from where it was, at
+//! normal speed, until the wall clock has caught up or the process ends.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,14 +13,13 @@ use uuid::Uuid;
 use crate::chat::ids::Timestamp;
 use crate::ports::world::World;
 
-/// A wall clock that was set back by more is worth a line in the log.
+/// The wall clock going back by more than this is logged.
 const NOTABLE: Duration = Duration::from_secs(2);
 
-/// See the module.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemWorld;
 
-/// The clock of the process: however many worlds there are, they have one time.
+/// The clock of the process, shared by all instances of [`SystemWorld`].
 static CLOCK: OnceLock<(Instant, Mutex<Steady>)> = OnceLock::new();
 
 impl World for SystemWorld {
@@ -50,14 +49,14 @@ impl World for SystemWorld {
 /// A wall clock that does not go back.
 #[derive(Debug, Default)]
 struct Steady {
-    /// What the time was when nothing had passed.
+    /// The time at the first reading, adjusted whenever the wall clock is ahead.
     zero: Duration,
-    /// How far the wall clock was behind when it was last said.
+    /// How far the wall clock was behind when it was last logged.
     said: Duration,
 }
 
 impl Steady {
-    /// The time, where the wall clock says this and so much has passed since the first reading.
+    /// The time, given the wall clock and the time passed since the first reading.
     fn read(&mut self, wall: Duration, passed: Duration) -> Duration {
         let steady = self.zero.saturating_add(passed);
         let behind = steady.saturating_sub(wall);
@@ -79,7 +78,7 @@ impl Steady {
 mod tests {
     use super::*;
 
-    /// What is read when the wall clock stands at each of these seconds, a second apart.
+    /// The times read, in seconds, if the wall clock shows each of these values, one second apart.
     fn read(walls: &[u64]) -> Vec<u64> {
         let mut clock = Steady::default();
         let mut passed = 0..;
