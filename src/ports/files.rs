@@ -1,7 +1,8 @@
-//! Where files lie, and where agents' files are fetched from.
+//! Storage of files, and fetching of agents' files.
 //!
-//! Invariants: what a [`FileWriter`] finished is whole and there; what was not finished is not there.
-//! A fetch goes nowhere but where its link's settings allow, and gives no more bytes than asked for.
+//! Invariants: a file that a [`FileWriter`] finished is complete; an unfinished one does not exist.
+//! A fetch goes only to places that the link's settings allow, and returns at most the bytes asked
+//! for.
 
 use std::io;
 use std::ops::Range;
@@ -14,44 +15,41 @@ use futures_util::Stream;
 use crate::chat::ids::LinkDomain;
 use crate::chat::model::FetchError;
 
-/// The bytes of a file, piece by piece.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// Files cannot be written or read now.
+/// The storage cannot be written or read now.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the storage of files is unavailable: {0}")]
 pub struct FileStorageError(pub String);
 
-/// Where files lie, under names of our own making (`tenant/id`).
+/// Stores files under names that the gateway makes (`tenant/id`).
 #[async_trait]
 pub trait FileStorage: Send + Sync + 'static {
-    /// Begins to write a file.
     async fn put(&self, name: &str) -> Result<Box<dyn FileWriter>, FileStorageError>;
-    /// A part of a file; none where there is no such file.
+    /// A byte range of a file; none if the file does not exist.
     async fn get(
         &self,
         name: &str,
         part: Range<u64>,
     ) -> Result<Option<ByteStream>, FileStorageError>;
-    /// Takes a file away; one that is not there is gone already.
+    /// Removes a file; succeeds if it does not exist.
     async fn remove(&self, name: &str) -> Result<(), FileStorageError>;
 }
 
-/// A file that is being written. Dropped unfinished, nothing is there.
+/// A file being written. If it is dropped unfinished, no file exists.
 #[async_trait]
 pub trait FileWriter: Send {
-    /// The next piece.
     async fn write(&mut self, piece: Bytes) -> Result<(), FileStorageError>;
-    /// That was all.
+    /// Completes the file; it exists from now on.
     async fn finish(self: Box<Self>) -> Result<(), FileStorageError>;
-    /// It is not to be.
+    /// Discards what was written.
     async fn abort(self: Box<Self>);
 }
 
-/// Fetches what agents link to.
+/// Fetches the files that agents link to.
 #[async_trait]
 pub trait Fetcher: Send + Sync + 'static {
-    /// Begins to fetch a file of at most `most` bytes for a link.
+    /// Starts to fetch a file of at most `most` bytes for a link.
     async fn fetch(
         &self,
         link: &LinkDomain,

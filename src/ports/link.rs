@@ -7,91 +7,83 @@ use crate::chat::effect::{Contact, ToAgent};
 use crate::chat::event::Event;
 use crate::chat::ids::{AgentJid, Epoch, LinkDomain, Pos, TenantKey, Timestamp};
 
-/// The number of a link's stream, from 1; 0 is none.
+/// The number of a link's stream, starting at 1; 0 means no stream.
 pub type Stream = u64;
 
-/// What the runtime tells a link.
+/// What the runtime sends to a link's supervisor.
 #[derive(Debug, Clone)]
 pub enum ToLink {
-    /// Write a stanza. Where it is made of a row, `pos` moves the cursor once the server has accepted it.
+    /// Write a stanza. If it comes from a row, `pos` moves the cursor once the server has accepted
+    /// it.
     Send(Box<ToAgent>),
-    /// What follows is meant for this stream; what came before and is not written yet was meant for
-    /// another one, and is dropped.
+    /// What follows is meant for this stream. Earlier messages that are not written yet were meant
+    /// for another stream and are dropped.
     Begin {
-        /// The stream, as [`FromLink::Up`] named it.
+        /// As named by [`FromLink::Up`].
         stream: Stream,
     },
-    /// Put a customer (or the desk) into an agent's contact list, or bring it up to date.
+    /// Add a customer (or the desk) to an agent's contact list, or update the entry.
     Contact {
-        /// Whose list.
+        /// The owner of the list.
         agent: AgentJid,
-        /// What.
         contact: Box<Contact>,
     },
-    /// Who are the agents now, of which tenants: all others are strangers. Their presences are asked for.
+    /// The current agents and their tenants; everybody else is a stranger. Their presences are
+    /// requested.
     Agents(Vec<(TenantKey, AgentJid)>),
-    /// The stream may be opened, under this term.
+    /// Open the stream, under this term.
     Open {
         /// The owner's term; every barrier carries it.
         epoch: Epoch,
     },
-    /// Write what waits, wait for its barrier, close the stream.
+    /// Write what is queued, wait for its barrier, close the stream.
     Close,
 }
 
-/// What a link tells the runtime.
+/// What a link's supervisor reports to the runtime.
 #[derive(Debug)]
 pub enum FromLink {
-    /// Something for the desk: an agent's words, a presence, a bounce.
+    /// An event for the desk: an agent's message, a presence, a bounce.
     Event(Event),
-    /// A stream stands. Nothing is written on it before [`ToLink::Begin`] names it.
-    Up {
-        /// Which.
-        stream: Stream,
-    },
-    /// The stream is gone; it is being opened again unless the runtime closed it.
+    /// A stream is connected. Nothing is written on it before [`ToLink::Begin`] names it.
+    Up { stream: Stream },
+    /// The stream is lost; the supervisor reopens it unless the runtime closed it.
     Down {
-        /// Why, for the operator.
+        /// The reason, for operators.
         reason: String,
-        /// The server says another stream has our domain: the lease is to be checked, within the
-        /// 5 s that nothing is opened.
+        /// The server reports that another stream uses our domain: check the lease within the 5 s
+        /// in which nothing is reopened.
         conflict: bool,
-        /// When the stream last brought something; none where there was no stream to lose.
+        /// When the stream last received something; none if there was no stream to lose.
         heard: Option<Timestamp>,
     },
-    /// Another stream speaks for our domain beside ours, as ejabberd lets it: the lease is to be
-    /// checked. Part of what agents say goes there.
+    /// Another stream uses our domain beside ours, which ejabberd permits: check the lease. Part of
+    /// the agents' stanzas goes to that stream.
     Contested,
-    /// The stream stands, but the server has answered nothing for a while although it was asked.
-    Silent {
-        /// Since when.
-        since: Instant,
-    },
-    /// It answers again.
+    /// The stream is open, but the server has not responded for a while although it was pinged.
+    Silent { since: Instant },
+    /// The server responds again.
     Heard,
-    /// The server has taken everything up to this row (barrier).
-    Accepted {
-        /// The row.
-        pos: Pos,
-    },
-    /// The stream is closed for good: since it was asked to, or since its time was over.
+    /// The server has accepted everything up to this row (barrier).
+    Accepted { pos: Pos },
+    /// The stream is closed for good: on request, or since its time was over.
     Closed {
-        /// The term it was last opened in.
+        /// The term under which it was last opened.
         epoch: Epoch,
     },
 }
 
-/// Both ends of a link's supervisor.
+/// Both ends of the channels to a link's supervisor.
 #[derive(Debug)]
 pub struct LinkHandle {
-    /// Which link.
     pub domain: LinkDomain,
-    /// To it. Bounded: waiting here is the back-pressure of a slow server. Whoever waits here must
-    /// go on taking from `from`, or the two wait for each other.
+    /// Bounded: a full channel is the back-pressure of a slow server. A sender that waits here must
+    /// keep reading `from`, or both sides wait for each other.
     pub to: mpsc::Sender<ToLink>,
-    /// From it. Bounded: a stream whose reader waits here is not read on.
+    /// Bounded: while the runtime does not read, the supervisor does not read its stream.
     pub from: mpsc::Receiver<FromLink>,
-    /// Until when a stream may stand. The supervisor looks at it before anything else, whatever
-    /// waits in either channel: a process that wakes after it hands back what it reads, and leaves.
+    /// The time until which a stream may be open. The supervisor checks it before anything else,
+    /// whatever is queued in either channel: a process that wakes up after it bounces what it
+    /// reads, and closes.
     pub until: watch::Sender<Instant>,
 }

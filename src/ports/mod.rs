@@ -1,6 +1,6 @@
-//! What the runtime needs of the world, as traits that adapters fill.
+//! What the runtime needs from the outside, as traits that adapters implement.
 //!
-//! Invariants: a port speaks in the core's words; no type of a database, a cache or XML crosses it.
+//! Invariant: a port uses the core's types; no type of a database, a cache or XML crosses it.
 
 pub mod bus;
 pub mod cache;
