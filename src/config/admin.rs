@@ -1,4 +1,4 @@
-//! `[admin]`: the listener that operators, supervisors and Prometheus reach.
+//! `[admin]`: the listener for operators, supervisors and Prometheus.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -10,12 +10,11 @@ use super::section::{Refusal, Section};
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8081);
 const TOKEN_CHARS: usize = 16;
 
-/// `[admin]`.
 #[derive(Debug, Clone)]
 pub struct Admin {
-    /// Where to listen; beyond loopback only with a token.
+    /// Addresses other than loopback require a token.
     pub listen: SocketAddr,
-    /// The Bearer token that gives all rights.
+    /// The Bearer token; it grants all rights.
     pub token: Option<SecretString>,
 }
 

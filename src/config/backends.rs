@@ -1,4 +1,4 @@
-//! `[database]` and `[cache]`: where they are. Both addresses may hold a password.
+//! `[database]` and `[cache]`: their addresses. Both may contain a password.
 
 use std::fmt;
 
@@ -10,7 +10,6 @@ use super::section::{Refusal, Section};
 const DATABASE: &str = "sqlite://couplet.db?mode=rwc";
 const CACHE: &str = "memory://";
 
-/// `[database]`.
 #[derive(Debug, Clone)]
 pub struct Database {
     /// `sqlite://FILE?mode=rwc` or `mysql://user:password@host/database`.
@@ -24,13 +23,12 @@ impl Database {
         Self { url }
     }
 
-    /// Which kind of database it is, for people.
+    /// The kind of database, as text for operators.
     pub fn kind(&self) -> impl fmt::Display {
         scheme(self.url.expose_secret()).unwrap_or_default().to_owned()
     }
 }
 
-/// `[cache]`.
 #[derive(Debug, Clone)]
 pub struct Cache {
     /// `memory://`, for a single node, or `redis://[user:password@]host[:port][/db]`.
@@ -44,7 +42,7 @@ impl Cache {
         Self { url }
     }
 
-    /// Which kind of cache it is, for people.
+    /// The kind of cache, as text for operators.
     pub fn kind(&self) -> impl fmt::Display {
         scheme(self.url.expose_secret()).unwrap_or_default().to_owned()
     }
@@ -70,7 +68,7 @@ fn cache_url(url: SecretString) -> Result<SecretString, Refusal> {
     }
 }
 
-/// What stands before the colon, where it looks like a scheme and so like no secret.
+/// The part before the colon, if it looks like a scheme and therefore not like a secret.
 fn scheme(url: &str) -> Option<&str> {
     let (scheme, _) = url.split_once(':')?;
     let short = (1..=16).contains(&scheme.len());

@@ -1,4 +1,4 @@
-//! `[files]`: where files lie, and how much of them in a day.
+//! `[files]`: where files are stored, and how many megabytes a day are accepted.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,33 +11,28 @@ use super::section::{Refusal, Section};
 const FOLDER: &str = "couplet-files";
 const REGION: &str = "us-east-1";
 
-/// `[files]`.
 #[derive(Debug, Clone)]
 pub struct Files {
-    /// Where.
     pub storage: Storage,
-    /// What one customer may send a day, in megabytes. Default 200.
+    /// Megabytes a day from one customer. Default 200.
     pub megabytes_per_customer_per_day: u32,
-    /// What a tenant's customers may send a day together, in megabytes. Default 20,000.
+    /// Megabytes a day from all customers of a tenant together. Default 20,000.
     pub megabytes_per_tenant_per_day: u32,
 }
 
-/// A folder or a bucket.
 #[derive(Debug, Clone)]
 pub enum Storage {
     /// A folder of this machine, or one that all nodes share.
     Folder(PathBuf),
-    /// A bucket of anything that speaks S3.
+    /// A bucket of any S3-compatible service.
     S3 {
-        /// Its name.
         bucket: String,
-        /// What all names in it begin with; mostly nothing.
+        /// The prefix of all names in it; usually empty.
         prefix: String,
-        /// Where it is, if not at Amazon.
+        /// The URL of the service; none for Amazon.
         endpoint: Option<Url>,
-        /// In which region.
         region: String,
-        /// The id and the secret of the key; without them the machine's own role.
+        /// The id and the secret of the access key; without them the machine's own role is used.
         key: Option<(String, SecretString)>,
     },
 }
@@ -53,7 +48,8 @@ impl Files {
         let id = section.parsed("access_key", word);
         let secret = section.secret("secret_key", Ok);
         if id.is_some() != secret.is_some() {
-            section.refuse("access_key", "and secret_key come together".to_owned());
+            section
+                .refuse("access_key", "set both access_key and secret_key, or neither".to_owned());
         }
         let storage = match url.unwrap_or_else(|| Storage::Folder(FOLDER.into())) {
             Storage::S3 { bucket, prefix, .. } => {
@@ -70,7 +66,7 @@ impl Files {
         }
     }
 
-    /// Which kind of storage it is, for people.
+    /// The kind of storage, as text for operators.
     pub fn kind(&self) -> impl fmt::Display {
         match &self.storage {
             Storage::Folder(folder) => format!("in {}", folder.display()),
@@ -103,7 +99,7 @@ fn place(text: &str) -> Result<Storage, Refusal> {
                 }),
             }
         }
-        _ => Err(format!("is no storage; write {FORMS}")),
+        _ => Err(format!("is not a storage location; write {FORMS}")),
     }
 }
 
@@ -115,7 +111,7 @@ fn endpoint(text: &str) -> Result<Url, Refusal> {
 
 fn word(text: &str) -> Result<String, Refusal> {
     match text.is_empty() {
-        true => Err("is empty; write it, or take the key away".to_owned()),
+        true => Err("is empty; set it or remove the key".to_owned()),
         false => Ok(text.to_owned()),
     }
 }

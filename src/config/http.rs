@@ -1,4 +1,4 @@
-//! `[http]`: the listener that customers reach.
+//! `[http]`: the listener for customers.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,19 +10,17 @@ use super::section::{Refusal, Section};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// `[http]`.
 #[derive(Debug, Clone)]
 pub struct Http {
-    /// Where to listen.
     pub listen: SocketAddr,
-    /// And where else, on a machine that has it: `localhost` is an address of IPv4 and one of IPv6.
+    /// The second address of `localhost:PORT` (IPv6); unused on a machine without IPv6.
     pub listen_also: Option<SocketAddr>,
-    /// How customers' browsers reach it, where a proxy stands before it: `https://chat.example.com`.
+    /// The URL at which browsers reach the gateway through a proxy: `https://chat.example.com`.
     pub public_url: Option<Url>,
-    /// The proxies whose `Forwarded` and `X-Forwarded-For` are believed.
+    /// The proxies whose `Forwarded` and `X-Forwarded-For` headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// A folder whose files are served at `/`, as the demo does. Only who serves it needs it to be
-    /// there: the operator's shell runs elsewhere, too.
+    /// A folder whose files are served at `/`, as in the demo. Only `serve` checks that it exists:
+    /// the other commands may run on other machines.
     pub site: Option<PathBuf>,
 }
 
@@ -73,7 +71,7 @@ fn network(text: &str) -> Result<IpNet, Refusal> {
 
 fn folder(text: &str) -> Result<PathBuf, Refusal> {
     if text.is_empty() {
-        Err("is empty; name a folder, or take the key away".to_owned())
+        Err("is empty; name a folder or remove the key".to_owned())
     } else {
         Ok(text.into())
     }

@@ -1,25 +1,24 @@
-//! `[limits]`: what is taken of one customer, one address and one tenant.
+//! `[limits]`: limits for one customer, one address and one tenant.
 
 use super::section::Section;
 
-/// `[limits]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Durable commands a customer may give a second, over time. Default 5.
+    /// Durable commands a second from one customer, on average. Default 5.
     pub messages_per_second: u32,
-    /// Durable commands a customer may give at once. Default 20.
+    /// Durable commands from one customer in a burst. Default 20.
     pub message_burst: u32,
-    /// Durable commands a second from one address. Default 50, or ten times the customer's rate.
+    /// Durable commands a second from one address. Default ten times the customer's rate.
     pub messages_per_second_per_address: u32,
     /// Kilobytes a second of one customer's frames. Default 32.
     pub kilobytes_per_second: u32,
-    /// The same from one address. Default 256, or eight times the customer's.
+    /// Kilobytes a second from one address. Default eight times the customer's rate.
     pub kilobytes_per_second_per_address: u32,
-    /// `hello`s and pages of history of one customer, a minute. Default 120.
+    /// `hello` frames and pages of history a minute for one customer. Default 120.
     pub reads_per_minute: u32,
-    /// The same from one address. Default 1,200, or ten times the customer's.
+    /// The same for one address. Default ten times the customer's rate.
     pub reads_per_minute_per_address: u32,
-    /// Sockets open at once from one address; offices share one. Default 100.
+    /// Concurrent sockets from one address; an office shares one address. Default 100.
     pub sockets_per_address: u32,
     /// New sessions a minute from one address. Default 60.
     pub sessions_per_minute_per_address: u32,
@@ -27,15 +26,17 @@ pub struct Limits {
     pub conversations_per_hour_per_address: u32,
     /// Files a minute from one address. Default 20.
     pub files_per_minute_per_address: u32,
-    /// The largest file, in megabytes, where its tenant says nothing; 0 where none is taken. Default 10.
+    /// The largest file, in megabytes, unless its tenant sets another size; 0 accepts no files.
+    /// Default 10.
     pub file_megabytes: u32,
-    /// Customers who may wait at once in one tenant. Default 10,000.
+    /// Customers of one tenant who may wait at once. Default 10,000.
     pub queue_length: u32,
-    /// Rows of one conversation; then it goes on in another. Default 10,000.
+    /// Rows of one conversation; at the limit the chat continues in a new one. Default 10,000.
     pub conversation_rows: u32,
-    /// A conversation without a message for so long is closed, where its tenant says nothing. Default 30.
+    /// Minutes without a message after which a conversation is closed, unless its tenant sets
+    /// another time. Default 30.
     pub idle_close_minutes: u32,
-    /// Frames that may wait for one socket before it is dropped, to resume later. Default 256.
+    /// Frames queued for one socket before it is closed, to resume later. Default 256.
     pub outbound_frames: u32,
 }
 

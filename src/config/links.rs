@@ -8,48 +8,42 @@ use crate::chat::ids::LinkDomain;
 
 use super::section::{Refusal, Section};
 
-/// One component domain.
 #[derive(Debug, Clone)]
 pub struct Link {
-    /// The domain.
     pub domain: LinkDomain,
-    /// Where its server takes components: `host:port`.
+    /// The address at which the XMPP server accepts components: `host:port`.
     pub server: String,
-    /// The component's secret.
     pub secret: SecretString,
-    /// The hosts whose accounts may be agents; by default the one above the domain
-    /// (`example.org` for `chat.example.org`).
+    /// The hosts whose accounts may be agents; by default the parent of the domain (`example.org`
+    /// for `chat.example.org`).
     pub agent_hosts: Vec<String>,
-    /// Where agents' files are fetched from, besides those hosts themselves.
+    /// Where agents' files are fetched from, besides those hosts.
     pub upload_hosts: Vec<UploadHost>,
 }
 
-/// A place that gives out agents' files.
+/// A location from which agents' files are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadHost {
     /// `https` or `http`.
     pub scheme: String,
-    /// The host.
     pub host: String,
-    /// The port.
     pub port: u16,
-    /// What the paths of files begin with, without a `/` at the end; empty where any will do.
+    /// The prefix of the files' paths, without a trailing `/`; empty if any path is allowed.
     pub path: String,
 }
 
-/// A node cannot serve without a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("links: none is configured; add a [[links]] table with domain, server and secret")]
 pub struct NoLinks;
 
-/// Reads all tables; no domain stands twice.
+/// Reads all tables and rejects duplicate domains.
 pub(super) fn read(sections: Vec<Section<'_>>) -> Vec<Link> {
     let mut links: Vec<Link> = Vec::new();
     for mut section in sections {
         let read = link(&mut section);
         if let Some(link) = read {
             if links.iter().any(|other| other.domain == link.domain) {
-                let what = format!("{:?} stands twice; keep one of them", link.domain.as_str());
+                let what = format!("{:?} appears twice; keep one of them", link.domain.as_str());
                 section.refuse("domain", what);
             }
             links.push(link);
@@ -70,7 +64,8 @@ fn link(section: &mut Section<'_>) -> Option<Link> {
         (Some(hosts), _) if !hosts.is_empty() => hosts,
         (_, Some((_, parent))) => vec![parent.to_owned()],
         (_, None) => {
-            let what = format!("is missing, and {:?} has no parent; write it", domain.as_str());
+            let what =
+                format!("is missing, and {:?} has no parent domain; set it", domain.as_str());
             section.refuse("agent_hosts", what);
             return None;
         }
@@ -104,7 +99,7 @@ fn upload_host(text: &str) -> Result<UploadHost, Refusal> {
         (plain && bare).then_some(UploadHost { scheme, host, port, path })
     };
     Url::parse(text).ok().and_then(named).ok_or_else(|| {
-        "is no place of files; write what their addresses begin with, e.g. \
+        "is not a location of files; write what their URLs begin with, e.g. \
          https://upload.example.org:5281/file_share"
             .to_owned()
     })

@@ -1,4 +1,4 @@
-//! `[log]`: what is logged, and how.
+//! `[log]`: level and format.
 
 use tracing_subscriber::EnvFilter;
 
@@ -6,21 +6,17 @@ use super::section::{Refusal, Section};
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// `[log]`.
 #[derive(Debug, Clone)]
 pub struct Log {
-    /// A level, or levels by part: `info,couplet::xmpp=debug`. Default `info`.
+    /// A level, or levels by module: `info,couplet::xmpp=debug`. Default `info`.
     pub level: String,
-    /// The form of a line. Default text.
+    /// Default text.
     pub format: Format,
 }
 
-/// The form of a line in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people.
     Text,
-    /// For programs.
     Json,
 }
 
@@ -36,12 +32,12 @@ impl Log {
 }
 
 fn level(text: &str) -> Result<String, Refusal> {
-    // A filter takes any lone word for the name of a part, so that "inof" would log everything.
+    // A filter takes any lone word for the name of a module, so "inof" would log everything.
     let sound = |directive: &str| directive.contains('=') || LEVELS.contains(&directive.trim());
     if text.split(',').all(sound) && EnvFilter::try_new(text).is_ok() {
         Ok(text.to_owned())
     } else {
-        Err(format!("is no level; write one of {}", LEVELS.join(", ")))
+        Err(format!("is not a level; write one of {}", LEVELS.join(", ")))
     }
 }
 
@@ -49,6 +45,6 @@ fn format(text: &str) -> Result<Format, Refusal> {
     match text {
         "text" => Ok(Format::Text),
         "json" => Ok(Format::Json),
-        _ => Err("is no format; write text or json".to_owned()),
+        _ => Err("is not a format; write text or json".to_owned()),
     }
 }

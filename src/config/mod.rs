@@ -1,10 +1,11 @@
-//! Configuration: one validated section a file.
+//! The configuration: each file reads and checks one section.
 //!
 //! A value comes from the environment (`COUPLET__SECTION__KEY`), else from the file, else from its
-//! default. A secret may also stand in a file of its own, named by the same key with `_file`.
+//! default. A secret may also be in a file of its own, named by the same key with the suffix
+//! `_file`.
 //!
-//! Invariants: a [`Config`] that exists is whole and sound; whoever holds one checks nothing again.
-//! All faults are reported at once. No secret is ever printed, neither by `Debug` nor in a fault.
+//! Invariants: a [`Config`] that exists is complete and valid; its users check nothing again. All
+//! faults are reported at once. No secret is ever printed, neither by `Debug` nor in a fault.
 
 mod admin;
 mod backends;
@@ -36,42 +37,37 @@ use crate::chat::ids::LinkDomain;
 
 use section::Section;
 
-/// The file that is read where none is named; it need not be there.
+/// The file read if none is named; it may be missing.
 pub const DEFAULT_FILE: &str = "couplet.toml";
 
 /// All settings of a node.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The public listener.
     pub http: Http,
-    /// The operator's listener.
     pub admin: Admin,
-    /// The database.
     pub database: Database,
-    /// The cache and the bus.
+    /// The cache and the message bus.
     pub cache: Cache,
-    /// Where files lie.
     pub files: Files,
-    /// The component domains, no domain twice; the first is the default of new tenants.
+    /// The component domains, none twice; the first is the default for new tenants.
     pub links: Vec<Link>,
-    /// What is taken of one customer, address and tenant.
+    /// Limits for one customer, one address and one tenant.
     pub limits: Limits,
-    /// What is logged, and how.
     pub log: Log,
 }
 
 impl Config {
-    /// Reads a file (the default one, where it is there, if none is named) and the environment.
+    /// Reads the named file and the environment. Without a name it reads [`DEFAULT_FILE`] if it
+    /// exists.
     pub fn load(file: Option<&Path>) -> Result<Self, Problems> {
         Self::read(file, std::env::vars_os())
     }
 
-    /// The link of a domain.
     pub fn link(&self, domain: &LinkDomain) -> Option<&Link> {
         self.links.iter().find(|link| link.domain == *domain)
     }
 
-    /// Without a link there is nothing to serve, though the database can be worked on.
+    /// A command that serves needs a link; work on the database alone does not.
     pub fn require_links(&self) -> Result<(), NoLinks> {
         if self.links.is_empty() { Err(NoLinks) } else { Ok(()) }
     }

@@ -1,15 +1,14 @@
-//! What is wrong with a configuration, in words that say how to mend it.
+//! Faults of a configuration, each with how to fix it.
 
 use std::fmt;
 
-/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The key (`http.listen`, `links[0].secret`), or the file where it cannot be read at all.
+    /// The key (`http.listen`, `links[0].secret`), or the file if it cannot be read at all.
     pub key: String,
-    /// What is wrong with its value, and the mend.
+    /// What is wrong with the value, and how to fix it.
     pub what: String,
-    /// Where the value came from, where it came from anywhere.
+    /// The file or the environment variable that set the value, if any.
     pub origin: Option<String>,
 }
 
@@ -23,7 +22,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// All faults of a configuration, one a line; never empty.
+/// All faults of a configuration, one per line; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct Problems(Vec<Problem>);
@@ -33,7 +32,7 @@ impl Problems {
         Self(vec![problem])
     }
 
-    /// In the order of their keys.
+    /// Sorted by key.
     pub(super) fn all(mut problems: Vec<Problem>) -> Self {
         problems.sort_by(|a, b| a.key.cmp(&b.key));
         Self(problems)

@@ -1,8 +1,8 @@
-//! Reads one section key by key and notes every fault on the way.
+//! Reads one section key by key and collects every fault.
 //!
-//! Invariants: each value is asked for once; what nobody asked for is a fault when the section
-//! is closed. A reader answers with something usable even where it notes a fault, so that the
-//! faults after it are found too; the configuration as a whole is then refused.
+//! Invariants: each value is read once; a key that nobody read is a fault when the section is
+//! closed. A reader returns a usable value even if it notes a fault, so that later faults are found
+//! too; the configuration as a whole is then rejected.
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -13,7 +13,6 @@ use secrecy::SecretString;
 
 use super::problem::Problem;
 
-/// One section while it is read.
 pub(super) struct Section<'a> {
     path: String,
     values: Map<String, Value>,
@@ -21,7 +20,7 @@ pub(super) struct Section<'a> {
     problems: &'a RefCell<Vec<Problem>>,
 }
 
-/// What a parser says of a value it refuses, to stand after the value itself.
+/// Why a parser rejects a value, phrased to follow the value itself.
 pub(super) type Refusal = String;
 
 impl<'a> Section<'a> {
@@ -33,13 +32,12 @@ impl<'a> Section<'a> {
         Self { path, values, known: Vec::new(), problems }
     }
 
-    /// A section within this one; an empty one where there is none.
+    /// A subsection; an empty one if it is missing.
     pub(super) fn section(&mut self, key: &str) -> Section<'a> {
         let values = self.take(key).map_or_else(Map::new, |value| self.table(key, value));
         Section::new(self.full(key), values, self.problems)
     }
 
-    /// The tables of an array.
     pub(super) fn sections(&mut self, key: &str) -> Vec<Section<'a>> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let ValueKind::Array(tables) = value.kind else {
@@ -54,7 +52,7 @@ impl<'a> Section<'a> {
         tables.into_iter().enumerate().map(nth).collect()
     }
 
-    /// A value made of text; none where it is missing or refused.
+    /// A value parsed from text; none if it is missing or rejected.
     pub(super) fn parsed<T>(
         &mut self,
         key: &str,
@@ -67,7 +65,7 @@ impl<'a> Section<'a> {
             .ok()
     }
 
-    /// The same, and a fault where it is missing.
+    /// Like [`Section::parsed`], with a fault if the key is missing.
     pub(super) fn required<T>(
         &mut self,
         key: &str,
@@ -107,7 +105,6 @@ impl<'a> Section<'a> {
         Some(parsed)
     }
 
-    /// A whole number within a range, or its default.
     pub(super) fn number(&mut self, key: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
         let Some(value) = self.take(key) else { return default };
         let number = match &value.kind {
@@ -123,14 +120,15 @@ impl<'a> Section<'a> {
                 self.fault(
                     key,
                     &value,
-                    format!("{shown} does not do; write a whole number from {from} to {to}"),
+                    format!("{shown} is not a whole number from {from} to {to}"),
                 );
                 default
             }
         }
     }
 
-    /// A secret: under its key, or in the file that `key_file` names. `parse` must not repeat it.
+    /// A secret, from its key or from the file that `key_file` names. `parse` must not repeat the
+    /// secret in its error.
     pub(super) fn secret<T>(
         &mut self,
         key: &str,
@@ -162,13 +160,13 @@ impl<'a> Section<'a> {
             }
         };
         if text.is_empty() {
-            self.fault(key, &value, "is empty; write it, or take the key away".to_owned());
+            self.fault(key, &value, "is empty; set it or remove the key".to_owned());
             return None;
         }
         parse(text.into()).inspect_err(|refusal| self.fault(key, &value, refusal.clone())).ok()
     }
 
-    /// The same, and a fault where it is missing.
+    /// Like [`Section::secret`], with a fault if it is missing.
     pub(super) fn required_secret(&mut self, key: &str) -> Option<SecretString> {
         if !self.has_secret(key) {
             self.missing(key, &format!("write {key} = \"…\" or {key}_file = \"/path\""));
@@ -176,21 +174,22 @@ impl<'a> Section<'a> {
         self.secret(key, Ok)
     }
 
-    /// Notes a fault that no single value has.
+    /// Notes a fault of the section that is not the fault of a single value.
     pub(super) fn refuse(&self, key: &str, what: String) {
         self.problems.borrow_mut().push(Problem { key: self.full(key), what, origin: None });
     }
 
-    /// Every key left over is unknown.
+    /// Reports every unread key as unknown.
     pub(super) fn close(mut self) {
         for (key, value) in std::mem::take(&mut self.values) {
             let kind = if self.path.is_empty() { "section" } else { "key" };
-            let what = format!("is no known {kind}; there are {}", self.known.join(", "));
+            let what =
+                format!("is not a known {kind}; the known ones are {}", self.known.join(", "));
             self.fault(&key, &value, what);
         }
     }
 
-    /// Whether a secret is given, in either form.
+    /// Whether a secret is set, in either form.
     pub(super) fn has_secret(&self, key: &str) -> bool {
         self.has(key) || self.has(&format!("{key}_file"))
     }
@@ -246,7 +245,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Editors end a file with a newline that is no part of the secret.
+/// Editors end a file with a newline that is not part of the secret.
 fn strip_newline(mut text: String) -> String {
     if text.ends_with('\n') {
         text.pop();

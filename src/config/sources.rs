@@ -1,7 +1,7 @@
-//! Where values come from: the file, and over it the environment.
+//! Where values come from: the file, overridden by the environment.
 //!
-//! Invariants: what comes later wins key by key, also inside of one table of an array
-//! (`COUPLET__LINKS__0__SECRET`). Each value remembers its origin. No value is ever printed here.
+//! Invariants: later sources win key by key, even within one table of an array
+//! (`COUPLET__LINKS__0__SECRET`). Each value carries its origin. No value is ever printed here.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,7 +16,7 @@ use super::problem::Problem;
 const PREFIX: &str = "COUPLET__";
 const SEPARATOR: &str = "__";
 
-/// All values there are, as one tree.
+/// All values of all sources, as one tree.
 pub(super) fn merge(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -37,7 +37,7 @@ pub(super) fn merge(
 fn unreadable(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => {
-            "is not there; write it, or name another with --config FILE".to_owned()
+            "does not exist; create it, or name another with --config FILE".to_owned()
         }
         _ => format!("cannot be read: {error}"),
     }
@@ -52,7 +52,7 @@ fn not_toml(error: &ConfigError) -> String {
     }
 }
 
-/// A TOML error without the line it quotes, which may hold a secret.
+/// A TOML error without the quoted line, which may contain a secret.
 fn without_excerpt(error: &str) -> String {
     let quoted = |line: &&str| {
         line.split_once('|').is_some_and(|(number, _)| {
@@ -63,7 +63,7 @@ fn without_excerpt(error: &str) -> String {
     lines.join(": ")
 }
 
-/// The values of one source, by the path of the key.
+/// The values of one source, by key path.
 #[derive(Debug, Clone)]
 struct Values(BTreeMap<String, Value>);
 
@@ -74,8 +74,8 @@ impl Values {
         Ok(Self(values.into_iter().map(|(key, value)| (key, from(&origin, value))).collect()))
     }
 
-    /// An empty variable counts as none, so that `COUPLET__ADMIN__TOKEN=${TOKEN:-}` of a compose
-    /// file does no harm.
+    /// An empty variable counts as unset, so that `COUPLET__ADMIN__TOKEN=${TOKEN:-}` in a compose
+    /// file is harmless.
     fn of_environment(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Problem> {
@@ -122,7 +122,6 @@ fn from(origin: &String, value: Value) -> Value {
     Value::new(Some(origin), kind)
 }
 
-/// `LINKS__0__SECRET` as the path `links[0].secret`.
 fn expression(key: &str) -> String {
     let mut path = String::new();
     for part in key.split(SEPARATOR) {

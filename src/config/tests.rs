@@ -14,7 +14,7 @@ fn read<const N: usize>(toml: &str, variables: [(&str, &str); N]) -> Result<Conf
     Config::read(Some(file.path()), environment)
 }
 
-/// What is said of it, with FILE for the name of the file.
+/// The error text, with FILE in place of the name of the file.
 fn complaint<const N: usize>(toml: &str, variables: [(&str, &str); N]) -> String {
     let said = read(toml, variables).expect_err("is refused").to_string();
     let lines = said.lines().map(|line| match line.split_once(" (from /") {
@@ -25,7 +25,7 @@ fn complaint<const N: usize>(toml: &str, variables: [(&str, &str); N]) -> String
 }
 
 #[test]
-fn localhost_is_an_address_of_each_kind() {
+fn localhost_listens_on_ipv4_and_ipv6() {
     let config = read("http.listen = \"localhost:81\"", NO_VARIABLES).unwrap();
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:81");
     assert_eq!(config.http.listen_also.unwrap().to_string(), "[::1]:81");
@@ -83,7 +83,7 @@ fn the_environment_wins_key_by_key() {
             ("COUPLET__LINKS__2__AGENT_HOSTS", "Example.COM,example.net"),
             ("COUPLET__LIMITS__QUEUE_LENGTH", "7"),
             ("COUPLET__ADMIN__TOKEN", ""),
-            ("COUPLET_TEST_SERVERS", "is another's"),
+            ("COUPLET_TEST_SERVERS", "belongs to another program"),
         ],
     )
     .unwrap();
@@ -124,20 +124,23 @@ fn files_lie_in_a_folder_or_a_bucket() {
     for (toml, said) in [
         (
             "files.url = 'ftp://x'",
-            r#"files.url: "ftp://x" is no storage; write file:FOLDER or s3://BUCKET/PREFIX (from FILE)"#,
+            r#"files.url: "ftp://x" is not a storage location; write file:FOLDER or s3://BUCKET/PREFIX (from FILE)"#,
         ),
         (
             "files.url = 's3:///x'",
             r#"files.url: "s3:///x" names no bucket; write file:FOLDER or s3://BUCKET/PREFIX (from FILE)"#,
         ),
-        ("files.access_key = 'id'", "files.access_key: and secret_key come together"),
+        (
+            "files.access_key = 'id'",
+            "files.access_key: set both access_key and secret_key, or neither",
+        ),
     ] {
         assert_eq!(complaint(toml, NO_VARIABLES), said);
     }
 }
 
 #[test]
-fn places_of_uploads_are_whole() {
+fn upload_hosts_are_complete_urls() {
     let link = |hosts: &str| {
         format!(
             "[[links]]\ndomain = 'chat.example.org'\nserver = 'x:1'\nsecret = 's'\nupload_hosts = [{hosts}]"
@@ -150,12 +153,12 @@ fn places_of_uploads_are_whole() {
     assert_eq!(places, [("https", "up.example.org", 443, ""), ("http", "10.0.0.7", 5280, "/a/b")]);
     for bad in ["up.example.org", "ftp://x", "https://x#y", "https://u@x", "https://x?y", ""] {
         let said = complaint(&link(&format!("'{bad}'")), NO_VARIABLES);
-        assert!(said.contains("is no place of files"), "{bad}: {said}");
+        assert!(said.contains("is not a location of files"), "{bad}: {said}");
     }
 }
 
 #[test]
-fn each_fault_names_key_value_mend_and_origin() {
+fn each_fault_names_key_value_fix_and_origin() {
     let cases = [
         (
             r#"http.listen = "foo""#,
@@ -164,12 +167,12 @@ fn each_fault_names_key_value_mend_and_origin() {
         ("http.listen = 80", "http.listen: is not text; write it in quotes (from FILE)"),
         (
             "http.listn = 1",
-            "http.listn: is no known key; there are listen, public_url, trusted_proxies, site (from FILE)",
+            "http.listn: is not a known key; the known ones are listen, public_url, trusted_proxies, site (from FILE)",
         ),
         ("http = 5", "http: is not a section; write [http] (from FILE)"),
         (
             "[htp]",
-            "htp: is no known section; there are http, admin, database, cache, files, links, limits, log",
+            "htp: is not a known section; the known ones are http, admin, database, cache, files, links, limits, log",
         ),
         (
             r#"http.public_url = "chat.example.com""#,
@@ -181,7 +184,7 @@ fn each_fault_names_key_value_mend_and_origin() {
         ),
         (
             r#"http.site = """#,
-            r#"http.site: "" is empty; name a folder, or take the key away (from FILE)"#,
+            r#"http.site: "" is empty; name a folder or remove the key (from FILE)"#,
         ),
         (
             r#"admin.token = "short""#,
@@ -205,19 +208,19 @@ fn each_fault_names_key_value_mend_and_origin() {
         ),
         (
             "limits.queue_length = 0",
-            "limits.queue_length: 0 does not do; write a whole number from 1 to 1000000 (from FILE)",
+            "limits.queue_length: 0 is not a whole number from 1 to 1000000 (from FILE)",
         ),
         (
             "limits.queue_length = 1.5",
-            "limits.queue_length: 1.5 does not do; write a whole number from 1 to 1000000 (from FILE)",
+            "limits.queue_length: 1.5 is not a whole number from 1 to 1000000 (from FILE)",
         ),
         (
             r#"log.level = "inof""#,
-            r#"log.level: "inof" is no level; write one of off, error, warn, info, debug, trace (from FILE)"#,
+            r#"log.level: "inof" is not a level; write one of off, error, warn, info, debug, trace (from FILE)"#,
         ),
         (
             r#"log.format = "xml""#,
-            r#"log.format: "xml" is no format; write text or json (from FILE)"#,
+            r#"log.format: "xml" is not a format; write text or json (from FILE)"#,
         ),
         (
             r#"links = "chat.example.org""#,
@@ -230,7 +233,7 @@ fn each_fault_names_key_value_mend_and_origin() {
 }
 
 #[test]
-fn all_faults_are_told_at_once() {
+fn all_faults_are_reported_at_once() {
     let toml = r#"
         [http]
         listen = "foo"
@@ -250,24 +253,24 @@ fn all_faults_are_told_at_once() {
         r#"links[0].domain: "Chat.example.org" is not a domain; write lower-case labels of a-z, 0-9 and -, e.g. chat.example.org (from FILE)"#,
         "links[0].secret: is missing; write secret = \"…\" or secret_file = \"/path\"",
         r#"links[0].server: "nowhere" is not a server; write HOST:PORT, e.g. 127.0.0.1:5347 (from FILE)"#,
-        r#"links[1].agent_hosts: is missing, and "localhost" has no parent; write it"#,
-        r#"log.format: "xml" is no format; write text or json (from FILE)"#,
-        r#"log.level: "loud" is no level; write one of off, error, warn, info, debug, trace (from the environment, COUPLET__LOG__LEVEL)"#,
+        r#"links[1].agent_hosts: is missing, and "localhost" has no parent domain; set it"#,
+        r#"log.format: "xml" is not a format; write text or json (from FILE)"#,
+        r#"log.level: "loud" is not a level; write one of off, error, warn, info, debug, trace (from the environment, COUPLET__LOG__LEVEL)"#,
     ];
     assert_eq!(said.lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn a_domain_stands_once() {
+fn a_duplicate_domain_is_refused() {
     let link = "[[links]]\ndomain = \"chat.localhost\"\nserver = \"h:1\"\nsecret = \"s\"\n";
     assert_eq!(
         complaint(&link.repeat(2), NO_VARIABLES),
-        r#"links[1].domain: "chat.localhost" stands twice; keep one of them"#
+        r#"links[1].domain: "chat.localhost" appears twice; keep one of them"#
     );
 }
 
 #[test]
-fn a_secret_may_stand_in_a_file_of_its_own() {
+fn a_secret_may_be_in_a_file_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
     std::fs::write(&path, "sixteen-and-more\n").unwrap();
@@ -287,14 +290,17 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
     std::fs::write(path, "\n").unwrap();
     assert_eq!(
         complaint("", [("COUPLET__ADMIN__TOKEN_FILE", path)]),
-        "admin.token_file: is empty; write it, or take the key away (from the environment, COUPLET__ADMIN__TOKEN_FILE)"
+        "admin.token_file: is empty; set it or remove the key (from the environment, COUPLET__ADMIN__TOKEN_FILE)"
     );
 }
 
 #[test]
-fn a_named_file_must_be_there_and_be_toml() {
+fn a_named_file_must_exist_and_be_toml() {
     let missing = Config::read(Some("no/such.toml".as_ref()), []).unwrap_err().to_string();
-    assert_eq!(missing, "no/such.toml: is not there; write it, or name another with --config FILE");
+    assert_eq!(
+        missing,
+        "no/such.toml: does not exist; create it, or name another with --config FILE"
+    );
     let said = read("[admin]\ntoken = \"hunter2", NO_VARIABLES).unwrap_err().to_string();
     assert!(said.contains("is not TOML: TOML parse error at line 2, column "), "{said}");
     assert!(!said.contains("hunter2"), "{said}");

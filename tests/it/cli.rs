@@ -92,11 +92,11 @@ async fn what_is_asked_wrongly_ends_with_2_and_a_bad_configuration_with_1() {
     assert_eq!(
         shell.failed("tenant list").await,
         "couplet: http.listen: \"foo\" is not an address; write IP:port, e.g. 127.0.0.1:8080 (from couplet.toml)\n\
-         log.format: \"xml\" is no format; write text or json (from couplet.toml)\n"
+         log.format: \"xml\" is not a format; write text or json (from couplet.toml)\n"
     );
     assert_eq!(
         shell.failed("tenant list --config no/such.toml").await,
-        "couplet: no/such.toml: is not there; write it, or name another with --config FILE\n"
+        "couplet: no/such.toml: does not exist; create it, or name another with --config FILE\n"
     );
 }
 
