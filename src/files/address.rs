@@ -1,10 +1,9 @@
-//! Which addresses belong to everybody.
+//! Which IP addresses are public.
 //!
-//! Invariant: what is not known to be public counts as private.
+//! Invariant: an address not known to be public counts as private.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is one of the Internet at large.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
@@ -21,7 +20,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || (a, b) == (169, 254)
         || (a, b) == (192, 168)
         || (a == 172 && (16..32).contains(&b))
-        // Carriers' own (RFC 6598), benchmarks, protocol assignments, documentation, 6to4 relays.
+        // Carrier-grade NAT (RFC 6598), benchmarks, protocol assignments, documentation, 6to4
+        // relays.
         || (a == 100 && (64..128).contains(&b))
         || (a == 198 && (18..20).contains(&b))
         || matches!((a, b, c), (192, 0, 0 | 2) | (198, 51, 100) | (203, 0, 113) | (192, 88, 99)))
@@ -29,7 +29,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
-    // Global unicast (2000::/3), but for Teredo, documentation, and 6to4, which hold others.
+    // Global unicast (2000::/3), except Teredo, documentation and 6to4, which embed other
+    // addresses.
     (0x2000..0x4000).contains(&a)
         && !(a == 0x2001 && (b < 0x200 || b == 0xdb8))
         && a != 0x2002

@@ -1,8 +1,9 @@
-//! Getting what agents link to.
+//! Fetches the files that agents link to.
 //!
-//! Invariants: a link is followed only to a host that its XMPP link's settings allow, by the scheme and port
-//! it is allowed by, to the paths that are allowed there, and no further: a redirect is an error. A host that is allowed for being of an
-//! agent's domain is spoken to at public addresses only, as they were found for this very connection.
+//! Invariants: a URL is fetched only if the settings of the XMPP link allow its host, with the
+//! scheme, port and paths allowed there. A redirect is an error. A host that is allowed because it
+//! belongs to an agent's domain is contacted only at public addresses, resolved for this very
+//! connection.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,32 +24,30 @@ use crate::chat::ids::LinkDomain;
 use crate::chat::model::FetchError;
 use crate::ports::files::{ByteStream, Fetcher};
 
-/// How long a server has to be reached, and to begin to answer.
+/// How long connecting to a server may take.
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// Where stock servers give files out: a proxy's port, ejabberd's, Prosody's.
+/// The usual HTTPS ports of file uploads: a proxy's, ejabberd's, Prosody's.
 const PORTS: [u16; 3] = [443, 5443, 5281];
 
-/// A place that files are fetched from because the operator says so: `https://upload.example.org`.
+/// A location configured by the operator (`upload_hosts`): `https://upload.example.org`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
     /// `https`, or `http` within a private network.
     pub scheme: String,
-    /// The host.
     pub host: String,
-    /// The port.
     pub port: u16,
-    /// What the paths of files begin with, without a `/` at the end; empty where any will do.
+    /// The prefix of the files' paths, without a trailing `/`; empty if any path is allowed.
     pub path: String,
 }
 
 impl Upload {
-    /// Whether a path is one of a file there, however the server may read it.
+    /// Whether a path is below this location, however the server decodes it.
     fn has(&self, path: &str) -> bool {
         let below = path.strip_prefix(self.path.as_str());
         let below = below.filter(|below| self.path.is_empty() || below.starts_with('/'));
-        // Steps up are gone from the path of an address, but for those that hide a `/`.
+        // The URL parser has resolved `..`, except in a form that hides a `/`.
         let hides = |below: &str| {
             let below = below.to_ascii_lowercase();
             ["%2f", "%5c"].iter().any(|hidden| below.contains(hidden))
@@ -57,21 +56,21 @@ impl Upload {
     }
 }
 
-/// Where a link's agents have their files.
+/// The places from which a link's agents' files may be fetched.
 #[derive(Debug, Clone, Default)]
 pub struct UploadHosts {
-    /// What the operator named.
+    /// Configured by the operator.
     pub named: Vec<Upload>,
-    /// The hosts of the agents' accounts: each with what is below it, over https.
+    /// The hosts of the agents' accounts: each with its subdomains, over https.
     pub domains: Vec<String>,
 }
 
-/// How a link may be followed.
+/// Which addresses a URL may resolve to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// Wherever its host leads.
+    /// Any address, since the operator named the host.
     Named,
-    /// To public addresses.
+    /// Public addresses only.
     Public,
 }
 
@@ -99,7 +98,6 @@ impl UploadHosts {
     }
 }
 
-/// See the module.
 pub struct HttpFetcher {
     links: HashMap<LinkDomain, UploadHosts>,
     named: Client,
@@ -113,10 +111,8 @@ impl fmt::Debug for HttpFetcher {
 }
 
 impl HttpFetcher {
-    /// For these links.
-    ///
     /// # Errors
-    /// Where there is no TLS to be had.
+    /// If TLS cannot be set up.
     pub fn new(links: HashMap<LinkDomain, UploadHosts>) -> Result<Self, io::Error> {
         let client = || {
             Client::builder()
@@ -152,13 +148,13 @@ impl Fetcher for HttpFetcher {
             Ok(Err(error)) if error.is_timeout() => return Err(FetchError::Slow),
             Ok(Err(error)) if is_private(&error) => return Err(FetchError::Forbidden),
             Ok(Err(error)) => {
-                tracing::debug!(error = %error.without_url(), "an agent's file cannot be had");
+                tracing::debug!(error = %error.without_url(), "could not fetch an agent's file");
                 return Err(FetchError::Broken);
             }
             Err(_) => return Err(FetchError::Slow),
         };
         if answer.status() != StatusCode::OK {
-            tracing::debug!(status = %answer.status(), "an agent's file cannot be had");
+            tracing::debug!(status = %answer.status(), "could not fetch an agent's file");
             return Err(FetchError::Broken);
         }
         if answer.content_length().is_some_and(|length| length > most) {
@@ -169,10 +165,9 @@ impl Fetcher for HttpFetcher {
     }
 }
 
-/// Finds public addresses alone.
+/// Resolves a name to its public addresses only.
 struct PublicOnly;
 
-/// All addresses of a host are private.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the host has private addresses only")]
 struct Private;

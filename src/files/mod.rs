@@ -1,8 +1,8 @@
-//! Where files lie, through object_store, and getting agents' files, through reqwest.
+//! Storage of files, through object_store, and fetching of agents' files, through reqwest.
 //!
-//! Invariants: no name from outside is ever part of a path: files lie under names of our own. What
-//! is fetched is fetched from where an operator, or an agent's own domain, says; no address of a
-//! private network is spoken to but one that the operator named.
+//! Invariants: no name from outside becomes part of a path: the gateway names stored files itself.
+//! Files are fetched only from locations that an operator configured or that belong to an agent's
+//! own domain; an address of a private network is contacted only if the operator named it.
 
 mod address;
 mod fetch;

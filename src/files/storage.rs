@@ -1,4 +1,4 @@
-//! A folder, or a bucket of anything that speaks S3.
+//! [`FileStorage`] in a folder, or in a bucket of any S3-compatible service.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,34 +19,28 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::ports::files::{ByteStream, FileStorage, FileStorageError, FileWriter};
 
-/// What is larger goes in parts: the least that S3 takes as one.
+/// Larger files are uploaded in parts of this size, the smallest that S3 accepts.
 const PART: usize = 5 * 1024 * 1024;
 
-/// Where files lie.
 #[derive(Debug, Clone)]
 pub enum At {
-    /// In a folder, which is made where it is not there.
+    /// A folder, created if it is missing.
     Folder(PathBuf),
-    /// In a bucket.
     Bucket(S3),
 }
 
-/// A bucket.
 #[derive(Debug, Clone)]
 pub struct S3 {
-    /// Its name.
     pub bucket: String,
-    /// What all names in it begin with.
+    /// The prefix of all names in it.
     pub prefix: String,
-    /// Where it is, if not at Amazon.
+    /// The URL of the service; none for Amazon.
     pub endpoint: Option<String>,
-    /// In which region.
     pub region: String,
-    /// Who we are there; without it the machine's own role.
+    /// The id and the secret of the access key; without them the machine's own role is used.
     pub key: Option<(String, SecretString)>,
 }
 
-/// Files in a folder or a bucket.
 pub struct StoredFiles {
     at: At,
     store: tokio::sync::OnceCell<Arc<dyn ObjectStore>>,
@@ -58,10 +52,11 @@ impl fmt::Debug for StoredFiles {
     }
 }
 
-/// What a check writes. A tenant's folder is named by its key, which has no full stop.
+/// The file that a check writes. It cannot clash: a tenant's folder is named by its key, which
+/// contains no full stop.
 const CHECK: &str = ".check";
 
-/// Opens nothing yet: a folder or a bucket that is away is told by whoever needs it.
+/// Opens nothing yet: an unreachable folder or bucket is an error of the first call.
 pub fn open(at: At) -> StoredFiles {
     StoredFiles { at, store: tokio::sync::OnceCell::new() }
 }
@@ -71,10 +66,10 @@ impl StoredFiles {
         self.store.get_or_try_init(async || made(&self.at).await).await
     }
 
-    /// Writes a little file and takes it away again.
+    /// Writes a small file and removes it again.
     ///
     /// # Errors
-    /// Where that does not work.
+    /// If writing or removing fails.
     pub async fn check(&self) -> Result<(), FileStorageError> {
         let mut writer = self.put(CHECK).await?;
         writer.write(Bytes::from_static(b"couplet")).await?;
@@ -157,7 +152,8 @@ impl FileWriter for Writing {
     }
 
     async fn abort(mut self: Box<Self>) {
-        // Nothing was begun where it was small; what was is swept by the bucket's own rules.
+        // A small file has not been uploaded at all; parts of a larger one are removed by the
+        // bucket's own lifecycle rules.
         let _ = self.0.abort().await;
     }
 }
