@@ -1,7 +1,7 @@
-//! Cache and bus within this process, for a single node.
+//! Cache and message bus within this process, for a single node.
 //!
-//! Invariants: at most [`ENTRIES`] entries and [`BYTES`] bytes are kept; where more come, what
-//! would have ended soonest goes first. Time is the runtime's, so that tests can steer it.
+//! Invariants: at most [`ENTRIES`] entries and [`BYTES`] bytes are kept; an excess evicts the
+//! entries that expire first. Time is the runtime's, so tests can control it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,12 +18,10 @@ use crate::ports::cache::{Cache, CacheError};
 use super::topics::Topics;
 use super::ttl;
 
-/// How many entries are kept.
 const ENTRIES: usize = 100_000;
-/// How many bytes of keys and values are kept.
+/// Keys and values together.
 const BYTES: usize = 64 * 1024 * 1024;
 
-/// A cache in this process.
 #[derive(Debug)]
 pub(super) struct Memory(Mutex<Shelf>);
 
@@ -32,7 +30,7 @@ impl Memory {
         Self(Mutex::new(Shelf::new(ENTRIES, BYTES)))
     }
 
-    /// The shelf, with nothing on it whose time is over.
+    /// The entries, without the expired ones, and the present time.
     fn shelf(&self) -> (MutexGuard<'_, Shelf>, Instant) {
         let now = Instant::now();
         let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,10 +92,10 @@ fn number(value: &Bytes) -> Result<u64, CacheError> {
     std::str::from_utf8(value)
         .ok()
         .and_then(|text| text.parse().ok())
-        .ok_or_else(|| CacheError("what stands under the key is no counter".to_owned()))
+        .ok_or_else(|| CacheError("the value of the key is not a counter".to_owned()))
 }
 
-/// The entries, findable by key and by the moment they end.
+/// The entries, indexed by key and by expiry.
 #[derive(Debug)]
 struct Shelf {
     entries: HashMap<Arc<str>, Entry>,
@@ -149,14 +147,14 @@ impl Shelf {
     }
 }
 
-/// A bus in this process.
 #[derive(Debug, Default)]
 pub(super) struct Local(Mutex<Listeners>);
 
 #[derive(Debug, Default)]
 struct Listeners {
     topics: Topics,
-    /// So many topics are looked through for listeners who are gone; doubles with what is left.
+    /// At this number of topics all are searched for dropped subscribers; then it is set to twice
+    /// what is left.
     sweep_at: usize,
 }
 
@@ -225,7 +223,7 @@ mod tests {
         shelf.put("c", "123456".into(), ends);
         assert_eq!(keys(&shelf), ["c"]);
         shelf.put("d", "0123456789".into(), ends);
-        assert_eq!(keys(&shelf), ["c"], "what fits in no case takes nothing else's place");
+        assert_eq!(keys(&shelf), ["c"], "a value that can never fit evicts nothing");
         shelf.take("c");
         assert_eq!((shelf.bytes, shelf.ends.len()), (0, 0));
     }

@@ -1,8 +1,8 @@
-//! Cache and bus: in this process, or through Redis.
+//! Cache and message bus: in this process, or through Redis.
 //!
-//! Invariants: every call ends in bounded time. What is kept and what waits is bounded; what
-//! does not fit is forgotten, which the ports allow. Several installations may share a server:
-//! keys and topics stand under `couplet:`, and topics under the number of the database too.
+//! Invariants: every call returns in bounded time. Stored values and queued messages are bounded;
+//! the excess is dropped, which the ports permit. Several installations may share a server: keys
+//! and topics begin with `couplet:`, and topics also carry the database number.
 
 mod memory;
 mod redis;
@@ -16,13 +16,13 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::ports::bus::Bus;
 use crate::ports::cache::{Cache, CacheError};
 
-/// A cache and the bus beside it.
+/// A cache and its message bus.
 pub type Opened = (Arc<dyn Cache>, Arc<dyn Bus>);
 
-/// Opens the cache and the bus that an address names: `memory://`, or `redis://host/0`.
+/// Opens the cache and the message bus of an address: `memory://`, or `redis://host/0`.
 ///
-/// Does not wait for a server: one that is away now is tried again at each call, so that a node
-/// starts without it. Must be called within the runtime.
+/// Does not wait for the server: an unreachable one is retried at each call, so that a node starts
+/// without it. Must be called within the runtime.
 pub fn connect(url: &SecretString) -> Result<Opened, CacheError> {
     match url.expose_secret().split_once("://") {
         Some(("memory", _)) => {
@@ -36,10 +36,10 @@ pub fn connect(url: &SecretString) -> Result<Opened, CacheError> {
     }
 }
 
-/// The longest time anything is kept; longer ones are cut, that no clock overflows.
+/// The longest time to live; longer ones are cut to it so that no clock overflows.
 const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// A time to live that every backend can count: whole milliseconds, at least one.
+/// A time to live that every backend can represent: whole milliseconds, at least one.
 fn ttl(wished: Duration) -> Duration {
     let millis = wished.clamp(Duration::from_millis(1), LONGEST).as_millis();
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))

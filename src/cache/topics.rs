@@ -1,38 +1,36 @@
-//! Who listens on what, in this process.
+//! The subscribers of each topic, in this process.
 //!
-//! Invariants: a message is handed to every listener of its topic or, where one's channel is full,
-//! lost to that one alone; handing over never waits. A listener who is gone is forgotten.
+//! Invariants: a message goes to every subscriber of its topic; if the channel of one is full, that
+//! one alone loses it. Delivery never waits. Subscribers that are gone are removed.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-/// Messages that may wait for one listener.
+/// Messages queued for one subscriber.
 const WAITING: usize = 1024;
 
-/// Who listens on what.
 #[derive(Debug, Default)]
 pub(super) struct Topics(HashMap<String, Vec<mpsc::Sender<Bytes>>>);
 
 impl Topics {
-    /// Adds a listener; the sender is for finding out when he is gone.
+    /// Adds a subscriber; the returned sender shows when the receiver is dropped.
     pub(super) fn listen(&mut self, topic: &str) -> (mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         self.0.entry(topic.to_owned()).or_default().push(sender.clone());
         (sender, receiver)
     }
 
-    /// Hands a message to everyone who listens.
     pub(super) fn deliver(&self, topic: &str, message: &Bytes) {
         for listener in self.0.get(topic).into_iter().flatten() {
             if let Err(mpsc::error::TrySendError::Full(_)) = listener.try_send(message.clone()) {
-                tracing::debug!(topic, "a listener does not read; the message is lost to it");
+                tracing::debug!(topic, "a subscriber does not keep up; dropped a message for it");
             }
         }
     }
 
-    /// Forgets the listeners of a topic who are gone; says whether that was the last of them.
+    /// Removes the dropped subscribers of a topic; returns whether none is left.
     pub(super) fn forget(&mut self, topic: &str) -> bool {
         let Some(listeners) = self.0.get_mut(topic) else { return false };
         listeners.retain(|listener| !listener.is_closed());

@@ -1,4 +1,4 @@
-//! The bus: what is published goes over one held connection, what is heard comes over another.
+//! The message bus over Redis: one connection publishes, another one receives.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -15,15 +15,14 @@ use crate::ports::bus::{Bus, BusError};
 use super::listener::{Listener, Subscribe};
 use super::{PATIENCE, Server, patient, role};
 
-/// Subscriptions that may wait for the connection at once.
+/// Subscribe requests that may be queued for the connection.
 const WAITING: usize = 256;
 
-/// A bus between nodes.
 pub(in crate::cache) struct Wire {
     server: Server,
-    /// With the time when it was opened.
+    /// With the time at which it was opened.
     held: Mutex<Option<(Instant, MultiplexedConnection)>>,
-    /// Only one at a time opens a connection.
+    /// Held while a connection is opened, so that only one is.
     opening: tokio::sync::Mutex<()>,
     subscribe: mpsc::Sender<Subscribe>,
     _watching: DropGuard,
@@ -84,7 +83,8 @@ impl Bus for Wire {
         let channel = self.server.channel(topic);
         let was_held = self.held().is_some();
         let sent = match self.send(&channel, &message).await {
-            // The server may have closed it long ago; a new one tells.
+            // The server may have closed an idle connection long ago; a new one shows whether it
+            // works.
             Err(_) if was_held => self.send(&channel, &message).await,
             sent => sent,
         };
@@ -98,7 +98,8 @@ impl Bus for Wire {
             self.subscribe.send(wish).await.map_err(|_| "the listener has ended".to_owned())?;
             answered.await.map_err(|_| "the listener has ended".to_owned())?
         };
-        // Where the connection is being opened again, that takes its pause and its attempt.
+        // While the connection is being reopened, a subscription waits for the pause and for the
+        // attempt.
         match tokio::time::timeout(2 * PATIENCE, call).await {
             Ok(answer) => answer.map_err(BusError),
             Err(_) => Err(BusError(format!("Redis at {} is away", self.server.location))),

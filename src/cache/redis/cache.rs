@@ -1,6 +1,6 @@
-//! The cache, over a pool of connections.
+//! The cache over Redis, with a pool of connections.
 //!
-//! Invariants: every key has an end, a counter too: count and end are set in one step on the server.
+//! Invariant: every key expires, counters too: one script increments a counter and sets its expiry.
 
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ use crate::ports::cache::{Cache, CacheError};
 
 use super::{PATIENCE, Server, patient};
 
-/// Connections; each carries many calls at once, so that a few do.
+/// Connections; a few are enough, since each carries many concurrent calls.
 const CONNECTIONS: usize = 8;
 
-/// Counts, and gives the key its end with the first count (or where it has none for any reason).
+/// Increments a counter; sets the expiry at the first increment, or if the key has none for any
+/// reason.
 const COUNT: &str = "\
     local count = redis.call('INCR', KEYS[1]) \
     if count == 1 or redis.call('PTTL', KEYS[1]) < 0 then \
@@ -25,7 +26,6 @@ const COUNT: &str = "\
     end \
     return count";
 
-/// A cache that the nodes share.
 pub(in crate::cache) struct Shared {
     server: Server,
     pool: Pool,
@@ -47,7 +47,7 @@ impl Shared {
             .runtime(Runtime::Tokio1)
             .pre_recycle(Hook::sync_fn(move |_, metrics| match role.trusts(metrics.created) {
                 true => Ok(()),
-                false => Err(HookError::message("it leads to a server of before")),
+                false => Err(HookError::message("it was opened before the last failover")),
             }))
             .build()
             .map_err(|error| fault(&error))?;
@@ -63,7 +63,7 @@ impl Shared {
             let answer = command.query_async(&mut connection).await;
             answer.map_err(|error: RedisError| {
                 if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
-                    // The next one may lead to the server that took its place.
+                    // A new connection may lead to the server that replaced this one.
                     drop(Connection::take(connection));
                 }
                 error.to_string()
@@ -110,7 +110,7 @@ impl Cache for Shared {
         match self.server.role.is_replica() {
             false => Ok(()),
             true => Err(CacheError(format!(
-                "Redis at {} is a replica and takes no writes: cache.url must lead to the primary",
+                "Redis at {} is a replica and accepts no writes: cache.url must lead to the primary",
                 self.server.location
             ))),
         }

@@ -1,8 +1,8 @@
-//! The one connection over which this node hears: all its subscriptions, resumed after a loss.
+//! The connection that receives messages: all subscriptions of this node, restored after a loss.
 //!
-//! Invariants: a subscription is answered only once the server has confirmed it, so that whatever
-//! is published after the answer is heard. A connection that has gone silent is found out and
-//! replaced. The task ends with the bus, and with it every receiver.
+//! Invariants: a subscription is confirmed only after the server confirmed it, so that everything
+//! published afterwards is received. A silent connection is detected and replaced. The task ends
+//! with the bus, and all receivers with it.
 
 use std::time::Duration;
 
@@ -18,15 +18,14 @@ use crate::cache::topics::Topics;
 
 use super::Server;
 
-/// How often the server is asked whether it is still there.
+/// How often the server is pinged.
 const PING_EVERY: Duration = Duration::from_secs(5);
-/// The pause before the first new attempt; it doubles up to the longest.
+/// The pause before the first reconnect; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// A connection that stood so long was a good one: the next pause is the first again.
+/// After a connection lasted this long, the next pause starts at [`PAUSE`] again.
 const STEADY: Duration = Duration::from_secs(5);
 
-/// A wish to listen on a topic.
 pub(super) struct Subscribe {
     pub(super) topic: String,
     pub(super) answer: oneshot::Sender<Result<mpsc::Receiver<Bytes>, String>>,
@@ -38,7 +37,7 @@ pub(super) struct Listener {
     prefix: String,
     wishes: mpsc::Receiver<Subscribe>,
     topics: Topics,
-    /// One for each listener; ends with its topic when the listener is gone.
+    /// One future per subscriber; resolves to the topic once the receiver is dropped.
     gone: FuturesUnordered<BoxFuture<'static, String>>,
 }
 
@@ -48,7 +47,7 @@ impl Listener {
         Self { server, prefix, wishes, topics: Topics::default(), gone: FuturesUnordered::new() }
     }
 
-    /// Runs until the bus is dropped. Connects only when somebody wishes to listen.
+    /// Runs until the bus is dropped. Connects only when somebody subscribes.
     pub(super) async fn run(mut self) {
         let mut pause = PAUSE;
         loop {
@@ -66,9 +65,9 @@ impl Listener {
                 pause = PAUSE;
             }
             if pause == PAUSE {
-                tracing::warn!(%reason, "the bus is cut off; what is said meanwhile is not heard");
+                tracing::warn!(%reason, "message bus disconnected; messages from other nodes are lost until it is back");
             } else {
-                tracing::debug!(%reason, "the bus is still cut off");
+                tracing::debug!(%reason, "message bus still disconnected");
             }
             while let Ok(wish) = self.wishes.try_recv() {
                 let _ = wish.answer.send(Err(reason.clone()));
@@ -79,7 +78,7 @@ impl Listener {
         }
     }
 
-    /// One connection, from its opening to its loss; `Ok` once the bus is dropped.
+    /// Runs one connection until it is lost; returns `Ok` once the bus is dropped.
     async fn connection(&mut self, first: Option<Subscribe>) -> Result<(), String> {
         let mut turns = self.server.role.turns();
         let (mut sink, mut stream) = match self.open().await {
@@ -91,7 +90,7 @@ impl Listener {
                 return Err(reason);
             }
         };
-        tracing::info!(server = self.server.location, "the bus is connected");
+        tracing::info!(server = self.server.location, "message bus connected");
         if let Some(wish) = first {
             self.listen(&mut sink, wish).await?;
         }
@@ -118,7 +117,7 @@ impl Listener {
                     }
                 }
                 Ok(()) = turns.changed() => {
-                    return Err("another server may have taken its place".to_owned());
+                    return Err("Redis may have failed over to another server".to_owned());
                 }
                 _ = ping.tick() => {
                     self.server.bounded(sink.ping::<deadpool_redis::redis::Value>()).await?;
@@ -127,7 +126,7 @@ impl Listener {
         }
     }
 
-    /// Opens a connection and takes up every subscription there is.
+    /// Opens a connection and restores all subscriptions.
     async fn open(&mut self) -> Result<(PubSubSink, PubSubStream), String> {
         let opened = self.server.bounded(self.server.client.get_async_pubsub()).await?;
         let (mut sink, stream) = opened.split();
@@ -156,13 +155,14 @@ impl Listener {
             sender.closed().await;
             topic
         }));
-        // Where nobody waits for the answer any more, the receiver drops here and is found gone.
+        // If the caller has given up, the receiver is dropped here and the subscriber removed
+        // later.
         let _ = answer.send(Ok(receiver));
         Ok(())
     }
 }
 
-/// Between half the pause and all of it, so that the nodes do not come back all at once.
+/// Between half the pause and all of it, so that the nodes do not reconnect all at once.
 #[allow(clippy::disallowed_methods, reason = "an adapter: this chance decides nothing")]
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + 0.5 * rand::random::<f64>())

@@ -1,7 +1,7 @@
-//! Cache and bus through Redis, or a server that speaks like it.
+//! Cache and message bus through Redis, or a compatible server.
 //!
-//! Invariants: no call waits longer than [`PATIENCE`] for the server, twice where it is worth
-//! another try. A fault names the server and never its password.
+//! Invariants: no call waits longer than [`PATIENCE`] for the server, or twice that if it is
+//! retried. An error names the server and never its password.
 
 mod bus;
 mod cache;
@@ -20,14 +20,14 @@ use crate::ports::cache::CacheError;
 pub(super) use bus::Wire;
 pub(super) use cache::Shared;
 
-/// How long a server may take to answer.
+/// How long a server may take to respond.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where the server is, and how to speak to it.
+/// The server's address and client.
 #[derive(Debug, Clone)]
 pub(super) struct Server {
     client: Client,
-    /// Host, port and number of the database.
+    /// Host, port and database number.
     location: String,
     database: i64,
     role: Arc<role::Role>,
@@ -36,14 +36,14 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(url: &SecretString) -> Result<Self, CacheError> {
         let client = Client::open(url.expose_secret())
-            .map_err(|error| CacheError(format!("its address is not sound: {error}")))?;
+            .map_err(|error| CacheError(format!("its address is invalid: {error}")))?;
         let info = client.get_connection_info();
         let database = info.redis_settings().db();
         let location = format!("{}/{database}", info.addr());
         Ok(Self { client, location, database, role: Arc::default() })
     }
 
-    /// The channel of a topic. Redis has one space of channels for all its databases.
+    /// The channel of a topic. All databases of a Redis server share one space of channels.
     fn channel(&self, topic: &str) -> String {
         format!("{}{topic}", self.channel_prefix())
     }
@@ -52,7 +52,7 @@ impl Server {
         format!("couplet:{}:", self.database)
     }
 
-    /// What a call comes to, within [`PATIENCE`].
+    /// The result of a call, bounded by [`PATIENCE`].
     async fn bounded<T, E: Display>(
         &self,
         call: impl Future<Output = Result<T, E>>,
@@ -61,7 +61,7 @@ impl Server {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(format!("Redis at {}: {error}", self.location)),
             Err(_) => Err(format!(
-                "Redis at {} does not answer within {} s",
+                "Redis at {} does not respond within {} s",
                 self.location,
                 PATIENCE.as_secs()
             )),
@@ -69,7 +69,7 @@ impl Server {
     }
 }
 
-/// The crate's own times are shorter than a slow server deserves; ours hold over them.
+/// The crate's default timeouts are shorter than ours; [`PATIENCE`] replaces them.
 fn patient() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(PATIENCE))

@@ -1,10 +1,10 @@
-//! Whether the server still takes writes.
+//! Whether the server still accepts writes.
 //!
-//! After a failover the old server goes on as a replica. It closes no connection, and it accepts
-//! what is published: only those who are connected to it hear that. So it is asked now and then what
-//! it is.
+//! After a failover the old server continues as a replica. It closes no connection, and it still
+//! accepts published messages, which only its own clients receive. So the role of the server is
+//! polled.
 //!
-//! Invariant: connections are given up only where a new one leads to a server that takes writes;
+//! Invariant: connections are given up only when a new one leads to a server that accepts writes;
 //! until then the old ones are as good as any.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,25 +17,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Server, patient};
 
-/// How often it is asked.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// What is known of it.
 #[derive(Debug, Default)]
 pub(super) struct Role {
-    /// Connections opened before this lead to the server of before.
+    /// Connections opened before this time lead to the server from before the failover.
     turned: watch::Sender<Option<Instant>>,
-    /// It is a replica, and no new connection leads elsewhere.
+    /// The server is a replica, and new connections lead to no other.
     is_replica: AtomicBool,
 }
 
 impl Role {
-    /// Whether a connection opened then leads to the server that takes writes, as far as is known.
+    /// Whether a connection opened at this time leads to the server that accepts writes, as far as
+    /// is known.
     pub(super) fn trusts(&self, opened: Instant) -> bool {
         self.turned.borrow().is_none_or(|turned| opened >= turned)
     }
 
-    /// Tells of each failover.
+    /// Notifies of each failover.
     pub(super) fn turns(&self) -> watch::Receiver<Option<Instant>> {
         self.turned.subscribe()
     }
@@ -43,24 +42,28 @@ impl Role {
     fn note(&self, is_replica: bool, turned: Option<Instant>, server: &str) {
         let was_replica = self.is_replica.swap(is_replica, Ordering::Relaxed);
         if is_replica && !was_replica {
-            tracing::warn!(server, "Redis is a replica and takes no writes");
+            tracing::warn!(
+                server,
+                "Redis is a replica and accepts no writes; point cache.url at the primary"
+            );
         }
         if let Some(turned) = turned {
-            tracing::warn!(server, "Redis may have failed over; connecting anew");
+            tracing::warn!(server, "Redis may have failed over; reconnecting");
             self.turned.send_replace(Some(turned));
         }
     }
 
-    /// Whether it takes no writes.
+    /// Whether the server accepts no writes.
     pub(super) fn is_replica(&self) -> bool {
         self.is_replica.load(Ordering::Relaxed)
     }
 }
 
-/// Asks the server until `stop`.
+/// Polls the server until `stop`.
 pub(super) async fn watch(server: Server, stop: CancellationToken) {
     let mut held: Option<MultiplexedConnection> = None;
-    // It was lost since: what is opened next may lead to another server than the others' do.
+    // The connection was lost since the last poll: the next one may lead to another server than
+    // those of the pool.
     let mut lost = false;
     loop {
         tokio::select! {
@@ -96,14 +99,14 @@ async fn open(server: &Server) -> Result<(MultiplexedConnection, bool), String> 
     Ok((connection, is_replica))
 }
 
-/// Whether the server is a replica. One that does not say is none.
+/// Whether the server is a replica. One that does not report a role counts as primary.
 async fn ask(server: &Server, connection: &mut MultiplexedConnection) -> Result<bool, String> {
     let asking = async {
         let told: RedisResult<Vec<Value>> = cmd("ROLE").query_async(connection).await;
         match told {
             Ok(told) => Ok(matches!(told.first(), Some(role) if is_replica(role))),
             Err(error) if error.is_io_error() => Err(error),
-            // It does not know the command, or this user may not ask.
+            // It does not know the command, or this user may not run it.
             Err(_) => Ok(false),
         }
     };
@@ -118,7 +121,7 @@ fn is_replica(role: &Value) -> bool {
     }
 }
 
-/// On the clock by which a pool says when its connections were opened.
+/// The clock by which the pool records when its connections were opened.
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
