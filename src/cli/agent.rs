@@ -16,7 +16,7 @@ use super::{CliError, args, queue, tenant};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add an agent, or write him anew
+    /// Add an agent, or replace them
     Add(Add),
     /// List the agents
     List {
@@ -24,7 +24,7 @@ pub enum Command {
         #[arg(long, value_parser = args::tenant)]
         tenant: TenantKey,
     },
-    /// Remove an agent; his conversations go back to their queues
+    /// Remove an agent; their conversations return to their queues
     Remove {
         /// The tenant
         #[arg(long, value_parser = args::tenant)]
@@ -43,17 +43,17 @@ pub struct Add {
     /// The agent's address: alice@example.org
     #[arg(value_parser = args::agent)]
     jid: AgentJid,
-    /// The name, as customers read it
+    /// The name that customers read
     #[arg(long, value_parser = args::name)]
     name: Arc<str>,
-    /// A queue to serve, may be repeated; without it the queue "default"
+    /// A queue to serve, may be repeated; default "default"
     #[arg(long = "queue", value_name = "QUEUE", value_parser = args::queue)]
     queues: Vec<QueueKey>,
-    /// How many conversations at once
+    /// The most conversations at once
     #[arg(long, value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     capacity: u32,
-    /// A supervisor sees and enters every conversation of the tenant
+    /// Supervisors see and may join every conversation of the tenant
     #[arg(long, value_enum, default_value_t = RoleArg::Agent)]
     role: RoleArg,
 }
@@ -83,7 +83,7 @@ impl From<Role> for RoleArg {
     }
 }
 
-/// An agent as he is printed.
+/// An agent, as printed.
 #[derive(Debug, Serialize)]
 pub(super) struct View {
     jid: String,
@@ -165,7 +165,7 @@ async fn add(
     })?)
 }
 
-/// Accounts of other hosts are strangers to the link; nothing would reach such an agent.
+/// Accounts of other hosts are strangers to the link; such an agent would receive nothing.
 fn may_be_agent(jid: &AgentJid, tenant: &Tenant, config: &Config) -> Result<(), CliError> {
     let Some(link) = config.link(&tenant.link) else { return Ok(()) };
     let host = address::host(jid);
@@ -173,7 +173,7 @@ fn may_be_agent(jid: &AgentJid, tenant: &Tenant, config: &Config) -> Result<(), 
         return Ok(());
     }
     Err(CliError::refused(
-        format!("accounts of {host} are no agents on the link {}", link.domain),
+        format!("accounts of {host} cannot be agents on the link {}", link.domain),
         format!(
             "add it to agent_hosts of that [[links]] table; it has {}",
             link.agent_hosts.join(", ")
@@ -192,7 +192,7 @@ async fn remove(
     let Some(agent) = agents.iter().find(|agent| agent.jid == *jid) else {
         return Err(CliError::refused(
             format!("{tenant} has no agent {jid}"),
-            format!("see which there are: couplet agent list --tenant {tenant}"),
+            format!("list them: couplet agent list --tenant {tenant}"),
         ));
     };
     store.remove_agent(tenant, jid).await?;

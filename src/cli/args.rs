@@ -1,4 +1,4 @@
-//! Arguments as values: each is checked, and normalised, before anything is opened.
+//! Parsers of arguments: each is validated and normalised before anything is opened.
 
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use crate::bridge::origin::canonical;
 use crate::chat::ids::{AgentJid, BadName, ConversationId, LinkDomain, QueueKey, TenantKey};
 use crate::ports::store::FormField;
 
-/// The longest name, in characters.
 const NAME_CHARS: usize = 64;
 
 pub(super) fn tenant(text: &str) -> Result<TenantKey, BadName> {
@@ -42,8 +41,8 @@ pub(super) fn name(text: &str) -> Result<Arc<str>, String> {
     }
 }
 
-/// As browsers send it: scheme, host, and a port only where it is not the scheme's own. A page in an
-/// app has a scheme of the app's: `capacitor://localhost`.
+/// An origin in the form that browsers send: scheme and host, and the port unless it is the
+/// scheme's default. Pages within an app have a scheme of the app: `capacitor://localhost`.
 pub(super) fn origin(text: &str) -> Result<String, &'static str> {
     Url::parse(text)
         .ok()
@@ -63,7 +62,7 @@ pub(super) fn color(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// A media type, or a family of them.
+/// A media type, or a type with a wildcard: `image/*`.
 pub(super) fn media_type(text: &str) -> Result<String, &'static str> {
     let plain = |part: &str| {
         (1..=127).contains(&part.len())
@@ -76,8 +75,7 @@ pub(super) fn media_type(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// A field of the form before the chat: its name, `!` where it must be filled in, and its label
-/// behind `=`.
+/// A field of the form before the chat: its name, `!` if it is required, and its label after `=`.
 pub(super) fn field(text: &str) -> Result<FormField, &'static str> {
     let (name, label) = match text.split_once('=') {
         Some((name, label)) => (name, Some(label.trim())),

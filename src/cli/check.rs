@@ -1,4 +1,4 @@
-//! `couplet check`: tries everything a node stands on, one line each.
+//! `couplet check`: checks everything that a node depends on, one line each.
 
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use super::error::told;
 use super::output::{Output, columns};
 use super::{Backends, CliError, Failure};
 
-/// How long one check may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Serialize)]
@@ -60,7 +59,7 @@ async fn cache(config: &Config, backends: &dyn Backends) -> Checked {
         let open = async { Ok::<_, Failure>(backends.cache().await?.ping().await?) };
         match open.await {
             Ok(()) => Ok(config.cache.kind().to_string()),
-            Err(failure) => Err(format!("{}; start it, or mend cache.url", told(&*failure)).into()),
+            Err(failure) => Err(format!("{}; start it, or fix cache.url", told(&*failure)).into()),
         }
     };
     checked("cache", try_it).await
@@ -70,7 +69,7 @@ async fn files(config: &Config, backends: &dyn Backends) -> Checked {
     let try_it = async {
         match backends.files().await {
             Ok(()) => Ok(config.files.kind().to_string()),
-            Err(failure) => Err(format!("{}; mend [files]", told(&*failure)).into()),
+            Err(failure) => Err(format!("{}; fix [files]", told(&*failure)).into()),
         }
     };
     checked("files", try_it).await
@@ -78,17 +77,18 @@ async fn files(config: &Config, backends: &dyn Backends) -> Checked {
 
 async fn probe(link: &Link, backends: &dyn Backends) -> Checked {
     let try_it = async {
-        // A second stream would end the first on Prosody, and steal from it on ejabberd.
+        // A second stream would end the first one on Prosody, and take part of its stanzas on
+        // ejabberd.
         if let Some(LinkOwner { node, stands: true }) = owner(link, backends).await {
-            return Ok(format!("it stands, on node {node}"));
+            return Ok(format!("connected, on node {node}"));
         }
         backends.probe(link).await?;
-        Ok(format!("{} took the secret", link.server))
+        Ok(format!("{} accepted the secret", link.server))
     };
     checked(&format!("link {}", link.domain), try_it).await
 }
 
-/// Who owns the link now, as far as the database can say.
+/// The current owner of the link, if the database can tell.
 async fn owner(link: &Link, backends: &dyn Backends) -> Option<LinkOwner> {
     let store = backends.store().await.ok()?;
     store.owner(&link.domain).await.ok().flatten()
@@ -98,7 +98,7 @@ async fn checked(name: &str, try_it: impl Future<Output = Result<String, Failure
     let (ok, detail) = match tokio::time::timeout(PATIENCE, try_it).await {
         Ok(Ok(detail)) => (true, detail),
         Ok(Err(failure)) => (false, told(&*failure)),
-        Err(_) => (false, format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(_) => (false, format!("no response within {} s", PATIENCE.as_secs())),
     };
     Checked { name: name.to_owned(), ok, detail }
 }

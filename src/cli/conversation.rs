@@ -1,7 +1,7 @@
-//! `couplet conversation`: ending one from the shell.
+//! `couplet conversation`: closes a conversation.
 //!
-//! Only the owner of a link writes to its conversations. So the shell leaves a request, which the
-//! owner finds within 2 s, or as soon as there is one.
+//! Only the owner of a link writes to its conversations. So this command stores a request, which
+//! the owner reads within 2 s, or as soon as a node owns the link.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::ports::store::Store;
 use super::output::Output;
 use super::{CliError, args, tenant};
 
-/// How long the owner is waited for, and how often it is looked whether it is done.
+/// How long to wait for the owner, and how often to check.
 const PATIENCE: Duration = Duration::from_secs(8);
 const LOOK: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// End a conversation; customer and agent are told
+    /// Close a conversation; the customer and the agent are notified
     Close(Close),
 }
 
@@ -34,7 +34,7 @@ pub struct Close {
     id: ConversationId,
 }
 
-/// What came of it, as it is printed.
+/// The result, as printed.
 #[derive(Debug, Serialize)]
 struct Closed {
     id: String,
@@ -52,7 +52,7 @@ pub(super) async fn run(
     let Some(found) = found else {
         return Err(CliError::refused(
             format!("{} has no conversation {id}", tenant.key),
-            format!("see which there are: couplet transcript export --tenant {}", tenant.key),
+            format!("list them: couplet transcript export --tenant {}", tenant.key),
         ));
     };
     let mut open = found.is_open();

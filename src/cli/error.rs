@@ -1,4 +1,4 @@
-//! Why a subcommand failed, for the operator.
+//! Errors of subcommands, as operators read them.
 
 use std::error::Error;
 use std::io;
@@ -6,39 +6,29 @@ use std::io;
 use crate::config::NoLinks;
 use crate::ports::store::StoreError;
 
-/// Why a backend could not be opened, or the gateway stopped.
+/// Why a backend could not be opened, or why the gateway stopped.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
-/// Why a subcommand failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// It cannot be done as it was asked for.
+    /// The request cannot be carried out as given.
     #[error("{what}\n{mend}")]
     Refused {
-        /// What is wrong.
         what: String,
-        /// What to do.
+        /// How to fix it.
         mend: String,
     },
-    /// The database did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A backend failed.
     #[error("{}", told(&**.0))]
     Backend(Failure),
-    /// There is nothing to serve.
     #[error(transparent)]
     NoLinks(#[from] NoLinks),
-    /// Some checks failed; which ones, and why, was printed.
+    /// Some checks failed; the results were printed.
     #[error("{failed} of {all} checks failed")]
-    Checks {
-        /// How many failed.
-        failed: usize,
-        /// How many there are.
-        all: usize,
-    },
-    /// Nobody takes the output.
-    #[error("the output cannot be written: {0}")]
+    Checks { failed: usize, all: usize },
+    #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
 }
 
@@ -48,7 +38,7 @@ impl CliError {
     }
 }
 
-/// An error with all its causes, each said once.
+/// An error with its causes; a cause that the text already ends with is not repeated.
 pub(super) fn told(error: &(dyn Error + 'static)) -> String {
     let mut words = error.to_string();
     let mut next = error.source();

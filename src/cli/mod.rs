@@ -1,8 +1,8 @@
-//! The operator's shell: the arguments, and one file a subcommand.
+//! The operator's command line: the arguments, and one file per subcommand.
 //!
-//! Invariants: what is asked for goes to standard output, everything else to standard error. A
-//! subcommand knows ports alone; [`Backends`] opens what stands behind them, and only what the
-//! subcommand needs. A failure says what is wrong and what to do, in a line or two.
+//! Invariants: results go to standard output, everything else to standard error. A subcommand uses
+//! ports only; [`Backends`] opens the adapters, and only those that the subcommand needs. An error
+//! says what is wrong and how to fix it, in a line or two.
 
 mod agent;
 mod args;
@@ -37,27 +37,26 @@ use output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "couplet", version)]
 pub struct Cli {
-    /// The configuration file; without it couplet.toml, where that is there
+    /// The configuration file; default couplet.toml, if it exists
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Print data as JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the gateway until it is told to stop
+    /// Run the gateway until it receives SIGTERM or SIGINT
     Serve,
     /// Bring the database's schema up to this version
     Migrate,
-    /// Try the database, the cache and every link, and say what is wrong and how to mend it
+    /// Check the database, the cache, the file storage and every link, and report how to fix what
+    /// fails
     Check,
-    /// The businesses served
+    /// The businesses that are served
     #[command(subcommand)]
     Tenant(tenant::Command),
     /// The queues of a tenant
@@ -69,29 +68,27 @@ pub enum Command {
     /// Conversations
     #[command(subcommand)]
     Conversation(conversation::Command),
-    /// What was said
+    /// Transcripts of conversations
     #[command(subcommand)]
     Transcript(transcript::Command),
 }
 
-/// What stands behind the ports, opened when a subcommand needs it.
+/// Opens the adapters behind the ports, on demand.
 #[async_trait]
 pub trait Backends: Send + Sync {
-    /// The database. Its schema may be of another version; [`Backends::migrate`] mends that.
+    /// The database. Its schema may be outdated; [`Backends::migrate`] updates it.
     async fn store(&self) -> Result<Arc<dyn Store>, Failure>;
-    /// The cache.
     async fn cache(&self) -> Result<Arc<dyn Cache>, Failure>;
-    /// Writes a file where files lie, and takes it away.
+    /// Writes a test file to the file storage, and removes it.
     async fn files(&self) -> Result<(), Failure>;
-    /// Brings the database's schema up to this version.
     async fn migrate(&self) -> Result<(), Failure>;
-    /// Connects to a link's server, proves the secret, and leaves.
+    /// Connects to a link's XMPP server, authenticates, and disconnects.
     async fn probe(&self, link: &Link) -> Result<(), Failure>;
-    /// Runs the gateway until it is told to stop.
+    /// Runs the gateway until it is stopped.
     async fn serve(&self) -> Result<(), Failure>;
 }
 
-/// Does what the arguments say.
+/// Runs the subcommand.
 pub async fn run(
     cli: Cli,
     config: &Config,

@@ -1,10 +1,10 @@
-//! What is printed: lines and columns for people, JSON for programs.
+//! Prints results: lines and columns for people, JSON for programs.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// Where results go, and in which form.
+/// The destination and the format of results.
 pub(super) struct Output<'a> {
     pub(super) to: &'a mut (dyn Write + Send),
     pub(super) json: bool,
@@ -15,7 +15,7 @@ impl<'a> Output<'a> {
         Self { to, json }
     }
 
-    /// One thing: as JSON, or as the words made of it.
+    /// Prints one object: as JSON, or as the text that `words` makes of it.
     pub(super) fn one<T: Serialize>(
         &mut self,
         thing: &T,
@@ -24,7 +24,7 @@ impl<'a> Output<'a> {
         if self.json { self.print_json(thing) } else { writeln!(self.to, "{}", words(thing)) }
     }
 
-    /// A list: as a JSON array, or as columns under their heads.
+    /// Prints a list: as a JSON array, or as columns with headings.
     pub(super) fn list<T: Serialize, const N: usize>(
         &mut self,
         things: &[T],
@@ -47,7 +47,7 @@ impl<'a> Output<'a> {
     }
 }
 
-/// Rows with their cells one below the other, two spaces apart; an empty cell is a hyphen.
+/// Aligns the cells of rows in columns, two spaces apart; an empty cell shows a hyphen.
 pub(super) fn columns(rows: &[&[String]]) -> String {
     let count = rows.iter().map(|row| row.len()).max().unwrap_or(0);
     let width = |column: usize| {

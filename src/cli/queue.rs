@@ -14,7 +14,7 @@ use super::{CliError, args, tenant};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add a queue, or write it anew
+    /// Add a queue, or replace it
     Add(Add),
     /// List the queues
     List {
@@ -22,7 +22,7 @@ pub enum Command {
         #[arg(long, value_parser = args::tenant)]
         tenant: TenantKey,
     },
-    /// Remove a queue; never "default"
+    /// Remove a queue; refused for "default"
     Remove {
         /// The tenant
         #[arg(long, value_parser = args::tenant)]
@@ -41,13 +41,13 @@ pub struct Add {
     /// The queue's key: 1 to 32 of a-z, 0-9 and -
     #[arg(value_parser = args::queue)]
     key: QueueKey,
-    /// Its name, as customers read it
+    /// The name that customers read
     #[arg(long, value_parser = args::name)]
     name: Arc<str>,
-    /// How the agent for a customer is chosen
+    /// How an agent is chosen for a customer
     #[arg(long, value_enum, default_value_t = StrategyArg::LeastLoaded)]
     strategy: StrategyArg,
-    /// How long an agent is asked before the next one
+    /// How many seconds an agent has to accept an offer before the next one is asked
     #[arg(long, value_name = "SECONDS", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     offer_seconds: u32,
@@ -56,11 +56,11 @@ pub struct Add {
 #[derive(Debug, Clone, Copy, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum StrategyArg {
-    /// The one with the smallest share of his capacity taken
+    /// The agent with the smallest part of their capacity in use
     LeastLoaded,
-    /// One after the other
+    /// The agents in turn
     RoundRobin,
-    /// All at once; the first answer wins
+    /// All agents at once; the first who answers gets the conversation
     RingAll,
 }
 
@@ -84,7 +84,7 @@ impl From<Strategy> for StrategyArg {
     }
 }
 
-/// A queue as it is printed.
+/// A queue, as printed.
 #[derive(Debug, Serialize)]
 pub(super) struct View {
     key: String,
@@ -164,7 +164,7 @@ async fn remove(
     Ok(out.one(&View::of(queue), |_| format!("queue {key} of {tenant} removed"))?)
 }
 
-/// There is no such queue.
+/// The error for an unknown queue.
 pub(super) fn unknown(tenant: &TenantKey, key: &QueueKey, known: &[QueueSettings]) -> CliError {
     let known: Vec<&str> = known.iter().map(|queue| queue.key.as_str()).collect();
     CliError::refused(

@@ -1,4 +1,4 @@
-//! `couplet tenant`: the businesses served.
+//! `couplet tenant`: the businesses that are served.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::wire;
 use super::output::{Output, columns};
 use super::{CliError, agent, args, queue};
 
-/// HS256 takes no shorter key (RFC 7518, section 3.2).
+/// The shortest key for HS256 (RFC 7518, section 3.2).
 const IDENTITY_BYTES: usize = 32;
 const MEGABYTE: u64 = 1024 * 1024;
 
@@ -31,7 +31,7 @@ pub enum Command {
         #[arg(value_parser = args::tenant)]
         key: TenantKey,
     },
-    /// Remove a tenant without open conversations, with everything of it
+    /// Remove a tenant without open conversations, and everything that belongs to it
     Remove {
         /// The tenant's key
         #[arg(value_parser = args::tenant)]
@@ -44,43 +44,43 @@ pub struct Add {
     /// The tenant's key: 1 to 32 of a-z, 0-9 and -
     #[arg(value_parser = args::tenant)]
     key: TenantKey,
-    /// Its name, as customers read it
+    /// The name that customers read
     #[arg(long, value_parser = args::name)]
     name: Arc<str>,
     /// An origin whose pages may embed the widget, may be repeated: https://www.example.com
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = args::origin)]
     origins: Vec<String>,
-    /// The link it is served on; without it the first one configured
+    /// The link that serves it; default the first one configured
     #[arg(long, value_name = "DOMAIN", value_parser = args::link)]
     link: Option<LinkDomain>,
     /// The color of its widget: '#2f6fed'
     #[arg(long, value_parser = args::color)]
     color: Option<String>,
-    /// The language of its widget where the page names none: de, pt-BR
+    /// The language of its widget if the page names none: de, pt-BR
     #[arg(long, value_parser = args::locale)]
     locale: Option<String>,
-    /// A file with the key its identity tokens are signed with (HS256)
+    /// A file with the key that signs its identity tokens (HS256)
     #[arg(long, value_name = "FILE")]
     identity_secret_file: Option<PathBuf>,
-    /// Close a conversation without a message for so long; without it as configured
+    /// Minutes without a message after which a conversation is closed; default as configured
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=10_080))]
     idle_close_minutes: Option<u32>,
-    /// A field of the form before the chat, may be repeated: name, email!, order="Your order" (! must
-    /// be filled in; name, email and phone need no label)
+    /// A field of the form before the chat, may be repeated: name, email!, order="Your order" (!
+    /// marks it as required; name, email and phone need no label)
     #[arg(long = "field", value_name = "FIELD", value_parser = args::field)]
     form: Vec<FormField>,
-    /// The largest file it takes; 0 for none; without it as configured
+    /// The largest accepted file; 0 accepts none; default as configured
     #[arg(long, value_name = "MEGABYTES", value_parser = clap::value_parser!(u32).range(0..=1_024))]
     file_megabytes: Option<u32>,
-    /// A media type of files it takes, may be repeated: image/png, video/*; without it the usual ones
+    /// An accepted media type of files, may be repeated: image/png, video/*; default the usual ones
     #[arg(long = "file-type", value_name = "TYPE", value_parser = args::media_type)]
     file_types: Vec<String>,
-    /// Refuse clients that send no origin, as programs other than browsers do
+    /// Refuse clients that send no origin, such as programs other than browsers
     #[arg(long)]
     require_origin: bool,
 }
 
-/// A tenant as it is printed.
+/// A tenant, as printed.
 #[derive(Debug, Serialize)]
 struct View {
     key: String,
@@ -90,16 +90,15 @@ struct View {
     origin_required: bool,
     color: Option<String>,
     locale: Option<String>,
-    /// Whether it has a key for identity tokens; never the key.
+    /// Whether a key for identity tokens is set; the key itself is never printed.
     identity: bool,
     idle_close_minutes: i64,
     form: Vec<Field>,
-    /// Null where it is as configured.
+    /// Null if it is as configured.
     file_megabytes: Option<u64>,
     file_types: Option<Vec<String>>,
 }
 
-/// A field of the form before the chat.
 #[derive(Debug, Serialize)]
 struct Field {
     name: String,
@@ -108,7 +107,7 @@ struct Field {
 }
 
 impl Field {
-    /// As it is written to the shell.
+    /// In the form of the argument `--field`.
     fn written(&self) -> String {
         let required = if self.required { "!" } else { "" };
         let label = self.label.as_ref().map(|label| format!("={label}")).unwrap_or_default();
@@ -145,7 +144,7 @@ impl From<FormField> for Field {
     }
 }
 
-/// A tenant with all that belongs to it.
+/// A tenant with its queues and agents.
 #[derive(Debug, Serialize)]
 struct Whole {
     #[serde(flatten)]
@@ -154,7 +153,7 @@ struct Whole {
     agents: Vec<agent::View>,
 }
 
-/// The tenant, or why there is none.
+/// The tenant, or an error if it does not exist.
 pub(super) async fn known(key: &TenantKey, store: &dyn Store) -> Result<Tenant, CliError> {
     store.tenant(key).await?.ok_or_else(|| {
         CliError::refused(

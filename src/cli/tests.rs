@@ -9,7 +9,7 @@ use crate::config::{Config, Link};
 use crate::ports::cache::Cache;
 use crate::ports::store::{Store, StoreError};
 
-/// Its database is away; every link but one takes the secret.
+/// The database is unreachable; every link but one accepts the secret.
 struct Half;
 
 #[async_trait]
@@ -67,7 +67,7 @@ fn the_arguments_are_consistent() {
 }
 
 #[tokio::test]
-async fn check_says_in_one_line_each_what_is_wrong() {
+async fn check_prints_one_line_for_each_part() {
     let (done, said) = shell(LINKS, &["check"]).await;
     assert_eq!(
         said,
@@ -75,7 +75,7 @@ async fn check_says_in_one_line_each_what_is_wrong() {
 database             FAILED  the database is unavailable: nothing listens there: is it running?
 cache                ok      (memory)
 files                ok      (in couplet-files)
-link chat.localhost  ok      (127.0.0.1:5347 took the secret)
+link chat.localhost  ok      (127.0.0.1:5347 accepted the secret)
 link help.localhost  FAILED  the server refused the secret; write the same in both
 "
     );
@@ -88,7 +88,7 @@ link help.localhost  FAILED  the server refused the secret; write the same in bo
 }
 
 #[tokio::test]
-async fn without_a_link_there_is_nothing_to_serve() {
+async fn serve_and_check_fail_without_a_link() {
     let none = "links: none is configured; add a [[links]] table with domain, server and secret";
     assert_eq!(shell("", &["serve"]).await.0.unwrap_err().to_string(), none);
     assert!(shell(LINKS, &["serve"]).await.0.is_ok());
@@ -153,7 +153,7 @@ fn arguments_are_checked_before_anything_is_opened() {
 }
 
 #[test]
-fn an_error_is_told_with_its_causes_once() {
+fn an_error_shows_each_cause_once() {
     #[derive(Debug, thiserror::Error)]
     #[error("the stream ended")]
     struct Outer(#[source] std::io::Error);

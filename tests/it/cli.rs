@@ -239,7 +239,7 @@ async fn queues_and_agents_are_added_updated_and_removed() {
     );
     assert_eq!(
         shell.failed("agent add --tenant acme bob@example.org --name Bob").await,
-        "couplet: accounts of example.org are no agents on the link chat.localhost\n\
+        "couplet: accounts of example.org cannot be agents on the link chat.localhost\n\
          add it to agent_hosts of that [[links]] table; it has localhost\n"
     );
     assert!(shell.failed("queue remove --tenant acme default").await.contains("cannot be removed"));

@@ -1,4 +1,4 @@
-//! As one HTML document that needs nothing else, to be read or printed.
+//! Transcripts as one self-contained HTML document.
 
 use std::io::{self, Write};
 
@@ -67,7 +67,8 @@ impl Form for Html {
     }
 }
 
-/// Safe within an element and within a quoted attribute, and without controls, which HTML forbids.
+/// Escapes text for an element or a quoted attribute, and replaces control characters, which HTML
+/// forbids.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

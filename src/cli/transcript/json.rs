@@ -1,5 +1,5 @@
-//! As JSON: an array of conversations, with entries as customers' sockets get them and, for the
-//! operator, the agents' addresses.
+//! Transcripts as JSON: an array of conversations, with entries in the form that customers' sockets
+//! get, plus the agents' addresses.
 
 use std::io::{self, Write};
 
@@ -36,7 +36,6 @@ struct CaseView<'a> {
     entries: Vec<EntryView<'a>>,
 }
 
-/// What the customer thinks of it.
 #[derive(Serialize)]
 struct RatingView<'a> {
     at: i64,
@@ -109,7 +108,7 @@ fn rating(row: &Row) -> Option<RatingView<'_>> {
     Some(RatingView { at: row.at.0, score: *score, comment: comment.as_deref() })
 }
 
-/// Files with their places in the storage: links to them would not last.
+/// Files with their names in the storage, since links to them would expire.
 fn files(row: &Row) -> Vec<File> {
     let RowKind::Files { files, .. } = &row.kind else { return Vec::new() };
     let place = |file: &crate::chat::model::File| File {

@@ -1,7 +1,7 @@
-//! `couplet transcript`: what was said.
+//! `couplet transcript`: exports conversations.
 //!
-//! Invariants: one conversation is held in memory at a time, however many are exported. What
-//! customers wrote is never taken for markup, nor for a command to a terminal.
+//! Invariants: one conversation at a time is held in memory, however many are exported. Text from
+//! customers is never interpreted as markup, nor as a terminal's control sequence.
 
 mod html;
 mod json;
@@ -29,7 +29,7 @@ const ENTRIES: u32 = 500;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print one conversation of a tenant, or all of them from the first
+    /// Print one conversation of a tenant, or all of them, the oldest first
     Export(Export),
 }
 
@@ -41,7 +41,7 @@ pub struct Export {
     /// Only this conversation
     #[arg(long, value_name = "ID", value_parser = args::conversation)]
     conversation: Option<ConversationId>,
-    /// The form; without it text, or JSON with --json
+    /// The format; default text, or JSON with --json
     #[arg(long, value_enum)]
     format: Option<Format>,
 }
@@ -53,7 +53,7 @@ enum Format {
     Html,
 }
 
-/// A conversation with everything said in it.
+/// A conversation with its entries.
 #[derive(Debug)]
 struct Case {
     conversation: Conversation,
@@ -61,7 +61,7 @@ struct Case {
     entries: Vec<Arc<Row>>,
 }
 
-/// How conversations are written down, one after the other.
+/// A format of the export; conversations are written one after the other.
 trait Form: Send {
     fn begin(&mut self, tenant: &Tenant, to: &mut dyn Write) -> io::Result<()>;
     fn case(&mut self, case: &Case, to: &mut dyn Write) -> io::Result<()>;
@@ -94,8 +94,8 @@ pub(super) async fn run(
     Ok(form.end(out.to)?)
 }
 
-/// The port gives the customer along with his conversation in the tenant's list alone, so that
-/// one conversation is looked for there.
+/// Also a single conversation is looked up in the tenant's list: only there the port returns it
+/// with its customer.
 async fn export(
     tenant: &TenantKey,
     only: Option<ConversationId>,
@@ -132,11 +132,11 @@ async fn entries(id: ConversationId, store: &dyn Store) -> Result<Vec<Arc<Row>>,
     }
 }
 
-/// What an entry says, for people.
+/// An entry, as people read it.
 enum Said<'a> {
-    /// Someone's words.
+    /// A message.
     Words { who: Cow<'a, str>, text: Cow<'a, str> },
-    /// Something that happened.
+    /// An event.
     Event(String),
 }
 
@@ -148,10 +148,10 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
     };
     match &row.kind {
         RowKind::Message { text, .. } if text.is_empty() => {
-            Some(Said::Event(format!("{who} said something, and took it back")))
+            Some(Said::Event(format!("{who} sent a message, and deleted it")))
         }
         RowKind::Files { files, text, .. } if files.is_empty() && text.is_empty() => {
-            Some(Said::Event(format!("{who} sent a file, and took it back")))
+            Some(Said::Event(format!("{who} sent a file, and deleted it")))
         }
         RowKind::Files { files, text, .. } => {
             let names = files.iter().map(|file| format!("[{}]", file.name));
@@ -162,10 +162,8 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
         RowKind::Message { text, .. }
         | RowKind::Asked { text, .. }
         | RowKind::Choice { text, .. } => Some(Said::Words { who, text: Cow::Borrowed(text) }),
-        RowKind::Edit { .. } => Some(Said::Event(format!("{who} changed what was said before"))),
-        RowKind::Retract { .. } => {
-            Some(Said::Event(format!("{who} took back what was said before")))
-        }
+        RowKind::Edit { .. } => Some(Said::Event(format!("{who} edited an earlier message"))),
+        RowKind::Retract { .. } => Some(Said::Event(format!("{who} deleted an earlier message"))),
         RowKind::Rated { score, comment: None } => {
             Some(Said::Event(format!("{who} rated it {score} of 5")))
         }
@@ -179,7 +177,7 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
     }
 }
 
-/// The customer's name; whoever is named like an agent who spoke is told apart.
+/// The customer's name, marked if an agent in the conversation has the same name.
 fn customer(case: &Case) -> Cow<'_, str> {
     let Some(name) = &case.customer.name else { return "Customer".into() };
     let agents = case.entries.iter().filter_map(|row| match &row.author {
@@ -193,7 +191,7 @@ fn customer(case: &Case) -> Cow<'_, str> {
 fn state(conversation: &Conversation) -> String {
     match &conversation.state {
         State::Waiting | State::Offered { .. } => "waiting".to_owned(),
-        State::Active { agent } => format!("held by {agent}"),
+        State::Active { agent } => format!("active, with {agent}"),
         State::Closed { reason } => format!("closed {}", why(*reason)),
     }
 }
@@ -202,13 +200,12 @@ fn why(reason: CloseReason) -> &'static str {
     match reason {
         CloseReason::Customer => "by the customer",
         CloseReason::Agent => "by the agent",
-        CloseReason::Idle => "because nobody wrote",
-        CloseReason::Full => "as it was long, and went on in another",
+        CloseReason::Idle => "for inactivity",
+        CloseReason::Full => "because it was too long, and continued in another",
         CloseReason::Operator => "by the operator",
     }
 }
 
-/// `2026-05-01 12:34:56`, UTC.
 fn moment(at: Timestamp) -> String {
     DateTime::from_timestamp_millis(at.0)
         .map(|at| at.naive_utc().trunc_subsecs(0).to_string())

@@ -106,26 +106,26 @@ fn written(mut form: impl Form, cases: &[Case]) -> String {
 }
 
 #[test]
-fn text_reads_like_a_talk_and_commands_no_terminal() {
+fn text_reads_like_a_dialogue_and_cannot_control_a_terminal() {
     assert_eq!(
         written(Text, &[case()]),
         "\
 Conversation 00000000000000000000000000000002 with Zoë <x>
-queue default, opened 2026-05-01 12:34:56 UTC, closed because nobody wrote
+queue default, opened 2026-05-01 12:34:56 UTC, closed for inactivity
 subject: Where is it?
 
 2026-05-01 12:34:57  Zoë <x>: <b>hi</b>
                      \u{fffd}[2J\"&'
 2026-05-01 12:34:58  * Alice joined
 2026-05-01 12:34:59  Alice: Hello
-2026-05-01 12:35:00  * closed because nobody wrote
+2026-05-01 12:35:00  * closed for inactivity
 
 "
     );
 }
 
 #[test]
-fn html_takes_nobodys_words_for_markup() {
+fn html_escapes_what_people_wrote() {
     let page = written(Html, &[case()]);
     for part in [
         "<h1>Acme &amp; Sons</h1>",
@@ -176,7 +176,7 @@ fn json_is_an_array_of_conversations() {
 }
 
 #[test]
-fn nobody_passes_for_another_in_a_transcript() {
+fn nobody_can_pose_as_another_in_a_transcript() {
     let mut sly = case();
     sly.customer.name = Some("ALICE".into());
     let rated = |comment: &str| RowKind::Rated { score: 1, comment: Some(comment.into()) };

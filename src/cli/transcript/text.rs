@@ -1,4 +1,4 @@
-//! As text, to be read in a terminal.
+//! Transcripts as text for a terminal.
 
 use std::io::{self, Write};
 
@@ -37,7 +37,8 @@ impl Form for Text {
                     writeln!(to, "{at}  {}: {text}", plain(&who))?;
                 }
                 Some(Said::Event(event)) => {
-                    // One line: a comment of several could pass for what somebody else said.
+                    // One line: otherwise a comment of several lines could look like another
+                    // person's message.
                     writeln!(to, "{at}  * {}", plain(&event).replace('\n', " "))?;
                 }
                 None => {}
@@ -51,7 +52,7 @@ impl Form for Text {
     }
 }
 
-/// Without what a terminal would obey, or what turns a line round; every line end is a plain one.
+/// Replaces control characters and bidirectional overrides; all line ends become `\n`.
 fn plain(text: &str) -> String {
     let shown = |c: char| match c {
         c if mark::is_line_end(c) => '\n',
