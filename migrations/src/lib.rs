@@ -1,8 +1,9 @@
-//! Couplet's database schema, step by step.
+//! Couplet's database schema, as a list of migrations.
 //!
-//! Invariants: a step, once released, never changes; steps only go forward, and each leaves a
-//! database on which the version before it still works (add, fill, and only later take away).
-//! A step may be run again after it broke off half-way: MySQL commits each table by itself.
+//! Invariants: a released migration never changes. Migrations only go forward, and each leaves a
+//! database that the previous version still works on (add, fill, and only later remove). A
+//! migration can be run again after an interruption: MySQL commits each statement on a table by
+//! itself.
 
 pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -15,7 +16,7 @@ mod m20261201_000006_sessions;
 mod m20261201_000013_departing;
 mod shape;
 
-/// All steps, in their order.
+/// All migrations, in order.
 #[derive(Debug)]
 pub struct Migrator;
 

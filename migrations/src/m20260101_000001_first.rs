@@ -1,13 +1,13 @@
 //! The first schema.
 //!
-//! The log and the conversations refer to nothing by foreign key: an append must never fail
-//! because somebody removed a tenant a moment ago.
+//! The log and the conversations have no foreign keys: an append must never fail because a tenant
+//! was just removed.
 
 use sea_orm_migration::prelude::*;
 
 use crate::shape::{Shape, falls_with, index, primary, unique};
 
-/// The longest bare JID, in characters: what an index of InnoDB holds beside two keys.
+/// The longest bare JID, in characters: an InnoDB index fits this beside two keys.
 const JID: u32 = 700;
 
 #[derive(Debug)]
@@ -31,11 +31,11 @@ impl MigrationTrait for Step {
     }
 }
 
-/// One row a link: who owns it, and how far its stream has come.
+/// One row per link: its owner, and the cursor of its stream.
 async fn links(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let table = Table::create()
         .table("links")
-        // A number of its own keeps a domain of up to 253 bytes out of the indices of the log.
+        // A numeric id keeps a domain of up to 253 bytes out of the indices of the log.
         .col(ColumnDef::new("id").integer().not_null().auto_increment().primary_key())
         .col(shape.ascii("domain", 253))
         .col(shape.uuid("node"))
@@ -43,14 +43,13 @@ async fn links(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(shape.number("lease_until").not_null())
         .col(ColumnDef::new("stands").boolean().not_null())
         .col(shape.number("cursor_pos").not_null())
-        // Rows up to here may have been removed; their positions are never given again.
+        // Rows up to this position may have been removed; their positions are never reused.
         .col(shape.number("floor_pos").not_null())
         .col(shape.number("revision").not_null())
         .take();
     shape.create(manager, table, vec![unique("uq_links_domain", &["domain"])]).await
 }
 
-/// Tenants, their queues and agents.
 async fn directory(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let tenants = Table::create()
         .table("tenants")
@@ -123,7 +122,6 @@ async fn directory(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbEr
         .await
 }
 
-/// Customers and their sessions.
 async fn people(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let customers = Table::create()
         .table("customers")
@@ -132,7 +130,7 @@ async fn people(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> 
         .col(ColumnDef::new("link").integer().not_null())
         .col(shape.ascii("localpart", 32))
         .col(shape.text("name"))
-        // Bytes: MySQL compares text without regard to blanks at its end.
+        // Binary, since MySQL ignores trailing spaces when it compares text.
         .col(ColumnDef::new("subject").var_binary(1020))
         .col(ColumnDef::new("conversations").integer().not_null())
         .take();
@@ -167,7 +165,7 @@ async fn people(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> 
     shape.create(manager, sessions, indices).await
 }
 
-/// Conversations, with who was asked, who holds and who let pass.
+/// Conversations, with their offers and agents.
 async fn conversations(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let table = Table::create()
         .table("conversations")
@@ -191,7 +189,7 @@ async fn conversations(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), 
         .col(shape.number("active_at").not_null())
         .col(shape.number("head").not_null())
         .col(shape.number("delivered").not_null())
-        // `read` is a word of MySQL's own.
+        // `read` is a reserved word of MySQL.
         .col(shape.number("read_upto").not_null())
         .col(shape.number("confirmed").not_null())
         .take();
@@ -203,7 +201,7 @@ async fn conversations(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), 
     shape.create(manager, table, indices).await
 }
 
-/// The log of every link. Every message pays for each index.
+/// The log of all links. Each index is a cost for every message.
 async fn log(shape: Shape, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let table = Table::create()
         .table("log")

@@ -1,4 +1,4 @@
-//! Files of conversations, and what a tenant takes of them.
+//! Files of conversations, and each tenant's limits for them.
 
 use sea_orm_migration::prelude::*;
 
@@ -27,9 +27,9 @@ impl MigrationTrait for Step {
             .col(shape.ascii("media_type", 127))
             .col(shape.number("size").not_null())
             .col(shape.number("created_at").not_null())
-            // Null once a message has it: then it stays as long as that does.
+            // Null once a message has the file; from then on the file stays as long as the message.
             .col(shape.number("expires_at"))
-            // The row of the log that has it.
+            // The row of the log that has the file.
             .col(ColumnDef::new("link").integer())
             .col(shape.number("pos"))
             .take();

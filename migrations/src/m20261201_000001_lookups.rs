@@ -1,14 +1,14 @@
-//! Ways to single rows of the log, and what operators ask owners of links for.
+//! Indices for single rows of the log, and operators' requests to close conversations.
 //!
-//! Who corrects or takes back what they said names it by an id; without an index of those the whole
+//! A correction or retraction names the message by an id. Without an index of the ids, the whole
 //! conversation would be read each time.
 
 use sea_orm_migration::prelude::*;
 
 use crate::shape::{Shape, index};
 
-/// So many characters of a stanza's id are in the index: more than clients make, and few enough for
-/// every row to pay for.
+/// Characters of a stanza's id in the index: more than clients use, and few enough to be cheap for
+/// every row.
 const STANZA: u32 = 40;
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl MigrationTrait for Step {
                 manager.create_index(index).await?;
             }
         }
-        // Conversations that an operator wants closed; a row goes once that is done.
+        // Conversations that an operator wants closed; the row is removed once that is done.
         let closings = Table::create()
             .table("closings")
             .col(shape.uuid("conversation").not_null().primary_key())

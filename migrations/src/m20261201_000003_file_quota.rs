@@ -1,4 +1,5 @@
-//! What is asked before a file comes in: how much came of one customer, and of a tenant, since when.
+//! Indices for the quotas of files: bytes received from a customer, and from a tenant, since a
+//! time.
 
 use sea_orm_migration::prelude::*;
 
@@ -16,7 +17,7 @@ impl MigrationName for Step {
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Both with what is summed, so that the index alone answers.
+        // Both contain the summed column, so the index alone answers the query.
         for (name, columns) in [
             ("ix_files_customer_day", ["customer", "created_at", "size"]),
             ("ix_files_tenant_day", ["tenant", "created_at", "size"]),

@@ -1,4 +1,4 @@
-//! What a session's next token follows from, and customers who turned out to be somebody known.
+//! Derivation of a session's next token, and customers who turned out to be known ones.
 
 use sea_orm_migration::prelude::*;
 
@@ -19,9 +19,9 @@ const SAME_AS: &str = "ix_customers_same_as";
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let shape = Shape(manager.get_database_backend());
-        // Null in the rows of the version before, which does not know either column.
+        // Null in rows that the previous version wrote, which knows neither column.
         let columns = [
-            // The present token follows from the one before and this; see the edge's tokens.
+            // The current token is derived from this and the previous token; see the edge's tokens.
             ("sessions", ColumnDef::new("salt").binary_len(32).take()),
             // The customer whom this one turned out to be, by signing in while a chat was open.
             ("customers", shape.uuid("same_as")),

@@ -1,7 +1,7 @@
-//! A way to the conversations in which somebody spoke not long ago.
+//! An index for conversations by the time of their last message.
 //!
-//! Their customers may still stand in agents' contact lists. When a conversation began says nothing
-//! of it: one that was left on Friday is closed on Monday.
+//! Customers of recent ones may still be in agents' contact lists. The opening time does not help:
+//! a conversation that was left on Friday is closed on Monday.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,12 +1,12 @@
-//! How tables and columns are written so that they mean the same on MySQL, MariaDB and SQLite.
+//! Tables and columns that mean the same on MySQL, MariaDB and SQLite.
 //!
-//! Invariants: every comparison of text is by code points (`_bin`), so keys that differ in case
-//! only are different; names made of ASCII take one byte a character in every index.
+//! Invariants: text is always compared by code points (`_bin`), so keys that differ only in case
+//! are different; columns for ASCII names take one byte per character in every index.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
-/// One way of writing columns.
+/// Defines columns for one kind of database.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape(pub(crate) DbBackend);
 
@@ -15,12 +15,12 @@ impl Shape {
         self.0 == DbBackend::MySql
     }
 
-    /// A name of at most `length` ASCII characters, never null.
+    /// An ASCII column of at most `length` characters, not null.
     pub(crate) fn ascii(self, name: &'static str, length: u32) -> ColumnDef {
         self.ascii_or_null(name, length).not_null().take()
     }
 
-    /// A name of at most `length` ASCII characters.
+    /// An ASCII column of at most `length` characters.
     pub(crate) fn ascii_or_null(self, name: &'static str, length: u32) -> ColumnDef {
         let mut column = ColumnDef::new(name);
         if self.mysql() {
@@ -30,29 +30,28 @@ impl Shape {
         }
     }
 
-    /// Text of any language, of at most `length` characters.
+    /// A Unicode column of at most `length` characters.
     pub(crate) fn words(self, name: &'static str, length: u32) -> ColumnDef {
         ColumnDef::new(name).string_len(length).take()
     }
 
-    /// Text of any language without a length of note.
+    /// A Unicode column of practically unlimited length.
     pub(crate) fn text(self, name: &'static str) -> ColumnDef {
         let mut column = ColumnDef::new(name);
-        // `text` ends at 64 KiB on MySQL, less than a form with its escapes may take.
+        // `text` holds 64 KiB on MySQL, less than an escaped form may take.
         if self.mysql() { column.custom("mediumtext").take() } else { column.text().take() }
     }
 
-    /// A UUID.
     pub(crate) fn uuid(self, name: &'static str) -> ColumnDef {
         ColumnDef::new(name).binary_len(16).take()
     }
 
-    /// A count, a position, or a moment in epoch milliseconds.
+    /// A count, a position, or a time in epoch milliseconds.
     pub(crate) fn number(self, name: &'static str) -> ColumnDef {
         ColumnDef::new(name).big_integer().take()
     }
 
-    /// Creates a table with its indices, or what is not there of them.
+    /// Creates a table and its indices, as far as they do not exist.
     pub(crate) async fn create(
         self,
         manager: &SchemaManager<'_>,
@@ -61,7 +60,7 @@ impl Shape {
     ) -> Result<(), DbErr> {
         table.if_not_exists();
         if self.mysql() {
-            // Inside the table's statement, for MySQL knows no CREATE INDEX IF NOT EXISTS.
+            // Within the table's statement, since MySQL has no CREATE INDEX IF NOT EXISTS.
             table.engine("InnoDB").character_set("utf8mb4").collate("utf8mb4_bin");
             for mut index in indices {
                 table.index(&mut index);
@@ -81,7 +80,6 @@ impl Shape {
     }
 }
 
-/// An index over columns.
 pub(crate) fn index(name: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
     let mut index = Index::create();
     index.name(name);
@@ -91,12 +89,10 @@ pub(crate) fn index(name: &'static str, columns: &[&'static str]) -> IndexCreate
     index
 }
 
-/// An index over columns of which no two rows have the same.
 pub(crate) fn unique(name: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
     index(name, columns).unique().take()
 }
 
-/// A primary key over several columns.
 pub(crate) fn primary(columns: &[&'static str]) -> IndexCreateStatement {
     let mut index = Index::create();
     for column in columns {
@@ -105,7 +101,7 @@ pub(crate) fn primary(columns: &[&'static str]) -> IndexCreateStatement {
     index.primary().take()
 }
 
-/// A reference that falls with what it refers to.
+/// A foreign key with ON DELETE CASCADE.
 pub(crate) fn falls_with(
     name: &'static str,
     from: (&'static str, &[&'static str]),
