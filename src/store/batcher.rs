@@ -1,7 +1,8 @@
-//! What is asked at the same time is answered together.
+//! Combines concurrent requests of one kind into one query.
 //!
-//! Invariants: whoever asks alone waits for nobody. Who asks in a crowd waits [`GATHER`] at most for
-//! others to come with. Each is told what came of his own; a group that fails is told so, all of it.
+//! Invariants: a lone request is not delayed. Under load a request waits at most [`GATHER`] for
+//! others to join. Each caller gets its own result; if a group fails, all of its callers get the
+//! error.
 
 use std::time::Duration;
 
@@ -10,31 +11,30 @@ use tokio::time::Instant;
 
 use crate::ports::store::StoreError;
 
-/// How long the first of a crowd waits for the others.
+/// How long the first request of a group waits for others.
 const GATHER: Duration = Duration::from_millis(2);
-/// The most that are answered together.
+/// The most requests in one group.
 const TOGETHER: usize = 256;
-/// Those that may wait for it; who comes beyond waits for a place.
+/// The most queued requests; further callers wait for a place.
 const WAITING: usize = 1_024;
 
-/// What is done for many at once.
+/// An operation on a group of requests.
 pub(super) trait Together: Send + Sync + 'static {
-    /// What one asks.
     type Ask: Send + Sync + 'static;
-    /// What came of it.
     type Answer: Send + 'static;
 
-    /// Does it for a group, never an empty one; the answers are in the order of those who asked.
+    /// Performs the operation for a group, which is never empty. The results are in the order of
+    /// the requests.
     fn answer(
         &self,
         group: &[Self::Ask],
     ) -> impl Future<Output = Result<Vec<Self::Answer>, StoreError>> + Send;
 }
 
-/// Whom the answer is for.
+/// Where a result is sent.
 type Asker<T> = oneshot::Sender<Result<<T as Together>::Answer, StoreError>>;
 
-/// Where those go who ask.
+/// The handle through which requests are sent.
 pub(super) struct Batcher<T: Together>(mpsc::Sender<(T::Ask, Asker<T>)>);
 
 impl<T: Together> Clone for Batcher<T> {
@@ -50,15 +50,15 @@ impl<T: Together> std::fmt::Debug for Batcher<T> {
 }
 
 impl<T: Together> Batcher<T> {
-    /// Starts the task that answers them; it ends with the last of these. A group that takes longer
-    /// than `patience` is given up.
+    /// Starts the task that handles the requests; it ends when the last handle is dropped. A group
+    /// that takes longer than `patience` fails.
     pub(super) fn receive(together: T, patience: Duration) -> Self {
         let (sender, asked) = mpsc::channel(WAITING);
         tokio::spawn(serve(together, patience, asked));
         Self(sender)
     }
 
-    /// Asks, with those who ask at the same time.
+    /// Sends a request, and waits for its result.
     pub(super) async fn ask(&self, ask: T::Ask) -> Result<T::Answer, StoreError> {
         let (tell, told) = oneshot::channel();
         let gone = || StoreError::Unavailable("the gateway is stopping".to_owned());
@@ -79,7 +79,7 @@ async fn serve<T: Together>(
             gather(&mut asked, &mut group).await;
         }
         crowd = group.len() > 1;
-        // Whoever went away meanwhile needs no answer.
+        // Skips callers that were cancelled in the meantime.
         let (asks, askers): (Vec<_>, Vec<_>) =
             group.drain(..).filter(|(_, asker)| !asker.is_closed()).unzip();
         if asks.is_empty() {
@@ -113,5 +113,5 @@ async fn gather<A>(asked: &mut mpsc::Receiver<A>, group: &mut Vec<A>) {
 }
 
 fn late(patience: Duration) -> StoreError {
-    StoreError::Unavailable(format!("it did not answer within {}", super::seconds(patience)))
+    StoreError::Unavailable(format!("no response within {}", super::seconds(patience)))
 }

@@ -1,5 +1,5 @@
-//! Conversations that operators want closed. The shell writes here, the owner of the link reads: so
-//! it does not matter which node that is, nor whether one runs at that moment.
+//! Conversations that operators want closed. The command line inserts, the owner of the link reads:
+//! so it does not matter which node that is, or whether it runs at that moment.
 
 use async_trait::async_trait;
 use sea_orm::ActiveValue::Set;
@@ -14,7 +14,7 @@ use super::{SqlStore, sql};
 use crate::chat::ids::{ConversationId, LinkDomain, TenantKey};
 use crate::ports::store::{Requests, StoreError};
 
-/// How many are read at once; the rest come with the next look.
+/// Requests read at once; the rest is read the next time.
 const MOST: u64 = 100;
 
 #[async_trait]

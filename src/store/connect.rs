@@ -1,8 +1,8 @@
-//! How the database is reached.
+//! Opens the connections to the database.
 //!
-//! Invariants: the pools are made here and not by sea-orm, whose trace spans would hold the URL.
-//! A SQLite file has one connection that writes, so its writers stand in a fair line and never
-//! wait for one another's locks; another process's lock is waited for.
+//! Invariants: the pools are created here and not by sea-orm, whose trace spans would contain the
+//! URL. A SQLite file has one connection that writes, so its writers queue fairly and never wait
+//! for each other's locks; for another process's lock they do wait.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,12 +28,12 @@ use super::statements::Statements;
 use super::{SqlStore, error, seconds};
 use crate::ports::store::StoreError;
 
-/// How much of the database is used.
+/// How the database is used.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Connections that answer reads. Writes and owners' work have a few of their own.
+    /// Connections for reads. Writes and the owners' work have a few of their own.
     pub connections: u32,
-    /// How long anything may take before it counts as unavailable.
+    /// How long an operation may take before the database counts as unavailable.
     pub patience: Duration,
 }
 
@@ -43,33 +43,33 @@ impl Default for Options {
     }
 }
 
-/// Connections of owners of links on MySQL, besides those they write rows through.
+/// Connections of links' owners on MySQL, besides those for rows.
 const OWNERS: u32 = 4;
 
-/// Connections that take what customers and administrators change on MySQL.
+/// Connections on MySQL for changes by customers and administrators.
 const WRITERS: u32 = 4;
 
-/// Connections of MySQL that are being opened at a time, of each kind that is kept.
+/// Connections to MySQL that may be opened at the same time, for each [`Pool`].
 const OPENED: u32 = 8;
 
-/// Prepared statements that a connection keeps.
+/// Prepared statements cached per connection.
 const STATEMENTS: usize = 256;
 
-/// A server that refuses connections is knocked at for so long before that is said.
+/// How long a server may refuse connections before that is reported.
 pub(super) const REFUSED: Duration = Duration::from_millis(2_500);
 
-/// A connection idle for so long is tried before it is used.
+/// A connection idle for this long is pinged before it is used.
 pub(super) const STALE: Duration = Duration::from_secs(5);
 
-/// MySQL ends a connection that says nothing for so long, and with it what it locked: an owner's
-/// before its lease runs out, so that the next owner does not wait for it.
+/// MySQL ends a connection idle for this long, and releases its locks. For owners this happens
+/// before their lease expires, so that the next owner does not wait for the locks.
 pub(super) const SILENCE: Duration = Duration::from_secs(60);
 const OWNERS_SILENCE: Duration = Duration::from_secs(5);
 
-/// A connection that is so near to that is left alone, and another opened.
+/// A connection this close to the idle timeout is not used; a new one is opened.
 pub(super) const MARGIN: Duration = Duration::from_secs(2);
 
-/// Where the database is. It holds the password, so it does not show itself.
+/// The address of the database. It contains the password, so `Debug` hides it.
 #[derive(Clone)]
 pub(super) enum Url {
     MySql(Box<MySqlConnectOptions>),
@@ -105,7 +105,7 @@ impl Url {
             Ok(Self::MySql(Box::new(
                 options
                     .charset("utf8mb4")
-                    // More than there are; see `many`.
+                    // More than there are texts; see `statements`.
                     .statement_cache_capacity(STATEMENTS)
                     .disable_statement_logging(),
             )))
@@ -119,7 +119,7 @@ impl Url {
             Ok(Self::Sqlite(Box::new(
                 options
                     .journal_mode(SqliteJournalMode::Wal)
-                    // With less, a commit may be lost when the machine loses its power.
+                    // With less, a commit could be lost in a power failure.
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_secs(5))
@@ -132,7 +132,7 @@ impl Url {
         }
     }
 
-    /// A pool of its own.
+    /// A new pool.
     pub(super) fn pool(
         &self,
         connections: u32,
@@ -148,10 +148,10 @@ impl Url {
                     .after_connect(move |connection, _| {
                         let server = learns.clone();
                         Box::pin(async move {
-                            // Without strictness the server would cut what is too long; without the
-                            // second a forgotten lock would be waited for 50 s; without the last a
-                            // node that was frozen, or lost its power, in the middle of a transaction
-                            // would keep what it locked for 8 h.
+                            // Strict mode: otherwise the server truncates values that are too long.
+                            // Lock timeout: otherwise a forgotten lock is waited for 50 s. Idle
+                            // timeout: otherwise the locks of a node that was frozen or lost power
+                            // in a transaction stay for 8 h.
                             let seconds = silence.as_secs();
                             let settings = format!(
                                 "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
@@ -186,10 +186,11 @@ impl Url {
                 .test_before_acquire(false)
                 .before_acquire(|connection, _| {
                     Box::pin(async move {
-                        // SQLite itself ends a transaction whose commit met a full disk. The driver
-                        // counts it as open ever after, and reports commits that commit nothing.
+                        // SQLite itself ends a transaction whose commit found the disk full. The
+                        // driver still counts it as open, and later reports commits that commit
+                        // nothing.
                         if connection.is_in_transaction() {
-                            // A rollback that is under way comes before the answer.
+                            // A pending rollback is carried out before the ping returns.
                             connection.ping().await?;
                         }
                         Ok(!connection.is_in_transaction())
@@ -202,7 +203,7 @@ impl Url {
         }
     }
 
-    /// Connects once, for the reason why it cannot be done: a pool would only say that it waited.
+    /// Connects once to find out why it fails: a pool would only report a timeout.
     async fn probe(&self) -> Result<(), StoreError> {
         let closed = match self {
             Self::MySql(options) => match options.connect().await {
@@ -224,21 +225,21 @@ fn sized<D: Database>(connections: u32, patience: Duration) -> PoolOptions<D> {
 
 impl SqlStore {
     /// Connects to `mysql://user:password@host/database` or `sqlite://file?mode=rwc`. Fails at
-    /// once, saying why, where the database cannot be reached; one that goes away later is
-    /// connected to again by itself.
+    /// once, with the reason, if the database is unreachable; a database that becomes unreachable
+    /// later is reconnected automatically.
     pub async fn connect(url: &SecretString, options: Options) -> Result<Self, StoreError> {
         let store = Self::open(url, options)?;
         tokio::time::timeout(options.patience, store.url.probe()).await.unwrap_or_else(|_| {
             Err(StoreError::Unavailable(format!(
-                "the server of [database] url did not answer within {}",
+                "the server of [database] url did not respond within {}",
                 seconds(options.patience)
             )))
         })?;
         Ok(store)
     }
 
-    /// The same without trying: whoever asks while the database is away is told so then. Must be
-    /// called within the runtime.
+    /// Like [`SqlStore::connect`] without connecting: while the database is unreachable, each call
+    /// fails. Must be called within the runtime.
     pub fn open(url: &SecretString, options: Options) -> Result<Self, StoreError> {
         let url = Url::parse(url)?;
         let Options { connections, patience } = options;
@@ -246,7 +247,8 @@ impl SqlStore {
         let pool = |connections, silence| url.pool(connections, patience, silence, &server);
         let (read, write, owner, moment, pool) = match &url {
             Url::MySql(_) => {
-                // Pools of their own, always empty: to open one waits for nobody's work.
+                // Pools of their own, which are always empty, so opening a connection never waits
+                // for another one's work.
                 let kept = |silence, most| Pool::of(&pool(OPENED, silence), silence, most, &server);
                 let all = pool(WRITERS, SILENCE);
                 let owner = pool(OWNERS, OWNERS_SILENCE);
@@ -287,10 +289,10 @@ impl SqlStore {
         })
     }
 
-    /// Closes every connection; what comes after fails.
+    /// Closes all connections; later calls fail.
     pub async fn close(&self) {
         for connection in [&self.write, &self.owner, &self.moment] {
-            // Closing twice is no error, and there is nobody left to tell of another.
+            // Closing twice is not an error; other errors do not matter any more.
             let _ = connection.close_by_ref().await;
         }
         for pool in [&self.pool, &self.read.pool] {

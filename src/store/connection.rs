@@ -1,4 +1,4 @@
-//! One database connection, and statements through it, their values bound as they are.
+//! One database connection, and statements through it, with borrowed values.
 //!
 //! Invariant: a statement is one round trip.
 
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::error;
 use crate::ports::store::StoreError;
 
-/// One value of a statement, in the place of a `?`.
+/// A value of a statement, bound to a `?`.
 #[derive(Debug, Clone)]
 pub(super) enum Value<'v> {
     Int(Option<i64>),
@@ -88,7 +88,7 @@ impl<'v> From<&'v Uuid> for Value<'v> {
 }
 
 impl Value<'_> {
-    /// About how many bytes it takes.
+    /// The approximate size in bytes.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Int(_) => 8,
@@ -98,7 +98,7 @@ impl Value<'_> {
     }
 }
 
-/// The values as the driver takes them.
+/// Binds the values in the driver's form.
 fn bind<'v, A>(values: &'v [Value<'_>]) -> Result<A, sqlx::Error>
 where
     A: Arguments,
@@ -119,7 +119,7 @@ where
     Ok(bound)
 }
 
-/// What a statement goes through.
+/// What executes a statement: a connection or a transaction.
 #[derive(Debug)]
 pub(super) enum Line<'l> {
     MySql(&'l mut MySqlConnection),
@@ -127,7 +127,7 @@ pub(super) enum Line<'l> {
 }
 
 impl Line<'_> {
-    /// Does what the text says, where no refusal of the database's means anything of its own.
+    /// Executes a statement; any error of the database is translated.
     pub(super) async fn run(
         &mut self,
         text: &Arc<str>,
@@ -136,7 +136,7 @@ impl Line<'_> {
         self.execute(text.clone(), values).await.map_err(|cause| error::driver(&cause))
     }
 
-    /// Does what the text says; how many rows it met.
+    /// Executes a statement; returns the number of affected rows.
     pub(super) async fn execute(
         &mut self,
         text: Arc<str>,
@@ -155,7 +155,7 @@ impl Line<'_> {
         }
     }
 
-    /// The rows that the text asks for.
+    /// Runs a query.
     pub(super) async fn ask(
         &mut self,
         text: Arc<str>,
@@ -177,14 +177,13 @@ impl Line<'_> {
     }
 }
 
-/// A connection of MySQL, and since when there is it.
+/// A connection to MySQL, and when it was opened.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) connection: MySqlConnection,
     pub(super) at: Instant,
 }
 
-/// A connection.
 #[derive(Debug)]
 pub(super) enum Connection {
     MySql(Opened),
@@ -192,7 +191,7 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    /// For one statement that is a transaction by itself.
+    /// For a single statement, which is a transaction by itself.
     pub(super) fn line(&mut self) -> Line<'_> {
         match self {
             Self::MySql(opened) => Line::MySql(&mut opened.connection),
@@ -200,8 +199,8 @@ impl Connection {
         }
     }
 
-    /// For several that are one together. SQLite takes its one write lock at once, so that it
-    /// never finds out half-way that it cannot have it.
+    /// Begins a transaction. SQLite takes its write lock at once, so that the transaction cannot
+    /// fail half-way for lack of it.
     pub(super) async fn begin(&mut self) -> Result<Work<'_>, StoreError> {
         match self {
             Self::MySql(opened) => {
@@ -217,7 +216,7 @@ impl Connection {
     }
 }
 
-/// A transaction; rolled back where it is not committed.
+/// A transaction; rolled back if it is dropped.
 #[derive(Debug)]
 pub(super) enum Work<'h> {
     MySql(Transaction<'h, MySql>),
@@ -240,7 +239,7 @@ impl Work<'_> {
         .map_err(|cause| error::driver(&cause).of_commit())
     }
 
-    /// Takes it back at once, where the connection is used again.
+    /// Rolls back at once, so that the connection can be used again.
     pub(super) async fn rollback(self) -> Result<(), StoreError> {
         match self {
             Self::MySql(work) => work.rollback().await,

@@ -1,7 +1,7 @@
-//! Conversations, as a view that the log's transaction writes.
+//! Conversations: a view that the log's transaction writes.
 //!
-//! Invariant: a view is written by the transaction that writes its row, and by no other: what
-//! is repeated changes nothing.
+//! Invariant: a view is written by the transaction that inserts its row, and by no other, so a
+//! repeated append changes nothing.
 
 use std::cmp::max;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Seq, Timestamp};
 use crate::chat::model::{Append, Conversation, RowKind, State};
 use crate::ports::store::StoreError;
 
-/// The text that writes views.
+/// The statement that writes views.
 pub(super) fn write_text(backend: DbBackend, rows: usize) -> String {
     let upsert = OnConflict::column(Column::Id)
         .update_columns([
@@ -53,7 +53,7 @@ pub(super) fn write_text(backend: DbBackend, rows: usize) -> String {
     statements::text(backend, insert.on_conflict(upsert))
 }
 
-/// Writes the last view of each conversation among these.
+/// Writes the last view of each conversation among these rows.
 pub(super) async fn write(
     line: &mut Line<'_>,
     texts: &Statements,
@@ -86,7 +86,7 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// The text that counts conversations to customers.
+/// The statement that adds to customers' numbers of conversations.
 pub(super) fn begun_text(backend: DbBackend, customers: usize) -> String {
     let sum = Expr::col(customer::Column::Conversations).add(0);
     let update = Query::update()
@@ -97,8 +97,8 @@ pub(super) fn begun_text(backend: DbBackend, customers: usize) -> String {
     statements::text(backend, &update)
 }
 
-/// Counts the conversations that begin among these rows, which were not there before, to their
-/// customers. A row that begins one has its first view; a further `start` has none.
+/// Adds the conversations that begin among these newly inserted rows to their customers' numbers.
+/// The row that begins a conversation has its first view; the row of a further `start` has none.
 pub(super) async fn count(
     line: &mut Line<'_>,
     texts: &Statements,
@@ -124,7 +124,7 @@ pub(super) async fn count(
     Ok(())
 }
 
-/// About how many bytes a view takes.
+/// The approximate size of a view in bytes.
 fn weight(view: &Conversation) -> usize {
     let asked = match &view.state {
         State::Offered { agents, .. } => agents.as_slice(),
@@ -134,7 +134,7 @@ fn weight(view: &Conversation) -> usize {
     512 + agents + view.subject.as_deref().map_or(0, str::len)
 }
 
-/// A view for its table: what its columns hold, in their order.
+/// Appends the values of a view's row, in the order of the columns.
 fn into<'v>(
     link: i32,
     view: &'v Conversation,
@@ -186,7 +186,8 @@ fn into<'v>(
     Ok(())
 }
 
-/// A conversation out of its table, completed by the last entry and the last word in the log.
+/// A conversation from its row, completed with the last `seq` and the time of the last message from
+/// the log.
 pub(super) fn from(
     model: Model,
     last_seq: Option<i64>,
@@ -201,12 +202,18 @@ pub(super) fn from(
         },
         "active" => State::Active {
             agent: AgentJid::normalised(
-                model.agent.as_deref().ok_or_else(|| lacks("no agent in the active"))?,
+                model
+                    .agent
+                    .as_deref()
+                    .ok_or_else(|| lacks("no agent in the active conversation"))?,
             ),
         },
         "closed" => State::Closed {
             reason: parse_close(
-                model.reason.as_deref().ok_or_else(|| lacks("no reason in the closed"))?,
+                model
+                    .reason
+                    .as_deref()
+                    .ok_or_else(|| lacks("no reason in the closed conversation"))?,
             )?,
         },
         other => return Err(corrupt("the state", other)),

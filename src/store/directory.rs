@@ -1,4 +1,4 @@
-//! Queues and agents, and what a desk acts on.
+//! Queues and agents, and the settings of a desk.
 //!
 //! Invariant: each change raises the revision of the tenant's link in its own transaction.
 
@@ -79,9 +79,7 @@ impl Directory for SqlStore {
 
     async fn remove_queue(&self, tenant: &TenantKey, queue: &QueueKey) -> Result<(), StoreError> {
         if *queue == QueueKey::default_queue() {
-            return Err(StoreError::Refused(format!(
-                "the queue {queue} stays as long as its tenant"
-            )));
+            return Err(StoreError::Refused(format!("the queue {queue} cannot be removed")));
         }
         self.within(async {
             let transaction = begin(&self.write).await?;
@@ -202,7 +200,7 @@ impl Directory for SqlStore {
     }
 }
 
-/// The tenants of a link, by key.
+/// The settings of the tenants of a link, by key.
 pub(super) async fn settings(
     connection: &impl ConnectionTrait,
     link: i32,
@@ -230,7 +228,7 @@ pub(super) async fn settings(
         .collect()
 }
 
-/// Tenants in one question.
+/// Tenants per query.
 const TENANTS: usize = 500;
 
 /// The queues of tenants, by key.
@@ -253,7 +251,7 @@ async fn queues_of(
     Ok(found)
 }
 
-/// The agents of tenants, by JID, each with his queues by key.
+/// The agents of tenants, by JID, each with their queues by key.
 async fn agents_of(
     connection: &impl ConnectionTrait,
     tenants: &[String],
@@ -281,7 +279,7 @@ async fn agents_of(
             found.entry(row.tenant.clone()).or_default().push(agent_from(row, queues)?);
         }
         if let Some((_, jid)) = served.into_keys().next() {
-            return Err(corrupt("queues of no agent:", jid));
+            return Err(corrupt("queues of the unknown agent", jid));
         }
     }
     Ok(found)

@@ -1,7 +1,7 @@
-//! Words of before that a row changes.
+//! Edits and retractions: rows that change the text of earlier rows.
 //!
-//! Invariants: they are changed by the transaction that writes the row, and by no other; of what was
-//! taken back no word is left, nor of what it was edited to.
+//! Invariants: the text is changed by the transaction that inserts the row, and by no other. After
+//! a retraction no text is left, neither the original nor an edit.
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -14,7 +14,7 @@ use crate::chat::ids::Pos;
 use crate::chat::model::{Append, Row, RowKind};
 use crate::ports::store::StoreError;
 
-/// The text that gives a row other words.
+/// The statement that replaces a row's text.
 pub(super) fn change_text(backend: DbBackend) -> String {
     let change = Query::update()
         .table(Entity)
@@ -25,7 +25,7 @@ pub(super) fn change_text(backend: DbBackend) -> String {
     statements::text(backend, &change)
 }
 
-/// The text that blanks what a row's words were edited to.
+/// The statement that clears the text of all edits of a row.
 pub(super) fn blank_text(backend: DbBackend) -> String {
     let blank = Query::update()
         .table(Entity)
@@ -37,7 +37,7 @@ pub(super) fn blank_text(backend: DbBackend) -> String {
     statements::text(backend, &blank)
 }
 
-/// The text that leaves a message with files nothing but its words.
+/// The statement that clears a message's files.
 pub(super) fn bare_text(backend: DbBackend) -> String {
     let bare = Query::update()
         .table(Entity)
@@ -49,7 +49,7 @@ pub(super) fn bare_text(backend: DbBackend) -> String {
     statements::text(backend, &bare)
 }
 
-/// Replaces the words that these rows change, which were not there before.
+/// Applies the edits and retractions among these newly inserted rows.
 pub(super) async fn write(
     line: &mut Line<'_>,
     texts: &Statements,
@@ -74,7 +74,7 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// Whether what stands is what we wrote, where a later row of ours may have changed its words.
+/// Whether a stored row is ours, allowing for a later row of ours that changed its text.
 pub(super) fn stands(standing: &Row, ours: &Row, appends: &[&Append]) -> bool {
     let changed = |pos| {
         let changes = |append: &&Append| match append.row.kind.changes() {
@@ -94,7 +94,7 @@ pub(super) fn stands(standing: &Row, ours: &Row, appends: &[&Append]) -> bool {
         (RowKind::Message { reply_to, .. }, RowKind::Message { text, .. }) => {
             RowKind::Message { text: text.clone(), reply_to: *reply_to }
         }
-        // Of one that was taken back nothing is left to compare.
+        // Of a retracted message nothing is left to compare.
         (RowKind::Files { .. }, RowKind::Files { .. }) => ours.kind.clone(),
         (RowKind::Edit { target, .. }, RowKind::Edit { text, .. }) => {
             RowKind::Edit { target: *target, text: text.clone() }

@@ -1,6 +1,6 @@
-//! What the database's errors mean to an operator.
+//! Translates the database's errors for operators.
 //!
-//! Invariant: the texts say what is wrong and what to do; none holds a URL, a user's name or a
+//! Invariant: a text says what is wrong and how to fix it; none contains a URL, a user's name or a
 //! password.
 
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
 use crate::ports::store::StoreError;
 
-/// The error of a statement.
+/// Translates the error of a statement.
 pub(super) fn unavailable(error: DbErr) -> StoreError {
     match &error {
         DbErr::Conn(RuntimeErr::SqlxError(cause))
@@ -22,7 +22,7 @@ pub(super) fn unavailable(error: DbErr) -> StoreError {
     }
 }
 
-/// The error of the driver.
+/// Translates the error of the driver.
 pub(super) fn driver(error: &sqlx::Error) -> StoreError {
     let text = match error {
         sqlx::Error::Io(cause) => match cause.kind() {
@@ -48,8 +48,7 @@ pub(super) fn driver(error: &sqlx::Error) -> StoreError {
         sqlx::Error::Tls(cause) => format!("TLS with the server failed: {cause}"),
         sqlx::Error::PoolTimedOut => {
             return StoreError::Declined(
-                "no connection came free in time: the server is down, or has too much to do"
-                    .to_owned(),
+                "no connection became free in time: the server is down or overloaded".to_owned(),
             );
         }
         sqlx::Error::PoolClosed => "the connections are closed: the gateway is stopping".to_owned(),
@@ -57,15 +56,15 @@ pub(super) fn driver(error: &sqlx::Error) -> StoreError {
         | sqlx::Error::ColumnNotFound(_)
         | sqlx::Error::Decode(_) => return StoreError::Corrupt(error.to_string()),
         sqlx::Error::Database(cause) => return from_database(cause.as_ref()),
-        sqlx::Error::Protocol(text) => format!("the server said what is not understood: {text}"),
-        // What a configuration error quotes may be a part of the URL.
+        sqlx::Error::Protocol(text) => format!("the server sent something unexpected: {text}"),
+        // The text of a configuration error may quote a part of the URL.
         sqlx::Error::Configuration(_) => "[database] url is not understood".to_owned(),
         other => other.to_string(),
     };
     StoreError::Unavailable(text)
 }
 
-/// What the server answered. It did nothing, then.
+/// Translates the server's own error. The statement had no effect.
 fn from_database(error: &dyn sqlx::error::DatabaseError) -> StoreError {
     match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
         Some(mysql) => from_mysql(mysql),
@@ -77,10 +76,10 @@ fn from_mysql(error: &sqlx::mysql::MySqlDatabaseError) -> StoreError {
     let text = match error.number() {
         1040 | 1203 | 1226 => "the server has no connection left: raise its max_connections",
         1044 | 1142 | 1143 | 1227 => {
-            "the user of [database] url may not do this: grant it all on the database"
+            "the user of [database] url lacks a privilege: grant it all privileges on the database"
         }
         1045 | 1698 => {
-            "the server refuses user and password: mend them in [database] url \
+            "the server refuses user and password: fix them in [database] url \
              (characters like @ : / in a password are written %40 %3A %2F)"
         }
         1049 => "the server has no such database: create it, then run `couplet migrate`",
@@ -91,14 +90,16 @@ fn from_mysql(error: &sqlx::mysql::MySqlDatabaseError) -> StoreError {
                     .to_owned(),
             );
         }
-        1205 => "another transaction held the rows for too long",
-        1213 => "another transaction wanted the same rows; this one gave way",
+        1205 => "another transaction locked the rows for too long",
+        1213 => "deadlock with another transaction; this one was rolled back",
         1021 | 1114 => "the server's disk is full",
-        // The last: a node of a Galera cluster that is cut off from the others.
+        // The last one: a node of a Galera cluster that is cut off from the others.
         1290 | 1792 | 1836 | 1047 => {
-            return StoreError::ReadOnly("the server only reads now: is it a replica?".to_owned());
+            return StoreError::ReadOnly(
+                "the server is read-only now: is it a replica?".to_owned(),
+            );
         }
-        // Whether the commit succeeded is not known.
+        // Whether the commit succeeded is unknown.
         1180 | 1181 => return StoreError::Unavailable(error.message().to_owned()),
         number if is_about_the_value(number, error.code()) => {
             return StoreError::Refused(format!("the database refuses a value (error {number})"));
@@ -108,11 +109,11 @@ fn from_mysql(error: &sqlx::mysql::MySqlDatabaseError) -> StoreError {
     StoreError::Declined(text.to_owned())
 }
 
-/// Whether the server will never take what it was given: a value that does not fit its column, or
-/// breaks a constraint. Statements of such errors quote the value, so they are not kept.
+/// Whether the server will never accept this value: it does not fit its column, or violates a
+/// constraint. The server's messages for such errors quote the value, so they are not kept.
 fn is_about_the_value(number: u16, state: Option<&str>) -> bool {
-    // Classes 22 and 23 of the standard are data exceptions and constraints, 45 is what a trigger
-    // signals. Some of these errors have no class of their own.
+    // SQLSTATE classes 22 and 23 are data exceptions and constraint violations, 45 is what a
+    // trigger signals. Some of these errors have no class of their own.
     let class = state.and_then(|state| state.get(..2));
     matches!(class, Some("22" | "23" | "45")) || matches!(number, 1366 | 3819 | 3988)
 }
@@ -120,12 +121,14 @@ fn is_about_the_value(number: u16, state: Option<&str>) -> bool {
 fn from_sqlite(error: &dyn sqlx::error::DatabaseError) -> StoreError {
     let code = error.code().and_then(|code| code.parse::<u32>().ok());
     let Some(code) = code else { return StoreError::Declined(error.message().to_owned()) };
-    // The low byte is the kind, the rest the details.
+    // The low byte is the kind of error, the rest its details.
     let text = match code & 0xff {
-        5 | 6 => "another process held the file for too long",
-        8 => "the file cannot be written: who owns it, is the disk mounted for reading?",
-        10 => "the disk fails",
-        11 | 26 => "the file is no SQLite database, or is damaged",
+        5 | 6 => "another process locked the file for too long",
+        8 => {
+            "the file cannot be written: check its owner, and whether the disk is mounted read-only"
+        }
+        10 => "the disk failed",
+        11 | 26 => "the file is not a SQLite database, or is damaged",
         13 => "the disk is full",
         14 => {
             "the file cannot be opened: does its folder exist, may this user write there, does \
@@ -140,33 +143,32 @@ fn from_sqlite(error: &dyn sqlx::error::DatabaseError) -> StoreError {
     StoreError::Declined(text.to_owned())
 }
 
-/// What is said where tables or columns are missing.
-pub(super) const MISSING_SCHEMA: &str =
-    "the schema is not there, or is of an older version: run `couplet migrate`";
+/// The error for missing tables or columns.
+pub(super) const MISSING_SCHEMA: &str = "the schema is missing or outdated: run `couplet migrate`";
 
 /// The index that a unique violation names (on SQLite: its columns); none for other errors.
 pub(super) fn violated(error: &DbErr) -> Option<String> {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(text)) => Some(
-            // MySQL quotes the value first, which may say anything.
+            // MySQL quotes the value first, which may contain anything.
             text.rsplit_once(" for key ").map_or(text.clone(), |(_, key)| key.to_owned()),
         ),
         _ => None,
     }
 }
 
-/// Whether a row of this key is there already.
+/// Whether a row with this key already exists.
 pub(super) fn is_taken(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.is_unique_violation())
 }
 
-/// Whether nothing was given for a column that must have something.
+/// Whether a column that must not be null got no value.
 pub(super) fn is_null(error: &sqlx::Error) -> bool {
     let clash = error.as_database_error().map(|error| error.kind());
     matches!(clash, Some(Clash::NotNullViolation))
 }
 
-/// Something is stored that this version cannot read.
+/// Stored data that this version cannot decode.
 pub(super) fn corrupt(what: &str, value: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{what} {value}"))
 }

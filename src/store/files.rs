@@ -1,8 +1,8 @@
 //! The records of files.
 //!
-//! Invariants: a file belongs to one tenant and one customer for good; it stops expiring only by the
-//! transaction that writes the message which has it, and expires again by the one that takes that
-//! back. A message takes no file that another one has.
+//! Invariants: a file's tenant and customer never change. It stops expiring only by the transaction
+//! that inserts its message, and expires again by the one that retracts it. A message cannot take a
+//! file that another message has.
 
 use async_trait::async_trait;
 use sea_orm::ActiveValue::Set;
@@ -116,7 +116,7 @@ impl Files for SqlStore {
         since: Timestamp,
     ) -> Result<CameIn, StoreError> {
         let came = async |of: SimpleExpr| {
-            // MySQL sums to a decimal.
+            // MySQL returns the sum as a decimal.
             let sum = Expr::col(Column::Size).sum().cast_as("SIGNED");
             let sum = Entity::find()
                 .select_only()
@@ -183,7 +183,7 @@ fn kept_from(model: Model) -> Result<StoredFile, StoreError> {
     })
 }
 
-/// The text that lets a row have a file, which stays from then on.
+/// The statement that assigns a file to a row; from then on it does not expire.
 pub(super) fn take_text(backend: DbBackend) -> String {
     let take = Query::update()
         .table(Entity)
@@ -196,7 +196,7 @@ pub(super) fn take_text(backend: DbBackend) -> String {
     statements::text(backend, &take)
 }
 
-/// The text that lets the files of a row go.
+/// The statement that makes the files of a row expire.
 pub(super) fn release_text(backend: DbBackend) -> String {
     let release = Query::update()
         .table(Entity)
@@ -207,7 +207,8 @@ pub(super) fn release_text(backend: DbBackend) -> String {
     statements::text(backend, &release)
 }
 
-/// Lets these rows have their files, and takes those away that they take back.
+/// Assigns files to the newly inserted rows that name them, and makes the files of retracted
+/// messages expire.
 pub(super) async fn write(
     line: &mut Line<'_>,
     texts: &Statements,
@@ -226,10 +227,11 @@ pub(super) async fn write(
                         (&file.id.0).into(),
                     ];
                     if line.run(&texts.take_file, &values).await? == 0 {
-                        // The row stands, for it was numbered before anybody could know. Whoever takes
-                        // it back takes nothing from the message that has the file.
+                        // The row is stored nevertheless, since its position was assigned before
+                        // this could be known. Retracting it does not affect the message that has
+                        // the file.
                         let pos = row.pos.0;
-                        tracing::warn!(file = %file.id, pos, "another message has this file");
+                        tracing::warn!(file = %file.id, pos, "the file already belongs to another message");
                     }
                 }
             }

@@ -1,7 +1,8 @@
-//! Which session and which customer are whose, and who turned out to be one.
+//! Which subject a session and its customer belong to, and which customers turned out to be the
+//! same.
 //!
-//! Invariants: what is one subject's never becomes another's. A session and its customer are bound
-//! in one transaction, or not at all.
+//! Invariants: what belongs to one subject never changes to another. A session and its customer are
+//! bound in one transaction, or not at all.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -16,10 +17,11 @@ use crate::chat::ids::CustomerId;
 use crate::chat::model::Customer;
 use crate::ports::store::{Session, StoreError};
 
-/// How many of those who turned out to be one customer are looked at.
+/// How many customers that turned out to be the same are examined.
 const KIN: u64 = 64;
 
-/// Binds a session and its customer to a subject; `false` where one of them is another's.
+/// Binds a session and its customer to a subject; `false` if one of them belongs to another
+/// subject.
 pub(super) async fn claim(
     transaction: &impl ConnectionTrait,
     session: &Session,
@@ -37,8 +39,8 @@ pub(super) async fn claim(
     Ok(customer.rows_affected == 1 && bind(transaction, session, subject).await?)
 }
 
-/// Binds a session to the subject of another customer, whom its own turned out to be; `false` where
-/// one of them is another's.
+/// Binds a session to the subject of another customer, the one its own customer turned out to be;
+/// `false` if the session or its customer belongs to another subject.
 pub(super) async fn adopt(
     transaction: &impl ConnectionTrait,
     session: &Session,
@@ -62,7 +64,7 @@ pub(super) async fn adopt(
     Ok(customer.rows_affected == 1 && bind(transaction, session, subject).await?)
 }
 
-/// Makes a session this subject's; `false` where it is another's.
+/// Binds a session to a subject; `false` if it belongs to another one.
 async fn bind(
     transaction: &impl ConnectionTrait,
     session: &Session,
@@ -78,12 +80,11 @@ async fn bind(
     Ok(bound.rows_affected == 1)
 }
 
-/// Nobody's yet, or this subject's.
+/// The column is null, or names this subject.
 fn free(column: impl ColumnTrait, subject: &[u8]) -> Condition {
     Condition::any().add(column.is_null()).add(column.eq(subject.to_vec()))
 }
 
-/// A customer.
 pub(super) async fn customer(
     connection: &impl ConnectionTrait,
     id: CustomerId,
@@ -92,7 +93,7 @@ pub(super) async fn customer(
     found.map_err(unavailable)?.map(customer_from).transpose()
 }
 
-/// Whoever turned out to be this customer and has a conversation open.
+/// A customer who turned out to be this one and has an open conversation.
 pub(super) async fn open_kin(
     connection: &impl ConnectionTrait,
     home: CustomerId,
@@ -106,7 +107,7 @@ pub(super) async fn open_kin(
         .all(connection)
         .await
         .map_err(unavailable)?;
-    // Nearly nobody has any.
+    // The usual case.
     if kin.is_empty() {
         return Ok(None);
     }
@@ -126,7 +127,7 @@ pub(super) async fn open_kin(
     }
 }
 
-/// Whether two customers turned out to be one.
+/// Whether two customers turned out to be the same.
 pub(super) async fn is_same(
     connection: &impl ConnectionTrait,
     one: CustomerId,

@@ -1,7 +1,7 @@
-//! Who owns a link.
+//! Ownership of links.
 //!
-//! Invariants: time is the database's alone. The epoch rises with each grant and each release,
-//! so what an owner of before still has under way fails.
+//! Invariants: only the database's clock counts. The epoch rises with each acquisition and each
+//! release, so that writes of an earlier owner that are still under way fail.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,7 +21,7 @@ use super::{SqlStore, begin, commit, sql, statements};
 use crate::chat::ids::{Epoch, LinkDomain, NodeId};
 use crate::ports::store::{Lease, Leases, LinkOwner, StoreError};
 
-/// The row of a link; none where it was never asked for.
+/// The row of a link; none if no node ever asked for the link.
 pub(super) async fn find(
     connection: &impl ConnectionTrait,
     domain: &LinkDomain,
@@ -33,7 +33,7 @@ pub(super) async fn find(
         .map_err(unavailable)
 }
 
-/// The row of a link, locked to the end of the transaction.
+/// The row of a link, locked until the end of the transaction.
 pub(super) async fn lock(
     transaction: &impl ConnectionTrait,
     domain: &LinkDomain,
@@ -46,7 +46,7 @@ pub(super) async fn lock(
         .map_err(unavailable)
 }
 
-/// The row of a link, made where there is none.
+/// The row of a link, created if it is missing.
 pub(super) async fn ensure(
     connection: &impl ConnectionTrait,
     domain: &LinkDomain,
@@ -65,7 +65,7 @@ pub(super) async fn ensure(
         revision: Set(0),
         ..ActiveModel::default()
     };
-    // Another node may do the same at this moment: then its row stays.
+    // Another node may insert it at the same moment; then that row stays.
     Entity::insert(fresh)
         .on_conflict(OnConflict::column(Column::Domain).update_column(Column::Domain).to_owned())
         .exec_without_returning(connection)
@@ -74,10 +74,10 @@ pub(super) async fn ensure(
     find(connection, domain).await?.ok_or_else(|| StoreError::Missing(format!("the link {domain}")))
 }
 
-/// A lease that holds for longer than any is given for: the database's clock was set back. From
-/// here on it holds as long as one that was renewed just now, so a dead owner keeps nobody out
-/// for as long as the step was, and a living one renews it before anybody may have it. Needs no
-/// lock: one that was renewed meanwhile is left as it is.
+/// Shortens a lease that lasts longer than `ttl`, which happens if the database's clock was set
+/// back. From now on it lasts as long as one renewed just now: a dead owner does not block the link
+/// for as long as the clock was set back, and a living owner renews in time. Needs no lock: a lease
+/// renewed in the meantime is not changed.
 async fn shorten(
     connection: &impl ConnectionTrait,
     held: &Model,
@@ -94,7 +94,7 @@ async fn shorten(
     Ok(())
 }
 
-/// The row of a link, and the time of the database.
+/// The row of a link, and the database's time.
 async fn look(
     connection: &impl ConnectionTrait,
     link: &LinkDomain,
@@ -111,7 +111,7 @@ async fn look(
     Ok((Model::from_query_result(&row, "").map_err(unavailable)?, now))
 }
 
-/// By whom else the link is held, and how long yet.
+/// The other node that holds the link, and for how long.
 fn held(
     (link, now): &(Model, i64),
     node: NodeId,
@@ -120,7 +120,8 @@ fn held(
     by.map(|by| Ok((NodeId(by), Duration::from_millis(nat(link.lease_until - now)?)))).transpose()
 }
 
-/// Holds a lease longer: by how much, and whether the stream stands; the link, and its epoch.
+/// The statement that renews a lease. Parameters: the extension in milliseconds, whether the stream
+/// is connected, the domain, the epoch.
 pub(super) fn renewal_text(backend: DbBackend) -> String {
     let renewal = Query::update()
         .table(Entity)
@@ -133,8 +134,8 @@ pub(super) fn renewal_text(backend: DbBackend) -> String {
     statements::text(backend, &renewal)
 }
 
-/// The numbers by which links are known to the tables. They never change; of a database that was
-/// made anew the next owner learns them anew.
+/// The ids of links in the tables. They never change; if the database was created anew, acquiring a
+/// link records its new id.
 #[derive(Debug, Default)]
 pub(super) struct Links(Mutex<HashMap<LinkDomain, i32>>);
 
@@ -149,7 +150,7 @@ impl Links {
 }
 
 impl SqlStore {
-    /// The number of a link; none where it was never asked for.
+    /// The id of a link; none if no node ever asked for the link.
     pub(super) async fn link_id(&self, link: &LinkDomain) -> Result<Option<i32>, StoreError> {
         if let Some(id) = self.links.get(link) {
             return Ok(Some(id));
@@ -175,10 +176,10 @@ impl Leases for SqlStore {
         ttl: Duration,
     ) -> Result<Lease, StoreError> {
         self.within(async {
-            // Not inside the transaction: a lock on a row that is not there yet keeps two nodes
-            // from making it.
+            // Outside of the transaction: otherwise two nodes that both lock the missing row would
+            // block each other's insert.
             ensure(&self.owner, link).await?;
-            // Whoever only knocks takes no lock: it would stand in the way of the owner's writes,
+            // A node that finds the lease held takes no lock, which would delay the owner's writes,
             // and wait for a dead owner's transaction.
             let found = look(&self.owner, link, None).await?;
             if let Some((by, remaining)) = held(&found, node)? {
@@ -193,7 +194,7 @@ impl Leases for SqlStore {
                 return Ok(Lease::Held { by, remaining: remaining.min(ttl) });
             }
             let (held, now) = found;
-            // Whoever did not give it up had it for certain when he last renewed it.
+            // An owner that did not release the link certainly had it at its last renewal.
             let silent = held.node.map(|_| {
                 let renewed = held.lease_until.saturating_sub(millis(ttl));
                 Duration::from_millis(u64::try_from(now.saturating_sub(renewed)).unwrap_or(0))

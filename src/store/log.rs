@@ -1,9 +1,9 @@
 //! The log of a link.
 //!
-//! Invariants: an append is one transaction. Each of its statements that writes rows takes the lock
-//! of the link's row and compares the epoch itself, so of two owners one is fenced, and where rows
-//! alone are written one statement is all. A row that stands is never written again: it is
-//! compared, and what differs is somebody else's.
+//! Invariants: an append is one transaction. Each of its statements that inserts rows locks the
+//! link's row and compares the epoch itself, so a node that no longer owns the link is fenced off;
+//! an append of rows alone is a single statement. A stored row is never overwritten: it is compared
+//! with ours, and a different one was written by somebody else.
 
 use std::collections::HashMap;
 use std::iter;
@@ -75,7 +75,7 @@ impl Log for SqlStore {
             if moved.rows_affected > 0 {
                 return Ok(());
             }
-            // Either it is there already, or the link is not ours.
+            // Either the cursor is there already, or the link is not ours.
             match lease::find(&self.owner, link).await? {
                 Some(link) if nat(link.epoch)? == epoch.0 => Ok(()),
                 _ => Err(StoreError::Fenced),
@@ -85,7 +85,7 @@ impl Log for SqlStore {
     }
 
     async fn snapshot(&self, link: &LinkDomain, now: Timestamp) -> Result<Snapshot, StoreError> {
-        // Each question is bounded by itself: together they take as long as there is much to restore.
+        // Each query has its own time limit: the duration of all grows with the amount to restore.
         self.take_snapshot(link, now).await
     }
 
@@ -122,7 +122,7 @@ impl Log for SqlStore {
         limit: u32,
     ) -> Result<Vec<Arc<Row>>, StoreError> {
         self.within(async {
-            // No position is above what the database can hold.
+            // No position is above what the database can store.
             let (after, upto) = (int(after.0).unwrap_or(i64::MAX), int(upto.0).unwrap_or(i64::MAX));
             let rows = Entity::find()
                 .filter(Column::Conversation.eq(conversation.0))
@@ -165,27 +165,28 @@ impl Log for SqlStore {
     }
 }
 
-/// What a write must pass: the link is its owner's still.
+/// The condition of a write: the node still owns the link with this epoch.
 #[derive(Debug, Clone, Copy)]
 struct Fence<'f> {
     id: i32,
     link: &'f LinkDomain,
     epoch: i64,
-    /// How large a statement may be.
+    /// Limits the size of statements.
     server: &'f Server,
 }
 
 #[cfg(feature = "chaos")]
 impl Fence<'_> {
-    /// One that lets every owner through.
+    /// A fence that lets every owner pass.
     async fn torn(self, connection: &impl sea_orm::ConnectionTrait) -> Result<Self, StoreError> {
         let link = lease::find(connection, self.link).await?.ok_or(StoreError::Fenced)?;
         Ok(Self { epoch: link.epoch, ..self })
     }
 }
 
-/// The text that inserts rows. The first row's link is asked for under a lock that is held to the
-/// commit: another owner's epoch gives none, which no row may have, and so nothing is written.
+/// The statement that inserts rows. The first row's link comes from a subquery under a lock that is
+/// held until the commit. If the epoch differs, the subquery returns null, which the column does
+/// not allow, and nothing is inserted.
 pub(super) fn insert_text(backend: DbBackend, rows: usize) -> String {
     let fence = Query::select()
         .column(link::Column::Id)
@@ -207,7 +208,7 @@ pub(super) fn insert_text(backend: DbBackend, rows: usize) -> String {
     statements::text(backend, &insert)
 }
 
-/// The rows of a link between two positions.
+/// The statement that reads the rows between two positions.
 pub(super) fn standing_text(backend: DbBackend) -> String {
     let standing = Query::select()
         .columns(Column::iter())
@@ -218,7 +219,7 @@ pub(super) fn standing_text(backend: DbBackend) -> String {
     statements::text(backend, &standing)
 }
 
-/// Writes rows and views: in one statement where that is possible, else in one transaction.
+/// Writes rows and views: in one statement if possible, otherwise in one transaction.
 async fn write(
     connection: &mut Connection,
     texts: &Statements,
@@ -251,13 +252,13 @@ async fn write(
     work.commit().await
 }
 
-/// Whether nothing is to be written but the row.
+/// Whether nothing but the row has to be written.
 fn is_row_alone(append: &Append) -> bool {
     let kind = &append.row.kind;
     append.view.is_none() && kind.changes().is_none() && !matches!(kind, RowKind::Files { .. })
 }
 
-/// Inserts rows; `false` where one of them, or of their keys, is there already.
+/// Inserts rows; `false` if a row with the same position or key already exists.
 async fn insert(
     line: &mut Line<'_>,
     texts: &Statements,
@@ -281,14 +282,14 @@ async fn insert(
     match line.execute(texts.log.text(appends.len()), &values).await {
         Ok(_) => Ok(true),
         Err(cause) if is_taken(&cause) => Ok(false),
-        // The fence gave no link.
+        // The fence's subquery returned null.
         Err(cause) if is_null(&cause) => Err(StoreError::Fenced),
         Err(cause) => Err(driver(&cause)),
     }
 }
 
-/// Inserts those of the rows that are not there, and says which. Fails where what is there is
-/// not ours. The fence has been passed.
+/// Inserts the rows that are missing, and returns them. Fails if an existing row is not ours. The
+/// fence has already been passed.
 async fn insert_missing<'a>(
     line: &mut Line<'_>,
     texts: &Statements,
@@ -305,27 +306,28 @@ async fn insert_missing<'a>(
     for row in standing.map_err(|cause| driver(&cause))? {
         let model = Model::from_query_result(&row, "").map_err(unavailable)?;
         let pos = Pos(nat(model.pos)?);
-        // A row that this version cannot read is not a row it wrote.
+        // A row that this version cannot read was not written by it.
         there.insert(pos, row_from(model).map_err(|_| StoreError::Foreign(pos))?);
     }
     let mut missing = Vec::new();
     for append in appends {
         match there.get(&append.row.pos) {
             Some(row) if edits::stands(row, &append.row, appends) => {}
-            // What stands there is taken for our own: without it this second fence holds.
+            // Mutant: takes the existing row for our own, since otherwise this check would fence as
+            // well.
             #[cfg(feature = "chaos")]
             Some(_) if crate::chaos::mutant("fence-unlocked") => {}
             Some(_) => return Err(StoreError::Foreign(append.row.pos)),
             None => missing.push(*append),
         }
     }
-    // A position that is free and yet a key that is not (a `seq` of the conversation, an id of
-    // the session): the desk does not know what is stored, and must be restored as well.
+    // The position is free but a key is taken (a `seq` of the conversation, an id of the session):
+    // the desk's state differs from the database, so it must be restored as well.
     for part in chunks(&texts.log, &missing, fence.server.statement()) {
         if !insert(line, texts, fence, part).await? {
             for append in part {
                 if !insert(line, texts, fence, &[append]).await? {
-                    // The third: a row whose key is taken is left out.
+                    // Mutant: leaves out a row whose key is taken.
                     #[cfg(feature = "chaos")]
                     if crate::chaos::mutant("fence-unlocked") {
                         continue;
@@ -338,7 +340,7 @@ async fn insert_missing<'a>(
     Ok(missing)
 }
 
-/// Cuts what is to be inserted into statements of bounded size.
+/// Splits rows into statements of bounded size.
 fn chunks<'c, 'a>(
     texts: &Many,
     mut appends: &'c [&'a Append],
@@ -361,11 +363,11 @@ fn chunks<'c, 'a>(
     })
 }
 
-/// About how many bytes a row takes.
+/// The approximate size of a row in bytes.
 fn weight(row: &Row) -> usize {
     let words = match &row.kind {
         kind if kind.words().is_some() => {
-            // Labels are few and short.
+            // Labels of answers are few and short.
             kind.words().map_or(0, |text| text.len())
         }
         RowKind::Rated { comment, .. } => comment.as_deref().map_or(0, str::len),

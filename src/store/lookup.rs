@@ -1,7 +1,7 @@
-//! Single rows of the log that the desk asks for before it can take what somebody says.
+//! Single rows of the log that the desk needs before it can process a command.
 //!
-//! Invariant: each question is answered by an index, at a cost that does not grow with the log, the
-//! conversation or the session: the desk waits for the answer.
+//! Invariant: an index answers each query, at a cost that does not grow with the log, the
+//! conversation or the session: the desk waits for the result.
 
 use std::sync::Arc;
 
@@ -22,9 +22,9 @@ use crate::chat::ids::{AgentJid, ConversationId, Pos, Seq, SessionId, Timestamp}
 use crate::chat::model::{Acked, CommandKey, Reference, Row};
 use crate::ports::store::StoreError;
 
-/// The kinds of row in which there are words that may be changed, or what they were changed to.
+/// The kinds of row with text that may be changed, or with an edit of it.
 const CHANGEABLE: [&str; 3] = [MESSAGE, FILES, EDIT];
-/// In how many other sessions of a customer words are looked for, the newest first.
+/// How many other sessions of a customer are searched, the newest first.
 const SESSIONS: u64 = 64;
 
 /// See [`Log::commands`](crate::ports::store::Log::commands).
@@ -81,7 +81,7 @@ pub(super) async fn row(
     conversation: ConversationId,
     pos: Pos,
 ) -> Result<Option<Arc<Row>>, StoreError> {
-    // No position is above what the database can hold.
+    // No position is above what the database can store.
     let Ok(pos) = int(pos.0) else { return Ok(None) };
     let found = Entity::find_by_id((link, pos)).one(connection).await.map_err(unavailable)?;
     let of_it = found.filter(|row| row.conversation == conversation.0);
@@ -118,7 +118,7 @@ pub(super) async fn words(
     }
 }
 
-/// What an agent said under an id: the latest, where a client gives one several times.
+/// An agent's message with this stanza id: the latest, if a client uses an id several times.
 async fn agents_words(
     connection: &impl ConnectionTrait,
     conversation: ConversationId,
@@ -133,13 +133,13 @@ async fn agents_words(
         .filter(Column::Kind.is_in(CHANGEABLE))
         .limit(1)
         .into_query();
-    // A sum, so that no index is walked in this order: the one that leads to the id is the one to
-    // take.
+    // Sorted by a sum, so that the optimizer does not choose an index in this order instead of the
+    // one on the stanza id.
     query.order_by_expr(Expr::col(Column::Pos).add(0), Order::Desc);
     first(connection, &query).await
 }
 
-/// What a customer said on another device under an id.
+/// A customer's message with this id from another of their sessions.
 async fn words_elsewhere(
     connection: &impl ConnectionTrait,
     conversation: ConversationId,

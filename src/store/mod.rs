@@ -1,16 +1,15 @@
-//! The database through sea-orm: MySQL, MariaDB, SQLite.
+//! The database, through sea-orm: MySQL, MariaDB, SQLite.
 //!
-//! Invariants: `Ok` means committed. Every write of a link's owner locks the link's row and
-//! compares its epoch before anything else, in the same statement where it can. No query walks a
-//! table; each has an index, and each index has a query.
-//! No error text holds a part of the database's URL.
+//! Invariants: `Ok` means committed. Every write of a link's owner first locks the link's row and
+//! compares its epoch, in the same statement if possible. No query scans a table; each has an
+//! index, and each index has a query. No error text contains a part of the database's URL.
 //!
-//! Two things are kept less often than they change, and completed by whoever reads:
-//! a conversation's `head` and `active_at` are stored with its views and brought up to date
-//! from the log ([`transcripts`]), so that a message costs one row and nothing else.
+//! Two columns are stored less often than they change, and completed on reading: a conversation's
+//! `head` and `active_at` are written with its view and brought up to date from the log
+//! ([`transcripts`]), so that a message costs one row and nothing else.
 //!
-//! What is deliberately absent: foreign keys from the log and the conversations. An append never
-//! fails because a tenant was removed a moment ago.
+//! The log and the conversations have no foreign keys, on purpose: an append must never fail
+//! because a tenant was just removed.
 
 mod batcher;
 mod closings;
@@ -60,20 +59,19 @@ use statements::Statements;
 
 pub use connect::Options;
 
-/// The database.
 #[derive(Debug, Clone)]
 pub struct SqlStore {
-    /// Answers customers.
+    /// For reads of customers' sockets.
     read: Reader,
-    /// Takes writes of anybody.
+    /// For writes of customers and administrators.
     write: DatabaseConnection,
-    /// Takes what owners of links write now and then, which never stands in line behind customers,
+    /// For occasional writes of links' owners, which never queue behind customers.
     owner: DatabaseConnection,
-    /// and what is written most: rows, leases, new sessions.
+    /// For the most frequent writes: rows, leases, new sessions.
     pool: Arc<Pool>,
-    /// Answers owners,
+    /// For reads of links' owners.
     desk: Reader,
-    /// and whoever has several questions about one moment.
+    /// For several queries that must see the same moment.
     moment: DatabaseConnection,
     texts: Arc<Statements>,
     links: Arc<Links>,
@@ -86,7 +84,7 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
-    /// Bounds the time anything may take.
+    /// Bounds the duration of an operation by [`Options::patience`].
     async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, StoreError>>,
@@ -99,15 +97,15 @@ impl SqlStore {
             }
             Ok(done) => done,
             Err(_) => Err(StoreError::Unavailable(format!(
-                "it did not answer within {}",
+                "no response within {}",
                 seconds(self.options.patience)
             ))),
         }
     }
 }
 
-/// Begins a transaction that writes: SQLite takes its one write lock at once, so that it never
-/// finds out half-way that it cannot have it.
+/// Begins a transaction that writes. SQLite takes its write lock at once, so that the transaction
+/// cannot fail half-way for lack of it.
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -116,7 +114,6 @@ async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, S
     connection.begin_with_options(options).await.map_err(error::unavailable)
 }
 
-/// Commits.
 async fn commit(transaction: DatabaseTransaction) -> Result<(), StoreError> {
     transaction.commit().await.map_err(|cause| error::unavailable(cause).of_commit())
 }

@@ -1,10 +1,10 @@
-//! Connections that are kept, for what is written and read most.
+//! Pools of connections for the most frequent reads and writes.
 //!
-//! Invariants: a pool asks the server after each use whether its connection still stands; these do
-//! not, so a statement is one round trip. A connection that failed, or whose user went away in the
-//! middle, is not used again: the server rolls back what it had begun. Those who write wait for no
-//! connection of MySQL: where none is free another is opened, and there are no more than writers at
-//! a time. Of those that answer customers there is a fixed number.
+//! Invariants: unlike sqlx's pools, these do not ask the server after each use whether the
+//! connection still works, so a statement takes one round trip. A connection that failed, or whose
+//! user was cancelled half-way, is not used again: the server rolls back what it had begun. Writers
+//! never wait for a connection to MySQL: if none is free, another one is opened, so there are at
+//! most as many as concurrent writers. The number of connections for customers' reads is fixed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use super::error;
 use super::server::Server;
 use crate::ports::store::StoreError;
 
-/// All of one kind.
+/// Connections of one kind.
 #[derive(Debug)]
 pub(super) enum Pool {
     MySql(Kept),
@@ -32,22 +32,21 @@ pub(super) enum Pool {
     Sqlite(SqlitePool),
 }
 
-/// Connections of MySQL.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// Where they come from: it opens them as they are to be.
+    /// Opens new connections with the right settings.
     pool: MySqlPool,
-    /// How long the server lets them be silent.
+    /// The idle timeout of the server.
     silence: Duration,
-    /// Where there may be so many: the turns that are left.
+    /// Free turns, if the number of connections is limited.
     turns: Option<Semaphore>,
-    /// Those nobody has, the one used last at the end, each with the time when it was.
+    /// Free connections, the most recently used last, each with the time of its last use.
     free: Mutex<Vec<(Instant, Opened)>>,
     server: Arc<Server>,
 }
 
 impl Pool {
-    /// Connections like those of a pool; `most` at a time where there may not be more.
+    /// Connections opened like those of `pool`; at most `most` at a time, if given.
     pub(super) fn of(
         pool: &DatabaseConnection,
         silence: Duration,
@@ -66,7 +65,7 @@ impl Pool {
         }
     }
 
-    /// Takes one to write through; to be given to [`Self::settle`].
+    /// Takes a connection to write with; to be passed to [`Self::returned`].
     pub(super) async fn take(&self) -> Result<Connection, StoreError> {
         self.take_any().await.map_err(|cause| error::driver(&cause))
     }
@@ -78,7 +77,7 @@ impl Pool {
         }
     }
 
-    /// Keeps what did its work.
+    /// Puts a connection back after its work, with the result of the work; returns the result.
     pub(super) fn returned<T>(
         &self,
         connection: Connection,
@@ -96,12 +95,13 @@ impl Pool {
         done
     }
 
-    /// Gives one back: it did its work, or failed, perhaps because the server did.
+    /// Puts a connection back: `failed` is none after success, `Some(true)` if the server may have
+    /// failed.
     fn give_back(&self, connection: Connection, failed: Option<bool>) {
         if let (Self::MySql(kept), Connection::MySql(opened)) = (self, connection) {
             match failed {
                 None => kept.keep(opened),
-                // Where the server failed one, it has mostly failed all.
+                // If the server broke one connection, it usually broke all.
                 Some(true) => kept.free().clear(),
                 Some(false) => {}
             }
@@ -114,13 +114,13 @@ impl Pool {
         }
     }
 
-    /// Closes those that nobody has, and opens no more.
+    /// Closes the free connections, and opens no more.
     pub(super) async fn close(&self) {
         let Self::MySql(kept) = self else { return };
         kept.pool.close().await;
         let all = std::mem::take(&mut *kept.free());
         for (_, opened) in all {
-            // There is nobody left to tell of an error.
+            // Errors do not matter any more.
             let _ = opened.connection.close().await;
         }
     }
@@ -142,9 +142,9 @@ impl Kept {
                 }
                 Some(_) => {}
                 None => {
-                    // Before it is asked for, so that it counts as older than it is.
+                    // Taken before the connection is opened, so that it counts as older than it is.
                     let at = Instant::now();
-                    // Out of the pool for good.
+                    // Out of sqlx's pool for good.
                     let connection = self.pool.acquire().await?.detach();
                     return Ok(Opened { connection, at });
                 }
@@ -152,7 +152,7 @@ impl Kept {
         }
     }
 
-    /// Not where the server is about to end it, or where it leads to a server that only reads.
+    /// False if the server is about to end the connection, or if it leads to a read-only server.
     fn may_use(&self, since: Instant, opened: &Opened) -> bool {
         since.elapsed() + MARGIN < self.silence && self.server.trusts(opened.at)
     }
@@ -164,7 +164,7 @@ impl Kept {
         }
         let mut free = self.free();
         free.push((Instant::now(), opened));
-        // One that nobody has needed for so long is one too many.
+        // A connection that was not needed for this long is superfluous.
         if free.first().is_some_and(|(since, _)| since.elapsed() > self.silence / 2) {
             let (_, spare) = free.remove(0);
             drop(free);
@@ -173,12 +173,12 @@ impl Kept {
     }
 }
 
-/// Those that answer questions, as the object mapper asks them. Whoever asked may go away (a socket
-/// does at any moment): the answer is waited for all the same, and the connection kept.
+/// Connections for queries of the object mapper. The caller may be cancelled (a socket closes at
+/// any moment): the query is completed nevertheless, and the connection kept.
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
     pub(super) pool: Arc<Pool>,
-    /// How long an answer is waited for; a connection that gives none is not used again.
+    /// How long a response may take; a connection that gives none is not used again.
     pub(super) patience: Duration,
 }
 
@@ -237,22 +237,22 @@ impl ConnectionTrait for Reader {
     }
 
     async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
-        Err(DbErr::Custom("these connections answer questions".to_owned()))
+        Err(DbErr::Custom("these connections are for queries only".to_owned()))
     }
 
     async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
-        Err(DbErr::Custom("these connections answer questions".to_owned()))
+        Err(DbErr::Custom("these connections are for queries only".to_owned()))
     }
 }
 
-/// A value of a question; there are few kinds of them.
+/// Converts a parameter of a query; only these kinds occur.
 fn value(given: &sea_orm::Value) -> Result<Value<'_>, sqlx::Error> {
     use sea_orm::Value as Given;
     Ok(match given {
         Given::Bool(given) => Value::Int(given.map(i64::from)),
         Given::Int(given) => Value::Int(given.map(i64::from)),
         Given::BigInt(given) => Value::Int(*given),
-        // Of a limit.
+        // The value of a LIMIT.
         Given::BigUnsigned(given) => {
             Value::Int(given.map(|given| i64::try_from(given).unwrap_or(i64::MAX)))
         }
@@ -260,7 +260,7 @@ fn value(given: &sea_orm::Value) -> Result<Value<'_>, sqlx::Error> {
         Given::Bytes(given) => given.as_deref().into(),
         Given::Uuid(given) => Value::Bytes(given.as_ref().map(|given| given.as_bytes().as_slice())),
         other => {
-            return Err(sqlx::Error::Encode(format!("no value of a question: {other}").into()));
+            return Err(sqlx::Error::Encode(format!("not a parameter of a query: {other}").into()));
         }
     })
 }

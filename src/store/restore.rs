@@ -1,7 +1,7 @@
-//! What a restored desk knows besides the open conversations.
+//! What a restored desk needs besides the open conversations.
 //!
-//! Invariant: each question is bounded, by what is open or by how far it looks back, however long
-//! the log is.
+//! Invariant: each query is bounded, by the number of open conversations or by how far it looks
+//! back, however long the log is.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,24 +28,23 @@ use crate::chat::model::{
 };
 use crate::ports::store::StoreError;
 
-/// How many rows at the end of the log are looked through for how conversations changed hands.
+/// How many rows at the end of the log are searched for changes of conversations' agents.
 const MOVES_WITHIN: u64 = 20_000;
-/// The kinds of row by which they do.
+/// The kinds of row that change a conversation's agent.
 const MOVES: [&str; 4] = [OFFERED, JOINED, REQUEUED, CLOSED];
-/// How long ago the last word of a conversation was at most whose customer may still stand in contact
-/// lists, in milliseconds: so long they stay after the close, and so long at most it may have been open
-/// in silence.
+/// How far back to look for conversations whose customers may still be in contact lists, in
+/// milliseconds from the last message: a contact stays this long after the close, and the
+/// conversation may have been open without a message for at most as long.
 const DEPARTING_MS: i64 = 2 * CONTACT_STAYS_MS;
-/// How many of them at most.
+/// The most of them.
 const DEPARTING: u64 = 20_000;
-/// Customers in one question.
+/// Customers per query.
 const TOGETHER: usize = 256;
 
-/// Rows with answers read at once: of a conversation that has more than this (an earlier version
-/// wrote one for every `start`) the first ones count.
+/// Rows with answers per query. If a conversation has more (an earlier version wrote one for every
+/// `start`), only the first ones are read.
 const ANSWERS: u64 = 256;
 
-/// All of it.
 pub(super) async fn recall(
     connection: &impl ConnectionTrait,
     link: i32,
@@ -64,7 +63,7 @@ pub(super) async fn recall(
     })
 }
 
-/// Rows of a log between two positions, page by page.
+/// The rows of a log between two positions, page by page.
 pub(super) async fn between(
     connection: &impl ConnectionTrait,
     link: i32,
@@ -87,7 +86,7 @@ pub(super) async fn between(
     Ok(found)
 }
 
-/// Who held these conversations last.
+/// The last agent of each of these conversations.
 async fn served(
     connection: &impl ConnectionTrait,
     open: &[Uuid],
@@ -112,8 +111,9 @@ async fn served(
     Ok(served)
 }
 
-/// The rows with answers of these conversations, in order. Rows that begin one have no `seq`: the
-/// index of entries leads to them, past all that was said, and in its order they are read.
+/// The rows with answers in these conversations, in order. Rows that open a conversation have no
+/// `seq`, so the index of entries finds them without reading the messages, and the query sorts in
+/// the order of that index.
 async fn answers(
     connection: &impl ConnectionTrait,
     open: &[Uuid],
@@ -152,7 +152,8 @@ async fn answers(
     Ok(found.into_iter().map(|(_, id, answers)| (id, answers)).collect())
 }
 
-/// Agents' links in these conversations that nothing came of. They have no `seq`, and are few.
+/// Agents' links to files in these conversations that have neither been fetched nor failed. They
+/// have no `seq`, and are few.
 async fn links(
     connection: &impl ConnectionTrait,
     open: &[Uuid],
@@ -192,7 +193,7 @@ async fn links(
     Ok(rows)
 }
 
-/// The customers whose conversation was closed while agents had them in their lists.
+/// Customers of closed conversations who may still be in agents' contact lists.
 async fn departing(
     connection: &impl ConnectionTrait,
     tenants: &[TenantSettings],
@@ -233,7 +234,7 @@ async fn departing(
         }
     }
     let departing = found.into_iter().rev().filter_map(|(closed, served_by)| {
-        // One whose customer was removed is left out.
+        // Left out if the customer was removed.
         let customer = customers.get(&closed.customer.0)?.clone();
         let served_by = served_by.as_deref().map(AgentJid::normalised);
         Some(Departing { customer, closed: closed.into(), served_by })

@@ -1,7 +1,7 @@
-//! Rows of tables to words of the core and back.
+//! Converts between rows of tables and the core's types.
 //!
-//! Invariant: what is read back equals what was written; a word that this version does not know
-//! is refused as corrupt, never guessed.
+//! Invariant: what is read back equals what was written; a word that this version does not know is
+//! an error, never guessed.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ use crate::chat::model::{
 };
 use crate::ports::store::StoreError;
 
-/// A number as the database holds it.
+/// A number as the databases store it: signed.
 pub(super) fn int(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|_| StoreError::Refused("a number is too large".to_owned()))
 }
 
-/// A number of the database that is never negative.
+/// A stored number that is never negative.
 pub(super) fn nat(number: i64) -> Result<u64, StoreError> {
     u64::try_from(number).map_err(|_| corrupt("the number", number))
 }
@@ -39,18 +39,16 @@ pub(super) fn queue_key(text: &str) -> Result<QueueKey, StoreError> {
     QueueKey::new(text).map_err(|_| corrupt("the queue's key", text))
 }
 
-/// JSON out of a column.
 pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|cause| corrupt("JSON:", cause))
 }
 
-/// JSON for a column.
 pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|cause| StoreError::Refused(format!("what cannot be written as JSON: {cause}")))
 }
 
-/// A list of agents for a column; null where there is none.
+/// Agents as a JSON array for a column; null if there are none.
 pub(super) fn jids(list: &[AgentJid]) -> Result<Option<String>, StoreError> {
     if list.is_empty() {
         return Ok(None);
@@ -58,7 +56,7 @@ pub(super) fn jids(list: &[AgentJid]) -> Result<Option<String>, StoreError> {
     json(&list.iter().map(AgentJid::as_str).collect::<Vec<_>>()).map(Some)
 }
 
-/// A list of agents out of a column.
+/// Agents from the JSON array of a column.
 pub(super) fn parse_jids(text: Option<&str>) -> Result<Vec<AgentJid>, StoreError> {
     let list: Vec<String> = text.map(parse).transpose()?.unwrap_or_default();
     Ok(list.iter().map(|jid| AgentJid::normalised(jid)).collect())
@@ -92,7 +90,7 @@ words!(role_word, parse_role, Role, "the role", {
     Agent = "agent", Supervisor = "supervisor",
 });
 
-/// What belongs to one kind of row only.
+/// The data of some kinds of row, stored as JSON.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Details {
@@ -106,28 +104,27 @@ struct Details {
     agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     marks: Option<[u64; 2]>,
-    /// What a question may be answered by,
+    /// The possible answers of a question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     choices: Option<Vec<Arc<str>>>,
-    /// or what is to be filled in.
+    /// The fields of a form that customers are asked to fill in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fields: Option<Vec<Arc<str>>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     score: Option<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     files: Option<Vec<StoredFile>>,
-    /// The `pos` of the link that it came of.
+    /// The `pos` of the agent's row whose link led to this row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     of: Option<u64>,
-    /// The most that was allowed.
+    /// The limit that a file exceeded, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     most: Option<u64>,
-    /// The `seq` and `pos` of the words that are changed.
+    /// The `seq` and `pos` of the message that is edited or retracted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     target: Option<[u64; 2]>,
 }
 
-/// A file of a message.
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredFile {
     id: uuid::Uuid,
@@ -178,12 +175,13 @@ fn parse_fetch(word: &str, most: Option<u64>) -> Result<FetchError, StoreError> 
     })
 }
 
-/// What an edit or a retraction of these words has in its details: all of it, and always the same.
+/// The complete details of an edit or retraction of this message. They never vary, so rows can be
+/// found by them.
 pub(super) fn target_details(target: Target) -> Result<String, StoreError> {
     json(&Details { target: Some([target.seq.0, target.pos.0]), ..Details::default() })
 }
 
-/// A row of the log for its table: what its columns hold, in their order, from `pos` on.
+/// Appends the values of a row of the log, in the order of the columns, from `pos` on.
 pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), StoreError> {
     let mut text = None;
     let mut details = None;
@@ -307,49 +305,46 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
     Ok(())
 }
 
-/// What a customer filled in before, out of the details of a row that says so.
+/// The answers in the details of a row that opens a conversation.
 pub(super) fn answers_from(details: &str) -> Result<Answers, StoreError> {
     Ok(parse::<Details>(details)?.answers.unwrap_or_default())
 }
 
-/// The kind of a row with words.
+/// A message.
 pub(super) const MESSAGE: &str = "message";
-/// The kind of a row that gives other words to one before.
+/// An edit of an earlier message.
 pub(super) const EDIT: &str = "edit";
-/// The kind of a row that takes back one before.
+/// A retraction of an earlier message.
 pub(super) const RETRACT: &str = "retract";
-/// The kinds of what somebody says ([`RowKind::is_said`]).
+/// The kinds for which [`RowKind::is_said`] is true.
 pub(super) const SAID: [&str; 6] = [MESSAGE, FILES, ASKED, CHOICE, EDIT, RETRACT];
-/// The kind of a message with files.
+/// A message with files.
 pub(super) const FILES: &str = "files";
 /// An agent's link to a file.
 pub(super) const LINKED: &str = "linked";
-/// What came of none.
+/// A link whose file could not be fetched.
 pub(super) const UNFETCHED: &str = "unfetched";
-/// A question that offers answers.
+/// A question with answers to choose from.
 const ASKED: &str = "asked";
-/// An answer to it.
+/// A customer's answer to a question.
 const CHOICE: &str = "choice";
-/// What a customer thinks of it.
+/// A customer's rating.
 pub(super) const RATED: &str = "rated";
-/// The beginning, or a further `start`.
+/// The start of a conversation, or a further `start`.
 pub(super) const OPENED: &str = "opened";
-/// An agent came in.
 pub(super) const JOINED: &str = "joined";
-/// An agent went out.
 pub(super) const LEFT: &str = "left";
-/// The end.
 pub(super) const CLOSED: &str = "closed";
-/// Agents were asked.
+/// Agents got an offer.
 pub(super) const OFFERED: &str = "offered";
-/// Back in the queue.
+/// A conversation returned to its queue.
 pub(super) const REQUEUED: &str = "requeued";
 /// The author of a customer's row.
 pub(super) const CUSTOMER: &str = "customer";
 /// The author of an agent's row.
 pub(super) const AGENT: &str = "agent";
 
-/// A row of the log out of its table.
+/// A row of the log from its model.
 pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
     let details: Details = model.details.as_deref().map(parse).transpose()?.unwrap_or_default();
     let at = |what: &str| corrupt(what, format!("at position {}", model.pos));
@@ -449,18 +444,16 @@ fn target_from(details: &Details) -> Option<Target> {
     Some(Target { seq: Seq(seq), pos: Pos(pos) })
 }
 
-/// Rows of the log out of their table.
 pub(super) fn rows_from(models: Vec<log::Model>) -> Result<Vec<Arc<Row>>, StoreError> {
     models.into_iter().map(|model| row_from(model).map(Arc::new)).collect()
 }
 
-/// The key of a command out of its columns.
 pub(super) fn command_key(session: uuid::Uuid, id: &str) -> Result<CommandKey, StoreError> {
     let id = CommandId::new(id).map_err(|_| corrupt("the command's id", id))?;
     Ok(CommandKey { session: SessionId(session), id })
 }
 
-/// A customer out of his table.
+/// A customer from their row.
 pub(super) fn customer_from(model: customer::Model) -> Result<Customer, StoreError> {
     Ok(Customer {
         id: CustomerId(model.id),
@@ -473,7 +466,6 @@ pub(super) fn customer_from(model: customer::Model) -> Result<Customer, StoreErr
     })
 }
 
-/// A queue out of its table.
 pub(super) fn queue_from(model: queue::Model) -> Result<QueueSettings, StoreError> {
     Ok(QueueSettings {
         key: queue_key(&model.slug)?,
@@ -483,7 +475,7 @@ pub(super) fn queue_from(model: queue::Model) -> Result<QueueSettings, StoreErro
     })
 }
 
-/// An agent out of his table, with his queues.
+/// An agent from their row, with their queues.
 pub(super) fn agent_from(
     model: agent::Model,
     queues: Vec<QueueKey>,

@@ -1,6 +1,6 @@
-//! The schema: bringing it up to this version, and whether it is.
+//! Migrates the schema, and checks whether it is current.
 //!
-//! Invariant: however many nodes begin at once, one migrates and the others wait for it.
+//! Invariant: of several nodes that start at once, one migrates and the others wait for it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use super::connect::Url;
 use super::{SqlStore, begin, commit, error};
 use crate::ports::store::StoreError;
 
-/// How long a migration by another node is waited for, in seconds.
+/// How long to wait for a migration by another node, in seconds.
 const TURN: u32 = 600;
 
 impl SqlStore {
-    /// Brings the schema up to this version. A newer one is left as it is: the version before
-    /// works on it.
+    /// Brings the schema up to this version. A newer schema is left as it is, since the previous
+    /// version works on it.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        // One connection of its own: it holds the lock, and the lock goes with it.
+        // A connection of its own: it holds the lock, which is released with it.
         let connection = self.url.pool(1, self.options.patience, SILENCE, &self.server);
         let done = match &self.url {
             Url::MySql(_) => migrate_mysql(&connection).await,
@@ -31,7 +31,7 @@ impl SqlStore {
         done
     }
 
-    /// Whether the database answers and has every step of this version.
+    /// Whether the database responds and has all migrations of this version.
     pub(super) async fn check_schema(&self) -> Result<(), StoreError> {
         if pending(&self.read).await?.is_empty() {
             Ok(())
@@ -42,8 +42,8 @@ impl SqlStore {
 }
 
 async fn migrate_mysql(connection: &DatabaseConnection) -> Result<(), StoreError> {
-    // Named after the database, for the lock is the server's and its name has 64 characters at
-    // most. No query builder knows these.
+    // The lock belongs to the whole server, so it is named after the database, hashed because a
+    // name has at most 64 characters. The query builder does not have these functions.
     let backend = connection.get_database_backend();
     let lock = Statement::from_string(
         backend,
@@ -77,7 +77,7 @@ async fn migrate_sqlite(connection: &DatabaseConnection) -> Result<(), StoreErro
     commit(transaction).await
 }
 
-/// The steps of this version that the database has not seen.
+/// The migrations of this version that the database does not have.
 async fn pending(connection: &impl ConnectionTrait) -> Result<Vec<String>, StoreError> {
     let query = Query::select().column("version").from("seaql_migrations").take();
     let seen: BTreeSet<String> = match connection.query_all(&query).await {

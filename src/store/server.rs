@@ -1,8 +1,8 @@
-//! What is known of the database's server.
+//! The state of the database's server, as far as it is known.
 //!
-//! Invariant: once the server said that it only reads, no connection opened before is used again.
-//! Another server has taken its place, and only a new connection is led there: a proxy or a name
-//! decides that when it is opened.
+//! Invariant: once the server has reported that it is read-only, no connection opened before is
+//! used again. Another server has replaced it, and only a new connection leads there, since a proxy
+//! or a name decides that when a connection is opened.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,24 +10,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A connection is replaced after so long: what moved without an error is noticed by then.
+/// Connections are replaced at this age, so that a change of server without an error is noticed by
+/// then.
 pub(super) const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// While the server only reads, connections are replaced no more often than this.
+/// While the server is read-only, connections are replaced at most this often.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Bytes of a statement, well below the packet that MySQL accepts unless told otherwise.
+/// Bytes of a statement, well below the default packet size of MySQL.
 const STATEMENT: usize = 512 << 10;
 
-/// What a packet holds besides the values.
+/// Bytes of a packet besides the values.
 const HEAD: usize = 1_024;
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// The largest packet that it accepts.
+    /// The largest packet that the server accepts, in bytes.
     packet: AtomicUsize,
-    /// When it last said that it only reads.
+    /// When the server last reported that it is read-only.
     turned: Mutex<Option<Instant>>,
 }
 
@@ -38,32 +38,32 @@ impl Default for Server {
 }
 
 impl Server {
-    /// Notes what a new connection says of the largest packet.
+    /// Records the largest packet, as reported on a new connection.
     pub(super) fn accepts(&self, packet: u64) {
         self.packet.store(usize::try_from(packet).unwrap_or(usize::MAX), Ordering::Relaxed);
     }
 
-    /// How many bytes of values a statement of several rows should have at most.
+    /// The target size of a statement with several rows, in bytes of values.
     pub(super) fn statement(&self) -> usize {
         STATEMENT.min(self.packet.load(Ordering::Relaxed) / 2)
     }
 
-    /// Whether a statement with so many bytes of values is accepted at all.
+    /// Whether the server accepts a statement with this many bytes of values.
     pub(super) fn fits(&self, bytes: usize) -> bool {
         bytes.saturating_add(HEAD) <= self.packet.load(Ordering::Relaxed)
     }
 
-    /// The server says that it only reads.
+    /// Records that the server reported to be read-only.
     pub(super) fn only_reads(&self) {
         let mut turned = self.turned.lock().unwrap_or_else(PoisonError::into_inner);
         if turned.is_none_or(|at| at.elapsed() >= AGAIN) {
             *turned = Some(Instant::now());
             drop(turned);
-            tracing::warn!("the database server only reads now; connecting anew");
+            tracing::warn!("the database server is read-only now; reconnecting");
         }
     }
 
-    /// Whether a connection that was opened then may be used again.
+    /// Whether a connection opened at this time may still be used.
     pub(super) fn trusts(&self, opened: Instant) -> bool {
         let turned = *self.turned.lock().unwrap_or_else(PoisonError::into_inner);
         opened.elapsed() < LIFETIME && turned.is_none_or(|at| opened > at)
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn connections_of_before_are_not_trusted_once_the_server_only_reads() {
+    async fn old_connections_are_not_used_once_the_server_is_read_only() {
         let server = Server::default();
         let old = Instant::now();
         tokio::time::advance(Duration::from_secs(1)).await;
@@ -85,12 +85,12 @@ mod tests {
         assert!(!server.trusts(old));
         let new = Instant::now();
         assert!(server.trusts(new));
-        // Said again at once by those that were under way: what was opened since stays.
+        // Reported again at once by statements that were under way: newer connections stay trusted.
         server.only_reads();
         assert!(server.trusts(new));
         tokio::time::advance(AGAIN).await;
         server.only_reads();
-        assert!(!server.trusts(new), "it still only reads");
+        assert!(!server.trusts(new), "it is still read-only");
         let new = Instant::now() + Duration::from_millis(1);
         tokio::time::advance(LIFETIME).await;
         assert!(server.trusts(new));

@@ -1,7 +1,7 @@
-//! New sessions, and customers who are new: those who come at the same time are stored together.
+//! Inserts new sessions and new customers, combined if they are concurrent.
 //!
-//! Invariant: one who cannot be stored (his token, or his address, is taken) does not keep the
-//! others out: all are then stored one by one.
+//! Invariant: a session that cannot be stored (its token, or its customer's address, is taken) does
+//! not prevent the others: then all are stored one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,20 +20,19 @@ use super::statements::{self, Many, Statements};
 use crate::chat::ids::Timestamp;
 use crate::ports::store::{Session, StoreError};
 
-/// What came of storing a session with others.
+/// The result for one session of a group.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Told {
     Stored,
-    /// Somebody's keys are taken: to be tried alone.
+    /// A key in the group is taken: store this session alone.
     Apart,
-    /// His tenant is not there.
+    /// The tenant does not exist.
     Homeless,
 }
 
-/// One who comes, and when.
+/// A new session, and the present time.
 type Newcomer = (Session, Timestamp);
 
-/// Stores them.
 #[derive(Debug)]
 pub(super) struct SessionInserts {
     pub(super) pool: Arc<Pool>,
@@ -53,7 +52,7 @@ impl Together for SessionInserts {
 }
 
 impl SessionInserts {
-    /// Stores a group in one transaction, but for those whose tenant is not there.
+    /// Stores a group in one transaction, except sessions whose tenant does not exist.
     async fn store(&self, group: &[Newcomer]) -> Result<Vec<Told>, StoreError> {
         let mut connection = self.pool.take().await?;
         let done = async {
@@ -79,7 +78,7 @@ fn tenant_of((session, _): &Newcomer) -> &str {
     session.customer.tenant.as_str()
 }
 
-/// The text that asks for the links of tenants.
+/// The statement that reads the links of tenants.
 pub(super) fn tenants_text(backend: DbBackend, tenants: usize) -> String {
     let select = Query::select()
         .columns([tenant::Column::Slug, tenant::Column::Link])
@@ -103,7 +102,7 @@ async fn links(
     rows.iter().map(link).collect::<Result<_, DbErr>>().map_err(unavailable)
 }
 
-/// The text that asks which customers are there.
+/// The statement that reads which customers exist.
 pub(super) fn known_text(backend: DbBackend, customers: usize) -> String {
     let select = Query::select()
         .columns([customer::Column::Id, customer::Column::Tenant])
@@ -113,7 +112,6 @@ pub(super) fn known_text(backend: DbBackend, customers: usize) -> String {
     statements::text(backend, &select)
 }
 
-/// The text that inserts customers.
 pub(super) fn customers_text(backend: DbBackend, rows: usize) -> String {
     let mut insert =
         Query::insert().into_table(customer::Entity).columns(customer::Column::iter()).take();
@@ -123,7 +121,6 @@ pub(super) fn customers_text(backend: DbBackend, rows: usize) -> String {
     statements::text(backend, &insert)
 }
 
-/// The text that inserts sessions.
 pub(super) fn sessions_text(backend: DbBackend, rows: usize) -> String {
     let mut insert =
         Query::insert().into_table(session::Entity).columns(session::Column::iter()).take();
@@ -133,7 +130,7 @@ pub(super) fn sessions_text(backend: DbBackend, rows: usize) -> String {
     statements::text(backend, &insert)
 }
 
-/// Inserts a group; `false` where a key of one of them is taken.
+/// Inserts a group; `false` if a key of any of them is taken.
 async fn insert(
     line: &mut Line<'_>,
     texts: &Statements,
@@ -164,7 +161,7 @@ async fn insert(
             customer.localpart.as_str().into(),
             customer.name.as_deref().into(),
             subject.as_deref().map(str::as_bytes).into(),
-            // Only the log counts.
+            // Only an append raises it.
             0_i64.into(),
             None::<&[u8]>.into(),
         ]);
@@ -174,7 +171,7 @@ async fn insert(
         && insert_all(line, &texts.sessions, &sessions).await?)
 }
 
-/// A session for its table: what its columns hold, in their order.
+/// The values of a session's row, in the order of the columns.
 fn columns((session, now): &Newcomer) -> [Value<'_>; 10] {
     let Session { id, customer, token, previous, salt, expires_at, subject, .. } = session;
     let until = previous.as_ref().and_then(|(_, until)| until.map(|until| until.0));
@@ -192,7 +189,7 @@ fn columns((session, now): &Newcomer) -> [Value<'_>; 10] {
     ]
 }
 
-/// Inserts rows; `false` where a key of one of them is taken.
+/// Inserts rows; `false` if a key of any of them is taken.
 async fn insert_all<const COLUMNS: usize>(
     line: &mut Line<'_>,
     texts: &Many,

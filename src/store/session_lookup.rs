@@ -1,7 +1,7 @@
-//! Customers who come back: those who do at the same time are looked up together. After a restart
-//! of a node, or of a network, all of them come at once.
+//! Lookups for returning customers, combined if they are concurrent. After a restart of a node or a
+//! network failure, all customers return at once.
 //!
-//! Invariant: what is stored of one and cannot be read is an error for him alone.
+//! Invariant: stored data that cannot be decoded is an error for that customer alone.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::chat::ids::{CustomerId, TenantKey};
 use crate::chat::model::Conversation;
 use crate::ports::store::{Session, StoreError};
 
-/// Finds the sessions that tokens (by their hashes) stand for.
+/// Finds sessions by the hashes of their current tokens.
 #[derive(Debug)]
 pub(super) struct ByToken(pub(super) Reader);
 
@@ -40,7 +40,7 @@ impl Together for ByToken {
                 sessions.insert(key, sessions::from(session, whose));
             }
         }
-        // Two tabs of one customer ask for the same.
+        // Two tabs of one customer may ask for the same session.
         let of = |(tenant, token): &Self::Ask| {
             sessions.get(&(tenant.to_string(), token.to_vec())).cloned().transpose()
         };
@@ -48,7 +48,7 @@ impl Together for ByToken {
     }
 }
 
-/// Finds the conversations that customers have open.
+/// Finds the open conversations of customers.
 #[derive(Debug)]
 pub(super) struct OpenOf(pub(super) Reader);
 

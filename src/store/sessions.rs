@@ -1,7 +1,8 @@
 //! Sessions and customers.
 //!
-//! Invariants: a session and its customer are of one tenant, and nothing of another's is found.
-//! Putting the same session twice is one session, for an answer may be lost.
+//! Invariants: a session and its customer belong to the same tenant, and a query never finds
+//! another tenant's. Inserting the same session twice is not an error, since the first response may
+//! have been lost.
 
 use async_trait::async_trait;
 use sea_orm::ActiveValue::Set;
@@ -30,7 +31,7 @@ impl Sessions for SqlStore {
         tenant: &TenantKey,
         token: &[u8; 32],
     ) -> Result<Option<Session>, StoreError> {
-        // Two questions, each with its index; MySQL makes one of them into a walk.
+        // Two queries, each with its index; MySQL would scan the table for a combined one.
         self.within(async {
             let found = self.by_token.ask((tenant.clone(), *token)).await??;
             if found.is_some() {
@@ -64,7 +65,7 @@ impl Sessions for SqlStore {
                 Err(cause) => match violated(&cause) {
                     Some(key) => {
                         drop(transaction);
-                        // The answer to the first may have been lost.
+                        // The response to a first attempt may have been lost.
                         let there = self.session(&session.customer.tenant, &session.token).await?;
                         if there.is_some_and(|there| there.id == session.id) {
                             return Ok(());
@@ -104,8 +105,8 @@ impl Sessions for SqlStore {
     async fn claim(&self, session: &Session, subject: &str) -> Result<Claim, StoreError> {
         self.within(async {
             let transaction = begin(&self.write).await?;
-            // Both or neither: a customer of one subject with a session that another may claim
-            // would be given away.
+            // Both or neither: if the customer belonged to one subject and the session to another,
+            // one person would get the other's conversations.
             match identities::claim(&transaction, session, subject.as_bytes()).await {
                 Ok(true) => commit(transaction).await.map(|()| Claim::Made),
                 Ok(false) => Ok(Claim::Refused),
@@ -148,7 +149,7 @@ impl Sessions for SqlStore {
             session::Entity::update_many()
                 .col_expr(session::Column::Customer, Expr::value(to.0))
                 .filter(session::Column::Id.eq(session.id.0))
-                // Another tab may have been quicker.
+                // Another tab may have been faster.
                 .filter(session::Column::Customer.eq(session.customer.id.0))
                 .exec(&self.write)
                 .await
@@ -198,7 +199,7 @@ impl Sessions for SqlStore {
         self.within(async {
             let mut named = 0;
             if let Some(address) = &naming.address {
-                // Whom no agent has seen can get another address yet.
+                // A customer whom no agent has seen can still get another address.
                 let first = update()
                     .col_expr(Column::Localpart, Expr::value(address.as_str()))
                     .filter(Column::Name.is_null())
@@ -256,7 +257,8 @@ impl Sessions for SqlStore {
     }
 }
 
-/// Inserts one session, and its customer where he is new. `RecordNotFound` where there is no such tenant.
+/// Inserts one session, and its customer if they are new. `RecordNotFound` if the tenant does not
+/// exist.
 async fn create(
     transaction: &impl ConnectionTrait,
     session: &Session,
@@ -283,7 +285,7 @@ async fn create(
             localpart: Set(whose.localpart.to_string()),
             name: Set(whose.name.as_deref().map(str::to_owned)),
             subject: Set(bytes(session.subject.as_deref())),
-            // Only the log counts.
+            // Only an append raises it.
             conversations: Set(0),
             same_as: Set(None),
         };
@@ -306,7 +308,7 @@ async fn create(
     session::Entity::insert(session).exec_without_returning(transaction).await.map(drop)
 }
 
-/// What is there already, by the index that says so.
+/// What already exists, according to the violated index.
 fn collision(key: &str) -> &'static str {
     if key.contains("subject") {
         "a customer with this subject"

@@ -1,8 +1,8 @@
-//! All that a desk is restored from, however much is open.
+//! Reads everything that a desk is restored from, however much is open.
 //!
-//! Invariants: no question reads more than a page, so each is answered long before its time limit,
-//! and the owner renews its lease in between. The questions need not see the same moment: whoever
-//! asks owns the link, and nobody else writes rows to it.
+//! Invariants: no query reads more than a page, so each finishes long before its time limit, and
+//! the owner renews its lease in between. The queries need not see the same moment: the caller owns
+//! the link, and nobody else writes rows to it.
 
 use std::cmp::{max, min};
 use std::collections::HashMap;
@@ -22,11 +22,11 @@ use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
 use crate::chat::model::{Conversation, Customer, OWED_MS, REPEATS_MS, Snapshot, State};
 use crate::ports::store::StoreError;
 
-/// Open conversations read at once.
+/// Open conversations per query.
 const OPEN: usize = 500;
-/// Conversations about which something is asked at once.
+/// Conversations per query of their rows.
 pub(super) const TOGETHER: usize = 64;
-/// Entries of conversations, and rows of the log, looked through at once.
+/// Entries or rows of the log examined by one query.
 const PAGE: u64 = 5_000;
 
 impl SqlStore {
@@ -80,13 +80,13 @@ impl SqlStore {
     }
 }
 
-/// The pages of a log between two positions: each from after one to another.
+/// Splits a range of positions into pages: pairs of exclusive start and inclusive end.
 pub(super) fn pages(after: Pos, upto: Pos) -> impl Iterator<Item = (Pos, Pos)> {
     let firsts = (after.0..upto.0).step_by(PAGE as usize);
     firsts.map(move |from| (Pos(from), Pos(min(upto.0, from + PAGE))))
 }
 
-/// The last position given on a link.
+/// The last position assigned on a link.
 pub(super) async fn head(
     connection: &impl ConnectionTrait,
     link: &super::entity::link::Model,
@@ -104,13 +104,14 @@ pub(super) async fn head(
     nat(max(max(last.unwrap_or_default(), link.floor_pos), link.cursor_pos)).map(Pos)
 }
 
-/// How near [`before`] comes, in rows.
+/// The precision of [`before`], in rows.
 const NEAR: u64 = 1_000;
 
-/// A position, mostly the last by far, up to which all rows were written before a moment. Rows are
-/// written in the order of their positions, so it is found by halves, and a log needs no index by
-/// time. Where the clock was set back there may be several such places: what is above any of them
-/// was written within as much time as has passed.
+/// A position up to which all rows were written before a time; it is usually the last such
+/// position, within [`NEAR`] rows. Rows are written in the order of their positions, so a binary
+/// search finds it, and the log needs no index by time. If the clock was set back, there may be
+/// several such positions; for any of them, the rows above were written within the time that has
+/// actually passed.
 async fn before(
     connection: &impl ConnectionTrait,
     link: i32,
@@ -181,8 +182,8 @@ async fn conversations(
     Ok(found)
 }
 
-/// What customers said in conversations, of each between two entries; in order of `pos`. Entries are
-/// dense, so it is known beforehand how many a question looks through.
+/// Customers' messages in ranges of entries of conversations; in order of `pos`. Entries are dense,
+/// so the number that a query examines is known in advance.
 pub(super) async fn messages(
     connection: &impl ConnectionTrait,
     wanted: Vec<(ConversationId, Seq, Seq)>,
@@ -209,7 +210,7 @@ pub(super) async fn messages(
     Ok(found)
 }
 
-/// One page of that.
+/// One page of [`messages`].
 async fn said(
     connection: &impl ConnectionTrait,
     page: &[(ConversationId, u64, u64)],
@@ -239,7 +240,7 @@ async fn said(
         .collect()
 }
 
-/// How many rows conversations have.
+/// The number of rows of each conversation.
 async fn counts(
     connection: &impl ConnectionTrait,
     ids: &[Uuid],
@@ -264,8 +265,8 @@ async fn counts(
     Ok(counts)
 }
 
-/// The last offer of each of these conversations. QuestionKind have no `seq`: the index of entries leads
-/// to them, past all that was said.
+/// The last offer in each of these conversations. Offers have no `seq`, so the index of entries
+/// finds them without reading the messages.
 async fn offers(
     connection: &impl ConnectionTrait,
     offered: &[Uuid],

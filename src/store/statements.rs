@@ -1,9 +1,8 @@
-//! Statements over several rows, whose texts are written once.
+//! Multi-row statements whose texts are built once.
 //!
-//! Invariant: of each statement there are few enough texts for a connection to keep them all
-//! prepared. Were there more, each would drop another, and to drop one costs 40 ms: the driver
-//! writes it without waiting for an answer, and the next thing it writes waits for a delayed
-//! acknowledgement.
+//! Invariant: each statement has few enough texts for a connection to keep all of them prepared.
+//! With more, each would evict another, and an eviction costs 40 ms: the driver sends it without
+//! waiting for a response, and its next packet waits for a delayed TCP acknowledgement.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,11 +10,12 @@ use sea_orm::{DbBackend, StatementBuilder};
 
 use super::{conversations, edits, files, lease, log, session_insert};
 
-/// The most rows in one statement: with 22 values each at most, of the 32,766 that SQLite takes and
-/// the 65,535 of MySQL.
+/// The most rows in one statement. At up to 22 values a row this stays below the limits of 32,766
+/// parameters (SQLite) and 65,535 (MySQL).
 pub(super) const MOST: usize = 256;
 
-/// One statement, for each number of rows up to some power of two, and beyond for its doubles.
+/// One statement, with a text for each number of rows up to `exact`, a power of two, and for its
+/// doubles beyond.
 #[derive(Debug)]
 pub(super) struct Many {
     backend: DbBackend,
@@ -30,7 +30,7 @@ impl Many {
         Self { backend, exact, write, texts }
     }
 
-    /// How many of so many rows go into one statement.
+    /// How many of this many rows go into the next statement.
     pub(super) fn fitting(&self, rows: usize) -> usize {
         match rows.min(MOST).checked_div(self.exact).and_then(usize::checked_ilog2) {
             Some(doubles) if rows > self.exact => self.exact << doubles,
@@ -38,7 +38,7 @@ impl Many {
         }
     }
 
-    /// The statement for a number of rows that [`Self::fitting`] gave; of those that name keys, for a
+    /// The text for a number of rows that [`Self::fitting`] returned; for a list of keys, for a
     /// power of two (`sql::padded`).
     pub(super) fn text(&self, rows: usize) -> Arc<str> {
         let write = || (self.write)(self.backend, rows).into();
@@ -56,31 +56,31 @@ impl Many {
     }
 }
 
-/// All of them, as one kind of database reads them.
+/// All statements, for one kind of database.
 #[derive(Debug)]
 pub(super) struct Statements {
-    /// Rows of the log, under the fence. Whatever comes together in an ordinary commit is one
-    /// statement, and so a transaction by itself.
+    /// Inserts rows of the log, under the fence. An ordinary commit is one such statement, and so a
+    /// transaction by itself.
     pub(super) log: Many,
-    /// Rows that stand between two positions.
+    /// Reads the rows between two positions.
     pub(super) standing: Arc<str>,
-    /// Other words for a row.
+    /// Replaces the text of a row.
     pub(super) change: Arc<str>,
-    /// No words for what a row was edited to.
+    /// Clears the text of a row's edits.
     pub(super) blank: Arc<str>,
-    /// Nothing of what belongs to a message besides its words.
+    /// Clears the files of a message.
     pub(super) bare: Arc<str>,
-    /// A message has a file.
+    /// Assigns a file to a message.
     pub(super) take_file: Arc<str>,
-    /// A message has its files no more.
+    /// Releases the files of a message.
     pub(super) release_files: Arc<str>,
-    /// Views of conversations.
+    /// Writes views of conversations.
     pub(super) views: Many,
-    /// One conversation more, or several, for each of so many customers.
+    /// Adds to the number of conversations of customers.
     pub(super) begun: Many,
-    /// The links of tenants.
+    /// Reads the links of tenants.
     pub(super) tenants: Many,
-    /// Which customers are there.
+    /// Reads which customers exist.
     pub(super) known: Many,
     pub(super) customers: Many,
     pub(super) sessions: Many,
@@ -109,7 +109,7 @@ impl Statements {
     }
 }
 
-/// The text of a statement; its values are stand-ins.
+/// The text of a statement; its values become placeholders.
 pub(super) fn text(backend: DbBackend, statement: &impl StatementBuilder) -> String {
     backend.build(statement).sql
 }
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_texts_stand_for_any_number_of_rows() {
+    fn few_texts_cover_any_number_of_rows() {
         let texts = Statements::new(DbBackend::Sqlite);
         let all = [&texts.log, &texts.views, &texts.begun, &texts.customers, &texts.sessions];
         let kept: usize = all.iter().map(|many| many.texts.len()).sum();

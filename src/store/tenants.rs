@@ -1,4 +1,4 @@
-//! Tenants: adding one, and removing one with everything of it.
+//! Tenants: adding one, and removing one with everything that belongs to it.
 
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -17,10 +17,10 @@ use crate::ports::store::{FileWishes, FormField, StoreError, Tenant};
 /// Conversations, customers or sessions removed in one transaction.
 const TOGETHER: u64 = 200;
 
-/// How long an offer of a tenant's first queue stands, in milliseconds.
+/// How long an offer of a new tenant's default queue is open, in milliseconds.
 const OFFER_MS: i64 = 30_000;
 
-/// A field of the form, as it is stored.
+/// The stored form of [`FormField`].
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Field {
     name: String,
@@ -36,7 +36,7 @@ impl From<Field> for FormField {
     }
 }
 
-/// The form for its column; null where there is none.
+/// The form as JSON for its column; null if it is empty.
 fn form(fields: &[FormField]) -> Result<Option<String>, StoreError> {
     let stored = fields.iter().cloned().map(|FormField { name, label, required }| Field {
         name,
@@ -47,7 +47,6 @@ fn form(fields: &[FormField]) -> Result<Option<String>, StoreError> {
     (!stored.is_empty()).then(|| json(&stored)).transpose()
 }
 
-/// That there is no such tenant.
 pub(super) fn missing(key: &TenantKey) -> StoreError {
     StoreError::Missing(format!("the tenant {key}"))
 }
@@ -91,7 +90,6 @@ pub(super) async fn find(
         .collect()
 }
 
-/// Raises the revision of a link.
 pub(super) async fn touch(transaction: &impl ConnectionTrait, link: i32) -> Result<(), StoreError> {
     link::Entity::update_many()
         .col_expr(link::Column::Revision, Expr::col(link::Column::Revision).add(1))
@@ -102,7 +100,8 @@ pub(super) async fn touch(transaction: &impl ConnectionTrait, link: i32) -> Resu
         .map(drop)
 }
 
-/// The link of a tenant. The tenant's row is locked, so that of two changes one comes after the other.
+/// The link of a tenant. Locks the tenant's row, so that concurrent changes to a tenant are made
+/// one after the other.
 pub(super) async fn link_of(
     transaction: &impl ConnectionTrait,
     key: &TenantKey,
@@ -164,9 +163,9 @@ impl SqlStore {
         commit(transaction).await
     }
 
-    /// First everything by which it acts, in one transaction; then what it leaves behind, a
-    /// little at a time, so that the link's owner is not held up. What a broken-off removal has
-    /// left is taken by the next.
+    /// Removes the tenant itself first, in one transaction, so that it stops acting. Then its data
+    /// is removed in small transactions, so that the link's owner is not held up. The next removal
+    /// continues an interrupted one.
     pub(super) async fn delete_tenant(&self, key: &TenantKey) -> Result<(), StoreError> {
         let known = self.within(self.close_tenant(key)).await?;
         let mut left = false;
@@ -176,11 +175,11 @@ impl SqlStore {
         if known || left { Ok(()) } else { Err(missing(key)) }
     }
 
-    /// Whether the tenant was there.
+    /// Returns whether the tenant existed.
     async fn close_tenant(&self, key: &TenantKey) -> Result<bool, StoreError> {
         let Some(found) = find(&self.write, Some(key)).await?.pop() else { return Ok(false) };
         let transaction = begin(&self.write).await?;
-        // The owner's lock: nothing is opened while this looks.
+        // The same lock that the owner's writes take: no conversation is opened during the check.
         let link = lease::lock(&transaction, &found.link).await?.ok_or_else(|| missing(key))?;
         if conversation::Entity::find()
             .select_only()
@@ -199,7 +198,7 @@ impl SqlStore {
                 "the tenant {key} has open conversations: end them first"
             )));
         }
-        // Its rows will go, their positions stay taken.
+        // Its rows will be removed, but their positions must not be reused.
         let Pos(head) = snapshot::head(&transaction, &link).await?;
         link::Entity::update_many()
             .col_expr(link::Column::FloorPos, Expr::value(int(head)?))
@@ -207,14 +206,14 @@ impl SqlStore {
             .exec(&transaction)
             .await
             .map_err(unavailable)?;
-        // Queues and agents fall with it.
+        // Queues and agents are removed by the foreign keys.
         tenant::Entity::delete_by_id(key.as_str()).exec(&transaction).await.map_err(unavailable)?;
         touch(&transaction, link.id).await?;
         commit(transaction).await?;
         Ok(true)
     }
 
-    /// Removes a little of what a removed tenant has left; `false` when there was nothing.
+    /// Removes a part of a removed tenant's data; `false` if nothing was left.
     async fn sweep(&self, key: &TenantKey) -> Result<bool, StoreError> {
         let transaction = begin(&self.write).await?;
         let conversations: Vec<Uuid> = conversation::Entity::find()
@@ -250,7 +249,8 @@ impl SqlStore {
                 .map_err(unavailable)?;
             some = !customers.is_empty();
             if some {
-                // They go with the next sweep: what they hold lies elsewhere.
+                // Marks the files as expired: the periodic sweep removes their contents and
+                // records.
                 file::Entity::update_many()
                     .col_expr(file::Column::ExpiresAt, Expr::value(0_i64))
                     .filter(file::Column::Customer.is_in(customers.iter().copied()))
@@ -274,7 +274,7 @@ impl SqlStore {
     }
 }
 
-/// Whether something of a removed tenant is still there.
+/// Whether data of a removed tenant is left.
 async fn leftovers(connection: &impl ConnectionTrait, key: &TenantKey) -> Result<bool, StoreError> {
     for (table, column) in [("conversations", "tenant"), ("customers", "tenant")] {
         let query = Query::select()

@@ -1,4 +1,4 @@
-//! What customers' sockets read.
+//! Reads for customers' sockets.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ impl Transcripts for SqlStore {
         self.within(async {
             let rows = Log::find()
                 .filter(Entry::Conversation.eq(conversation.0))
-                // No entry is above what the database can hold.
+                // No entry is above what the database can store.
                 .filter(Entry::Seq.gt(int(after.0).unwrap_or(i64::MAX)))
                 .order_by_asc(Entry::Seq)
                 .limit(u64::from(limit))
@@ -137,7 +137,7 @@ impl Transcripts for SqlStore {
                     .map_err(unavailable)?;
                 let opened =
                     opened.ok_or_else(|| StoreError::Missing(format!("the conversation {id}")))?;
-                // The first part is implied by the second: it lets the index begin there.
+                // The second condition implies the first, which lets the index start there.
                 query = query.filter(Column::OpenedAt.gte(opened)).filter(
                     Condition::any().add(Column::OpenedAt.gt(opened)).add(Column::Id.gt(id.0)),
                 );
@@ -149,8 +149,8 @@ impl Transcripts for SqlStore {
 }
 
 impl SqlStore {
-    /// The first of these entries, as many as make a page. How long each is comes first: the words of
-    /// a hundred are up to 3 MB, and whatever is not answered with need not come from the database.
+    /// The first of these entries that fit into a page. Their sizes are read first: the texts of a
+    /// hundred entries take up to 3 MB, and what does not fit need not be read.
     async fn page(
         &self,
         conversation: ConversationId,
@@ -186,7 +186,7 @@ impl SqlStore {
     }
 }
 
-/// How many of these entries make a page.
+/// How many of these entries fit into a page.
 fn fitting(sizes: &[(i64, i64)]) -> usize {
     let mut room = PAGE_BYTES;
     let fits = |(_, bytes): &&(i64, i64)| {
@@ -227,7 +227,7 @@ async fn one(
     row.map(|row| complete(&row, "")).transpose()
 }
 
-/// Conversations with their customers; one whose customer was removed is left out.
+/// Conversations with their customers; left out if the customer was removed.
 pub(super) async fn with_customers(
     connection: &impl ConnectionTrait,
     query: Select<Entity>,
@@ -244,9 +244,10 @@ pub(super) async fn with_customers(
     Ok(found)
 }
 
-/// Asks for what the view does not hold: the last entry, and the moment of the last word.
+/// Adds the columns that the view does not have: the last entry's `seq`, and the time of the last
+/// message.
 fn completed(mut query: SelectStatement) -> SelectStatement {
-    // Not MAX(seq): MariaDB would walk all entries of the conversation for it.
+    // Not MAX(seq), for which MariaDB would read all entries of the conversation.
     let last = |column: Entry| {
         Query::select()
             .column((Log, column))

@@ -1,5 +1,5 @@
-//! Closed conversations whose end no client of their agents has confirmed, and what agents were
-//! told besides words: what a stream's loss may have swallowed.
+//! What the loss of a stream may have swallowed: closed conversations whose end no client of the
+//! agents has confirmed, and notices to agents.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
 use crate::chat::model::{OWED_MS, Owed, Row};
 use crate::ports::store::StoreError;
 
-/// Conversations in one question.
+/// Conversations per query.
 const TOGETHER: usize = 256;
 
-/// See [`Snapshot::owed`](crate::chat::model::Snapshot::owed). Up to `recent` all was written longer
-/// ago than anything is owed.
+/// See [`Snapshot::owed`](crate::chat::model::Snapshot::owed). Rows up to `recent` are too old to
+/// be resent.
 pub(super) async fn owed(
     connection: &impl ConnectionTrait,
     link: i32,

@@ -1,4 +1,4 @@
-//! A conversation, as its last view left it: `head` and `active_at` are completed from the log.
+//! A conversation, as its last view was written: `head` and `active_at` are completed from the log.
 
 use sea_orm::entity::prelude::*;
 
@@ -16,14 +16,14 @@ pub struct Model {
     pub state: String,
     pub open: bool,
     pub reason: Option<String>,
-    /// Who holds it.
+    /// The agent who has the conversation.
     pub agent: Option<String>,
-    /// Who is asked: a JSON array.
+    /// The agents who have the offer: a JSON array.
     pub asked: Option<String>,
     pub asked_until: Option<i64>,
-    /// Who let it pass: a JSON array.
+    /// The agents who let an offer pass: a JSON array.
     pub passed: Option<String>,
-    /// Who held it last; stays when it is closed or goes back to its queue.
+    /// The last agent; stays when the conversation is closed or requeued.
     pub served_by: Option<String>,
     pub opened_at: i64,
     pub waiting_since: i64,

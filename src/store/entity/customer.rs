@@ -12,11 +12,11 @@ pub struct Model {
     pub link: i32,
     pub localpart: String,
     pub name: Option<String>,
-    /// Bytes, for they are compared to the last blank.
+    /// Binary, so that trailing spaces count in comparisons.
     pub subject: Option<Vec<u8>>,
-    /// Kept by the transaction that appends the row of an opened conversation.
+    /// The number of conversations; raised by the transaction that appends the row that opens one.
     pub conversations: i32,
-    /// Whom this customer turned out to be, by signing in while a chat was open.
+    /// The customer whom this one turned out to be, by signing in while a chat was open.
     pub same_as: Option<Uuid>,
 }
 

@@ -10,13 +10,13 @@ pub struct Model {
     pub id: Uuid,
     pub tenant: String,
     pub customer: Uuid,
-    /// What links to it are signed with.
+    /// The key that signs links to the file.
     pub mark: Vec<u8>,
     pub name: String,
     pub media_type: String,
     pub size: i64,
     pub created_at: i64,
-    /// Null once a message has it.
+    /// Null once a message has the file.
     pub expires_at: Option<i64>,
     pub link: Option<i32>,
     pub pos: Option<i64>,

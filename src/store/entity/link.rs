@@ -1,4 +1,4 @@
-//! A link: who owns it, and how far its stream has come.
+//! A link: its owner, and the cursor of its stream.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,15 +9,15 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i32,
     pub domain: String,
-    /// The owner; none where it was given up.
+    /// The owner; null if the lease was released.
     pub node: Option<Uuid>,
     pub epoch: i64,
-    /// On the clock of the database.
+    /// By the database's clock.
     pub lease_until: i64,
-    /// Whether the owner's stream stood at the last renewal.
+    /// Whether the owner's stream was connected at the last renewal.
     pub stands: bool,
     pub cursor_pos: i64,
-    /// Rows up to here may have been removed; their positions are never given again.
+    /// Rows up to this position may have been removed; their positions are never reused.
     pub floor_pos: i64,
     pub revision: i64,
 }

@@ -1,4 +1,4 @@
-//! A row of a link'\''s log.
+//! A row of a link's log.
 
 use sea_orm::entity::prelude::*;
 
@@ -23,7 +23,7 @@ pub struct Model {
     pub command: Option<String>,
     pub stanza: Option<String>,
     pub text: Option<String>,
-    /// What else belongs to its kind: a JSON object.
+    /// Data of the row's kind: a JSON object.
     pub details: Option<String>,
     /// A JSON array.
     pub recipients: Option<String>,

@@ -1,6 +1,6 @@
-//! The tables, one a file, as the migrations make them.
+//! The tables, one per file, as the migrations create them.
 //!
-//! Invariant: nothing in here is known outside `store`.
+//! Invariant: nothing here is used outside of `store`.
 #![allow(unreachable_pub, reason = "the derived items are public by themselves")]
 
 pub(super) mod agent;

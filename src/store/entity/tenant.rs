@@ -17,11 +17,11 @@ pub struct Model {
     pub locale: Option<String>,
     pub identity_secret: Option<String>,
     pub idle_close_ms: i64,
-    /// A JSON array; null where it has no form.
+    /// A JSON array; null if the tenant has no form.
     pub form: Option<String>,
-    /// Null where it is as the gateway has it.
+    /// Null if the gateway's setting applies.
     pub file_bytes: Option<i64>,
-    /// A JSON array; null where it is as the gateway has it.
+    /// A JSON array; null if the gateway's setting applies.
     pub file_types: Option<String>,
 }
 

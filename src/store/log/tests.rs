@@ -1,4 +1,4 @@
-//! What changes words of before, on an embedded database.
+//! Edits and retractions, on an embedded database.
 
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ async fn words(store: &SqlStore) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_read_is_what_was_said_last() {
+async fn reading_returns_the_latest_text() {
     let (store, _folder, epoch) = store().await;
     let other = said(3, "other");
     store.append(&link(), epoch, &[opened(), said(2, "one"), other]).await.unwrap();
@@ -110,7 +110,7 @@ async fn what_is_read_is_what_was_said_last() {
 }
 
 #[tokio::test]
-async fn what_is_written_again_stands_although_its_words_have_changed() {
+async fn a_repeated_append_succeeds_although_its_text_was_changed() {
     let (store, _folder, epoch) = store().await;
     let retraction = append(4, RowKind::Retract { target: TARGET });
     let batch = [opened(), said(2, "one"), edited(3, "two"), retraction];
@@ -120,7 +120,7 @@ async fn what_is_written_again_stands_although_its_words_have_changed() {
     let other = [opened(), said(2, "else")];
     let refused = store.append(&link(), epoch, &other).await;
     assert_eq!(refused, Err(StoreError::Foreign(Pos(2))), "words that nobody changed differ");
-    // A batch of which a part stands, as after a commit of which the outcome was not known.
+    // A part of the batch is already stored, as after a commit with unknown outcome.
     let more = [batch[3].clone(), said(5, "three")];
     store.append(&link(), epoch, &more).await.unwrap();
     assert_eq!(words(&store).await, ["", "", "three"]);

@@ -127,7 +127,7 @@ async fn complaints_of_sqlite() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("prose.db");
     std::fs::write(&file, "It was a dark and stormy night. ".repeat(100)).expect("written");
-    holds(&complaint(&format!("sqlite://{}", file.display())).await, "no SQLite database");
+    holds(&complaint(&format!("sqlite://{}", file.display())).await, "not a SQLite database");
     db.remove().await;
 }
 
