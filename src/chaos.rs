@@ -63,7 +63,7 @@ pub async fn gather() {
     }
 }
 
-/// Freezes the process before a commit of at least [`ROWS`] rows, if armed, until the checker sends
+/// Freezes the process before a commit of at least `ROWS` rows, if armed, until the checker sends
 /// SIGCONT. Happens once per arming.
 pub fn freeze(rows: usize) {
     if rows >= ROWS && ARMED.fetch_and(!BEFORE_COMMIT, Ordering::SeqCst) & BEFORE_COMMIT != 0 {
