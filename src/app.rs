@@ -178,7 +178,7 @@ impl App {
     fn admin_listener(&self) -> anyhow::Result<Option<(TcpListener, SecretString)>> {
         let admin = &self.config.admin;
         let Some(token) = admin.token.clone() else {
-            tracing::info!("no admin.token configured: the admin API and /metrics are not served");
+            tracing::info!("no admin.token configured: /metrics is not served");
             return Ok(None);
         };
         let address = admin.listen;

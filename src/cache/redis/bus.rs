@@ -95,14 +95,17 @@ impl Bus for Wire {
         let (answer, answered) = oneshot::channel();
         let call = async {
             let wish = Subscribe { topic: topic.to_owned(), answer };
-            self.subscribe.send(wish).await.map_err(|_| "the listener has ended".to_owned())?;
-            answered.await.map_err(|_| "the listener has ended".to_owned())?
+            self.subscribe
+                .send(wish)
+                .await
+                .map_err(|_| "the bus listener has stopped".to_owned())?;
+            answered.await.map_err(|_| "the bus listener has stopped".to_owned())?
         };
         // While the connection is being reopened, a subscription waits for the pause and for the
         // attempt.
         match tokio::time::timeout(2 * PATIENCE, call).await {
             Ok(answer) => answer.map_err(BusError),
-            Err(_) => Err(BusError(format!("Redis at {} is away", self.server.location))),
+            Err(_) => Err(BusError(format!("Redis at {} is unreachable", self.server.location))),
         }
     }
 }

@@ -192,6 +192,6 @@ fn nobody_can_pose_as_another_in_a_transcript() {
     assert_eq!(
         text.lines().filter(|line| line.contains("  Alice: ")).count(),
         2,
-        "hers, and his line"
+        "the agent's message and the rating's comment"
     );
 }
