@@ -14,6 +14,7 @@ mod m20261201_000001_lookups;
 mod m20261201_000003_file_quota;
 mod m20261201_000006_sessions;
 mod m20261201_000013_departing;
+mod m20261201_000014_settings;
 mod shape;
 
 /// All migrations, in order.
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000003_file_quota::Step),
             Box::new(m20261201_000006_sessions::Step),
             Box::new(m20261201_000013_departing::Step),
+            Box::new(m20261201_000014_settings::Step),
         ]
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::chat::ids::{LinkDomain, TenantKey};
 use crate::config::Config;
-use crate::ports::store::{FileWishes, FormField, Store, Tenant};
+use crate::ports::store::{FileWishes, FormField, Settings, Store, Tenant};
 use crate::wire;
 
 use super::output::{Output, columns};
@@ -93,43 +93,35 @@ struct View {
     /// Whether a key for identity tokens is set; the key itself is never printed.
     identity: bool,
     idle_close_minutes: i64,
-    form: Vec<Field>,
+    form: Vec<FormField>,
     /// Null if it is as configured.
     file_megabytes: Option<u64>,
     file_types: Option<Vec<String>>,
 }
 
-#[derive(Debug, Serialize)]
-struct Field {
-    name: String,
-    label: Option<String>,
-    required: bool,
-}
-
-impl Field {
-    /// In the form of the argument `--field`.
-    fn written(&self) -> String {
-        let required = if self.required { "!" } else { "" };
-        let label = self.label.as_ref().map(|label| format!("={label}")).unwrap_or_default();
-        format!("{}{required}{label}", self.name)
-    }
+/// A field of the form, as it is written to the shell.
+fn written(field: &FormField) -> String {
+    let required = if field.required { "!" } else { "" };
+    let label = field.label.as_ref().map(|label| format!("={label}")).unwrap_or_default();
+    format!("{}{required}{label}", field.name)
 }
 
 impl View {
     fn of(tenant: &Tenant) -> Self {
+        let settings = &tenant.settings;
         Self {
             key: tenant.key.to_string(),
-            name: tenant.name.to_string(),
+            name: settings.name.to_string(),
             link: tenant.link.to_string(),
-            origins: tenant.origins.clone(),
-            origin_required: tenant.origin_required,
-            color: tenant.color.clone(),
-            locale: tenant.locale.clone(),
+            origins: settings.origins.clone(),
+            origin_required: settings.origin_required,
+            color: settings.color.clone(),
+            locale: settings.locale.clone(),
             identity: tenant.identity_secret.is_some(),
-            idle_close_minutes: tenant.idle_close_ms / 60_000,
-            form: tenant.form.iter().cloned().map(Field::from).collect(),
-            file_megabytes: tenant.files.bytes.map(|bytes| bytes / MEGABYTE),
-            file_types: tenant.files.types.clone(),
+            idle_close_minutes: settings.idle_close_ms / 60_000,
+            form: settings.form.clone(),
+            file_megabytes: settings.files.bytes.map(|bytes| bytes / MEGABYTE),
+            file_types: settings.files.types.clone(),
         }
     }
 
@@ -138,13 +130,7 @@ impl View {
     }
 }
 
-impl From<FormField> for Field {
-    fn from(FormField { name, label, required }: FormField) -> Self {
-        Self { name, label, required }
-    }
-}
-
-/// A tenant with its queues and agents.
+/// A tenant with all that belongs to it.
 #[derive(Debug, Serialize)]
 struct Whole {
     #[serde(flatten)]
@@ -212,21 +198,20 @@ async fn add(
     origins.sort();
     origins.dedup();
     let minutes = wish.idle_close_minutes.unwrap_or(config.limits.idle_close_minutes);
-    let tenant = Tenant {
-        key: wish.key,
-        name: wish.name,
-        link,
+    let mut tenant = Tenant::new(wish.key, &wish.name, link);
+    tenant.identity_secret = identity_secret;
+    tenant.settings = Settings {
         origins,
         origin_required: wish.require_origin,
         color: wish.color,
         locale: wish.locale,
-        identity_secret,
         idle_close_ms: i64::from(minutes) * 60_000,
         form: wish.form,
         files: FileWishes {
             bytes: wish.file_megabytes.map(|megabytes| u64::from(megabytes) * MEGABYTE),
             types: (!wish.file_types.is_empty()).then_some(wish.file_types),
         },
+        ..tenant.settings
     };
     store.add_tenant(&tenant).await?;
     Ok(out.one(&View::of(&tenant), |view| {
@@ -309,7 +294,7 @@ async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Resul
         ["identity tokens", &yes(tenant.identity)],
         ["idle close", &format!("{} min", tenant.idle_close_minutes)],
         ["files", &files(&tenant)],
-        ["form", &tenant.form.iter().map(Field::written).collect::<Vec<_>>().join(", ")],
+        ["form", &tenant.form.iter().map(written).collect::<Vec<_>>().join(", ")],
     ]
     .map(|fact| fact.map(str::to_owned));
     let facts: Vec<&[String]> = facts.iter().map(<[_; 2]>::as_slice).collect();

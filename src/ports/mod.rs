@@ -6,5 +6,6 @@ pub mod bus;
 pub mod cache;
 pub mod files;
 pub mod link;
+pub mod settings;
 pub mod store;
 pub mod world;

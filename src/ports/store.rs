@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+pub use super::settings::{FileWishes, FormField, Settings};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Epoch, FileId, LinkDomain, Localpart, NodeId, Pos,
     QueueKey, Seq, SessionId, TenantKey, Timestamp,
@@ -366,47 +367,19 @@ pub trait Sessions: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub struct Tenant {
     pub key: TenantKey,
-    /// The name that people read.
-    pub name: Arc<str>,
-    /// The link that serves it.
+    /// The link it is served on.
     pub link: LinkDomain,
-    /// The origins whose pages may embed the widget (`https://www.acme.example`); if empty, none
-    /// may.
-    pub origins: Vec<String>,
-    /// Whether clients without an `Origin` header are refused.
-    pub origin_required: bool,
-    /// The colour of its widget (`#rrggbb`).
-    pub color: Option<String>,
-    /// The language of its widget if the page names none (BCP 47).
-    pub locale: Option<String>,
-    /// The key that signs its identity tokens (HS256).
+    /// The key that its customers' identity tokens are signed with (HS256).
     pub identity_secret: Option<SecretString>,
-    /// See [`TenantSettings::idle_close_ms`].
-    pub idle_close_ms: i64,
-    /// The questions that customers answer before the chat, in order.
-    pub form: Vec<FormField>,
-    /// Its limits for files.
-    pub files: FileWishes,
+    pub settings: Settings,
 }
 
-/// A tenant's limits for files, where they differ from the gateway's settings.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FileWishes {
-    /// The largest file, in bytes; 0 accepts no files.
-    pub bytes: Option<u64>,
-    /// The accepted media types: `image/png` or `image/*`.
-    pub types: Option<Vec<String>>,
-}
-
-/// A question that customers answer before the chat.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FormField {
-    /// The name of the answer: `name`, `email`, or anything else.
-    pub name: String,
-    /// The label that customers read; the widget has its own for `name`, `email` and `phone`.
-    pub label: Option<String>,
-    /// Whether an answer is required.
-    pub required: bool,
+impl Tenant {
+    /// A tenant with the default settings.
+    pub fn new(key: TenantKey, name: &str, link: LinkDomain) -> Self {
+        let settings = Settings { name: name.into(), ..Settings::default() };
+        Self { key, link, identity_secret: None, settings }
+    }
 }
 
 /// Operators' requests to the owner of a link, which may be another node, or not running yet.

@@ -217,10 +217,11 @@ pub(super) async fn settings(
     tenants
         .into_iter()
         .map(|tenant| {
+            let settings = tenants::settings(&tenant)?;
             Ok(TenantSettings {
                 key: tenant_key(&tenant.slug)?,
-                name: tenant.name.into(),
-                idle_close_ms: tenant.idle_close_ms,
+                name: settings.name,
+                idle_close_ms: settings.idle_close_ms,
                 queues: queues.remove(&tenant.slug).unwrap_or_default(),
                 agents: agents.remove(&tenant.slug).unwrap_or_default(),
             })

@@ -12,7 +12,7 @@ use super::row_codec::{int, json, nat, parse, strategy_word, tenant_key};
 use super::{SqlStore, begin, commit, lease, snapshot};
 use crate::chat::ids::{LinkDomain, Pos, QueueKey, TenantKey};
 use crate::chat::model::Strategy;
-use crate::ports::store::{FileWishes, FormField, StoreError, Tenant};
+use crate::ports::store::{FileWishes, Settings, StoreError, Tenant};
 
 /// Conversations, customers or sessions removed in one transaction.
 const TOGETHER: u64 = 200;
@@ -20,31 +20,25 @@ const TOGETHER: u64 = 200;
 /// How long an offer of a new tenant's default queue is open, in milliseconds.
 const OFFER_MS: i64 = 30_000;
 
-/// The stored form of [`FormField`].
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Field {
-    name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    label: Option<String>,
-    #[serde(default)]
-    required: bool,
-}
-
-impl From<Field> for FormField {
-    fn from(Field { name, label, required }: Field) -> Self {
-        Self { name, label, required }
+/// The settings of a stored tenant.
+pub(super) fn settings(model: &tenant::Model) -> Result<Settings, StoreError> {
+    if let Some(document) = &model.settings {
+        return parse(document);
     }
-}
-
-/// The form as JSON for its column; null if it is empty.
-fn form(fields: &[FormField]) -> Result<Option<String>, StoreError> {
-    let stored = fields.iter().cloned().map(|FormField { name, label, required }| Field {
-        name,
-        label,
-        required,
-    });
-    let stored: Vec<Field> = stored.collect();
-    (!stored.is_empty()).then(|| json(&stored)).transpose()
+    Ok(Settings {
+        name: model.name.as_str().into(),
+        origins: parse(&model.origins)?,
+        origin_required: model.origin_required,
+        color: model.color.clone(),
+        locale: model.locale.clone(),
+        idle_close_ms: model.idle_close_ms,
+        form: model.form.as_deref().map(parse).transpose()?.unwrap_or_default(),
+        files: FileWishes {
+            bytes: model.file_bytes.map(nat).transpose()?,
+            types: model.file_types.as_deref().map(parse).transpose()?,
+        },
+        ..Settings::default()
+    })
 }
 
 pub(super) fn missing(key: &TenantKey) -> StoreError {
@@ -69,22 +63,9 @@ pub(super) async fn find(
             let domain = on.map(|link| link.domain.as_str()).unwrap_or_default();
             Ok(Tenant {
                 key: tenant_key(&model.slug)?,
-                name: model.name.into(),
                 link: LinkDomain::new(domain).map_err(|_| corrupt("the link", domain))?,
-                origins: parse(&model.origins)?,
-                origin_required: model.origin_required,
-                color: model.color,
-                locale: model.locale,
+                settings: settings(&model)?,
                 identity_secret: model.identity_secret.map(SecretString::from),
-                idle_close_ms: model.idle_close_ms,
-                files: FileWishes {
-                    bytes: model.file_bytes.map(nat).transpose()?,
-                    types: model.file_types.as_deref().map(parse).transpose()?,
-                },
-                form: match model.form.as_deref() {
-                    Some(form) => parse::<Vec<Field>>(form)?.into_iter().map(Into::into).collect(),
-                    None => Vec::new(),
-                },
             })
         })
         .collect()
@@ -119,22 +100,25 @@ impl SqlStore {
     pub(super) async fn insert_tenant(&self, fresh: &Tenant) -> Result<(), StoreError> {
         let link = lease::ensure(&self.write, &fresh.link).await?.id;
         let transaction = begin(&self.write).await?;
+        let settings = &fresh.settings;
+        let form = (!settings.form.is_empty()).then_some(&settings.form);
         let row = tenant::ActiveModel {
             slug: Set(fresh.key.to_string()),
-            name: Set(fresh.name.to_string()),
+            name: Set(settings.name.to_string()),
             link: Set(link),
-            origins: Set(json(&fresh.origins)?),
-            origin_required: Set(fresh.origin_required),
-            color: Set(fresh.color.clone()),
-            locale: Set(fresh.locale.clone()),
+            origins: Set(json(&settings.origins)?),
+            origin_required: Set(settings.origin_required),
+            color: Set(settings.color.clone()),
+            locale: Set(settings.locale.clone()),
             identity_secret: Set(fresh
                 .identity_secret
                 .as_ref()
                 .map(|secret| secret.expose_secret().to_owned())),
-            idle_close_ms: Set(fresh.idle_close_ms),
-            form: Set(form(&fresh.form)?),
-            file_bytes: Set(fresh.files.bytes.map(int).transpose()?),
-            file_types: Set(fresh.files.types.as_ref().map(json).transpose()?),
+            idle_close_ms: Set(settings.idle_close_ms),
+            form: Set(form.map(json).transpose()?),
+            file_bytes: Set(settings.files.bytes.map(int).transpose()?),
+            file_types: Set(settings.files.types.as_ref().map(json).transpose()?),
+            settings: Set(Some(json(settings)?)),
         };
         match tenant::Entity::insert(row).exec_without_returning(&transaction).await {
             Err(cause) if violated(&cause).is_some() => {
@@ -151,7 +135,7 @@ impl SqlStore {
         let first = queue::ActiveModel {
             tenant: Set(fresh.key.to_string()),
             slug: Set(QueueKey::default_queue().to_string()),
-            name: Set(fresh.name.to_string()),
+            name: Set(settings.name.to_string()),
             strategy: Set(strategy_word(Strategy::LeastLoaded).to_owned()),
             offer_ms: Set(OFFER_MS),
         };

@@ -160,8 +160,8 @@ struct Config<'a> {
     locale: Option<&'a str>,
     queues: Vec<Queue<'a>>,
     online: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    form: Vec<Field<'a>>,
+    #[serde(skip_serializing_if = "<[FormField]>::is_empty")]
+    form: &'a [FormField],
     /// Media types of files that are taken, as `image/png` or `image/*`.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     file_types: &'a [String],
@@ -172,22 +172,6 @@ struct Config<'a> {
 struct Queue<'a> {
     key: &'a str,
     name: &'a str,
-}
-
-/// A field of the form before the chat.
-#[derive(Debug, Serialize)]
-struct Field<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<&'a str>,
-    required: bool,
-}
-
-impl<'a> Field<'a> {
-    fn of(field: &'a FormField) -> Self {
-        let FormField { name, label, required } = field;
-        Self { name, label: label.as_deref(), required: *required }
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -211,14 +195,15 @@ async fn config<D: Backend>(
         Verdict::Refused => return Err(refused(upgrade::Refusal::Origin)),
     };
     let queue = |(key, name)| Queue { key, name };
+    let settings = &view.tenant.settings;
     let config = Config {
         tenant: view.tenant.key.as_str(),
-        name: &view.tenant.name,
-        color: view.tenant.color.as_deref(),
-        locale: view.tenant.locale.as_deref(),
+        name: &settings.name,
+        color: settings.color.as_deref(),
+        locale: settings.locale.as_deref(),
         queues: view.queues.iter().map(|(key, name)| (key.as_str(), &**name)).map(queue).collect(),
         online: view.online,
-        form: view.tenant.form.iter().map(Field::of).collect(),
+        form: &settings.form,
         file_types: if view.files.bytes > 0 { &view.files.types } else { &[] },
         limits: Limits {
             text_chars: wire::TEXT_CHARS,

@@ -26,9 +26,11 @@ pub fn judge<'a>(headers: &'a HeaderMap, tenant: &Tenant) -> Verdict<'a> {
     let mut given = headers.get_all(ORIGIN).iter();
     let (first, second) = (given.next(), given.next());
     match (first.map(|origin| origin.to_str()), second) {
-        (None, _) if tenant.origin_required => Verdict::Refused,
+        (None, _) if tenant.settings.origin_required => Verdict::Refused,
         (None, _) => Verdict::Native,
-        (Some(Ok(origin)), None) if is_listed(origin, &tenant.origins) => Verdict::Page(origin),
+        (Some(Ok(origin)), None) if is_listed(origin, &tenant.settings.origins) => {
+            Verdict::Page(origin)
+        }
         _ => Verdict::Refused,
     }
 }
@@ -51,8 +53,8 @@ mod tests {
 
     fn judged(origins: &[&str], listed: &[&str], required: bool) -> bool {
         let mut tenant = tenant();
-        tenant.origins = listed.iter().map(ToString::to_string).collect();
-        tenant.origin_required = required;
+        tenant.settings.origins = listed.iter().map(ToString::to_string).collect();
+        tenant.settings.origin_required = required;
         let mut headers = HeaderMap::new();
         for origin in origins {
             headers.append(ORIGIN, HeaderValue::from_bytes(origin.as_bytes()).unwrap());

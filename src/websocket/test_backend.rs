@@ -13,7 +13,7 @@ use crate::chat::event::CustomerContent;
 use crate::chat::ids::{
     ConversationId, CustomerId, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
 };
-use crate::ports::store::{FormField, StoreError, Tenant};
+use crate::ports::store::{FormField, Settings, StoreError, Tenant};
 use crate::runtime::edge::{
     HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView, Welcome,
 };
@@ -168,17 +168,12 @@ impl Drop for End {
 
 /// A tenant with one page.
 pub(crate) fn tenant() -> Tenant {
-    Tenant {
-        key: TenantKey::new("acme").unwrap(),
-        name: "Acme".into(),
-        link: LinkDomain::new("chat.example.org").unwrap(),
+    let link = LinkDomain::new("chat.example.org").unwrap();
+    let mut tenant = Tenant::new(TenantKey::new("acme").unwrap(), "Acme", link);
+    tenant.settings = Settings {
         origins: vec!["https://www.acme.example".to_owned()],
-        origin_required: false,
         color: Some("#112233".to_owned()),
-        locale: None,
-        identity_secret: None,
         idle_close_ms: 600_000,
-        files: crate::ports::store::FileWishes::default(),
         form: vec![
             FormField { name: "name".to_owned(), label: None, required: false },
             FormField {
@@ -187,7 +182,9 @@ pub(crate) fn tenant() -> Tenant {
                 required: true,
             },
         ],
-    }
+        ..tenant.settings
+    };
+    tenant
 }
 
 /// The same, as the edges know it.

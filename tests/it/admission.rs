@@ -45,7 +45,7 @@ async fn problem(response: Response) -> (u16, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_door() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
-    plan.tenant("strict", |tenant| tenant.origin_required = true).await;
+    plan.tenant("strict", |tenant| tenant.settings.origin_required = true).await;
     let gateway = plan.open().await;
 
     for (tenant, header, value, expected, said) in [

@@ -95,6 +95,7 @@ const KEPT: [(&[&str], &[&str]); 28] = [
             "src/web/",
             "src/cli/",
             "src/chat/",
+            "src/ports/settings.rs",
             "src/runtime/peers.rs",
             "src/runtime/edge/",
             "src/store/",

@@ -304,17 +304,5 @@ async fn of_thousands_who_leave_at_once_none_stays_as_a_ghost() {
 }
 
 pub(crate) fn tenant(key: &TenantKey, link: &LinkDomain) -> Tenant {
-    Tenant {
-        key: key.clone(),
-        name: "Acme".into(),
-        link: link.clone(),
-        origins: Vec::new(),
-        origin_required: false,
-        color: None,
-        locale: None,
-        identity_secret: None,
-        idle_close_ms: 86_400_000,
-        files: couplet::ports::store::FileWishes::default(),
-        form: Vec::new(),
-    }
+    Tenant::new(key.clone(), "Acme", link.clone())
 }

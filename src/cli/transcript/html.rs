@@ -18,7 +18,7 @@ overflow-wrap:anywhere}.event{margin-top:.6rem}";
 
 impl Form for Html {
     fn begin(&mut self, tenant: &Tenant, to: &mut dyn Write) -> io::Result<()> {
-        let name = escaped(&tenant.name);
+        let name = escaped(&tenant.settings.name);
         writeln!(to, "<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">")?;
         writeln!(to, "<meta name=\"viewport\" content=\"width=device-width\">")?;
         writeln!(to, "<title>{name}: conversations</title>\n<style>{STYLE}</style>\n</head>")?;

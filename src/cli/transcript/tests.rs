@@ -18,19 +18,8 @@ use crate::ports::store::Tenant;
 const AT: i64 = 1_777_638_896_789;
 
 fn tenant() -> Tenant {
-    Tenant {
-        key: TenantKey::new("acme").unwrap(),
-        name: "Acme & Sons".into(),
-        link: LinkDomain::new("chat.localhost").unwrap(),
-        origins: Vec::new(),
-        origin_required: false,
-        color: None,
-        locale: None,
-        identity_secret: None,
-        idle_close_ms: 60_000,
-        files: crate::ports::store::FileWishes::default(),
-        form: Vec::new(),
-    }
+    let link = LinkDomain::new("chat.localhost").unwrap();
+    Tenant::new(TenantKey::new("acme").unwrap(), "Acme & Sons", link)
 }
 
 fn case() -> Case {

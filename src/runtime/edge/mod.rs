@@ -299,7 +299,7 @@ impl Edge {
         let online = self.is_staffed(&tenant.link, key).await;
         let queues = queues.into_iter().map(|queue| (queue.key, queue.name)).collect();
         let agents = agents.into_iter().map(|agent| (agent.jid, agent.name)).collect();
-        let files = FileRules::of(&tenant.files, &self.0.files);
+        let files = FileRules::of(&tenant.settings.files, &self.0.files);
         Ok(Some(Arc::new(TenantView { tenant, queues, agents, online, files })))
     }
 

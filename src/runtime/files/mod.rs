@@ -278,7 +278,7 @@ impl Files {
         let _turn = self.0.fetching.acquire().await.map_err(|_| FetchError::NotKept)?;
         let tenant = patiently(|| parts.store.tenant(&fetch.tenant)).await;
         let tenant = tenant.map_err(|_| FetchError::NotKept)?.ok_or(FetchError::Off)?;
-        let rules = FileRules::of(&tenant.files, &parts.rules);
+        let rules = FileRules::of(&tenant.settings.files, &parts.rules);
         if rules.bytes == 0 {
             return Err(FetchError::Off);
         }

@@ -23,6 +23,9 @@ pub struct Model {
     pub file_bytes: Option<i64>,
     /// A JSON array; null if the gateway's setting applies.
     pub file_types: Option<String>,
+    /// All of the settings, as JSON. The columns before are for the version before, which knows no
+    /// document; they count where this is null.
+    pub settings: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -136,22 +136,11 @@ async fn a_tenant_keeps_its_form() {
         required: name == "size",
     };
     for (key, fields) in [("acme", vec![form("email"), form("size")]), ("other", Vec::new())] {
-        let tenant = Tenant {
-            key: TenantKey::new(key).unwrap(),
-            name: "Acme".into(),
-            link: link(),
-            origins: Vec::new(),
-            origin_required: false,
-            color: None,
-            locale: None,
-            identity_secret: None,
-            idle_close_ms: 60_000,
-            files: crate::ports::store::FileWishes::default(),
-            form: fields.clone(),
-        };
+        let mut tenant = Tenant::new(TenantKey::new(key).unwrap(), "Acme", link());
+        tenant.settings.form = fields.clone();
         store.add_tenant(&tenant).await.unwrap();
         let read = store.tenant(&tenant.key).await.unwrap().unwrap();
-        assert_eq!(read.form, fields);
+        assert_eq!(read.settings, tenant.settings);
     }
     store.migrate().await.expect("nothing to do");
 }

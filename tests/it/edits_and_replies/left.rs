@@ -65,7 +65,7 @@ async fn nobody_is_in(server: Server) {
 async fn the_form_of_a_tenant(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let form = vec![field("name", None, true), field("order", Some("Bestellnummer 📦"), false)];
-    plan.tenant("bolt", |bolt| bolt.form = form).await;
+    plan.tenant("bolt", |bolt| bolt.settings.form = form).await;
     let mut carol = plan.seat_of("bolt", "carol", |_| {}).await;
     let gateway = plan.open().await;
     let asked = config(&gateway, "bolt").await;

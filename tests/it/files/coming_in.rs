@@ -199,9 +199,11 @@ async fn too_many_are_told_to_wait() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_has_its_own_wishes() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
-    plan.tenant("none", |tenant| tenant.files.bytes = Some(0)).await;
-    plan.tenant("pdf", |tenant| tenant.files.types = Some(vec!["application/pdf".to_owned()]))
-        .await;
+    plan.tenant("none", |tenant| tenant.settings.files.bytes = Some(0)).await;
+    plan.tenant("pdf", |tenant| {
+        tenant.settings.files.types = Some(vec!["application/pdf".to_owned()])
+    })
+    .await;
     let gateway = plan.open().await;
     let at = async |tenant: &str| Customer::arrive(gateway.address, tenant).await;
     let none = at("none").await;

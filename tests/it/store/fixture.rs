@@ -10,7 +10,9 @@ use couplet::chat::ids::{
 use couplet::chat::model::{
     Append, Author, CommandKey, Conversation, Customer, Row, RowKind, State,
 };
-use couplet::ports::store::{Directory, FormField, Lease, Leases, Session, Sessions, Tenant};
+use couplet::ports::store::{
+    Directory, FormField, Lease, Leases, Session, Sessions, Settings, Tenant,
+};
 use couplet::store::SqlStore;
 use uuid::Uuid;
 
@@ -39,23 +41,21 @@ pub(crate) fn node(number: u128) -> NodeId {
 }
 
 pub(crate) fn tenant(name: &str) -> Tenant {
-    Tenant {
-        key: key(name),
-        name: format!("{name} 🏢").into(),
-        link: link(),
+    let mut tenant = Tenant::new(key(name), &format!("{name} 🏢"), link());
+    tenant.identity_secret = Some("hush".into());
+    tenant.settings = Settings {
         origins: vec!["https://www.acme.example".to_owned()],
         origin_required: true,
         color: Some("#aabbcc".to_owned()),
-        locale: None,
-        identity_secret: Some("hush".into()),
         idle_close_ms: 86_400_000,
-        files: couplet::ports::store::FileWishes::default(),
         form: vec![FormField {
             name: "email".to_owned(),
             label: Some("Ihre E-Mail 📧".to_owned()),
             required: true,
         }],
-    }
+        ..tenant.settings
+    };
+    tenant
 }
 
 /// A customer of `acme`.

@@ -195,13 +195,13 @@ async fn rows_of_before(backend: Backend) {
     let tenants = db.store.tenants().await.expect("read");
     assert_eq!(tenants.len(), 2);
     for tenant in &tenants {
-        assert_eq!((&*tenant.name, tenant.idle_close_ms), ("Grüße 🏢", 60_000));
-        assert_eq!(tenant.form, []);
+        assert_eq!((&*tenant.settings.name, tenant.settings.idle_close_ms), ("Grüße 🏢", 60_000));
+        assert_eq!(tenant.settings.form, []);
     }
     let fresh = Tenant { key: key("full"), ..tenant("acme") };
     db.store.add_tenant(&fresh).await.expect("a form can be kept");
     let found = db.store.tenant(&key("full")).await.expect("read").expect("there");
-    assert_eq!(found.form, fresh.form);
+    assert_eq!(found.settings, fresh.settings);
     // The version before goes on beside it: what it writes names no form.
     db.tamper(
         "INSERT INTO tenants (slug, name, link, origins, origin_required, idle_close_ms) \

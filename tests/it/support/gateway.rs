@@ -429,19 +429,11 @@ async fn add_tenant(store: &SqlStore, key: &str, domain: &str) {
 }
 
 fn tenant(key: &str, domain: &str) -> Tenant {
-    Tenant {
-        key: TenantKey::new(key).unwrap(),
-        name: capital(key).as_str().into(),
-        link: LinkDomain::new(domain).unwrap(),
-        origins: vec![format!("https://www.{key}.example")],
-        origin_required: false,
-        color: None,
-        locale: None,
-        identity_secret: Some(IDENTITY_SECRET.into()),
-        idle_close_ms: 30 * 60_000,
-        files: couplet::ports::store::FileWishes::default(),
-        form: Vec::new(),
-    }
+    let link = LinkDomain::new(domain).unwrap();
+    let mut tenant = Tenant::new(TenantKey::new(key).unwrap(), &capital(key), link);
+    tenant.identity_secret = Some(IDENTITY_SECRET.into());
+    tenant.settings.origins = vec![format!("https://www.{key}.example")];
+    tenant
 }
 
 fn queue(strategy: Strategy, offer_ms: i64) -> QueueSettings {

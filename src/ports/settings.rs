@@ -1,0 +1,103 @@
+//! A tenant's settings: one document, of which the database, the shell and the widget have views.
+//!
+//! To add a setting: a field with its default here, and the place where it acts. A document that
+//! was written before has the default; an older version ignores what it does not know.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What an operator may set for a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Settings {
+    /// The business's name, as people read it.
+    pub name: Arc<str>,
+    /// The origins whose pages may embed the widget (`https://www.acme.example`); none may where the
+    /// list is empty.
+    pub origins: Vec<String>,
+    /// Whether a client that sends no `Origin` is refused too.
+    pub origin_required: bool,
+    /// The widget's color (`#rrggbb`).
+    pub color: Option<String>,
+    /// The widget's language where the page names none (BCP 47).
+    pub locale: Option<String>,
+    /// A conversation without a message for this many milliseconds is closed.
+    pub idle_close_ms: i64,
+    /// What customers are asked before the chat, in this order.
+    pub form: Vec<FormField>,
+    /// What files are accepted.
+    pub files: FileWishes,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: "".into(),
+            origins: Vec::new(),
+            origin_required: false,
+            color: None,
+            locale: None,
+            idle_close_ms: 30 * 60_000,
+            form: Vec::new(),
+            files: FileWishes::default(),
+        }
+    }
+}
+
+/// What files a tenant accepts, where that is not as the gateway is configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct FileWishes {
+    /// The largest, in bytes; 0 for none.
+    pub bytes: Option<u64>,
+    /// Media types, as `image/png` or `image/*`.
+    pub types: Option<Vec<String>>,
+}
+
+/// A field of the form before the chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FormField {
+    /// The name of the answer: `name`, `email`, or anything else.
+    pub name: String,
+    /// What customers read; the widget has its own words for `name`, `email` and `phone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Whether it must be filled in.
+    #[serde(default)]
+    pub required: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered() -> String {
+        serde_json::to_string_pretty(&schemars::schema_for!(Settings)).unwrap() + "\n"
+    }
+
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/tenant.schema.json");
+
+    #[test]
+    fn the_published_schema_is_what_the_type_says() {
+        let published = std::fs::read_to_string(FILE).unwrap_or_default();
+        assert!(
+            published == rendered(),
+            "docs/tenant.schema.json is stale; write it anew with: \
+             cargo test --lib ports::settings::tests::rewrite -- --ignored"
+        );
+    }
+
+    #[test]
+    #[ignore = "writes docs/tenant.schema.json"]
+    fn rewrite() {
+        std::fs::write(FILE, rendered()).unwrap();
+    }
+
+    #[test]
+    fn a_document_of_another_version_is_read() {
+        let read: Settings = serde_json::from_str(r#"{"name":"Acme","later":{"x":1}}"#).unwrap();
+        assert_eq!(read, Settings { name: "Acme".into(), ..Settings::default() });
+    }
+}
