@@ -1,4 +1,4 @@
-//! What is written, lost, and taken.
+//! What is written, lost and accepted.
 
 use proptest::prelude::*;
 
@@ -22,12 +22,12 @@ fn line(outbox: &mut Outbox, name: &str) {
     outbox.push(stanza(name), Kind::Line, None);
 }
 
-/// What is written where nothing waits for more, barriers by their id.
+/// What is written if nothing waits for more; barriers by their id.
 fn written(outbox: &mut Outbox) -> Vec<String> {
     filled(outbox, true)
 }
 
-/// What is written at leisure.
+/// What is written if barriers may wait.
 fn gathered(outbox: &mut Outbox) -> Vec<String> {
     filled(outbox, false)
 }
@@ -247,7 +247,7 @@ async fn a_barrier_follows_many_and_soon() {
     assert_eq!(outbox.next_barrier(), None);
     assert_eq!(outbox.returned("b7-3"), Returned::Accepted(Pos(3)));
     assert!(outbox.is_idle());
-    // What needs no stanza needs no barrier either, even where it waited for one.
+    // What needs no stanza needs no barrier either, even if it waited for one.
     row(&mut outbox, "c", 4);
     assert_eq!(written(&mut outbox), ["c", "b7-4"]);
     outbox.passed(Pos(5));
@@ -260,7 +260,7 @@ async fn a_barrier_follows_many_and_soon() {
 
 #[tokio::test(start_paused = true)]
 async fn a_barrier_that_something_waits_for_follows_at_once() {
-    // So many that it is worth one; and where room is getting scarce.
+    // So many that a barrier is due; and when room is getting scarce.
     let mut many = outbox();
     (1..=BATCH as u64).for_each(|pos| row(&mut many, "a", pos));
     assert_eq!(gathered(&mut many).last().unwrap(), "b7-64");
@@ -287,7 +287,7 @@ async fn a_barrier_that_something_waits_for_follows_at_once() {
     two.returned("b7-1");
     assert_eq!(two.next_barrier(), Some(Instant::now() + GATHERED));
 
-    // A stream that was asked already, for another reason.
+    // A stream that was checked already, for another reason.
     let mut asked = outbox();
     row(&mut asked, "a", 1);
     assert_eq!(gathered(&mut asked), ["a"]);
@@ -296,7 +296,7 @@ async fn a_barrier_that_something_waits_for_follows_at_once() {
     assert_eq!(name(&out[0]), "b7-1");
     assert_eq!(asked.next_barrier(), None);
 
-    // What became of a suspect.
+    // The outcome of a suspect.
     let mut blamed = outbox();
     row(&mut blamed, "a", 1);
     gathered(&mut blamed);
@@ -331,7 +331,7 @@ fn what_cannot_be_sent_is_left_out() {
 }
 
 proptest! {
-    /// Whatever is lost and returned: nothing counts as accepted that was not taken.
+    /// Whatever is lost and returned: nothing counts as accepted that was not.
     #[test]
     fn acceptance_never_runs_ahead(steps in prop::collection::vec(0_u8..6, 0..60)) {
         let mut outbox = outbox();
