@@ -1,4 +1,4 @@
-//! The public listener over real connections, with a scripted edge behind it.
+//! The public listener over real connections, with a scripted backend.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -138,7 +138,7 @@ mod tests {
             (json!({"sub": true, "exp": exp}), "sub: a text or a whole number"),
             (json!({"sub": "ann"}), "exp: missing"),
             (json!({"sub": "ann", "exp": exp.to_string()}), "exp: a number of seconds since 1970"),
-            (json!({"sub": "ann", "exp": exp, "nbf": NOW_S + 120}), "nbf: not good yet"),
+            (json!({"sub": "ann", "exp": exp, "nbf": NOW_S + 120}), "nbf: not valid yet"),
             (json!({"sub": "ann", "exp": exp, "nbf": "0"}), "nbf: a number of seconds since 1970"),
         ];
         for (claims, reason) in table {

@@ -73,7 +73,7 @@ const RETRIES: u32 = 30;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UploadError {
     /// The tenant accepts no files.
-    #[error("no files are taken here")]
+    #[error("files are not accepted here")]
     Off,
     #[error("the file is empty")]
     Empty,
@@ -81,13 +81,13 @@ pub enum UploadError {
     #[error("the file is too large; at most {0} bytes are taken")]
     TooLarge(u64),
     /// The type is not accepted.
-    #[error("files of this type are not taken")]
+    #[error("files of this type are not accepted")]
     WrongType,
     /// The upload took too long.
-    #[error("the file came too slowly")]
+    #[error("the upload was too slow")]
     Slow,
     /// The upload was aborted.
-    #[error("the file broke off")]
+    #[error("the upload was aborted")]
     Broken,
     /// Too many uploads at once, or too many files wait for their messages.
     #[error("too many files at once")]
@@ -99,7 +99,7 @@ pub enum UploadError {
     #[error("no more files are taken here today")]
     Full,
     /// The file cannot be stored now.
-    #[error("files cannot be kept now")]
+    #[error("files cannot be stored now")]
     Unavailable,
 }
 
