@@ -66,8 +66,8 @@ impl Term<'_> {
         let (link, pos) = (&self.owner.link, row.pos.0);
         tracing::error!(
             %link, pos, conversation = %row.conversation, error,
-            "the database refuses a row; it is not stored, and its author is told. \
-             Compare the schema with what `couplet migrate` makes"
+            "the database refused a row; it is not stored, and its author is told. \
+             Compare the schema with what `couplet migrate` creates"
         );
         self.refused = Some(row.pos);
         let Some((to, customer, key)) = self.backpressure.whose(row.pos) else { return };
