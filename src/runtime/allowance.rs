@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_refused_costs_their_neighbours_nothing() {
+    fn a_refused_address_costs_its_neighbours_nothing() {
         let rates = ByAddress::new(per_hour(2));
         for _ in 0..1_000 {
             let _ = rates.once(address("2001:db8::1"));

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_stops_reading_is_let_go() {
+    async fn a_client_that_stops_reading_is_disconnected() {
         let (address, mut dropped) = endless().await;
         let mut stopped = ask(address).await;
         assert!(stopped.read_u8().await.is_ok());
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_reads_slowly_gets_on() {
+    async fn a_slow_reader_is_served() {
         let (address, mut dropped) = endless().await;
         let mut slow = ask(address).await;
         let mut buffer = vec![0; 16 * 1024];
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_nothing_is_let_go() {
+    async fn a_connection_without_a_request_is_closed() {
         let (address, _dropped) = endless().await;
         for begins in [&b""[..], b"GET / HT"] {
             let mut idle = TcpStream::connect(address).await.unwrap();
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_taken_off_where_it_stands() {
+    fn a_prefix_is_removed_if_present() {
         let table = [
             ("/chat", "/chat/v1/acme/ws", Some("/v1/acme/ws")),
             ("/chat", "/chat/x?y=/chat", Some("/x?y=/chat")),
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_so_many_connections_and_a_proxy_any() {
+    fn connections_are_limited_per_address_except_for_proxies() {
         let proxies = vec!["10.0.0.0/8".parse().unwrap()];
         let listening = Listening { per_address: 1, proxies, ..Listening::default() };
         let open = Open::default();

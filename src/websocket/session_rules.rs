@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_beyond_their_rate_are_let_fall() {
+    fn signals_beyond_their_rate_are_dropped() {
         let mut rules = rules();
         let typing = r#"{"type":"typing","on":true}"#;
         let taken = (0..20).filter(|_| rules.request(typing, || FRESH).is_ok()).count();
@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn two_pings_without_a_word_and_nobody_is_there() {
+    fn two_pings_without_input_end_the_socket() {
         let mut rules = rules();
         let word = |rules: &mut SessionRules| rules.heard(Some(Ok(Message::Pong("".into()))));
         assert_eq!(word(&mut rules), Ok(None));

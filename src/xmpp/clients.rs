@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn nobodys_silence_counts_while_the_server_is_behind() {
+    fn silence_does_not_count_while_the_server_is_behind() {
         let (mut clients, begun) = here(true);
         let at = |second| begun + Duration::from_secs(second);
         clients.sent(&ann(), at(20));
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_is_not_looked_at() {
+    fn a_client_that_left_is_not_checked() {
         let (mut clients, begun) = here(true);
         clients.sent(&ann(), begun + Duration::from_secs(20));
         assert!(clients.presence(&ann(), &"desk".into(), Availability::Gone, begun));

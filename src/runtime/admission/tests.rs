@@ -46,7 +46,7 @@ fn sockets_are_counted_while_they_are_open() {
     drop(first);
     assert!(admission.socket(ours).is_some());
     drop(second);
-    assert!(admission.open_sockets().is_empty(), "nothing stays of closed sockets");
+    assert!(admission.open_sockets().is_empty(), "closed sockets use no memory");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_site_has_a_few_addresses_sockets() {
     let more: Vec<_> = (256..2_000).filter_map(|n| admission.socket(from(n))).collect();
     assert_eq!(more.len(), 24, "a /48 those of sixteen");
     drop((open, more));
-    assert!(admission.open_sockets().is_empty(), "nothing stays of closed sockets");
+    assert!(admission.open_sockets().is_empty(), "closed sockets use no memory");
 }
 
 #[test]

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_socket_is_told_whichever_part_its_customer_is_in() {
+    async fn every_socket_gets_events_whichever_shard_its_customer_is_in() {
         let hub = Hub::new(9);
         let (ours, other) =
             (LinkDomain::new("chat.example").unwrap(), LinkDomain::new("else.example").unwrap());

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn letters_come_in_order_and_who_does_not_read_is_told_to_go_once() {
+    async fn events_come_in_order_and_a_slow_socket_is_closed_once() {
         let mailbox = Mailbox::default();
         mailbox.put(head(1), 2);
         mailbox.put(head(2), 2);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_woken_for_what_he_has() {
+    async fn a_socket_is_not_woken_for_what_it_has() {
         let mailbox = Mailbox::default();
         mailbox.is_at(ConversationId(uuid::Uuid::nil()), Seq(2));
         mailbox.put(head(2), 9);

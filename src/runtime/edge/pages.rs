@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_page_is_read_once_though_nobody_waits_for_it_to_the_end() {
+    async fn a_page_is_read_once_although_waiting_is_cancelled() {
         let (mut pages, reads) = (Pages::default(), Reads::default());
         // Like a client that sends a frame every 10 ms.
         let mut tries = 0;

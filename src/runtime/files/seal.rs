@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_of_one_tenant_and_of_those_who_know_the_secret() {
+    fn an_id_is_bound_to_a_tenant_and_the_secret() {
         let (acme, other) = (TenantKey::new("acme").unwrap(), TenantKey::new("other").unwrap());
         let seal = Seal::new(b"secret");
         let id = seal.id(&acme, [7; 8]);

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_has_so_many_and_all_so_many() {
+    async fn each_key_is_limited_and_all_together() {
         const SHORT: Duration = Duration::from_secs(5);
         let turns = Turns::new(2, 3);
         let first = turns.take('a', SHORT).await.unwrap();

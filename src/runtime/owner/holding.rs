@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_lost_the_lease_reads_no_further() {
+    async fn reading_stops_when_the_lease_is_lost() {
         let begun = Instant::now();
         let for_ever = || std::future::pending::<Result<(), StoreError>>();
         let fenced = while_held(for_ever(), || async { Err(StoreError::Fenced) }).await;

@@ -160,7 +160,7 @@ async fn a_hello_is_answered_by_a_welcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_back_is_told_where_it_stands() {
+async fn a_returning_customer_gets_the_current_state() {
     let queue = QueueKey::new("sales").unwrap();
     let phase = Phase::Waiting { position: Some(2), eta_s: Some(60) };
     let current = CurrentConversation {
@@ -343,7 +343,7 @@ async fn each_frame_does_what_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_taken_is_said() {
+async fn a_refused_command_gets_an_error() {
     let submit = Err(SubmitError::Unavailable { retry_after_ms: 900 });
     let mut client = Client::greeted(Part { submit, ..Part::default() }).await;
     client.send(r#"{"type":"typing","on":true}"#).await;
@@ -394,7 +394,7 @@ async fn history_is_paged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_waits_for_is_given_up() {
+async fn work_for_a_client_that_left_is_cancelled() {
     let mut client = Client::greeted(Part { hangs: true, ..Part::default() }).await;
     client.send(r#"{"type":"history","id":"h1"}"#).await;
     assert!(matches!(client.heard().await, Heard::History(..)));
@@ -571,7 +571,7 @@ async fn byes_come_before_their_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_closes_who_is_not_greeted_yet() {
+async fn a_stop_closes_sockets_without_a_welcome() {
     let mut client = Client::new(Part::default()).await;
     client.stop.cancel();
     assert_eq!(client.frame().await["reason"], "restart");
@@ -580,7 +580,7 @@ async fn a_stop_closes_who_is_not_greeted_yet() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_there_is_found_out() {
+async fn a_dead_client_is_detected() {
     let client = Client::greeted(Part::default()).await;
     let before = Instant::now();
     // The client does not read, so it sends no pong; the network buffers the pings.
@@ -591,7 +591,7 @@ async fn nobody_there_is_found_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_answers_pings_stays() {
+async fn a_client_that_answers_pings_stays() {
     let mut client = Client::greeted(Part::default()).await;
     for _ in 0..20 {
         assert!(matches!(client.message().await, Message::Ping(_)));
@@ -603,7 +603,7 @@ async fn who_answers_pings_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_read_is_dropped() {
+async fn a_client_that_does_not_read_is_dropped() {
     let mut client = Client::with_room(Part::default(), 4 * 1024).await;
     client.send(r#"{"type":"hello"}"#).await;
     assert_eq!(client.frame().await["type"], "welcome");
@@ -624,7 +624,7 @@ async fn who_does_not_read_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_leaves_is_let_go() {
+async fn a_client_that_leaves_ends_its_task() {
     let mut client = Client::greeted(Part::default()).await;
     client.socket.close(None).await.unwrap();
     while let Some(Ok(_)) = client.socket.next().await {}

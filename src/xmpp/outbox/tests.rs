@@ -64,13 +64,13 @@ fn strangers_keep_nobody_waiting() {
     for _ in 0..10 * STRANGERS {
         outbox.push_for_stranger(&error);
     }
-    assert!(outbox.has_room() && outbox.is_idle(), "agents' stanzas have all the room");
+    assert!(outbox.has_room() && outbox.is_idle(), "agents' stanzas are not displaced");
     row(&mut outbox, "a", 1);
     row(&mut outbox, "b", 2);
     let first = written(&mut outbox);
     assert_eq!(first[..2], ["a", "b"], "what agents wait for goes first");
     let strange = |names: &[String]| names.iter().filter(|name| name.starts_with('s')).count();
-    assert_eq!(strange(&first), BATCH - 2, "a batch, and no more until that is taken");
+    assert_eq!(strange(&first), BATCH - 2, "a batch, and no more until it is accepted");
     row(&mut outbox, "c", 3);
     assert_eq!(written(&mut outbox)[0], "c", "what comes meanwhile waits for none of them");
     let mut answered = strange(&first);
@@ -129,7 +129,7 @@ fn what_is_on_its_way_is_bounded() {
 }
 
 #[test]
-fn after_a_lost_stream_lines_come_again_and_rows_are_the_desks() {
+fn after_a_lost_stream_lines_are_rewritten_and_rows_left_to_the_desk() {
     let mut outbox = outbox();
     row(&mut outbox, "a", 1);
     line(&mut outbox, "b");
@@ -192,9 +192,9 @@ fn a_second_stream_shows() {
     row(&mut outbox, "b", 2);
     written(&mut outbox);
     let elsewhere = Returned::Stranger(Some(Pos(2)));
-    assert_eq!(outbox.returned("b7-2"), elsewhere, "the first went elsewhere, and was taken");
+    assert_eq!(outbox.returned("b7-2"), elsewhere, "the first went elsewhere, and was accepted");
     assert!(outbox.is_idle());
-    assert_eq!(outbox.returned("b8-1"), Returned::Stranger(None), "a later owner speaks");
+    assert_eq!(outbox.returned("b8-1"), Returned::Stranger(None), "it is of a later owner");
     for late in ["b6-9", "b7-99", "b", "x", "b-1", ""] {
         assert_eq!(outbox.returned(late), Returned::Nothing, "{late:?}");
     }
@@ -226,7 +226,7 @@ async fn a_barrier_that_comes_back_only_when_written_again_tells_of_another_stre
     written(&mut outbox);
     tokio::time::advance(AGAIN).await;
     outbox.ask_again(Instant::now(), &mut Out::new());
-    assert_eq!(outbox.returned("b7-1.2"), Returned::Nothing, "of an earlier one of this name");
+    assert_eq!(outbox.returned("b7-1.2"), Returned::Nothing, "this copy was never written");
     assert_eq!(outbox.returned("b7-1.1"), Returned::Stranger(Some(Pos(1))));
     assert!(outbox.is_idle());
 }
@@ -267,7 +267,7 @@ async fn a_barrier_that_something_waits_for_follows_at_once() {
     (65..=PRESSING as u64 - 1).for_each(|pos| row(&mut many, "a", pos));
     assert_eq!(gathered(&mut many).iter().filter(|name| *name != "a").count(), 1);
     row(&mut many, "a", PRESSING as u64);
-    assert_eq!(gathered(&mut many), ["a"], "two are on their way");
+    assert_eq!(gathered(&mut many), ["a"], "two are in flight");
     many.returned("b7-64");
     assert_eq!(gathered(&mut many), ["b7-256"]);
     row(&mut many, "a", PRESSING as u64 + 1);

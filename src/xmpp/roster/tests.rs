@@ -95,7 +95,7 @@ fn without_privilege_the_desk_asks_once_and_probes_when_let() {
 }
 
 #[test]
-fn who_says_no_is_left_alone() {
+fn an_agent_who_denies_is_left_alone() {
     let mut roster = roster();
     roster.settle(&mut Vec::new());
     roster.subscription(&alice(), &acme_desk(), Subscription::Refused, &mut Vec::new());
@@ -108,7 +108,7 @@ fn who_says_no_is_left_alone() {
 }
 
 #[test]
-fn who_said_no_is_asked_again_once_they_ask_for_the_desk() {
+fn an_agent_who_denied_is_asked_again_after_subscribing() {
     let mut roster = roster();
     roster.settle(&mut Vec::new());
     let says = |roster: &mut Roster, kind| {
@@ -144,7 +144,7 @@ fn with_privilege_a_desk_that_was_taken_out_is_put_back_but_not_for_ever() {
 }
 
 #[test]
-fn nobody_answers_for_whom_we_did_not_ask() {
+fn a_response_counts_only_from_whom_we_asked() {
     let mut roster = roster();
     roster.granted("example.org".into(), &mut Vec::new());
     let bob = AgentJid::normalised("bob@example.org");

@@ -121,7 +121,7 @@ async fn a_silent_server_is_found_silent_though_it_was_asked_a_moment_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_floods_from_outside_gets_few_answers_and_pushes_nobody_out() {
+async fn a_flood_of_strangers_gets_few_responses_and_displaces_nothing() {
     let mut state = standing();
     for number in 0..5_000 {
         let stanza = format!(
@@ -165,7 +165,7 @@ async fn an_idle_server_is_asked_now_and_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn agents_who_are_not_heard_of_are_asked_again_while_another_stream_takes_their_answers() {
+async fn missing_presences_are_requested_again_while_another_stream_gets_them() {
     let mut state = standing();
     tell(&mut state, ToLink::Agents(vec![(TenantKey::new("acme").unwrap(), alice())]));
     // A barrier of a later owner.
@@ -274,7 +274,7 @@ async fn a_client_that_does_not_answer_is_gone_until_something_comes_from_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whose_server_says_that_a_client_is_gone_is_believed_where_it_used_to_answer() {
+async fn an_error_for_a_client_that_used_to_respond_means_gone() {
     for answers in [true, false] {
         let mut state = with_alice();
         let greeting = run(&mut state, 5).await;
@@ -291,7 +291,7 @@ async fn whose_server_says_that_a_client_is_gone_is_believed_where_it_used_to_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_the_desk_out_of_the_list_is_gone() {
+async fn an_agent_who_removes_the_desk_is_gone() {
     let mut state = with_alice();
     let desk = "from='alice@example.org' to='acme@chat.example.org'";
     stanza(&mut state, &format!("<presence {desk} type='unsubscribed'/>"));

@@ -63,7 +63,7 @@ async fn what_comes_together_is_taken_together() {
 }
 
 #[tokio::test]
-async fn what_is_said_together_leaves_together() {
+async fn what_is_written_together_leaves_together() {
     let (mut stream, mut server) = standing("").await;
     let stanzas = (0..300).map(|number| format!("<a{number}/>")).collect::<Vec<_>>();
     stream.out.extend(stanzas.iter().map(|stanza| stanza.as_str().into()));
@@ -78,7 +78,7 @@ async fn what_is_said_together_leaves_together() {
 }
 
 #[tokio::test]
-async fn it_reads_while_the_server_takes_nothing() {
+async fn it_reads_while_the_server_accepts_nothing() {
     let (mut stream, mut server) = standing("").await;
     let stanza = format!("<a>{}</a>", "x".repeat(16 * 1024));
     stream.out.extend((0..2_000).map(|_| stanza.as_str().into()));
@@ -123,7 +123,7 @@ async fn its_end_comes_after_all_that_came_before() {
 }
 
 #[test]
-fn what_cannot_be_read_is_passed_over() {
+fn what_cannot_be_read_is_skipped() {
     for stanza in ["", "<", "<a>", "<a:b/>", "<a></b>", "<!-- -->", "a<b/>"] {
         assert_eq!(tree(stanza.as_bytes()), Ok(None), "{stanza}");
     }

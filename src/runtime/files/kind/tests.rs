@@ -39,7 +39,7 @@ fn what_it_holds_says_what_it_is() {
 }
 
 #[test]
-fn what_might_run_is_taken_from_nobody() {
+fn types_that_might_run_are_never_accepted() {
     let all = FileRules { bytes: 1, types: Arc::new(["*/*".to_owned(), "text/html".to_owned()]) };
     for head in [&b"<svg>"[..], b"<html>", b"#!/bin/sh"] {
         assert!(!all.allows(&kind(head).media_type), "{}", head.escape_ascii());
@@ -172,7 +172,7 @@ fn compound(class: [u8; 16]) -> Vec<u8> {
 }
 
 #[test]
-fn documents_of_old_are_told_apart_where_somebody_takes_them() {
+fn old_office_formats_are_told_apart_if_accepted() {
     let class = |first: u16| {
         let [a, b] = first.to_le_bytes();
         [a, b, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46]

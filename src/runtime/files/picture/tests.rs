@@ -24,7 +24,7 @@ fn told(bytes: &[u8]) -> Vec<(exif::Tag, Option<u32>)> {
 }
 
 #[test]
-fn of_a_picture_only_what_it_shows_and_which_way_up_is_kept() {
+fn only_the_image_and_its_orientation_are_kept() {
     for (kind, file) in
         [(Picture::Jpeg, JPEG), (Picture::Png, PNG_FILE), (Picture::WebP, WEBP_FILE)]
     {
@@ -71,7 +71,7 @@ fn a_jpeg_shows_the_same_and_nothing_follows_it() {
 }
 
 #[test]
-fn what_cannot_be_told_apart_is_kept_only_where_it_tells_nothing() {
+fn what_cannot_be_parsed_is_kept_only_without_metadata() {
     let broken = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01";
     assert_eq!(bare(Picture::Png, broken).unwrap(), &broken[..]);
     let mut telling = PNG_FILE.to_vec();
