@@ -144,7 +144,6 @@ fn per_minute(number: u32) -> Quota {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many, too fast")]
 pub struct TooMany {
-    /// When to try again.
     pub retry_after_ms: u32,
 }
 

@@ -174,6 +174,7 @@ impl ByAddress {
         self.check(address, NonZeroU32::MIN)
     }
 
+    /// Counts `cost` for an address and the networks around it.
     ///
     /// # Errors
     /// If the address, or a network around it, has exceeded its rate.
@@ -356,7 +357,7 @@ mod tests {
         for number in 0..KEYS {
             rates.check(&number, NonZeroU32::MIN).unwrap();
         }
-        std::thread::sleep(Duration::from_millis(300)); // longer than two looks are apart
+        std::thread::sleep(Duration::from_millis(300)); // longer than LOOK_THROUGH
         assert!(rates.has_room_for(&KEYS));
         assert!(rates.len() < KEYS);
     }

@@ -57,9 +57,9 @@ pub struct LinkSettings {
     pub server: String,
     /// The secret shared with the server.
     pub secret: SecretString,
-    /// The hosts agents may have accounts on; none for the parents of the domain.
-    pub agent_hosts: Vec<String>,
     /// Hosts whose accounts may be agents; if empty, the parents of the domain.
+    pub agent_hosts: Vec<String>,
+    /// The base URL under which agents' clients reach this gateway's files, such as
     /// `https://chat.example.com`.
     pub site: String,
 }

@@ -460,8 +460,8 @@ impl<'a> Term<'a> {
                     after: self.accepted,
                     upto: self.stored,
                 });
-                // Every node knows the owner before the link is reported up: whoever checks the
-                // link then leaves it alone.
+                // The lease says that the stream is connected before anything else does: `couplet
+                // check` then leaves the link alone.
                 let end = self.renew().await;
                 self.owner.status.link_up(&self.owner.link);
                 self.send_agents().await;
