@@ -1,8 +1,8 @@
 //! HTTP/1.1 connections, and their graceful end.
 //!
 //! Invariants: a client that does not finish its request, or does not read its response, is not
-//! waited for. The number of connections is limited per address and in all, not counting sockets; a
-//! connection beyond the limit waits to be accepted, and affects nobody else.
+//! waited for. The number of connections is limited per address and in all, not counting sockets:
+//! beyond an address's limit they are closed, beyond the total they wait to be accepted.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
