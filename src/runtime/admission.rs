@@ -1,13 +1,11 @@
-//! Who may open what, and do how much: limits per customer and per address, and per socket.
+//! Rate limits per customer, per address and per socket.
 //!
-//! Invariants: an address is what a customer cannot have many of, so IPv6 counts by its /64, and by
-//! what that is part of (`allowance::Range`); what one customer does is counted together, however many
-//! sockets they open;
-//! a bounded number of sockets is being opened at a time, and the others stand in line or come back
-//! later, so that thousands at once drown neither the database nor the desks;
-//! memory is bounded, whoever knocks ([`Admission::sweep`], `allowance::KEYS`). Rates
-//! run on a monotonic clock of their own: they are spans, never moments, and a step of the wall clock
-//! moves none of them.
+//! Invariants: a customer cannot have many addresses, so IPv6 is counted by /64 and by the networks
+//! around it (`allowance::Range`). All sockets of one customer share that customer's limits. A
+//! bounded number of sockets is opened at a time; the others queue or are told to come back later,
+//! so that thousands at once overload neither the database nor the desks. Memory is bounded,
+//! whoever connects ([`Admission::sweep`], `allowance::KEYS`). Rates use a monotonic clock: a step
+//! of the wall clock does not change them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -23,63 +21,64 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::allowance::{Allowance, ByAddress, Range};
 use crate::chat::ids::CustomerId;
 
-/// Sockets that are being opened at a time. Those who are new cost the database little, for they are
-/// stored together; each of the others asks it a handful of times, and those who are in want it too.
+/// Sockets that may be opening at a time. New customers cost the database little, because they are
+/// inserted in batches; each returning one takes a handful of queries.
 const OPENING: usize = 512;
 
-/// Those that stand in line for it, and how long; whoever comes beyond is told when to come again.
+/// Sockets that may queue for that, and for how long; any beyond that are told when to come back.
 const IN_LINE: usize = 32_768;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whoever is sent away comes back between the first and the sum of both.
+/// A rejected socket is told to come back after the first plus up to the second.
 const COME_BACK_MS: u32 = 1_000;
 const COME_BACK_SPREAD_MS: u32 = 4_000;
 
-/// So many frames of any kind for each durable command allowed, and so many bytes for each: beyond it
-/// is an attack or a fault.
+/// Factor over the allowed rate of durable commands and of bytes from which frames of any kind are
+/// treated as an attack or a fault: the socket is closed.
 const FLOOD: u32 = 10;
 
-/// Bytes are counted in units of so many: of less, nanoseconds would be too coarse for the rates.
+/// Bytes are counted in units of this size: smaller ones exceed the limiter's nanosecond
+/// resolution.
 const UNIT: u32 = 64;
-/// So many seconds' worth of bytes may come at once; and never less than the largest frame, twice.
+/// The burst of bytes in seconds of the rate; it is never less than twice the largest frame.
 const BYTES_AT_ONCE_S: u32 = 8;
 const LARGEST_FRAME: usize = 64 * 1024;
 
-/// Names of tenants that are not known here, from one address a minute.
+/// Lookups of unknown tenants per address and minute.
 const GUESSES_A_MINUTE: u32 = 60;
 
-/// Files that an address asks for, a minute; an office may share it. One that nobody is known to have
-/// made counts as so many.
+/// File downloads per address and minute; an office may share the address. A request for an
+/// id that no gateway generated counts as [`UNKNOWN_FILE`] downloads.
 const FILES_ASKED: u32 = 1_200;
 const UNKNOWN_FILE: u32 = 20;
 
-/// How often [`Admission::keep_small`] forgets the addresses that have their whole allowance back.
+/// Interval at which [`Admission::keep_small`] drops addresses whose allowance is full again.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// How much is let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Durable commands of one customer, a second.
+    /// Durable commands of one customer per second.
     pub messages_per_second: u32,
     /// Durable commands of one customer at once.
     pub message_burst: u32,
-    /// Durable commands from one address, a second; at once in proportion to the two above.
+    /// Durable commands from one address per second; the burst is in proportion to the two above.
     pub messages_per_second_per_address: u32,
-    /// Kilobytes of frames of one customer, a second; [`BYTES_AT_ONCE_S`] seconds' worth at once.
+    /// Kilobytes of frames of one customer per second; the burst is [`BYTES_AT_ONCE_S`] seconds'
+    /// worth.
     pub kilobytes_per_second: u32,
-    /// Kilobytes of frames from one address, a second.
+    /// Kilobytes of frames from one address per second.
     pub kilobytes_per_second_per_address: u32,
-    /// `hello`s and pages of history of one customer, a minute.
+    /// `hello`s and pages of history of one customer per minute.
     pub reads_per_minute: u32,
-    /// `hello`s and pages of history from one address, a minute.
+    /// `hello`s and pages of history from one address per minute.
     pub reads_per_minute_per_address: u32,
-    /// Sockets open from one address.
+    /// Open sockets from one address.
     pub sockets_per_address: u32,
-    /// New sessions from one address, a minute.
+    /// New sessions from one address per minute.
     pub sessions_per_minute_per_address: u32,
-    /// New conversations from one address, an hour.
+    /// New conversations from one address per hour.
     pub conversations_per_hour_per_address: u32,
-    /// Files from one address, a minute.
+    /// Files from one address per minute.
     pub files_per_minute_per_address: u32,
 }
 
@@ -102,12 +101,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Durable commands of one customer.
+    /// The quota for durable commands of one customer.
     fn commands(&self) -> Quota {
         per_second(self.messages_per_second).allow_burst(at_least_one(self.burst()))
     }
 
-    /// Those of an address: at once as many seconds' worth as a customer may give.
+    /// The quota for durable commands of one address: its burst is as many seconds' worth as a
+    /// customer's.
     fn commands_from(&self) -> Quota {
         let each = self.messages_per_second_per_address.max(1);
         let burst =
@@ -121,7 +121,7 @@ impl Limits {
     }
 }
 
-/// A rate of kilobytes, counted in units; a frame of any size is within what may come at once.
+/// A quota of kilobytes, counted in [`UNIT`]s; a frame of any size fits into the burst.
 fn bytes(kilobytes_per_second: u32) -> Quota {
     let units = kilobytes_per_second.max(1).saturating_mul(1_024 / UNIT);
     let burst = units.saturating_mul(BYTES_AT_ONCE_S).max(2 * units_of(LARGEST_FRAME).get());
@@ -140,16 +140,15 @@ fn per_minute(number: u32) -> Quota {
     Quota::per_minute(at_least_one(number))
 }
 
-/// Too much; worth another try after so many milliseconds.
+/// The rate is exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many, too fast")]
 pub struct TooMany {
-    /// When to try again.
     pub retry_after_ms: u32,
 }
 
 impl TooMany {
-    /// Rounded up, so that who waits as long as told is let in.
+    /// Rounds up, so that a client that waits this long is accepted.
     pub(super) fn after(wait: Duration) -> Self {
         let wait = wait.as_millis().saturating_add(1);
         Self { retry_after_ms: u32::try_from(wait).unwrap_or(u32::MAX) }
@@ -164,7 +163,7 @@ pub struct Admission {
     commands: ByAddress,
     signals: ByAddress,
     bytes: ByAddress,
-    /// Bytes beyond which it is an attack or a fault.
+    /// Bytes beyond which the traffic is treated as an attack or a fault.
     flood: ByAddress,
     reads: ByAddress,
     guesses: ByAddress,
@@ -174,12 +173,12 @@ pub struct Admission {
     asked: ByAddress,
     sockets: Mutex<HashMap<Range, u32>>,
     opening: Semaphore,
-    /// Places left in line.
+    /// Free places in the queue for [`Self::turn`].
     line: Semaphore,
     sent_away: AtomicU32,
 }
 
-/// What is counted for each customer.
+/// The allowances of each customer.
 #[derive(Debug)]
 struct ByCustomer {
     commands: Allowance<CustomerId>,
@@ -189,7 +188,6 @@ struct ByCustomer {
 }
 
 impl Admission {
-    /// Limits with nobody there yet.
     pub fn new(limits: Limits) -> Arc<Self> {
         let kilobytes = limits.kilobytes_per_second_per_address;
         let per_hour = Quota::per_hour(at_least_one(limits.conversations_per_hour_per_address));
@@ -219,13 +217,12 @@ impl Admission {
         })
     }
 
-    /// What the limits are.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Counts a socket until the guard is dropped; none where the address, or what it is part of,
-    /// has all it may have.
+    /// Counts a socket until the guard is dropped; `None` if the address, or a network around it,
+    /// already has its maximum.
     pub fn socket(self: &Arc<Self>, address: IpAddr) -> Option<SocketGuard> {
         let each = self.limits.sockets_per_address.max(1);
         let mut sockets = self.open_sockets();
@@ -243,10 +240,11 @@ impl Admission {
         Some(SocketGuard { admission: Arc::clone(self), address })
     }
 
-    /// Waits for one's turn to ask the database who is there; it lasts until the permit is dropped.
+    /// Waits for permission to query the database for an opening socket; valid until the permit is
+    /// dropped.
     ///
     /// # Errors
-    /// Where too many are in line before, or it takes too long. Each is told another time.
+    /// If the queue is full or the wait too long. The times to come back are spread.
     pub async fn turn(&self) -> Result<SemaphorePermit<'_>, TooMany> {
         if let Ok(turn) = self.opening.try_acquire() {
             return Ok(turn);
@@ -264,7 +262,7 @@ impl Admission {
     /// Counts a new session.
     ///
     /// # Errors
-    /// Where the address has had too many.
+    /// If the address has exceeded its rate.
     pub fn session(&self, address: IpAddr) -> Result<(), TooMany> {
         self.sessions.once(address)
     }
@@ -272,7 +270,7 @@ impl Admission {
     /// Counts a new conversation.
     ///
     /// # Errors
-    /// Where the address has had too many.
+    /// If the address has exceeded its rate.
     pub fn conversation(&self, address: IpAddr) -> Result<(), TooMany> {
         self.conversations.once(address)
     }
@@ -280,45 +278,45 @@ impl Admission {
     /// Counts a file.
     ///
     /// # Errors
-    /// Where the address has sent too many.
+    /// If the address has exceeded its rate.
     pub fn file(&self, address: IpAddr) -> Result<(), TooMany> {
         self.files.once(address)
     }
 
-    /// Counts a question for a file: for one that nobody is known to have made, more.
+    /// Counts a file download; one with an id that no gateway generated costs more.
     ///
     /// # Errors
-    /// Where the address has asked too much.
+    /// If the address has exceeded its rate.
     pub fn file_asked(&self, address: IpAddr, known: bool) -> Result<(), TooMany> {
         let cost = if known { NonZeroU32::MIN } else { at_least_one(UNKNOWN_FILE) };
         self.asked.check(address, cost)
     }
 
-    /// Counts something that reads from the database for an address, before it is known for whom.
+    /// Counts a database read for an address, before the customer is known.
     ///
     /// # Errors
-    /// Where there were too many.
+    /// If the address has exceeded its rate.
     pub fn read_from(&self, address: IpAddr) -> Result<(), TooMany> {
         self.reads.once(address)
     }
 
-    /// The same for the customer, once they are known.
+    /// Counts a database read for a customer.
     ///
     /// # Errors
-    /// Where there were too many.
+    /// If the customer has exceeded their rate.
     pub fn read_by(&self, customer: CustomerId) -> Result<(), TooMany> {
         self.by_customer.reads.check(&customer, NonZeroU32::MIN)
     }
 
-    /// Counts a question for something that is not known here and may exist nowhere.
+    /// Counts a lookup of a name that is not known here and may not exist.
     ///
     /// # Errors
-    /// Where there were too many.
+    /// If the address has exceeded its rate.
     pub fn guess(&self, address: IpAddr) -> Result<(), TooMany> {
         self.guesses.once(address)
     }
 
-    /// Forgets the addresses that have their whole allowance back.
+    /// Drops the addresses whose allowance is full again.
     pub fn sweep(&self) {
         let ByCustomer { commands, signals, bytes, reads } = &self.by_customer;
         for rates in [commands, signals, bytes, reads] {
@@ -341,7 +339,7 @@ impl Admission {
         self.open_sockets().shrink_to_fit();
     }
 
-    /// Sweeps for ever; to be spawned once.
+    /// Sweeps forever; spawned once.
     pub async fn keep_small(self: Arc<Self>) {
         loop {
             tokio::time::sleep(SWEEP).await;
@@ -354,7 +352,7 @@ impl Admission {
     }
 }
 
-/// One open socket of an address.
+/// Counts one open socket of an address until it is dropped.
 #[derive(Debug)]
 pub struct SocketGuard {
     admission: Arc<Admission>,
@@ -375,19 +373,18 @@ impl Drop for SocketGuard {
     }
 }
 
-/// The rates that one socket is under: those of its customer and of its address, which it shares
-/// with others, and one of its own.
+/// The rates that apply to one socket: those of its customer and its address, which other sockets
+/// share, and one of its own.
 #[derive(Debug)]
 pub struct SocketRates {
     admission: Arc<Admission>,
     address: IpAddr,
-    /// Known with the welcome.
+    /// Known from the `welcome` on.
     customer: Option<CustomerId>,
     frames: DefaultDirectRateLimiter,
 }
 
 impl SocketRates {
-    /// A socket that has sent nothing yet.
     pub fn new(guard: &SocketGuard) -> Self {
         let limits = &guard.admission.limits;
         let factor = at_least_one(FLOOD);
@@ -401,15 +398,15 @@ impl SocketRates {
         }
     }
 
-    /// Whose socket it is.
+    /// Sets the customer whose socket this is.
     pub fn belong_to(&mut self, customer: CustomerId) {
         self.customer = Some(customer);
     }
 
-    /// Counts a durable command, or a question that costs the store as much, of so many bytes.
+    /// Counts a durable command of this size, or a query that costs the store as much.
     ///
     /// # Errors
-    /// Where there were too many: the client says it again later.
+    /// If a rate is exceeded: the client resends it later.
     pub fn command(&self, bytes: usize) -> Result<(), TooMany> {
         let Self { admission, address, customer, .. } = self;
         let units = units_of(bytes);
@@ -424,7 +421,7 @@ impl SocketRates {
     /// Counts a page of history.
     ///
     /// # Errors
-    /// Where there were too many: the client asks again later.
+    /// If a rate is exceeded: the client asks again later.
     pub fn read(&self) -> Result<(), TooMany> {
         if let Some(customer) = self.customer {
             self.admission.read_by(customer)?;
@@ -432,7 +429,7 @@ impl SocketRates {
         self.admission.read_from(self.address)
     }
 
-    /// Counts something that is not durable; beyond the rate it is let fall.
+    /// Counts a signal, which is not durable; if this returns `false` it is dropped.
     pub fn signal(&self) -> bool {
         let Self { admission, address, customer, .. } = self;
         let signals = &admission.by_customer.signals;
@@ -440,14 +437,14 @@ impl SocketRates {
             && admission.signals.once(*address).is_ok()
     }
 
-    /// Counts a frame of any kind; beyond the rate the socket is closed.
+    /// Counts a frame of any kind; if this returns `false` the socket is closed.
     pub fn frame(&self, bytes: usize) -> bool {
         self.frames.check().is_ok()
             && self.admission.flood.check(self.address, units_of(bytes)).is_ok()
     }
 }
 
-/// IPv4 as it is, also where it comes mapped into IPv6; of IPv6 the /64, which is one customer's line.
+/// What an address is counted as: IPv4 as it is, also when mapped into IPv6; of IPv6 its /64.
 pub(crate) fn key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,10 +1,10 @@
-//! How often one customer, or one address, may do something; in bounded memory, whoever comes.
+//! A rate limiter keyed by customer or by address, with bounded memory.
 //!
-//! Invariants: at most [`KEYS`] are told apart at a time. Those who are known keep their own
-//! allowance; when there is no room for another, whoever has their whole allowance back is
-//! forgotten, and if that is not enough the newcomers alone share one with their neighbours. Of
-//! IPv6 a customer has a /64, and may have a /56 or a /48: these are counted as well, with
-//! [`WIDE`] and [`SITE`] times the allowance, so that a whole /48 is no more than [`SITE`] addresses.
+//! Invariants: at most [`KEYS`] keys are tracked at a time. A key that is tracked keeps its own
+//! allowance. When the table is full, keys whose allowance is full again are dropped; if that is
+//! not enough, new addresses share one allowance with their network. A customer with IPv6 has a
+//! /64, and may have a /56 or a /48: those are counted as well, with [`WIDE`] and [`SITE`] times
+//! the allowance, so that a whole /48 counts as at most [`SITE`] addresses.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -22,15 +22,15 @@ use tokio::time::Instant;
 
 use super::admission::TooMany;
 
-/// The most customers, or ranges of addresses, that one allowance tells apart at a time.
+/// The most customers, or networks, that one limiter tracks at a time.
 pub(super) const KEYS: usize = 100_000;
 
-/// How many times the allowance of a /64 its /56 has, and its /48.
+/// How many times the allowance of a /64 a /56 has.
 pub(super) const WIDE: u32 = 4;
-/// The same for a /48; and for those who share an allowance because there is no room for more.
+/// The same for a /48, and for those who share an allowance because the table is full.
 pub(super) const SITE: u32 = 16;
 
-/// A table that is full is looked through for idle keys at most this often.
+/// A full table is searched for idle keys at most this often.
 const LOOK_THROUGH: Duration = Duration::from_millis(250);
 
 /// Rates by key.
@@ -48,10 +48,10 @@ impl<K: Hash + Eq + Clone> Allowance<K> {
         Self { rates, known, looked_through: Mutex::default() }
     }
 
-    /// Counts `cost` for a key; nobody is counted for whom there is no room.
+    /// Counts `cost` for a key; a key that the table has no room for is not limited.
     ///
     /// # Errors
-    /// Where that is more than the key has left.
+    /// If that is more than the key has left.
     pub(super) fn check(&self, key: &K, cost: NonZeroU32) -> Result<(), TooMany> {
         if self.has_room_for(key) { self.count(key, cost) } else { Ok(()) }
     }
@@ -62,12 +62,12 @@ impl<K: Hash + Eq + Clone> Allowance<K> {
             Ok(Err(early)) => {
                 Err(TooMany::after(early.wait_time_from(DefaultClock::default().now())))
             }
-            // One thing that is larger than the whole allowance: the settings leave no such room.
+            // A single cost larger than the whole allowance: the settings do not allow that.
             Err(_) => Err(TooMany::after(Duration::from_secs(60))),
         }
     }
 
-    /// Whether a key is known, or can be.
+    /// Whether a key is tracked, or can be.
     fn has_room_for(&self, key: &K) -> bool {
         let known = self.known.lock();
         if known.len() < KEYS || known.contains_key(key) {
@@ -83,7 +83,7 @@ impl<K: Hash + Eq + Clone> Allowance<K> {
         self.known.lock().len() < KEYS
     }
 
-    /// Forgets whoever has their whole allowance back.
+    /// Drops keys whose allowance is full again.
     pub(super) fn sweep(&self) {
         self.rates.retain_recent();
         self.rates.shrink_to_fit();
@@ -95,7 +95,7 @@ impl<K: Hash + Eq + Clone> Allowance<K> {
     }
 }
 
-/// What is known of each key. The default store of governor cannot be asked whether it has one.
+/// The limiter's state by key. The default store of governor cannot be asked whether it has a key.
 #[derive(Debug)]
 struct Known<K>(Arc<Mutex<HashMap<K, Nanos>>>);
 
@@ -152,14 +152,14 @@ impl<K: Hash + Eq + Clone> ShrinkableKeyedStateStore<K> for Known<K> {
 #[derive(Debug)]
 pub(super) struct ByAddress {
     ranges: Allowance<Range>,
-    /// For those whom there is no room to tell apart.
+    /// Shared by addresses that the table has no room for.
     neighbours: Allowance<Range>,
 }
 
 impl ByAddress {
-    /// The quota is that of one address.
+    /// `quota` is that of one address.
     pub(super) fn new(quota: Quota) -> Self {
-        // One limiter has one quota: a /48's is counted down, by less for it than for a /64.
+        // A limiter has one quota: it is that of a /48, and narrower ranges pay more for each use.
         let burst = quota.burst_size().saturating_mul(times(SITE));
         let interval = quota.replenish_interval() / SITE;
         let quota = Quota::with_period(interval).unwrap_or(quota).allow_burst(burst);
@@ -169,15 +169,15 @@ impl ByAddress {
     /// Counts something once.
     ///
     /// # Errors
-    /// Where the address, or what it is part of, has had too much.
+    /// If the address, or a network around it, has exceeded its rate.
     pub(super) fn once(&self, address: IpAddr) -> Result<(), TooMany> {
         self.check(address, NonZeroU32::MIN)
     }
 
-    /// Counts so much at once.
+    /// Counts `cost` for an address and the networks around it.
     ///
     /// # Errors
-    /// Where the address, or what it is part of, has had too much.
+    /// If the address, or a network around it, has exceeded its rate.
     pub(super) fn check(&self, address: IpAddr, cost: NonZeroU32) -> Result<(), TooMany> {
         for range in Range::of(address) {
             if !self.ranges.has_room_for(&range) {
@@ -203,7 +203,7 @@ fn times(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
 
-/// Addresses that begin alike: the first `length` bits, of IPv6 or of IPv4 mapped into it.
+/// A network: the addresses that share their first `length` bits, in IPv6 or IPv4 mapped into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Range {
     bits: u128,
@@ -211,8 +211,8 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// What an address is counted by, the narrowest first: whoever is refused there costs their
-    /// neighbours nothing. IPv4 as it is, also where it comes mapped into IPv6.
+    /// The ranges that an address is counted in, the narrowest first, so that an address that is
+    /// refused there costs its neighbours nothing. IPv4 counts alone, also when mapped into IPv6.
     pub(super) fn of(address: IpAddr) -> impl Iterator<Item = Self> {
         let (bits, lengths): (u128, &[u8]) = match address.to_canonical() {
             IpAddr::V4(address) => (address.to_ipv6_mapped().to_bits(), &[128]),
@@ -221,7 +221,8 @@ impl Range {
         lengths.iter().map(move |length| Self::new(bits, *length))
     }
 
-    /// A network at large: the /32 of IPv6, the /16 of IPv4.
+    /// The network that shares an allowance when the table is full: the /32 of IPv6, the /16 of
+    /// IPv4.
     fn around(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::new(address.to_ipv6_mapped().to_bits(), 96 + 16),
@@ -235,7 +236,7 @@ impl Range {
         Self { bits: bits & mask, length }
     }
 
-    /// How many addresses' allowance it has.
+    /// The range's allowance, as a multiple of one address's.
     pub(super) fn times(self) -> u32 {
         match self.length {
             56 => WIDE,
@@ -244,7 +245,6 @@ impl Range {
         }
     }
 
-    /// Whether an address is in it.
     #[cfg(test)]
     fn holds(self, address: IpAddr) -> bool {
         Self::of(address).any(|range| range == self)
@@ -303,7 +303,7 @@ mod tests {
         let rates = ByAddress::new(per_hour(5));
         let site = 0x2001_0db8_0001_u128 << 80;
         let taken = |number: u128, tries: u128| {
-            // Every try comes from a /64 of its own.
+            // Each try comes from another /64.
             (0..tries)
                 .filter(|n| rates.once(of_v6(site | ((number * 256 + n) << 64))).is_ok())
                 .count()
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_refused_costs_their_neighbours_nothing() {
+    fn a_refused_address_costs_its_neighbours_nothing() {
         let rates = ByAddress::new(per_hour(2));
         for _ in 0..1_000 {
             let _ = rates.once(address("2001:db8::1"));
@@ -331,7 +331,7 @@ mod tests {
         let rates = ByAddress::new(per_hour(5));
         let (known, new) = (address("192.0.2.1"), address("198.51.100.1"));
         assert!(rates.once(known).is_ok());
-        // A /32 has 65,536 sites: each of them is another.
+        // A /32 has 65,536 sites: each try comes from another one.
         let hostile = 0x2001_0db8_u128 << 96;
         for number in 0..u128::try_from(KEYS).unwrap() {
             let _ = rates.once(of_v6(hostile | (number << 64)));
@@ -357,7 +357,7 @@ mod tests {
         for number in 0..KEYS {
             rates.check(&number, NonZeroU32::MIN).unwrap();
         }
-        std::thread::sleep(Duration::from_millis(300)); // longer than two looks are apart
+        std::thread::sleep(Duration::from_millis(300)); // longer than LOOK_THROUGH
         assert!(rates.has_room_for(&KEYS));
         assert!(rates.len() < KEYS);
     }

@@ -1,7 +1,8 @@
-//! What this node counts, for Prometheus.
+//! The Prometheus metrics of this node.
 //!
-//! Invariants: labels name parts, links and causes, never tenants or customers, so their number is
-//! that of the configuration. `docs/operations.md` has each name with what to do about it.
+//! Invariant: labels are parts, links and causes, never tenants or customers, so that the number of
+//! time series is bounded by the configuration. `docs/operations.md` lists every name and what to
+//! do about it.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -19,7 +20,6 @@ type Label = [(&'static str, String); 1];
 type Counted = Family<Label, Counter>;
 type Measured = Family<Label, Gauge<f64, AtomicU64>>;
 
-/// See the module.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -44,7 +44,7 @@ pub struct Metrics {
     unread: Counter,
 }
 
-/// How far a link is behind, where it is owned here.
+/// How far a link that this node owns is behind.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Load {
     pub(super) rows: u64,
@@ -55,7 +55,7 @@ pub(super) struct Load {
 
 impl Default for Metrics {
     fn default() -> Self {
-        // A commit takes from half a millisecond to the patience of the store.
+        // A commit takes between half a millisecond and the timeout of the store.
         let seconds =
             [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0];
         let messages = Counted::default();
@@ -102,7 +102,7 @@ impl Metrics {
         );
         all.register(
             "barrier_age_seconds",
-            "For how long the XMPP server has answered nothing while it was asked",
+            "Time for which the XMPP server has not responded to pings",
             self.barrier_age.clone(),
         );
         all.register("commit_seconds", "Time of one commit", self.commits.clone());
@@ -110,16 +110,16 @@ impl Metrics {
         all.register("messages", "Messages stored, in and out", self.messages.clone());
         all.register("sockets_open", "Customers' sockets", self.sockets.clone());
         all.register("sessions_refused", "Hellos refused", self.refused.clone());
-        all.register("unavailable", "Times a customer was told to wait", self.unavailable.clone());
-        all.register("leases_granted", "Times this node took a link", self.granted.clone());
-        all.register("leases_lost", "Times this node lost a link", self.lost.clone());
+        all.register("unavailable", "Commands answered with unavailable", self.unavailable.clone());
+        all.register("leases_granted", "Leases acquired by this node", self.granted.clone());
+        all.register("leases_lost", "Leases lost by this node", self.lost.clone());
         all.register(
             "redeliveries",
-            "Times a conversation was read anew for an agent",
+            "Times a conversation was read again for an agent",
             self.redeliveries.clone(),
         );
-        all.register("bounces", "Stanzas that the server gave back", self.bounces.clone());
-        all.register("slow_sockets", "Sockets told to go for not reading", self.slow.clone());
+        all.register("bounces", "Stanzas that the XMPP server returned", self.bounces.clone());
+        all.register("slow_sockets", "Sockets closed for not reading", self.slow.clone());
         all.register(
             "peer_messages_unread",
             "Messages of other nodes that this version cannot read",
@@ -127,7 +127,7 @@ impl Metrics {
         );
     }
 
-    /// All of it, in the text format.
+    /// All metrics in the OpenMetrics text format.
     pub(super) fn render(
         &self,
         parts: impl IntoIterator<Item = (String, bool)>,
@@ -154,7 +154,7 @@ impl Metrics {
             put(&self.barrier_age, load.barrier.as_secs_f64());
         }
         let mut text = String::new();
-        // Only a writer that fails could make this fail, and a string does not.
+        // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
@@ -164,7 +164,6 @@ impl Metrics {
         self.commits.observe(took.as_secs_f64());
     }
 
-    /// Messages are stored.
     pub(super) fn messages(&self, from_customers: u64, from_agents: u64) {
         self.from_customers.inc_by(from_customers);
         self.from_agents.inc_by(from_agents);

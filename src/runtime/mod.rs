@@ -1,5 +1,5 @@
-//! Drives the desks: events in, effects out, on the node that owns the link; and customers'
-//! sockets on every node.
+//! Runs a node: the desks of the links that this node owns (events in, effects out), and the
+//! sockets of customers on every node.
 
 pub mod admission;
 mod allowance;
@@ -35,32 +35,30 @@ use crate::ports::link::LinkHandle;
 use crate::ports::store::Store;
 use crate::ports::world::World;
 
-/// At a stop customers are told to go once the owners here have stored what they took, and given it
-/// back as acknowledged; at the latest after this.
+/// At shutdown, sockets are closed once the owners on this node have stored and acknowledged what
+/// they accepted, and after this time at the latest.
 const ACKNOWLEDGING: Duration = Duration::from_millis(300);
 
-/// How often the cache is asked whether it is there.
+/// Interval of the health check of the cache.
 const CACHE_WATCH: Duration = Duration::from_secs(2);
 
-/// What a node is made of.
+/// Everything a node is built from.
 pub struct Parts {
-    /// The database.
     pub store: Arc<dyn Store>,
-    /// What nodes share and may forget.
+    /// Shared by all nodes; may lose its content at any time.
     pub cache: Arc<dyn Cache>,
-    /// What nodes tell one another.
+    /// Messages between nodes.
     pub bus: Arc<dyn Bus>,
-    /// Clock and chance.
+    /// Clock and randomness.
     pub world: Arc<dyn World>,
-    /// Who may open what.
+    /// Rate limits.
     pub admission: Arc<Admission>,
-    /// Files.
     pub files: Files,
-    /// What each desk takes on.
+    /// Limits of each desk.
     pub desk: DeskLimits,
-    /// Frames that may wait for one socket.
+    /// Outgoing frames that may queue for one socket.
     pub outbound_frames: usize,
-    /// The links, each with its supervisor.
+    /// The links, each with the handle of its supervisor.
     pub links: Vec<LinkHandle>,
 }
 
@@ -70,7 +68,7 @@ impl std::fmt::Debug for Parts {
     }
 }
 
-/// A node at work.
+/// A running node.
 #[derive(Debug)]
 pub struct Node {
     edge: Edge,
@@ -81,7 +79,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts owners and edge.
+    /// Starts the owners and the edge.
     pub fn start(parts: Parts) -> Self {
         let node = NodeId(parts.world.uuid());
         let peers = peers::spawn(parts.bus.clone());
@@ -134,19 +132,20 @@ impl Node {
         &self.edge
     }
 
-    /// How it does.
+    /// Health and metrics.
     pub fn status(&self) -> &Arc<Status> {
         &self.status
     }
 
-    /// Stops in order: what was taken is stored and sent, the links are given up, at most some six
-    /// seconds later. Links first: other nodes take them over while customers are on their way.
+    /// Stops the owners: what was accepted is stored and sent, then the leases are released, within
+    /// about six seconds. Links go first: other nodes take them over while customers reconnect.
     pub async fn stop(&self) {
         self.stop.cancel();
         self.owners.wait().await;
     }
 
-    /// Tells every customer when to come back, once [`stop`](Self::stop) has begun.
+    /// Closes every customer's socket with a time to reconnect, once [`stop`](Self::stop) has
+    /// begun.
     pub async fn dismiss(&self) {
         self.stop.cancelled().await;
         let _ = tokio::time::timeout(ACKNOWLEDGING, self.owners.wait()).await;
@@ -154,14 +153,14 @@ impl Node {
     }
 }
 
-/// Sees whether the cache answers: nothing that customers need waits for it, so nobody else says.
+/// Checks the cache. No customer's request waits for the cache, so nothing else would notice.
 async fn watch_cache(cache: Arc<dyn Cache>, status: Arc<Status>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let trouble = cache.ping().await.err().map(|error| error.to_string());
         if status.cache_is(trouble.clone()) {
             match trouble {
-                Some(error) => tracing::warn!(error, "the cache is away; going on without it"),
-                None => tracing::info!("the cache answers"),
+                Some(error) => tracing::warn!(error, "cache unreachable, continuing without it"),
+                None => tracing::info!("cache reachable"),
             }
         }
         tokio::select! {
@@ -171,8 +170,8 @@ async fn watch_cache(cache: Arc<dyn Cache>, status: Arc<Status>, stop: Cancellat
     }
 }
 
-/// Tells those who wait for an ack of an owner elsewhere, when he cannot be reached any more and
-/// when he can be again: whatever was under way may be lost.
+/// When the bus disconnects or reconnects, tells the sockets that wait for acks from owners on
+/// other nodes: commands in flight may be lost.
 async fn say_cut(mut cut: watch::Receiver<bool>, router: Arc<Router>, hub: Arc<Hub>) {
     while cut.changed().await.is_ok() {
         for link in router.elsewhere() {
@@ -181,7 +180,7 @@ async fn say_cut(mut cut: watch::Receiver<bool>, router: Arc<Router>, hub: Arc<H
     }
 }
 
-/// Hands what other nodes say to the owners and sockets here.
+/// Delivers messages from other nodes to the owners and sockets on this node.
 async fn receive(
     bus: Arc<dyn Bus>,
     node: NodeId,
@@ -193,7 +192,7 @@ async fn receive(
         match bus.subscribe(&peers::topic(node)).await {
             Ok(messages) => break messages,
             Err(error) => {
-                tracing::warn!(%error, "other nodes cannot be heard; trying again");
+                tracing::warn!(%error, "cannot subscribe to messages of other nodes, retrying");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }

@@ -1,11 +1,11 @@
 //! Messages between nodes, over the bus.
 //!
-//! Every node listens on one topic, its own. A message may be lost, doubled or late: commands are
-//! idempotent and their client sends them again; an entry travels as the number of its conversation's
-//! head and is read from the store.
+//! Every node subscribes to its own topic. A message may be lost, duplicated or late: commands are
+//! idempotent and their client resends them; an entry is sent as the number of the last entry of
+//! its conversation and is read from the store.
 //!
-//! The format is the core's own types as JSON, a message a line, below a line that names the version.
-//! Lines are decoded one by one, so a message that this version does not know is lost alone.
+//! The format is the core's own types as JSON, one message per line, below a line with the version.
+//! Lines are decoded one by one, so a message that this version does not know is dropped alone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,33 +21,26 @@ use crate::chat::event::CustomerEvent;
 use crate::chat::ids::{CustomerId, LinkDomain, NodeId};
 use crate::ports::bus::Bus;
 
-/// The first line of every publication. A change that older nodes would misread gets another number.
+/// The first line of every publication. An incompatible change of the format gets another number.
 const VERSION: &str = "couplet peers 1";
 
-/// Messages that may wait for the bus; more are dropped.
+/// Messages that may queue for the bus; more are dropped.
 const WAITING: usize = 16_384;
-/// Messages in one publication.
+/// Messages per publication.
 const BATCH: usize = 256;
-/// How often a bus that is cut is tried again.
+/// Interval at which a disconnected bus is tried again.
 const PROBE: Duration = Duration::from_millis(500);
 
 /// A message to another node.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum PeerMessage {
     /// For the owner of a link.
-    ToOwner {
-        /// Which link.
-        link: LinkDomain,
-        /// What happened.
-        event: CustomerEvent,
-    },
+    ToOwner { link: LinkDomain, event: CustomerEvent },
     /// For one socket of a customer, or for all of them.
     ToSockets {
-        /// Whose.
         customer: CustomerId,
-        /// Which; all where none is named.
+        /// `None`: all of the customer's sockets.
         socket: Option<u64>,
-        /// What.
         event: SocketEvent,
     },
 }
@@ -60,17 +53,17 @@ pub(super) struct PeerSender {
 }
 
 impl PeerSender {
-    /// Sends a message to a node; whether there is hope that it arrives.
+    /// Sends a message to a node; returns `false` if it is certain to be lost.
     pub(super) fn send(&self, to: NodeId, message: PeerMessage) -> bool {
         !*self.cut.borrow() && self.sender.try_send((to, message)).is_ok()
     }
 
-    /// Tells all sockets that a customer has on a node.
+    /// Sends an event to all sockets of a customer on a node.
     pub(super) fn tell(&self, to: NodeId, customer: CustomerId, event: SocketEvent) {
         self.send(to, PeerMessage::ToSockets { customer, socket: None, event });
     }
 
-    /// Tells one socket of a customer.
+    /// Sends an event to one socket of a customer.
     pub(super) fn tell_socket(
         &self,
         to: NodeId,
@@ -81,13 +74,13 @@ impl PeerSender {
         self.send(to, PeerMessage::ToSockets { customer, socket: Some(socket), event });
     }
 
-    /// Whether the bus is cut, now and whenever that changes.
+    /// Whether the bus is disconnected, and each change of that.
     pub(super) fn cut(&self) -> watch::Receiver<bool> {
         self.cut.subscribe()
     }
 }
 
-/// The topic that a node listens on.
+/// The topic that a node subscribes to.
 pub(super) fn topic(node: NodeId) -> String {
     format!("node:{node}")
 }
@@ -115,7 +108,8 @@ pub(super) fn spawn(bus: Arc<dyn Bus>) -> PeerSender {
                     );
                 }
             }
-            // While it is cut nothing new comes in, so nothing else would try it again.
+            // While it is disconnected no message is accepted, so only a probe can find that it is
+            // back.
             while *is_cut.borrow() {
                 tokio::time::sleep(PROBE).await;
                 if bus.publish("probe", Bytes::new()).await.is_ok() {
@@ -133,7 +127,7 @@ fn encode(messages: Vec<PeerMessage>) -> Bytes {
     for message in messages {
         let start = text.len();
         text.push(b'\n');
-        // What has no form between nodes is left out.
+        // Variants that exist only within a node are left out.
         if serde_json::to_writer(&mut text, &short(message)).is_err() {
             text.truncate(start);
         }
@@ -141,7 +135,7 @@ fn encode(messages: Vec<PeerMessage>) -> Bytes {
     text.into()
 }
 
-/// An entry is sent as the number of its conversation's head.
+/// Replaces an entry by the number of its conversation's last entry.
 fn short(message: PeerMessage) -> PeerMessage {
     match message {
         PeerMessage::ToSockets {
@@ -157,7 +151,7 @@ fn short(message: PeerMessage) -> PeerMessage {
     }
 }
 
-/// Reads a publication: its messages, and how many could not be read.
+/// Decodes a publication: its messages, and the number of lines that could not be read.
 pub(super) fn decode(publication: &[u8]) -> (Vec<PeerMessage>, usize) {
     let mut lines = publication.split(|byte| *byte == b'\n');
     if lines.next() != Some(VERSION.as_bytes()) {

@@ -1,7 +1,7 @@
-//! Where the owner of each link is, seen from this node.
+//! Knows where the owner of each link is, and sends events to it.
 //!
-//! Invariant: what is handed over here is a hint or an idempotent command; whoever needs an answer
-//! asks again until it comes.
+//! Invariant: an event is a hint or an idempotent command; a sender that needs a response repeats
+//! it until one comes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock};
@@ -16,23 +16,22 @@ use crate::chat::event::{CustomerEvent, SocketAddress};
 use crate::chat::ids::{LinkDomain, NodeId, TenantKey};
 use crate::chat::refusal::CommandError;
 
-/// Nobody can take it now.
+/// No owner can accept the event now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoOwner;
 
-/// Where a link is owned.
+/// Where the owner of a link is.
 #[derive(Debug, Clone)]
 enum Place {
     Here(mpsc::Sender<CustomerEvent>),
     There(NodeId),
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct Router {
     owners: RwLock<HashMap<LinkDomain, Place>>,
     peers: PeerSender,
-    /// Tenants of links owned here of whom an agent is in.
+    /// Tenants of links owned here that have an agent online.
     staffed: RwLock<HashSet<TenantKey>>,
 }
 
@@ -41,12 +40,12 @@ impl Router {
         Self { owners: RwLock::default(), peers, staffed: RwLock::default() }
     }
 
-    /// This node owns the link from now on.
+    /// This node owns the link now.
     pub(super) fn here(&self, link: &LinkDomain, owner: mpsc::Sender<CustomerEvent>) {
         self.place(link, Some(Place::Here(owner)));
     }
 
-    /// Another node owns the link; says whether that is news.
+    /// Another node owns the link; returns whether that is new.
     pub(super) fn there(&self, link: &LinkDomain, node: NodeId) -> bool {
         let known = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         let is_news = !matches!(known.get(link), Some(Place::There(other)) if *other == node);
@@ -57,7 +56,7 @@ impl Router {
         is_news
     }
 
-    /// It is not known who owns the link.
+    /// The owner of the link is unknown.
     pub(super) fn nowhere(&self, link: &LinkDomain) {
         self.place(link, None);
     }
@@ -70,7 +69,10 @@ impl Router {
         };
     }
 
-    /// Sends something to the link's owner, unless it cannot be reached or has too much to do.
+    /// Sends an event to the link's owner.
+    ///
+    /// # Errors
+    /// If the owner is unknown, unreachable or overloaded.
     pub(crate) fn send_to_owner(
         &self,
         link: &LinkDomain,
@@ -87,9 +89,9 @@ impl Router {
         taken.then_some(()).ok_or(NoOwner)
     }
 
-    /// Delivers what came from another node for a link owned here. A command that cannot be taken
-    /// (the term has not begun yet, or has ended, or has too much to do) is refused, so that its
-    /// socket is told at once.
+    /// Delivers an event from another node to a link owned here. A command that cannot be accepted
+    /// (the term has not begun, has ended, or is overloaded) is refused, so that its socket knows
+    /// at once.
     pub(super) fn deliver_here(&self, link: &LinkDomain, event: CustomerEvent) {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         let left = match owners.get(link) {
@@ -106,14 +108,13 @@ impl Router {
         }
     }
 
-    /// The links that other nodes own.
     pub(super) fn elsewhere(&self) -> Vec<LinkDomain> {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         let there = owners.iter().filter(|(_, place)| matches!(place, Place::There(_)));
         there.map(|(link, _)| link.clone()).collect()
     }
 
-    /// Which tenants have an agent in, of those named.
+    /// Updates which of these tenants have an agent online.
     pub(super) fn put_staffed<'a>(&self, tenants: impl Iterator<Item = (&'a TenantKey, bool)>) {
         let mut staffed = self.staffed.write().unwrap_or_else(PoisonError::into_inner);
         for (tenant, in_now) in tenants {
@@ -125,7 +126,8 @@ impl Router {
         }
     }
 
-    /// Whether an agent of a tenant whose link is owned here is in; none where it is owned elsewhere.
+    /// Whether a tenant whose link is owned here has an agent online; `None` if another node owns
+    /// it.
     pub(crate) fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> Option<bool> {
         let owners = self.owners.read().unwrap_or_else(PoisonError::into_inner);
         matches!(owners.get(link), Some(Place::Here(_)))

@@ -1,6 +1,6 @@
-//! How this node does, for `/readyz`, `/metrics` and the log.
+//! Health of this node, for `/readyz`, `/metrics` and the log.
 //!
-//! Invariant: a part's change is said once, however many notice it.
+//! Invariant: a change of a part is logged once, however many callers notice it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,19 +8,18 @@ use std::sync::{Mutex, PoisonError};
 use super::metrics::{Load, Metrics};
 use crate::chat::ids::LinkDomain;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub struct Status {
     state: Mutex<State>,
     metrics: Metrics,
 }
 
-/// What is wrong with each part, where something is.
+/// The parts, and what is wrong with them.
 #[derive(Debug)]
 struct State {
-    /// By the link that found it.
+    /// Failures by the link that found them.
     database: BTreeMap<LinkDomain, String>,
-    /// The database has answered once.
+    /// The database has responded at least once.
     database_known: bool,
     cache: Option<String>,
     links: BTreeMap<LinkDomain, Option<String>>,
@@ -32,7 +31,7 @@ impl Default for State {
         Self {
             database: BTreeMap::new(),
             database_known: false,
-            // What has not answered yet is not known to work.
+            // Down until the first response.
             cache: Some("has not answered yet".to_owned()),
             links: BTreeMap::new(),
             loads: BTreeMap::new(),
@@ -40,7 +39,7 @@ impl Default for State {
     }
 }
 
-/// One part of the node: its name, and what is wrong with it where something is.
+/// A part of the node: its name, and what is wrong with it, if anything.
 pub type Part = (String, Option<String>);
 
 impl State {
@@ -53,7 +52,6 @@ impl State {
 }
 
 impl Status {
-    /// Every part.
     pub fn parts(&self) -> Vec<Part> {
         let state = self.lock();
         let links =
@@ -63,14 +61,14 @@ impl Status {
         backends.into_iter().chain(links).collect()
     }
 
-    /// Whether customers can be served: the database answers and every link stands. Without the
-    /// cache nodes are slower and see less of one another, but each still serves.
+    /// Whether customers can be served: the database responds and every link is connected. Without
+    /// the cache nodes are slower and see less of one another, but each can serve.
     pub fn is_ready(&self) -> bool {
         let state = self.lock();
         state.database().is_none() && state.links.values().all(Option::is_none)
     }
 
-    /// All that is counted, in the text format of Prometheus.
+    /// All metrics in the OpenMetrics text format.
     pub fn metrics_text(&self) -> String {
         let parts = self.parts().into_iter().map(|(name, trouble)| (name, trouble.is_none()));
         let loads = self.lock().loads.clone();
@@ -81,40 +79,40 @@ impl Status {
         &self.metrics
     }
 
-    /// How far a link that is owned here is behind.
+    /// Records how far a link that is owned here is behind.
     pub(super) fn load(&self, link: &LinkDomain, load: Load) {
         self.lock().loads.insert(link.clone(), load);
     }
 
-    /// The database did what the link asked of it.
+    /// A request of this link to the database succeeded.
     pub(super) fn database_up(&self, link: &LinkDomain) {
         let mut state = self.lock();
         state.database_known = true;
         if state.database.remove(link).is_some() {
-            tracing::info!(%link, "the database works again");
+            tracing::info!(%link, "database available again");
         }
     }
 
-    /// The database did not do what the link asked of it.
+    /// A request of this link to the database failed.
     pub(super) fn database_down(&self, link: &LinkDomain, reason: &str) {
         let mut state = self.lock();
         if state.database.insert(link.clone(), reason.to_owned()).is_none() {
             tracing::error!(
                 %link, reason,
-                "the database does not work: nothing is stored or acknowledged until it does"
+                "database unavailable; nothing is stored or acknowledged until it is back"
             );
         }
     }
 
-    /// Rows wait too long; the reason is kept where one is known.
+    /// Rows wait too long. A reason that is known already is kept.
     pub(super) fn database_slow(&self, link: &LinkDomain) {
         if self.lock().database.contains_key(link) {
             return;
         }
-        self.database_down(link, "it stores too slowly: look at its load, its locks and its disk");
+        self.database_down(link, "it stores too slowly: check its load, its locks and its disk");
     }
 
-    /// Says whether that is news.
+    /// Records the state of the cache; returns whether it has changed.
     pub(super) fn cache_is(&self, trouble: Option<String>) -> bool {
         let mut state = self.lock();
         let is_news = state.cache.is_some() != trouble.is_some();
@@ -130,7 +128,7 @@ impl Status {
         self.lock().links.insert(link.clone(), Some(reason.to_owned()));
     }
 
-    /// The link is not owned here any more.
+    /// This node no longer owns the link.
     pub(super) fn link_left(&self, link: &LinkDomain) {
         self.link_down(link, "not served by this node");
         self.lock().loads.remove(link);

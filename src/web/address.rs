@@ -1,8 +1,9 @@
-//! Where a request comes from.
+//! The client's address.
 //!
-//! Invariants: only what a trusted proxy says is believed, and of a chain of proxies the right-most
-//! address that none of ours is. A proxy must overwrite or append to `X-Forwarded-For`; only one
-//! that never sends it is read by its `Forwarded` (RFC 7239), so it must also strip the former.
+//! Invariants: only a trusted proxy is believed, and of a chain of proxies the right-most address
+//! that is not one of ours counts. A proxy must overwrite or append to `X-Forwarded-For`;
+//! `Forwarded` (RFC 7239) is read only if that header is absent, so a proxy that uses it must
+//! remove the other.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -12,16 +13,15 @@ use ipnet::IpNet;
 
 use super::Peer;
 
-/// A chain of proxies is never as long as this.
+/// No chain of proxies is longer than this.
 const HOPS: usize = 16;
 
-/// The address of whoever asks, at the other end of this connection or behind it.
+/// The client's address: the other end of this connection, or behind it.
 pub(super) fn of(peer: Option<Peer>, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
     client(peer, headers, trusted)
 }
 
-/// The customer's address.
 pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut nearest = peer.to_canonical();
     let is_ours = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
@@ -33,7 +33,7 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
         false => words(headers, FORWARDED.as_str()).map(forwarded_for).collect(),
     };
     for hop in hops.into_iter().rev().take(HOPS) {
-        // Who hides behind an unreadable word is not known: the proxy stands for him.
+        // The client behind an unreadable element is unknown: the proxy's address counts.
         let Some(address) = hop else { break };
         nearest = address;
         if !is_ours(&nearest) {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_chain_is_not_followed_for_ever() {
+    fn a_long_chain_is_cut_off() {
         let chain = vec!["10.0.0.1"; 10_000].join(",");
         assert_eq!(seen("127.0.0.1", "x-forwarded-for", &[&chain]), "10.0.0.1");
     }

@@ -1,7 +1,7 @@
-//! The operator's listener: so far what Prometheus reads.
+//! The operators' listener: metrics for Prometheus.
 //!
-//! Invariants: nothing is answered without the token, not even that there is nothing; the listener
-//! is opened only where a token is configured.
+//! Invariants: without the token every request gets 401, whether its address exists or not; the
+//! listener is opened only if a token is configured.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
-//! Files over HTTP: how they are given out.
+//! Serves files over HTTP.
 //!
-//! Invariants: a file is given out to whoever has a good link to it and to nobody else, as something
-//! to be put away: no browser runs it, guesses what it is, or shows it as a page. So many are given
-//! to one address at a time, and so fast they are read, or not at all. What is asked for at random
-//! costs the database next to nothing.
+//! Invariants: a file is served to anyone with a valid link to it and to nobody else, as an
+//! attachment: no browser runs it, guesses its type, or shows it as a page. The number of downloads
+//! per address is limited, and a client that reads too slowly is disconnected. Requests for random
+//! ids cost the database next to nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -34,13 +34,13 @@ use crate::ports::files::ByteStream;
 use crate::ports::store::StoreError;
 use crate::runtime::files::Download;
 
-/// How long a file may be read at any speed, and how many bytes a second from then on.
+/// How long a file may be read at any speed, and the lowest rate in bytes per second from then on.
 const LEISURE: Duration = Duration::from_secs(60);
 const BYTES_A_SECOND: u64 = 1024;
-/// How long a browser keeps what it got: what stands under a link never changes.
+/// How long a browser caches a file: the file behind a link never changes.
 const CACHING: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
 
-/// Gives out a file.
+/// Serves a file.
 pub(super) async fn give<D>(
     web: &Web<D>,
     (key, id, query): (&str, &str, &str),
@@ -81,7 +81,7 @@ pub(super) async fn give<D>(
         Part::Nothing => {
             let range = format!("bytes */{}", file.size);
             let status = StatusCode::RANGE_NOT_SATISFIABLE;
-            let problem = Problem::new(status, "the file has no such part");
+            let problem = Problem::new(status, "the file has no such range");
             return Err(with(problem, CONTENT_RANGE, &range));
         }
         part => part,
@@ -95,7 +95,7 @@ pub(super) async fn give<D>(
         false => {
             let turn = files.download(address).await.ok_or_else(|| too_many(STORE_RETRY_S))?;
             let pieces = files.read(&key, file.id, from..to).await.map_err(|error| {
-                tracing::warn!(%error, "a file cannot be read");
+                tracing::warn!(%error, "cannot read a file from the storage");
                 let detail = "files cannot be read now";
                 Problem::for_now(StatusCode::SERVICE_UNAVAILABLE, detail, STORE_RETRY_S)
             })?;
@@ -115,9 +115,9 @@ pub(super) async fn give<D>(
     Ok(described(response, &file, &tag))
 }
 
-/// What a browser is told of a file.
+/// Sets the headers of a file.
 fn described(mut response: Response, file: &File, tag: &str) -> Response {
-    // Text is in whatever encoding its writer used: which, only its reader can tell.
+    // Text is in an encoding that only its reader can tell.
     let media_type = &*file.media_type;
     let plain: String = file.name.chars().map(|c| if is_quotable(c) { c } else { '_' }).collect();
     let whole = utf8_percent_encode(&file.name, NON_ALPHANUMERIC);
@@ -133,7 +133,7 @@ fn described(mut response: Response, file: &File, tag: &str) -> Response {
     told.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     told.insert(CACHE_CONTROL, CACHING);
     told.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    // Pages of other origins show pictures, also those that are isolated.
+    // Pages of other origins show pictures, even isolated pages.
     let policy = HeaderName::from_static("cross-origin-resource-policy");
     told.insert(policy, HeaderValue::from_static("cross-origin"));
     let nothing = "default-src 'none'; sandbox; frame-ancestors 'none'";
@@ -145,17 +145,17 @@ fn is_quotable(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_' | '(' | ')' | '+' | ',' | '=')
 }
 
-/// A part of a file.
+/// The part of a file that was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Whole,
-    /// From here to before there.
+    /// From the first, up to the second exclusively.
     Some(u64, u64),
     Nothing,
 }
 
 impl Part {
-    /// What a `Range` asks for; of several parts none is known, and the whole is given.
+    /// The part that `Range` asks for; requests for several ranges get the whole file.
     fn of(asked: &str, size: u64) -> Self {
         let Some(range) = asked.strip_prefix("bytes=") else { return Self::Whole };
         let Some((from, to)) = range.split_once('-') else { return Self::Whole };
@@ -170,7 +170,7 @@ impl Part {
     }
 }
 
-/// A file on its way out. Only one asks for its pieces, though several hold them.
+/// A file that is being sent. Only one task reads its pieces, though several hold it.
 struct Given {
     pieces: Mutex<ByteStream>,
     begun: Instant,
@@ -189,7 +189,7 @@ impl Stream for Given {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        // Asked for when there is room: who reads too slowly does not get on.
+        // Called when there is room: a client that reads too slowly gets an error.
         if self.begun.elapsed() > LEISURE + Duration::from_secs(self.gave / BYTES_A_SECOND) {
             return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
         }
@@ -203,7 +203,7 @@ impl Stream for Given {
 }
 
 fn too_many(seconds: u16) -> Problem {
-    let detail = "too many files are asked for from this address";
+    let detail = "too many downloads from this address";
     Problem::for_now(StatusCode::TOO_MANY_REQUESTS, detail, seconds)
 }
 
@@ -212,7 +212,7 @@ pub(super) fn nothing() -> Problem {
 }
 
 pub(super) fn unavailable(error: StoreError) -> Problem {
-    tracing::debug!(%error, "a file's record cannot be read");
+    tracing::debug!(%error, "cannot read the record of a file");
     let detail = "the gateway cannot answer now";
     Problem::for_now(StatusCode::SERVICE_UNAVAILABLE, detail, STORE_RETRY_S)
 }

@@ -1,11 +1,10 @@
-//! HTTP: the widget, what it asks before it opens a socket, the socket's backend, health, and a
-//! folder of pages where one is configured.
+//! HTTP: the widget, its configuration, WebSocket upgrades, health, and a folder of pages if one is
+//! configured.
 //!
-//! Invariants: whatever is refused is a problem document that any page may read; whatever is
-//! answered carries the headers that keep a browser from guessing (`nosniff`) and framing. Nothing
-//! here changes anything but by a file that comes in and waits for its message ([`files`]):
-//! customers change things through their sockets. What is for operators has a listener of its own
-//! ([`admin`]).
+//! Invariants: every refusal is a problem document that any page may read; every response has the
+//! headers that keep a browser from guessing types (`nosniff`) and from framing. Nothing here
+//! changes data except an uploaded file that waits for its message ([`files`]): customers change
+//! everything else through their sockets. Operators have a listener of their own ([`admin`]).
 
 pub mod address;
 pub mod admin;
@@ -35,42 +34,38 @@ use crate::websocket::Sockets;
 /// What the public listener serves from.
 #[derive(Debug)]
 pub struct Web<D> {
-    /// Where customers come in.
+    /// Where sockets are opened.
     pub backend: D,
-    /// How many of them.
+    /// Rate limits.
     pub admission: Arc<Admission>,
-    /// Whether the node can work.
     pub readiness: Readiness,
-    /// Whose word on a customer's address counts.
+    /// Proxies whose headers tell a customer's address.
     pub trusted_proxies: Vec<IpNet>,
     /// A folder of pages for `/`.
     pub site: Option<PathBuf>,
-    /// All open sockets.
     pub sockets: Sockets,
-    /// Files; none where there is no place for them.
+    /// `None` if no storage is configured.
     pub files: Option<Files>,
 }
 
-/// Whether the node can work, and each of its parts does. Names of parts are public.
+/// The result of `/readyz`. The names of parts are public.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ready {
-    /// Whether customers are to be sent here.
+    /// Whether customers should be sent to this node.
     pub ready: bool,
-    /// Each part by its name.
+    /// The parts, and whether each works.
     pub parts: Vec<(String, bool)>,
 }
 
-/// Says at any time, without waiting, whether the node can work.
+/// A check that returns immediately.
 #[derive(Clone)]
 pub struct Readiness(Arc<dyn Fn() -> Ready + Send + Sync>);
 
 impl Readiness {
-    /// Asks this each time.
     pub fn new(ask: impl Fn() -> Ready + Send + Sync + 'static) -> Self {
         Self(Arc::new(ask))
     }
 
-    /// How it stands now.
     pub fn now(&self) -> Ready {
         (self.0)()
     }

@@ -1,7 +1,7 @@
-//! A connection whose other end must go on reading.
+//! A connection whose client must keep reading.
 //!
-//! Invariant: while something waits to be written, so much of it leaves in each span; else the
-//! connection is broken. One that has nothing to write may be as quiet as it likes.
+//! Invariant: while something waits to be written, a minimum of it must be written in each span,
+//! else the connection is closed. A connection with nothing to write may be silent.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,10 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// So many bytes leave in a span.
+/// The minimum of bytes per span.
 const PROGRESS: usize = 4 * 1024;
 
-/// See the module.
 pub(super) struct Patient {
     stream: TcpStream,
     span: Duration,
@@ -33,7 +32,7 @@ impl Patient {
         self.stream
     }
 
-    /// What came of writing so many bytes.
+    /// Records the result of writing this many bytes.
     fn written(
         &mut self,
         context: &mut Context<'_>,

@@ -1,7 +1,7 @@
-//! What went wrong, as a problem document (RFC 9457).
+//! Errors as problem documents (RFC 9457).
 //!
-//! Invariants: a problem tells nothing that only its operator should know. Any page may read it:
-//! that is how the widget learns why it was refused.
+//! Invariants: a problem contains nothing that only the operator should know. Any page may read it,
+//! so that the widget learns why it was refused.
 
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
@@ -11,7 +11,6 @@ use serde::Serialize;
 use warp::Rejection;
 use warp::reply::Response;
 
-/// One thing that went wrong.
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
@@ -19,7 +18,7 @@ pub struct Problem {
     headers: HeaderMap,
 }
 
-/// The document itself; its type is `about:blank`, so the title is the status's own.
+/// The document; its type is `about:blank`, so the title is that of the status.
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     title: &'a str,
@@ -28,24 +27,22 @@ struct Document<'a> {
 }
 
 impl Problem {
-    /// A problem of this status.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), headers: HeaderMap::new() }
     }
 
-    /// A problem that may be gone after so many seconds.
+    /// A problem to retry after this many seconds.
     pub fn for_now(status: StatusCode, detail: impl Into<String>, retry_after_s: u16) -> Self {
         Self::new(status, detail).with(RETRY_AFTER, retry_after_s.into())
     }
 
-    /// The same with another header.
+    /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// The answer.
     pub fn into_response(self) -> Response {
         let document = Document {
             title: self.status.canonical_reason().unwrap_or_default(),
@@ -64,12 +61,12 @@ impl Problem {
     }
 }
 
-/// What no route took.
+/// The problem for a request that no route accepted.
 pub(super) fn of(rejection: &Rejection) -> Problem {
     if rejection.is_not_found() {
         Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
     } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address takes another method")
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not support the method")
     } else {
         Problem::new(StatusCode::BAD_REQUEST, "this request cannot be understood")
     }

@@ -1,4 +1,4 @@
-//! Which address means what.
+//! The routes of the public listener.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,12 +27,12 @@ use crate::websocket::origin::{self, Verdict};
 use crate::websocket::upgrade;
 use crate::wire;
 
-/// After so many seconds a database that was away is worth another try.
+/// When to retry after the database was unavailable, in seconds.
 pub(super) const STORE_RETRY_S: u16 = 2;
-/// After so many seconds an address with too many sockets is worth another try.
+/// When to retry after too many sockets from an address, in seconds.
 const SOCKETS_RETRY_S: u16 = 10;
 
-/// All that the public listener answers.
+/// All routes of the public listener.
 pub fn routes<D: Backend>(web: Web<D>) -> BoxedFilter<(Response,)> {
     let site = web.site.clone();
     let web = Arc::new(web);
@@ -162,7 +162,7 @@ struct Config<'a> {
     online: bool,
     #[serde(skip_serializing_if = "<[FormField]>::is_empty")]
     form: &'a [FormField],
-    /// Media types of files that are taken, as `image/png` or `image/*`.
+    /// Media types of files that are accepted, such as `image/png` or `image/*`.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     file_types: &'a [String],
     limits: Limits,
@@ -178,7 +178,7 @@ struct Queue<'a> {
 struct Limits {
     text_chars: usize,
     frame_bytes: usize,
-    /// 0 where no file is taken.
+    /// 0 if no files are accepted.
     file_bytes: u64,
 }
 
@@ -219,7 +219,7 @@ async fn config<D: Backend>(
     Ok(response)
 }
 
-/// Answers the upgrade ourselves, and takes the connection over once the answer is out.
+/// Sends the upgrade response, and takes over the connection once it is sent.
 async fn socket<D: Backend>(
     web: &Web<D>,
     key: &str,
@@ -246,7 +246,7 @@ async fn socket<D: Backend>(
 }
 
 async fn taken_over<D: Backend>(upgrade: OnUpgrade, backend: D, context: Box<SocketContext>) {
-    // What carried the request is freed here; the socket keeps the bare TCP stream.
+    // The memory of the request is freed here; the socket keeps the bare TCP stream.
     let Ok(upgraded) = upgrade.await else { return };
     if let Ok(parts) = upgraded.downcast::<TokioIo<Patient>>() {
         let early = parts.read_buf.to_vec();
@@ -261,17 +261,17 @@ pub(super) async fn tenant<D: Backend>(
     key: &str,
     address: IpAddr,
 ) -> Result<Arc<TenantView>, Problem> {
-    let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such business here");
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such tenant");
     let key = TenantKey::new(key).map_err(|_| unknown())?;
     match web.backend.tenant(&key, address).await {
         Ok(found) => found.ok_or_else(unknown),
         Err(TenantError::TooMany(early)) => {
             let seconds = u16::try_from(early.retry_after_ms / 1_000 + 1).unwrap_or(u16::MAX);
-            let detail = "this address asks for too many businesses that are not here";
+            let detail = "too many requests for unknown tenants from this address";
             Err(Problem::for_now(StatusCode::TOO_MANY_REQUESTS, detail, seconds))
         }
         Err(TenantError::Store(error)) => {
-            tracing::warn!(%error, "a tenant cannot be read");
+            tracing::warn!(%error, "cannot read a tenant");
             let detail = "the gateway cannot answer now";
             Err(Problem::for_now(StatusCode::SERVICE_UNAVAILABLE, detail, STORE_RETRY_S))
         }
@@ -298,7 +298,7 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     response
 }
 
-/// The headers that every answer carries. What is not a page needs no right at all in a browser.
+/// Adds the headers that every response has. What is not a page needs no rights in a browser.
 fn guarded(reply: impl Reply, is_api: bool) -> Response {
     let mut response = reply.into_response();
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {

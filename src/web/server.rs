@@ -1,8 +1,8 @@
-//! Connections of HTTP/1.1, and their orderly end.
+//! HTTP/1.1 connections, and their graceful end.
 //!
-//! Invariants: a client that does not finish its request, or does not read its response, is not waited
-//! for; of one address and in all so many connections are open, not counting what has become a
-//! socket; one that comes while the listener cannot accept waits, and nobody else is hurt.
+//! Invariants: a client that does not finish its request, or does not read its response, is not
+//! waited for. The number of connections is limited per address and in all, not counting sockets:
+//! beyond an address's limit they are closed, beyond the total they wait to be accepted.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -28,40 +28,40 @@ use warp::reply::Response;
 use super::patient::Patient;
 use crate::runtime::admission;
 
-/// The most that a head takes.
+/// The largest head of a request.
 const HEAD_BYTES: usize = 16 * 1024;
-/// What the system keeps of a response that is on its way.
+/// The system's send buffer of a connection.
 const SENDING_BYTES: usize = 128 * 1024;
-/// Connections in all; who comes beyond waits until one ends.
+/// Connections in all; more wait until one ends.
 const CONNECTIONS: usize = 8_192;
-/// Connections from one address at the least: a browser has six.
+/// The least number of connections per address: a browser has six.
 const LEAST: u32 = 100;
-/// Answers under way at a stop have this long.
+/// How long responses in flight at a stop have.
 const GRACE: Duration = Duration::from_secs(3);
-/// After a failed accept (too many open files) the next is tried after this.
+/// The pause after a failed accept (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections that may wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
-/// After a restart of a node all of its customers come at once, and one who finds no room tries
-/// again a second later.
+/// After a restart of a node all of its customers connect at once, and a client that finds no room
+/// retries only a second later.
 const WAITING: u32 = 4_096;
 
-/// Who is at the other end of the connection.
+/// The other end of the connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// How a listener treats who comes.
+/// The limits of a listener.
 #[derive(Debug, Clone)]
 pub struct Listening {
-    /// Connections from one address, if that is more than a few browsers have.
+    /// Connections from one address, unless that is less than a few browsers have.
     pub per_address: u32,
-    /// Addresses that stand for many: they are not counted.
+    /// Addresses that stand for many clients: they are not limited.
     pub proxies: Vec<IpNet>,
-    /// What paths begin with where a proxy passes them on as it got them: `/chat`, or nothing.
+    /// The prefix of paths if a proxy passes them unchanged: `/chat`, or empty.
     pub prefix: String,
-    /// A request's head is there within this; a connection without a request is closed after as long.
+    /// Timeout of a request's head, and of a connection without a request.
     pub head: Duration,
-    /// Who reads nothing of a response for so long is let go.
+    /// A client that reads nothing of a response for this long is disconnected.
     pub stall: Duration,
 }
 
@@ -73,10 +73,10 @@ impl Default for Listening {
     }
 }
 
-/// Begins to listen.
+/// Opens a listener.
 ///
 /// # Errors
-/// Where the address cannot be had.
+/// If the address is not available.
 pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
@@ -88,7 +88,7 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(WAITING)
 }
 
-/// Serves until `shutdown`, then takes no more connections, ends those it has, and returns.
+/// Serves until `shutdown`, then accepts no more connections, ends those it has, and returns.
 /// Sockets live on: see [`Sockets::drain`](crate::websocket::Sockets::drain).
 pub async fn serve(
     listener: TcpListener,
@@ -125,7 +125,7 @@ pub async fn serve(
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection cannot be accepted");
+                tracing::warn!(%error, "cannot accept connections, retrying");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -145,8 +145,8 @@ async fn connection(
 ) {
     let (head, stall) = (listening.head, listening.stall);
     let _ = stream.set_nodelay(true);
-    // Room for more is told of only when much of it is free: with more, who reads slowly would look
-    // like one who does not read at all.
+    // Room in a larger buffer is reported only when much of it is free: a client that reads slowly
+    // would look like one that does not read at all.
     let _ = socket2::SockRef::from(&stream).set_send_buffer_size(SENDING_BYTES);
     let filtered = TowerToHyperService::new(warp::service(routes));
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -171,11 +171,11 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
+        tracing::debug!(%error, "a connection failed");
     }
 }
 
-/// The address of a request without what all of them begin with; none where it does not.
+/// The path of a request without the prefix; `None` if it does not have it.
 fn below(prefix: &str, asked: &Uri) -> Option<Uri> {
     let path = asked.path_and_query()?.as_str();
     let inner = path.strip_prefix(prefix).filter(|_| !prefix.is_empty())?;
@@ -189,12 +189,12 @@ fn below(prefix: &str, asked: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The open connections of each address.
+/// The number of open connections by address.
 #[derive(Debug, Clone, Default)]
 struct Open(Arc<Mutex<HashMap<IpAddr, u32>>>);
 
 impl Open {
-    /// A place for another; none where the address has all it may have.
+    /// A place for another connection; `None` if the address has its maximum.
     fn place(
         &self,
         address: IpAddr,
@@ -220,7 +220,7 @@ impl Open {
     }
 }
 
-/// The place of a connection, until it is dropped.
+/// Counts a connection until it is dropped.
 struct Place {
     open: Option<(Open, IpAddr)>,
     _room: Option<OwnedSemaphorePermit>,
@@ -248,7 +248,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells when it is dropped.
+    /// Reports when it is dropped.
     struct Told(mpsc::UnboundedSender<()>);
 
     impl Drop for Told {
@@ -257,7 +257,7 @@ mod tests {
         }
     }
 
-    /// A listener whose responses have no end; and word of each that is dropped.
+    /// A listener whose responses have no end; with a report of each that is dropped.
     async fn endless() -> (SocketAddr, mpsc::UnboundedReceiver<()>) {
         let (tell, dropped) = mpsc::unbounded_channel();
         let routes = warp::any().map(move || {
@@ -276,7 +276,7 @@ mod tests {
         (address, dropped)
     }
 
-    /// Asks, and takes little at a time from the network.
+    /// Sends a request; the socket has a small receive buffer.
     async fn ask(address: SocketAddr) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(16 * 1024).unwrap();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_stops_reading_is_let_go() {
+    async fn a_client_that_stops_reading_is_disconnected() {
         let (address, mut dropped) = endless().await;
         let mut stopped = ask(address).await;
         assert!(stopped.read_u8().await.is_ok());
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_reads_slowly_gets_on() {
+    async fn a_slow_reader_is_served() {
         let (address, mut dropped) = endless().await;
         let mut slow = ask(address).await;
         let mut buffer = vec![0; 16 * 1024];
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_asks_nothing_is_let_go() {
+    async fn a_connection_without_a_request_is_closed() {
         let (address, _dropped) = endless().await;
         for begins in [&b""[..], b"GET / HT"] {
             let mut idle = TcpStream::connect(address).await.unwrap();
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_taken_off_where_it_stands() {
+    fn a_prefix_is_removed_if_present() {
         let table = [
             ("/chat", "/chat/v1/acme/ws", Some("/v1/acme/ws")),
             ("/chat", "/chat/x?y=/chat", Some("/x?y=/chat")),
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_so_many_connections_and_a_proxy_any() {
+    fn connections_are_limited_per_address_except_for_proxies() {
         let proxies = vec!["10.0.0.0/8".parse().unwrap()];
         let listening = Listening { per_address: 1, proxies, ..Listening::default() };
         let open = Open::default();

@@ -1,4 +1,4 @@
-//! The public listener over real connections, with a scripted edge behind it.
+//! The public listener over real connections, with a scripted backend.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -328,7 +328,7 @@ async fn a_stop_is_orderly() {
 }
 
 #[tokio::test]
-async fn a_frame_far_too_long_is_told_so() {
+async fn a_frame_far_too_long_gets_its_close_code() {
     let server = Server::start(Setting::default()).await;
     let mut socket = server.open(&[OFFER]).await.unwrap();
     hello(&mut socket).await;
@@ -340,7 +340,7 @@ async fn a_frame_far_too_long_is_told_so() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_let_go() {
+async fn an_invalid_request_ends_the_connection() {
     let server = Server::start(Setting::default()).await;
     let table =
         ["GET / HTTP/9.9\r\n\r\n", "\u{1}\u{2}\u{3}\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"];

@@ -1,8 +1,8 @@
-//! Customers' files over HTTP.
+//! Uploads of customers over HTTP.
 //!
-//! Invariants: what comes in goes on piece by piece, and is refused as soon as that is clear; whose
-//! it is, their session says. What costs little is asked first. Of a form no more is held than its
-//! head, which is bounded.
+//! Invariants: an upload is passed on piece by piece, and refused as soon as the reason is known;
+//! the session tells whose it is. Cheap checks come first. Of a form only its head is held in
+//! memory, which is bounded.
 
 use std::io;
 use std::pin::Pin;
@@ -33,18 +33,18 @@ use crate::websocket::backend::Backend;
 use crate::websocket::origin::{self, Verdict};
 use crate::websocket::upgrade;
 
-/// What stands around a file in a form, at the most; and before it.
+/// The most bytes around a file in a form; and before it.
 const AROUND_BYTES: u64 = 64 * 1024;
-/// The head of the form is there within this.
+/// Timeout of the form's head.
 const HEAD: Duration = Duration::from_secs(10);
-/// ByteStream of a form are put together up to this before they are looked through.
+/// Pieces of a form are joined up to this size before they are parsed.
 const PIECE_BYTES: usize = 16 * 1024;
-/// How long a browser remembers that files may be sent from a page, in seconds.
+/// How long a browser caches that a page may upload files, in seconds.
 const ALLOWED_S: &str = "600";
-/// After so many seconds it is worth another try where a day's files have come.
+/// When to retry after a daily quota is used up, in seconds.
 const QUOTA_RETRY_S: u16 = 60 * 60;
 
-/// May a page send files here? (A browser asks before it sends.)
+/// Whether a page may upload files here (CORS preflight).
 pub(super) async fn allowed<D: Backend>(
     web: &Web<D>,
     key: &str,
@@ -63,7 +63,7 @@ pub(super) async fn allowed<D: Backend>(
     Ok(readable(response, page))
 }
 
-/// Takes in a customer's file.
+/// Receives a customer's file.
 pub(super) async fn receive<D: Backend>(
     web: &Web<D>,
     key: &str,
@@ -82,7 +82,7 @@ pub(super) async fn receive<D: Backend>(
     let boundary = boundary.ok_or_else(|| unreadable("send it as multipart/form-data"))?;
     web.admission.file(address).map_err(|early| {
         let seconds = u16::try_from(early.retry_after_ms / 1_000 + 1).unwrap_or(u16::MAX);
-        let detail = "too many files come from this address";
+        let detail = "too many uploads from this address";
         Problem::for_now(StatusCode::TOO_MANY_REQUESTS, detail, seconds)
     })?;
     let customer = files.customer(&view.tenant.key, token.trim()).await.map_err(unavailable)?;
@@ -126,7 +126,7 @@ async fn file_of(form: &mut Multipart<'static>, most: u64) -> Result<Field<'stat
     let part = part.map_err(|error| match error {
         multer::Error::StreamSizeExceeded { .. } => not_taken(&UploadError::TooLarge(most)),
         multer::Error::StreamReadFailed(error) if error.is::<TooLong>() => {
-            let detail = "the form takes too much before its file";
+            let detail = "too much data before the file in the form";
             let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail);
             problem.with(CONNECTION, HeaderValue::from_static("close"))
         }
@@ -135,13 +135,14 @@ async fn file_of(form: &mut Multipart<'static>, most: u64) -> Result<Field<'stat
     part.ok_or_else(|| unreadable("the form has no field `file`"))
 }
 
-/// More came before the file than a form takes.
+/// More data came before the file than allowed.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the form takes too much before its file")]
+#[error("too much data before the file in the form")]
 struct TooLong;
 
-/// A form as it comes in. Who reads it takes all there is at once, and looks all of it through each
-/// time: so small pieces are put together, it pauses after each, and ends where its head is too long.
+/// A form that is being received. The parser takes everything there is at once, and scans all of it
+/// each time: so small pieces are joined, the stream pauses after each, and it ends if the head is
+/// too long.
 struct Form<S> {
     body: Pin<Box<S>>,
     pauses: bool,
@@ -209,7 +210,7 @@ where
     }
 }
 
-/// The origin of the page that asks; none where it is no page.
+/// The origin of the page; `None` if the client is not a page.
 fn page(
     headers: &HeaderMap,
     tenant: &crate::ports::store::Tenant,
@@ -221,7 +222,7 @@ fn page(
     }
 }
 
-/// Lets the page read the answer.
+/// Lets the page read the response.
 fn readable(mut response: Response, page: Option<HeaderValue>) -> Response {
     response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
     if let Some(page) = page {
@@ -230,7 +231,7 @@ fn readable(mut response: Response, page: Option<HeaderValue>) -> Response {
     response
 }
 
-/// Why a file was not taken; the rest of it is not waited for.
+/// The problem for a file that was not accepted; the rest of the upload is not read.
 fn not_taken(why: &UploadError) -> Problem {
     let (status, retry_after_s) = match why {
         UploadError::Off | UploadError::WrongType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, None),
@@ -254,7 +255,7 @@ fn unreadable(detail: &str) -> Problem {
 }
 
 fn stranger() -> Problem {
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, "the session is not known any more");
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "the session is unknown or expired");
     problem.with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
@@ -264,7 +265,7 @@ mod tests {
 
     use super::*;
 
-    /// What comes of a form that is sent in pieces.
+    /// The result of a form that is sent in pieces.
     async fn sent(pieces: Vec<Vec<u8>>) -> Result<Vec<u8>, StatusCode> {
         let body = stream::iter(pieces).map(|piece| Ok::<_, io::Error>(Bytes::from(piece)));
         let form = Form::new(body);
@@ -304,7 +305,7 @@ mod tests {
                 assert_eq!(sent(pieces).await, Err(StatusCode::PAYLOAD_TOO_LARGE), "{size}");
             }
         }
-        // What a browser puts before a file is no more than this.
+        // What a browser sends before a file is shorter.
         let short = [&before[..], &[b'x'; 30_000], b"\r\n", FIELD, b"x", END].concat();
         assert_eq!(sent(vec![short]).await, Ok(b"x".to_vec()));
     }

@@ -1,7 +1,7 @@
-//! The widget: the script that a page embeds, and what it loads after.
+//! The widget: the script that a page embeds, and what it loads.
 //!
-//! Invariant: what is served is what was built into this program, under its own name; no path
-//! of a request reaches a file system in a release.
+//! Invariant: only files that were built into this program are served, by name; in a release no
+//! path of a request reaches a file system.
 
 use std::borrow::Cow;
 
@@ -33,7 +33,7 @@ pub(super) fn is_script(name: &str) -> bool {
     })
 }
 
-/// One of the widget's scripts, compressed where the browser takes that.
+/// One of the widget's scripts, compressed if the browser accepts that.
 pub(super) fn script(name: &str, asked: &HeaderMap) -> Response {
     let found = [("br", ".br"), ("gzip", ".gz")]
         .into_iter()
@@ -81,7 +81,7 @@ fn serve(file: EmbeddedFile, encoding: Option<&'static str>, asked: &HeaderMap) 
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
     headers.insert(CACHE_CONTROL, CACHING);
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    // The script stands on pages of other origins, and loads its parts as modules from there.
+    // Pages of other origins embed the script, and load its parts as modules.
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(
         HeaderName::from_static("cross-origin-resource-policy"),
@@ -96,7 +96,7 @@ fn serve(file: EmbeddedFile, encoding: Option<&'static str>, asked: &HeaderMap) 
     response
 }
 
-/// Whether an encoding is taken; one with `q=0` is not.
+/// Whether an encoding is accepted; one with `q=0` is not.
 fn accepts(asked: &HeaderMap, encoding: &str) -> bool {
     asked
         .get_all(ACCEPT_ENCODING)

@@ -1,7 +1,7 @@
 //! What a socket needs of the customers' side of the node.
 //!
-//! Invariant: these are the methods of [`Edge`] and [`CustomerSocket`] and nothing more; they are
-//! traits so that a test can play the other side word by word.
+//! Invariant: these are exactly methods of [`Edge`] and [`CustomerSocket`]; they are traits so that
+//! a test can script the other side.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,19 +15,17 @@ use crate::runtime::edge::{
     Welcome,
 };
 
-/// Where customers come in: see [`Edge`].
+/// Where sockets are opened: see [`Edge`].
 pub trait Backend: Clone + Send + Sync + 'static {
-    /// One customer's end.
+    /// The open socket of a customer.
     type End: CustomerHandle;
 
-    /// See [`Edge::tenant`].
     fn tenant(
         &self,
         key: &TenantKey,
         address: IpAddr,
     ) -> impl Future<Output = Result<Option<Arc<TenantView>>, TenantError>> + Send;
 
-    /// See [`Edge::open`].
     fn open(
         &self,
         tenant: &Arc<TenantView>,
@@ -36,27 +34,22 @@ pub trait Backend: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<(Welcome, Self::End), OpenError>> + Send;
 }
 
-/// One customer who came in: see [`CustomerSocket`].
+/// An open socket of a customer: see [`CustomerSocket`].
 pub trait CustomerHandle: Send + 'static {
-    /// See [`CustomerSocket::next`]. Safe to cancel.
+    /// See [`CustomerSocket::next`]. Cancel safe.
     fn next(&mut self) -> impl Future<Output = Outbound> + Send;
 
-    /// See [`CustomerSocket::fresh`].
     fn fresh(&self) -> ConversationId;
 
-    /// See [`CustomerSocket::now`].
     fn now(&self) -> Timestamp;
 
-    /// See [`CustomerSocket::submit`].
     fn submit(
         &mut self,
         content: CustomerContent,
     ) -> impl Future<Output = Result<(), SubmitError>> + Send;
 
-    /// See [`CustomerSocket::page`].
     fn page(&mut self, page: Option<Arc<str>>);
 
-    /// See [`CustomerSocket::history`].
     fn history(
         &mut self,
         conversation: Option<ConversationId>,

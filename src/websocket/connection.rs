@@ -1,9 +1,9 @@
 //! The life of one socket, from its `hello` to its close.
 //!
-//! Invariants: one task a socket, which waits in one place for three things: what comes in, what
-//! goes out, and the time. A client that does not read is waited for [`WRITE`] long and no longer;
-//! one that says nothing is asked every [`PING`]. What it takes to do something is boxed, so that it
-//! is held only while it is done: nearly all sockets are idle at any time.
+//! Invariants: one task per socket waits in one place for three things: input, output, and the
+//! time. A client that does not read is waited for at most [`WRITE`]; a silent one is pinged every
+//! [`PING`]. The futures of rare actions are boxed, so that their memory is held only during the
+//! action: nearly all sockets are idle at any time.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,50 +33,49 @@ use crate::runtime::admission::{Limits, SocketGuard};
 use crate::runtime::edge::{Outbound, SubmitError, TenantView};
 use crate::wire::{FRAME_BYTES, Pong, ServerFrame, encode};
 
-/// The first frame comes within this.
+/// Timeout of the first frame.
 pub const HELLO: Duration = Duration::from_secs(10);
-/// The server pings this often.
+/// Interval of the server's pings.
 pub const PING: Duration = Duration::from_secs(30);
-/// A client takes what it is sent within this.
+/// Timeout of a write to the client.
 pub const WRITE: Duration = Duration::from_secs(10);
-/// A client has this long to return a close.
+/// Timeout of the client's close frame.
 pub const LINGER: Duration = Duration::from_secs(2);
 
-/// Read at a time, and held for each socket; longer frames get room while they come.
+/// Bytes read at a time, and held for each socket; longer frames get a larger buffer temporarily.
 const READ_BUFFER: usize = 512;
-/// Gathered before it is written; held only by sockets that had something to write.
+/// Bytes gathered before a write; held only by sockets that had something to write.
 const WRITE_BUFFER: usize = 1024;
-/// What is longer goes out in pieces of this size, so that a page of history, sent once, does not
-/// stay in the socket's buffer for good.
+/// Longer frames are sent in fragments of this size, so that the socket's buffer does not keep the
+/// size of a page of history.
 const FRAGMENT: usize = 512;
-/// At most so much of what the edge has goes out in one flush.
+/// Most events that are sent in one flush.
 const BATCH: usize = 32;
-/// What still comes after our close is read and forgotten, up to this.
+/// Most bytes that are read and dropped after our close.
 const LEFTOVERS: u64 = 4 * 1024 * 1024;
-/// A store that does not answer is worth another try after so long.
+/// Time to retry `history` if the store does not respond.
 const HISTORY_RETRY_MS: u32 = 2_000;
-/// Whoever meets a stop before the welcome comes back after so long.
+/// Time to reconnect if the gateway stops before the welcome.
 const RESTART_MS: u32 = 1_000;
 
-/// Who comes in.
+/// What is known of a socket when it opens.
 #[derive(Debug)]
 pub struct SocketContext {
-    /// To whom.
     pub tenant: Arc<TenantView>,
-    /// From where.
+    /// The client's address.
     pub address: IpAddr,
-    /// What he may do.
+    /// What the customer may send.
     pub limits: Limits,
-    /// His place among the sockets of his address.
+    /// Counts the socket against its address.
     pub guard: SocketGuard,
-    /// The gateway stops.
+    /// Cancelled when the gateway stops.
     pub stop: CancellationToken,
 }
 
 type Socket<S> = WebSocketStream<S>;
 
-/// Carries a socket to its end. `early` is what the client sent together with its request. The context
-/// comes in a box: it is over with the welcome, and the task lives on.
+/// Serves a socket until its end. `early` is what the client sent together with its request. The
+/// context is boxed: it is needed only until the welcome, and the task lives on.
 pub async fn serve<S, D>(io: S, early: Vec<u8>, backend: D, context: Box<SocketContext>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -86,7 +85,8 @@ where
         WebSocketStream::from_partially_read(io, early, Role::Server, Some(config())).await;
     let mut rules = SessionRules::new(&context.guard);
     let ended = match Box::pin(greet(&mut socket, &mut rules, backend, context)).await {
-        // In a box, else the task would have room for it twice: as an outcome, and taken out of it.
+        // Boxed, else the task would reserve its size twice: for the result, and for the value
+        // taken out of it.
         Ok(mut inside) => talk(&mut socket, &mut rules, &mut inside.0).await,
         Err(ended) => ended,
     };
@@ -135,7 +135,7 @@ where
     }
 }
 
-/// Waits for a good `hello`.
+/// Waits for a valid `hello`.
 async fn first<S>(socket: &mut Socket<S>, rules: &mut SessionRules) -> Result<Greeting, Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -184,8 +184,8 @@ where
     }
 }
 
-/// Does what only this client waits for; where it goes meanwhile, nobody does, and it is given up. So
-/// one frame may be read before its time: it is kept, and no other is read then.
+/// Runs what only this client waits for; it is cancelled if the client leaves. To notice that, one
+/// more frame may be read: it is kept, and no other is read meanwhile.
 async fn while_there<S, T>(
     socket: &mut Socket<S>,
     rules: &mut SessionRules,
@@ -209,7 +209,7 @@ where
     Ok(doing.await)
 }
 
-/// Asks whether anyone is there.
+/// Sends a ping.
 async fn ask<S>(socket: &mut Socket<S>) -> Result<(), Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -217,7 +217,7 @@ where
     write(async { socket.send(Message::Ping(Bytes::new())).await }).await
 }
 
-/// Does what one frame asks for.
+/// Handles one frame.
 async fn act<S, E>(
     socket: &mut Socket<S>,
     rules: &mut SessionRules,
@@ -236,7 +236,7 @@ where
             };
             match (end.submit(content).await, id) {
                 (Err(why), Some(id)) => not_submitted(socket, rules, &id, why).await,
-                // What is not durable is not missed.
+                // Signals are not durable: nobody misses one.
                 (Ok(()), _) | (Err(_), None) => Ok(()),
             }
         }
@@ -249,7 +249,7 @@ where
             let answer = match while_there(socket, rules, reading).await? {
                 Ok(found) => outbound::history(&id, found, || end.now()),
                 Err(error) => {
-                    tracing::warn!(%error, "history cannot be read");
+                    tracing::warn!(%error, "cannot read history");
                     outbound::unavailable(&id, HISTORY_RETRY_MS)
                 }
             };
@@ -260,7 +260,7 @@ where
     }
 }
 
-/// Answers a durable command that was not taken.
+/// The response to a durable command that was not accepted.
 async fn not_submitted<S>(
     socket: &mut Socket<S>,
     rules: &mut SessionRules,
@@ -279,7 +279,7 @@ where
     send(socket, [outbound::not_submitted(id, why)]).await
 }
 
-/// Sends what the edge has, and what else it has by now, in one flush.
+/// Sends an event of the edge, and others that are there by now, in one flush.
 async fn tell<S, E>(
     socket: &mut Socket<S>,
     rules: &mut SessionRules,
@@ -304,11 +304,11 @@ where
     told.map_err(Ended::Closed)
 }
 
-/// Takes note of what became of a command.
+/// Records the outcome of a command.
 fn note_outcome(rules: &mut SessionRules, outbound: &Outbound) {
     match outbound {
         Outbound::Answer(Answer::Ack { id, .. }) => rules.acked(id),
-        // When, is said in the frame: within seconds.
+        // The frame says when to resend: within seconds.
         Outbound::Answer(Answer::Refused { id: Some(id), error }) => {
             rules.not_now(id, error.is_for_now().then_some(0));
         }
@@ -352,8 +352,9 @@ where
     .await
 }
 
-/// Sends the first frames, past the codec: it would keep room for the longest of them for good, and
-/// most clients are sent nothing more. Nobody has closed yet, for nothing is read meanwhile.
+/// Sends the first frames directly: the codec would keep a buffer of the longest of them forever,
+/// and most clients are sent nothing more. The connection is not closing, because nothing is read
+/// meanwhile.
 async fn send_first<S>(socket: &mut Socket<S>, frames: Vec<ServerFrame>) -> Result<(), Ended>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -366,7 +367,7 @@ where
         frame.format(&mut bytes).map_err(|_| internal())?;
     }
     write(async {
-        // What the codec still has comes before.
+        // What the codec has buffered is first.
         socket.flush().await?;
         Ok(socket.get_mut().write_all(&bytes).await?)
     })
@@ -390,7 +391,7 @@ where
     Ok(())
 }
 
-/// Waits for a write, but not for ever: who does not read is not there.
+/// Waits for a write, with a timeout: a client that does not read counts as gone.
 async fn write(
     writing: impl Future<Output = Result<(), tokio_tungstenite::tungstenite::Error>>,
 ) -> Result<(), Ended> {
@@ -400,8 +401,8 @@ async fn write(
     }
 }
 
-/// Closes, and waits a little for the client to have seen it: what is still unread when a
-/// connection is dropped would take the close with it.
+/// Closes, and waits a little for the client's close frame: unread data on a dropped connection
+/// resets it, and our close frame would be lost.
 async fn close<S>(socket: &mut Socket<S>, close_frame: CloseFrame)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -420,7 +421,7 @@ where
     let seen = async {
         while let Some(Ok(_)) = socket.next().await {}
         if broken {
-            // Frames cannot be told apart any more, so the rest is taken as bytes.
+            // Frames can no longer be parsed, so the rest is read as bytes.
             let raw = socket.get_mut();
             let _ = raw.shutdown().await;
             let _ = tokio::io::copy(&mut raw.take(LEFTOVERS), &mut tokio::io::sink()).await;

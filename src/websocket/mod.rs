@@ -1,12 +1,13 @@
 //! One customer's socket.
 //!
-//! Invariants: a socket costs a few KiB while nothing happens (nothing is allocated for it that
-//! is not used); whatever comes in is bounded in size and in rate; nothing here knows what a
-//! command means, only how to carry it and its answers in their order.
+//! Invariants: an idle socket costs a few KiB (memory is allocated only for what is used). Input is
+//! bounded in size and in rate. Nothing here interprets a command: sockets carry commands and their
+//! responses, in order.
 //!
-//! [`upgrade`] decides whether a request becomes a socket, [`connection`] carries it from its
-//! `hello` to its close, [`rules`] judges what its client does, `order` keeps its commands in
-//! their order, [`outbound`] words what it is told, [`backend`] is what all this needs of the customers' side of the node.
+//! [`upgrade`] decides whether a request becomes a socket, [`connection`] runs it from its `hello`
+//! to its close, [`session_rules`] judges the client's input, `order` keeps commands in order,
+//! [`outbound`] builds the frames for the client, and [`backend`] is what all this needs of the
+//! node.
 
 pub mod backend;
 pub mod connection;
@@ -23,7 +24,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// All sockets of a node, for an orderly stop: they live on after the request that opened them.
+/// All sockets of a node; they outlive the requests that opened them, and are closed in a graceful
+/// stop.
 #[derive(Debug, Clone, Default)]
 pub struct Sockets {
     tasks: TaskTracker,
@@ -31,23 +33,23 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Runs a socket's life.
+    /// Runs a socket's task.
     pub fn spawn(&self, life: impl Future<Output = ()> + Send + 'static) {
         drop(self.tasks.spawn(life));
     }
 
-    /// Set once the node stops.
+    /// Cancelled when the node stops.
     pub fn stop(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// How many there are.
+    /// The number of open sockets.
     pub fn open(&self) -> usize {
         self.tasks.len()
     }
 
-    /// Waits until all are closed, at most so long; says whether they are. Sockets not yet greeted
-    /// are closed here; the edge says `bye` to all others.
+    /// Waits until all sockets are closed, at most for `grace`; returns whether they are. Sockets
+    /// without a welcome are closed here; the edge sends `bye` to all others.
     pub async fn drain(&self, grace: Duration) -> bool {
         self.stop.cancel();
         self.tasks.close();

@@ -1,11 +1,11 @@
-//! The order of what one socket commands, when some of it has to come again.
+//! The order of one socket's commands when some must be resent.
 //!
-//! A client may send the next command before it knows what became of the last. If that one is told to
-//! come again and the next is taken, the two change places for good. So, once a command was refused
-//! for now, whatever came after it is refused for now as well, until it comes again.
+//! A client may send the next command before it knows the outcome of the last. If that one must be
+//! resent and the next is accepted, the two are stored in the wrong order. So once a command was
+//! refused for now, the commands after it are refused for now as well, until it is resent.
 //!
-//! Invariants: pure; at most [`REMEMBERED`] commands are held, and the first that is one too many. A command that was refused for good,
-//! or that does not come again within [`PATIENCE`], is in nobody's way.
+//! Invariants: pure; at most [`REMEMBERED`] commands are held, and the first one beyond. A command
+//! that was refused for good, or that is not resent within [`PATIENCE`], blocks nothing.
 
 use std::time::Duration;
 
@@ -16,33 +16,32 @@ use crate::chat::ids::CommandId;
 /// As many as may wait for their acks.
 const REMEMBERED: usize = 256;
 
-/// A client that is told when to come again does so within seconds; after this it has given up.
+/// A client that is told to resend does so within seconds; after this time it has given up.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One that is told to wait for longer than this is not waited for.
+/// A command that is to be resent later than this is not waited for.
 pub(super) const SOON_MS: u32 = 10_000;
 
-/// Whoever is refused for the sake of the order comes again after this.
+/// When to resend a command that was refused because of the order.
 pub(super) const BEHIND_MS: u32 = 500;
 
-/// Another command comes first.
+/// Another command must be resent first.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Behind;
 
-/// A command that was not acknowledged yet, in the order in which they first came.
+/// A command that was not acknowledged yet, in the order of their first arrival.
 #[derive(Debug)]
 struct Open {
     id: CommandId,
-    /// When it was last told to come again, and has not come since.
+    /// When it was last refused for now, if it has not been resent since.
     refused: Option<Instant>,
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Order(Vec<Open>);
 
 impl Order {
-    /// A command came; says whether it may be done now.
+    /// A command arrived; returns whether it may be processed now.
     pub(super) fn came(&mut self, id: &CommandId, now: Instant) -> Result<(), Behind> {
         let given_up = |open: &Open| open.refused.is_some_and(|at| at + PATIENCE <= now);
         self.0.retain(|open| open.id == *id || !given_up(open));
@@ -50,7 +49,7 @@ impl Order {
         let before = self.0.get(..place.unwrap_or(self.0.len())).unwrap_or_default();
         let is_behind = before.iter().any(|open| open.refused.is_some());
         let all = self.0.len();
-        // The first for which there is no room keeps its place too: what follows waits for it.
+        // The first one beyond the limit keeps its place, too: those after it wait for it.
         let is_behind = is_behind || place.is_none() && all >= REMEMBERED;
         let refused = is_behind.then_some(now);
         match place.and_then(|place| self.0.get_mut(place)) {
@@ -61,7 +60,7 @@ impl Order {
         if is_behind { Err(Behind) } else { Ok(()) }
     }
 
-    /// A command has to come again.
+    /// A command must be resent.
     pub(super) fn refused(&mut self, id: &CommandId, now: Instant) {
         if let Some(open) = self.0.iter_mut().find(|open| open.id == *id) {
             open.refused = Some(now);
@@ -72,7 +71,7 @@ impl Order {
     pub(super) fn done(&mut self, id: &CommandId) {
         self.0.retain(|open| open.id != *id);
         if self.0.is_empty() {
-            // Sockets are mostly idle.
+            // Sockets are usually idle.
             self.0 = Vec::new();
         }
     }
@@ -82,8 +81,8 @@ impl Order {
 mod tests {
     use super::*;
 
-    /// Plays what one socket hears and answers: `+a` comes and is taken, `-a` comes and is behind,
-    /// `?a` has to come again, `!a` is done; `~` is thirty seconds.
+    /// Plays what one socket receives: `+a` arrives and is accepted, `-a` arrives and must wait,
+    /// `?a` must be resent, `!a` is done; `~` is thirty seconds.
     fn play(story: &str) {
         let (mut order, mut now) = (Order::default(), Instant::now());
         for (number, step) in story.split_whitespace().enumerate() {
@@ -104,25 +103,25 @@ mod tests {
     #[test]
     fn what_follows_a_refusal_waits_for_it() {
         for story in [
-            // Nothing is refused, nothing waits; a repeat is no harm.
+            // Nothing is refused, nothing waits; a resend is harmless.
             "+a +b +c +b !a !c !b +d",
-            // The first is to come again: those behind it as well, and in their order.
+            // The first must be resent: those after it as well, in order.
             "+a ?a -b -c +a +b +c !a !b !c",
             "+a ?a -b -c -c -b +a -c +b +c",
             // What was sent before the refusal was known, and acked, stays acked.
             "+a +b ?a !b -c +a +c",
-            // All that was under way is refused, for the owner changed: the first of them leads.
+            // All in flight are refused, because the owner changed: the first of them leads.
             "+a +b +c ?a ?b ?c -d -b -c +a -c +b +c +d",
             // The first is refused again.
             "+a ?a -b +a ?a -b +a +b",
-            // Refused for good when it comes again: in nobody's way.
+            // Refused for good when it is resent: it blocks nothing.
             "+a ?a -b +a !a +b",
             // It was stored after all: its ack comes by itself.
             "+a ?a -b !a +b",
             // A client that gives up is not waited for.
             "+a ?a -b ~ +b +c",
             "+a ?a -b ~ +a +c",
-            // Whoever asks again and again does not make it longer.
+            // Further attempts do not extend the time.
             "+a ?a ~ +b ?b ~ +c",
         ] {
             play(story);
@@ -150,8 +149,8 @@ mod tests {
         use super::*;
 
         proptest! {
-            /// Whatever is refused when: a client that sends all it has in order, and again what has
-            /// to come again, has it taken in that order. The link's owner refuses by chance.
+            /// Whatever is refused when: a client that sends everything in order, and resends what
+            /// must be resent, has it accepted in that order. The link's owner refuses at random.
             #[test]
             fn stay(refusals in proptest::collection::vec(any::<bool>(), 0..200), window in 1_usize..9) {
                 let mut refusals = refusals.into_iter();
@@ -160,7 +159,7 @@ mod tests {
                     (0..20).map(|n| CommandId::new(&format!("m{n}")).unwrap()).collect();
                 let mut stored: Vec<CommandId> = Vec::new();
                 while stored.len() < ids.len() {
-                    // A window of those that are not stored, some of them a second time.
+                    // A window of those that are not stored, some of them twice.
                     let open: Vec<_> =
                         ids.iter().filter(|id| !stored.contains(id)).take(window).collect();
                     for id in open {

@@ -1,8 +1,8 @@
-//! Whose pages may speak to a tenant.
+//! Which pages may connect to a tenant.
 //!
-//! Invariants: an origin is scheme, host and port, all three equal; nothing is a pattern. The page of
-//! an app (`capacitor://localhost`) is one of the tenant's where that is listed, and is as good as its
-//! scheme: any app may take it.
+//! Invariants: an origin is scheme, host and port, all three equal; there are no patterns. The page
+//! of an app (`capacitor://localhost`) is accepted if it is listed, and is only as trustworthy as
+//! its scheme: any app can claim it.
 
 use hyper::HeaderMap;
 use hyper::header::ORIGIN;
@@ -10,14 +10,13 @@ use hyper::header::ORIGIN;
 use crate::bridge::origin::canonical;
 use crate::ports::store::Tenant;
 
-/// What a request's `Origin` means to a tenant.
+/// The meaning of a request's `Origin` for a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict<'a> {
-    /// A page of the tenant's, from this origin.
+    /// A page of the tenant, with this origin.
     Page(&'a str),
-    /// No page at all, and the tenant does not insist on one.
+    /// No page at all, and the tenant does not require one.
     Native,
-    /// Anything else.
     Refused,
 }
 

@@ -1,6 +1,6 @@
-//! What a socket is told, in frames.
+//! Builds the frames for a client.
 //!
-//! Invariant: pure; frames come out in the order in which they are to be sent.
+//! Invariant: pure; frames are in the order in which they are to be sent.
 
 use crate::bridge::xmpp_to_custom::frame;
 use crate::chat::effect::{Answer, CustomerNotice, Phase};
@@ -11,7 +11,7 @@ use crate::wire::{self, Entries, Entry, ErrorCode, ErrorFrame, ServerFrame, Unau
 
 use super::session_rules::{CloseFrame, close, too_many};
 
-/// Puts what the edge has for a socket behind `frames`; where it is the end, says how.
+/// Adds the frames for an event to `frames`; returns the close frame if it ends the socket.
 pub fn tell(
     outbound: Outbound,
     now: impl Fn() -> Timestamp,
@@ -29,7 +29,7 @@ pub fn tell(
             let entries = rows.iter().filter_map(|row| frame::entry_at(row, &now)).collect();
             let mut parts = frame::parts(entries);
             if parts.is_empty() {
-                // What was promised may turn out to be nothing: its end is told all the same.
+                // The announced rest may be empty: its end is sent nevertheless.
                 parts.push(Vec::new());
             }
             rest(&conversation.to_string(), parts, more, frames);
@@ -62,7 +62,7 @@ fn told(
             let name = name.as_ref().to_owned();
             Some(ServerFrame::Typing(wire::Typing { on, name }))
         }
-        // They signed in elsewhere, in the middle of a chat; a new `hello` leads there.
+        // They signed in on another socket, during a conversation; a new `hello` leads there.
         CustomerNotice::Elsewhere => {
             return Err(CloseFrame::bye(close::RESTART, "signed_in", Some(0)));
         }
@@ -70,16 +70,16 @@ fn told(
     Ok(())
 }
 
-/// The frames that answer a `hello`: an error where its token was no good, the welcome, what of the
-/// entries did not fit into it, and the place in line.
+/// The response to a `hello`: an error if its token was invalid, the welcome, the entries that did
+/// not fit into it, and the position in the queue.
 pub fn welcome(opened: Welcome, limits: &Limits, file_bytes: u64) -> Vec<ServerFrame> {
     let mut frames = Vec::with_capacity(2);
     if opened.token_refused {
-        let why = "the session is not known any more";
+        let why = "the session is unknown or expired";
         frames.push(unauthorized(UnauthorizedReason::SessionUnknown, why));
     }
     if opened.identity_expired {
-        let why = "exp: the JWT has expired; the session goes on without it";
+        let why = "exp: the JWT has expired; the session continues without it";
         frames.push(unauthorized(UnauthorizedReason::IdentityExpired, why));
     }
     let now = || opened.now;
@@ -122,7 +122,7 @@ pub fn welcome(opened: Welcome, limits: &Limits, file_bytes: u64) -> Vec<ServerF
     frames
 }
 
-/// The rest of a welcome, in as many frames as it takes; each but the last says that more follow.
+/// The rest of a welcome, in as many frames as needed; each but the last says that more follow.
 fn rest(conversation: &str, parts: Vec<Vec<Entry>>, more: bool, frames: &mut Vec<ServerFrame>) {
     let last = parts.len().saturating_sub(1);
     frames.extend(parts.into_iter().enumerate().map(|(number, entries)| {
@@ -135,7 +135,7 @@ fn rest(conversation: &str, parts: Vec<Vec<Entry>>, more: bool, frames: &mut Vec
     }));
 }
 
-/// The answer to `history`. What does not fit one frame is left for the next question.
+/// The response to `history`. What does not fit into one frame is left for the next request.
 pub fn history(
     id: &CommandId,
     found: Option<HistoryPage>,
@@ -154,7 +154,7 @@ pub fn history(
     })
 }
 
-/// How a socket ends whose `hello` was refused.
+/// The close frame for a `hello` that was refused.
 pub fn not_opened(why: &OpenError) -> CloseFrame {
     match why {
         OpenError::Identity { reason, has_expired } => {
@@ -173,12 +173,10 @@ pub fn not_opened(why: &OpenError) -> CloseFrame {
     }
 }
 
-/// The answer to a durable command that was not taken.
+/// The response to a durable command that was not accepted.
 pub fn not_submitted(id: &CommandId, why: SubmitError) -> ServerFrame {
     match why {
-        SubmitError::NoSuchFile => {
-            error(ErrorCode::Forbidden, "there is no such file of yours", Some(id))
-        }
+        SubmitError::NoSuchFile => error(ErrorCode::Forbidden, "you have no such file", Some(id)),
         SubmitError::Unavailable { retry_after_ms } => unavailable(id, retry_after_ms),
         SubmitError::RateLimited { retry_after_ms } => {
             too_many(Some(id.to_string()), TooMany { retry_after_ms })
@@ -186,7 +184,7 @@ pub fn not_submitted(id: &CommandId, why: SubmitError) -> ServerFrame {
     }
 }
 
-/// The answer to what cannot be done now.
+/// The response to a command that cannot be accepted now.
 pub fn unavailable(id: &CommandId, retry_after_ms: u32) -> ServerFrame {
     ServerFrame::Error(ErrorFrame {
         code: ErrorCode::Unavailable,

@@ -1,7 +1,7 @@
-//! What a socket's client does, judged.
+//! Judges the input of a socket.
 //!
-//! Invariants: pure but for the clock; no byte is sent from here. What a client does wrong
-//! costs it an answer, and at last its socket; it never costs more than that.
+//! Invariants: pure except for the clock; nothing is sent from here. A client that breaks the rules
+//! gets an error, and finally loses its socket, nothing more.
 
 use std::fmt;
 
@@ -20,42 +20,39 @@ use crate::wire::{Bye, ClientFrame, ErrorCode, ErrorFrame, Refused, ServerFrame,
 /// This many bad frames close the socket.
 const BAD_FRAMES: u8 = 10;
 
-/// So many server pings without a sign of life, and nobody is there.
+/// After this many server pings without any input the client counts as gone.
 const MISSED_PINGS: u8 = 2;
 
-/// A client that was closed for its rate does well to wait this long.
+/// When a client that was closed for its rate should reconnect, in milliseconds.
 const RATE_PAUSE_MS: u32 = 10_000;
 
 /// The close codes of `couplet.v1`.
 pub mod close {
-    /// The protocol of WebSocket itself was broken.
+    /// A violation of the WebSocket protocol.
     pub const PROTOCOL: u16 = 1002;
-    /// A binary frame.
     pub const BINARY: u16 = 1003;
-    /// A text that is not UTF-8.
     pub const NOT_UTF8: u16 = 1007;
-    /// No `hello`, too many bad frames, or nobody reads.
+    /// No `hello`, too many bad frames, or a client that does not read.
     pub const POLICY: u16 = 1008;
     /// A frame over its limit.
     pub const TOO_LARGE: u16 = 1009;
-    /// Ours is the fault.
+    /// A fault of the gateway.
     pub const INTERNAL: u16 = 1011;
-    /// The gateway stops.
+    /// The gateway is stopping.
     pub const RESTART: u16 = 1012;
-    /// The JWT is not good.
+    /// The JWT is invalid.
     pub const IDENTITY: u16 = 4401;
-    /// Too much, too fast.
+    /// A rate was exceeded.
     pub const RATE: u16 = 4429;
 }
 
-/// How a socket ends by our side.
+/// How the gateway closes a socket.
 #[derive(Debug, PartialEq)]
 pub struct CloseFrame {
-    /// The close code.
     pub code: u16,
-    /// Why, for whoever reads logs.
+    /// For logs.
     pub reason: &'static str,
-    /// What is said before.
+    /// A frame to send before.
     pub last: Option<Box<ServerFrame>>,
 }
 
@@ -70,38 +67,36 @@ impl CloseFrame {
         Self { code, reason, last: Some(Box::new(last)) }
     }
 
-    /// Closes after a `bye` of the same words.
+    /// Closes after a `bye` with the same reason.
     pub fn bye(code: u16, reason: &'static str, reconnect_after_ms: Option<u32>) -> Self {
         let bye = Bye { reason: reason.to_owned(), reconnect_after_ms };
         Self::after(code, reason, ServerFrame::Bye(bye))
     }
 }
 
-/// How a socket ends.
 #[derive(Debug, PartialEq)]
 pub enum Ended {
-    /// Nobody is there to be told.
+    /// The client is gone.
     Gone,
-    /// By our side.
+    /// Closed by the gateway.
     Closed(CloseFrame),
 }
 
-/// Why a frame is not acted on.
+/// Why a frame is not processed.
 #[derive(Debug, PartialEq)]
 pub enum Refusal {
-    /// Let fall: it was of the moment, and there were too many.
+    /// Dropped: a signal beyond its rate.
     Dropped,
-    /// Answered with this.
+    /// The client gets this error.
     Answered(Box<ServerFrame>),
-    /// It was the last.
+    /// The socket is closed.
     Final(CloseFrame),
 }
 
-/// The state of one socket.
 pub struct SessionRules {
     rates: SocketRates,
     order: Order,
-    /// What came while something was done.
+    /// A frame that arrived during an action.
     early: Option<Utf8Bytes>,
     bad: u8,
     missed: u8,
@@ -118,7 +113,6 @@ impl fmt::Debug for SessionRules {
 }
 
 impl SessionRules {
-    /// A socket that has said nothing yet.
     pub fn new(guard: &SocketGuard) -> Self {
         Self {
             rates: SocketRates::new(guard),
@@ -130,30 +124,30 @@ impl SessionRules {
         }
     }
 
-    /// Whose socket it is: known with the welcome.
+    /// Sets the customer, who is known from the welcome on.
     pub fn belong_to(&mut self, customer: CustomerId) {
         self.rates.belong_to(customer);
     }
 
-    /// Keeps a text for later: it came while something else was done.
+    /// Keeps a frame that arrived during an action.
     pub fn keep(&mut self, early: Utf8Bytes) {
         self.early = Some(early);
     }
 
-    /// Whether a text was kept; no more is read before that is judged.
+    /// Whether a frame was kept; no other is read before it is processed.
     pub fn has_early(&self) -> bool {
         self.early.is_some()
     }
 
-    /// The text that was kept.
+    /// Takes the frame that was kept.
     pub fn early(&mut self) -> Option<Utf8Bytes> {
         self.early.take()
     }
 
-    /// Judges what came in: a text to be read, or nothing more to do.
+    /// Judges what was received; returns a text frame to process, if it is one.
     ///
     /// # Errors
-    /// Where the socket is at its end.
+    /// If the socket is at its end.
     pub fn heard(
         &mut self,
         incoming: Option<Result<Message, Error>>,
@@ -173,15 +167,15 @@ impl SessionRules {
             Message::Binary(_) => {
                 Err(Ended::Closed(CloseFrame::silent(close::BINARY, "text frames only")))
             }
-            // Pings are answered, and a close is returned, by the library.
+            // Pings and closes are answered by the library.
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Ok(None),
         }
     }
 
-    /// Counts a time without a word. To be called as often as the server pings.
+    /// Counts an interval without input. Called for each ping of the server.
     ///
     /// # Errors
-    /// Where nobody is there any more.
+    /// If the client counts as gone.
     pub fn silence(&mut self) -> Result<(), Ended> {
         if !std::mem::take(&mut self.heard) {
             self.missed += 1;
@@ -189,10 +183,10 @@ impl SessionRules {
         if self.missed >= MISSED_PINGS { Err(Ended::Gone) } else { Ok(()) }
     }
 
-    /// Reads the first frame.
+    /// Decodes the first frame.
     ///
     /// # Errors
-    /// Where it is not a good `hello`.
+    /// If it is not a valid `hello`.
     pub fn greeting(&mut self, text: &str) -> Result<Greeting, Refusal> {
         match decode(text) {
             Ok(ClientFrame::Hello(hello)) => {
@@ -203,10 +197,10 @@ impl SessionRules {
         }
     }
 
-    /// Reads any further frame.
+    /// Decodes any further frame.
     ///
     /// # Errors
-    /// Where it is not to be acted on.
+    /// If it is not to be processed.
     pub fn request(
         &mut self,
         text: &str,
@@ -229,7 +223,7 @@ impl SessionRules {
         Ok(request)
     }
 
-    /// A durable command, in its order and at its rate.
+    /// Checks a durable command's order and rate.
     fn command(&mut self, id: &CommandId, bytes: usize) -> Result<(), Refusal> {
         self.order
             .came(id, Instant::now())
@@ -244,16 +238,15 @@ impl SessionRules {
         if self.rates.signal() { Ok(()) } else { Err(Refusal::Dropped) }
     }
 
-    /// A command was refused, and is to come again after so long; nothing where never.
+    /// A command was refused, to be resent after this time; `None`: never.
     pub fn not_now(&mut self, id: &CommandId, retry_after_ms: Option<u32>) {
         match retry_after_ms {
             Some(..=SOON_MS) => self.order.refused(id, Instant::now()),
-            // Nobody else is to wait for what takes an hour.
+            // No other command waits for one that takes an hour.
             Some(_) | None => self.order.done(id),
         }
     }
 
-    /// A command was acknowledged.
     pub fn acked(&mut self, id: &CommandId) {
         self.order.done(id);
     }
@@ -280,7 +273,7 @@ fn refused_for_now(id: &CommandId, early: TooMany) -> Refusal {
     Refusal::Answered(Box::new(too_many(Some(id.to_string()), early)))
 }
 
-/// The error of a command that came too fast.
+/// The error for a command beyond its rate.
 pub fn too_many(about: Option<String>, early: TooMany) -> ServerFrame {
     ServerFrame::Error(ErrorFrame {
         code: ErrorCode::RateLimited,
@@ -296,7 +289,7 @@ fn broken(error: &Error) -> Ended {
         Error::Capacity(_) => (close::TOO_LARGE, "a frame has at most 64 KiB"),
         Error::Utf8(_) => (close::NOT_UTF8, "not UTF-8"),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return Ended::Gone,
-        Error::Protocol(_) => (close::PROTOCOL, "not as RFC 6455 has it"),
+        Error::Protocol(_) => (close::PROTOCOL, "not a valid WebSocket frame (RFC 6455)"),
         _ => return Ended::Gone,
     };
     Ended::Closed(CloseFrame::silent(code, reason))
@@ -429,7 +422,7 @@ mod tests {
         assert!(rules.request(r#"{"type":"history","id":"h1"}"#, || FRESH).is_ok());
         assert_eq!(says(&mut rules, "m1"), None);
         assert_eq!(says(&mut rules, "m2"), None);
-        // The same where it was refused for its rate, unless that takes long.
+        // The same if it was refused for its rate, unless the wait is long.
         assert_eq!(says(&mut rules, "m3"), Some(ErrorCode::RateLimited));
         assert_eq!(says(&mut rules, "m4"), Some(ErrorCode::Unavailable));
         assert_eq!(says(&mut rules, "m3"), Some(ErrorCode::RateLimited));
@@ -438,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_beyond_their_rate_are_let_fall() {
+    fn signals_beyond_their_rate_are_dropped() {
         let mut rules = rules();
         let typing = r#"{"type":"typing","on":true}"#;
         let taken = (0..20).filter(|_| rules.request(typing, || FRESH).is_ok()).count();
@@ -456,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn two_pings_without_a_word_and_nobody_is_there() {
+    fn two_pings_without_input_end_the_socket() {
         let mut rules = rules();
         let word = |rules: &mut SessionRules| rules.heard(Some(Ok(Message::Pong("".into()))));
         assert_eq!(word(&mut rules), Ok(None));

@@ -1,4 +1,4 @@
-//! The other side of a socket, played word by word.
+//! A scripted backend for tests of sockets.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -19,25 +19,25 @@ use crate::runtime::edge::{
 };
 use crate::runtime::files::FileRules;
 
-/// What the other side was asked for.
+/// What the backend was asked for.
 #[derive(Debug)]
 pub(crate) enum Heard {
     Opened(Greeting, Option<IpAddr>),
     Submitted(CustomerContent),
     Page(Option<Arc<str>>),
     History(Option<ConversationId>, Option<Seq>, u32),
-    /// Somebody waited for history, and does no more.
+    /// Somebody who waited for history has gone.
     GivenUp,
     Dropped,
 }
 
-/// How it answers.
+/// How the backend responds.
 pub(crate) struct Part {
     pub(crate) tenant: Result<Option<Tenant>, StoreError>,
     pub(crate) open: Option<Result<Welcome, OpenError>>,
     pub(crate) submit: Result<(), SubmitError>,
     pub(crate) history: Option<Result<Option<HistoryPage>, StoreError>>,
-    /// The store does not answer to history.
+    /// The store does not respond to history.
     pub(crate) hangs: bool,
 }
 
@@ -63,7 +63,7 @@ struct Inner {
     hears: mpsc::UnboundedSender<Heard>,
 }
 
-/// The test's hand.
+/// The test's end.
 pub(crate) struct Hand {
     pub(crate) say: mpsc::UnboundedSender<Outbound>,
     pub(crate) heard: mpsc::UnboundedReceiver<Heard>,
@@ -187,7 +187,7 @@ pub(crate) fn tenant() -> Tenant {
     tenant
 }
 
-/// The same, as the edges know it.
+/// The tenant as the edge caches it.
 pub(crate) fn view(tenant: Tenant) -> Arc<TenantView> {
     let sales = QueueKey::new("sales").unwrap();
     let queues =
@@ -201,7 +201,7 @@ pub(crate) fn view(tenant: Tenant) -> Arc<TenantView> {
     })
 }
 
-/// The welcome of one who was never here.
+/// The welcome of a new customer.
 pub(crate) fn welcome() -> Welcome {
     Welcome {
         token: "s3cret".to_owned(),

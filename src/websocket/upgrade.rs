@@ -1,7 +1,7 @@
-//! Whether a request becomes a socket.
+//! Decides whether a request becomes a socket.
 //!
-//! Invariants: pure; whatever is refused is refused here, before the upgrade, with a status that
-//! says why. The answer is 101 only for WebSocket version 13 with our subprotocol.
+//! Invariants: pure; a request is refused here, before the upgrade, with a status that says why.
+//! The response is 101 only for WebSocket version 13 with our subprotocol.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,25 +19,24 @@ use crate::wire::SUBPROTOCOL;
 /// Why a request does not become a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It does not ask to become one.
+    /// It asks for no upgrade.
     #[error("this address is for WebSocket connections")]
     NotASocket,
-    /// It speaks another version of WebSocket.
-    #[error("only version 13 of WebSocket is spoken here")]
+    /// Another version of WebSocket.
+    #[error("only version 13 of WebSocket is supported")]
     Version,
-    /// Its key is not one.
     #[error("Sec-WebSocket-Key is missing or malformed")]
     Key,
     /// It does not offer our subprotocol.
     #[error("the subprotocol couplet.v1 must be offered")]
     Subprotocol,
-    /// The page it comes from is not one of the tenant's.
-    #[error("pages of this origin may not speak to this business")]
+    /// The page's origin is not one of the tenant's.
+    #[error("pages of this origin are not allowed for this tenant")]
     Origin,
 }
 
 impl Refusal {
-    /// The status that says so.
+    /// The HTTP status.
     pub fn status(self) -> StatusCode {
         match self {
             Self::NotASocket | Self::Version => StatusCode::UPGRADE_REQUIRED,
@@ -46,7 +45,7 @@ impl Refusal {
         }
     }
 
-    /// What the client would have to send, where a header says that.
+    /// A header that says what the client would have to send, if there is one.
     pub fn header(self) -> Option<(HeaderName, HeaderValue)> {
         match self {
             Self::NotASocket => Some((UPGRADE, HeaderValue::from_static("websocket"))),
@@ -56,10 +55,10 @@ impl Refusal {
     }
 }
 
-/// The headers of the 101 that answers.
+/// The headers of the 101 response.
 ///
 /// # Errors
-/// Where the request is refused.
+/// If the request is refused.
 pub fn check(headers: &HeaderMap, tenant: &Tenant) -> Result<HeaderMap, Refusal> {
     if !lists(headers, CONNECTION, "upgrade") || !lists(headers, UPGRADE, "websocket") {
         return Err(Refusal::NotASocket);
@@ -87,8 +86,8 @@ pub fn check(headers: &HeaderMap, tenant: &Tenant) -> Result<HeaderMap, Refusal>
     ]))
 }
 
-/// Whether one of a header's comma-separated words is this one. Subprotocols heed case, but a
-/// client that errs there meets our spelling in the answer and closes.
+/// Whether one of a header's comma-separated words is this one. Subprotocols are case-sensitive,
+/// but a client that errs there sees our spelling in the response and closes.
 fn lists(headers: &HeaderMap, name: impl AsHeaderName, word: &str) -> bool {
     headers
         .get_all(name)
@@ -103,7 +102,7 @@ mod tests {
     use super::*;
     use crate::websocket::test_backend::tenant;
 
-    /// The example of RFC 6455, spoken by a page of the tenant's.
+    /// The example of RFC 6455, sent by a page of the tenant.
     const GOOD: [(&str, &str); 6] = [
         ("connection", "keep-alive, Upgrade"),
         ("upgrade", "websocket"),

@@ -1,7 +1,7 @@
-//! What agents say that is not taken: too fast, too late, or while the stream is being closed.
+//! Agents' messages that are not accepted: too fast, too late, or while the stream is being closed.
 //!
-//! Invariant: words are never dropped in silence as long as a stream stands; their speaker gets them
-//! back as an error, and says them again. What is not words (typing) may fall.
+//! Invariant: a message is never dropped silently while a stream is connected; it is returned to
+//! its author as an error, so that they can resend it. Anything else (typing) may be dropped.
 
 use std::num::NonZeroU32;
 
@@ -15,16 +15,16 @@ use crate::chat::ids::AgentJid;
 use crate::chat::refusal::AgentRefusal;
 use crate::ports::link::{FromLink, ToLink};
 
-/// What one agent may say a second, over time and at once. Nobody types so fast, no bot needs to.
+/// The rate of messages of one agent per second, and the burst. No person types that fast.
 const SAID: NonZeroU32 = NonZeroU32::new(50).unwrap();
 const SAID_AT_ONCE: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
-/// How many refusals an agent is told in lines of their own a minute, over time and at once. The
-/// others come as errors alone: whatever answers a line with words would else go on at full speed.
+/// Refusals of which an agent is told in a message of their own, per minute, and the burst. Others
+/// come as errors alone: a bot that replies to each message would go on at full speed.
 const LINES: NonZeroU32 = NonZeroU32::new(20).unwrap();
 const LINES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// How fast agents may speak, and are told what was refused.
+/// The rates of agents' messages and of the refusals they are told of.
 pub(super) struct Pace {
     said: DefaultKeyedRateLimiter<AgentJid>,
     lines: DefaultKeyedRateLimiter<AgentJid>,
@@ -40,19 +40,19 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Counts a stanza. Receipts are free: they come in floods by themselves, after a backlog, and
-    /// are worth having.
+    /// Counts a stanza. Receipts are not limited: a client sends many at once after a backlog, and
+    /// they are useful.
     fn allows(&self, input: &AgentInput) -> bool {
         let counts = is_spoken(input) || matches!(input.content, AgentContent::Typing { .. });
         !counts || self.said.check_key(&input.agent).is_ok()
     }
 
-    /// Counts a line that tells an agent of a refusal.
+    /// Counts a message that tells an agent of a refusal.
     pub(super) fn allows_line(&self, agent: &AgentJid) -> bool {
         self.lines.check_key(agent).is_ok()
     }
 
-    /// Forgets who has his whole allowance back.
+    /// Drops agents whose allowance is full again.
     pub(super) fn sweep(&self) {
         self.said.retain_recent();
         self.lines.retain_recent();
@@ -60,8 +60,8 @@ impl Pace {
 }
 
 impl State {
-    /// An agent's words, unless they come too fast or while the stream is being closed: then they
-    /// are given back.
+    /// Accepts an agent's message, unless it comes too fast or while the stream is being closed:
+    /// then it is returned.
     pub(super) fn said(&mut self, input: Box<AgentInput>) {
         if !self.pace.allows(&input) || (is_spoken(&input) && self.closing.is_some()) {
             if let Some(refusal) = self.refusal(&input) {
@@ -72,7 +72,7 @@ impl State {
         }
     }
 
-    /// The error that gives an agent his words back: `resource-constraint`, to be said again.
+    /// The error that returns a message to an agent: `resource-constraint`, that is, resend it.
     fn refusal(&self, input: &AgentInput) -> Option<Text> {
         if !is_spoken(input) {
             return None;
@@ -84,7 +84,7 @@ impl State {
         self.rendered(to_agent, self.world.now()).map(Text::from)
     }
 
-    /// Gives agents back what the runtime has not taken; the rest of it is worth nothing any more.
+    /// Returns to agents what the runtime has not accepted, and drops the other events.
     pub(super) fn give_back(&mut self, out: &mut Out) {
         for said in std::mem::take(&mut self.unread) {
             if let FromLink::Event(Event::Agent(input)) = said {
@@ -93,7 +93,8 @@ impl State {
         }
     }
 
-    /// What the runtime said when no time was left: only what gives agents their words back counts.
+    /// Of what the runtime sends when the stream has no time left, only messages returned to agents
+    /// count.
     pub(super) fn told_too_late(&self, told: &ToLink, out: &mut Out) {
         if let ToLink::Send(to_agent) = told
             && matches!(to_agent.content, ToAgentContent::Refused { .. })
@@ -103,7 +104,7 @@ impl State {
     }
 }
 
-/// Whether it is words, which somebody waits for.
+/// Whether it is a message, which somebody waits for.
 fn is_spoken(input: &AgentInput) -> bool {
     input.content.is_spoken()
 }

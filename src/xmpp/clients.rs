@@ -1,11 +1,11 @@
-//! Agents' clients as the link knows them: what their presences say, and whether they answer.
+//! Agents' clients as the link knows them: what their presences say, and whether they respond.
 //!
-//! A server that waits for a lost client to come back (XEP-0198) says for minutes that it is there. So
-//! a client that was sent something and is not heard is pinged (XEP-0199), and one that used to answer
-//! and does not answer now is not there, until something comes from it.
+//! A server that waits for a lost client to reconnect (XEP-0198) reports it as online for minutes.
+//! So a client that was sent something and is silent is pinged (XEP-0199), and a client that used
+//! to respond and does not respond now counts as gone until something comes from it.
 //!
-//! Invariants: a client that never answered a ping is not judged by one, and soon gets none; silence
-//! counts only while the server itself keeps up; a client is looked at for one reason at a time.
+//! Invariants: a client that never responded to a ping is not judged by one, and soon gets none.
+//! Silence counts only while the server itself keeps up. At most one check of a client is pending.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,46 +16,44 @@ use tokio::time::Instant;
 use crate::chat::event::Availability;
 use crate::chat::ids::AgentJid;
 
-/// How long a client may take to confirm what it was sent before anybody wonders.
+/// How long a client may take to confirm what it was sent before it is pinged.
 const UNCONFIRMED: Duration = Duration::from_secs(3);
 
-/// One that was heard so recently is there.
+/// A client that was heard this recently is online.
 const RECENT: Duration = Duration::from_secs(10);
 
-/// How long the answer to a ping may take: a phone has to wake up for it.
+/// How long the response to a ping may take: a phone has to wake up for it.
 const PINGED: Duration = Duration::from_secs(10);
 
-/// A client that has left so many pings unanswered, and answered none, gets no more.
+/// A client that has never responded, and left this many pings without response, gets no more.
 const TRIES: u8 = 3;
 
-/// One client.
 #[derive(Debug)]
 struct Client {
     availability: Availability,
     heard: Instant,
-    /// Since when it has been sent something and was not heard.
+    /// Since when it has been silent although it was sent something.
     owes: Option<Instant>,
-    /// Since when it owes the answer to a ping.
+    /// Since when a ping is pending.
     pinged: Option<Instant>,
-    /// Whether it ever answered one.
+    /// Whether it ever responded to a ping.
     answers: bool,
     tries: u8,
-    /// It has not answered: it is not there.
+    /// It did not respond: it counts as gone.
     lost: bool,
-    /// When it is looked at next.
+    /// When it is checked next.
     look: Option<Instant>,
 }
 
 /// What is to be done about a client.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// It is to be asked whether it is there.
+    /// Ping it.
     Ping { agent: AgentJid, resource: Arc<str> },
-    /// It is not there, and has not been heard since then.
+    /// It counts as gone; it was last heard at `since`.
     Lost { agent: AgentJid, resource: Arc<str>, since: Instant },
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     all: HashMap<AgentJid, HashMap<Arc<str>, Client>>,
@@ -63,29 +61,30 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// The stream is gone, and with it all that was known.
+    /// The stream is gone, and everything known with it.
     pub(super) fn clear(&mut self) {
         self.all.clear();
         self.looks.clear();
     }
 
-    /// Forgets everybody else's.
+    /// Drops the clients of everybody else.
     pub(super) fn retain(&mut self, knows: impl Fn(&AgentJid) -> bool) {
         self.all.retain(|agent, _| knows(agent));
         self.looks.retain(|(_, agent, _)| knows(agent));
     }
 
-    /// Whether anything was heard of an agent.
+    /// Whether a presence of the agent is known.
     pub(super) fn knows(&self, agent: &AgentJid) -> bool {
         self.all.contains_key(agent)
     }
 
-    /// Whether a client of the agent is there.
+    /// Whether a client of the agent is online.
     pub(super) fn is_here(&self, agent: &AgentJid) -> bool {
         self.all.get(agent).is_some_and(|clients| clients.values().any(|client| !client.lost))
     }
 
-    /// A presence came; says whether it is news. `Gone` from no client in particular means all.
+    /// Handles a presence; returns whether it is a change. `Gone` from no particular client means
+    /// all.
     pub(super) fn presence(
         &mut self,
         agent: &AgentJid,
@@ -104,7 +103,7 @@ impl Clients {
             if let Some(at) = gone.as_ref().and_then(|client| client.look) {
                 self.looks.remove(&(at, agent.clone(), resource.clone()));
             }
-            // Of a lost one the runtime has heard.
+            // The runtime knows already that a lost client is gone.
             return gone.is_some_and(|client| !client.lost);
         }
         let Some(client) = clients.get_mut(resource) else {
@@ -128,7 +127,7 @@ impl Clients {
             client.lost = false;
             return true;
         }
-        // The server may have said it for one that is lost: it is to say so itself.
+        // The server may have sent it for a client that is lost: only the client itself counts.
         if client.lost && client.look.is_none() {
             client.owes = Some(now);
             client.look = Some(now);
@@ -137,7 +136,7 @@ impl Clients {
         false
     }
 
-    /// Something else came from a client; where it was lost, it is there again, as available as it was.
+    /// Something else came from a client; if it was lost, it is back, with its last availability.
     pub(super) fn heard(
         &mut self,
         agent: &AgentJid,
@@ -155,15 +154,15 @@ impl Clients {
         Some((resource.clone(), availability))
     }
 
-    /// A ping was answered by a client itself.
+    /// A client itself has responded to a ping.
     pub(super) fn answers(&mut self, agent: &AgentJid, resource: &str) {
         if let Some(client) = self.client(agent, resource) {
             client.answers = true;
         }
     }
 
-    /// A ping came back as an error: of a client that used to answer its server says that it is not
-    /// there. Of others it says nothing, for many a client knows no pings.
+    /// A ping came back as an error: for a client that used to respond, the server says that it is
+    /// gone. For others it means nothing, because many clients do not support pings.
     pub(super) fn refused(
         &mut self,
         agent: &AgentJid,
@@ -183,7 +182,7 @@ impl Clients {
         (!was_lost).then_some(Due::Lost { agent, resource, since })
     }
 
-    /// An agent was sent something that clients confirm.
+    /// The agent was sent something that clients confirm.
     pub(super) fn sent(&mut self, agent: &AgentJid, now: Instant) {
         let Some(clients) = self.all.get_mut(agent) else { return };
         for (resource, client) in clients {
@@ -199,12 +198,12 @@ impl Clients {
         }
     }
 
-    /// When a client is looked at next.
+    /// When the next check is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.looks.first().map(|(at, ..)| *at)
     }
 
-    /// What is due. While the server is `behind`, nobody's silence counts.
+    /// The checks that are due. While the server is `behind`, silence of clients does not count.
     pub(super) fn due(&mut self, now: Instant, behind: bool) -> Vec<Due> {
         let mut due = Vec::new();
         while let Some((at, agent, resource)) = self.looks.pop_first() {
@@ -255,7 +254,8 @@ impl Client {
         self.pinged = None;
     }
 
-    /// When it is to be pinged, where it is: it owes something, or it is not known whether it answers.
+    /// When it is to be pinged, if at all: it has not confirmed something, or may not support
+    /// pings.
     fn doubtful_at(&self) -> Option<Instant> {
         match self.owes {
             Some(_) if !self.answers && self.tries >= TRIES => None,
@@ -275,7 +275,7 @@ mod tests {
         AgentJid::normalised("ann@example.org")
     }
 
-    /// What is due at each second from 1 on, as a word.
+    /// What is due at each second from 1 on, in a word.
     fn watched(
         clients: &mut Clients,
         begun: Instant,
@@ -322,7 +322,7 @@ mod tests {
         clients.sent(&ann(), begun + Duration::from_secs(200));
         assert_eq!(watched(&mut clients, begun, 200..300), [""; 0]);
         let later = begun + Duration::from_secs(300);
-        // Its server still says that it is there: it is asked itself.
+        // The server still reports it: it is pinged itself.
         assert!(!clients.presence(&ann(), &"desk".into(), Availability::Free, later));
         assert_eq!(watched(&mut clients, begun, 300..400), ["300: ping desk"]);
         let back = clients.heard(&ann(), "desk", later);
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn nobodys_silence_counts_while_the_server_is_behind() {
+    fn silence_does_not_count_while_the_server_is_behind() {
         let (mut clients, begun) = here(true);
         let at = |second| begun + Duration::from_secs(second);
         clients.sent(&ann(), at(20));
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_is_not_looked_at() {
+    fn a_client_that_left_is_not_checked() {
         let (mut clients, begun) = here(true);
         clients.sent(&ann(), begun + Duration::from_secs(20));
         assert!(clients.presence(&ann(), &"desk".into(), Availability::Gone, begun));

@@ -1,7 +1,7 @@
-//! A connection of which only what passes the filter is read.
+//! A connection that is read through the XML filter.
 //!
-//! Invariant: nothing that was read is lost when its reader changes: first bytes are read, to log in,
-//! then stanzas.
+//! Invariant: nothing is lost when its reader changes: bytes are read during the login, stanzas
+//! after it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,9 +15,9 @@ use super::xml_filter::{Clean, XmlFilter};
 /// How much is read at once.
 const READ_BYTES: usize = 64 * 1024;
 
-/// A TCP stream that acknowledges quickly and lets through only what the parser can take.
+/// A TCP stream that acknowledges quickly and passes only what the parser can read.
 ///
-/// It can be read as bytes, or as stanzas, which must then be forgotten.
+/// It can be read as bytes, or as stanzas, which the reader must then forget.
 #[derive(Debug)]
 pub(super) struct FilteredStream {
     tcp: TcpStream,
@@ -27,14 +27,14 @@ pub(super) struct FilteredStream {
 }
 
 impl FilteredStream {
-    /// Wraps a connection; what we write leaves at once.
+    /// Wraps a connection; what we write is sent immediately.
     pub(super) fn new(tcp: TcpStream) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
         let raw = vec![0; READ_BYTES].into_boxed_slice();
         Ok(Self { tcp, raw, filter: XmlFilter::default(), clean: Clean::default() })
     }
 
-    /// Reads once, and says how many bytes came: none where the other side has ended.
+    /// Reads once; returns the number of bytes, 0 at the end of the connection.
     pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(&mut self.raw);
         ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buffer))?;
@@ -43,30 +43,29 @@ impl FilteredStream {
         Poll::Ready(Ok(bytes.len()))
     }
 
-    /// Whether the stream has been ended in order.
+    /// Whether the server has closed the stream.
     pub(super) fn is_over(&self) -> bool {
         self.filter.is_over()
     }
 
-    /// What has come.
     pub(super) fn clean(&self) -> &Clean {
         &self.clean
     }
 
-    /// The same, to forget it.
+    /// For forgetting what was read.
     pub(super) fn clean_mut(&mut self) -> &mut Clean {
         &mut self.clean
     }
 
-    /// Prosody leaves Nagle's algorithm on: an acknowledgement that waits holds its next stanza back
-    /// for 40 ms. Linux takes the wish for what has been read only; what we write acknowledges too.
-    /// Where it fails, the stream is just slower.
+    /// Prosody leaves Nagle's algorithm on: a delayed TCP acknowledgement delays its next stanza by
+    /// 40 ms. Linux applies this option only to what has been read; what we write acknowledges,
+    /// too. If it fails, the stream is only slower.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn acknowledge(&self) {
         let _ = socket2::SockRef::from(&self.tcp).set_tcp_quickack(true);
     }
 
-    /// Elsewhere nothing is to be done.
+    /// No other system needs it.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(super) fn acknowledge(&self) {}
 }

@@ -1,7 +1,7 @@
-//! Answers to agents' queries: what is here, who is who.
+//! Responses to agents' queries: service discovery, vCards, versions.
 //!
-//! Invariants: every query gets exactly one answer, at once; nothing is said to be supported that
-//! the customer's side does not show.
+//! Invariants: every query gets exactly one response, immediately; only features that the widget
+//! shows are advertised.
 
 use std::sync::LazyLock;
 
@@ -24,10 +24,10 @@ use crate::bridge::{clean, quote};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain};
 
-/// Names the software in entity capabilities.
+/// The name of the software in entity capabilities.
 pub(super) const NODE: &str = "couplet";
 
-/// What the client behind a customer's address understands, and the widget shows.
+/// Features of a customer's address: what the widget shows.
 const CUSTOMER_FEATURES: [&str; 13] = [
     stanza::OOB,
     quote::FALLBACK,
@@ -44,14 +44,14 @@ const CUSTOMER_FEATURES: [&str; 13] = [
     ns::VERSION,
 ];
 
-/// What a desk, and the component itself, understand.
+/// Features of a desk, and of the component itself.
 const OWN_FEATURES: [&str; 6] =
     [ns::CAPS, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VCARD, ns::VERSION];
 
 static CUSTOMER: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| hashed(&customer()));
 static DESK: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| hashed(&desk()));
 
-/// The verification string of what an address understands (XEP-0115).
+/// The verification string of an address's features (XEP-0115).
 pub(super) fn verification(peer: &Peer) -> Option<Vec<u8>> {
     match peer {
         Peer::Customer(_) => CUSTOMER.clone(),
@@ -59,7 +59,7 @@ pub(super) fn verification(peer: &Peer) -> Option<Vec<u8>> {
     }
 }
 
-/// Answers a query of an agent.
+/// The response to an agent's query.
 pub(super) fn answer(
     domain: &LinkDomain,
     book: &Book,
@@ -90,8 +90,8 @@ pub(super) fn answer(
             let nodes = payload.is_some_and(|payload| {
                 payload.has_ns(ns::PUBSUB) || payload.is("query", ns::DISCO_INFO)
             });
-            // No such node, rather than no such service: a client that looks for keys to encrypt
-            // with learns at once that there are none.
+            // "No such node" rather than "no such service": a client that looks for encryption keys
+            // learns at once that there are none.
             let error = if nodes {
                 stanza::not_found()
             } else {
@@ -103,7 +103,7 @@ pub(super) fn answer(
     })
 }
 
-/// What an address understands; none for a node that is not there.
+/// Features of an address; `None` for a node that does not exist.
 fn info(target: &Target, query: &Element) -> Option<Element> {
     let mut info = match target {
         Target::Domain => disco("gateway", "web", &OWN_FEATURES),
@@ -125,7 +125,7 @@ fn info(target: &Target, query: &Element) -> Option<Element> {
     Some(info.into())
 }
 
-/// The desks an agent serves; nothing of customers is listed.
+/// The desks of an agent; customers are not listed.
 fn items(
     domain: &LinkDomain,
     book: &Book,
@@ -142,7 +142,7 @@ fn items(
     DiscoItemsResult { node: None, items: items.collect(), rsm: None }.into()
 }
 
-/// The card of a customer or a desk: a name, no more.
+/// The vCard of a customer or a desk: a name.
 fn vcard(roster: &Roster, agent: &AgentJid, target: &Target) -> Option<Element> {
     let name = match target {
         Target::Domain => return None,

@@ -1,7 +1,7 @@
-//! How a component stream begins (XEP-0114): connect, prove who we are.
+//! The login of a component stream (XEP-0114): connect and authenticate.
 //!
-//! Invariant: it ends in a [`Stream`] that is logged in, or in a reason that an operator can use,
-//! within [`LOGIN`].
+//! Invariant: within [`LOGIN`] it ends in a [`Stream`] that is logged in, or with a reason that an
+//! operator understands.
 
 use std::borrow::Cow;
 use std::io;
@@ -19,55 +19,42 @@ use xmpp_parsers::ns;
 use super::filtered_stream::FilteredStream;
 use super::stream::{Stream, condition, describe};
 
-/// How long a server may take to let us in.
+/// Timeout of the whole login.
 const LOGIN: Duration = Duration::from_secs(10);
 
-/// Longer than that: while we log in, nothing else counts.
+/// Longer than [`LOGIN`], which decides.
 const TIMEOUTS: Timeouts =
     Timeouts { read_timeout: Duration::from_secs(15), response_timeout: Duration::from_secs(15) };
 
-/// Why a link could not log in.
+/// Why the login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// Nobody listens there, or the way is blocked.
+    /// Connection refused, or the network does not reach the server.
     #[error("cannot connect to {server}: {error}")]
     Connect {
-        /// The address as configured.
+        /// `host:port` as configured.
         server: String,
-        /// What the system says.
         error: io::Error,
     },
     /// `not-authorized`.
     #[error("the server refuses the secret of {domain}")]
-    Secret {
-        /// The component domain.
-        domain: String,
-    },
+    Secret { domain: String },
     /// `host-unknown`.
     #[error("the server knows no component {domain}")]
-    Domain {
-        /// The component domain.
-        domain: String,
-    },
-    /// `conflict`: the domain has a stream already.
+    Domain { domain: String },
+    /// `conflict`: another stream has the domain.
     #[error("another stream is logged in as {domain}")]
-    Conflict {
-        /// The component domain.
-        domain: String,
-    },
+    Conflict { domain: String },
     /// Anything else.
     #[error("{server} does not let {domain} in: {reason}")]
     Other {
-        /// The address as configured.
+        /// `host:port` as configured.
         server: String,
-        /// The component domain.
         domain: String,
-        /// What came instead.
         reason: String,
     },
 }
 
-/// Connects and logs in.
 pub(super) async fn login(
     domain: &str,
     server: &str,
@@ -94,7 +81,7 @@ pub(super) async fn login(
         }
         loop {
             match xml.next().await {
-                // What has come behind it was not touched yet.
+                // What follows the handshake is still unread.
                 Some(Ok(element)) if element.is("handshake", ns::COMPONENT) => {
                     return Ok(Stream::new(xml.into_inner()));
                 }
@@ -113,6 +100,6 @@ pub(super) async fn login(
             }
         }
     };
-    let too_late = || other(format!("no answer within {} s", LOGIN.as_secs()));
+    let too_late = || other(format!("no response within {} s", LOGIN.as_secs()));
     timeout(LOGIN, attempt).await.unwrap_or_else(|_| Err(too_late()))
 }

@@ -1,12 +1,12 @@
-//! The component stream towards the server that agents use (XEP-0114).
+//! The component stream to the XMPP server of the agents (XEP-0114).
 //!
-//! One supervisor a link: it logs in, keeps the stream alive, opens it again when it is lost, and
-//! passes stanzas through the converters of [`crate::bridge`]. What it must know to do so (who the
-//! agents are, which customers stand in their contact lists, what the server has not taken yet)
-//! lives here and is bounded; the truth lives elsewhere.
+//! One supervisor per link logs in, keeps the stream alive, reconnects when it is lost, and passes
+//! stanzas through the converters of [`crate::bridge`]. The state that this needs (who the agents
+//! are, which customers are in their contact lists, what the server has not accepted yet) is kept
+//! here and bounded; it can be lost at any time.
 //!
-//! Invariants: a domain has one stream of ours; what an agent sends cannot end it, and what we
-//! send has been looked at once more before it leaves.
+//! Invariants: a domain has one stream of ours; what an agent sends cannot end it, and what we send
+//! is checked once more before it is written.
 
 mod bounces;
 mod clients;
@@ -28,11 +28,11 @@ pub use self::login::LoginError as ProbeError;
 pub use self::supervisor::{LinkSettings, spawn};
 use crate::chat::ids::LinkDomain;
 
-/// Tries to log in and leaves again, for `couplet check`.
+/// Logs in and disconnects again, for `couplet check`.
 ///
-/// Not for a link whose lease is held: where a gateway is at work, Prosody refuses this attempt
-/// with [`ProbeError::Conflict`] or, set to `kick_old`, ends the gateway's stream; ejabberd lets
-/// both in, and for this moment may send an agent's stanza here, where it is lost.
+/// Not for a link whose lease is held. While a gateway serves the link, Prosody refuses this
+/// attempt with [`ProbeError::Conflict`] or, with `kick_old`, ends the gateway's stream; ejabberd
+/// accepts both and may send an agent's stanza to this one, where it is lost.
 pub async fn probe(
     domain: &LinkDomain,
     server: &str,

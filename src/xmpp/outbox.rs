@@ -1,15 +1,14 @@
-//! What is to be written, and what of it the server has taken.
+//! The outgoing stanzas of a stream, and which of them the server has accepted.
 //!
 //! A component stream has no acknowledgements. A *barrier* is a ping of our domain to itself: it
-//! comes back on the same stream once the server has taken everything before it. That is
-//! acceptance, not delivery. It is two more stanzas to all of us, so one follows many: [`BATCH`], or
-//! all that were handed over within [`GATHERED`]; at once where anything waits for its return.
+//! comes back on the same stream once the server has accepted everything before it. That is
+//! acceptance, not delivery. It costs two more stanzas, so one follows many: [`BATCH`], or all that
+//! were sent within [`GATHERED`]; it follows immediately if anything waits for its return.
 //!
 //! Invariants: [`Outbox::returned`] and [`Outbox::fill`] report a row as accepted only when
-//! everything written up to it has been; of what a lost stream may have swallowed, lines of the
-//! desk are written again, in their order, and rows are left to the desk, which says them again;
-//! at most [`IN_FLIGHT`] stanzas and two barriers are on their way, and whatever is on its way is
-//! followed by a barrier soon.
+//! everything written up to it has been. Of what may be lost with a stream, desk messages are
+//! written again in order, and rows are left to the desk, which resends them. At most [`IN_FLIGHT`]
+//! stanzas and two barriers are in flight, and whatever is in flight is followed by a barrier soon.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -21,54 +20,55 @@ use xmpp_parsers::minidom::{Element, Node};
 use crate::bridge::clean;
 use crate::chat::ids::{Epoch, LinkDomain, Pos};
 
-/// How many stanzas may be on their way without the server having taken them.
+/// Stanzas that may be in flight.
 const IN_FLIGHT: usize = 512;
 
-/// After how many stanzas a barrier goes out although more are waiting.
+/// A barrier is written after this many stanzas although more are waiting.
 const BATCH: usize = 64;
 
-/// How long a barrier waits for more stanzas that it can cover.
+/// How long a barrier waits for more stanzas to cover.
 const GATHERED: Duration = Duration::from_millis(8);
 
-/// Where so much is on its way, room for more may soon depend on a barrier: it waits for nothing.
+/// From this many stanzas in flight, room for more may soon depend on a barrier: it waits for
+/// nothing.
 const PRESSING: usize = IN_FLIGHT / 2;
 
-/// How many barriers may be on their way.
+/// Barriers that may be in flight.
 const BARRIERS: usize = 2;
 
-/// A barrier that is not back is written again this often.
+/// A barrier that has not come back is written again at this interval.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// How much may wait before the runtime has to.
+/// Stanzas that may wait before the runtime has to.
 const WAITING: usize = 512;
 
-/// Answers to queries are dropped where so much waits: who asks in floods gets fewer of them.
+/// Responses to queries are dropped when this much waits.
 const ANSWERS: usize = 4 * WAITING;
 
-/// Answers to strangers wait by themselves: whatever comes of them, it is never what agents wait for.
+/// Responses to strangers wait separately, so that they never delay what agents wait for.
 const STRANGERS: usize = 128;
 
-/// No stanza is longer; servers take 256 KiB.
+/// The longest stanza; servers accept 256 KiB.
 const STANZA_BYTES: usize = 128 * 1024;
 
-/// How many rows are remembered for having ended streams.
+/// Rows that are remembered for having ended streams.
 const QUARANTINED: usize = 256;
 
-/// What becomes of a stanza that a lost stream may have swallowed.
+/// What happens with a stanza that may be lost with a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Made of this row: the desk says it again.
+    /// Made from this row: the desk resends it.
     Row(Pos),
-    /// Must get through: written again.
+    /// Must arrive: written again.
     Line,
-    /// Has no meaning on the next stream.
+    /// Means nothing on the next stream.
     Passing,
 }
 
-/// A stanza as it is written. Whoever keeps it shares it.
+/// A stanza as it is written; shared by all who keep it.
 pub(super) type Text = Arc<str>;
 
-/// What is handed to the stream, in order.
+/// Stanzas for the stream, in order.
 pub(super) type Out = VecDeque<Text>;
 
 /// A stanza to be written.
@@ -76,9 +76,9 @@ pub(super) type Out = VecDeque<Text>;
 struct Item {
     text: Text,
     kind: Kind,
-    /// The row whose acceptance it means.
+    /// The row that is accepted together with it.
     cursor: Option<Pos>,
-    /// It was on its way when the server ended a stream for something we wrote.
+    /// It was in flight when the server ended a stream for something we wrote.
     suspect: bool,
 }
 
@@ -98,42 +98,41 @@ struct Barrier {
     again: u32,
 }
 
-/// What a barrier that came back tells.
+/// The meaning of a barrier that came back.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Returned {
     /// Rows up to here are accepted.
     Accepted(Pos),
-    /// No row is newly accepted.
+    /// No other row is accepted.
     Nothing,
-    /// Another stream speaks for our domain; rows up to here are accepted all the same.
+    /// Another stream is logged in with our domain; rows up to here are accepted nevertheless.
     Stranger(Option<Pos>),
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     /// Our domain.
     own: Arc<str>,
     epoch: Epoch,
     waiting: VecDeque<Waiting>,
-    /// Answers to strangers.
+    /// Responses to strangers.
     strangers: VecDeque<Text>,
     flight: VecDeque<Item>,
     barriers: VecDeque<Barrier>,
     /// When a barrier was last written.
     asked: Option<Instant>,
-    /// When the next one is to be, where there is something for it to cover.
+    /// When the next one is due, if there is something to cover.
     due: Option<Instant>,
-    /// What a barrier made now would carry.
+    /// The position that a barrier made now would have.
     mark: Pos,
     accepted: Pos,
-    /// Stanzas on their way that no barrier follows yet.
+    /// Stanzas in flight that no barrier covers yet.
     uncovered: usize,
-    /// The mark moved since the last barrier.
+    /// The mark has moved since the last barrier.
     moved: bool,
-    /// Rows that were on their way when the server ended a stream for something we wrote.
+    /// Rows that were in flight when the server ended a stream for something we wrote.
     suspects: HashSet<Pos>,
-    /// Rows that ended one all by themselves.
+    /// Rows that ended a stream all by themselves.
     quarantined: VecDeque<Pos>,
 }
 
@@ -142,29 +141,29 @@ impl Outbox {
         Self { own: domain.as_str().into(), ..Self::default() }
     }
 
-    /// Begins a term. What waited under another one is no longer ours to say.
+    /// Begins a term. Stanzas of another term are dropped.
     pub(super) fn open(&mut self, epoch: Epoch) {
         if epoch != self.epoch {
             *self = Self { own: self.own.clone(), epoch, ..Self::default() };
         }
     }
 
-    /// The term that is served.
+    /// The current term.
     pub(super) fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// Whether the runtime may hand over more.
+    /// Whether the runtime may send more.
     pub(super) fn has_room(&self) -> bool {
         self.waiting.len() < WAITING
     }
 
-    /// Whether everything has been taken by the server.
+    /// Whether the server has accepted everything.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.flight.is_empty() && self.barriers.is_empty()
     }
 
-    /// Takes a stanza, and the row whose acceptance it means.
+    /// Adds a stanza, and the row that is accepted together with it.
     pub(super) fn push(&mut self, text: Text, kind: Kind, cursor: Option<Pos>) {
         if !self.takes(kind) {
             return;
@@ -175,7 +174,12 @@ impl Outbox {
             _ => false,
         };
         if let Err(why) = sound(&text) {
-            tracing::error!(?kind, why, "a stanza of ours is not fit to be sent, it is left out");
+            tracing::error!(
+                link = %self.own,
+                ?kind,
+                why,
+                "left out an outgoing stanza that is not valid"
+            );
             cursor.into_iter().for_each(|pos| self.passed(pos));
             return;
         }
@@ -188,30 +192,37 @@ impl Outbox {
         kind != Kind::Passing || self.waiting.len() < ANSWERS
     }
 
-    /// Takes a stanza that was built of elements.
+    /// Adds a stanza given as an element.
     pub(super) fn push_built(&mut self, element: &Element, kind: Kind) {
         if !self.takes(kind) {
             return;
         }
         match written(element) {
             Ok(text) => self.push(text.into(), kind, None),
-            Err(why) => tracing::error!(?kind, why, "a stanza of ours cannot be written"),
+            Err(why) => {
+                tracing::error!(
+                    link = %self.own,
+                    ?kind,
+                    why,
+                    "left out an outgoing stanza that is not valid XML"
+                );
+            }
         }
     }
 
-    /// Takes an answer to a stranger: it is written when nothing else waits, or never.
+    /// Adds a response to a stranger: it is written when nothing else waits, or never.
     pub(super) fn push_for_stranger(&mut self, element: &Element) {
         if self.strangers.len() >= STRANGERS {
             return;
         }
         match written(element) {
             Ok(text) if sound(&text).is_ok() => self.strangers.push_back(text.into()),
-            // They chose what is in it.
-            Ok(_) | Err(_) => tracing::debug!("an answer to a stranger cannot be written"),
+            // The stranger chose its content.
+            Ok(_) | Err(_) => tracing::debug!("cannot write a response to a stranger"),
         }
     }
 
-    /// Rows up to here need nothing more.
+    /// Rows up to here need no stanza.
     pub(super) fn passed(&mut self, pos: Pos) {
         match self.waiting.back_mut() {
             Some(Waiting::Passed(last)) => *last = pos.max(*last),
@@ -219,11 +230,11 @@ impl Outbox {
         }
     }
 
-    /// Hands over what may be written now, barriers among it (at once where it is `urgent`); says
-    /// which rows are accepted where nothing had to be written for them.
+    /// Moves what may be written now to `out`, with barriers (immediately if `urgent`); returns the
+    /// rows that are accepted without a stanza.
     pub(super) fn fill(&mut self, now: Instant, urgent: bool, out: &mut Out) -> Option<Pos> {
         while self.flight.len() < IN_FLIGHT {
-            // A suspect travels alone, so that it is known whose fault the end of a stream is.
+            // A suspect is in flight alone, so that its effect on the stream is known.
             let suspect = |item: Option<&Item>| item.is_some_and(|item| item.suspect);
             let next = match self.waiting.front() {
                 Some(Waiting::Stanza(item)) => Some(item),
@@ -260,7 +271,7 @@ impl Outbox {
         }
         if self.moved || self.uncovered > 0 {
             let due = *self.due.get_or_insert(now + GATHERED);
-            // What comes after a suspect waits until it is known what became of it.
+            // What follows a suspect waits until the outcome is known.
             let alone = self.flight.back().is_some_and(|item| item.suspect);
             let full = self.uncovered >= BATCH || self.flight.len() >= PRESSING;
             if urgent || alone || full || due <= now {
@@ -270,8 +281,8 @@ impl Outbox {
         None
     }
 
-    /// Hands over answers to strangers while nothing else waits, and not so many that whatever comes
-    /// next would have to wait for them.
+    /// Adds responses to strangers while nothing else waits, and only so many that the next stanza
+    /// need not wait for them.
     fn answer_strangers(&mut self, now: Instant, out: &mut Out) {
         let alone = self.flight.back().is_some_and(|item| item.suspect);
         while self.waiting.is_empty() && self.flight.len() < BATCH && !alone {
@@ -286,17 +297,17 @@ impl Outbox {
         }
     }
 
-    /// When the next barrier is to be written, where one may be.
+    /// When the next barrier is to be written, if one may be.
     pub(super) fn next_barrier(&self) -> Option<Instant> {
         self.due.filter(|_| self.barriers.len() < BARRIERS)
     }
 
-    /// Asks whether the stream lives.
+    /// Writes a barrier to check whether the stream is alive.
     pub(super) fn ping(&mut self, now: Instant, out: &mut Out) {
         self.barrier(now, out);
     }
 
-    /// When the oldest barrier on its way was handed over.
+    /// When the oldest barrier in flight was written.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.barriers.front().map(|barrier| barrier.sent)
     }
@@ -312,13 +323,13 @@ impl Outbox {
             Some(0) if again == 0 => {
                 self.take_barrier().map_or(Returned::Nothing, Returned::Accepted)
             }
-            // An earlier one, or this one when it was written first, went to somebody else: a server
-            // that is only slow gives back the first first. It took that all the same: it had read
-            // what came before this one.
+            // An earlier barrier, or the first copy of this one, was sent to another stream: a
+            // server that is only slow returns them in order. It has accepted this one: it had read
+            // everything before it.
             Some(at) => Returned::Stranger((0..=at).filter_map(|_| self.take_barrier()).last()),
             None => {
                 let epoch = id.strip_prefix('b').and_then(|id| id.split_once('-')?.0.parse().ok());
-                // Of an earlier term, or of a stream just lost: late, and nothing more.
+                // It is of an earlier term or of a stream just lost: merely late.
                 if epoch.is_some_and(|epoch: u64| epoch > self.epoch.0) {
                     Returned::Stranger(None)
                 } else {
@@ -328,7 +339,7 @@ impl Outbox {
         }
     }
 
-    /// The first barrier on its way is back; says which rows are accepted by it.
+    /// Removes the first barrier in flight, which came back; returns which rows are accepted by it.
     fn take_barrier(&mut self) -> Option<Pos> {
         let barrier = self.barriers.pop_front()?;
         for item in self.flight.drain(..barrier.covers.min(self.flight.len())) {
@@ -344,7 +355,7 @@ impl Outbox {
         self.barriers.back().and(self.asked).map(|asked| asked + AGAIN)
     }
 
-    /// Writes the last barrier again where none has come back for a while: ejabberd gives it to any
+    /// Writes the last barrier again if none has come back for a while: ejabberd delivers it to any
     /// stream of our domain, also to one whose process is frozen.
     pub(super) fn ask_again(&mut self, now: Instant, out: &mut Out) {
         if self.next_asking().is_some_and(|at| at <= now)
@@ -357,8 +368,8 @@ impl Outbox {
         }
     }
 
-    /// A barrier. It goes to a full JID: ejabberd from 24 on keeps queries to a privileged
-    /// component's bare domain for itself.
+    /// A barrier. It is sent to a full JID: ejabberd from 24 on does not forward queries to the
+    /// bare domain of a privileged component.
     fn ping_of(&self, id: &str) -> Text {
         let own = &self.own;
         format!(
@@ -368,7 +379,7 @@ impl Outbox {
         .into()
     }
 
-    /// The stream is gone; `blamed` where the server says that we ended it.
+    /// The stream is gone; `blamed` if the server says that something we sent was the cause.
     pub(super) fn lost(&mut self, blamed: bool) {
         self.barriers.clear();
         self.uncovered = 0;
@@ -383,8 +394,9 @@ impl Outbox {
         while let Some(mut item) = self.flight.pop_back() {
             if blamed && alone && item.suspect {
                 tracing::error!(
+                    link = %self.own,
                     kind = ?item.kind,
-                    "a stanza of ours ended the stream twice, it is left out"
+                    "left out an outgoing stanza that ended the stream twice"
                 );
                 self.quarantine(item.kind);
                 continue;
@@ -436,8 +448,8 @@ impl Outbox {
     }
 }
 
-/// The last look before the wire: a forbidden character or a stanza too long would end the stream for
-/// a whole tenant.
+/// The last check before the wire: a forbidden character or a stanza that is too long would end the
+/// stream for a whole tenant.
 fn sound(text: &str) -> Result<(), &'static str> {
     if text.len() > STANZA_BYTES {
         Err("too long")
@@ -448,7 +460,7 @@ fn sound(text: &str) -> Result<(), &'static str> {
     }
 }
 
-/// An element as text. Looked through before: the library that writes it panics where it cannot.
+/// An element as text. It is checked first, because the library panics if it cannot write it.
 fn written(element: &Element) -> Result<String, &'static str> {
     fn is_sound(element: &Element) -> bool {
         element.attrs().into_iter().all(|(_, value)| clean::is_clean(value))
@@ -461,7 +473,7 @@ fn written(element: &Element) -> Result<String, &'static str> {
         return Err("a forbidden character");
     }
     let mut text = Vec::new();
-    element.write_to(&mut text).map_err(|_| "an element that is no XML")?;
+    element.write_to(&mut text).map_err(|_| "an element that is not valid XML")?;
     String::from_utf8(text).map_err(|_| "no UTF-8")
 }
 

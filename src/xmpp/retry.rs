@@ -1,7 +1,8 @@
-//! Messages that were given back for the moment (`wait`), sent again later.
+//! Resends messages that were returned with a temporary error (`wait`).
 //!
-//! Invariants: a message keeps its stanza id; it is tried a bounded number of times, then it counts
-//! as undeliverable; so much is remembered and no more, and what is forgotten is undeliverable too.
+//! Invariants: a message keeps its stanza id. It is resent a bounded number of times, then it
+//! counts as undeliverable. Memory is bounded, and a message that was dropped from it is
+//! undeliverable, too.
 
 use std::collections::VecDeque;
 use std::collections::hash_map::{Entry, HashMap};
@@ -12,16 +13,16 @@ use tokio::time::Instant;
 use super::outbox::Text;
 use crate::chat::ids::{AgentJid, Pos};
 
-/// How many messages are remembered after they were written.
+/// Messages that are remembered after they were written.
 const REMEMBERED: usize = 256;
 
-/// How often one is sent again.
+/// How many times a message is resent.
 const TRIES: u32 = 4;
 
 /// The first pause; each further one is twice as long.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// A row, as one agent got it.
+/// A row as sent to one agent.
 type Key = (Pos, AgentJid);
 
 #[derive(Debug)]
@@ -31,18 +32,17 @@ struct Sent {
     due: Option<Instant>,
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
     sent: HashMap<Key, Sent>,
     /// The same, the oldest first.
     order: VecDeque<Key>,
-    /// Nothing is due before.
+    /// Nothing is due before this time.
     next: Option<Instant>,
 }
 
 impl Retries {
-    /// Remembers a message made of a row.
+    /// Remembers a message made from a row.
     pub(super) fn remember(&mut self, pos: Pos, agent: &AgentJid, text: &Text) {
         let key = (pos, agent.clone());
         let Entry::Vacant(place) = self.sent.entry(key.clone()) else { return };
@@ -55,7 +55,7 @@ impl Retries {
         }
     }
 
-    /// A message was given back; says whether it will be sent again.
+    /// A message was returned; returns whether it will be resent.
     pub(super) fn again(&mut self, pos: Pos, agent: &AgentJid, now: Instant) -> bool {
         let Some(sent) = self.sent.get_mut(&(pos, agent.clone())) else { return false };
         if sent.tries >= TRIES {
@@ -72,7 +72,7 @@ impl Retries {
         self.next
     }
 
-    /// What is due now, in the order it was first written.
+    /// The messages that are due, in the order in which they were first written.
     pub(super) fn due(&mut self, now: Instant) -> Vec<(Pos, Text)> {
         if self.next.is_none_or(|next| next > now) {
             return Vec::new();
@@ -89,7 +89,7 @@ impl Retries {
         due
     }
 
-    /// Looks through all of them, as is done only where a message came back.
+    /// Finds the next due time; only called after a message was returned.
     fn look(&mut self) {
         self.next = self.sent.values().filter_map(|sent| sent.due).min();
     }

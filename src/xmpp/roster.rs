@@ -1,15 +1,16 @@
-//! Contact lists and presence, both ways of them.
+//! Contact lists and presence, in both directions.
 //!
-//! Where the server lets us write rosters (XEP-0356), the desk and every customer an agent serves
-//! are put there ready-made. Elsewhere customers just send directed presence; a client may show them
-//! as strangers, but they work. Everywhere the desk alone asks each agent once for a subscription: a
-//! server that took what we wrote for one says yes by itself, and the agent sees nothing of it. Others
-//! (ejabberd 24.12, 26.07) write the line without one, and tell us of no client that is lost.
+//! If the server lets us write rosters (XEP-0356), the desk and every customer whom an agent serves
+//! are written there. Otherwise customers only send directed presence; a client may show them as
+//! strangers, but messages work. In both cases the desk asks each agent once for a subscription: a
+//! server that treats the roster entry we wrote as a subscription accepts by itself, unnoticed by
+//! the agent. Others (ejabberd 24.12, 26.07) write the entry without a subscription, and do not
+//! report lost clients to us.
 //!
-//! Invariants: no customer ever asks for a subscription; nobody is probed or believed whose
-//! subscription is not certain (Prosody answers such a probe by dropping the request); only agents of
-//! the book are written to; nobody can answer for a server whom we did not ask; what is remembered is
-//! bounded.
+//! Invariants: no customer ever asks for a subscription. Only agents with a certain subscription
+//! are probed or believed (Prosody handles a probe without one by dropping the request). Only
+//! agents in the book are written to. Nobody can respond for a server that we did not ask. Memory
+//! is bounded.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -35,25 +36,25 @@ use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, TenantKey};
 use crate::chat::model::Customer;
 
-/// How many customers in contact lists are remembered over all agents.
+/// Customers in contact lists that are remembered, over all agents.
 const CONTACTS: usize = 100_000;
 
-/// An agent who takes the desk out of the contact list finds it there again, but not more often.
+/// If an agent removes the desk from the contact list it is added again, at most this often.
 const MENDED: Duration = Duration::from_secs(60);
 
-/// An account that cannot be written to may not have been made yet: it is tried again so often.
+/// An account that cannot be written to may not exist yet: it is retried at this interval.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// How the desk stands with an agent.
+/// The subscription of the desk to an agent's presence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
-    /// Nothing is known: asking again does no harm, servers answer for those who said yes before.
+    /// Unknown: asking again is harmless, because servers accept for those who accepted before.
     Unknown,
-    /// Asked, not answered yet.
+    /// Requested, no response yet.
     Asked,
-    /// The agent's presence may be asked for.
+    /// The agent's presence may be requested.
     Given,
-    /// Said no. Not asked again before they ask for the desk themselves, or are put on the book anew.
+    /// Denied. Not requested again until they subscribe to the desk, or are added anew.
     Refused,
 }
 
@@ -61,9 +62,9 @@ enum Standing {
 struct Desk {
     name: Arc<str>,
     standing: Standing,
-    /// Whether the agent has been met on this stream.
+    /// Whether the agent was introduced on this stream.
     met: bool,
-    /// When it was last put back into the contact list.
+    /// When it was last added to the contact list again.
     mended: Option<Instant>,
 }
 
@@ -80,14 +81,13 @@ struct Shown {
     presence: ContactPresence,
 }
 
-/// A roster being written, until the server has answered.
+/// A roster write that the server has not responded to.
 #[derive(Debug)]
 struct Writing {
     agent: AgentJid,
     desk: Option<TenantKey>,
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Roster {
     domain: LinkDomain,
@@ -96,15 +96,15 @@ pub(super) struct Roster {
     desks: HashMap<(TenantKey, AgentJid), Desk>,
     contacts: HashMap<AgentJid, HashMap<Localpart, Shown>>,
     remembered: usize,
-    /// Lines to be taken out once the server can be told.
+    /// Entries to be removed once the server can be told.
     leaving: Vec<(AgentJid, Localpart)>,
     writing: HashMap<String, Writing>,
-    /// Whose rosters could not be written, though those of others can; and when they are tried again.
+    /// Agents whose rosters could not be written although others can, and when to retry.
     unwritten: HashMap<(TenantKey, AgentJid), Instant>,
-    /// What nobody can guess, in the ids of our queries.
+    /// A random part of our query ids, so that nobody can guess them.
     secret: String,
     numbered: u64,
-    /// Whether the stream stands and the server has had time to say what it lets us do.
+    /// Whether the stream is connected and the server has had time to announce privileges.
     settled: bool,
 }
 
@@ -125,7 +125,7 @@ impl Roster {
         }
     }
 
-    /// The name of a customer whom an agent has in his list.
+    /// The name of a customer in an agent's contact list.
     pub(super) fn name_of(&self, agent: &AgentJid, customer: &Localpart) -> Option<&str> {
         self.contacts.get(agent)?.get(customer)?.name.as_deref()
     }
@@ -135,8 +135,8 @@ impl Roster {
         self.desks.get(&(tenant.clone(), agent.clone())).map(|desk| &*desk.name)
     }
 
-    /// Whether a presence to this address tells how an agent is. A customer taken out of a list
-    /// gets `unavailable`, and so does, from Prosody, a desk whose request waits for an answer.
+    /// Whether a presence to this address describes the agent. A customer removed from a contact
+    /// list gets `unavailable`, and so does, from Prosody, a desk whose request is pending.
     pub(super) fn believes(&self, agent: &AgentJid, target: &Target) -> bool {
         match target {
             Target::Domain => true,
@@ -152,7 +152,7 @@ impl Roster {
             || self.is_privileged(agent)
     }
 
-    /// The stream is gone, and with it what the server granted.
+    /// The stream is gone, and the privileges with it.
     pub(super) fn lost(&mut self) {
         self.settled = false;
         self.privileged.clear();
@@ -160,7 +160,7 @@ impl Roster {
         self.unwritten.clear();
         for desk in self.desks.values_mut() {
             desk.met = false;
-            // A server that was killed may have forgotten the last of what it wrote down.
+            // A server that was killed may have lost its latest writes.
             if desk.standing == Standing::Given {
                 desk.standing = Standing::Unknown;
             }
@@ -176,7 +176,7 @@ impl Roster {
         self.settle(out);
     }
 
-    /// What the server grants is known, or it has been silent for long enough.
+    /// Privileges are known, or the server has been silent for long enough.
     pub(super) fn settle(&mut self, out: &mut Vec<Element>) {
         if self.settled {
             return;
@@ -195,7 +195,7 @@ impl Roster {
         }
     }
 
-    /// Who the agents are now. Whose presence may be asked for is asked.
+    /// Replaces the agents, and requests their presence.
     pub(super) fn agents(&mut self, book: &Book, out: &mut Vec<Element>) {
         self.desks.retain(|(tenant, agent), _| book.serves(agent, tenant));
         self.unwritten.retain(|(tenant, agent), _| book.serves(agent, tenant));
@@ -215,7 +215,7 @@ impl Roster {
         }
     }
 
-    /// A line of an agent's list is as it says here.
+    /// Updates an entry of an agent's contact list.
     pub(super) fn contact(&mut self, agent: &AgentJid, contact: Contact, out: &mut Vec<Element>) {
         match contact {
             Contact::Desk { tenant, name, .. } => {
@@ -246,7 +246,8 @@ impl Roster {
         }
     }
 
-    /// An agent's client came in: who does not live in his roster shows up again.
+    /// An agent's client came online: contacts that are not in the roster send their presence
+    /// again.
     pub(super) fn came(&mut self, agent: &AgentJid, out: &mut Vec<Element>) {
         if self.settled && !self.is_privileged(agent) {
             let desks = self.desks.keys().filter(|(_, whose)| whose == agent);
@@ -256,7 +257,7 @@ impl Roster {
         }
     }
 
-    /// An agent, or his server for him, speaks of subscriptions.
+    /// Handles a subscription stanza of an agent, or of their server for them.
     pub(super) fn subscription(
         &mut self,
         agent: &AgentJid,
@@ -289,7 +290,8 @@ impl Roster {
                     return;
                 }
                 let was = std::mem::replace(&mut desk.standing, Standing::Refused);
-                // Taken out of the list, where nobody is asked: without it we hear of no client.
+                // Removed from the contact list, where nobody is asked: without it we hear of no
+                // client.
                 let now = Instant::now();
                 if was == Standing::Given
                     && privileged
@@ -302,7 +304,7 @@ impl Roster {
         }
     }
 
-    /// A query of ours was answered.
+    /// A query of ours got its response.
     pub(super) fn answered(
         &mut self,
         id: &str,
@@ -325,15 +327,23 @@ impl Roster {
             }
             (Outcome::Failed, Some(key)) => {
                 if self.unwritten.insert(key, now + AGAIN).is_none() {
-                    tracing::warn!(%agent, "his roster cannot be written, now and then it is tried again: has he an account?");
+                    tracing::warn!(
+                        link = %self.domain,
+                        %agent,
+                        "cannot write the roster of the agent, retrying: does the account exist?"
+                    );
                 }
             }
-            // Such as a line that he took out himself.
+            // Such as an entry that the agent has removed.
             (Outcome::Done | Outcome::Failed, None) => {}
             (Outcome::Forbidden, _) => {
                 let host = address::host(&agent).to_owned();
                 if self.privileged.remove(&host) {
-                    tracing::warn!(%host, "the server refuses to let us write rosters, agents are asked instead");
+                    tracing::warn!(
+                        link = %self.domain,
+                        %host,
+                        "the server denies writing rosters, asking agents for subscriptions instead"
+                    );
                     self.unwritten.retain(|(_, agent), _| address::host(agent) != host);
                     self.introduce(&host, out);
                 }
@@ -341,12 +351,12 @@ impl Roster {
         }
     }
 
-    /// When a roster that could not be written is tried again.
+    /// When a roster that could not be written is retried.
     pub(super) fn next(&self) -> Option<Instant> {
         self.unwritten.values().min().copied()
     }
 
-    /// Tries what is due.
+    /// Retries what is due.
     pub(super) fn due(&mut self, now: Instant, out: &mut Vec<Element>) {
         let due = self.unwritten.iter_mut().filter(|(_, at)| **at <= now);
         let due: Vec<_> = due
@@ -360,7 +370,7 @@ impl Roster {
         }
     }
 
-    /// Makes everyone known anew to the agents of a host.
+    /// Introduces all contacts to the agents of a host again.
     fn introduce(&mut self, host: &str, out: &mut Vec<Element>) {
         let met = self.desks.keys().filter(|(_, agent)| address::host(agent) == host);
         for (tenant, agent) in met.cloned().collect::<Vec<_>>() {
@@ -373,7 +383,7 @@ impl Roster {
         self.privileged.contains(address::host(agent))
     }
 
-    /// Makes a desk known to an agent, and asks how the agent is.
+    /// Introduces a desk to an agent, and requests the agent's presence.
     fn meet(&mut self, tenant: &TenantKey, agent: &AgentJid, out: &mut Vec<Element>) {
         let privileged = self.is_privileged(agent);
         let peer = Peer::Desk(tenant.clone());
@@ -388,8 +398,8 @@ impl Roster {
         out.extend(self.desk_presence(agent, &peer));
     }
 
-    /// Asks how the agent is, or first to be told: of those whose roster says so already their server
-    /// says yes.
+    /// Requests the agent's presence, or first a subscription: for an agent whose roster has it
+    /// already the server accepts.
     fn ask(&mut self, tenant: &TenantKey, agent: &AgentJid) -> Option<Element> {
         let desk = self.desks.get_mut(&(tenant.clone(), agent.clone()))?;
         let type_ = if desk.standing == Standing::Given { Type::Probe } else { Type::Subscribe };
@@ -399,8 +409,8 @@ impl Roster {
         self.presence(agent, &Peer::Desk(tenant.clone()), type_)
     }
 
-    /// An agent has not said how he is: his server is asked once more, and he himself (whom a client
-    /// might show each request) only the first times.
+    /// No presence of an agent has arrived: their server is asked once more, and the agent (whose
+    /// client might show each request) only the first times.
     pub(super) fn ask_again(
         &mut self,
         tenant: &TenantKey,
@@ -420,12 +430,12 @@ impl Roster {
         self.desks.get(&(tenant.clone(), agent.clone())).map(|desk| desk.standing)
     }
 
-    /// Whether the agent's presence may be asked for, and is to be believed.
+    /// Whether the agent's presence may be requested and is believed.
     fn is_subscribed(&self, tenant: &TenantKey, agent: &AgentJid) -> bool {
         self.standing(tenant, agent) == Some(Standing::Given)
     }
 
-    /// Asks how the agent is, where that may be asked.
+    /// Requests the agent's presence, if that is allowed.
     fn probe(&self, tenant: &TenantKey, agent: &AgentJid) -> Option<Element> {
         let may = self.is_subscribed(tenant, agent);
         may.then(|| self.presence(agent, &Peer::Desk(tenant.clone()), Type::Probe)).flatten()
@@ -439,7 +449,7 @@ impl Roster {
         }
     }
 
-    /// Remembers a customer as he is now; says whether anything about him is new.
+    /// Remembers a customer's current data; returns whether anything is new.
     fn remember(
         &mut self,
         agent: &AgentJid,
@@ -481,7 +491,7 @@ impl Roster {
         out.extend(self.current(agent, &peer));
     }
 
-    /// The presence of a customer or a desk as it is now.
+    /// The current presence of a customer or a desk.
     fn current(&self, agent: &AgentJid, peer: &Peer) -> Option<Element> {
         let Peer::Customer(localpart) = peer else { return self.desk_presence(agent, peer) };
         let shown = self.contacts.get(agent).and_then(|list| list.get(localpart));
@@ -522,7 +532,7 @@ impl Roster {
         Some(presence.into())
     }
 
-    /// A presence that says nothing more; of subscriptions it is the bare JID that speaks.
+    /// A presence without details; subscriptions are sent from the bare JID.
     fn presence(&self, agent: &AgentJid, peer: &Peer, type_: Type) -> Option<Element> {
         let mut presence = Presence::new(type_.clone());
         presence.from = Some(match type_ {
@@ -536,7 +546,7 @@ impl Roster {
         Some(presence.into())
     }
 
-    /// Writes a line into an agent's roster; without a name it is taken out.
+    /// Writes an entry into an agent's roster; removes it if there is no name.
     fn write(
         &mut self,
         agent: &AgentJid,
@@ -570,7 +580,7 @@ fn display_name(shown: &Shown, peer: &Peer) -> String {
     line::customer_name(shown.name.as_deref(), peer)
 }
 
-/// What the client behind an address can do (XEP-0115).
+/// The capabilities of an address (XEP-0115).
 fn caps(peer: &Peer) -> Option<Element> {
     let hash = Hash::new(Algo::Sha_1, iq::verification(peer)?);
     Some(Caps::new(iq::NODE, hash).into())

@@ -1,7 +1,7 @@
-//! What a link knows, and what it makes of whatever it is told.
+//! The state of a link, and how it reacts to each input.
 //!
-//! Invariants: nothing here waits; what is for the server goes through the outbox, what is for the
-//! runtime through `unread`, each in its order; only what the runtime said makes anyone an agent.
+//! Invariants: nothing here waits. Output for the server goes through the outbox, output for the
+//! runtime through `unread`, each in order. Only the runtime decides who is an agent.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,38 +32,38 @@ use crate::ports::world::World;
 
 mod inbound;
 
-/// How long a server has to say what it lets us do, before agents are asked for subscriptions.
+/// How long a server has to announce privileges before agents are asked for subscriptions.
 const SETTLING: Duration = Duration::from_millis(500);
 
-/// How long agents have to answer how they are before they are asked again. Doubles each time: while
-/// a frozen node holds on to its stream, ejabberd gives it every other answer.
+/// How long agents have to send their presence before it is requested again. Doubles each time:
+/// while a frozen node keeps its stream, ejabberd sends it every other response.
 const ASKING: Duration = Duration::from_secs(1);
 const ASKED: u32 = 5;
 
-/// And how often at a time where another stream has just shown.
+/// How many requests are sent at once when another stream has been detected recently.
 const AT_ONCE: usize = 3;
 
-/// How long a barrier may be on its way; an overloaded server drains for tens of seconds.
+/// Timeout of a barrier; an overloaded server needs tens of seconds.
 const BARRIER: Duration = Duration::from_secs(90);
 
-/// A server that says nothing is asked after so long whether it is there.
+/// A server that has been silent this long is pinged.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// After so long the runtime is told that the server is silent.
+/// The runtime is told of a server that has not responded for this long.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// And how long where nothing else comes either: an overloaded server still says something, a dead
-/// connection does not.
+/// Timeout of a barrier if nothing else arrives either: an overloaded server still sends something,
+/// a dead connection does not.
 const SILENT: Duration = Duration::from_secs(12);
 
-/// How long an orderly close may take.
+/// Timeout of a graceful close.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// Pauses between attempts grow from the first to the second.
+/// Pauses between login attempts grow from the first to the second.
 const SHORTEST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(15);
 
-/// All that the link knows.
+/// Everything the link knows.
 pub(super) struct State {
     pub(super) settings: Arc<LinkSettings>,
     pub(super) world: Arc<dyn World>,
@@ -72,34 +72,34 @@ pub(super) struct State {
     pub(super) outbox: Outbox,
     retries: Retries,
     clients: Clients,
-    /// The id of our pings: nobody can guess it.
+    /// The id of our pings; it is random, so that nobody can guess it.
     ping: String,
-    /// What the runtime has not taken yet.
+    /// Events that the runtime has not taken yet.
     pub(super) unread: VecDeque<FromLink>,
     /// Whether the runtime wants a stream.
     pub(super) wanted: bool,
     /// Whether there is one.
     standing: bool,
-    /// How many there were, and the one that the runtime speaks for.
+    /// The number of streams so far, and the one that the runtime refers to.
     stream: link::Stream,
     begun: link::Stream,
-    /// When it last brought something.
+    /// When the stream last received something.
     heard: Timestamp,
     heard_at: Instant,
-    /// Until when an orderly close may take.
+    /// Deadline of a graceful close.
     pub(super) closing: Option<Instant>,
-    /// Until when the server may say what it lets us do.
+    /// Deadline for the server to announce privileges.
     settling: Option<Instant>,
-    /// When agents of whom nothing was heard are asked again, and how often they were.
+    /// When presences that have not arrived are requested again, and how often they were.
     asking: Option<(Instant, u32)>,
     /// Whether the runtime was told that the server is silent.
     silent: bool,
-    /// How fast agents may speak.
+    /// Rates of agents' messages.
     pub(super) pace: Pace,
-    /// How fast strangers are answered, and agents' clients that ask.
+    /// Rates of responses to strangers, and to agents' clients.
     strangers: Strangers,
     askers: Askers,
-    /// When another stream last showed.
+    /// When another stream was last detected.
     contested: Option<Instant>,
 }
 
@@ -135,7 +135,7 @@ impl State {
         }
     }
 
-    /// The stream stands.
+    /// The stream is connected.
     pub(super) fn up(&mut self) {
         self.standing = true;
         self.stream += 1;
@@ -145,11 +145,11 @@ impl State {
         self.unread.push_back(FromLink::Up { stream: self.stream });
     }
 
-    /// Does what the runtime says.
+    /// Handles an input from the runtime.
     pub(super) fn told(&mut self, told: ToLink, now: Timestamp) {
         match told {
             ToLink::Begin { stream } => self.begun = stream,
-            // What was meant for a stream that is lost is said again, in its order, by whoever knows it.
+            // What was meant for a lost stream is repeated, in order, by the sender.
             ToLink::Send(_) if !self.standing || self.begun != self.stream => {}
             ToLink::Send(to_agent) => self.send(&to_agent, now),
             ToLink::Contact { agent, contact } => {
@@ -198,7 +198,8 @@ impl State {
         }
     }
 
-    /// As it is written; a refusal in two stanzas, for an error alone many a client shows to nobody.
+    /// The stanza as it is written; a refusal as two, because many clients do not show an error
+    /// alone.
     pub(super) fn rendered(&self, to_agent: &ToAgent, now: Timestamp) -> Option<String> {
         let LinkSettings { domain, site, .. } = &*self.settings;
         let shared = match &to_agent.content {
@@ -222,7 +223,12 @@ impl State {
         let (allowed, refused) =
             agents.into_iter().partition::<Vec<_>, _>(|(_, agent)| self.allows(agent));
         for (tenant, agent) in refused {
-            tracing::error!(%tenant, %agent, "his host is not among the link's agent_hosts, he is a stranger");
+            tracing::error!(
+                link = %self.settings.domain,
+                %tenant,
+                %agent,
+                "ignoring the agent: their host is not in the link's agent_hosts"
+            );
         }
         self.book = Book::new(allowed);
         let book = &self.book;
@@ -239,12 +245,12 @@ impl State {
         self.heard_at = Instant::now();
     }
 
-    /// The time that the runtime gave is over: no stream stands, and none is to be opened.
+    /// The lease has expired: there is no stream, and none is to be opened.
     pub(super) fn gone(&mut self) {
         self.lost(&Lost::new("the lease has run out"), true);
     }
 
-    /// When something is to be done next though nothing comes.
+    /// The time of the next timer.
     pub(super) fn next_timer(&self) -> Instant {
         let barrier = self.given_up_at();
         let quiet = self.quiet_since().filter(|_| !self.silent).map(|since| since + QUIET);
@@ -259,7 +265,7 @@ impl State {
         timers.flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
-    /// Does what is due.
+    /// Handles the timers that are due.
     pub(super) fn timers(&mut self, out: &mut Out) -> Result<(), Lost> {
         let now = Instant::now();
         if self.idle_until().is_some_and(|at| at <= now) {
@@ -296,15 +302,14 @@ impl State {
             Some(at) if at <= now => {
                 let silent = now.duration_since(self.heard_at).as_secs();
                 Err(Lost::new(format!(
-                    "the server has not taken what was written; it has been silent for {silent} s"
+                    "the server has not accepted what was sent; it has been silent for {silent} s"
                 )))
             }
             _ => Ok(()),
         }
     }
 
-    /// Asks clients that are not heard whether they are there. While the server is behind with what
-    /// we write, so are they.
+    /// Pings clients that are silent. While the server is behind with what we write, so are they.
     fn look_after_clients(&mut self, now: Instant, out: &mut Vec<Element>) {
         if self.clients.next().is_none_or(|at| at > now) {
             return;
@@ -326,18 +331,22 @@ impl State {
         Some(Iq::from_get(self.ping.clone(), Ping).with_from(from).with_to(to).into())
     }
 
-    /// A client has answered nothing: to the runtime it is not there.
+    /// A client has not responded: for the runtime it is gone.
     fn client_lost(&mut self, due: Due, now: Instant) {
         let Due::Lost { agent, resource, since } = due else { return };
         let domain = &self.settings.domain;
-        tracing::info!(%domain, %agent, "a client of the agent does not answer, it counts as gone");
+        tracing::info!(
+            link = %domain,
+            %agent,
+            "a client of the agent does not respond, treating it as offline"
+        );
         let silent = i64::try_from(now.duration_since(since).as_millis()).unwrap_or(0);
         let since = self.world.now().plus(-silent);
         let event = Event::Unanswering { agent, resource, since };
         self.unread.push_back(FromLink::Event(event));
     }
 
-    /// Hands over what may be written now. Whoever closes the stream waits for the barriers.
+    /// Writes what may be written now. A close waits for the barriers.
     pub(super) fn fill(&mut self, out: &mut Out) {
         let closing = self.closing.is_some();
         if let Some(pos) = self.outbox.fill(Instant::now(), closing, out) {
@@ -345,18 +354,18 @@ impl State {
         }
     }
 
-    /// When the stream counts as dead, where a barrier is on its way.
+    /// When the stream counts as dead, if a barrier is in flight.
     fn given_up_at(&self) -> Option<Instant> {
         let sent = self.outbox.oldest()?;
         Some((sent + BARRIER).min(sent.max(self.heard_at) + SILENT))
     }
 
-    /// When the server is asked next whether it is there, where it was not asked already.
+    /// When the server is pinged next, if no ping is in flight.
     fn idle_until(&self) -> Option<Instant> {
         self.outbox.oldest().is_none().then(|| self.heard_at + IDLE)
     }
 
-    /// Since when the server has said nothing although it was asked.
+    /// Since when the server has been silent although a ping is in flight.
     fn quiet_since(&self) -> Option<Instant> {
         self.outbox.oldest().map(|sent| sent.max(self.heard_at))
     }
@@ -374,7 +383,7 @@ impl State {
         }
     }
 
-    /// The stream is gone; for good where the runtime closed it.
+    /// The stream is gone; for good if the runtime closed it.
     pub(super) fn lost(&mut self, lost: &Lost, closed: bool) {
         self.outbox.lost(lost.blames_us());
         self.roster.lost();
@@ -390,9 +399,9 @@ impl State {
         }
     }
 
-    /// There is no stream; `heard` where one was lost.
+    /// There is no stream; `heard` is set if one was lost.
     pub(super) fn down(&mut self, reason: String, conflict: bool, heard: Option<Timestamp>) {
-        tracing::warn!(domain = %self.settings.domain, %reason, "no stream");
+        tracing::warn!(link = %self.settings.domain, %reason, "no component stream");
         self.unread.push_back(FromLink::Down { reason, conflict, heard });
     }
 
@@ -401,7 +410,7 @@ impl State {
         address::host_allowed(address::host(agent), &settings.domain, &settings.agent_hosts)
     }
 
-    /// How long until the next attempt: longer each time, and nobody at the same moment.
+    /// The time until the next attempt: longer each time, with a random part.
     pub(super) fn pause(&self, attempt: &mut u32) -> Duration {
         let longest = LONGEST.min(SHORTEST * 2_u32.saturating_pow(*attempt));
         *attempt = attempt.saturating_add(1).min(16);
@@ -416,7 +425,7 @@ fn has_files(row: &Row) -> bool {
     matches!(&row.kind, RowKind::Files { files, .. } if !files.is_empty())
 }
 
-/// The row that is accepted with a stanza: one for several agents only with the last of them.
+/// The row that is accepted with a stanza; a row for several agents only with the last of them.
 fn accepts(to_agent: &ToAgent) -> Option<Pos> {
     match &to_agent.content {
         ToAgentContent::Row { row, .. } => match row.recipients.as_slice() {

@@ -1,8 +1,8 @@
-//! How fast strangers, and agents' clients that ask, are answered.
+//! Rates of responses to strangers, and to agents' clients.
 //!
-//! Invariants: anyone on the server, and on every server it speaks with, can write to a component. Each
-//! of them has an allowance, and each host one for all of its accounts; beyond it they hear nothing.
-//! At most [`KNOWN`] are told apart: whoever comes beyond counts as their host.
+//! Invariants: anyone on the server, and on every server federated with it, can write to a
+//! component. Each account has a rate, and each host one for all of its accounts; beyond that there
+//! is no response. At most [`KNOWN`] are tracked: more accounts count as their host only.
 
 use std::num::NonZeroU32;
 
@@ -11,19 +11,18 @@ use xmpp_parsers::minidom::Element;
 
 use crate::chat::ids::AgentJid;
 
-/// Answers to one account, a second and at once. Somebody who is made an agent in a moment is a
-/// stranger until then, and their client may ask about everything in its contact list.
+/// Responses to one account per second, and the burst. A user who is about to be made an agent is a
+/// stranger until then, and their client may query everything in its contact list.
 const EACH: NonZeroU32 = NonZeroU32::new(20).unwrap();
 const EACH_AT_ONCE: NonZeroU32 = NonZeroU32::new(2_000).unwrap();
 
-/// Answers to all accounts of a host, a second and at once.
+/// Responses to all accounts of a host per second, and the burst.
 const HOST: NonZeroU32 = NonZeroU32::new(200).unwrap();
 const HOST_AT_ONCE: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
 
-/// The most accounts, and hosts, that are told apart.
+/// Accounts, and hosts, that are tracked at most.
 const KNOWN: usize = 10_000;
 
-/// See the module.
 pub(super) struct Strangers {
     each: DefaultKeyedRateLimiter<String>,
     hosts: DefaultKeyedRateLimiter<String>,
@@ -39,8 +38,8 @@ impl Default for Strangers {
 }
 
 impl Strangers {
-    /// Counts an answer, by whom it is for. Whoever is over their own allowance costs their host's
-    /// other accounts nothing.
+    /// Counts a response, by its recipient. An account over its own rate costs its host's other
+    /// accounts nothing.
     pub(super) fn allows(&self, answer: &Element) -> bool {
         let Some(to) = answer.attr("to") else { return false };
         let bare = to.split('/').next().unwrap_or(to);
@@ -51,7 +50,7 @@ impl Strangers {
     }
 }
 
-/// Whether one more can be told apart, once those are forgotten who have their allowance back.
+/// Whether one more can be tracked, after those with a full allowance were dropped.
 fn has_room(rates: &DefaultKeyedRateLimiter<String>) -> bool {
     if rates.len() >= KNOWN {
         rates.retain_recent();
@@ -59,10 +58,11 @@ fn has_room(rates: &DefaultKeyedRateLimiter<String>) -> bool {
     rates.len() < KNOWN
 }
 
-/// How fast one agent's clients are answered. They ask for every customer in their list.
+/// The rate of responses to one agent's clients. They query every customer in their contact list.
 pub(super) struct Askers(DefaultKeyedRateLimiter<AgentJid>);
 
-/// Answers to one agent, a second and at once: some queries for each of hundreds of contacts.
+/// Responses to one agent per second, and the burst: a few queries for each of hundreds of
+/// contacts.
 const ASKED: NonZeroU32 = NonZeroU32::new(100).unwrap();
 const ASKED_AT_ONCE: NonZeroU32 = NonZeroU32::new(2_000).unwrap();
 
@@ -73,12 +73,12 @@ impl Default for Askers {
 }
 
 impl Askers {
-    /// Counts an answer to an agent.
+    /// Counts a response to an agent.
     pub(super) fn allows(&self, agent: &AgentJid) -> bool {
         self.0.check_key(agent).is_ok()
     }
 
-    /// Forgets who has their whole allowance back.
+    /// Drops agents whose allowance is full again.
     pub(super) fn sweep(&self) {
         self.0.retain_recent();
     }

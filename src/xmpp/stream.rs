@@ -1,7 +1,7 @@
 //! A component stream that is logged in (XEP-0114).
 //!
-//! Invariants: its reader runs even while the server takes nothing; what is written together leaves
-//! together; after any [`Lost`] it is of no more use.
+//! Invariants: reading continues even while the server accepts nothing; what is written together is
+//! sent together; after any [`Lost`] the stream is unusable.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -18,13 +18,13 @@ use xmpp_parsers::ns;
 use super::filtered_stream::FilteredStream;
 use super::outbox::Out;
 
-/// How many stanzas are taken in at once, about.
+/// About how many stanzas are read at once.
 const READ: usize = 256;
 
 /// How many are written with one call.
 const WRITTEN: usize = 128;
 
-/// What ends a stream.
+/// The end tag of a stream.
 const END: &str = "</stream:stream>";
 
 /// Why a stream ended.
@@ -32,7 +32,7 @@ const END: &str = "</stream:stream>";
 pub(super) struct Lost {
     /// For the operator.
     pub(super) reason: String,
-    /// The condition of a stream error, where the server gave one.
+    /// The condition of a stream error, if the server sent one.
     pub(super) condition: Option<String>,
 }
 
@@ -54,25 +54,24 @@ impl Lost {
     }
 }
 
-/// See the module.
 pub(super) struct Stream {
     io: FilteredStream,
     /// What is to be written.
     pub(super) out: Out,
-    /// How much of the first of it is written.
+    /// How much of the first item is written.
     begun: usize,
-    /// Why it ended, once all that came before is taken.
+    /// Why it ended; reported after everything that came before.
     lost: Option<Lost>,
 }
 
 impl Stream {
-    /// A stream whose server has let us in.
+    /// A stream that is logged in.
     pub(super) fn new(io: FilteredStream) -> Self {
         Self { io, out: Out::new(), begun: 0, lost: None }
     }
 
-    /// Writes what there is, and reads on meanwhile, until something comes in that is to be
-    /// [taken](Self::take). Cancelling it loses nothing.
+    /// Writes what there is, and reads meanwhile, until something was received that is to be
+    /// [taken](Self::take). Cancel safe.
     pub(super) async fn turn(&mut self) -> Result<(), Lost> {
         poll_fn(|cx| self.poll_turn(cx)).await
     }
@@ -104,7 +103,7 @@ impl Stream {
         }
     }
 
-    /// Gives all stanzas that have come to `heard`, as far as it takes them.
+    /// Passes all received stanzas to `heard`, as far as it accepts them.
     pub(super) fn take(
         &mut self,
         heard: impl FnMut(&[u8]) -> Result<(), Lost>,
@@ -114,7 +113,7 @@ impl Stream {
         taken
     }
 
-    /// Writes as much as the connection takes; says whether that was anything.
+    /// Writes as much as the connection accepts; returns whether that was anything.
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let mut wrote = false;
         while !self.out.is_empty() {
@@ -144,12 +143,12 @@ impl Stream {
         Ok(wrote)
     }
 
-    /// Drops what is to be written, but for the rest of what is half said.
+    /// Drops what is to be written, except the rest of a stanza that is partly written.
     pub(super) fn fall_silent(&mut self) {
         self.out.truncate(usize::from(self.begun > 0));
     }
 
-    /// Writes the end of the stream and closes it.
+    /// Writes the end tag and closes the stream.
     pub(super) async fn close(mut self, within: Duration) {
         self.fall_silent();
         self.out.push_back(END.into());
@@ -161,13 +160,13 @@ impl Stream {
             .await?;
             self.io.shutdown().await
         };
-        // A server that does not take it is gone, or will be told by the system.
+        // A server that does not accept it is gone, or will be told by the operating system.
         let _ = timeout(within, closed).await;
     }
 }
 
-/// A stanza as a tree; none where it cannot be read. What the server says of the stream itself is
-/// the end of it.
+/// A stanza as a tree; `None` if it cannot be read. A stream error is returned as the end of the
+/// stream.
 pub(super) fn tree(stanza: &[u8]) -> Result<Option<Element>, Lost> {
     let known = BTreeMap::from([
         (None, ns::COMPONENT.to_owned()),
@@ -179,7 +178,7 @@ pub(super) fn tree(stanza: &[u8]) -> Result<Option<Element>, Lost> {
         }
         Ok(element) => Ok(Some(element)),
         Err(error) => {
-            tracing::error!(%error, "a stanza cannot be read, it is passed over");
+            tracing::error!(%error, "skipped an incoming stanza that cannot be read");
             Ok(None)
         }
     }
@@ -192,7 +191,7 @@ pub(super) fn condition(element: &Element) -> Option<String> {
     stated.map(|child| child.name().to_owned())
 }
 
-/// A stream error, or whatever came in its place, for the operator.
+/// A stream error, or what came in its place, for the operator.
 pub(super) fn describe(element: &Element) -> String {
     let text = element.get_child("text", ns::XMPP_STREAMS).map(Element::text);
     match (condition(element), text) {

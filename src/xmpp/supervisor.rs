@@ -1,12 +1,12 @@
-//! Keeps one component stream up, and passes what comes and goes.
+//! Keeps one component stream connected, and passes stanzas in both directions.
 //!
-//! Invariants: one task owns the stream and everything about it; it reads as long as the runtime
-//! takes what was read, whatever the server does with what we write; the runtime hears of a
-//! stream's end before anything of the next one. No stream outlives the time the runtime gave it,
-//! and nothing that is read after that time reaches the runtime.
+//! Invariants: one task owns the stream and its state. It reads as long as the runtime takes what
+//! was read, whatever the server does with what we write. The runtime is told of a stream's end
+//! before anything of the next one. No stream outlives the time that the runtime granted, and
+//! nothing that is read after that time reaches the runtime.
 //!
-//! Whenever it wakes it takes all that is there, from either side, and writes all that comes of it
-//! at once: the more there is to do, the less each stanza costs.
+//! On each wake-up it handles everything that is there, from either side, and writes all of the
+//! results at once: the higher the load, the less each stanza costs.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -27,46 +27,45 @@ use crate::chat::ids::{LinkDomain, Timestamp};
 use crate::ports::link::{FromLink, LinkHandle, ToLink};
 use crate::ports::world::World;
 
-/// What waits between the runtime and the link, each way.
+/// What may wait between the runtime and the link, in each direction.
 const CHANNEL: usize = 256;
 
-/// Reading stops where the runtime has not taken so much. Far more than the barriers that come
-/// between: a runtime that is behind still learns that the server took what it waits for.
+/// Reading stops when this much waits for the runtime. It is far more than the barriers in between:
+/// a runtime that is behind still learns that the server accepted what it waits for.
 const UNREAD: usize = 8_192;
 
-/// How long the end of a stream may take to be written.
+/// Timeout for writing the end of a stream.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How long giving back what came too late may take, and how long nothing more of it must come.
+/// Timeout for returning what came too late, and the silence that ends it earlier.
 const GIVING_BACK: Duration = Duration::from_millis(500);
 const NOTHING_MORE: Duration = Duration::from_millis(50);
 
-/// How long the end of a stream may take to be written that has no time left.
+/// Timeout for writing the end of a stream that has no time left.
 const CUT: Duration = Duration::from_millis(100);
 
-/// After a conflict the runtime has so long to see whether the domain is still its own to ask for.
+/// How long the runtime has after a conflict to check whether it still has the lease.
 const CONFLICT: Duration = Duration::from_secs(5);
 
-/// A stream that stood so long was a good one: the next attempt comes quickly.
+/// After a stream that was connected this long the next attempt follows quickly.
 const GOOD: Duration = Duration::from_secs(10);
 
-/// What a link needs to know.
 #[derive(Debug, Clone)]
 pub struct LinkSettings {
-    /// The component domain.
     pub domain: LinkDomain,
-    /// Where the server listens for components, as `host:port`.
+    /// Where the server accepts components, as `host:port`.
     pub server: String,
-    /// The secret it shares with us.
+    /// The secret shared with the server.
     pub secret: SecretString,
-    /// The hosts agents may have accounts on; none for the parents of the domain.
+    /// Hosts whose accounts may be agents; if empty, the parents of the domain.
     pub agent_hosts: Vec<String>,
-    /// How agents' clients reach this gateway's files: `https://chat.example.com`.
+    /// The base URL under which agents' clients reach this gateway's files, such as
+    /// `https://chat.example.com`.
     pub site: String,
 }
 
 /// Starts a link. It opens no stream before it is told to, and ends when its handle is dropped or
-/// when it is cancelled (at once, without an orderly close).
+/// when it is cancelled (immediately, without a graceful close).
 pub fn spawn(
     settings: LinkSettings,
     world: Arc<dyn World>,
@@ -76,7 +75,7 @@ pub fn spawn(
     let (to_sender, to) = mpsc::channel(CHANNEL);
     let (from, from_receiver) = mpsc::channel(CHANNEL);
     let domain = settings.domain.clone();
-    // Nothing stands before it is said for how long.
+    // No stream is open before the runtime grants time.
     let (until_sender, until) = watch::channel(Instant::now());
     let supervisor = Supervisor { state: State::new(settings, world), to, from, until, late: None };
     tracker.spawn(async move {
@@ -88,22 +87,22 @@ pub fn spawn(
     LinkHandle { domain, to: to_sender, from: from_receiver, until: until_sender }
 }
 
-/// The ends of the channels, and all the rest.
+/// The channels and the state.
 struct Supervisor {
     state: State,
     to: mpsc::Receiver<ToLink>,
     from: mpsc::Sender<FromLink>,
     until: watch::Receiver<Instant>,
-    /// What the runtime said after the time of the stream was over, while one stands.
+    /// What the runtime sent after the time of the current stream was over.
     late: Option<Vec<ToLink>>,
 }
 
-/// The handle was dropped: nobody wants the link any more.
+/// The handle was dropped: the link is not needed any more.
 struct Dropped;
 
 impl Supervisor {
     async fn run(mut self) {
-        // The only way out is that nobody is there any more.
+        // It returns only when the handle was dropped.
         let Err(Dropped) = self.serve().await;
     }
 
@@ -133,7 +132,7 @@ impl Supervisor {
                 Err(error) => {
                     let conflict = matches!(error, LoginError::Conflict { .. });
                     let reason = error.to_string();
-                    // A server that is away for an hour is reported once.
+                    // A server that is down for an hour is reported once.
                     if conflict || told.as_ref() != Some(&reason) {
                         told = Some(reason.clone());
                         self.state.down(reason, conflict, None);
@@ -158,10 +157,10 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Takes from the runtime what waits, and gives it what it has room for.
+    /// Takes what the runtime has sent, and passes on what it has room for.
     fn pass(&mut self) -> Result<(), Dropped> {
         let now = self.state.world.now();
-        // Whoever goes on saying things while they are taken does not hold up the rest.
+        // A sender that never stops does not block the rest.
         for _ in 0..CHANNEL {
             if !self.state.outbox.has_room() {
                 break;
@@ -186,8 +185,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Takes what the runtime said. What it says once the stream's time is over is for the end of
-    /// the stream, and must not go where it would be dropped with it.
+    /// Handles input from the runtime. Once the stream's time is over it is kept for the end of the
+    /// stream, so that it is not dropped with it.
     fn told(&mut self, told: ToLink, now: Timestamp) {
         let overdue = self.overdue();
         match &mut self.late {
@@ -196,7 +195,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes one thing from the runtime, or gives it one, as soon as it can.
+    /// Waits for one input from the runtime, or for room to pass one to it.
     async fn step(&mut self) -> Result<(), Dropped> {
         let Self { state, to, from, .. } = self;
         let told = tokio::select! {
@@ -217,7 +216,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Logs in; nothing where the runtime no longer wants it.
+    /// Logs in; `None` if the runtime no longer wants the stream.
     async fn open(&mut self) -> Result<Option<Result<Stream, LoginError>>, Dropped> {
         let settings = self.state.settings.clone();
         let login = login(settings.domain.as_str(), &settings.server, &settings.secret);
@@ -237,9 +236,9 @@ impl Supervisor {
         Ok(None)
     }
 
-    /// Serves a stream until it ends, and says why it did.
+    /// Serves a stream until it ends; returns why.
     async fn live(&mut self, mut stream: Stream) -> Result<Lost, Dropped> {
-        tracing::info!(domain = %self.state.settings.domain, "the stream stands");
+        tracing::info!(link = %self.state.settings.domain, "logged in to the XMPP server");
         self.state.up();
         let mut until = self.until.clone();
         let mut timer = pin!(sleep_until(Instant::now()));
@@ -258,7 +257,7 @@ impl Supervisor {
                 self.state.lost(&closed, true);
                 return Ok(closed);
             }
-            // It may go off too early: to set it back each time costs more than to look again.
+            // The timer may fire too early: resetting it each time costs more than checking again.
             let next = self.state.next_timer().min(self.until());
             if timer.is_elapsed() || next < timer.deadline() {
                 timer.as_mut().reset(next);
@@ -289,9 +288,10 @@ impl Supervisor {
         self.until() <= Instant::now()
     }
 
-    /// Ends a stream that has no time left. What agents said to it is given back to them, for
-    /// nobody else has heard it: so they see that it did not arrive, and say it again. The runtime
-    /// does the same with what it took and could not store, up to its [`ToLink::Close`].
+    /// Ends a stream that has no time left. Messages that agents sent to it are returned to them,
+    /// because nobody else has received them: agents see that they did not arrive, and resend them.
+    /// The runtime does the same with what it accepted and could not store, up to its
+    /// [`ToLink::Close`].
     async fn leave(&mut self, mut stream: Stream) {
         let (mut read, mut is_last) = (0_u32, false);
         stream.fall_silent();
@@ -308,7 +308,7 @@ impl Supervisor {
                         Some(ToLink::Close) | None => is_last = true,
                         Some(told) => self.state.told_too_late(&told, &mut stream.out),
                     },
-                    // Each stanza that the server has sent already; it is asked for none.
+                    // Everything that the server has sent already; it is not waited for.
                     turned = timeout(NOTHING_MORE, stream.turn()) => match turned {
                         Ok(Ok(())) => {
                             let heard = stream.take(|stanza| {
@@ -327,10 +327,14 @@ impl Supervisor {
                 }
             }
         };
-        // In time or not: it ends.
+        // In time or not, the stream ends.
         let _ = timeout(GIVING_BACK, giving_back).await;
         let domain = &self.state.settings.domain;
-        tracing::warn!(%domain, read, "the stream has no time left and is closed");
+        tracing::warn!(
+            link = %domain,
+            read,
+            "closed the component stream because the lease was about to expire"
+        );
         stream.close(CUT).await;
         self.state.gone();
     }

@@ -1,59 +1,59 @@
-//! What lies between the bytes that come in and whoever reads stanzas.
+//! Filters the incoming bytes before they are parsed.
 //!
 //! Anyone on the server can address the component, and two things that servers pass on would end
-//! the stream for all: a name or an attribute longer than the parser takes (8 KiB), and elements
-//! nested so deep that reading them overflows the stack. The filter drops such an element, with
-//! all that is in it, and nothing else. On its way it sees where each stanza ends.
+//! the stream for everybody: a name or an attribute longer than the parser accepts (8 KiB), and
+//! elements nested so deep that parsing overflows the stack. The filter drops such an element, with
+//! its content, and nothing else. It also finds where each stanza ends.
 //!
-//! Invariants: what it lets through is the same bytes in the same order, however they were cut
-//! into reads; what it drops is whole elements, so the rest stays well-formed; what is kept of a
-//! stanza that is not whole yet is bounded.
+//! Invariants: what passes is the same bytes in the same order, however they were split into reads;
+//! only whole elements are dropped, so the rest stays well-formed; the part of an incomplete stanza
+//! that is kept is bounded.
 
 use memchr::{memchr, memchr_iter};
 
-/// The longest name or attribute value, in bytes as they come.
+/// The longest name or attribute value, in bytes as received.
 const TOKEN_BYTES: usize = 4 * 1024;
 
-/// The longest tag, in bytes as they come.
+/// The longest tag, in bytes as received.
 const TAG_BYTES: usize = 16 * 1024;
 
-/// The deepest nesting, the stream itself counted.
+/// The deepest nesting, including the stream element.
 const DEPTH: usize = 64;
 
-/// The longest stanza, in bytes as they come. Servers take 256 KiB, and write up to six bytes for one.
+/// The longest stanza, in bytes as received. Servers accept 256 KiB, and write up to six bytes for
+/// one.
 const STANZA_BYTES: usize = 2 * 1024 * 1024;
 
-/// What begins text in which nothing is a tag.
+/// The beginning of text in which nothing is a tag.
 const CDATA: &[u8] = b"<![CDATA[";
 
-/// What was let through and is not forgotten.
+/// Bytes that passed and were not forgotten.
 #[derive(Debug, Default)]
 pub(super) struct Clean {
     bytes: Vec<u8>,
-    /// What was read as bytes.
+    /// How many were read as bytes.
     read: usize,
     /// Where stanzas end.
     ends: Vec<usize>,
 }
 
 impl Clean {
-    /// As bytes: what is not consumed.
+    /// The bytes that were not consumed.
     pub(super) fn unread(&self) -> &[u8] {
         self.bytes.get(self.read..).unwrap_or_default()
     }
 
-    /// Consumes so many of them.
     pub(super) fn consume(&mut self, amount: usize) {
         self.read += amount;
         self.ends.retain(|&end| end > self.read);
     }
 
-    /// How many stanzas there are, those that were dropped counted.
+    /// The number of stanzas, including dropped ones.
     pub(super) fn count(&self) -> usize {
         self.ends.len()
     }
 
-    /// The stanzas that are whole.
+    /// The complete stanzas.
     pub(super) fn stanzas(&self) -> impl Iterator<Item = &[u8]> {
         let mut from = self.read;
         self.ends.iter().filter_map(move |&end| {
@@ -63,12 +63,12 @@ impl Clean {
         })
     }
 
-    /// Where what belongs to no whole stanza begins.
+    /// The offset of the incomplete stanza.
     fn rest(&self) -> usize {
         self.ends.last().copied().unwrap_or_default().max(self.read)
     }
 
-    /// Forgets them.
+    /// Forgets the complete stanzas.
     pub(super) fn forget(&mut self) {
         let rest = self.rest();
         self.bytes.drain(..rest);
@@ -76,7 +76,6 @@ impl Clean {
         self.ends.clear();
     }
 
-    /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.read = 0;
@@ -84,11 +83,11 @@ impl Clean {
     }
 }
 
-/// Where in the XML the bytes are.
+/// The position in the XML.
 #[derive(Debug, Default)]
 pub(super) struct XmlFilter {
     at: At,
-    /// How many elements are open.
+    /// The number of open elements.
     depth: usize,
     /// The depth of the element being dropped.
     dropping: Option<usize>,
@@ -102,13 +101,13 @@ enum At {
     /// Text, or the beginning of a tag.
     #[default]
     Text,
-    /// A tag that is looked at byte by byte.
+    /// A tag that is read byte by byte.
     Tag(Tag),
-    /// Text in which nothing is a tag, behind so many brackets.
+    /// CDATA, after this many closing brackets.
     Cdata(u8),
 }
 
-/// A tag as far as it has come, from `<` on.
+/// The part of a tag that has been read, from `<` on.
 #[derive(Debug, Default)]
 struct Tag {
     bytes: Vec<u8>,
@@ -119,7 +118,7 @@ struct Tag {
 }
 
 impl XmlFilter {
-    /// Passes bytes on, but for the elements to be dropped.
+    /// Passes bytes, except the elements to be dropped.
     pub(super) fn pass(&mut self, bytes: &[u8], clean: &mut Clean) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -130,7 +129,7 @@ impl XmlFilter {
             };
         }
         if clean.bytes.len() - clean.rest() > STANZA_BYTES {
-            tracing::warn!("a stanza is longer than any server takes, it is left out");
+            tracing::warn!("left out an incoming stanza that is longer than any server accepts");
             clean.bytes.truncate(clean.rest());
             if self.depth > 1 {
                 self.dropping = Some(2);
@@ -138,7 +137,7 @@ impl XmlFilter {
         }
     }
 
-    /// Whether the stream has been ended in order.
+    /// Whether the server has closed the stream.
     pub(super) fn is_over(&self) -> bool {
         self.over
     }
@@ -149,7 +148,7 @@ impl XmlFilter {
         }
     }
 
-    /// Text, and tags as far as they are whole; gives back what comes after.
+    /// Reads text, and tags that are complete; returns the rest.
     fn text<'a>(&mut self, mut bytes: &'a [u8], clean: &mut Clean) -> &'a [u8] {
         loop {
             let (text, tags) = bytes.split_at(memchr(b'<', bytes).unwrap_or(bytes.len()));
@@ -198,7 +197,7 @@ impl XmlFilter {
         after
     }
 
-    /// A tag is whole.
+    /// A tag is complete.
     fn end(&mut self, tag: &[u8], last: u8, too_long: bool, clean: &mut Clean) {
         let kind = tag.get(1).copied();
         if matches!(kind, Some(b'?' | b'!')) {
@@ -227,8 +226,8 @@ impl XmlFilter {
     }
 }
 
-/// The tag at the beginning and what comes after, where it is seen at a glance that the tag is whole
-/// and nothing in it too long: its `>` stands in no quotes, which are all of one kind.
+/// The tag at the beginning and what follows, if one scan shows that the tag is complete and short
+/// enough: its `>` is outside of quotes, which are all of one kind.
 fn whole(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr(b'>', bytes.get(..TOKEN_BYTES).unwrap_or(bytes))?;
     let (tag, after) = bytes.split_at_checked(end + 1)?;
@@ -239,7 +238,7 @@ fn whole(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 impl Tag {
-    /// Takes a byte; says whether the tag ends with it.
+    /// Adds a byte; returns whether it ends the tag.
     fn take(&mut self, byte: u8) -> bool {
         match (self.quote, byte) {
             (Some(quote), _) if quote == byte => {
@@ -256,7 +255,7 @@ impl Tag {
         }
         self.too_long |= self.token > TOKEN_BYTES || self.bytes.len() >= TAG_BYTES;
         let ends = byte == b'>' && self.quote.is_none();
-        // Of a tag that will be dropped only the beginning matters: which kind it is.
+        // Of a tag that will be dropped only its first bytes matter, which tell its kind.
         if !self.too_long || self.bytes.len() < 2 {
             self.bytes.push(byte);
         }

@@ -49,8 +49,8 @@ async fn the_door() {
     let gateway = plan.open().await;
 
     for (tenant, header, value, expected, said) in [
-        ("nobody", "", None, 404, "no such business"),
-        ("ACME", "", None, 404, "no such business"),
+        ("nobody", "", None, 404, "no such tenant"),
+        ("ACME", "", None, 404, "no such tenant"),
         ("..%2facme", "", None, 404, ""),
         (TENANT, "origin", Some("https://www.evil.example"), 403, "origin"),
         (TENANT, "origin", Some("null"), 403, "origin"),

@@ -126,7 +126,7 @@ async fn a_stanza_that_ends_the_stream_twice() {
     visitors[0].say("this is unbearable");
     visitors[0].say("c0 2");
     visitors[1].say("c1 1");
-    node.until_logged("ended the stream twice, it is left out").await;
+    node.until_logged("left out an outgoing stanza that ended the stream twice").await;
     for (visitor, text) in [(0, "re c0 1"), (0, "re c0 2"), (1, "re c1 1")] {
         visitors[visitor].hears(text).await;
     }
@@ -268,13 +268,13 @@ async fn two_links_on_two_nodes() {
     let Ok(Lease::Granted { epoch, .. }) = held.await else { panic!("nobody else has it") };
     let unready = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let one = Process::launch(&plan.config, unready);
-    one.until_logged("the stream stands").await;
+    one.until_logged("component stream connected").await;
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let two = Process::launch(&plan.config, free);
-    two.until_logged("another node owns the link").await;
+    two.until_logged("another node holds the lease of the link").await;
     one.freeze();
     store.release(&second.name, epoch).await.unwrap();
-    two.until_logged("the stream stands").await;
+    two.until_logged("component stream connected").await;
     one.thaw();
     let three = Process::start(&plan.config).await;
     one.until_ready().await;

@@ -200,7 +200,7 @@ async fn while_the_database_is_away_a_link_is_left_in_time() {
     }
     let frozen = Instant::now();
     way.freeze(true);
-    node.until_logged("the stream has no time left and is closed").await;
+    node.until_logged("closed the component stream because the lease was about to expire").await;
     let left = frozen.elapsed();
     eprintln!("figures: left after {left:?}");
     assert!(left < Duration::from_secs(6), "the lease may be another's by now: {left:?}");

@@ -69,8 +69,8 @@ async fn frozen(server: Server) {
     }
     crew.nodes[0].thaw();
     crew.answered(4).await;
-    crew.nodes[0].until_logged("the link is not ours any more").await;
-    crew.nodes[0].until_logged("another node owns the link").await;
+    crew.nodes[0].until_logged("lost the lease of the link").await;
+    crew.nodes[0].until_logged("another node holds the lease of the link").await;
     crew.turn(5).await;
     let errors: usize = crew.clerks.iter().map(|clerk| clerk.look().errors.len()).sum();
     eprintln!("{errors} words of agents came back to them");
@@ -135,5 +135,5 @@ async fn in_the_middle_of_a_transaction() {
     eprintln!("figures: {waited:?}");
     assert!(waited < Duration::from_secs(10), "{waited:?}");
     assert!(visitor.look().wrong.is_empty(), "{:?}", visitor.look());
-    first.until_logged("the link is not ours any more").await;
+    first.until_logged("lost the lease of the link").await;
 }

@@ -1,4 +1,4 @@
-//! What is let in, and what not.
+//! Tests of the rate limits.
 
 use uuid::Uuid;
 
@@ -21,12 +21,11 @@ fn customer(number: u128) -> CustomerId {
     CustomerId(Uuid::from_u128(number))
 }
 
-/// A socket of a customer, from an address.
 fn rates(admission: &Arc<Admission>, from: &str, whose: u128) -> SocketRates {
     let guard = admission.socket(address(from)).unwrap();
     let mut rates = SocketRates::new(&guard);
     rates.belong_to(customer(whose));
-    // The places of sockets are not what is tried here.
+    // The number of sockets is not what these tests are about.
     drop(guard);
     rates
 }
@@ -47,7 +46,7 @@ fn sockets_are_counted_while_they_are_open() {
     drop(first);
     assert!(admission.socket(ours).is_some());
     drop(second);
-    assert!(admission.open_sockets().is_empty(), "nothing stays of closed sockets");
+    assert!(admission.open_sockets().is_empty(), "closed sockets use no memory");
 }
 
 #[test]
@@ -67,16 +66,16 @@ fn sessions_and_conversations_have_their_rates() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_many_are_opened_at_a_time_and_the_rest_stands_in_line_or_comes_back() {
+async fn some_are_opened_at_a_time_and_the_others_queue_or_come_back() {
     let admission = Admission::new(limits());
     let mut turns = Vec::new();
     for _ in 0..OPENING {
         turns.push(admission.turn().await.unwrap());
     }
-    // The line moves on as turns end.
+    // The queue moves on as permits are dropped.
     let next = tokio::join!(admission.turn(), async { drop(turns.pop()) }).0;
     turns.push(next.unwrap());
-    // Nobody waits for ever, and no line is endless; each is told a time of his own.
+    // The queue is bounded in length and in time; the times to come back differ.
     let waiting = (0..IN_LINE + 100).map(|_| admission.turn());
     let begun = tokio::time::Instant::now();
     let mut told: Vec<_> = futures_util::future::join_all(waiting)
@@ -170,7 +169,7 @@ fn bytes_are_counted_as_well() {
     let (two, three) = (rates(&admission, "192.0.2.1", 2), rates(&admission, "192.0.2.1", 3));
     assert_eq!(taken(&two, LARGEST_FRAME) + taken(&three, LARGEST_FRAME), 1, "192 KiB in all");
     assert_eq!(taken(&rates(&admission, "192.0.2.9", 4), 60), 20, "small ones are many");
-    // Whatever kind of frames: an attack, or a fault.
+    // For frames of any kind.
     let flood = rates(&admission, "192.0.2.5", 5);
     let taken = (0..100).filter(|_| flood.frame(LARGEST_FRAME)).count();
     assert!((30..=32).contains(&taken), "{taken}");
@@ -198,7 +197,7 @@ fn a_site_has_a_few_addresses_sockets() {
     let more: Vec<_> = (256..2_000).filter_map(|n| admission.socket(from(n))).collect();
     assert_eq!(more.len(), 24, "a /48 those of sixteen");
     drop((open, more));
-    assert!(admission.open_sockets().is_empty(), "nothing stays of closed sockets");
+    assert!(admission.open_sockets().is_empty(), "closed sockets use no memory");
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! The customers' sockets of this node.
+//! The customers' sockets on this node.
 //!
 //! Invariant: a socket is in the hub from before its welcome is read from the store until it is
-//! dropped, so that nothing can fall between the two. The hub is in parts, each under a lock of its
-//! own: sockets that come and go do not hold up who tells others something, and no table grows by
-//! a whole node's customers at once.
+//! dropped, so that no event falls between the two. The hub is sharded, each part with its own
+//! lock: sockets that open and close do not delay events for others, and no table grows by all
+//! customers of a node at once.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use super::mailbox::{Mailbox, SocketEvent};
 use crate::chat::ids::{CustomerId, LinkDomain};
 use crate::chat::model::Customer;
 
-/// A customer with the sockets that are open here.
+/// A customer and their sockets on this node.
 #[derive(Debug)]
 struct Present {
     customer: Customer,
@@ -23,20 +23,18 @@ struct Present {
     sockets: Vec<(u64, Arc<Mailbox>)>,
 }
 
-/// The customers of one part.
 type Part = HashMap<CustomerId, Present>;
 
-/// How many parts there are; a power of two.
+/// Number of shards; a power of two.
 const PARTS: usize = 16;
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct Hub {
     parts: [Mutex<Part>; PARTS],
     next: AtomicU64,
-    /// All are told to go.
+    /// The node is stopping: every socket is closed.
     dismissed: AtomicBool,
-    /// Events that may wait for one socket.
+    /// Events that may queue for one socket.
     limit: usize,
 }
 
@@ -46,7 +44,7 @@ impl Hub {
         Self { parts, next, dismissed: AtomicBool::new(false), limit }
     }
 
-    /// A socket has opened: its number and its mailbox.
+    /// Adds a socket; returns its number and its mailbox.
     pub(crate) fn enter(
         &self,
         customer: &Customer,
@@ -71,7 +69,7 @@ impl Hub {
         (number, mailbox)
     }
 
-    /// A socket has closed; says whether it was the customer's last one here.
+    /// Removes a socket; returns whether it was the customer's last one here.
     pub(crate) fn leave(&self, customer: CustomerId, number: u64) -> bool {
         let mut present = self.part_of(customer);
         let Some(here) = present.get_mut(&customer) else { return false };
@@ -83,25 +81,25 @@ impl Hub {
         false
     }
 
-    /// The customer went to another page.
+    /// Records the page that the customer is on.
     pub(crate) fn turn(&self, customer: CustomerId, page: Option<Arc<str>>) {
         if let Some(here) = self.part_of(customer).get_mut(&customer) {
             here.page = page;
         }
     }
 
-    /// More is known of the customer than when the sockets opened.
+    /// Replaces what is known of the customer.
     pub(crate) fn know(&self, customer: &Customer) {
         if let Some(here) = self.part_of(customer.id).get_mut(&customer.id) {
             here.customer = customer.clone();
         }
     }
 
-    /// Puts an event into every socket's mailbox.
+    /// Sends an event to all sockets of a customer.
     pub(crate) fn tell(&self, customer: CustomerId, event: SocketEvent) {
         let present = self.part_of(customer);
         let sockets = present.get(&customer).map(|here| &*here.sockets);
-        // Mostly there is one.
+        // Most customers have one socket, whose event need not be cloned.
         if let Some(((_, last), others)) = sockets.and_then(<[_]>::split_last) {
             for (_, mailbox) in others {
                 mailbox.put(event.clone(), self.limit);
@@ -110,7 +108,7 @@ impl Hub {
         }
     }
 
-    /// Puts an event into the mailbox of one socket.
+    /// Sends an event to one socket.
     pub(crate) fn tell_socket(&self, customer: CustomerId, number: u64, event: SocketEvent) {
         if let Some(here) = self.part_of(customer).get(&customer)
             && let Some((_, mailbox)) = here.sockets.iter().find(|(other, _)| *other == number)
@@ -119,7 +117,7 @@ impl Hub {
         }
     }
 
-    /// Puts an event into the mailboxes of all sockets of a link.
+    /// Sends an event to all sockets of a link.
     pub(crate) fn tell_link(&self, link: &LinkDomain, event: &SocketEvent) {
         for part in self.parts() {
             for here in part.values().filter(|here| here.link == *link) {
@@ -130,9 +128,10 @@ impl Hub {
         }
     }
 
-    /// Says goodbye to all, and when each may come back; whoever still enters has to go at once.
+    /// Closes all sockets, each with a time to reconnect; sockets that are added later are closed
+    /// at once.
     pub(crate) fn dismiss(&self) {
-        // Before anything is looked through: whoever enters a part later sees it.
+        // Before the parts are read: a socket that is added to one of them later sees it.
         self.dismissed.store(true, Ordering::SeqCst);
         let mut sockets: Vec<Arc<Mailbox>> = Vec::new();
         for part in self.parts() {
@@ -148,7 +147,7 @@ impl Hub {
         }
     }
 
-    /// The customers of a link who are here, each with the page he is on.
+    /// The customers of a link who have a socket here, each with the page they are on.
     pub(crate) fn on_link(&self, link: &LinkDomain) -> Vec<(Customer, Option<Arc<str>>)> {
         let mut customers = Vec::new();
         for part in self.parts() {
@@ -158,7 +157,7 @@ impl Hub {
         customers
     }
 
-    /// The same, by their ids alone.
+    /// The ids of these customers.
     pub(crate) fn ids_on(&self, link: &LinkDomain) -> HashSet<CustomerId> {
         let mut ids = HashSet::new();
         for part in self.parts() {
@@ -167,13 +166,13 @@ impl Hub {
         ids
     }
 
-    /// A customer who is here, with the page they are on.
+    /// A customer who has a socket here, with the page they are on.
     pub(crate) fn find(&self, customer: CustomerId) -> Option<(Customer, Option<Arc<str>>)> {
         let part = self.part_of(customer);
         part.get(&customer).map(|here| (here.customer.clone(), here.page.clone()))
     }
 
-    /// The part that a customer is in: the last bits of an id are chance.
+    /// The shard of a customer: the last bits of an id are random.
     fn part_of(&self, customer: CustomerId) -> MutexGuard<'_, Part> {
         let [first, ..] = &self.parts;
         let number = usize::from(customer.0.as_bytes()[15]) % PARTS;
@@ -189,8 +188,8 @@ fn lock(part: &Mutex<Part>) -> MutexGuard<'_, Part> {
     part.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How far apart so many may come back: a hundred a second while they are few; of many more at
-/// once, since nobody is to wait long.
+/// The period over which this number of clients reconnects: a hundred per second while they are
+/// few, more per second if they are many, so that nobody waits long.
 fn spread_ms(sockets: u64) -> u64 {
     (sockets * 10).min(1_000 + sockets * 45 / 100).min(10_000)
 }
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_socket_is_told_whichever_part_its_customer_is_in() {
+    async fn every_socket_gets_events_whichever_shard_its_customer_is_in() {
         let hub = Hub::new(9);
         let (ours, other) =
             (LinkDomain::new("chat.example").unwrap(), LinkDomain::new("else.example").unwrap());

@@ -1,8 +1,7 @@
-//! Signed identities: what a page's own server says of who is at the widget.
+//! Signed identities: JWTs by which a page's own server says who the customer is.
 //!
-//! Invariants: nothing counts but HS256 with the tenant's key. A claim of a wrong type is refused,
-//! never taken for one that is absent. Two subjects that differ stay different, whatever they are
-//! written as.
+//! Invariants: only HS256 with the tenant's key is accepted. A claim of a wrong type is refused,
+//! never treated as absent. Different subjects stay different, however they are written.
 
 use std::sync::Arc;
 
@@ -19,23 +18,23 @@ use crate::bridge::clean;
 use crate::chat::ids::Timestamp;
 
 const ALGORITHM: &str = "alg: sign with HS256";
-/// How far the clocks of the page's server and ours may differ, in seconds.
+/// Tolerated difference between the clocks of the page's server and this node, in seconds.
 const LEEWAY_S: f64 = 60.0;
 /// The longest subject, in bytes.
 const SUBJECT_BYTES: usize = 255;
 
-/// What a signed identity says.
+/// The content of a signed identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// Who, as the tenant knows them.
+    /// The customer's id at the tenant.
     pub(super) subject: Arc<str>,
-    /// Their name, where it says one, cleaned.
+    /// The customer's name, cleaned.
     pub(super) name: Option<Arc<str>>,
-    /// It was good, and its time is over.
+    /// The signature is good, but the JWT has expired.
     pub(super) has_expired: bool,
 }
 
-/// The claims as they come. Other claims (`aud`, `iss`, `iat`, the tenant's own) are not looked at.
+/// The claims as received. Others (`aud`, `iss`, `iat`, the tenant's own) are ignored.
 #[derive(Debug, Default, Deserialize)]
 struct Claims {
     sub: Option<Value>,
@@ -44,10 +43,10 @@ struct Claims {
     name: Option<Value>,
 }
 
-/// Reads a JWT.
+/// Verifies a JWT.
 ///
 /// # Errors
-/// Where it is no good for another reason than that its time is over. The reason names the claim.
+/// If it is invalid for another reason than its age. The reason names the claim.
 pub(super) fn read(
     secret: Option<&SecretString>,
     jwt: &str,
@@ -60,12 +59,12 @@ pub(super) fn read(
     judge(claims, now).map_err(refused)
 }
 
-/// The claims of a JWT that was signed with this key. They are judged here, by our clock and each by
-/// its name; the library would not read one that it does not expect.
+/// The claims of a JWT signed with this key. They are checked here, by our clock and with errors
+/// that name the claim; the library would not decode claims of an unexpected type.
 fn signed(jwt: &str, key: &DecodingKey) -> Result<Claims, &'static str> {
     const BROKEN: &str = "not a JWT";
     let header = jsonwebtoken::decode_header(jwt).map_err(|error| match error.kind() {
-        // `none` is not even a name that the library knows.
+        // The library does not know `none` as a name.
         ErrorKind::Json(cause) if cause.is_data() => ALGORITHM,
         _ => BROKEN,
     })?;
@@ -99,7 +98,7 @@ fn judge(claims: Claims, now: Timestamp) -> Result<Identity, &'static str> {
     #[allow(clippy::cast_precision_loss, reason = "milliseconds of this era are exact")]
     let now_s = now.0 as f64 / 1_000.0;
     if starts.transpose()?.is_some_and(|starts| starts > now_s + LEEWAY_S) {
-        return Err("nbf: not good yet");
+        return Err("nbf: not valid yet");
     }
     Ok(Identity {
         subject: subject.into(),
@@ -108,7 +107,7 @@ fn judge(claims: Claims, now: Timestamp) -> Result<Identity, &'static str> {
     })
 }
 
-/// A whole number as it is written; none where digits of it would be lost.
+/// A whole number as it is written; `None` if digits would be lost.
 fn whole(number: &Number) -> Option<String> {
     (number.is_i64() || number.is_u64()).then(|| number.to_string())
 }
@@ -139,7 +138,7 @@ mod tests {
             (json!({"sub": true, "exp": exp}), "sub: a text or a whole number"),
             (json!({"sub": "ann"}), "exp: missing"),
             (json!({"sub": "ann", "exp": exp.to_string()}), "exp: a number of seconds since 1970"),
-            (json!({"sub": "ann", "exp": exp, "nbf": NOW_S + 120}), "nbf: not good yet"),
+            (json!({"sub": "ann", "exp": exp, "nbf": NOW_S + 120}), "nbf: not valid yet"),
             (json!({"sub": "ann", "exp": exp, "nbf": "0"}), "nbf: a number of seconds since 1970"),
         ];
         for (claims, reason) in table {

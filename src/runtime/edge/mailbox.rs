@@ -1,8 +1,9 @@
-//! What waits for one customer's socket.
+//! The queue of events for one customer's socket.
 //!
-//! Invariants: bounded; an idle mailbox owns no buffer. Whoever does not read loses the newest and
-//! is told to go, once; nothing durable is lost by it, since sockets deliver by cursor. A socket is
-//! not woken for the head of a conversation that it has: heads are said again and again, to all.
+//! Invariants: it is bounded, and an idle mailbox owns no buffer. If the socket does not read, the
+//! newest events are dropped and it is closed; nothing durable is lost, because sockets deliver by
+//! cursor. A socket is not woken for the head of a conversation that it has already: heads are sent
+//! repeatedly, to all.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,43 +16,32 @@ use super::ByeReason;
 use crate::chat::effect::{Answer, CustomerNotice};
 use crate::chat::ids::{ConversationId, Seq};
 
-/// What happened, for one socket.
+/// An event for one socket.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum SocketEvent {
-    /// The desk tells the customer something.
+    /// A notice of the desk to the customer.
     Notice(CustomerNotice),
-    /// The desk answers this socket.
+    /// The desk's response to a command of this socket.
     Answer(Answer),
-    /// The last entry of the open conversation: by it a lost notice is found.
-    Head {
-        /// Of which conversation.
-        conversation: ConversationId,
-        /// Its last entry.
-        seq: Seq,
-    },
-    /// The link has a new owner: what the one before was given may be lost. Only within a node.
+    /// The number of the last entry of the open conversation, by which a lost notice is found.
+    Head { conversation: ConversationId, seq: Seq },
+    /// The link has a new owner: commands sent to the previous one may be lost. Only within a node.
     #[serde(skip)]
     NewOwner,
     /// The socket is to be closed. Only within a node.
     #[serde(skip)]
-    Bye {
-        /// Why.
-        reason: ByeReason,
-        /// Come back after so long.
-        reconnect_after_ms: u32,
-    },
+    Bye { reason: ByeReason, reconnect_after_ms: u32 },
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {
     state: Mutex<State>,
     arrived: Notify,
-    /// The entry that the socket was given last; see [`place`].
+    /// The last entry that was given to the socket; see [`place`].
     given: AtomicU64,
 }
 
-/// A conversation and one of its entries, in a number that no two are likely to share.
+/// A conversation and one of its entries as one number; collisions are unlikely.
 fn place(conversation: ConversationId, seq: Seq) -> u64 {
     let (_, chance) = conversation.0.as_u64_pair();
     chance.wrapping_add(seq.0)
@@ -64,7 +54,7 @@ struct State {
 }
 
 impl Mailbox {
-    /// Puts a event in; at most `limit` wait.
+    /// Adds an event; at most `limit` wait.
     pub(crate) fn put(&self, event: SocketEvent, limit: usize) {
         if let SocketEvent::Head { conversation, seq } = event
             && self.given.load(Ordering::Relaxed) == place(conversation, seq)
@@ -88,12 +78,12 @@ impl Mailbox {
         self.arrived.notify_one();
     }
 
-    /// The socket has been given everything of this conversation up to here.
+    /// The socket has received everything of this conversation up to this entry.
     pub(crate) fn is_at(&self, conversation: ConversationId, seq: Seq) {
         self.given.store(place(conversation, seq), Ordering::Relaxed);
     }
 
-    /// The next event. Safe to cancel: a event is taken only when it is returned.
+    /// The next event. Cancel safe: an event is removed only when it is returned.
     pub(crate) async fn next(&self) -> SocketEvent {
         loop {
             let event = {
@@ -125,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn letters_come_in_order_and_who_does_not_read_is_told_to_go_once() {
+    async fn events_come_in_order_and_a_slow_socket_is_closed_once() {
         let mailbox = Mailbox::default();
         mailbox.put(head(1), 2);
         mailbox.put(head(2), 2);
@@ -140,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_woken_for_what_he_has() {
+    async fn a_socket_is_not_woken_for_what_it_has() {
         let mailbox = Mailbox::default();
         mailbox.is_at(ConversationId(uuid::Uuid::nil()), Seq(2));
         mailbox.put(head(2), 9);

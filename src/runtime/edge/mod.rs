@@ -1,8 +1,8 @@
-//! A customer's side of a node: opens sessions, passes commands to the link's owner, and hands
-//! each socket its acks and entries in order, by cursor.
+//! The customers' side of a node: opens sessions, passes commands to the link's owner, and delivers
+//! acks and entries to each socket in order, by cursor.
 //!
-//! Invariants: acks and entries of a conversation leave in `seq` order, each once; a notice is
-//! only a hint, what is missing is read from the store.
+//! Invariants: acks and entries of a conversation leave in `seq` order, each once. A notice is only
+//! a hint: entries that are missing are read from the store.
 
 pub(crate) mod hub;
 mod identity;
@@ -40,50 +40,42 @@ use crate::ports::world::World;
 
 pub use self::socket::CustomerSocket;
 
-/// A tenant as the edges know it; at most 2 s old.
+/// A tenant as the edge caches it; at most 2 s old.
 #[derive(Debug)]
 pub struct TenantView {
-    /// The tenant.
     pub tenant: Tenant,
-    /// Its queues, by key, with their names.
+    /// Its queues, with their names.
     pub queues: Vec<(QueueKey, Arc<str>)>,
-    /// What it calls its agents.
+    /// The names of its agents.
     pub agents: HashMap<AgentJid, Arc<str>>,
-    /// Whether an agent is there to take a conversation.
+    /// Whether an agent is online.
     pub online: bool,
-    /// What it takes of files.
+    /// Limits for files.
     pub files: FileRules,
 }
 
 /// Why a `hello` was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The JWT is no good.
+    /// The JWT is invalid.
     #[error("identity refused: {reason}")]
     Identity {
-        /// Why, for the page's developer: it names the claim.
+        /// For the page's developer: it names the claim.
         reason: &'static str,
-        /// It was good once: the page is asked for another.
+        /// Only its age is wrong: the page is asked for a new one.
         has_expired: bool,
     },
-    /// Too many new sessions from this address, or it or the customer comes too often.
+    /// Too many new sessions from this address, or too many `hello`s from it or the customer.
     #[error("too many sessions from this address")]
-    RateLimited {
-        /// When to try again.
-        retry_after_ms: u32,
-    },
-    /// The store does not answer.
+    RateLimited { retry_after_ms: u32 },
+    /// The store does not respond.
     #[error("unavailable")]
-    Unavailable {
-        /// When to try again.
-        retry_after_ms: u32,
-    },
+    Unavailable { retry_after_ms: u32 },
 }
 
-/// Why it is not said whether there is a tenant.
+/// Why a tenant could not be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TenantError {
-    /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The address has asked for too many names that are not known here.
@@ -91,22 +83,21 @@ pub enum TenantError {
     TooMany(#[from] TooMany),
 }
 
-/// What a `welcome` says.
+/// The content of a `welcome`.
 #[derive(Debug)]
 pub struct Welcome {
-    /// The token to come back with; secret.
+    /// The token for the next `hello`; secret.
     pub token: String,
-    /// Who.
     pub customer: CustomerId,
-    /// When the token ends.
+    /// When the token expires.
     pub expires_at: Timestamp,
-    /// The token that was given was false or has expired; this is a fresh session.
+    /// The token in the `hello` was unknown or expired; this is a new session.
     pub token_refused: bool,
-    /// The JWT's time is over; the session goes on without it.
+    /// The JWT has expired; the session continues without it.
     pub identity_expired: bool,
     /// The open conversation, or the one resumed.
     pub conversation: Option<CurrentConversation>,
-    /// Entries after what was seen, of one conversation, at most 100.
+    /// Entries after those the client has, of one conversation, at most 100.
     pub entries: Vec<Arc<Row>>,
     /// More follow through [`CustomerSocket::next`].
     pub more: bool,
@@ -114,10 +105,9 @@ pub struct Welcome {
     pub now: Timestamp,
 }
 
-/// The conversation in hand.
+/// The conversation that a socket shows.
 #[derive(Debug)]
 pub struct CurrentConversation {
-    /// Where it stands.
     pub state: CustomerState,
     /// Its last entry.
     pub head: Seq,
@@ -127,61 +117,49 @@ pub struct CurrentConversation {
     pub read: Seq,
 }
 
-/// What is to be sent through a socket.
+/// What a socket is to send.
 #[derive(Debug)]
 pub enum Outbound {
-    /// What the desk tells the customer.
     Notice(CustomerNotice),
-    /// The desk's answer to a command.
+    /// The desk's response to a command.
     Answer(Answer),
-    /// The rest of the welcome.
+    /// More of the welcome.
     Entries {
-        /// Of which conversation.
         conversation: ConversationId,
         /// At most 100, in order.
         rows: Vec<Arc<Row>>,
-        /// More follow.
         more: bool,
     },
     /// The socket is to be closed.
     Bye {
-        /// Why.
         reason: ByeReason,
-        /// Come back after this many milliseconds.
         reconnect_after_ms: u32,
     },
 }
 
-/// Why a socket is closed by the gateway.
+/// Why the gateway closes a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ByeReason {
-    /// The gateway stops: close code 1012.
+    /// The gateway is stopping: close code 1012.
     Restart,
-    /// The customer did not read what was sent: close code 1008.
+    /// The client did not read: close code 1008.
     Slow,
 }
 
-/// Why a command was not taken.
+/// Why a command was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubmitError {
-    /// There is no such file of the customer's, or it is gone.
+    /// The customer has no such file, or it is gone.
     NoSuchFile,
-    /// The link's owner cannot be reached, or has too much to do.
-    Unavailable {
-        /// When to try again.
-        retry_after_ms: u32,
-    },
+    /// The link's owner is unreachable or overloaded.
+    Unavailable { retry_after_ms: u32 },
     /// Too many conversations from this address.
-    RateLimited {
-        /// When to try again.
-        retry_after_ms: u32,
-    },
+    RateLimited { retry_after_ms: u32 },
 }
 
 /// A page of history.
 #[derive(Debug)]
 pub struct HistoryPage {
-    /// Of which conversation.
     pub conversation: ConversationId,
     /// In order.
     pub rows: Vec<Arc<Row>>,
@@ -189,17 +167,17 @@ pub struct HistoryPage {
     pub more: bool,
 }
 
-/// Come back after so long where the owner or the store does not answer, in milliseconds.
+/// Time to reconnect or resend if the owner or the store does not respond, in milliseconds.
 pub(crate) const RETRY_MS: u32 = 1_000;
-/// And where only the link's owner is not known: mostly another takes over at this moment.
+/// The same if only the owner is unknown: usually another node is taking over.
 pub(crate) const MOVED_MS: u32 = 250;
-/// How long a tenant's settings are believed.
+/// How long a tenant's settings are cached.
 const TENANT_TTL: Duration = Duration::from_secs(2);
 
-/// How long a customer waits for the cache.
+/// How long a request of a customer waits for the cache.
 const CACHE_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Where the cache holds whether an agent of a tenant is in.
+/// The cache key for whether a tenant has an agent online.
 pub(super) fn staffed_key(tenant: &TenantKey) -> String {
     format!("staffed:{tenant}")
 }
@@ -208,7 +186,7 @@ pub(super) fn staffed_key(tenant: &TenantKey) -> String {
 #[derive(Clone)]
 pub struct Edge(Arc<Shared>);
 
-/// What all sockets of a node share.
+/// Shared by all sockets of a node.
 pub(super) struct Shared {
     pub(super) node: NodeId,
     pub(super) store: Arc<dyn Store>,
@@ -218,7 +196,7 @@ pub(super) struct Shared {
     pub(super) router: Arc<Router>,
     pub(super) hub: Arc<Hub>,
     pub(super) status: Arc<Status>,
-    /// What is taken of files where a tenant says nothing.
+    /// Limits for files of tenants that set none.
     pub(super) files: FileRules,
     pub(super) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
     pub(super) unknown: Unknown,
@@ -235,17 +213,17 @@ impl Edge {
         Self(Arc::new(shared))
     }
 
-    /// Who may open what.
+    /// Rate limits.
     pub fn admission(&self) -> &Arc<Admission> {
         &self.0.admission
     }
 
-    /// A tenant; none where there is none with that key. Whoever asks for names that are not known
-    /// here, may soon ask for no more of them.
+    /// A tenant, or `None` if there is none with that key. Lookups of unknown names are limited by
+    /// address.
     ///
     /// # Errors
-    /// Where the store does not answer and the tenant was not asked for lately; where the address has
-    /// guessed too often.
+    /// If the store does not respond and the tenant is not cached; if the address has looked up too
+    /// many unknown names.
     pub async fn tenant(
         &self,
         key: &TenantKey,
@@ -262,7 +240,7 @@ impl Edge {
         }
         let turn = self.0.admission.turn().await;
         let read = match &turn {
-            // Whoever stood before in the line has asked the same.
+            // Another request ahead in the queue has read the same.
             Ok(_) => match self.remembered(key, TENANT_TTL) {
                 Some(view) => return Ok(Some(view)),
                 None => self.read_tenant(key).await,
@@ -281,7 +259,7 @@ impl Edge {
                 }
                 Ok(view)
             }
-            // What was known is better than a closed door while the database is away.
+            // Old settings are better than a refusal while the database is unavailable.
             Err(error) => self.remembered(key, Duration::MAX).map(Some).ok_or(error.into()),
         }
     }
@@ -303,8 +281,8 @@ impl Edge {
         Ok(Some(Arc::new(TenantView { tenant, queues, agents, online, files })))
     }
 
-    /// Whether an agent is in: known here where the link is owned here, else through the cache. A
-    /// cache that does not answer at once is not waited for: what was known then holds.
+    /// Whether an agent is online: known here if this node owns the link, else from the cache. If
+    /// the cache does not respond at once, the last known value holds.
     async fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> bool {
         match self.0.router.is_staffed(link, tenant) {
             Some(staffed) => staffed,
@@ -369,8 +347,8 @@ impl Edge {
         shared.admission.read_by(admitted.session.customer.id).map_err(limited)?;
         CustomerSocket::open(shared.clone(), tenant, greeting, address, admitted).await.map_err(
             |error| {
-                // The state of the database is said once for all.
-                tracing::debug!(%error, "a socket could not be opened");
+                // The state of the database is logged once, by `Status`.
+                tracing::debug!(%error, "cannot read the welcome of a socket");
                 OpenError::Unavailable { retry_after_ms: RETRY_MS }
             },
         )

@@ -1,17 +1,17 @@
-//! Pages of entries that one socket reads.
+//! Reads pages of entries for one socket.
 //!
-//! Invariants: whatever a client sends meanwhile, a page is read once: waiting for it can be
-//! cancelled, and is taken up again. Nothing is read for a socket that is gone.
+//! Invariants: a page is read once, whatever the client sends meanwhile: waiting for it can be
+//! cancelled and resumed. Reading stops when the socket is gone.
 
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::chat::ids::{ConversationId, Seq};
 use crate::ports::store::{Page, StoreError};
 
-/// Entries read at once.
+/// Entries per page.
 pub(super) const PAGE: u32 = 100;
 
-/// The page that is being read, where one is.
+/// The page that is being read, if any.
 #[derive(Debug, Default)]
 pub(super) struct Pages(Option<Box<Reading>>);
 
@@ -23,8 +23,8 @@ struct Reading {
 }
 
 impl Pages {
-    /// The entries that follow `after`, as `read` reads them. Safe to cancel: who asks for the same
-    /// again has the same.
+    /// The entries after `after`, as `read` returns them. Cancel safe: a later call for the same
+    /// page returns the same read.
     pub(super) async fn after<F>(
         &mut self,
         conversation: ConversationId,
@@ -43,7 +43,7 @@ impl Pages {
         };
         let page = (&mut self.0.insert(reading).page).await;
         self.0 = None;
-        page.unwrap_or_else(|_| Err(StoreError::Unavailable("reading broke off".to_owned())))
+        page.unwrap_or_else(|_| Err(StoreError::Unavailable("reading was aborted".to_owned())))
     }
 }
 
@@ -83,9 +83,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_page_is_read_once_though_nobody_waits_for_it_to_the_end() {
+    async fn a_page_is_read_once_although_waiting_is_cancelled() {
         let (mut pages, reads) = (Pages::default(), Reads::default());
-        // As a client does that sends a frame every 10 ms.
+        // Like a client that sends a frame every 10 ms.
         let mut tries = 0;
         loop {
             let page = pages.after(CONVERSATION, Seq(1), || reads.page());

@@ -1,7 +1,7 @@
-//! Customers' names and addresses, and under which of their addresses somebody is served.
+//! Customers' names and addresses, and under which of their addresses a customer is served.
 //!
-//! Invariants: an address that an agent may have seen is never changed. Whoever is known by a
-//! subject is served where their open conversation is; nobody has part in another subject's.
+//! Invariants: an address that an agent may have seen never changes. A customer known by a subject
+//! is served where their open conversation is, and never gets a conversation of another subject.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::chat::model::{CONTACT_STAYS_MS, Customer};
 use crate::ports::store::{Naming, Session, Store, StoreError};
 use crate::ports::world::World;
 
-/// How often an address may turn out to be taken.
+/// How many times a new address may turn out to be taken.
 const TRIES: usize = 6;
 
-/// Draws an address: with what it can say of a name, else ten characters without meaning, 50 bits.
-/// After the name come four characters, one more with each try.
+/// Generates an address: from the name if it can be written in one, else ten random characters (50
+/// bits). A name is followed by four random characters, one more on each try.
 pub(super) fn address(world: &dyn World, name: Option<&str>, tried: usize) -> Localpart {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut secret = [0_u8; 10];
@@ -33,7 +33,7 @@ pub(super) fn address(world: &dyn World, name: Option<&str>, tried: usize) -> Lo
     Localpart::drawn(&text)
 }
 
-/// Writes a name. A customer whom no agent has seen gets an address that says it.
+/// Stores a customer's name. A customer whom no agent has seen gets an address made from it.
 pub(super) async fn named(
     store: &dyn Store,
     world: &dyn World,
@@ -53,14 +53,15 @@ pub(super) async fn named(
     store.name_customer(customer, &naming).await
 }
 
-/// The name that a form gives.
+/// The name in the answers to the form before the chat.
 pub(super) fn in_form(answers: &[(Arc<str>, Arc<str>)]) -> Option<Arc<str>> {
     let given = answers.iter().find(|(field, _)| **field == *"name");
     given.and_then(|(_, value)| clean::name(value)).map(Arc::from)
 }
 
-/// Somebody known signs in in the middle of an anonymous chat: it goes on, for both sides, and the
-/// session is the subject's from now on. None where nothing is open, or somebody else was quicker.
+/// A known customer signs in during an anonymous conversation: it continues, for both sides, and
+/// the session belongs to the subject from now on. `None` if no conversation is open, or if another
+/// subject was faster.
 pub(super) async fn adopted(
     store: &dyn Store,
     session: &mut Session,
@@ -85,8 +86,8 @@ pub(super) async fn adopted(
     }))
 }
 
-/// Finds under which of their addresses the holder of a session is served now: where a conversation
-/// of theirs is open, else where one was open not long ago, else under the subject's own.
+/// Finds the address under which a session's customer is served now: the one whose conversation is
+/// open, else one that had an open conversation recently, else the subject's own.
 pub(super) async fn serve(
     store: &dyn Store,
     session: &mut Session,
@@ -99,7 +100,7 @@ pub(super) async fn serve(
     let home = session.same_as.unwrap_or(own);
     let kin = store.open_kin(home).await.map_err(unavailable)?;
     let is_open = async |id| store.open_conversation(id).await.map_err(unavailable);
-    // Nearly everybody has one address.
+    // Nearly every customer has one address.
     if session.same_as.is_none() && kin.is_none() || is_open(own).await?.is_some() {
         return Ok(());
     }
@@ -109,7 +110,7 @@ pub(super) async fn serve(
         Some(kin.id)
     } else {
         let latest = store.latest(own).await.map_err(unavailable)?;
-        // For so long the address they had there is in the agents' contact lists.
+        // For this long that address stays in the agents' contact lists.
         let is_recent = latest.is_some_and(|latest| now.since(latest.active_at) < CONTACT_STAYS_MS);
         (!is_recent).then_some(home)
     };

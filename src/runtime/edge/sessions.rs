@@ -1,7 +1,7 @@
-//! Who is at a socket: finds or makes the session that a `hello` asks for, with its customer.
+//! Sign-in: finds or creates the session and the customer for a `hello`.
 //!
-//! Invariant: a session bound to one subject is never handed to another; an anonymous one may be
-//! claimed once.
+//! Invariant: a session that belongs to one subject is never given to another; an anonymous one can
+//! be claimed once.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,22 +16,22 @@ use crate::ports::store::{Claim, Session, Store, StoreError};
 use crate::ports::world::World;
 use crate::runtime::admission::{Admission, TooMany};
 
-/// Who is at the socket.
+/// The result of a sign-in.
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) session: Session,
     pub(super) token: String,
-    /// A token was given and was no good.
+    /// The `hello` had a token, and it was invalid.
     pub(super) refused: bool,
-    /// The JWT's time is over: the session goes on without it.
+    /// The JWT has expired; the session continues without it.
     pub(super) expired: bool,
-    /// The customer was made a moment ago: nothing was ever said.
+    /// The customer was created by this `hello`: there is nothing to read.
     pub(super) fresh: bool,
-    /// They were nobody's until now.
+    /// The customer was anonymous until now.
     pub(super) signed_in: Option<SignedIn>,
 }
 
-/// Finds or makes the session that a `hello` asks for.
+/// Finds or creates the session for a `hello`.
 pub(super) async fn admit(
     store: &dyn Store,
     world: &dyn World,
@@ -75,8 +75,8 @@ pub(super) async fn admit(
     Ok(Admitted { session, token, refused, expired, fresh, signed_in: None })
 }
 
-/// Brings a session and a signed identity together; none where they do not belong together. With
-/// what the agents are told, where that is new.
+/// Joins a session and a signed identity; `None` if they do not belong together. With the news for
+/// the agents, if the customer signed in just now.
 async fn identify(
     store: &dyn Store,
     world: &dyn World,
@@ -86,7 +86,7 @@ async fn identify(
     if session.subject.as_ref().is_some_and(|subject| *subject != identity.subject) {
         return Ok((None, None));
     }
-    // The token is as good as ever: without the JWT it would open the same session.
+    // Without the JWT the token would open the same session.
     if identity.has_expired {
         return Ok((Some(session), None));
     }
@@ -101,7 +101,7 @@ async fn identify(
             Claim::Known => people::adopted(store, &mut session, &identity.subject).await?,
             Claim::Refused => None,
         };
-        // The JWT wins, the session stays as it is.
+        // The JWT wins; the old session is left unchanged.
         if signed_in.is_none() {
             return Ok((None, None));
         }
@@ -110,7 +110,7 @@ async fn identify(
     Ok((Some(session), signed_in))
 }
 
-/// The customer by the name that their own page says.
+/// Updates the customer's name to the one that the page's server gives.
 async fn renamed(
     store: &dyn Store,
     world: &dyn World,
@@ -167,7 +167,7 @@ async fn create(
         };
         match store.create_session(&session, now).await {
             Ok(()) => return Ok((session, token, is_new)),
-            // The localpart was drawn before, or the subject has just come in elsewhere: again.
+            // The address exists, or the subject has just signed in elsewhere: try again.
             Err(StoreError::Exists(_)) if is_new => tried += 1,
             Err(error) => return Err(unavailable(error)),
         }
@@ -175,6 +175,6 @@ async fn create(
 }
 
 pub(super) fn unavailable(error: StoreError) -> OpenError {
-    tracing::warn!(%error, "a session could not be opened");
+    tracing::warn!(%error, "cannot open a session");
     OpenError::Unavailable { retry_after_ms: super::RETRY_MS }
 }

@@ -1,14 +1,15 @@
-//! Names as addresses can say them.
+//! Turns names into the readable part of an address.
 //!
-//! Invariant: what comes out are at most 20 of `[a-z0-9-]`, beginning and ending with a letter or a
-//! digit, with at least two letters: enough to tell people apart, whatever script a name is in.
+//! Invariant: a slug has at most 20 characters of `[a-z0-9-]`, begins and ends with a letter or a
+//! digit, and has at least two letters: enough to tell customers apart, whatever script a name is
+//! in.
 
 use deunicode::deunicode;
 
-/// The longest, in characters: with what is drawn behind it, it is an address.
+/// The longest slug; random characters are added to it.
 const CHARS: usize = 20;
 
-/// What an address can say of a name; none where that is nothing.
+/// The slug of a name; `None` if nothing is left of it.
 pub(super) fn of(name: &str) -> Option<String> {
     let mut slug = String::with_capacity(CHARS);
     for c in deunicode(name).chars() {

@@ -1,9 +1,9 @@
-//! One customer's socket, without the wire: what goes out, in which order.
+//! One customer's socket, without the wire format: what is sent, and in which order.
 //!
-//! Invariants: `cursor` is the last entry of the conversation in hand that this socket was given;
-//! an entry leaves exactly when it is the next one, and as an ack where the socket waits for it.
-//! What a notice says is missing is read from the store. [`CustomerSocket::next`] loses nothing
-//! when it is cancelled: what is being worked on stays in the socket.
+//! Invariants: `cursor` is the last entry of the current conversation that this socket was given.
+//! An entry is sent exactly when it is the next one, and as an ack if the socket waits for it.
+//! Entries that a notice shows to be missing are read from the store. [`CustomerSocket::next`]
+//! loses nothing when it is cancelled: unfinished work stays in the socket.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -29,12 +29,12 @@ use crate::ports::store::{Page, StoreError, StoredFile};
 use crate::runtime::admission::TooMany;
 use crate::runtime::files::LATE_MS;
 
-/// Whoever finds no owner again and again is told to wait so long, in milliseconds.
+/// The longest time to resend that a client gets if no owner is found repeatedly, in milliseconds.
 const LONGEST_MS: u32 = 5_000;
-/// Commands that may wait for their ack; whoever has more is told to wait.
+/// Commands that may wait for their ack; more are refused with a time to resend.
 const PENDING: usize = 256;
 
-/// One customer's socket. Dropping it closes the customer's presence through it.
+/// One customer's socket. Dropping it ends the customer's presence through it.
 pub struct CustomerSocket {
     shared: Arc<Shared>,
     customer: Customer,
@@ -43,21 +43,21 @@ pub struct CustomerSocket {
     address: Option<IpAddr>,
     number: u64,
     mailbox: Arc<Mailbox>,
-    /// The conversation in hand, and its last entry that was given.
+    /// The current conversation, and its last entry that was given.
     cursor: Option<(ConversationId, Seq)>,
-    /// One that came before: late word of it is worth nothing, and needs no question.
+    /// The conversation before: late events of it are ignored without a query.
     past: Option<ConversationId>,
-    /// Whether the conversation in hand is open.
+    /// Whether the current conversation is open.
     open: bool,
-    /// A new conversation was counted and has not begun yet: what is said meanwhile belongs to it.
+    /// A new conversation was counted against the rate and has not begun: further commands belong
+    /// to it.
     counted: bool,
-    /// Durable commands of this socket without an ack.
     pending: Vec<CommandId>,
-    /// Commands in a row that no owner was there for.
+    /// Consecutive commands for which no owner was found.
     missed: u32,
-    /// What is still backlog of the welcome: whole conversations, after these entries.
+    /// Rest of the welcome: whole conversations, after these entries.
     backlog: VecDeque<(ConversationId, Seq)>,
-    /// The event being worked on.
+    /// The event that is being processed.
     event: Option<SocketEvent>,
     pages: Pages,
     ready: VecDeque<Outbound>,
@@ -69,14 +69,14 @@ impl std::fmt::Debug for CustomerSocket {
     }
 }
 
-/// Which conversation is in hand, once there was word of one.
+/// How an event's conversation relates to the current one.
 #[derive(Debug, PartialEq, Eq)]
 enum Turned {
-    /// That one.
+    /// It is the current one.
     InHand,
-    /// That one soon: there is more of the one before to be given.
+    /// It will be, once the rest of the current one was given.
     NotYet,
-    /// Another: that one is past, or not stored yet.
+    /// It is an earlier one, or not stored yet.
     Elsewhere,
 }
 
@@ -92,7 +92,7 @@ impl CustomerSocket {
         let Greeting { resume, page, .. } = greeting;
         let link = tenant.tenant.link.clone();
         let customer = session.customer;
-        // Into the hub first: what happens while the store is read waits in the mailbox.
+        // Into the hub first: events that happen during the reads wait in the mailbox.
         let (number, mailbox) = shared.hub.enter(&customer, &link, page.clone());
         let mut socket = Self {
             shared,
@@ -133,7 +133,7 @@ impl CustomerSocket {
         Ok((welcome, socket))
     }
 
-    /// Finds the conversation in hand and the first entries that are backlog.
+    /// Finds the current conversation and the first entries of the backlog.
     async fn catch_up(
         &mut self,
         tenant: &TenantView,
@@ -160,7 +160,7 @@ impl CustomerSocket {
         let mut entries = Vec::new();
         while let Some((conversation, after)) = self.backlog.pop_front() {
             let room = PAGE - u32::try_from(entries.len()).unwrap_or(PAGE);
-            // Mostly there is nothing: what comes after the head that was read is in the mailbox.
+            // Usually there are none: entries after the head that was read are in the mailbox.
             let Page { rows, more } = match head_of(conversation).is_some_and(|head| head <= after)
             {
                 true => Page::default(),
@@ -188,7 +188,8 @@ impl CustomerSocket {
         self.cursor.filter(|(id, _)| *id == conversation).map(|(_, seq)| seq).unwrap_or_default()
     }
 
-    /// A conversation of this customer; another's is as one that does not exist.
+    /// A conversation of this customer; one of another customer is treated as one that does not
+    /// exist.
     async fn own_conversation(
         &self,
         id: ConversationId,
@@ -196,7 +197,7 @@ impl CustomerSocket {
         let found = self.shared.store.conversation(id).await?;
         Ok(match found {
             Some(found) if found.customer == self.customer.id => Some(found),
-            // Of one whom they turned out to be, by signing in.
+            // One from before the customer signed in.
             Some(found) if self.shared.store.is_same(found.customer, self.customer.id).await? => {
                 Some(found)
             }
@@ -204,7 +205,7 @@ impl CustomerSocket {
         })
     }
 
-    /// What the socket is to be told next. Safe to cancel.
+    /// The next thing to send. Cancel safe.
     pub async fn next(&mut self) -> Outbound {
         loop {
             if let Some(outbound) = self.ready.pop_front() {
@@ -215,13 +216,13 @@ impl CustomerSocket {
                 self.event = self.on_event(event);
             }
             if !self.backlog.is_empty() || self.event.is_some() {
-                // In a box: an idle socket has no room for it.
+                // Boxed, so that an idle socket does not reserve memory for it.
                 Box::pin(self.read_on()).await;
             }
         }
     }
 
-    /// Does what the store is needed for: what is backlog of the welcome, else the event in hand.
+    /// Does what needs the store: the backlog of the welcome, else the current event.
     async fn read_on(&mut self) {
         let read = if self.backlog.is_empty() {
             self.continue_event().await
@@ -229,13 +230,14 @@ impl CustomerSocket {
             self.send_backlog().await
         };
         if let Err(error) = read {
-            // The state of the database is said once for all; this would be said for each socket.
-            tracing::debug!(%error, "entries could not be read; trying again");
+            // The state of the database is logged once, by `Status`; this would be logged for each
+            // socket.
+            tracing::debug!(%error, "cannot read entries, retrying");
             tokio::time::sleep(std::time::Duration::from_millis(u64::from(RETRY_MS))).await;
         }
     }
 
-    /// Reads the next page of what is backlog of the welcome.
+    /// Reads the next page of the backlog.
     async fn send_backlog(&mut self) -> Result<(), StoreError> {
         let Some((conversation, after)) = self.backlog.front().copied() else { return Ok(()) };
         let page = self.page_after(conversation, after).await?;
@@ -263,13 +265,13 @@ impl CustomerSocket {
         self.pages.after(conversation, after, read).await
     }
 
-    /// What is in hand, and its last entry that was given.
+    /// Sets the current conversation and the last entry given.
     fn move_to(&mut self, conversation: ConversationId, seq: Seq) {
         self.cursor = Some((conversation, seq));
         self.mailbox.is_at(conversation, seq);
     }
 
-    /// Does what an event asks for; returns one that the store is needed for.
+    /// Processes an event; returns one that needs the store.
     fn on_event(&mut self, event: SocketEvent) -> Option<SocketEvent> {
         match event {
             SocketEvent::Notice(CustomerNotice::Entry(row)) => return self.entry(row),
@@ -280,7 +282,7 @@ impl CustomerSocket {
                 self.ready.push_back(Outbound::Notice(notice));
             }
             SocketEvent::Answer(Answer::Ack { id, acked }) => {
-                // Where its entry was lost on the way, what lies between comes first.
+                // If its entry was lost on the way, the entries before it are read first.
                 let Acked { conversation, seq, .. } = acked;
                 let is_past = self.past == Some(conversation);
                 let is_given = is_past || seq.is_none_or(|seq| self.has(conversation, seq));
@@ -293,7 +295,7 @@ impl CustomerSocket {
                 id: Some(id),
                 error: CommandError::NotStored,
             }) => {
-                // Its ack may have been quicker.
+                // Its ack may have been faster.
                 if self.pending.contains(&id) {
                     self.unavailable(id, CommandError::NotStored);
                 }
@@ -311,7 +313,7 @@ impl CustomerSocket {
                 return (!self.has(conversation, seq)).then_some(event);
             }
             SocketEvent::NewOwner => {
-                // What the one before was given may be stored: then it comes as an ack all the same.
+                // The previous owner may have stored it: then the ack comes nevertheless.
                 for id in self.pending.clone() {
                     self.unavailable(id, CommandError::Moved);
                 }
@@ -326,8 +328,8 @@ impl CustomerSocket {
         None
     }
 
-    /// Does what the event in hand asks for with the help of the store; one that takes more than a
-    /// page stays in hand, and what was read goes out first.
+    /// Continues with the current event with the help of the store; one that needs more than a page
+    /// stays current, and the page is sent first.
     async fn continue_event(&mut self) -> Result<(), StoreError> {
         let is_done = match self.event.clone() {
             Some(SocketEvent::Notice(CustomerNotice::Entry(row))) => {
@@ -347,7 +349,7 @@ impl CustomerSocket {
             Some(SocketEvent::Answer(Answer::Ack { id, acked })) => {
                 self.late_ack(id, acked).await?
             }
-            // Nothing else needs it.
+            // No other event needs the store.
             _ => true,
         };
         if is_done {
@@ -356,15 +358,15 @@ impl CustomerSocket {
         Ok(())
     }
 
-    /// An ack whose entry was not given: also of a command that was turned away when it was said
-    /// again, though it was under way. Says whether it is done.
+    /// An ack whose entry was not given. The command may have been refused when it was resent
+    /// although the first one was still in flight. Returns whether the event is done.
     async fn late_ack(&mut self, id: CommandId, acked: Acked) -> Result<bool, StoreError> {
         if let Some(seq) = acked.seq {
             match self.turn_to(acked.conversation).await? {
                 Turned::InHand if !self.has(acked.conversation, seq) => {
                     self.start_pending(id.clone());
                     let is_full = self.give_stored(acked.conversation).await?;
-                    // Mostly it came with its entry.
+                    // Usually it came with its entry.
                     if !self.pending.contains(&id) {
                         return Ok(true);
                     }
@@ -380,19 +382,18 @@ impl CustomerSocket {
         Ok(true)
     }
 
-    /// Whether this entry was given.
     fn has(&self, conversation: ConversationId, seq: Seq) -> bool {
         self.cursor.is_some_and(|(id, at)| id == conversation && at >= seq)
     }
 
-    /// A command is to be said again, though it may yet be stored: it stays pending.
+    /// The client is to resend a command that may still be stored: it stays pending.
     fn unavailable(&mut self, id: CommandId, error: CommandError) {
         let moved = error == CommandError::Moved;
         self.shared.status.metrics().unavailable(if moved { "owner" } else { "storage" });
         self.ready.push_back(Outbound::Answer(Answer::Refused { id: Some(id), error }));
     }
 
-    /// Gives an entry that is the next one; gives it back where it comes before its time.
+    /// Gives an entry if it is the next one, else returns it.
     fn entry(&mut self, row: Arc<Row>) -> Option<SocketEvent> {
         let seq = row.seq?;
         let conversation = row.conversation;
@@ -405,9 +406,9 @@ impl CustomerSocket {
         (!late).then_some(SocketEvent::Notice(CustomerNotice::Entry(row)))
     }
 
-    /// Takes up the conversation that there is word of, once the one before is given to its end. Word
-    /// of an earlier one may come late (from a node that was frozen, say): the store knows which one
-    /// is the last.
+    /// Moves to the conversation of an event once the current one is given completely. An event of
+    /// an earlier conversation may come late (for example from a node that was frozen): the store
+    /// knows which is the latest.
     async fn turn_to(&mut self, conversation: ConversationId) -> Result<Turned, StoreError> {
         let Some((in_hand, _)) = self.cursor else { return Ok(Turned::InHand) };
         if in_hand == conversation {
@@ -433,22 +434,21 @@ impl CustomerSocket {
     }
 
     /// Whether the first of two conversations of this customer began after the second; `None` while
-    /// it is not stored: its owner says how far it is before that is so.
+    /// one of them is not stored: its owner sends its head before that.
     async fn is_later(
         &self,
         one: ConversationId,
         other: ConversationId,
     ) -> Result<Option<bool>, StoreError> {
-        // By where each of them begins: which is the last one may change between two questions, and
-        // two may begin in the same millisecond.
+        // By the row in which each begins: which one is the latest may change between two queries,
+        // and two may begin in the same millisecond.
         let store = &self.shared.store;
         let Some(one) = store.begins(one).await? else { return Ok(None) };
         let other = store.begins(other).await?;
         Ok(Some(other.is_none_or(|other| one > other)))
     }
 
-    /// Gives a page of what is stored of the conversation in hand beyond the cursor; says whether that
-    /// was all.
+    /// Gives a page of the stored entries after the cursor; returns whether that was all.
     async fn give_stored(&mut self, conversation: ConversationId) -> Result<bool, StoreError> {
         let after = self.seen_of(conversation);
         let page = self.page_after(conversation, after).await?;
@@ -458,7 +458,7 @@ impl CustomerSocket {
         Ok(!page.more)
     }
 
-    /// Gives the next entry: as its ack, where this socket waits for it.
+    /// Gives the next entry: as an ack if this socket waits for it.
     fn give(&mut self, row: Arc<Row>) {
         let Some(seq) = row.seq else { return };
         self.move_to(row.conversation, seq);
@@ -473,7 +473,7 @@ impl CustomerSocket {
         }
     }
 
-    /// There is a conversation; says whether it is open.
+    /// A conversation exists now.
     fn begun(&mut self, open: bool) {
         (self.open, self.counted) = (open, false);
     }
@@ -503,12 +503,12 @@ impl CustomerSocket {
         self.shared.world.now()
     }
 
-    /// Passes something the customer did to the link's owner. The answer to a command comes through
-    /// [`next`](Self::next).
+    /// Passes a command or signal of the customer to the link's owner. The response to a command
+    /// comes through [`next`](Self::next).
     ///
     /// # Errors
-    /// Where nobody can take it now: nothing was done, and the client sends it again. Where a file is
-    /// not the customer's, or gone.
+    /// If no owner can accept it: nothing was done, and the client resends it. If a file is not the
+    /// customer's, or gone.
     pub async fn submit(&mut self, mut content: CustomerContent) -> Result<(), SubmitError> {
         let id = match &mut content {
             CustomerContent::Command(command) => {
@@ -526,7 +526,7 @@ impl CustomerSocket {
         let event = CustomerEvent::Input(Box::new(input));
         if self.shared.router.send_to_owner(&self.link, event).is_err() {
             self.shared.status.metrics().unavailable("owner");
-            // Mostly another node takes over at this moment; if not, nobody needs to ask so often.
+            // Usually another node is taking over; if not, clients should ask less often.
             let retry_after_ms = (MOVED_MS << self.missed.min(8)).min(LONGEST_MS);
             self.missed += 1;
             return Err(SubmitError::Unavailable { retry_after_ms });
@@ -538,7 +538,7 @@ impl CustomerSocket {
         Ok(())
     }
 
-    /// Finds out what the desk needs to know of a command, and counts it.
+    /// Looks up what the desk needs for a command, and counts it against the rates.
     async fn prepare(&mut self, command: &mut CustomerCommand) -> Result<(), SubmitError> {
         let unavailable = SubmitError::Unavailable { retry_after_ms: RETRY_MS };
         match &mut command.action {
@@ -568,12 +568,12 @@ impl CustomerSocket {
         Ok(())
     }
 
-    /// The files of these ids, and whether a message has one of them already: of those the desk says
-    /// whether it is this one, sent again.
+    /// The files with these ids, and whether one of them is in a message already: then the desk
+    /// decides whether this command is a resend of that message.
     async fn own_files(&self, ids: &[FileId]) -> Result<(Arc<[File]>, bool), SubmitError> {
         let found = self.shared.store.files_of(self.customer.id, ids).await;
         let found = found.map_err(|error| {
-            tracing::debug!(%error, "a customer's files cannot be read");
+            tracing::debug!(%error, "cannot read a customer's files");
             SubmitError::Unavailable { retry_after_ms: RETRY_MS }
         })?;
         let until = self.shared.world.now().plus(LATE_MS);
@@ -590,19 +590,19 @@ impl CustomerSocket {
         Ok((files.ok_or(SubmitError::NoSuchFile)?.into(), taken))
     }
 
-    /// Takes the name that the customer gave in the form before the chat.
+    /// Stores the name from the form before the chat.
     async fn learn_name(&mut self, answers: &[(Arc<str>, Arc<str>)]) -> Result<(), StoreError> {
         if let (None, Some(name)) = (&self.customer.name, people::in_form(answers)) {
             let Shared { store, world, .. } = &*self.shared;
-            // Nothing is remembered that was not written: a `start` that is said again tries again.
+            // Remembered only if it was stored: a resent `start` tries again.
             self.customer = people::named(&**store, &**world, &self.customer, &name, false).await?;
             self.shared.hub.know(&self.customer);
         }
         Ok(())
     }
 
-    /// Another tab may have given the name since this one opened, on whichever node. Where it cannot
-    /// be read the conversation begins without: to be stored it needs the same database.
+    /// Another tab, perhaps on another node, may have stored a name since this socket opened. If it
+    /// cannot be read, the conversation begins without it: storing that needs the same database.
     async fn look_up_name(&mut self) {
         if let Ok(Some(customer)) = self.shared.store.customer(self.customer.id).await
             && customer.name.is_some()
@@ -612,16 +612,16 @@ impl CustomerSocket {
         }
     }
 
-    /// The customer went to another page (origin and path only).
+    /// The customer moved to another page (origin and path only).
     pub fn page(&mut self, page: Option<Arc<str>>) {
         self.shared.hub.turn(self.customer.id, page.clone());
         self.connected(true, false, page, None);
     }
 
-    /// Earlier entries. A conversation of somebody else is as one that does not exist: `None`.
+    /// Earlier entries; `None` if the conversation does not exist or is another customer's.
     ///
     /// # Errors
-    /// Where the store does not answer.
+    /// If the store does not respond.
     pub async fn history(
         &mut self,
         conversation: Option<ConversationId>,
@@ -654,16 +654,16 @@ impl CustomerSocket {
             page,
             signed_in,
         };
-        // Soft state: where nobody takes it now, the next refresh brings it again.
+        // Soft state: if no owner accepts it now, the next refresh repeats it.
         let event = CustomerEvent::Connected(connection);
         let _ = self.shared.router.send_to_owner(&self.link, event);
     }
 }
 
-/// What a customer is told of a conversation.
+/// The state of a conversation as the customer sees it.
 fn state_of(conversation: &Conversation, tenant: &TenantView) -> CustomerState {
     let phase = match &conversation.state {
-        // The place in line is the owner's to say; it does so as soon as it hears of the socket.
+        // The owner knows the position in the queue and sends it when it hears of the socket.
         State::Waiting | State::Offered { .. } => Phase::Waiting { position: None, eta_s: None },
         State::Active { agent } => {
             Phase::Active { agent: tenant.agents.get(agent).cloned().unwrap_or_else(|| "".into()) }

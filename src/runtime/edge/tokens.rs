@@ -1,9 +1,9 @@
-//! Tokens of sessions: how they are drawn, replaced, and known again.
+//! Session tokens: how they are generated, replaced and recognized.
 //!
-//! Invariants: a token has 256 bits that nobody can guess, and is stored as its hash alone. A token
-//! that replaces another follows from it and from a salt in the session's row, so that all tabs and
-//! nodes which replace one token at the same time arrive at the same next one, and nobody's is
-//! lost. Who holds the row but not the token before cannot work it out.
+//! Invariants: a token has 256 random bits and only its hash is stored. The token that replaces
+//! another is derived from it and from a salt in the session's row, so that all tabs and nodes that
+//! replace the same token at the same time derive the same one, and none is lost. Without the
+//! previous token the row does not reveal it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,23 +17,23 @@ use crate::chat::model::Customer;
 use crate::ports::store::{Session, Store, StoreError};
 use crate::ports::world::World;
 
-/// How long a token is good, in milliseconds.
+/// Lifetime of a token, in milliseconds.
 pub(super) const LIFETIME_MS: i64 = 30 * 24 * 60 * 60_000;
 /// A token older than this is replaced when it is used, in milliseconds.
 const FRESH_MS: i64 = 24 * 60 * 60_000;
-/// How long the token before stays good once the new one was used, in milliseconds.
+/// How long the previous token stays valid after the new one was used, in milliseconds.
 const OVERLAP_MS: i64 = 60_000;
-/// How often somebody else may be quicker before a `hello` is told to come again.
+/// Lost races after which a `hello` is told to come again.
 const TRIES: u32 = 5;
 
-/// A new token and its hash.
+/// A new random token and its hash.
 pub(super) fn drawn(world: &dyn World) -> (String, [u8; 32]) {
     let mut secret = [0_u8; 32];
     world.secret(&mut secret);
     named(&secret)
 }
 
-/// The token that follows one, and its hash.
+/// The token derived from another, and its hash.
 fn next(token: &str, salt: &[u8; 32]) -> (String, [u8; 32]) {
     let key = hmac::Key::new(hmac::HMAC_SHA256, salt);
     named(hmac::sign(&key, token.as_bytes()).as_ref())
@@ -51,7 +51,7 @@ fn hash(token: &str) -> [u8; 32] {
     bytes
 }
 
-/// Whether a token (by its hash) opens the session now.
+/// Whether the token with this hash opens the session now.
 fn is_good(session: &Session, hash: &[u8; 32], now: Timestamp) -> bool {
     let is_previous = |(previous, until): &([u8; 32], Option<Timestamp>)| {
         previous == hash && until.is_none_or(|until| now < until)
@@ -60,14 +60,14 @@ fn is_good(session: &Session, hash: &[u8; 32], now: Timestamp) -> bool {
     is_its && now < session.expires_at
 }
 
-/// Whether a token was given out lately: not more than a day ago, nor ahead of the clock, which may
-/// have been set back since.
+/// Whether a token was issued recently: at most a day ago, and not in the future, as after the
+/// clock was set back.
 fn is_fresh(session: &Session, now: Timestamp) -> bool {
     let left = session.expires_at.since(now);
     (LIFETIME_MS - FRESH_MS..=LIFETIME_MS + FRESH_MS).contains(&left)
 }
 
-/// Whose session a token is of, where it is good; nothing of it changes.
+/// The customer of a valid token; changes nothing.
 pub(crate) async fn customer(
     store: &dyn Store,
     world: &dyn World,
@@ -79,7 +79,7 @@ pub(crate) async fn customer(
     Ok(session.filter(|session| is_good(session, &hash, world.now())).map(|found| found.customer))
 }
 
-/// The session that a token opens, with the token to come back with; none where it is no good.
+/// The session that a token opens, with the token for the next `hello`; `None` if it is invalid.
 pub(super) async fn resume(
     store: &dyn Store,
     world: &dyn World,
@@ -101,13 +101,13 @@ pub(super) async fn resume(
         if store.update_session(&new, &session.token).await.map_err(unavailable)? {
             return Ok(Some((new, told)));
         }
-        // Another tab replaced the token meanwhile: what follows from it is in the row now.
+        // Another tab replaced the token meanwhile: the derived one is in the row now.
     }
     Err(OpenError::Unavailable { retry_after_ms: super::RETRY_MS })
 }
 
-/// What becomes of a session whose present token is used: it is replaced where it is old, and the
-/// one before it is good for a while only. With the token to be told.
+/// What happens when a session's current token is used: it is replaced if it is old, and the
+/// previous one expires soon. With the token for the client.
 fn used(
     world: &dyn World,
     session: &Session,
@@ -118,7 +118,7 @@ fn used(
         let (new, told) = replaced(world, session, token, now);
         return (Some(new), told);
     }
-    // Not more than a minute from now: the clock may have been set back since.
+    // At most a minute from now, also after the clock was set back.
     let overlap = now.plus(OVERLAP_MS);
     let previous = session.previous.filter(|(_, until)| until.is_none_or(|until| until > overlap));
     let new = previous.map(|(previous, _)| Session {
@@ -128,8 +128,8 @@ fn used(
     (new, token.to_owned())
 }
 
-/// The same for a session whose token before is used: its holder was not told the new one, or
-/// another tab was.
+/// The same when the previous token is used: its holder did not get the new one, or another tab
+/// did.
 fn used_before(
     world: &dyn World,
     session: &Session,
@@ -142,8 +142,8 @@ fn used_before(
             return (None, told);
         }
     }
-    // A version that draws its tokens gave the new one to somebody, and nobody can tell which it
-    // was. This one stays good until that is used; a day later it is taken for lost.
+    // An older version of the gateway generated the new token at random, and it cannot be derived.
+    // This one stays valid until that one is used; after a day that is considered lost.
     if is_fresh(session, now) {
         return (None, token.to_owned());
     }
@@ -151,7 +151,7 @@ fn used_before(
     (Some(new), told)
 }
 
-/// A session with a token that follows from the one in use.
+/// The session with a token derived from the current one.
 fn replaced(
     world: &dyn World,
     session: &Session,

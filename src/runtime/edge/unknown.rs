@@ -1,7 +1,7 @@
-//! Names of tenants that do not exist.
+//! A cache of tenant names that do not exist.
 //!
-//! Invariants: a name is remembered for a moment, so that a tenant that is added is found soon; at
-//! most [`NAMES`] are, for anyone can make them up.
+//! Invariants: a name is cached briefly, so that a new tenant is found soon; at most [`NAMES`] are
+//! cached, because anyone can make them up.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,24 +11,21 @@ use tokio::time::Instant;
 
 use crate::chat::ids::TenantKey;
 
-/// The most names that are remembered.
 const NAMES: usize = 4_096;
 
-/// How long a name is: what the shell adds is in force within this.
+/// A tenant that is added is found within this time.
 const REMEMBERED: Duration = Duration::from_secs(2);
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(in crate::runtime) struct Unknown(Mutex<HashMap<TenantKey, Instant>>);
 
 impl Unknown {
-    /// Whether there was no such tenant a moment ago.
+    /// Whether the tenant was looked up recently and does not exist.
     pub(super) fn holds(&self, key: &TenantKey) -> bool {
         let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         names.get(key).is_some_and(|at| at.elapsed() < REMEMBERED)
     }
 
-    /// There is no such tenant.
     pub(super) fn insert(&self, key: &TenantKey) {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= NAMES {

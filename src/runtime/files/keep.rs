@@ -1,7 +1,7 @@
-//! How a file comes in and is kept.
+//! How a file is received and stored.
 //!
-//! Invariants: it is refused as soon as that is clear. Pictures lose what they tell besides what they
-//! show before anything of them is kept. Of what is refused or breaks off nothing stays.
+//! Invariants: an upload is refused as soon as the reason is known. Pictures lose their metadata
+//! before anything of them is stored. Nothing remains of an upload that is refused or aborted.
 
 use std::io;
 use std::time::Duration;
@@ -20,26 +20,26 @@ use crate::chat::model::File;
 use crate::ports::files::FileWriter;
 use crate::ports::store::StoredFile;
 
-/// How long a file waits for its message, in milliseconds.
+/// How long a file may wait for its message, in milliseconds.
 const WAITS_MS: i64 = 24 * 60 * 60_000;
-/// How long a file takes to come in at the most, in milliseconds, with room to spare.
+/// The longest time that an upload takes, in milliseconds, with a margin.
 const COMING_MS: i64 = 60 * 60_000;
 
-/// The next piece of a file is there within this,
+/// The longest pause between two pieces of an upload,
 const PIECE: Duration = Duration::from_secs(10);
-/// and all of it within this, and at so many bytes a second, once it had the time to get going.
+/// the longest upload, and its lowest rate in bytes per second once [`STARTING`] has passed.
 pub(super) const WHOLE: Duration = Duration::from_secs(5 * 60);
 const STARTING: Duration = Duration::from_secs(15);
 const BYTES_A_SECOND: u64 = 8 * 1024;
 
-/// In whose conversations a file may stand.
+/// In whose conversations the file may be used.
 pub(super) struct Whose<'w> {
     pub(super) tenant: &'w TenantKey,
     pub(super) customer: CustomerId,
 }
 
 impl Files {
-    /// Keeps a file under a name that fits what it holds.
+    /// Stores a file, with a name whose ending fits the content.
     pub(super) async fn keep(
         &self,
         whose: Whose<'_>,
@@ -93,7 +93,8 @@ impl Files {
         Ok(file)
     }
 
-    /// Nothing stays of a file, so its record may go; else both are swept.
+    /// Aborts the storage of a file; if that succeeds its record is deleted, else both are swept
+    /// later.
     async fn let_go(
         &self,
         writer: Box<dyn FileWriter>,
@@ -105,7 +106,7 @@ impl Files {
         why
     }
 
-    /// All of a picture, without what it tells besides what it shows.
+    /// A whole picture, without metadata.
     async fn bare<S: Stream<Item = io::Result<Bytes>> + Unpin + Send>(
         &self,
         picture: Picture,
@@ -117,7 +118,7 @@ impl Files {
         let _turn = self.0.baring.acquire().await.map_err(|_| UploadError::Unavailable)?;
         let bare = tokio::task::spawn_blocking(move || picture.bare(whole)).await;
         let bare = bare.map_err(|error| {
-            tracing::error!(%error, "a picture could not be looked at");
+            tracing::error!(%error, "removing the metadata of a picture failed");
             UploadError::Broken
         })?;
         bare.map(BytesMut::from).ok_or(UploadError::Broken)
@@ -130,7 +131,7 @@ impl Files {
     }
 }
 
-/// Writes what came first and what still comes.
+/// Writes what has been read so far and the rest of the upload.
 async fn write<S: Stream<Item = io::Result<Bytes>> + Unpin + Send>(
     writer: &mut dyn FileWriter,
     first: Bytes,
@@ -147,7 +148,7 @@ async fn write<S: Stream<Item = io::Result<Bytes>> + Unpin + Send>(
     Ok(())
 }
 
-/// A file on its way in.
+/// A file that is being received.
 struct Coming<S> {
     pieces: S,
     begun: Instant,
@@ -156,7 +157,7 @@ struct Coming<S> {
 }
 
 impl<S: Stream<Item = io::Result<Bytes>> + Unpin + Send> Coming<S> {
-    /// What came first and what comes, until it is so much or all; it is something.
+    /// Reads on until `enough` bytes or the whole file are there; an error if it is empty.
     async fn upto(&mut self, first: BytesMut, enough: usize) -> Result<BytesMut, UploadError> {
         let mut all = first;
         while all.len() < enough

@@ -1,7 +1,7 @@
-//! What a file is, by what it holds.
+//! Detects the type of a file from its content.
 //!
-//! Invariants: neither its name nor what its sender says of it counts. What a browser might run is
-//! taken from nobody, whatever a tenant's settings say.
+//! Invariants: neither the name nor the media type that the sender gives is used. Types that a
+//! browser might run are never accepted, whatever a tenant's settings are.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::look::Look;
 use super::text;
 use crate::ports::store::FileWishes;
 
-/// What is taken where neither the tenant nor the operator says otherwise.
+/// The types accepted if neither the tenant nor the operator sets others.
 pub const TYPES: [&str; 12] = [
     "image/*",
     "audio/*",
@@ -28,7 +28,7 @@ pub const TYPES: [&str; 12] = [
     "application/vnd.oasis.opendocument.presentation",
 ];
 
-/// What a browser or a shell might run.
+/// Types that a browser or a shell might run.
 const ACTIVE: [&str; 6] = [
     "text/html",
     "text/xml",
@@ -38,7 +38,8 @@ const ACTIVE: [&str; 6] = [
     "image/svg+xml",
 ];
 
-/// How text may be called, of any kind that nothing runs; the first is given to what is called otherwise.
+/// Endings that a text file may keep, all of kinds that nothing runs; others are replaced by the
+/// first.
 const TEXTS: [&str; 27] = [
     "txt",
     "csv",
@@ -69,17 +70,17 @@ const TEXTS: [&str; 27] = [
     "properties",
 ];
 
-/// What a tenant takes of files.
+/// The files that a tenant accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRules {
-    /// The largest, in bytes; 0 where none is taken.
+    /// The largest size in bytes; 0 if no files are accepted.
     pub bytes: u64,
-    /// Their media types, as `image/png` or `image/*`.
+    /// Media types such as `image/png` or `image/*`.
     pub types: Arc<[String]>,
 }
 
 impl FileRules {
-    /// What a tenant wishes, and else as it is for all.
+    /// A tenant's own rules, completed by the operator's.
     pub fn of(wishes: &FileWishes, all: &Self) -> Self {
         Self {
             bytes: wishes.bytes.unwrap_or(all.bytes),
@@ -90,7 +91,7 @@ impl FileRules {
         }
     }
 
-    /// Files of at most so many bytes, of the usual types.
+    /// Files of at most this many bytes, of the default types.
     pub fn usual(bytes: u64) -> Self {
         Self { bytes, types: TYPES.map(str::to_owned).into() }
     }
@@ -105,16 +106,16 @@ impl FileRules {
     }
 }
 
-/// What a file is.
+/// The type of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) media_type: String,
-    /// How names of such files end.
+    /// The endings that names of such files may have.
     pub(super) endings: Vec<String>,
 }
 
 impl Kind {
-    /// Of a file that was looked at, to its end where only that tells.
+    /// Detects the type from the parts that were read, which include the end if only that tells it.
     pub(super) fn of(look: &Look) -> Self {
         let head = look.head();
         if let Some(text) = text::unicode(head) {
@@ -122,7 +123,7 @@ impl Kind {
         }
         let format = look.format();
         match format {
-            // What broke off where the reader wanted to look further.
+            // The reader wanted to read beyond the part that it has.
             FileFormat::ArbitraryBinaryData if head.starts_with(b"ID3") => {
                 Self::of_format(FileFormat::Id3v2)
             }
@@ -157,7 +158,7 @@ impl Kind {
     fn of_text(text: &str) -> Self {
         let text = text.trim_start_matches('\u{feff}');
         match text {
-            // Whatever begins with a tag is taken for a page.
+            // A file that begins with a tag is treated as HTML.
             _ if text.trim_start().starts_with('<') => Self::new("text/html", &["html"]),
             _ if text.starts_with("#!") => Self::new("text/x-shellscript", &["sh"]),
             _ if text.starts_with("%PDF-") => Self::new("application/pdf", &["pdf"]),
@@ -166,7 +167,8 @@ impl Kind {
         }
     }
 
-    /// Of film or sound, by its tracks: recorders put voices into the containers of film.
+    /// The type of a video or audio container, by its tracks: recorders save voice messages in
+    /// video containers.
     fn of_tracks(look: &Look, (film, endings): (&str, &[&str]), sound: &str) -> Self {
         let has = |handler: &[u8; 4]| {
             look.seen().any(|part| {
@@ -177,13 +179,14 @@ impl Kind {
         match has(b"soun") && !has(b"vide") {
             true => Self::new(sound, &["m4a", "mp4", "3gp", "3gpp", "3ga", "aac"]),
             false => {
-                // Where its tracks are told may lie in between: the name of a voice is kept then, too.
+                // The list of tracks may be in a part that was not read: the ending of an audio
+                // file is accepted, too.
                 Self::new(film, &[endings, &["m4a"]].concat())
             }
         }
     }
 
-    /// Of a format that its signature, or what it contains, gave away.
+    /// The type for a format found by its signature or its contents.
     fn of_format(format: FileFormat) -> Self {
         use FileFormat as F;
         let (known, extension) = (format.media_type(), format.extension());

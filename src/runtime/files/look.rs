@@ -1,35 +1,34 @@
-//! What is seen of a file while it passes: its head, and of some its end.
+//! The parts of a file that are kept while it passes through, to detect its type: the head, and of
+//! containers the end.
 //!
-//! Invariants: it takes at most so much memory, however long the file is. What was not seen counts as
-//! zeros, which nothing is told by.
+//! Invariants: memory is bounded, however long the file is. Bytes that were not kept read as zeros,
+//! which no detection matches.
 
 use std::io::{Cursor, Read, Seek, SeekFrom};
 
 use file_format::FileFormat;
 use memchr::memmem;
 
-/// So much of a file tells what it is,
+/// The size of the head, from which most types can be told,
 pub(super) const HEAD: usize = 8 * 1024;
-/// and of containers so much of its end, where the contents of a ZIP are listed, those of a film
-/// mostly,
+/// of the end of a container: the directory of a ZIP is there, and usually the track list of a
+/// video,
 const TAIL: usize = 256 * 1024;
-/// and so much where the head says that something is.
+/// and of the part of a compound file that its header points to.
 const MARKED: usize = 4 * 1024;
-/// The longest that a ZIP says of itself.
+/// The longest `mimetype` entry that is accepted in a ZIP.
 const MIMETYPE: u32 = 1024;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Look {
     head: Vec<u8>,
     size: u64,
     tail: Vec<u8>,
-    /// Where a compound file says what it is, and what was seen of it.
+    /// The directory of a compound file: its offset, and the bytes seen of it.
     marked: Option<(u64, Vec<u8>)>,
 }
 
 impl Look {
-    /// A file that begins like this.
     pub(super) fn new(head: &[u8]) -> Self {
         let mut look = Self::default();
         look.head = head.get(..HEAD.min(head.len())).unwrap_or_default().to_vec();
@@ -38,7 +37,7 @@ impl Look {
         look
     }
 
-    /// The next of its pieces.
+    /// Adds the next piece of the file.
     pub(super) fn see(&mut self, piece: &[u8]) {
         let begins = self.size;
         self.size += piece.len() as u64;
@@ -60,7 +59,7 @@ impl Look {
         }
     }
 
-    /// Whether only its end tells what it is.
+    /// Whether the end of the file is needed to detect its type.
     pub(super) fn is_container(&self) -> bool {
         let known: [&[u8]; 5] =
             [b"PK", b"\xd0\xcf\x11\xe0", b"\x1a\x45\xdf\xa3", b"ID3", b"\x30\x26\xb2\x75"];
@@ -68,17 +67,16 @@ impl Look {
             || self.head.get(4..8) == Some(b"ftyp")
     }
 
-    /// How it begins.
     pub(super) fn head(&self) -> &[u8] {
         &self.head
     }
 
-    /// All that was seen of it.
+    /// All bytes that were kept.
     pub(super) fn seen(&self) -> impl Iterator<Item = &[u8]> {
         [&*self.head, &*self.tail].into_iter()
     }
 
-    /// Its format, as far as one is known.
+    /// The detected format; the default if it is unknown.
     pub(super) fn format(&self) -> FileFormat {
         if self.claims_much() {
             return FileFormat::default();
@@ -86,12 +84,13 @@ impl Look {
         FileFormat::from_reader(Seen { look: self, at: 0 }).unwrap_or_default()
     }
 
-    /// Whether a ZIP says that its `mimetype` is long: the reader would take the memory for it first.
+    /// Whether a ZIP claims a long `mimetype`: the reader would allocate that much memory.
     fn claims_much(&self) -> bool {
         let mut found = memmem::find_iter(&self.tail, b"mimetype");
         found.any(|at| {
             let of_end = (self.tail.len() as u64) < self.size;
-            // Lengths as packed and unpacked, and of the name, where the list has them.
+            // The compressed and uncompressed lengths and that of the name, at their offsets in the
+            // directory.
             let Some(lengths) = at.checked_sub(26).and_then(|from| self.tail.get(from..at - 16))
             else {
                 return of_end;
@@ -107,7 +106,7 @@ impl Look {
     }
 }
 
-/// Where a compound file lists what it contains.
+/// The offset of a compound file's directory.
 fn directory(head: &[u8]) -> Option<u64> {
     if !head.starts_with(b"\xd0\xcf\x11\xe0") {
         return None;
@@ -123,21 +122,21 @@ fn directory(head: &[u8]) -> Option<u64> {
     Some(sector * (1 + u64::from(read(48)?)))
 }
 
-/// A file as it was seen.
+/// A reader over the kept parts of a file.
 struct Seen<'l> {
     look: &'l Look,
     at: u64,
 }
 
 impl Seen<'_> {
-    /// The parts that were seen, and where they begin.
+    /// The kept parts, with their offsets.
     fn parts(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let Look { head, size, tail, marked } = self.look;
         let marked = marked.iter().map(|(at, bytes)| (*at, &**bytes));
         [(0, &**head), (size.saturating_sub(tail.len() as u64), &**tail)].into_iter().chain(marked)
     }
 
-    /// The bytes from here on, as far as they lie together.
+    /// The kept bytes from the current position to the end of their part.
     fn here(&self) -> Option<&[u8]> {
         let from = |(begins, bytes): (u64, &'_ [u8])| {
             let skip = usize::try_from(self.at.checked_sub(begins)?).ok()?;
@@ -146,7 +145,7 @@ impl Seen<'_> {
         self.parts().find_map(|part| part.1.get(from(part)?..))
     }
 
-    /// How far it is to the next bytes that were seen.
+    /// The distance to the next kept byte.
     fn unseen(&self) -> usize {
         let begins = self.parts().map(|(begins, _)| begins).filter(|begins| *begins > self.at);
         let until = begins.min().unwrap_or(self.look.size);

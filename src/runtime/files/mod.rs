@@ -1,9 +1,9 @@
-//! Files: a customer's that are sent to us, an agent's that are fetched, and giving them out.
+//! Files: uploads of customers, downloads of what agents shared, and serving both.
 //!
-//! Invariants: a record stands before anything of a file is kept, and goes after it, so nothing lies
-//! in the storage that nobody knows of. A file that no message has is gone after a day. Of a file no more
-//! than a few pieces are held in memory, but of some pictures, which are bounded; no more than a few
-//! files come in at a time, and one that comes too slowly is let go.
+//! Invariants: a file's record is written before anything of the file is stored, and deleted after
+//! it, so no stored file is unknown. A file that no message uses is deleted after a day. Of most
+//! files only a few pieces are in memory at a time; of some pictures the whole file, whose size is
+//! bounded. The number of simultaneous uploads is bounded, and one that is too slow is aborted.
 
 mod keep;
 mod kind;
@@ -40,67 +40,66 @@ use crate::ports::world::World;
 use crate::runtime::admission;
 use crate::runtime::edge::tokens;
 
-/// A message takes no file that is so near its end, in milliseconds: it would go while the message is
-/// under way.
+/// A message does not accept a file that expires this soon, in milliseconds: it could be deleted
+/// before the message is stored.
 pub(crate) const LATE_MS: i64 = 60 * 60_000;
 
-/// Files that customers send at a time: one of them, those of one address, all. They wait so long for
-/// their turn.
+/// Simultaneous uploads of one customer, from one address and in all, and how long one waits for
+/// its turn.
 const OF_ONE: usize = 2;
 const OF_ADDRESS: usize = 4;
 const RECEIVING: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Agents' files that are fetched at a time.
+/// Simultaneous downloads of files that agents shared.
 const FETCHING: usize = 8;
-/// Files that are given out at a time: to one address, which an office may share, and to all.
+/// Files that are served at a time: to one address, which an office may share, and in all.
 const TO_ADDRESS: usize = 64;
 const GIVING: usize = 1_024;
-/// A day's files are counted over so long, in milliseconds.
+/// The period of the daily quotas, in milliseconds.
 const DAY_MS: i64 = 24 * 60 * 60_000;
-/// Pictures whose parts are looked at, at a time.
+/// Pictures whose metadata is removed at a time.
 const BARING: usize = 2;
-/// A customer's files that may wait for their messages.
+/// Files of one customer that may wait for their messages.
 const WAITING: u64 = 20;
 
-/// How often files are looked for whose time is over, and how many at once.
+/// Interval of the search for expired files, and how many are deleted per query.
 const SWEEP: Duration = Duration::from_secs(5 * 60);
 const TOGETHER: u32 = 100;
-/// Between two tries while the database is away, and how many there are.
+/// Pause between retries while the database is unavailable, and their number.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRIES: u32 = 30;
 
-/// Why a file was not taken.
+/// Why a file was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UploadError {
-    /// The tenant takes none.
-    #[error("no files are taken here")]
+    /// The tenant accepts no files.
+    #[error("files are not accepted here")]
     Off,
-    /// There is nothing in it.
     #[error("the file is empty")]
     Empty,
-    /// It is too large.
+    /// The limit is in bytes.
     #[error("the file is too large; at most {0} bytes are taken")]
     TooLarge(u64),
-    /// It is of a type that is not taken.
-    #[error("files of this type are not taken")]
+    /// The type is not accepted.
+    #[error("files of this type are not accepted")]
     WrongType,
-    /// It did not come in time.
-    #[error("the file came too slowly")]
+    /// The upload took too long.
+    #[error("the upload was too slow")]
     Slow,
-    /// It broke off.
-    #[error("the file broke off")]
+    /// The upload was aborted.
+    #[error("the upload was aborted")]
     Broken,
-    /// Too many come in, or wait for their messages.
+    /// Too many uploads at once, or too many files wait for their messages.
     #[error("too many files at once")]
     TooMany,
-    /// The customer has sent enough for a day.
+    /// The customer's daily quota is used up.
     #[error("no more files are taken from you today")]
     Enough,
-    /// So has the tenant's customers together.
+    /// The tenant's daily quota is used up.
     #[error("no more files are taken here today")]
     Full,
-    /// It cannot be kept now.
-    #[error("files cannot be kept now")]
+    /// The file cannot be stored now.
+    #[error("files cannot be stored now")]
     Unavailable,
 }
 
@@ -120,40 +119,40 @@ impl From<UploadError> for FetchError {
     }
 }
 
-/// What files need.
+/// What files are built from.
 pub struct FileParts {
-    /// Their records.
+    /// The records of files.
     pub store: Arc<dyn Store>,
-    /// Where they lie.
+    /// The content of files.
     pub storage: Arc<dyn FileStorage>,
-    /// What gets agents' files.
+    /// Downloads what agents shared.
     pub fetcher: Arc<dyn Fetcher>,
-    /// Clock and chance.
+    /// Clock and randomness.
     pub world: Arc<dyn World>,
-    /// What is taken where a tenant says nothing.
+    /// The limits of tenants that set none.
     pub rules: FileRules,
-    /// How much of it in a day.
+    /// Daily quotas.
     pub quotas: FileQuotas,
-    /// What all nodes know and nobody else: the secret of a link.
+    /// Known to all nodes and nobody else: the secret of a link.
     pub secret: SecretString,
 }
 
-/// How much is taken of customers' files in a day, in bytes.
+/// Daily quotas of uploads, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileQuotas {
-    /// In one customer's conversations.
+    /// For one customer's conversations.
     pub of_customer: u64,
-    /// In all of a tenant's.
+    /// For all of a tenant's conversations.
     pub of_tenant: u64,
 }
 
-/// A customer's turn to send a file.
+/// A customer's permission to upload a file now.
 pub struct Upload {
     _address: Turn<IpAddr>,
     _customer: Turn<CustomerId>,
 }
 
-/// An address's turn to get a file.
+/// An address's permission to download a file now.
 pub struct Download {
     _address: Turn<IpAddr>,
 }
@@ -165,11 +164,10 @@ struct Shared {
     customers: Turns<CustomerId>,
     downloads: Turns<IpAddr>,
     fetching: Semaphore,
-    /// Pictures whose parts are looked at.
+    /// Permits for removing metadata from pictures.
     baring: Semaphore,
 }
 
-/// See the module.
 #[derive(Clone)]
 pub struct Files(Arc<Shared>);
 
@@ -180,7 +178,6 @@ impl std::fmt::Debug for Files {
 }
 
 impl Files {
-    /// Files of these parts.
     pub fn new(parts: FileParts) -> Self {
         let seal = Seal::new(parts.secret.expose_secret().as_bytes());
         Self(Arc::new(Shared {
@@ -194,7 +191,7 @@ impl Files {
         }))
     }
 
-    /// What is taken where a tenant says nothing.
+    /// The limits of tenants that set none.
     pub fn rules(&self) -> &FileRules {
         &self.0.parts.rules
     }
@@ -204,10 +201,10 @@ impl Files {
         self.0.parts.world.now()
     }
 
-    /// Whose session a token is of; none where it is none, or no good any more.
+    /// The customer whose session a token opens; `None` if it is invalid.
     ///
     /// # Errors
-    /// Where the store does not answer.
+    /// If the store does not respond.
     pub async fn customer(
         &self,
         tenant: &TenantKey,
@@ -217,10 +214,10 @@ impl Files {
         tokens::customer(&*parts.store, &*parts.world, tenant, token).await
     }
 
-    /// Waits for a customer's turn to send a file; it lasts until what is given is dropped.
+    /// Waits for permission to upload a file; valid until it is dropped.
     ///
     /// # Errors
-    /// Where it takes too long.
+    /// If that takes too long.
     pub async fn turn(&self, customer: &Customer, address: IpAddr) -> Result<Upload, UploadError> {
         let turn = async {
             let _address = self.0.addresses.take(admission::key(address), PATIENCE).await?;
@@ -230,13 +227,13 @@ impl Files {
         turn.await.ok_or(UploadError::TooMany)
     }
 
-    /// The turn of an address to get a file; none where it has too many at a time.
+    /// Permission for an address to download a file; `None` if it has too many downloads at a time.
     pub async fn download(&self, address: IpAddr) -> Option<Download> {
         let turn = self.0.downloads.take(admission::key(address), Duration::ZERO).await;
         turn.map(|_address| Download { _address })
     }
 
-    /// Takes in a file that a customer sends, piece by piece, under a name.
+    /// Receives a file from a customer, piece by piece.
     ///
     /// # Errors
     /// See [`UploadError`].
@@ -262,14 +259,18 @@ impl Files {
             return Err(UploadError::Enough);
         }
         if came.of_tenant >= quotas.of_tenant {
-            tracing::warn!(tenant = %customer.tenant, "the files of a day have come");
+            tracing::warn!(
+                tenant = %customer.tenant,
+                "the tenant's daily quota of files is used up, refusing uploads; see \
+                 files.megabytes_per_tenant_per_day"
+            );
             return Err(UploadError::Full);
         }
         let whose = Whose { tenant: &customer.tenant, customer: customer.id };
         self.keep(whose, rules, name, pieces).await
     }
 
-    /// Fetches what an agent sent a link to, and keeps it as the customer's.
+    /// Downloads a file that an agent shared and stores it as the customer's.
     ///
     /// # Errors
     /// See [`FetchError`].
@@ -290,20 +291,20 @@ impl Files {
         timeout(WHOLE, whole).await.unwrap_or(Err(FetchError::Slow))
     }
 
-    /// Whether a link is of the right form and not too old: what costs nothing to say.
+    /// Whether a link has the right form and has not expired; cheap, without a query.
     pub fn may_be(&self, until: i64, mark: &str) -> bool {
         file::may_be_good(until, mark, self.now())
     }
 
-    /// Whether a gateway of these links made an id.
+    /// Whether a gateway of these links generated this id.
     pub fn is_ours(&self, tenant: &TenantKey, id: FileId) -> bool {
         self.0.seal.is_ours(tenant, id)
     }
 
-    /// The file that a link leads to; none where it is no good, or the file is gone.
+    /// The file that a link leads to; `None` if the link is invalid or the file is gone.
     ///
     /// # Errors
-    /// Where the store does not answer.
+    /// If the store does not respond.
     pub async fn find(
         &self,
         tenant: &TenantKey,
@@ -320,10 +321,10 @@ impl Files {
         Ok(found.filter(stands).map(|kept| kept.file))
     }
 
-    /// A part of what a file holds; none where it is gone.
+    /// A range of a file's content; `None` if the file is gone.
     ///
     /// # Errors
-    /// Where the storage does not answer.
+    /// If the storage does not respond.
     pub async fn read(
         &self,
         tenant: &TenantKey,
@@ -333,10 +334,10 @@ impl Files {
         self.0.parts.storage.get(&place(tenant, id), part).await
     }
 
-    /// Takes files away whose time is over; says how many.
+    /// Deletes expired files; returns how many.
     ///
     /// # Errors
-    /// Where the store does not answer. What the storage does not give up is tried again.
+    /// If the store does not respond. Files that the storage does not delete are tried again later.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let parts = &self.0.parts;
         let mut swept = 0;
@@ -346,7 +347,12 @@ impl Files {
             for kept in &expired {
                 match parts.storage.remove(&place(&kept.tenant, kept.file.id)).await {
                     Ok(()) => gone.push(kept.file.id),
-                    Err(error) => tracing::warn!(%error, "a file cannot be taken away"),
+                    Err(error) => {
+                        tracing::warn!(
+                            %error,
+                            "cannot delete a file, trying again later"
+                        );
+                    }
                 }
             }
             if gone.is_empty() {
@@ -360,7 +366,7 @@ impl Files {
         }
     }
 
-    /// Sweeps until `stop`; to be spawned once.
+    /// Sweeps until `stop`; spawned once.
     pub async fn keep_tidy(self, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -369,26 +375,26 @@ impl Files {
             }
             match self.sweep().await {
                 Ok(0) => {}
-                Ok(swept) => tracing::info!(swept, "files that no message has are gone"),
-                Err(error) => tracing::debug!(%error, "files could not be swept"),
+                Ok(swept) => tracing::info!(swept, "deleted files that no message uses"),
+                Err(error) => tracing::debug!(%error, "cannot sweep files"),
             }
         }
     }
 }
 
-/// Where a file lies in the storage.
+/// The path of a file in the storage.
 fn place(tenant: &TenantKey, id: FileId) -> String {
     format!("{tenant}/{id}")
 }
 
-/// What the last part of an address calls a file.
+/// The file name in a URL.
 fn named(url: &str) -> String {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let last = path.rsplit('/').next().unwrap_or_default();
     percent_encoding::percent_decode_str(last).decode_utf8_lossy().into_owned()
 }
 
-/// Asks the database again for a while: who waits for this waits beside everything else.
+/// Retries a query for a while; nothing else waits for this.
 async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, StoreError>
 where
     F: Future<Output = Result<T, StoreError>>,
@@ -406,11 +412,11 @@ where
 }
 
 fn unavailable(error: StoreError) -> UploadError {
-    tracing::debug!(%error, "a file cannot be recorded");
+    tracing::debug!(%error, "cannot record a file");
     UploadError::Unavailable
 }
 
 fn unkept(error: FileStorageError) -> UploadError {
-    tracing::warn!(%error, "a file cannot be kept");
+    tracing::warn!(%error, "cannot store a file; run `couplet check`");
     UploadError::Unavailable
 }

@@ -1,8 +1,9 @@
-//! Pictures without what they tell besides what they show: where they were taken, with what, by whom.
+//! Removes metadata from pictures: where they were taken, with what, and by whom.
 //!
-//! Invariants: of a picture whose parts are known only those are kept that are needed to show it, and
-//! of its EXIF only which way up it is. One whose parts cannot be told apart is kept as it is where it
-//! tells nothing, and refused where it might. Costs are bounded by the size of the picture.
+//! Invariants: of a picture whose format is known, only the parts that are needed to show it are
+//! kept, and of its EXIF only the orientation. A picture that cannot be parsed is kept unchanged if
+//! it contains no metadata, and refused if it might. The cost is bounded by the size of the
+//! picture.
 
 use bytes::{Bytes, BytesMut};
 use img_parts::jpeg::{Jpeg, JpegSegment, markers};
@@ -12,25 +13,25 @@ use img_parts::webp::{CHUNK_VP8X, WebP};
 use img_parts::{ImageEXIF as _, ImageEncoder};
 use memchr::{memchr, memmem};
 
-/// The largest picture that is taken, in bytes: it is held in memory while its parts are looked at.
+/// The largest picture in bytes: it is in memory while its metadata is removed.
 pub(super) const MOST: u64 = 32 * 1024 * 1024;
-/// Parts of a JPEG before its first scan. A colour profile may take 255.
+/// The most segments of a JPEG before its first scan. A colour profile may take 255.
 const SEGMENTS: usize = 2_000;
-/// The largest EXIF that is read for which way up the picture is, in bytes.
+/// The largest EXIF that is searched for the orientation, in bytes.
 const EXIF: usize = 1024 * 1024;
 
-/// What the parts of a PNG are called that are needed to show it, moving or not.
+/// The chunks of a PNG that are needed to show it, animated or not.
 const PNG: [&[u8; 4]; 17] = [
     b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"sBIT",
     b"bKGD", b"pHYs", b"cICP", b"mDCV", b"cLLI", b"acTL", b"fcTL",
 ];
-/// A frame of a moving PNG.
+/// A frame of an animated PNG.
 const PNG_FRAME: &[u8; 4] = b"fdAT";
 const WEBP: [&[u8; 4]; 7] = [b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP"];
-/// Of the flags of a WebP, the one that says that it has XMP.
+/// The flag of a WebP that says that it has XMP.
 const WEBP_XMP: u8 = 0x04;
 
-/// What shows in a picture of unknown parts that it may tell more.
+/// Signs of metadata in a picture that cannot be parsed.
 const TELLING: [&[u8]; 7] = [
     b"Exif\0\0",
     b"eXIf",
@@ -41,7 +42,7 @@ const TELLING: [&[u8]; 7] = [
     b"Raw profile type",
 ];
 
-/// The kinds of pictures whose parts are known.
+/// The picture formats that can be parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Picture {
     Jpeg,
@@ -50,7 +51,6 @@ pub(super) enum Picture {
 }
 
 impl Picture {
-    /// The kind by its media type.
     pub(super) fn of(media_type: &str) -> Option<Self> {
         match media_type {
             "image/jpeg" => Some(Self::Jpeg),
@@ -60,7 +60,7 @@ impl Picture {
         }
     }
 
-    /// The picture and nothing else; none where that cannot be had.
+    /// The picture without metadata; `None` if it cannot be parsed.
     pub(super) fn bare(self, whole: Bytes) -> Option<Bytes> {
         let bare = match self {
             Self::Jpeg => jpeg(&whole),
@@ -83,7 +83,7 @@ fn jpeg(whole: &Bytes) -> Option<Bytes> {
     let segments = jpeg.segments_mut();
     segments.retain(is_shown);
     if let Some(scan) = segments.pop_if(|last| last.has_entropy()) {
-        // All that follows belongs to the first scan as it was read: others, and other pictures.
+        // The rest, as read, is part of the first scan: other scans, and other pictures.
         let length = scan.len_with_entropy() - scan.len();
         let scans = scans(whole.get(whole.len().checked_sub(length)?..)?);
         let contents = scan.contents().clone();
@@ -111,7 +111,7 @@ fn has_few_segments(whole: &[u8]) -> bool {
     false
 }
 
-/// How long a segment is, by its own word.
+/// The length of a segment, as its header says.
 fn length(segment: &[u8]) -> usize {
     segment
         .first_chunk()
@@ -128,12 +128,12 @@ fn is_shown(segment: &JpegSegment) -> bool {
     }
 }
 
-/// Whether a segment is for programs or people, not for the picture.
+/// Whether a segment is metadata.
 fn is_remark(marker: u8) -> bool {
     (markers::APP0..=markers::APP15).contains(&marker) || marker == markers::COM
 }
 
-/// The scans of a picture up to its end, without remarks between them.
+/// The scans of a picture up to its end, without metadata between them.
 fn scans(entropy: &[u8]) -> Bytes {
     let mut kept = BytesMut::with_capacity(entropy.len());
     let (mut from, mut at) = (0, 0);
@@ -191,7 +191,7 @@ fn webp(whole: &Bytes) -> Option<Bytes> {
     Some(encoder.bytes())
 }
 
-/// Which way up a picture is, where that is not as it lies.
+/// The orientation in an EXIF, if it is not the default.
 fn orientation(raw: &Bytes) -> Option<u8> {
     if raw.len() > EXIF {
         return None;
@@ -202,7 +202,7 @@ fn orientation(raw: &Bytes) -> Option<u8> {
     u8::try_from(turned).ok().filter(|turned| (2..=8).contains(turned))
 }
 
-/// An EXIF that says which way up a picture is, and nothing else.
+/// An EXIF with an orientation and nothing else.
 fn exif(turned: u8) -> Bytes {
     let one_field = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0";
     Bytes::from([&one_field[..], &[turned, 0, 0, 0], &[0; 4]].concat())

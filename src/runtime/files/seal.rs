@@ -1,23 +1,23 @@
-//! Ids of files that can be told from made-up ones, without asking the database.
+//! File ids that can be told from invented ones without a query.
 //!
-//! Invariants: half of an id is chance, and half says that a gateway of the same links made it. One
-//! that does not say so may be of before, or of other links: it is looked for, but seldom.
+//! Invariants: half of an id is random, and half is a MAC which shows that a gateway of the same
+//! links generated it. An id without it may come from an older version or from other links: it is
+//! looked up, with a lower rate.
 
 use ring::hmac;
 use uuid::Uuid;
 
 use crate::chat::ids::{FileId, TenantKey};
 
-/// What ids are made with.
 pub(super) struct Seal(hmac::Key);
 
 impl Seal {
-    /// From what all nodes know, and nobody else.
+    /// `secret` is known to all nodes and nobody else.
     pub(super) fn new(secret: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
     }
 
-    /// The id that chance and a tenant make.
+    /// The id for these random bytes and this tenant.
     pub(super) fn id(&self, tenant: &TenantKey, chance: [u8; 8]) -> FileId {
         let mut text = b"file ".to_vec();
         text.extend_from_slice(&chance);
@@ -30,7 +30,7 @@ impl Seal {
         FileId(Uuid::from_bytes(id))
     }
 
-    /// Whether an id was made so.
+    /// Whether [`Self::id`] generated this id.
     pub(super) fn is_ours(&self, tenant: &TenantKey, id: FileId) -> bool {
         id.0.as_bytes().first_chunk().is_some_and(|chance| self.id(tenant, *chance) == id)
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_of_one_tenant_and_of_those_who_know_the_secret() {
+    fn an_id_is_bound_to_a_tenant_and_the_secret() {
         let (acme, other) = (TenantKey::new("acme").unwrap(), TenantKey::new("other").unwrap());
         let seal = Seal::new(b"secret");
         let id = seal.id(&acme, [7; 8]);

@@ -1,24 +1,24 @@
-//! Whether a file is text as people write it, in any of the common encodings.
+//! Whether a file is text, in any of the common encodings.
 //!
-//! Invariant: text has no control characters but those that order it; so nothing that a program runs,
-//! and no picture, is taken for it.
+//! Invariant: text has no control characters except white space, so no program and no picture is
+//! taken for text.
 
 use std::borrow::Cow;
 
 use super::look::HEAD;
 
-/// Text in Unicode; none where it is something else.
+/// The text if it is Unicode, else `None`.
 pub(super) fn unicode(head: &[u8]) -> Option<Cow<'_, str>> {
     let odd = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{c}');
     let is_text = |text: &Cow<'_, str>| !text.is_empty() && !text.contains(odd);
-    // ASCII in UTF-16 is UTF-8 with a control character behind each letter.
+    // ASCII in UTF-16 is UTF-8 with a control character after each letter.
     utf8(head).map(Cow::from).filter(is_text).or_else(|| utf16(head).map(Cow::from).filter(is_text))
 }
 
 fn utf8(head: &[u8]) -> Option<&str> {
     match std::str::from_utf8(head) {
         Ok(text) => Some(text),
-        // The last character may be cut in two.
+        // The last character may be cut off.
         Err(error) if head.len() >= HEAD && error.error_len().is_none() => {
             std::str::from_utf8(head.get(..error.valid_up_to())?).ok()
         }
@@ -47,7 +47,7 @@ fn utf16(head: &[u8]) -> Option<String> {
     String::from_utf16(&units).ok()
 }
 
-/// The order of the bytes where no mark says it: most text has many letters whose upper half is 0.
+/// The byte order if there is no mark: most text has many characters whose upper half is 0.
 fn is_little(head: &[u8]) -> Option<bool> {
     let pairs = head.chunks_exact(2);
     let many = pairs.len().div_ceil(2);
@@ -63,9 +63,9 @@ fn is_little(head: &[u8]) -> Option<bool> {
     }
 }
 
-/// Text in an encoding of bytes, such as Windows-1252, KOI8-R, Shift JIS or GB 18030, of which the
-/// letters of ASCII are read; none where it is something else. To be asked last: the signatures of
-/// some formats look like it.
+/// Text in an 8-bit or multibyte encoding such as Windows-1252, KOI8-R, Shift JIS or GB 18030, of
+/// which only the ASCII letters are read; `None` if it is not text. Tried last: the signatures of
+/// some formats look like text.
 pub(super) fn of_bytes(head: &[u8]) -> Option<String> {
     // Escapes switch between the alphabets of ISO 2022.
     let odd = |byte: &u8| {
@@ -97,7 +97,7 @@ mod tests {
             let text = unicode(&bytes).unwrap();
             assert_eq!(text.trim_start_matches('\u{feff}'), words, "{}", bytes.escape_ascii());
         }
-        // Cut where it is long, in the middle of a character.
+        // Cut in the middle of a character if it is long.
         let long = marked(
             b"\xff\xfe",
             &"x😀".repeat(HEAD).encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>(),

@@ -1,7 +1,7 @@
-//! How many of something are under way at a time: of one, and in all.
+//! Limits how many operations run at a time: per key, and in all.
 //!
-//! Invariants: nobody waits longer than told, in line or for room; of whom nothing is under way nothing
-//! is remembered.
+//! Invariants: nobody waits longer than `patience`. A key without a running operation uses no
+//! memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -13,16 +13,15 @@ use tokio::time::timeout;
 
 type Held<K> = Arc<Mutex<HashMap<K, Arc<Semaphore>>>>;
 
-/// See the module.
 pub(super) struct Turns<K> {
     each: usize,
     all: Arc<Semaphore>,
     held: Held<K>,
 }
 
-/// What is under way, until it is dropped.
+/// Counts as one operation until it is dropped.
 pub(super) struct Turn<K: Copy + Eq + Hash> {
-    // In this order: the last of one's turns forgets who it was.
+    // In this order: the drop of the key's last turn removes the key.
     _one: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
     _own: Own<K>,
@@ -33,7 +32,7 @@ impl<K: Copy + Eq + Hash> Turns<K> {
         Self { each, all: Arc::new(Semaphore::new(all)), held: Held::default() }
     }
 
-    /// Waits for a turn, but not for ever.
+    /// Waits for a turn, at most for `patience`.
     pub(super) async fn take(&self, key: K, patience: Duration) -> Option<Turn<K>> {
         let own = self.own(key);
         let turn = async {
@@ -53,7 +52,7 @@ impl<K: Copy + Eq + Hash> Turns<K> {
     }
 }
 
-/// The turns of one, for as long as somebody has one or waits for it.
+/// The turns of one key, as long as an operation holds one or waits for it.
 struct Own<K: Copy + Eq + Hash> {
     key: K,
     turns: Arc<Semaphore>,
@@ -63,7 +62,7 @@ struct Own<K: Copy + Eq + Hash> {
 impl<K: Copy + Eq + Hash> Drop for Own<K> {
     fn drop(&mut self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        // The list's and this one: nobody else comes by another while it is locked.
+        // The table's reference and this one; no other can be made while the table is locked.
         if Arc::strong_count(&self.turns) <= 2 {
             held.remove(&self.key);
         }
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn one_has_so_many_and_all_so_many() {
+    async fn each_key_is_limited_and_all_together() {
         const SHORT: Duration = Duration::from_secs(5);
         let turns = Turns::new(2, 3);
         let first = turns.take('a', SHORT).await.unwrap();
@@ -83,7 +82,7 @@ mod tests {
         assert!(turns.take('a', SHORT).await.is_none(), "of one");
         let third = turns.take('b', SHORT).await.unwrap();
         assert!(turns.take('b', SHORT).await.is_none(), "of all");
-        // Who waits is next.
+        // Whoever waits gets the next turn.
         let (next, ()) = tokio::join!(turns.take('a', SHORT), async { drop(first) });
         assert!(next.is_some());
         drop((next, second, third));

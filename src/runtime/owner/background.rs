@@ -1,4 +1,4 @@
-//! What an owner does again and again, whatever happens at its desk.
+//! What an owner does periodically, whatever happens at its desk.
 
 use std::time::Duration;
 
@@ -14,38 +14,39 @@ use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::SocketEvent;
 use crate::runtime::edge::staffed_key;
 
-/// How long the word that an agent is in holds; it is repeated with each look at the settings.
+/// How long the cached value "an agent is online" is valid; it is repeated with each settings
+/// check.
 const STAFFED_TTL: Duration = Duration::from_secs(30);
 
-/// What a database that is well answers within. Who waits for it holds the whole desk up.
+/// A healthy database responds within this time. The whole desk waits for these queries.
 const BRIEFLY: Duration = Duration::from_secs(2);
 
-/// When the lease was asked for, and what came of it.
+/// When the renewal of the lease was requested, and its result.
 pub(super) type Renewal = (Instant, Result<(), StoreError>);
 
-/// What a look at the settings has found.
+/// The result of a settings check.
 pub(super) struct Looked {
-    /// How far the cursor was moved.
+    /// The new cursor, if it was moved.
     moved: Option<Pos>,
     revision: Result<u64, StoreError>,
-    /// Where they have changed.
+    /// The new settings, if they have changed.
     settings: Option<Vec<TenantSettings>>,
-    /// Conversations that an operator wants closed.
+    /// Conversations that an operator wants to close.
     closings: Vec<ConversationId>,
 }
 
-/// Waits for the database, but not for long.
+/// Waits for the database, at most for [`BRIEFLY`].
 pub(super) async fn briefly<T>(
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     tokio::time::timeout(BRIEFLY, work).await.unwrap_or_else(|_| {
-        Err(StoreError::Unavailable(format!("it did not answer within {} s", BRIEFLY.as_secs())))
+        Err(StoreError::Unavailable(format!("it did not respond within {} s", BRIEFLY.as_secs())))
     })
 }
 
 impl Term<'_> {
-    /// Holds the lease, and waits for it. Where the database does not answer, the term goes on
-    /// until [`work`](Self::work) finds that the lease may run out.
+    /// Renews the lease and waits for it. If the database does not respond, the term continues
+    /// until [`work`](Self::work) finds that the lease may expire.
     pub(super) async fn renew(&mut self) -> Option<End> {
         self.end_step();
         let renewal = self.renewal();
@@ -53,7 +54,7 @@ impl Term<'_> {
         self.on_renewed(answer)
     }
 
-    /// Holds the lease, and waits for nothing: a database that is silent must not silence the desk.
+    /// Starts a renewal of the lease without waiting: a database that hangs must not stop the desk.
     pub(super) fn begin_renewal(&mut self) {
         if let Ok(permit) = self.renewing.clone().try_reserve_owned() {
             let renewal = self.renewal();
@@ -73,7 +74,7 @@ impl Term<'_> {
                 self.renewed = self.renewed.max(asked);
                 self.hold();
             }
-            Err(StoreError::Fenced) => return Some(End::Lost("another node owns it")),
+            Err(StoreError::Fenced) => return Some(End::Lost("another node holds the lease")),
             Err(error) => {
                 self.owner.status.database_down(&self.owner.link, &error.to_string());
             }
@@ -81,7 +82,7 @@ impl Term<'_> {
         None
     }
 
-    /// Looks for changed settings, and writes down how far the server has accepted.
+    /// Checks for changed settings, and stores how far the server has accepted stanzas.
     pub(super) fn look_at_settings(&mut self) {
         self.say_staffed();
         let Ok(permit) = self.looking.clone().try_reserve_owned() else { return };
@@ -95,37 +96,41 @@ impl Term<'_> {
                 Ok(now) if *now != revision => store.settings(&link).await.ok(),
                 _ => None,
             };
-            // What is not heard of now is so in 2 s.
+            // A request that is missed now is found in 2 s.
             let closings = store.closings(&link).await.unwrap_or_default();
             let moved = moved.then_some(accepted);
             permit.send(Looked { moved, revision: now, settings, closings })
         });
     }
 
-    /// Takes up what was found.
+    /// Applies the result of a settings check.
     pub(super) async fn on_looked(&mut self, looked: Looked) {
         self.cursor = looked.moved.unwrap_or(self.cursor);
         for conversation in looked.closings {
-            tracing::info!(link = %self.owner.link, %conversation, "closing at the operator's wish");
+            tracing::info!(
+                link = %self.owner.link,
+                %conversation,
+                "closing a conversation on the operator's request"
+            );
             self.dispatch(Event::CloseAsked(conversation));
         }
         let Ok(revision) = looked.revision else { return };
-        // Reads may work while nothing can be stored: they prove nothing then.
+        // Reads may succeed while nothing can be stored: then they prove nothing.
         if !self.backpressure.is_on() {
             self.owner.status.database_up(&self.owner.link);
         }
         if let Some(settings) = looked.settings {
-            tracing::info!(link = %self.owner.link, revision, "settings have changed");
+            tracing::info!(link = %self.owner.link, revision, "settings changed");
             self.revision = revision;
             self.dispatch(Event::Settings(settings));
             self.send_agents().await;
         }
     }
 
-    /// Makes known, here and through the cache, which tenants have an agent in. A cache that does
-    /// not answer holds nobody up: only one such word is under way at a time.
+    /// Publishes, here and through the cache, which tenants have an agent online. A cache that does
+    /// not respond blocks nothing: only one such request is in flight at a time.
     fn say_staffed(&mut self) {
-        // Agents behind a server that says nothing cannot be reached.
+        // Agents behind an unresponsive server cannot be reached.
         let reachable = !self.backpressure.is_silent();
         let tenants = self.desk.tenants();
         let staffed: Vec<_> = tenants
@@ -147,8 +152,9 @@ impl Term<'_> {
         }));
     }
 
-    /// Compares whom the desk believes to be on this node with whose sockets are open. Word of those
-    /// who come and go finds no room while thousands do so at once, and nobody says it again.
+    /// Compares the customers that the desk believes to be on this node with the open sockets.
+    /// While thousands connect and disconnect at once, some of these events find no room, and none
+    /// is repeated.
     pub(super) fn compare_customers(&mut self) {
         let node = self.owner.node;
         let mut here = self.owner.hub.ids_on(&self.owner.link);
@@ -162,7 +168,7 @@ impl Term<'_> {
         for customer in gone {
             self.dispatch(word(customer, false, None));
         }
-        // Those who are left came unheard.
+        // The remaining ones connected unnoticed.
         for id in here {
             if let Some((customer, page)) = self.owner.hub.find(id) {
                 self.dispatch(word(customer, true, page));
@@ -170,8 +176,8 @@ impl Term<'_> {
         }
     }
 
-    /// Says the heads of open conversations again, by which a lost notice is found; and forgets the
-    /// customers of edges that have fallen silent.
+    /// Repeats the heads of open conversations, by which a lost notice is found; and removes the
+    /// customers of nodes that have been silent too long.
     pub(super) fn say_heads(&mut self) {
         let now = self.time();
         for (customer, conversation, seq) in self.desk.heads(now) {

@@ -1,9 +1,9 @@
 //! How far the store is behind, and who is told.
 //!
-//! Invariants: a row waits since the moment it was numbered, whether the database answers with an
-//! error or not at all. Over [`LIMIT`] nothing new is taken on, and each socket that waits for an
-//! ack is told once; what it waits for stays under way. Agents hear of it only after [`PATIENCE`],
-//! and that it is over only where they heard of its beginning.
+//! Invariants: a row waits from the moment it was numbered, whether the database responds with an
+//! error or not at all. Beyond [`LIMIT`] nothing new is accepted, and each socket that waits for an
+//! ack is told once; its command stays in flight. Agents are told only after [`PATIENCE`], and told
+//! of the end only if they were told of the beginning.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -20,20 +20,20 @@ use crate::chat::refusal::CommandError;
 use crate::ports::link::ToLink;
 use crate::runtime::metrics::Load;
 
-/// A row that waits longer than this is a reason to take nothing new on.
+/// If a row waits longer than this, nothing new is accepted.
 const LIMIT: Duration = Duration::from_secs(2);
-/// Agents are not told of what is over sooner. Before the lease runs out for want of a database:
-/// then there is no stream on which they could be told.
+/// Agents are not told of shorter outages. This is less than the lease holds without a database:
+/// after that there is no stream on which they could be told.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Nor where the lease holds only so long yet, for it could not be renewed.
+/// They are told sooner if the lease holds only this long, because it could not be renewed.
 const LEAVING: Duration = Duration::from_secs(1);
-/// After a stream was opened agents' presences have so long to come.
+/// After a stream was opened, agents' presences have this long to arrive.
 const SETTLING: Duration = Duration::from_secs(3);
-/// After a read in vain none is tried for so long.
+/// After a failed read no other is tried for this long.
 const BLIND: Duration = Duration::from_secs(1);
-/// Ages are told apart as finely as this.
+/// Resolution of the ages of rows.
 const GRAIN: Duration = Duration::from_millis(100);
-/// How often the strain is looked at.
+/// Interval at which the backlog is checked.
 pub(super) const LOOK: Duration = Duration::from_millis(250);
 
 /// A command whose row is not stored.
@@ -46,10 +46,9 @@ struct Waiter {
     key: CommandKey,
 }
 
-/// Who gave a durable command, and under which key.
+/// The sender of a durable command, and the command's key.
 pub(super) type Sender = (SocketAddress, CustomerId, CommandKey);
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Backpressure {
     head: Pos,
@@ -58,16 +57,16 @@ pub(super) struct Backpressure {
     waiters: VecDeque<Waiter>,
     /// Over the limit; those who wait have been told.
     on: bool,
-    /// When something could not be read in time.
+    /// When a read last timed out.
     read_nothing: Option<Instant>,
-    /// Since when the stream stands.
+    /// Since when the stream is connected.
     up_since: Option<Instant>,
-    /// Since when the server answers nothing.
+    /// Since when the server has not responded.
     silent_since: Option<Instant>,
 }
 
 impl Backpressure {
-    /// Begins where all is stored.
+    /// At the beginning everything is stored.
     pub(super) fn after(stored: Pos) -> Self {
         Self { head: stored, ..Self::default() }
     }
@@ -89,60 +88,60 @@ impl Backpressure {
         while self.waiters.pop_front_if(|waiter| waiter.pos <= stored).is_some() {}
     }
 
-    /// How long the oldest row has waited.
+    /// Age of the oldest row that is not stored.
     fn oldest(&self, now: Instant) -> Duration {
         self.marks.front().map(|(_, at)| now - *at).unwrap_or_default()
     }
 
-    /// Whose command a row was made of that is not stored.
+    /// The sender of the command that a row belongs to, if it is not stored.
     pub(super) fn whose(&self, pos: Pos) -> Option<Sender> {
         let mut waiters = self.waiters.iter();
         let waiter = waiters.find(|waiter| waiter.first <= pos && pos <= waiter.pos)?;
         Some((waiter.socket, waiter.customer, waiter.key.clone()))
     }
 
-    /// Whether nothing new is to be taken on.
+    /// Whether nothing new is to be accepted.
     pub(super) fn is_on(&self) -> bool {
         self.on
     }
 
-    /// Something could not be read in time.
+    /// A read has timed out.
     pub(super) fn read_nothing(&mut self) {
         self.read_nothing = Some(Instant::now());
     }
 
-    /// Whether reading was tried in vain a moment ago: who tries it holds the whole desk up.
+    /// Whether a read timed out a moment ago: each attempt blocks the whole desk.
     pub(super) fn is_blind(&self) -> bool {
         self.read_nothing.is_some_and(|at| at.elapsed() < BLIND)
     }
 
-    /// The stream stands, or does not.
+    /// The stream was connected or disconnected.
     pub(super) fn stream(&mut self, up: bool) {
         self.up_since = up.then(Instant::now);
         self.silent_since = None;
     }
 
-    /// The server answers nothing any more, since then; or does again.
+    /// The server has not responded since this time; `None`: it responds again.
     pub(super) fn silent(&mut self, since: Option<Instant>) {
         self.silent_since = since;
     }
 
-    /// Whether the server answers nothing.
+    /// Whether the server does not respond.
     pub(super) fn is_silent(&self) -> bool {
         self.silent_since.is_some()
     }
 }
 
 impl Term<'_> {
-    /// To be called once rows were numbered or stored.
+    /// Called after rows were numbered or stored.
     pub(super) fn follow_rows(&mut self) {
         let now = Instant::now();
         self.backpressure.follow(self.desk.head(), self.stored, now);
-        // It begins at a look, and is over at once.
+        // It is turned on only by a check, but off immediately.
         self.backpressure.on &= self.backpressure.oldest(now) >= LIMIT;
     }
 
-    /// Remembers whose command the last row is, where one was numbered since `before`.
+    /// Records whose command the last row belongs to, if one was numbered after `before`.
     pub(super) fn wait_for(&mut self, waiter: Option<Sender>, before: Pos) {
         let pos = self.desk.head();
         if let Some((socket, customer, key)) = waiter
@@ -153,8 +152,8 @@ impl Term<'_> {
         }
     }
 
-    /// What is turned away while nothing can be stored; a repeat of what is under way is taken, and
-    /// its sender told that it is not stored yet.
+    /// Whether an event is refused because nothing can be stored. A resend of a command in flight
+    /// is accepted, and its sender told that it is not stored yet.
     pub(super) fn is_strained(&mut self, event: &Event) -> bool {
         if !self.backpressure.on {
             return false;
@@ -175,7 +174,7 @@ impl Term<'_> {
         self.carry_out(Effect::Answer { to, customer, answer });
     }
 
-    /// Looks how far the store is behind, and tells whom it concerns.
+    /// Checks how far the store is behind, and tells those who wait.
     pub(super) fn watch_backlog(&mut self) {
         self.follow_rows();
         let now = Instant::now();
@@ -201,7 +200,7 @@ impl Term<'_> {
         self.backpressure.on = is_on;
         let told = self.owner.agents_told.load(Ordering::Relaxed);
         let settled = self.backpressure.up_since.is_some_and(|at| now - at >= SETTLING);
-        // With the lease the stream goes: what agents are to know must be said before.
+        // The stream ends with the lease: agents must be told before.
         let leaving = self.until() <= now + LEAVING;
         if (oldest >= PATIENCE || leaving) && settled && !told {
             self.tell_agents(false);
@@ -210,7 +209,8 @@ impl Term<'_> {
         }
     }
 
-    /// Tells agents at work, past everything that waits: after this the stream may be closed.
+    /// Tells agents who are at work, ahead of everything that waits: the stream may be closed after
+    /// this.
     pub(super) fn tell_agents(&mut self, works: bool) {
         self.owner.agents_told.store(!works, Ordering::Relaxed);
         let mut effects = Vec::new();
@@ -229,7 +229,7 @@ impl Term<'_> {
     }
 }
 
-/// Who waits for the ack of a durable command.
+/// The sender of a durable command, who waits for its ack.
 pub(super) fn sender(input: &CustomerInput) -> Option<Sender> {
     input.key().map(|key| (input.socket, input.customer.id, key))
 }

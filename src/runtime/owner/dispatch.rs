@@ -1,7 +1,7 @@
-//! Events into the desk, and its effects out.
+//! Passes events to the desk and carries out its effects.
 //!
-//! Invariant: what an event needs of the store is read first; what cannot be taken is turned away,
-//! and its sender told to say it again.
+//! Invariant: what an event needs from the store is read first; an event that cannot be accepted is
+//! refused, and its sender told to resend it.
 
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -17,12 +17,12 @@ use crate::ports::link::ToLink;
 use crate::ports::store::StoreError;
 use crate::runtime::edge::mailbox::SocketEvent;
 
-/// How many commands of a session that comes back are read at once. Of one that gave more, each
-/// further command is looked up by itself.
+/// Commands of a resumed session that are read at once. If it has sent more, each further one is
+/// looked up separately.
 const COMMANDS: u32 = 256;
 
 impl Term<'_> {
-    /// Gives the desk an event, after whatever it must know first.
+    /// Passes an event to the desk, after reading what the desk needs for it.
     pub(super) async fn accept(&mut self, event: Event) {
         if self.is_strained(&event) {
             return self.turn_away(event);
@@ -47,13 +47,13 @@ impl Term<'_> {
                     return self.turn_away(event);
                 }
             }
-            // What is not there is asked for once.
+            // The same thing is read only once.
             read = Some(need);
         }
         self.enter(event);
     }
 
-    /// Tells whoever it came from to say it again later: nothing was done.
+    /// Tells the sender to resend it later: nothing was done.
     fn turn_away(&mut self, event: Event) {
         self.spoken.turned_away();
         match event {
@@ -67,7 +67,7 @@ impl Term<'_> {
             }),
             Event::Agent(input) => {
                 let refused = ToAgent::refused(&input, AgentRefusal::Overloaded);
-                // Past what waits, which may wait for the database itself.
+                // Ahead of the outbox, which may itself wait for the database.
                 let sent = self.handle.to.try_send(ToLink::Send(Box::new(refused)));
                 if let Err(TrySendError::Full(ToLink::Send(refused))) = sent {
                     self.outbox.put(Outgoing::Send(refused));
@@ -116,7 +116,7 @@ impl Term<'_> {
         }
     }
 
-    /// Gives the desk an event and carries its effects out.
+    /// Passes an event to the desk and carries out its effects.
     pub(super) fn dispatch(&mut self, event: Event) {
         let now = self.time();
         let mut effects = std::mem::take(&mut self.effects);
@@ -160,7 +160,7 @@ impl Term<'_> {
         }
     }
 
-    /// Has an agent's file fetched, beside everything else.
+    /// Starts the download of an agent's file, in the background.
     fn fetch(&self, fetch: Fetch) {
         let (files, link, done) =
             (self.owner.files.clone(), self.owner.link.clone(), self.fetching.clone());
@@ -170,13 +170,13 @@ impl Term<'_> {
                     let Fetch { conversation, pos, .. } = fetch;
                     let _ = done.send(Event::Fetched { conversation, pos, outcome });
                 }
-                // The next owner begins anew.
+                // The next owner starts it again.
                 () = done.closed() => {}
             }
         });
     }
 
-    /// Tells customers of the receipts that waited.
+    /// Sends the receipts that were held back to the customers.
     pub(super) fn tell_ticks(&mut self) {
         let mut ticks = std::mem::take(&mut self.ticks);
         for (customer, event) in ticks.drain(..) {
@@ -185,7 +185,7 @@ impl Term<'_> {
         self.ticks = ticks;
     }
 
-    /// Tells all sockets of a customer, here and elsewhere.
+    /// Sends an event to all sockets of a customer, on all nodes.
     pub(super) fn tell(&self, customer: CustomerId, event: SocketEvent) {
         for node in self.remote.nodes(customer) {
             #[cfg(feature = "chaos")]

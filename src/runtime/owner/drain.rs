@@ -1,8 +1,8 @@
 //! The end of a term.
 //!
-//! Invariants: what was taken in is stored before the stream is closed, as far as the database
-//! answers in time, and what is certainly not stored is returned to its author on that stream; the
-//! lease is given up only once the stream is closed.
+//! Invariants: everything accepted is stored before the stream is closed, if the database responds
+//! in time; what is certainly not stored is returned to its author on that stream. The lease is
+//! released only after the stream is closed.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use crate::chat::event::{AgentInput, Event};
 use crate::chat::refusal::AgentRefusal;
 use crate::ports::link::{FromLink, ToLink};
 
-/// How long an orderly stop waits for the database and the server together: a link that is not
-/// given up is one that nobody serves.
+/// How long a graceful stop waits for the database and the server together: nobody serves the link
+/// meanwhile.
 const DRAIN: Duration = Duration::from_millis(1_500);
 
-/// How long a lease is being given up.
+/// Timeout for the release of the lease.
 const RELEASE: Duration = Duration::from_secs(2);
 
-/// How long a stream takes to end that has no time left; see the supervisor.
+/// Timeout for closing a stream immediately; see the supervisor.
 const LEAVING: Duration = Duration::from_secs(1);
 
 impl Term<'_> {
-    /// Orderly stop: what was taken is stored and sent, then the lease is given up.
+    /// Graceful stop: what was accepted is stored and sent, then the lease is released.
     pub(super) async fn drain(&mut self) {
         let until = Instant::now() + DRAIN;
         self.take_the_rest();
@@ -49,7 +49,11 @@ impl Term<'_> {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         if timeout_at(until, self.close_link()).await.is_err() {
-            tracing::warn!(link = %self.owner.link, "the server does not take what is left; closing");
+            tracing::warn!(
+                link = %self.owner.link,
+                "the XMPP server does not accept the remaining stanzas, closing the stream; the \
+                 next owner resends them"
+            );
             self.leave_link().await;
         }
         let _ = self.up.send(0);
@@ -63,13 +67,17 @@ impl Term<'_> {
         let error = match timeout(RELEASE, giving_up).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => error.to_string(),
-            Err(_) => "the database does not answer".to_owned(),
+            Err(_) => "the database does not respond".to_owned(),
         };
-        tracing::warn!(link = %self.owner.link, error, "the lease could not be given up; it runs out by itself");
+        tracing::warn!(
+            link = %self.owner.link,
+            error,
+            "cannot release the lease of the link; it expires within 6 s"
+        );
     }
 
-    /// Takes what customers and agents said before the stop. What would have to be asked of the
-    /// database first is to be said again, to the next owner.
+    /// Accepts what customers and agents sent before the stop. An event that needs a query first is
+    /// refused and resent to the next owner.
     fn take_the_rest(&mut self) {
         self.inbox.close();
         while let Ok(said) = self.inbox.try_recv() {
@@ -85,7 +93,7 @@ impl Term<'_> {
         }
     }
 
-    /// What the link has said by now.
+    /// The next event of the link, without waiting.
     pub(super) fn next_heard(&mut self) -> Option<FromLink> {
         self.heard.pop_front().or_else(|| self.handle.from.try_recv().ok())
     }
@@ -97,7 +105,7 @@ impl Term<'_> {
                 self.enter(event);
             }
             Event::Agent(input) if input.content.is_spoken() => self.give_back(&input),
-            // Customers' clients say it again, once they hear of the next owner.
+            // Customers' clients resend it when they are told of the next owner.
             _ => {}
         }
     }
@@ -109,8 +117,8 @@ impl Term<'_> {
         }
     }
 
-    /// Ends the stream at once: whoever owns the link now says what is to be said. Only what agents
-    /// said to us, and is not stored, goes back to them.
+    /// Closes the stream immediately: the new owner of the link sends everything else. Only
+    /// messages that agents sent to this node, and that are not stored, are returned to them.
     pub(super) async fn leave_link(&mut self) {
         let _ = self.up.send(0);
         self.handle.until.send_replace(Instant::now());
@@ -119,7 +127,7 @@ impl Term<'_> {
             self.close_link().await;
         };
         if timeout(LEAVING, leaving).await.is_err() {
-            tracing::warn!(link = %self.owner.link, "the stream did not end in time");
+            tracing::warn!(link = %self.owner.link, "the component stream was not closed in time");
         }
     }
 
@@ -134,7 +142,7 @@ impl Term<'_> {
             };
             match said {
                 FromLink::Closed { epoch } if epoch == self.epoch => return,
-                // Where the stream still takes it, they get it back.
+                // They are returned if the stream still accepts that.
                 said => {
                     if let Some(input) = self.too_late(said) {
                         self.give_back(&input);
@@ -144,7 +152,8 @@ impl Term<'_> {
         }
     }
 
-    /// What the link said after all was taken in: words that nobody will handle.
+    /// Sorts out what the link received after the last accepted event: messages that nobody will
+    /// handle.
     pub(super) fn too_late(&mut self, said: FromLink) -> Option<Box<AgentInput>> {
         match said {
             FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
@@ -156,7 +165,7 @@ impl Term<'_> {
         None
     }
 
-    /// Never waits: whoever would is the one who has to take what comes.
+    /// Never waits: the caller is the one that must empty the channel.
     fn give_back(&self, input: &AgentInput) {
         let refused = ToAgent::refused(input, AgentRefusal::Overloaded);
         let _ = self.handle.to.try_send(ToLink::Send(Box::new(refused)));

@@ -1,15 +1,15 @@
-//! Holding a lease while a desk is restored.
+//! Keeps the lease while a desk is restored.
 //!
-//! Invariant: however much there is to read, the lease does not run out meanwhile, and whoever has
-//! lost it reads no further.
+//! Invariant: the lease does not expire during the reads, however long they take; when it is lost,
+//! the reads stop.
 
 use tokio::time::Instant;
 
 use super::{LEASE, RENEWAL};
 use crate::ports::store::StoreError;
 
-/// Reads what the desk is restored from. However long that takes, the lease is held meanwhile; it ends
-/// where the lease is another's, or could not be renewed in time.
+/// Reads what the desk is restored from, and renews the lease meanwhile. Ends with an error if
+/// another node has the lease, or if it could not be renewed in time.
 pub(super) async fn while_held<T, R: Future<Output = Result<(), StoreError>>>(
     reading: impl Future<Output = Result<T, StoreError>>,
     renew: impl Fn() -> R,
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_lost_the_lease_reads_no_further() {
+    async fn reading_stops_when_the_lease_is_lost() {
         let begun = Instant::now();
         let for_ever = || std::future::pending::<Result<(), StoreError>>();
         let fenced = while_held(for_ever(), || async { Err(StoreError::Fenced) }).await;

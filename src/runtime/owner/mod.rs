@@ -1,7 +1,7 @@
-//! One link on this node: waits for its lease, and holds it as long as it can.
+//! One link on this node: acquires its lease and holds it as long as possible.
 //!
-//! Invariants: a desk lives only under a lease; the stream is open only while the lease is ours
-//! beyond doubt, and is closed before the lease can be another's.
+//! Invariants: a desk exists only under a lease. The stream is open only while this node certainly
+//! has the lease, and is closed before another node can have it.
 
 mod background;
 mod backpressure;
@@ -37,18 +37,18 @@ use crate::ports::world::World;
 use term::{End, Term};
 pub(super) use unfit::Unfit;
 
-/// How long a lease holds without being renewed: what a link stands still when its owner dies.
+/// How long a lease is valid without renewal: the outage of a link when its owner dies.
 pub(super) const LEASE: Duration = Duration::from_secs(6);
 /// How often it is renewed.
 pub(super) const RENEWAL: Duration = Duration::from_millis(1_500);
-/// How long a renewal is trusted. What is left of the lease is for ending the stream.
+/// How long a renewal is trusted. The rest of the lease is for closing the stream.
 pub(super) const HOLDS: Duration = Duration::from_millis(4_500);
-/// How often an owner elsewhere is told which customers are here.
+/// How often an owner on another node is told which customers are here.
 const REFRESH: Duration = Duration::from_secs(10);
-/// How often a link that another owns, or a database that is away, is asked for again.
+/// Interval of attempts to acquire a lease.
 const KNOCK: Duration = Duration::from_millis(200);
 
-/// Whatever an owner does takes no longer than this after a stop.
+/// A stop takes at most this long.
 const STOP: Duration = Duration::from_secs(6);
 
 /// What an owner works with.
@@ -70,26 +70,32 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Owns the link whenever it can, until `stop`; then commits, closes the stream and gives the lease up.
+    /// Owns the link whenever it can, until `stop`; then commits, closes the stream and releases
+    /// the lease.
     pub(super) async fn run(self, handle: LinkHandle, stop: CancellationToken) {
         let late = stop.clone();
         tokio::select! {
             () = self.serve(handle, stop) => {}
             () = async { late.cancelled().await; tokio::time::sleep(STOP).await } => {
-                tracing::warn!(link = %self.link, "the database does not answer; leaving all the same");
+                tracing::warn!(
+                    link = %self.link,
+                    "the database does not respond; stopping without releasing the lease, which \
+                     expires within 6 s"
+                );
             }
         }
     }
 
     async fn serve(&self, mut handle: LinkHandle, stop: CancellationToken) {
         let mut refreshed = Instant::now();
-        // Since when the database could not be asked, and whether that was told.
+        // Since when the database does not respond, and whether sockets were told that the owner is
+        // unknown.
         let (mut failing, mut given_up) = (None, false);
-        // Since when agents may have spoken to nobody, while they were not told yet.
+        // Since when messages of agents may have been lost, if agents were not told yet.
         let mut silent: Option<Timestamp> = None;
         loop {
-            // Cut short only at the very last: a lease that was granted unheard would lock the link
-            // until it runs out.
+            // Not cancelled, except at the very end: a lease that was granted without this node
+            // knowing would block the link until it expires.
             let lease = self.store.acquire(&self.link, self.node, LEASE).await;
             if stop.is_cancelled() {
                 if let Ok(Lease::Granted { epoch, .. }) = lease {
@@ -101,13 +107,17 @@ impl Owner {
                 (failing, given_up) = (None, false);
             }
             match &lease {
-                // That it can be written is seen only where the lease is ours.
+                // Only a granted lease proves that the database can be written to.
                 Ok(_) => self.status.database_up(&self.link),
                 Err(error) => self.status.database_down(&self.link, &error.to_string()),
             }
             let wait = match &lease {
                 Ok(Lease::Granted { epoch, silent: ago }) => {
-                    tracing::info!(link = %self.link, epoch = epoch.0, "the link is ours");
+                    tracing::info!(
+                        link = %self.link,
+                        epoch = epoch.0,
+                        "acquired the lease of the link"
+                    );
                     self.status.metrics().lease_granted(&self.link);
                     silent = earlier(silent, ago.map(|ago| before(self.world.now(), ago)));
                     let begun = Instant::now();
@@ -115,7 +125,11 @@ impl Owner {
                         Ok(term) => match term.serve(&stop).await {
                             End::Stopped => return,
                             End::Lost(reason) => {
-                                tracing::warn!(link = %self.link, reason, "the link is not ours any more");
+                                tracing::warn!(
+                                    link = %self.link,
+                                    reason,
+                                    "lost the lease of the link"
+                                );
                             }
                         },
                         Err(_) if stop.is_cancelled() => {
@@ -125,26 +139,33 @@ impl Owner {
                         Err(error) => {
                             let seconds = begun.elapsed().as_secs();
                             tracing::warn!(
-                                link = %self.link, %error, seconds, "the desk could not be restored"
+                                link = %self.link,
+                                %error,
+                                seconds,
+                                "cannot restore the desk, retrying"
                             );
                         }
                     }
                     KNOCK
                 }
                 Ok(Lease::Held { by, remaining }) => {
-                    // What is to be said of the time before is the owner's to say.
+                    // The new owner tells agents about the interruption.
                     silent = None;
                     if self.router.there(&self.link, *by) {
-                        tracing::info!(link = %self.link, node = %by, "another node owns the link");
+                        tracing::info!(
+                            link = %self.link,
+                            node = %by,
+                            "another node holds the lease of the link"
+                        );
                         self.status.link_up(&self.link);
-                        // Whatever agents are to be told now, that node says.
+                        // The other node tells agents everything from now on.
                         self.agents_told.store(false, Ordering::Relaxed);
                         self.hub.tell_link(&self.link, &SocketEvent::NewOwner);
                         self.announce_customers(*by);
                     }
                     (*remaining).clamp(Duration::from_millis(50), KNOCK)
                 }
-                // Said once, by the status. Who owns the link is not known any more after a while.
+                // `Status` logs it once. After a while it is no longer known who owns the link.
                 Err(_) => {
                     let since = *failing.get_or_insert_with(Instant::now);
                     if since.elapsed() >= LEASE && !given_up {
@@ -168,7 +189,7 @@ impl Owner {
         }
     }
 
-    /// Tells the owner elsewhere which of its customers are here.
+    /// Tells the owner on another node which of its customers are here.
     fn announce_customers(&self, owner: NodeId) {
         for (customer, page) in self.hub.on_link(&self.link) {
             let node = self.node;
@@ -180,12 +201,11 @@ impl Owner {
     }
 }
 
-/// The moment so long ago.
 fn before(now: Timestamp, ago: Duration) -> Timestamp {
     now.plus(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX).saturating_neg())
 }
 
-/// The earlier of two moments, where there are two.
+/// The earlier of two times, if there are two.
 fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     one.into_iter().chain(other).min()
 }

@@ -1,15 +1,15 @@
-//! What agents are to get, in order.
+//! The queue of stanzas for agents, in order.
 //!
-//! Invariants: stanzas reach the link in the order in which the desk let them out; a backlog is
-//! read and sent before what follows it. Between one customer and one agent nothing overtakes
-//! anything. What waits when the stream is lost is dropped, and so is all up to the opening of the
-//! next one: notices above the link's cursor are then read from the log and sent again, and
-//! everything else the desk says again where it was not confirmed. A task of its own carries what
-//! may have to wait; where nothing waits, a stanza goes straight to the link.
+//! Invariants: stanzas reach the link in the order in which the desk emits them; a backlog is read
+//! and sent before what follows it. Nothing between one customer and one agent is reordered. What
+//! is queued when the stream is lost is dropped, as is everything until the next stream is opened:
+//! notices above the link's cursor are then read from the log and resent, and the desk repeats
+//! everything else that was not confirmed. A separate task carries what may have to wait; if
+//! nothing waits, a stanza goes directly to the link.
 //!
-//! What follows the head of an offer waits a moment: a client that does not know the customer yet
-//! opens its chat on the first message, and some (Converse.js 14) lose the second where both come
-//! in the same instant.
+//! What follows the head of an offer is delayed a little: a client that does not know the customer
+//! yet opens the chat on the first message, and some (Converse.js 14) lose the second one if both
+//! arrive at the same instant.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,19 +27,19 @@ use crate::chat::model::{Author, Row};
 use crate::ports::link::{Stream, ToLink};
 use crate::ports::store::{Store, StoreError};
 
-/// What is taken at once of what waits.
+/// Items that are taken from the queue at once.
 const BATCH: usize = 256;
-/// Rows of a backlog read at once.
+/// Rows of a backlog per query.
 const PAGE: u32 = 200;
-/// How long a client has for opening the chat of a customer who is new to it.
+/// How long a client has to open the chat of a customer who is new to it.
 const OPENING: Duration = Duration::from_millis(500);
-/// Between two tries while the database is away.
+/// Pause between retries while the database is unavailable.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// One thing for the link.
+/// An item for the link.
 #[derive(Debug)]
 pub(super) enum Outgoing {
-    /// A stream stands; whether agents were told the notices in these rows is not known.
+    /// A stream is connected; whether agents received the notices in these rows is unknown.
     Opened {
         stream: Stream,
         after: Pos,
@@ -69,27 +69,26 @@ impl Outgoing {
     }
 }
 
-/// The end that the owner writes to.
+/// The sending end, which the owner uses.
 #[derive(Debug)]
 pub(super) struct Outbox {
     sender: mpsc::UnboundedSender<Outgoing>,
     link: mpsc::Sender<ToLink>,
-    /// Which stream stands.
+    /// The current stream.
     up: watch::Receiver<Stream>,
     load: Arc<Load>,
 }
 
-/// What the carrier has to do.
+/// Work of the carrier.
 #[derive(Debug, Default)]
 struct Load {
-    /// What it has not given to the link.
+    /// Items not yet given to the link.
     waiting: AtomicUsize,
     /// Chats that are being opened.
     opening: AtomicUsize,
 }
 
 impl Outbox {
-    /// Puts something in.
     pub(super) fn put(&self, outgoing: Outgoing) {
         if let Some(outgoing) = self.put_straight(outgoing) {
             self.load.waiting.fetch_add(1, Ordering::Relaxed);
@@ -97,8 +96,8 @@ impl Outbox {
         }
     }
 
-    /// Gives a stanza to the link where nothing is before it, and the link has room; else gives it
-    /// back.
+    /// Passes a stanza directly to the link if nothing is queued and the link has room; else
+    /// returns it.
     fn put_straight(&self, outgoing: Outgoing) -> Option<Outgoing> {
         if self.waiting() > 0 || self.load.opening.load(Ordering::Acquire) > 0 || outgoing.opens() {
             return Some(outgoing);
@@ -113,13 +112,13 @@ impl Outbox {
         }
     }
 
-    /// How much waits; the owner takes nothing new on while it is too much.
+    /// The length of the queue; while it is too long, the owner accepts nothing new.
     pub(super) fn waiting(&self) -> usize {
         self.load.waiting.load(Ordering::Acquire)
     }
 }
 
-/// Starts the task that carries an outbox to its link. `up` says which stream stands.
+/// Starts the task that carries the queue to the link. `up` is the current stream.
 pub(super) fn spawn(
     store: Arc<dyn Store>,
     domain: LinkDomain,
@@ -147,14 +146,14 @@ struct Carrier {
     store: Arc<dyn Store>,
     domain: LinkDomain,
     link: mpsc::Sender<ToLink>,
-    /// Which stream stands.
+    /// The current stream.
     up: watch::Receiver<Stream>,
     load: Arc<Load>,
     /// The stream that was opened here.
     opened: Stream,
-    /// Chats that are being opened, each with what waits for it ...
+    /// Chats that are being opened, each with the items that wait for it ...
     opening: HashMap<Chat, Vec<Outgoing>>,
-    /// ... and until when, in the order of their times.
+    /// ... and their times, in order.
     due: VecDeque<(Instant, Chat)>,
 }
 
@@ -188,7 +187,7 @@ impl Carrier {
         }
     }
 
-    /// Keeps what is for a chat that is being opened; gives back what can go.
+    /// Keeps an item for a chat that is being opened; returns one that can be sent.
     fn hold(&mut self, outgoing: Outgoing) -> Option<Outgoing> {
         let opens = outgoing.opens();
         if self.opening.is_empty() && !opens {
@@ -207,14 +206,14 @@ impl Carrier {
         Some(outgoing)
     }
 
-    /// Whether what is carried goes out on the stream that it was meant for.
+    /// Whether items still go to the stream that they were meant for.
     fn is_open(&self) -> bool {
         self.opened != 0 && *self.up.borrow() == self.opened
     }
 
     async fn carry(&mut self, outgoing: Outgoing) {
         self.give(outgoing).await;
-        // Only now: until then whatever follows comes behind it.
+        // Only now: until here everything else queues behind it.
         self.load.waiting.fetch_sub(1, Ordering::Release);
     }
 
@@ -225,7 +224,7 @@ impl Carrier {
             return self.notices(after, upto).await;
         }
         match outgoing {
-            // The link remembers who stands in which list, and brings them up to date on its own.
+            // The link knows the contact lists and updates them on its own.
             Outgoing::Contact(agent, contact) => {
                 let _ = self.link.send(ToLink::Contact { agent, contact }).await;
             }
@@ -236,7 +235,7 @@ impl Carrier {
         }
     }
 
-    /// Waits for room at the link: a slow server slows its desk, not the memory.
+    /// Waits for room at the link: a slow server slows the desk down instead of using memory.
     async fn hand(&mut self, what: ToLink) {
         let (link, opened) = (&self.link, self.opened);
         let Err(TrySendError::Full(what)) = link.try_send(what) else { return };
@@ -246,7 +245,7 @@ impl Carrier {
         }
     }
 
-    /// Tells agents again who has what, where the server may not have taken it.
+    /// Resends notices to agents that the server may not have accepted.
     async fn notices(&mut self, mut after: Pos, upto: Pos) {
         while self.is_open() {
             let read = self.read(|| self.store.notices(&self.domain, after, upto, PAGE)).await;
@@ -299,13 +298,13 @@ impl Carrier {
         }
     }
 
-    /// The entry that a row answers.
+    /// The entry that a row replies to.
     async fn quoted(&self, row: &Row) -> Option<Arc<Row>> {
         let answered = row.kind.answers()?;
         self.read(|| self.store.entry(row.conversation, answered)).await.flatten()
     }
 
-    /// Reads, again and again while the database is away. None where it cannot be read at all, or
+    /// Reads, with retries while the database is unavailable. `None` if it cannot be read at all or
     /// the stream is gone: what follows must not wait for it.
     async fn read<T, F>(&self, ask: impl Fn() -> F) -> Option<T>
     where
@@ -315,12 +314,20 @@ impl Carrier {
             match ask().await {
                 Ok(read) => return Some(read),
                 Err(error) if error.is_passing() => {
-                    tracing::warn!(%error, "what agents are to get waits for the database");
+                    tracing::warn!(
+                        link = %self.domain,
+                        %error,
+                        "cannot read messages for agents, retrying"
+                    );
                     tokio::time::sleep(RETRY).await;
                 }
                 Err(error) => {
                     let link = &self.domain;
-                    tracing::error!(%link, %error, "what an agent is to get cannot be read; left out");
+                    tracing::error!(
+                        %link,
+                        %error,
+                        "cannot read a message for an agent, leaving it out"
+                    );
                     return None;
                 }
             }
@@ -329,10 +336,10 @@ impl Carrier {
     }
 }
 
-/// Whether a row is part of what the agent is to read.
+/// Whether the agent is to read this row.
 fn concerns(row: &Row, backlog: &Backlog) -> bool {
     match &row.author {
-        // What the customer filled in before, but for the name, which stands above.
+        // The answers to the form before the chat, except the name, which is shown above.
         _ if row.kind.tells_more_than_a_name() => backlog.unconfirmed_above.is_none(),
         _ if !row.kind.is_said() => false,
         Author::Customer => backlog.unconfirmed_above.is_none_or(|above| row.seq > Some(above)),

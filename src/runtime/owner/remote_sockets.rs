@@ -1,7 +1,7 @@
-//! Customers of this link whose sockets are on other nodes: soft state that their edges repeat.
+//! Customers of this link with sockets on other nodes: soft state that those nodes repeat.
 //!
-//! Invariant: what is not repeated in time is forgotten, so a node that died takes its customers
-//! with it.
+//! Invariant: an entry that is not repeated in time is removed, so the customers of a node that
+//! died are removed.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,17 +11,16 @@ use tokio::time::Instant;
 use crate::chat::ids::{CustomerId, NodeId};
 use crate::chat::model::Customer;
 
-/// How long an edge's word holds; it repeats it every 10 s.
+/// How long a node's announcement is valid; it is repeated every 10 s.
 const HOLDS: Duration = Duration::from_secs(35);
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct RemoteSockets {
     present: HashMap<CustomerId, (Customer, Vec<(NodeId, Instant)>)>,
 }
 
 impl RemoteSockets {
-    /// An edge says that a customer is there.
+    /// A node announces that a customer has a socket there.
     pub(super) fn hear(&mut self, customer: &Customer, node: NodeId) {
         let (_, nodes) =
             self.present.entry(customer.id).or_insert_with(|| (customer.clone(), Vec::new()));
@@ -29,7 +28,7 @@ impl RemoteSockets {
         nodes.push((node, Instant::now()));
     }
 
-    /// An edge says that a customer is gone.
+    /// A node announces that a customer has no socket there any more.
     pub(super) fn leave(&mut self, customer: CustomerId, node: NodeId) {
         if let Some((_, nodes)) = self.present.get_mut(&customer) {
             nodes.retain(|(other, _)| *other != node);
@@ -39,12 +38,12 @@ impl RemoteSockets {
         }
     }
 
-    /// The nodes on which a customer is.
+    /// The nodes on which a customer has sockets.
     pub(super) fn nodes(&self, customer: CustomerId) -> impl Iterator<Item = NodeId> + '_ {
         self.present.get(&customer).into_iter().flat_map(|(_, nodes)| nodes).map(|(node, _)| *node)
     }
 
-    /// Takes out those whose edges have been silent for too long.
+    /// Removes and returns the customers of nodes that have been silent too long.
     pub(super) fn expired(&mut self) -> Vec<(Customer, NodeId)> {
         let mut gone = Vec::new();
         self.present.retain(|_, (customer, nodes)| {

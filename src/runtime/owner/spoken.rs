@@ -1,8 +1,8 @@
-//! What agents said, until it is stored.
+//! Agents' messages that are not stored yet.
 //!
-//! Invariant: whatever ends a term, words that it has taken in and that are certainly not stored
-//! are returned to the client that sent them, on the same stream. What may be stored is not: their
-//! author would say it twice. Of that the line about an interruption tells.
+//! Invariant: however a term ends, messages that it has accepted and that are certainly not stored
+//! are returned to the client that sent them, on the same stream. Messages that may be stored are
+//! not: their author would send them twice. The notice about an interruption covers those.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ use crate::chat::event::{AgentInput, CustomerEvent, Event};
 use crate::chat::ids::Pos;
 use crate::ports::link::ToLink;
 
-/// Words, and the rows made of them.
+/// A message, and the rows made from it.
 #[derive(Debug)]
 struct Said {
     first: Pos,
@@ -21,16 +21,15 @@ struct Said {
     input: Box<AgentInput>,
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Spoken {
     waiting: VecDeque<Said>,
-    /// What is being taken in. Something may have to be read for it, and that may be cut short.
+    /// The event that is being processed. It may need a read, which may be cancelled.
     taking: Option<Box<AgentInput>>,
 }
 
 impl Spoken {
-    /// An event is about to be taken in.
+    /// An event is about to be processed.
     pub(super) fn begin(&mut self, event: &Event) {
         self.taking = match event {
             Event::Agent(input) if input.content.is_spoken() => Some(input.clone()),
@@ -38,12 +37,12 @@ impl Spoken {
         };
     }
 
-    /// It was turned away, and its author told.
+    /// It was refused, and its author told.
     pub(super) fn turned_away(&mut self) {
         self.taking = None;
     }
 
-    /// It was taken in, and made of it were the rows after `before` up to `head`.
+    /// It was processed; the rows after `before` up to `head` were made from it.
     pub(super) fn taken(&mut self, before: Pos, head: Pos) {
         if let Some(input) = self.taking.take()
             && head > before
@@ -57,7 +56,7 @@ impl Spoken {
         while self.waiting.pop_front_if(|said| said.last <= upto).is_some() {}
     }
 
-    /// What is certainly not stored, where all rows up to `upto` may be.
+    /// The messages that are certainly not stored, if all rows up to `upto` may be.
     pub(super) fn unsaid(&mut self, upto: Pos) -> Vec<Returned> {
         let waiting = self.waiting.drain(..).filter(|said| said.first > upto);
         let waiting = waiting.map(|said| (Some((said.first, said.last)), said.input));
@@ -66,7 +65,7 @@ impl Spoken {
 }
 
 impl Term<'_> {
-    /// Gives the desk an event, and remembers who waits for what becomes of it.
+    /// Passes an event to the desk, and records who waits for its result.
     pub(super) fn enter(&mut self, event: Event) {
         let waiter = match &event {
             Event::Customer(CustomerEvent::Input(input)) => super::backpressure::sender(input),
@@ -78,8 +77,8 @@ impl Term<'_> {
         self.wait_for(waiter, before);
     }
 
-    /// Returns to agents what the link has read and nobody handled, and what was taken in and is
-    /// certainly not stored. Nothing more is stored after this.
+    /// Returns to agents what the link has received and nobody handled, and what was accepted and
+    /// is certainly not stored. Nothing more is stored after this.
     pub(super) async fn return_unsaid(&mut self) {
         let upto = self.writer.stop().await;
         let mut unsaid = self.spoken.unsaid(upto);
@@ -89,7 +88,7 @@ impl Term<'_> {
         }
         if !unsaid.is_empty() {
             let (link, count) = (&self.owner.link, unsaid.len());
-            tracing::warn!(%link, count, "messages of agents that are not stored are returned to them");
+            tracing::warn!(%link, count, "returned messages to agents that could not be stored");
         }
         for (rows, input) in unsaid {
             let refused = ToAgent::refused(&input, self.why_returned(rows));

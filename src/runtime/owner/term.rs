@@ -1,9 +1,9 @@
 //! One term of a link's owner: the desk at work.
 //!
-//! Invariants: one task drives the desk, so its events have one order. It takes nothing new while
+//! Invariants: one task drives the desk, so its events have one order. It accepts nothing new while
 //! too much waits to be stored or sent; the senders wait, or are told to come back. A step takes
-//! whatever is there, and the rows it numbers go to the writer together: so commits grow with the
-//! load. No step waits for anything while it holds rows.
+//! everything that is there, and the rows it numbers go to the writer together: so commits grow
+//! with the load. No step waits for anything while it holds rows.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -33,35 +33,35 @@ use crate::runtime::edge::mailbox::SocketEvent;
 
 /// Commands of customers that may wait for the desk.
 const INBOX: usize = 4_096;
-/// Commands, and words of the link, taken at once.
+/// Commands, and events of the link, taken at once.
 const BATCH: usize = 256;
 /// Rows that may wait for the database, and stanzas that may wait for the link.
 const BEHIND: u64 = 20_000;
-/// Receipts that may wait for what is being stored.
+/// Receipts that may wait for rows that are being stored.
 const TICKS: usize = 1_024;
-/// How often the settings are looked at.
+/// Interval at which settings are checked.
 const SETTINGS: Duration = Duration::from_secs(2);
-/// How often the heads of open conversations are said again.
+/// Interval at which the heads of open conversations are repeated.
 const HEADS: Duration = Duration::from_secs(5);
 
-/// Why a term ends whose database is away.
+/// The reason of an end caused by the database.
 const NOT_RENEWED: &str = "the lease could not be renewed in time";
 
 /// Why a term ended.
 pub(super) enum End {
-    /// In order.
+    /// By a graceful stop.
     Stopped,
-    /// The lease is gone, or may be soon.
+    /// The lease is lost, or may be soon.
     Lost(&'static str),
 }
 
-/// What a term does again and again. All of it is set once and waits for many steps: a step is too
-/// short for timers of its own.
+/// The timers of a term. They are created once and used for many steps: a step is too short for
+/// timers of its own.
 struct Rhythm {
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The desk's next deadline ...
     alarm: Pin<Box<Sleep>>,
-    /// ... where it is set to that.
+    /// ... if the timer is set to it.
     alarm_at: Option<Timestamp>,
     renewal: Interval,
     settings: Interval,
@@ -75,24 +75,23 @@ struct Batches {
     heard: Vec<FromLink>,
 }
 
-/// See the module.
 pub(super) struct Term<'a> {
     pub(super) owner: &'a Owner,
     pub(super) epoch: Epoch,
     pub(super) desk: Desk,
     pub(super) handle: &'a mut LinkHandle,
-    /// Since when agents may have spoken to nobody; outlives the term until they are told.
+    /// Since when messages of agents may have been lost; outlives the term until agents are told.
     silent: &'a mut Option<Timestamp>,
     pub(super) inbox: mpsc::Receiver<CustomerEvent>,
     appends: mpsc::UnboundedSender<Vec<Append>>,
     /// Rows that this step has numbered, for the writer.
     pub(super) rows: Vec<Append>,
-    /// Receipts that customers are told of with what is being stored: mostly it is the answer of the
-    /// same agent, and one write on a socket then carries both.
+    /// Receipts that customers get together with a row that is being stored: usually it is the next
+    /// message of the same agent, and then one write on a socket carries both.
     pub(super) ticks: Vec<(CustomerId, SocketEvent)>,
     pub(super) written: mpsc::UnboundedReceiver<Written>,
     pub(super) outbox: Outbox,
-    /// Which stream stands.
+    /// The current stream.
     pub(super) up: watch::Sender<Stream>,
     pub(super) stored: Pos,
     pub(super) accepted: Pos,
@@ -103,23 +102,22 @@ pub(super) struct Term<'a> {
     pub(super) renewing: mpsc::Sender<Renewal>,
     looks: mpsc::Receiver<Looked>,
     pub(super) looking: mpsc::Sender<Looked>,
-    /// What came of agents' links.
+    /// Results of agents' file downloads.
     fetched: mpsc::UnboundedReceiver<Event>,
     pub(super) fetching: mpsc::UnboundedSender<Event>,
-    /// What the link said and was not handled yet.
+    /// Events of the link that were not handled yet.
     pub(super) heard: VecDeque<FromLink>,
     pub(super) effects: Vec<Effect>,
-    /// The time of this step, once it was asked for.
+    /// The time of this step, once it was read.
     pub(super) now: Option<Timestamp>,
     pub(super) remote: RemoteSockets,
-    /// How far the store is behind.
     pub(super) backpressure: Backpressure,
-    /// What agents said and is not stored yet.
+    /// Agents' messages that are not stored yet.
     pub(super) spoken: Spoken,
     pub(super) writer: Writer,
-    /// The row that the database refuses, which ends the term.
+    /// The row that the database refused, which ends the term.
     pub(super) refused: Option<Pos>,
-    /// The word that agents are in, on its way to the cache.
+    /// The update of the cache about agents who are online.
     pub(super) telling: Option<JoinHandle<()>>,
 }
 
@@ -146,7 +144,7 @@ impl<'a> Term<'a> {
         let cursor = snapshot.cursor;
         let desk = Desk::restore(owner.limits, now, snapshot);
         let stored = desk.head();
-        // However long that took: from here on the lease is ours for a while.
+        // However long the reads took, the lease is valid for a while from here.
         let renewed = Instant::now();
         owner.store.renew(&owner.link, epoch, LEASE, false).await?;
 
@@ -206,7 +204,7 @@ impl<'a> Term<'a> {
         Ok(term)
     }
 
-    /// Customers whose sockets are open here already.
+    /// Reports customers whose sockets are open here already.
     fn welcome_present(&mut self) {
         for (customer, page) in self.owner.hub.on_link(&self.owner.link) {
             let node = self.owner.node;
@@ -227,8 +225,8 @@ impl<'a> Term<'a> {
         *self.now.get_or_insert_with(|| self.owner.world.now())
     }
 
-    /// Gives the writer what was numbered. To be called before anything is waited for: the time
-    /// is another afterwards.
+    /// Passes the numbered rows to the writer. Called before anything is waited for: the time is
+    /// different afterwards.
     pub(super) fn end_step(&mut self) {
         if !self.rows.is_empty() {
             let _ = self.appends.send(std::mem::take(&mut self.rows));
@@ -240,7 +238,7 @@ impl<'a> Term<'a> {
         self.now = None;
     }
 
-    /// Until when the lease is ours beyond doubt.
+    /// Until when this node certainly has the lease.
     pub(super) fn until(&self) -> Instant {
         self.renewed + HOLDS
     }
@@ -249,7 +247,7 @@ impl<'a> Term<'a> {
         self.until() <= Instant::now()
     }
 
-    /// Lets the stream stand for as long.
+    /// Allows the stream to stay open as long as the lease.
     pub(super) fn hold(&self) {
         self.handle.until.send_replace(self.until());
     }
@@ -266,12 +264,12 @@ impl<'a> Term<'a> {
         self.owner.status.link_left(&self.owner.link);
         if let End::Lost(_) = &end {
             self.owner.status.metrics().lease_lost(&self.owner.link);
-            // What was taken and not stored is lost with the desk.
+            // What was accepted and not stored is lost with the desk.
             self.owner.hub.tell_link(&self.owner.link, &SocketEvent::NewOwner);
         }
         match end {
             End::Stopped => self.drain().await,
-            // Whoever owns the link now says what is to be said: close at once.
+            // The new owner sends everything else: close immediately.
             End::Lost(_) => self.leave_link().await,
         }
         end
@@ -291,8 +289,8 @@ impl<'a> Term<'a> {
         let mut batches =
             Batches { commands: Vec::with_capacity(BATCH), heard: Vec::with_capacity(BATCH) };
         loop {
-            // Whatever a step waits for, it waits no longer than the lease is ours beyond doubt; and
-            // none begins later, however much waits for a process that was frozen.
+            // A step waits at most as long as this node certainly has the lease; and none begins
+            // later, however much waits after the process was frozen.
             if self.is_overdue() {
                 return End::Lost(NOT_RENEWED);
             }
@@ -333,7 +331,7 @@ impl<'a> Term<'a> {
                     self.accept(event).await;
                 }
             }
-            // Always: behind what agents say come the barriers that let the outbox go on.
+            // Always: the barriers that let the outbox continue arrive behind what agents send.
             taken = self.handle.from.recv_many(heard, BATCH) => {
                 self.heard.extend(heard.drain(..));
                 if taken == 0 {
@@ -363,7 +361,7 @@ impl<'a> Term<'a> {
         None
     }
 
-    /// Handles what the link said. What is left where the term ends meanwhile is given back.
+    /// Handles the events of the link. What is left when the term ends meanwhile is returned.
     async fn hear_link(&mut self) -> Option<End> {
         while !self.heard.is_empty() {
             if self.is_overdue() {
@@ -378,7 +376,7 @@ impl<'a> Term<'a> {
         None
     }
 
-    /// What an edge said, as an event; those that come from other nodes are remembered.
+    /// Turns a customer's event into a desk event; sockets on other nodes are recorded.
     pub(super) fn hear(&mut self, event: CustomerEvent) -> Event {
         let (customer, node, online) = match &event {
             CustomerEvent::Input(input) => (&input.customer, input.socket.node, true),
@@ -394,7 +392,7 @@ impl<'a> Term<'a> {
         Event::Customer(event)
     }
 
-    /// A moment on the runtime's clock.
+    /// A wall-clock time on the runtime's clock.
     fn moment(&self, at: Timestamp) -> Instant {
         let millis = at.since(self.owner.world.now());
         Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
@@ -417,11 +415,15 @@ impl<'a> Term<'a> {
             }
             Written::Refused(row, error) => {
                 self.refuse_row(&row, &error.to_string());
-                Some(End::Lost("the database refuses a row"))
+                Some(End::Lost("the database refused a row"))
             }
             Written::Lost(error) => {
-                tracing::warn!(link = %self.owner.link, %error, "a write was refused");
-                Some(End::Lost("another node owns it"))
+                tracing::warn!(
+                    link = %self.owner.link,
+                    %error,
+                    "the store rejected a write of this term"
+                );
+                Some(End::Lost("another node holds the lease"))
             }
         }
     }
@@ -437,28 +439,29 @@ impl<'a> Term<'a> {
             FromLink::Silent { since } => {
                 tracing::error!(
                     link = %self.owner.link,
-                    "the XMPP server answers nothing: is it frozen, overloaded, cut off? \
-                     Messages for agents wait"
+                    "the XMPP server does not respond; messages for agents wait until it does. \
+                     Is it frozen, overloaded or unreachable?"
                 );
                 self.backpressure.silent(Some(since));
                 self.watch_backlog();
-                self.owner.status.link_down(&self.owner.link, "the XMPP server answers nothing");
+                self.owner.status.link_down(&self.owner.link, "the XMPP server does not respond");
             }
             FromLink::Heard => {
-                tracing::info!(link = %self.owner.link, "the XMPP server answers again");
+                tracing::info!(link = %self.owner.link, "the XMPP server responds again");
                 self.owner.status.link_up(&self.owner.link);
                 self.backpressure.silent(None);
             }
             FromLink::Up { stream } => {
                 self.backpressure.stream(true);
-                tracing::info!(link = %self.owner.link, "the stream stands");
+                tracing::info!(link = %self.owner.link, "component stream connected");
                 let _ = self.up.send(stream);
                 self.outbox.put(Outgoing::Opened {
                     stream,
                     after: self.accepted,
                     upto: self.stored,
                 });
-                // Known to all before it is said: who checks the link then leaves it alone.
+                // The lease says that the stream is connected before anything else does: `couplet
+                // check` then leaves the link alone.
                 let end = self.renew().await;
                 self.owner.status.link_up(&self.owner.link);
                 self.send_agents().await;
@@ -470,7 +473,7 @@ impl<'a> Term<'a> {
             }
             FromLink::Down { reason, conflict, heard } => {
                 *self.silent = super::earlier(*self.silent, heard);
-                tracing::warn!(link = %self.owner.link, reason, "the stream is down");
+                tracing::warn!(link = %self.owner.link, reason, "component stream disconnected");
                 self.backpressure.stream(false);
                 self.owner.status.link_down(&self.owner.link, &reason);
                 let _ = self.up.send(0);
@@ -481,10 +484,12 @@ impl<'a> Term<'a> {
             }
             FromLink::Contested => return self.renew().await,
             FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
-            // It ran out of time in the moment in which the lease was renewed after all: nobody asked
+            // The stream's time ran out in the moment in which the lease was renewed: nobody asked
             // for its end, and nobody would ask for another stream.
             FromLink::Closed { epoch } if epoch == self.epoch => {
-                return Some(End::Lost("the stream had no time left"));
+                return Some(End::Lost(
+                    "the stream was closed because the lease was about to expire",
+                ));
             }
             FromLink::Closed { .. } => {}
         }

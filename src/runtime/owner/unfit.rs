@@ -1,9 +1,9 @@
-//! What the database never takes.
+//! Rows that the database will never accept.
 //!
-//! Invariant: a row that is refused for what it holds holds nobody up. Its term ends, for the desk has
-//! built on it; everything before it is stored; whoever caused it is told that it is not, and the
-//! same is not taken in again. It should not happen: whatever comes in is checked against what the
-//! schema holds. A database that was changed by hand may see it otherwise.
+//! Invariant: a row that is refused for its content blocks nobody. Its term ends, because the desk
+//! has built on it; everything before it is stored; its author is told that it is not, and the same
+//! command is not accepted again. It should not happen, because input is checked against what the
+//! schema accepts; but a database that was changed by hand may have other rules.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -20,11 +20,11 @@ use crate::chat::refusal::{AgentRefusal, CommandError};
 
 /// Commands that are remembered.
 const KEPT: usize = 1_024;
-/// After so many, a customer's commands are refused for a while: each of them ends a term.
+/// After this many, a customer's commands are refused for a while: each of them ends a term.
 const OFTEN: u32 = 3;
 const WHILE: Duration = Duration::from_secs(10 * 60);
 
-/// What came in and the database refused. It outlives terms.
+/// The commands that the database refused. Outlives terms.
 #[derive(Debug, Default)]
 pub(in crate::runtime) struct Unfit(Mutex<Known>);
 
@@ -47,7 +47,7 @@ impl Unfit {
         (*times, *last) = (*times + 1, now);
     }
 
-    /// Whether a command is not to be taken in.
+    /// Whether a command is to be refused.
     fn covers(&self, input: &CustomerInput) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.customers.is_empty() {
@@ -61,13 +61,13 @@ impl Unfit {
 }
 
 impl Term<'_> {
-    /// The database refuses a row for what it holds: whoever caused it is told.
+    /// The database refused a row for its content: its author is told.
     pub(super) fn refuse_row(&mut self, row: &Row, error: &str) {
         let (link, pos) = (&self.owner.link, row.pos.0);
         tracing::error!(
             %link, pos, conversation = %row.conversation, error,
-            "the database refuses a row; it is not stored, and its author is told. \
-             Compare the schema with what `couplet migrate` makes"
+            "the database refused a row; it is not stored, and its author is told. \
+             Compare the schema with what `couplet migrate` creates"
         );
         self.refused = Some(row.pos);
         let Some((to, customer, key)) = self.backpressure.whose(row.pos) else { return };
@@ -90,7 +90,7 @@ impl Term<'_> {
         is_unfit
     }
 
-    /// Why words of an agent are returned that were made into these rows.
+    /// The reason for returning an agent's message that was made into these rows.
     pub(super) fn why_returned(&self, rows: Option<(Pos, Pos)>) -> AgentRefusal {
         match (rows, self.refused) {
             (Some((first, last)), Some(refused)) if first <= refused && refused <= last => {
@@ -101,5 +101,5 @@ impl Term<'_> {
     }
 }
 
-/// Words of an agent, with the rows that were made of them.
+/// A message of an agent, with the rows made from it.
 pub(super) type Returned = (Option<(Pos, Pos)>, Box<AgentInput>);

@@ -1,9 +1,9 @@
-//! Group commit: what waits goes to the database in one transaction.
+//! Group commit: all waiting rows go to the database in one transaction.
 //!
-//! Invariants: rows are written in the order of their `pos`, none is ever skipped. What failed, or
-//! whose outcome is unknown, is written again with the same numbers until it stands, the lease is
-//! gone, or the term ends; only what stands is reported as stored. Once stopped, it knows up to
-//! which row the database may have taken anything: what comes after is certainly not stored.
+//! Invariants: rows are written in the order of their `pos`, and none is skipped. Rows whose write
+//! failed, or has an unknown outcome, are written again with the same numbers until they are
+//! stored, the lease is lost, or the term ends; only stored rows are reported as stored. After a
+//! stop it returns the last row that the database may have: later ones are certainly not stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,43 +18,43 @@ use crate::chat::model::{Append, Author, Row, RowKind};
 use crate::ports::store::{Store, StoreError};
 use crate::runtime::Status;
 
-/// Rows of one transaction.
+/// Rows per transaction.
 const BATCH_ROWS: usize = 512;
-/// Between two tries while the database is away.
+/// Pause between retries while the database is unavailable.
 const RETRY: Duration = Duration::from_millis(250);
-/// It stops at once; only a machine without a moment to spare takes longer.
+/// It stops immediately; only an overloaded machine takes longer.
 const STOPPING: Duration = Duration::from_millis(250);
 
 /// What the writer reports.
 #[derive(Debug)]
 pub(super) enum Written {
-    /// All up to here stands.
+    /// All rows up to here are stored.
     Upto(Pos),
-    /// The database does not answer; it is being tried again.
+    /// The database does not respond; the write is being retried.
     Waiting(StoreError),
-    /// The database refuses this row for what it holds. All before it stands.
+    /// The database refuses this row for its content. All rows before it are stored.
     Refused(Arc<Row>, StoreError),
-    /// The link is another's: the desk is worth nothing any more.
+    /// Another node has the link: the desk is invalid.
     Lost(StoreError),
 }
 
-/// The task that writes.
+/// The handle of the writing task.
 #[derive(Debug)]
 pub(super) struct Writer {
     stop: CancellationToken,
-    /// Ends with the last row that the database may have taken.
+    /// Returns the last row that the database may have.
     task: Option<JoinHandle<Pos>>,
     upto: Option<Pos>,
 }
 
 impl Writer {
-    /// Stops it: up to which row the database may have taken anything.
+    /// Stops it; returns the last row that the database may have.
     pub(super) async fn stop(&mut self) -> Pos {
         self.stop.cancel();
         if let Some(task) = self.task.take() {
             self.upto = timeout(STOPPING, task).await.ok().and_then(Result::ok);
         }
-        // Where it does not tell, it may have taken all.
+        // If the task does not say, it may have all.
         self.upto.unwrap_or(Pos(u64::MAX))
     }
 }
@@ -65,7 +65,7 @@ impl Drop for Writer {
     }
 }
 
-/// Starts a writer for a link, in a term, after the last row that stands.
+/// Starts a writer for a term of a link, after the last stored row.
 pub(super) fn spawn(
     store: Arc<dyn Store>,
     status: Arc<Status>,
@@ -79,11 +79,11 @@ pub(super) fn spawn(
     Writer { stop, task: Some(task), upto: None }
 }
 
-/// What came of a batch.
+/// The result of a batch.
 enum Outcome {
-    /// All of it stands.
+    /// All rows are stored.
     Stands,
-    /// Nothing of it stands: it is too large to be taken at once, or a row of it is refused.
+    /// No row is stored: the batch is too large, or one of its rows is refused.
     Divide,
     /// Nothing more is to be written.
     Over,
@@ -94,7 +94,7 @@ struct Writing {
     status: Arc<Status>,
     link: LinkDomain,
     epoch: Epoch,
-    /// Up to here rows stand, or may stand.
+    /// Rows up to here are stored, or may be.
     touched: Pos,
     written: mpsc::UnboundedSender<Written>,
 }
@@ -130,7 +130,7 @@ impl Writing {
         }
     }
 
-    /// Writes a batch, again and again while that may help.
+    /// Writes a batch, with retries while they may help.
     async fn write(&mut self, batch: &[Append], stop: &CancellationToken) -> Outcome {
         let Some(upto) = batch.last().map(|append| append.row.pos) else { return Outcome::Stands };
         let mut waiting = false;
@@ -151,7 +151,7 @@ impl Writing {
                 }
                 Err(error @ (StoreError::TooLarge(_) | StoreError::Refused(_))) => match batch {
                     [only] => {
-                        // It must not hold up what the database will take.
+                        // It must not block rows that the database will accept.
                         let _ = self.written.send(Written::Refused(only.row.clone(), error));
                         return Outcome::Over;
                     }
@@ -162,7 +162,7 @@ impl Writing {
             if matches!(error, StoreError::Unavailable(_)) {
                 self.touched = self.touched.max(upto);
             }
-            // Begin anew from what stands.
+            // The next term begins from what is stored.
             if !error.is_passing() {
                 let _ = self.written.send(Written::Lost(error));
                 return Outcome::Over;
@@ -185,13 +185,13 @@ impl Writing {
             batch.iter().any(|append| append.row.key.is_some()),
         );
         count(&self.status, batch, took);
-        // Nobody hears it where the term has ended.
+        // Nobody receives it if the term has ended.
         let _ = self.written.send(Written::Upto(upto));
     }
 }
 
-/// Whatever waits, as far as it goes into one transaction; the rest stays in `next`. Nothing once
-/// the channel is closed and empty.
+/// The waiting rows, up to the size of one transaction; the rest stays in `next`. Empty once the
+/// channel is closed and empty.
 async fn gather(
     appends: &mut mpsc::UnboundedReceiver<Vec<Append>>,
     next: &mut Vec<Append>,

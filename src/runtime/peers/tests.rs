@@ -1,4 +1,4 @@
-//! Messages between nodes, over a bus that fails, and their bytes.
+//! Messages between nodes: a bus that fails, and the format.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -18,7 +18,7 @@ use crate::chat::model::{Acked, Author, CloseReason, Customer, File, Row, RowKin
 use crate::chat::refusal::CommandError;
 use crate::ports::bus::BusError;
 
-/// A bus that fails this often, and then keeps what it is given.
+/// A bus that fails this many times, and then records what is published.
 struct Failing {
     fails: AtomicUsize,
     taken: mpsc::UnboundedSender<(String, Bytes)>,
@@ -163,7 +163,7 @@ fn answers() -> Vec<Answer> {
     [Answer::Ack { id: id("m1"), acked }].into_iter().chain(refused).collect()
 }
 
-/// One of everything that travels.
+/// One message of each kind.
 fn everything() -> Vec<PeerMessage> {
     let signed_in = SignedIn {
         known_as: Some(Localpart::new("k3f9").unwrap()),
@@ -190,8 +190,8 @@ fn everything() -> Vec<PeerMessage> {
     all
 }
 
-/// The bytes that nodes of this version exchange. Where this test fails, a node that is upgraded does
-/// not understand one that is not: give `VERSION` another number, or keep the form.
+/// The bytes that nodes of this version exchange. If this test fails, an upgraded node does not
+/// understand one that is not upgraded: change `VERSION`, or keep the format.
 #[test]
 fn the_format_is_that_of_the_golden_file() {
     let golden = include_str!("../../../tests/tables/peer_messages.jsonl");
@@ -228,7 +228,7 @@ fn a_message_that_is_not_known_is_lost_alone() {
     }
 }
 
-/// A reason or error that is not known must not be taken for another.
+/// An unknown reason or error must not be taken for another one.
 #[test]
 fn an_unknown_reason_is_no_other_reason() {
     let closed = serde_json::to_string(&to_sockets(SocketEvent::Notice(notices().remove(0))));
@@ -282,7 +282,7 @@ async fn a_bus_that_was_cut_is_tried_until_it_is_back() {
     let head = || to_sockets(SocketEvent::Head { conversation: CONVERSATION, seq: Seq(1) });
     assert!(peers.send(node, head()), "nobody knows yet");
     assert_eq!(read.recv().await.unwrap().0, "probe", "twice it failed");
-    // Nothing but the probe would have found out.
+    // Only the probe finds out.
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!(peers.send(node, head()));
     assert_eq!(read.recv().await.unwrap().0, topic(node));

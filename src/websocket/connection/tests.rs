@@ -1,4 +1,4 @@
-//! A client and a scripted edge, with a socket between them and a clock that is steered.
+//! A client and a scripted backend, with a socket between them and a paused clock.
 
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
@@ -44,7 +44,7 @@ impl Client {
         Self::with_room(part, 256 * 1024).await
     }
 
-    /// A client behind a network that takes so many bytes before somebody reads.
+    /// A client behind a network that buffers this many bytes.
     async fn with_room(part: Part, room: usize) -> Self {
         let (ours, theirs) = tokio::io::duplex(room);
         let (backend, hand) = TestBackend::new(part);
@@ -54,7 +54,7 @@ impl Client {
         Self { socket, server, hand, stop }
     }
 
-    /// A client that was greeted.
+    /// A client that has its welcome.
     async fn greeted(part: Part) -> Self {
         let mut client = Self::new(part).await;
         client.send(r#"{"type":"hello"}"#).await;
@@ -78,7 +78,7 @@ impl Client {
         }
     }
 
-    /// The close code, once all frames before it are read.
+    /// The close code, after all frames before it were read.
     async fn code(&mut self) -> u16 {
         loop {
             match self.message().await {
@@ -100,7 +100,7 @@ impl Client {
         self.hand.heard.recv().await.unwrap()
     }
 
-    /// The socket is gone, and the edge knows.
+    /// The socket is gone, and the backend knows.
     async fn over(mut self) {
         drop(self.socket);
         self.server.await.unwrap();
@@ -160,7 +160,7 @@ async fn a_hello_is_answered_by_a_welcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_back_is_told_where_it_stands() {
+async fn a_returning_customer_gets_the_current_state() {
     let queue = QueueKey::new("sales").unwrap();
     let phase = Phase::Waiting { position: Some(2), eta_s: Some(60) };
     let current = CurrentConversation {
@@ -223,7 +223,7 @@ async fn without_a_hello_it_closes() {
     client.send(r#"{"type":"ping"}"#).await;
     assert_eq!(client.code().await, 1008);
 
-    // Words that are none do not put it off.
+    // Frames that are no `hello` do not extend the time.
     let mut client = Client::new(Part::default()).await;
     let before = Instant::now();
     for _ in 0..4 {
@@ -343,7 +343,7 @@ async fn each_frame_does_what_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_taken_is_said() {
+async fn a_refused_command_gets_an_error() {
     let submit = Err(SubmitError::Unavailable { retry_after_ms: 900 });
     let mut client = Client::greeted(Part { submit, ..Part::default() }).await;
     client.send(r#"{"type":"typing","on":true}"#).await;
@@ -378,7 +378,7 @@ async fn history_is_paged() {
     let entries = frame["entries"].as_array().unwrap();
     assert_eq!(entries.last().unwrap()["seq"], 12);
     assert!(entries.len() < 12);
-    // The script has no more: a conversation that does not exist, or somebody else's.
+    // The script has no more: a conversation that does not exist, or is another customer's.
     client.send(r#"{"type":"history","id":"h2"}"#).await;
     let frame = client.frame().await;
     assert_eq!((&frame["code"], &frame["for"]), (&json!("not_open"), &json!("h2")));
@@ -394,7 +394,7 @@ async fn history_is_paged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_nobody_waits_for_is_given_up() {
+async fn work_for_a_client_that_left_is_cancelled() {
     let mut client = Client::greeted(Part { hangs: true, ..Part::default() }).await;
     client.send(r#"{"type":"history","id":"h1"}"#).await;
     assert!(matches!(client.heard().await, Heard::History(..)));
@@ -426,7 +426,7 @@ async fn what_follows_a_refusal_waits_until_it_comes_again() {
     let say = |id: &str| format!(r#"{{"type":"message","id":"{id}","text":"x"}}"#);
     client.send(&say("m1")).await;
     client.send(&say("m2")).await;
-    // Another node takes over, and has what is sent from now on.
+    // Another node takes over, and accepts what is sent from now on.
     for id in ["m1", "m2"] {
         assert!(matches!(client.heard().await, Heard::Submitted(_)));
         let error = CommandError::Moved;
@@ -571,7 +571,7 @@ async fn byes_come_before_their_close() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_closes_who_is_not_greeted_yet() {
+async fn a_stop_closes_sockets_without_a_welcome() {
     let mut client = Client::new(Part::default()).await;
     client.stop.cancel();
     assert_eq!(client.frame().await["reason"], "restart");
@@ -580,10 +580,10 @@ async fn a_stop_closes_who_is_not_greeted_yet() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_there_is_found_out() {
+async fn a_dead_client_is_detected() {
     let client = Client::greeted(Part::default()).await;
     let before = Instant::now();
-    // The client does not read, so it returns no pong; the network takes the pings.
+    // The client does not read, so it sends no pong; the network buffers the pings.
     let Client { socket, server, .. } = client;
     server.await.unwrap();
     assert_eq!(before.elapsed(), PING * 3);
@@ -591,7 +591,7 @@ async fn nobody_there_is_found_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_answers_pings_stays() {
+async fn a_client_that_answers_pings_stays() {
     let mut client = Client::greeted(Part::default()).await;
     for _ in 0..20 {
         assert!(matches!(client.message().await, Message::Ping(_)));
@@ -603,7 +603,7 @@ async fn who_answers_pings_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_read_is_dropped() {
+async fn a_client_that_does_not_read_is_dropped() {
     let mut client = Client::with_room(Part::default(), 4 * 1024).await;
     client.send(r#"{"type":"hello"}"#).await;
     assert_eq!(client.frame().await["type"], "welcome");
@@ -624,20 +624,20 @@ async fn who_does_not_read_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_leaves_is_let_go() {
+async fn a_client_that_leaves_ends_its_task() {
     let mut client = Client::greeted(Part::default()).await;
     client.socket.close(None).await.unwrap();
     while let Some(Ok(_)) = client.socket.next().await {}
     client.over().await;
 
-    // Without a word.
+    // Without a close frame.
     Client::greeted(Part::default()).await.over().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_came_with_the_request_is_not_lost() {
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    // A masked text frame: {"type":"hello"} under the key 0.
+    // A masked text frame: {"type":"hello"} with the mask 0.
     let hello = br#"{"type":"hello"}"#;
     let mut early = vec![0x81, 0x80 | u8::try_from(hello.len()).unwrap(), 0, 0, 0, 0];
     early.extend(hello);
@@ -661,7 +661,7 @@ async fn a_close_that_is_not_returned_is_not_waited_for() {
     assert!(!matches!(socket.next().await, Some(Err(Error::Capacity(_)))));
 }
 
-/// What a socket holds of its own while nothing happens; the buffers come on top of it.
+/// The memory of an idle socket, without its buffers.
 #[tokio::test]
 async fn an_idle_socket_is_small() {
     let (_ours, theirs) = tokio::io::duplex(64);
@@ -673,7 +673,7 @@ async fn an_idle_socket_is_small() {
     assert!(size <= 1_152, "the task of a customer's socket takes {size} bytes");
 }
 
-/// How much room the future takes that a function makes.
+/// The size of the future that a function returns.
 fn room_of<A, B, C, E, F: Future>(_: impl FnOnce(A, B, C, E) -> F) -> usize {
     size_of::<F>()
 }

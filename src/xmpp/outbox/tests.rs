@@ -1,4 +1,4 @@
-//! What is written, lost, and taken.
+//! What is written, lost and accepted.
 
 use proptest::prelude::*;
 
@@ -22,12 +22,12 @@ fn line(outbox: &mut Outbox, name: &str) {
     outbox.push(stanza(name), Kind::Line, None);
 }
 
-/// What is written where nothing waits for more, barriers by their id.
+/// What is written if nothing waits for more; barriers by their id.
 fn written(outbox: &mut Outbox) -> Vec<String> {
     filled(outbox, true)
 }
 
-/// What is written at leisure.
+/// What is written if barriers may wait.
 fn gathered(outbox: &mut Outbox) -> Vec<String> {
     filled(outbox, false)
 }
@@ -64,13 +64,13 @@ fn strangers_keep_nobody_waiting() {
     for _ in 0..10 * STRANGERS {
         outbox.push_for_stranger(&error);
     }
-    assert!(outbox.has_room() && outbox.is_idle(), "agents' stanzas have all the room");
+    assert!(outbox.has_room() && outbox.is_idle(), "agents' stanzas are not displaced");
     row(&mut outbox, "a", 1);
     row(&mut outbox, "b", 2);
     let first = written(&mut outbox);
     assert_eq!(first[..2], ["a", "b"], "what agents wait for goes first");
     let strange = |names: &[String]| names.iter().filter(|name| name.starts_with('s')).count();
-    assert_eq!(strange(&first), BATCH - 2, "a batch, and no more until that is taken");
+    assert_eq!(strange(&first), BATCH - 2, "a batch, and no more until it is accepted");
     row(&mut outbox, "c", 3);
     assert_eq!(written(&mut outbox)[0], "c", "what comes meanwhile waits for none of them");
     let mut answered = strange(&first);
@@ -129,7 +129,7 @@ fn what_is_on_its_way_is_bounded() {
 }
 
 #[test]
-fn after_a_lost_stream_lines_come_again_and_rows_are_the_desks() {
+fn after_a_lost_stream_lines_are_rewritten_and_rows_left_to_the_desk() {
     let mut outbox = outbox();
     row(&mut outbox, "a", 1);
     line(&mut outbox, "b");
@@ -192,9 +192,9 @@ fn a_second_stream_shows() {
     row(&mut outbox, "b", 2);
     written(&mut outbox);
     let elsewhere = Returned::Stranger(Some(Pos(2)));
-    assert_eq!(outbox.returned("b7-2"), elsewhere, "the first went elsewhere, and was taken");
+    assert_eq!(outbox.returned("b7-2"), elsewhere, "the first went elsewhere, and was accepted");
     assert!(outbox.is_idle());
-    assert_eq!(outbox.returned("b8-1"), Returned::Stranger(None), "a later owner speaks");
+    assert_eq!(outbox.returned("b8-1"), Returned::Stranger(None), "it is of a later owner");
     for late in ["b6-9", "b7-99", "b", "x", "b-1", ""] {
         assert_eq!(outbox.returned(late), Returned::Nothing, "{late:?}");
     }
@@ -226,7 +226,7 @@ async fn a_barrier_that_comes_back_only_when_written_again_tells_of_another_stre
     written(&mut outbox);
     tokio::time::advance(AGAIN).await;
     outbox.ask_again(Instant::now(), &mut Out::new());
-    assert_eq!(outbox.returned("b7-1.2"), Returned::Nothing, "of an earlier one of this name");
+    assert_eq!(outbox.returned("b7-1.2"), Returned::Nothing, "this copy was never written");
     assert_eq!(outbox.returned("b7-1.1"), Returned::Stranger(Some(Pos(1))));
     assert!(outbox.is_idle());
 }
@@ -247,7 +247,7 @@ async fn a_barrier_follows_many_and_soon() {
     assert_eq!(outbox.next_barrier(), None);
     assert_eq!(outbox.returned("b7-3"), Returned::Accepted(Pos(3)));
     assert!(outbox.is_idle());
-    // What needs no stanza needs no barrier either, even where it waited for one.
+    // What needs no stanza needs no barrier either, even if it waited for one.
     row(&mut outbox, "c", 4);
     assert_eq!(written(&mut outbox), ["c", "b7-4"]);
     outbox.passed(Pos(5));
@@ -260,14 +260,14 @@ async fn a_barrier_follows_many_and_soon() {
 
 #[tokio::test(start_paused = true)]
 async fn a_barrier_that_something_waits_for_follows_at_once() {
-    // So many that it is worth one; and where room is getting scarce.
+    // So many that a barrier is due; and when room is getting scarce.
     let mut many = outbox();
     (1..=BATCH as u64).for_each(|pos| row(&mut many, "a", pos));
     assert_eq!(gathered(&mut many).last().unwrap(), "b7-64");
     (65..=PRESSING as u64 - 1).for_each(|pos| row(&mut many, "a", pos));
     assert_eq!(gathered(&mut many).iter().filter(|name| *name != "a").count(), 1);
     row(&mut many, "a", PRESSING as u64);
-    assert_eq!(gathered(&mut many), ["a"], "two are on their way");
+    assert_eq!(gathered(&mut many), ["a"], "two are in flight");
     many.returned("b7-64");
     assert_eq!(gathered(&mut many), ["b7-256"]);
     row(&mut many, "a", PRESSING as u64 + 1);
@@ -287,7 +287,7 @@ async fn a_barrier_that_something_waits_for_follows_at_once() {
     two.returned("b7-1");
     assert_eq!(two.next_barrier(), Some(Instant::now() + GATHERED));
 
-    // A stream that was asked already, for another reason.
+    // A stream that was checked already, for another reason.
     let mut asked = outbox();
     row(&mut asked, "a", 1);
     assert_eq!(gathered(&mut asked), ["a"]);
@@ -296,7 +296,7 @@ async fn a_barrier_that_something_waits_for_follows_at_once() {
     assert_eq!(name(&out[0]), "b7-1");
     assert_eq!(asked.next_barrier(), None);
 
-    // What became of a suspect.
+    // The outcome of a suspect.
     let mut blamed = outbox();
     row(&mut blamed, "a", 1);
     gathered(&mut blamed);
@@ -331,7 +331,7 @@ fn what_cannot_be_sent_is_left_out() {
 }
 
 proptest! {
-    /// Whatever is lost and returned: nothing counts as accepted that was not taken.
+    /// Whatever is lost and returned: nothing counts as accepted that was not.
     #[test]
     fn acceptance_never_runs_ahead(steps in prop::collection::vec(0_u8..6, 0..60)) {
         let mut outbox = outbox();

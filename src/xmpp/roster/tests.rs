@@ -1,4 +1,4 @@
-//! What agents and their servers are told, each stanza in a word.
+//! What agents and their servers are sent, each stanza in a word.
 
 use uuid::Uuid;
 use xmpp_parsers::ns;
@@ -44,7 +44,7 @@ fn removed() -> Contact {
     Contact::Removed { localpart: Localpart::new("k3f9").unwrap() }
 }
 
-/// The id of our query of this number.
+/// The id of our query with this number.
 fn id(number: u64) -> String {
     format!("roster-secret-{number}")
 }
@@ -53,7 +53,7 @@ fn acme_desk() -> Target {
     Target::Peer(Peer::Desk(acme()))
 }
 
-/// What happened, in a word each: `subscribe acme`, `write acme both`, `online k3f9`.
+/// What is sent, in a word each: `subscribe acme`, `write acme both`, `online k3f9`.
 fn told(act: impl FnOnce(&mut Vec<Element>)) -> Vec<String> {
     let mut out = Vec::new();
     act(&mut out);
@@ -88,14 +88,14 @@ fn without_privilege_the_desk_asks_once_and_probes_when_let() {
     assert!(roster.believes(&alice(), &acme_desk()));
     assert_eq!(told(|out| roster.agents(&book(), out)), ["probe acme"]);
 
-    // A server that was killed may have forgotten: it is asked once more, and answers for her.
+    // A server that was killed may have forgotten: it is asked once more, and accepts for her.
     roster.lost();
     assert!(!roster.believes(&alice(), &acme_desk()));
     assert_eq!(told(|out| roster.settle(out)), ["subscribe acme", "online acme"]);
 }
 
 #[test]
-fn who_says_no_is_left_alone() {
+fn an_agent_who_denies_is_left_alone() {
     let mut roster = roster();
     roster.settle(&mut Vec::new());
     roster.subscription(&alice(), &acme_desk(), Subscription::Refused, &mut Vec::new());
@@ -108,7 +108,7 @@ fn who_says_no_is_left_alone() {
 }
 
 #[test]
-fn who_said_no_is_asked_again_once_they_ask_for_the_desk() {
+fn an_agent_who_denied_is_asked_again_after_subscribing() {
     let mut roster = roster();
     roster.settle(&mut Vec::new());
     let says = |roster: &mut Roster, kind| {
@@ -136,7 +136,7 @@ fn with_privilege_a_desk_that_was_taken_out_is_put_back_but_not_for_ever() {
     assert_eq!(done, ["subscribe acme"]);
     says(&mut roster, Subscription::Given);
     assert!(says(&mut roster, Subscription::Refused).is_empty(), "again at once: left alone");
-    // One who says no to the request itself is left alone as well.
+    // One who denies the request itself is left alone as well.
     let mut roster = self::roster();
     roster.granted("example.org".into(), &mut Vec::new());
     roster.answered(&id(1), &alice(), Outcome::Done, Instant::now(), &mut Vec::new());
@@ -144,7 +144,7 @@ fn with_privilege_a_desk_that_was_taken_out_is_put_back_but_not_for_ever() {
 }
 
 #[test]
-fn nobody_answers_for_whom_we_did_not_ask() {
+fn a_response_counts_only_from_whom_we_asked() {
     let mut roster = roster();
     roster.granted("example.org".into(), &mut Vec::new());
     let bob = AgentJid::normalised("bob@example.org");
@@ -190,7 +190,7 @@ fn with_privilege_rosters_are_written_and_nobody_is_asked() {
     roster.contact(&alice(), ann(ContactPresence::Away), &mut Vec::new());
     let granted = told(|out| roster.granted("example.org".into(), out));
     assert_eq!(granted, ["write acme both", "online acme", "write k3f9 both", "away k3f9"]);
-    // Her server says yes by itself, where it wrote down what we asked for.
+    // Her server accepts by itself if it wrote the subscription.
     let done = |roster: &mut Roster, number| {
         told(|out| roster.answered(&id(number), &alice(), Outcome::Done, Instant::now(), out))
     };
@@ -200,7 +200,7 @@ fn with_privilege_rosters_are_written_and_nobody_is_asked() {
     let given = told(|out| roster.subscription(&alice(), &acme_desk(), Subscription::Given, out));
     assert_eq!(given, ["probe acme"]);
     assert!(roster.believes(&alice(), &acme_desk()));
-    assert!(told(|out| roster.came(&alice(), out)).is_empty(), "his server asks by itself");
+    assert!(told(|out| roster.came(&alice(), out)).is_empty(), "her server asks by itself");
 
     roster.lost();
     assert!(told(|out| roster.contact(&alice(), removed(), out)).is_empty());
@@ -253,7 +253,7 @@ fn an_account_that_is_not_there_yet_costs_nobody_else_the_privilege() {
     assert!(told(|out| roster.answered(&id(1), &alice(), Outcome::Failed, now, out)).is_empty());
     assert!(told(|out| roster.answered(&id(2), &alice(), Outcome::Failed, now, out)).is_empty());
 
-    // Tried again from time to time, and once it works the customers follow.
+    // Retried from time to time; once it works the customers follow.
     assert_eq!(roster.next(), Some(now + AGAIN));
     assert!(told(|out| roster.due(now, out)).is_empty());
     let tried = told(|out| roster.due(now + AGAIN, out));

@@ -1,7 +1,7 @@
-//! What comes from the server.
+//! Input from the server.
 //!
-//! Invariants: a stanza that cannot be read is passed over, for it ends where it ends; only what the
-//! server says of the stream itself ends the stream.
+//! Invariants: a stanza that cannot be read is skipped, because its end is known; only a stream
+//! error of the server ends the stream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,11 @@ use crate::xmpp::iq;
 use crate::xmpp::outbox::Returned;
 use crate::xmpp::stream::{self, Lost};
 
-/// How often it is said that another stream speaks for our domain.
+/// How often it is logged that another stream uses our domain.
 const CONTESTED: Duration = Duration::from_secs(5);
 
 impl State {
-    /// Something came from the server.
+    /// Something arrived from the server.
     pub(in crate::xmpp) fn mark_heard(&mut self) {
         self.mark();
         if std::mem::take(&mut self.silent) {
@@ -32,7 +32,7 @@ impl State {
         }
     }
 
-    /// Takes in a stanza.
+    /// Handles a stanza.
     pub(in crate::xmpp) fn heard(&mut self, stanza: &[u8]) -> Result<(), Lost> {
         let world = &self.world;
         let fresh = || ConversationId(world.uuid());
@@ -44,7 +44,8 @@ impl State {
                 None => Decoded::Nothing,
             },
             Err(error) => {
-                tracing::error!(%error, "a stanza is no UTF-8, it is passed over");
+                let link = &self.settings.domain;
+                tracing::error!(%link, %error, "skipped an incoming stanza that is not UTF-8");
                 Decoded::Nothing
             }
         };
@@ -83,7 +84,7 @@ impl State {
                 self.ponged(&agent, &resource, outcome);
             }
             Decoded::Answered { agent, resource, id, outcome } => {
-                // The server answers for the account; no client of the agent can.
+                // The server responds for the account; no client of the agent can.
                 if resource.is_empty() {
                     self.roster.answered(&id, &agent, outcome, Instant::now(), &mut out);
                 }
@@ -98,7 +99,7 @@ impl State {
             },
             Decoded::Subscription { agent, target, kind } => {
                 self.roster.subscription(&agent, &target, kind, &mut out);
-                // From now on the server tells us nothing of the agent.
+                // From now on the server reports nothing about the agent.
                 if kind == Subscription::Refused && !self.roster.hears_of(&agent) {
                     self.presence(agent, "".into(), Availability::Gone, &mut out);
                 }
@@ -125,19 +126,23 @@ impl State {
         self.pass(&out);
     }
 
-    /// Another stream speaks for our domain. Said now and then: it shows again and again.
+    /// Another stream is logged in with our domain. Logged now and then: it is detected repeatedly.
     fn contested(&mut self) {
         let now = Instant::now();
         if self.contested.is_none_or(|at| at + CONTESTED <= now) {
             self.contested = Some(now);
-            tracing::error!(domain = %self.settings.domain, "another stream speaks for our domain");
+            tracing::error!(
+                link = %self.settings.domain,
+                "another component stream uses the link's domain"
+            );
             self.unread.push_back(FromLink::Contested);
-            // It gets every other answer of the agents' servers: those not heard of are asked again.
+            // It gets every other response of the agents' servers: presences that are missing are
+            // requested again.
             self.asking = Some((now + ASKING, 0));
         }
     }
 
-    /// Something came from a client: it is there, though it may have counted as gone.
+    /// Something came from a client: it is online, even if it counted as gone.
     fn is_there(&mut self, agent: &AgentJid, resource: &str) {
         if let Some((resource, availability)) = self.clients.heard(agent, resource, self.heard_at) {
             let event = Event::Presence { agent: agent.clone(), resource, availability };
@@ -145,7 +150,7 @@ impl State {
         }
     }
 
-    /// A ping was answered, by the client or, with an error, by whoever speaks for it.
+    /// A ping got its response, from the client or, as an error, from its server.
     fn ponged(&mut self, agent: &AgentJid, resource: &str, outcome: Outcome) {
         if outcome == Outcome::Done {
             self.is_there(agent, resource);
@@ -155,7 +160,7 @@ impl State {
         }
     }
 
-    /// An agent's presence: the runtime hears of changes alone.
+    /// An agent's presence: the runtime is told only of changes.
     fn presence(
         &mut self,
         agent: AgentJid,

@@ -1,4 +1,4 @@
-//! When the server is asked, and what follows where it does not answer.
+//! When the server is pinged, and what happens if it does not respond.
 
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use crate::chat::ids::{ConversationId, CustomerId, Epoch, LinkDomain, Localpart}
 use crate::chat::model::{Author, Row, RowKind};
 use crate::world::SystemWorld;
 
-/// A link whose stream has stood for a while.
+/// A link that has been connected for a while.
 fn standing() -> State {
     let settings = LinkSettings {
         domain: LinkDomain::new("chat.example.org").unwrap(),
@@ -66,7 +66,7 @@ fn turn(state: &mut State) -> Vec<String> {
     out.iter().filter_map(id).collect()
 }
 
-/// The server gives a barrier back.
+/// The server returns a barrier.
 fn back(state: &mut State, id: &str) {
     state.mark_heard();
     let barrier = format!(
@@ -89,7 +89,7 @@ async fn a_barrier_comes_a_moment_later_and_wakes_whoever_waits() {
     back(&mut state, "b7-1");
     assert!(matches!(state.unread.pop_front(), Some(FromLink::Accepted { pos: Pos(1) })));
     assert!(state.outbox.is_idle());
-    // Nothing is left to be done but to look after a silent server.
+    // Only the check for a silent server is left.
     assert_eq!(state.next_timer(), Instant::now() + IDLE);
 }
 
@@ -100,7 +100,7 @@ async fn a_silent_server_is_found_silent_though_it_was_asked_a_moment_later() {
     turn(&mut state);
     let mut written = Vec::new();
     let begun = Instant::now();
-    // As the supervisor does: it sleeps until there is something to be done.
+    // Like the supervisor, it sleeps until there is something to do.
     let (mut silent, mut lost) = (None, None);
     while lost.is_none() {
         tokio::time::advance(state.next_timer() - Instant::now()).await;
@@ -121,7 +121,7 @@ async fn a_silent_server_is_found_silent_though_it_was_asked_a_moment_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_floods_from_outside_gets_few_answers_and_pushes_nobody_out() {
+async fn a_flood_of_strangers_gets_few_responses_and_displaces_nothing() {
     let mut state = standing();
     for number in 0..5_000 {
         let stanza = format!(
@@ -165,10 +165,10 @@ async fn an_idle_server_is_asked_now_and_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn agents_who_are_not_heard_of_are_asked_again_while_another_stream_takes_their_answers() {
+async fn missing_presences_are_requested_again_while_another_stream_gets_them() {
     let mut state = standing();
     tell(&mut state, ToLink::Agents(vec![(TenantKey::new("acme").unwrap(), alice())]));
-    // One of a later owner's.
+    // A barrier of a later owner.
     back(&mut state, "b8-1");
     assert!(state.unread.iter().any(|said| matches!(said, FromLink::Contested)));
     let asked = run(&mut state, 5).await;
@@ -197,7 +197,8 @@ fn stanza(state: &mut State, text: &str) {
     state.heard(text.as_bytes()).unwrap();
 }
 
-/// Runs for so many seconds, as a server would that gives barriers back; what is written but those.
+/// Runs for this many seconds with a server that returns barriers; returns what is written besides
+/// them.
 async fn run(state: &mut State, seconds: u64) -> Vec<String> {
     let mut written = Vec::new();
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -222,7 +223,7 @@ fn events(state: &mut State) -> Vec<Event> {
         .collect()
 }
 
-/// Alice is there, and has let the desk see her.
+/// Alice is online, and the desk is subscribed to her.
 fn with_alice() -> State {
     let mut state = standing();
     tell(&mut state, ToLink::Agents(vec![(TenantKey::new("acme").unwrap(), alice())]));
@@ -234,7 +235,7 @@ fn with_alice() -> State {
     state
 }
 
-/// Answers the ping that is among what was written, or has an error come back for it.
+/// Responds to the ping among what was written, or returns an error for it.
 fn pong(state: &mut State, written: &[String], type_: &str) {
     let ping = written.iter().find(|text| text.contains("urn:xmpp:ping")).expect("a ping");
     assert!(ping.contains("alice@example.org/desk") && ping.contains("acme@chat.example.org/desk"));
@@ -263,7 +264,7 @@ async fn a_client_that_does_not_answer_is_gone_until_something_comes_from_it() {
     assert_eq!(written.iter().filter(|text| text.contains("urn:xmpp:ping")).count(), 1);
     let lost = events(&mut state);
     assert!(matches!(&*lost, [Event::Unanswering { resource, .. }] if **resource == *"desk"));
-    // The late answer, or anything else from it.
+    // The late response, or anything else from it.
     pong(&mut state, &written, "result");
     let back = events(&mut state);
     assert!(
@@ -273,7 +274,7 @@ async fn a_client_that_does_not_answer_is_gone_until_something_comes_from_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whose_server_says_that_a_client_is_gone_is_believed_where_it_used_to_answer() {
+async fn an_error_for_a_client_that_used_to_respond_means_gone() {
     for answers in [true, false] {
         let mut state = with_alice();
         let greeting = run(&mut state, 5).await;
@@ -290,7 +291,7 @@ async fn whose_server_says_that_a_client_is_gone_is_believed_where_it_used_to_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_the_desk_out_of_the_list_is_gone() {
+async fn an_agent_who_removes_the_desk_is_gone() {
     let mut state = with_alice();
     let desk = "from='alice@example.org' to='acme@chat.example.org'";
     stanza(&mut state, &format!("<presence {desk} type='unsubscribed'/>"));

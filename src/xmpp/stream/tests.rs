@@ -1,4 +1,4 @@
-//! A stream with a server that does as it is told.
+//! A stream with a scripted server.
 
 use secrecy::SecretString;
 use tokio::io::AsyncReadExt;
@@ -10,7 +10,7 @@ use crate::xmpp::login::login;
 const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' \
      xmlns:stream='http://etherx.jabber.org/streams' from='chat.example.org' id='s1'>";
 
-/// A stream that stands, with what the server says together with the handshake.
+/// A stream that is logged in, with what the server sends together with the handshake.
 async fn standing(with_handshake: &str) -> (Stream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -27,7 +27,7 @@ async fn standing(with_handshake: &str) -> (Stream, TcpStream) {
     (stream.unwrap(), server)
 }
 
-/// Reads up to the end of a tag, once these words have come.
+/// Reads up to the end of a tag, after these words.
 async fn until(server: &mut TcpStream, words: &str) -> String {
     let mut read = String::new();
     while !(read.ends_with('>') && read.contains(words)) {
@@ -37,7 +37,7 @@ async fn until(server: &mut TcpStream, words: &str) -> String {
     read
 }
 
-/// What a turn brings.
+/// The stanzas of one turn.
 async fn turn(stream: &mut Stream) -> Result<Vec<String>, Lost> {
     stream.turn().await?;
     let mut taken = Vec::new();
@@ -63,7 +63,7 @@ async fn what_comes_together_is_taken_together() {
 }
 
 #[tokio::test]
-async fn what_is_said_together_leaves_together() {
+async fn what_is_written_together_leaves_together() {
     let (mut stream, mut server) = standing("").await;
     let stanzas = (0..300).map(|number| format!("<a{number}/>")).collect::<Vec<_>>();
     stream.out.extend(stanzas.iter().map(|stanza| stanza.as_str().into()));
@@ -78,7 +78,7 @@ async fn what_is_said_together_leaves_together() {
 }
 
 #[tokio::test]
-async fn it_reads_while_the_server_takes_nothing() {
+async fn it_reads_while_the_server_accepts_nothing() {
     let (mut stream, mut server) = standing("").await;
     let stanza = format!("<a>{}</a>", "x".repeat(16 * 1024));
     stream.out.extend((0..2_000).map(|_| stanza.as_str().into()));
@@ -87,7 +87,7 @@ async fn it_reads_while_the_server_takes_nothing() {
         assert_eq!(turn(&mut stream).await.unwrap(), ["<iq/>"]);
     }
     assert!(!stream.out.is_empty());
-    // What is half said is said to the end, and no more.
+    // A stanza that is partly written is completed, and nothing more is written.
     let read = async {
         let mut read = String::new();
         server.read_to_string(&mut read).await.unwrap();
@@ -123,7 +123,7 @@ async fn its_end_comes_after_all_that_came_before() {
 }
 
 #[test]
-fn what_cannot_be_read_is_passed_over() {
+fn what_cannot_be_read_is_skipped() {
     for stanza in ["", "<", "<a>", "<a:b/>", "<a></b>", "<!-- -->", "a<b/>"] {
         assert_eq!(tree(stanza.as_bytes()), Ok(None), "{stanza}");
     }

@@ -67,7 +67,7 @@ fn stanzas_are_told_apart() {
     let first = format!("<?xml version='1.0'?><s><a/> <b c='>'>d<e/></b>\n<f id='{long}'/><g");
     filter.pass(first.as_bytes(), &mut clean);
     assert_eq!(clean.ends.len(), 3, "what was dropped is counted");
-    // What was read as bytes is none of them any more.
+    // Bytes that were consumed are not part of a stanza.
     clean.read = clean.bytes.iter().position(|&byte| byte == b' ').unwrap();
     clean.read += "version='1.0'?><s><a/>".len() + 1;
     assert_eq!(stanzas(&clean), ["<b c='>'>d<e/></b>"]);
@@ -101,7 +101,7 @@ proptest! {
         prop_assert_eq!(cut(&xml, &cuts), cut(&xml, &[]));
     }
 
-    /// At a glance or byte by byte: it is the same tag.
+    /// In one scan or byte by byte, it is the same tag.
     #[test]
     fn a_glance_is_enough(xml in "<[ab='\"/ >]{0,12}>[ab='\">]{0,3}") {
         if let Some((tag, _)) = whole(xml.as_bytes()) {

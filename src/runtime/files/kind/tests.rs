@@ -1,9 +1,9 @@
-//! What files are, by what they hold and not by what they are called.
+//! File types, by content and not by name.
 
 use super::super::look::HEAD;
 use super::*;
 
-/// Of a whole file.
+/// The type of a whole file.
 fn kind(bytes: &[u8]) -> Kind {
     Kind::of(&Look::new(bytes))
 }
@@ -39,7 +39,7 @@ fn what_it_holds_says_what_it_is() {
 }
 
 #[test]
-fn what_might_run_is_taken_from_nobody() {
+fn types_that_might_run_are_never_accepted() {
     let all = FileRules { bytes: 1, types: Arc::new(["*/*".to_owned(), "text/html".to_owned()]) };
     for head in [&b"<svg>"[..], b"<html>", b"#!/bin/sh"] {
         assert!(!all.allows(&kind(head).media_type), "{}", head.escape_ascii());
@@ -65,8 +65,8 @@ fn types_are_wanted_by_name_or_family() {
     assert!(!usual.allows("application/x-dosexec"));
 }
 
-/// A ZIP of these entries, as their names and contents, none of them packed; with the local headers of
-/// a program that does not know sizes before, as Word.
+/// A ZIP with these entries (names and contents), uncompressed; with local headers that lack the
+/// sizes, as Word writes them.
 fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut all, mut list) = (Vec::new(), Vec::new());
     for (name, content) in entries {
@@ -97,7 +97,7 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     all
 }
 
-/// Of a file that comes in pieces.
+/// The type of a file that comes in pieces.
 fn kind_of_pieces(bytes: &[u8]) -> Kind {
     let (head, rest) = bytes.split_at(bytes.len().min(HEAD + 100));
     let mut look = Look::new(head);
@@ -160,7 +160,7 @@ fn a_list_that_claims_much_costs_nothing() {
     assert_eq!(kind_of_pieces(&many).media_type, "application/zip");
 }
 
-/// A compound file of 3 sectors whose list of contents comes last, with this class.
+/// A compound file of 3 sectors whose directory comes last, with this class.
 fn compound(class: [u8; 16]) -> Vec<u8> {
     let mut file = vec![0; 40_000];
     file[..8].copy_from_slice(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1");
@@ -172,7 +172,7 @@ fn compound(class: [u8; 16]) -> Vec<u8> {
 }
 
 #[test]
-fn documents_of_old_are_told_apart_where_somebody_takes_them() {
+fn old_office_formats_are_told_apart_if_accepted() {
     let class = |first: u16| {
         let [a, b] = first.to_le_bytes();
         [a, b, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46]
@@ -188,7 +188,7 @@ fn documents_of_old_are_told_apart_where_somebody_takes_them() {
     }
 }
 
-/// A file of this brand with a track of each of these kinds, which are told at its end.
+/// A file of this brand with a track of each of these kinds, listed at its end.
 fn film(brand: &[u8; 4], tracks: &[&[u8; 4]]) -> Vec<u8> {
     let mut all = [b"\0\0\0\x18ftyp", &brand[..], b"\0\0\0\0isomm42\0\0\x07\xa1\x20mdat"].concat();
     all.resize(500_000, 1);

@@ -1,4 +1,4 @@
-//! Pictures as cameras and programs make them, and as nobody does.
+//! Pictures as cameras and programs make them, and damaged ones.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn has(bytes: &[u8], what: &str) -> bool {
     memmem::find(bytes, what.as_bytes()).is_some()
 }
 
-/// What its EXIF says.
+/// The fields of its EXIF.
 fn told(bytes: &[u8]) -> Vec<(exif::Tag, Option<u32>)> {
     let read = exif::Reader::new()
         .continue_on_error(true)
@@ -24,7 +24,7 @@ fn told(bytes: &[u8]) -> Vec<(exif::Tag, Option<u32>)> {
 }
 
 #[test]
-fn of_a_picture_only_what_it_shows_and_which_way_up_is_kept() {
+fn only_the_image_and_its_orientation_are_kept() {
     for (kind, file) in
         [(Picture::Jpeg, JPEG), (Picture::Png, PNG_FILE), (Picture::WebP, WEBP_FILE)]
     {
@@ -40,7 +40,7 @@ fn of_a_picture_only_what_it_shows_and_which_way_up_is_kept() {
     assert_eq!((flags & WEBP_XMP, flags & 0x08), (0, 0x08), "EXIF and no XMP");
 }
 
-/// The scans and tables of the picture, in their order.
+/// The scans and tables of the picture, in order.
 fn shown(bytes: &[u8]) -> Vec<u8> {
     let jpeg = Jpeg::from_bytes(Bytes::copy_from_slice(bytes)).unwrap();
     let frame = |s: &&JpegSegment| !is_remark(s.marker());
@@ -51,16 +51,16 @@ fn shown(bytes: &[u8]) -> Vec<u8> {
 fn a_jpeg_shows_the_same_and_nothing_follows_it() {
     let shows = shown(JPEG);
     assert_eq!(shown(&bare(Picture::Jpeg, JPEG).unwrap()), shows);
-    // Telephones put a second picture behind the first.
+    // Phones append a second picture to the first.
     let two = [JPEG, JPEG].concat();
     let first = bare(Picture::Jpeg, &two).unwrap();
     assert_eq!((shown(&first), has(&first, "SECRET")), (shows.clone(), false));
-    // A remark between two scans.
+    // A comment between two scans.
     let scan = memmem::rfind(JPEG, b"\xff\xda").unwrap();
     let (before, after) = JPEG.split_at(scan);
     let remark = [before, b"\xff\xfe\0\x08SECRET\xff\xe1\0\x02", after].concat();
     assert_eq!(shown(&bare(Picture::Jpeg, &remark).unwrap()), shows);
-    // One that broke off, wherever, tells nothing either.
+    // A file cut off anywhere contains no metadata either.
     for end in 0..JPEG.len() {
         let kept = bare(Picture::Jpeg, &JPEG[..end]);
         assert!(
@@ -71,7 +71,7 @@ fn a_jpeg_shows_the_same_and_nothing_follows_it() {
 }
 
 #[test]
-fn what_cannot_be_told_apart_is_kept_only_where_it_tells_nothing() {
+fn what_cannot_be_parsed_is_kept_only_without_metadata() {
     let broken = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01";
     assert_eq!(bare(Picture::Png, broken).unwrap(), &broken[..]);
     let mut telling = PNG_FILE.to_vec();
@@ -79,7 +79,7 @@ fn what_cannot_be_told_apart_is_kept_only_where_it_tells_nothing() {
     telling[crc] ^= 1;
     assert_eq!(bare(Picture::Png, &telling), None);
     assert_eq!(bare(Picture::WebP, &WEBP_FILE[..WEBP_FILE.len() - 9]), None);
-    // More parts than any picture has.
+    // More segments than any picture has.
     let mut many = b"\xff\xd8".to_vec();
     many.extend(b"\xff\xfe\0\x02".repeat(SEGMENTS + 1));
     many.extend_from_slice(&JPEG[2..]);
