@@ -238,6 +238,10 @@ pub enum Notice {
     },
     /// The customer was asked something.
     Asked,
+    /// A command was carried out; its row in the table of commands has the text.
+    Done {
+        text: &'static str,
+    },
     /// The conversation began anew, by `!reopen`.
     Reopened,
     /// The commands, in a customer's chat (`in_chat`) or with the desk.

@@ -56,6 +56,7 @@ pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
         Notice::Closed { reason: CloseReason::Agent } => marked("You closed the conversation"),
         Notice::Closed { reason } => marked(closed(*reason)),
         Notice::Asked => marked("Question sent"),
+        Notice::Done { text } => marked(text),
         Notice::Reopened => marked("New conversation started. The customer sees what you write."),
         Notice::Interrupted { from, to } => marked(&format!(
             "Connection lost {} ({}). If a message from then has no ✓, please send it again.",

@@ -133,6 +133,7 @@ fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
             Condition::UnexpectedRequest,
             "Not sent: this conversation is still open. Just write.",
         ),
+        AgentRefusal::Impossible { text } => (Cancel, Condition::UnexpectedRequest, *text),
         AgentRefusal::Invitation => {
             (Cancel, Condition::NotAcceptable, "Not sent: customers can't join group chats.")
         }
