@@ -25,6 +25,8 @@ pub enum AgentCommand {
     CloseSaying {
         words: Arc<str>,
     },
+    /// Deletes the last message of the agent, within two minutes.
+    Undo,
     Reopen,
     Status,
     /// Not a command, or one with arguments that it does not take; it is never said to the customer.
@@ -86,8 +88,11 @@ impl Spec {
     }
 }
 
+/// What `!undo` answers.
+pub const UNDONE: &str = "Your last message was deleted";
+
 /// Every command there is, in the order of the help.
-pub static COMMANDS: [Spec; 7] = [
+pub static COMMANDS: [Spec; 8] = [
     Spec { with_desk: true, ..Spec::new("help", "this list", |_| AgentCommand::Help) },
     Spec::new("who", "about this customer", |_| AgentCommand::Who),
     Spec {
@@ -103,6 +108,10 @@ pub static COMMANDS: [Spec; 7] = [
         example: Some("!form Your order | Number | E-mail"),
         repeated: Some(|| Notice::Asked),
         ..Spec::new("form", "a form to fill in", |value| question(value, QuestionKind::Fields))
+    },
+    Spec {
+        repeated: Some(|| Notice::Done { text: UNDONE }),
+        ..Spec::new("undo", "delete your last message (within two minutes)", |_| AgentCommand::Undo)
     },
     Spec {
         argument: Argument::Text,
@@ -147,6 +156,7 @@ impl AgentCommand {
             Self::Ask { offers: QuestionKind::Choices(_), .. } => "ask",
             Self::Ask { offers: QuestionKind::Fields(_), .. } => "form",
             Self::Close | Self::CloseSaying { .. } => "close",
+            Self::Undo => "undo",
             Self::Reopen => "reopen",
             Self::Status => "status",
             Self::Invalid(_) => return None,

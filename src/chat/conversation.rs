@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
-use super::model::{Conversation, Reference, Row, State};
+use super::model::{Conversation, Reference, Row, State, Target};
 
 /// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
@@ -94,6 +94,9 @@ pub(super) struct OpenConversation {
     answered: Seq,
     /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
     spoken: VecDeque<(Seq, Arc<str>)>,
+    /// The last message of an agent, which `!undo` deletes: whose it is, and when it was said. Not
+    /// known after a restart.
+    pub(super) last_said: Option<(AgentJid, Timestamp, Target)>,
     /// Agents' links that nothing came of yet.
     pub(super) links: BTreeMap<Pos, Arc<Row>>,
     /// Who has it, or had it last.
@@ -166,6 +169,7 @@ impl OpenConversation {
             answered: Seq(0),
             scattered: BTreeSet::new(),
             spoken: VecDeque::new(),
+            last_said: None,
             links: BTreeMap::new(),
             unwritten: None,
             resource: None,

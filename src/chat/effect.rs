@@ -239,9 +239,7 @@ pub enum Notice {
     /// The customer was asked something.
     Asked,
     /// A command was carried out; its row in the table of commands has the text.
-    Done {
-        text: &'static str,
-    },
+    Done { text: &'static str },
     /// The conversation began anew, by `!reopen`.
     Reopened,
     /// The commands, in a customer's chat (`in_chat`) or with the desk.

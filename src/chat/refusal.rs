@@ -68,9 +68,7 @@ pub enum AgentRefusal {
     /// There is nothing to reopen: `unexpected-request`.
     StillOpen,
     /// A command that cannot be carried out now: `unexpected-request`.
-    Impossible {
-        text: &'static str,
-    },
+    Impossible { text: &'static str },
     /// An invitation to a room: `not-acceptable`.
     Invitation,
     /// Contacts: `not-acceptable`.

@@ -7,7 +7,7 @@ use crate::chat::commands::AgentCommand;
 use crate::chat::effect::{CustomerNotice, Effect, Notice, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentContent, AgentInput, Peer};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::RowKind;
+use crate::chat::model::{RowKind, Target};
 use crate::chat::refusal::AgentRefusal;
 
 /// What an agent has to do with a customer.
@@ -204,10 +204,18 @@ impl Desk {
         let author = self.author(&tenant, &input.agent);
         let row = NewRow { stanza: input.stanza.clone(), ..NewRow::seen(author, kind) };
         let Some(row) = self.append(now, id, row) else { return false };
-        if let (Some(case), Some(seq), Some(stanza)) =
-            (self.cases.get_mut(&id), row.seq, input.stanza.clone())
-        {
-            case.agent_spoke(seq, stanza);
+        if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
+            if let Some(stanza) = input.stanza.clone() {
+                case.agent_spoke(seq, stanza);
+            }
+            case.last_said = match &row.kind {
+                RowKind::Message { .. } => {
+                    Some((input.agent.clone(), now, Target { seq, pos: row.pos }))
+                }
+                // What was said before an edit is still the last message.
+                RowKind::Edit { .. } => case.last_said.take(),
+                _ => None,
+            };
         }
         self.notify(&tenant, customer, CustomerNotice::Entry(row));
         true

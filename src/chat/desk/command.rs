@@ -134,6 +134,16 @@ impl Desk {
                 AgentRefusal::Closed
             }
             (AgentCommand::Close, Standing::MayTake(_)) => AgentRefusal::NotTaken,
+            (AgentCommand::Undo, Standing::Holds(case)) => match self.undo(now, case, input) {
+                Some(refusal) => refusal,
+                None => {
+                    self.ordered(now, customer, input, "undo");
+                    return true;
+                }
+            },
+            (AgentCommand::Undo, Standing::Late { case, holder }) => self.taken(case, &holder),
+            (AgentCommand::Undo, Standing::Closed) => AgentRefusal::Closed,
+            (AgentCommand::Undo, Standing::MayTake(_)) => AgentRefusal::NoSuchWords,
             (AgentCommand::Reopen, Standing::Closed) => {
                 self.reopen(now, customer, input);
                 return true;

@@ -8,11 +8,17 @@ use std::sync::Arc;
 
 use super::customer::Commander;
 use super::{Desk, Need};
+use crate::chat::commands::UNDONE;
+use crate::chat::effect::Notice;
 use crate::chat::event::{About, AgentContent, AgentInput, CustomerAction, CustomerInput, Peer};
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Pos, Seq, Timestamp};
 use crate::chat::message_ref;
 use crate::chat::model::{Author, CommandKey, Reference, Row, RowKind, Target};
 use crate::chat::refusal::{AgentRefusal, CommandError};
+
+/// For how long a message can be undone, in milliseconds.
+const UNDO_MS: i64 = 2 * 60_000;
+const NOTHING_TO_UNDO: &str = "Not deleted: you have sent no message here in the last two minutes.";
 
 /// What stands for the words of a retraction where repeats are looked for.
 pub(super) const TAKEN_BACK: &str = "\u{0}taken back";
@@ -86,6 +92,25 @@ impl Desk {
             Some(target) => self.agent_message(now, case, input, RowKind::Retract { target }),
             None => self.refuse_agent(input, AgentRefusal::NoSuchWords),
         }
+    }
+
+    /// Deletes the last message of an agent; the refusal where there is none to delete.
+    pub(super) fn undo(
+        &mut self,
+        now: Timestamp,
+        case: ConversationId,
+        input: &AgentInput,
+    ) -> Option<AgentRefusal> {
+        let last = self.cases.get(&case).and_then(|case| case.last_said.clone());
+        let own = |(agent, at, _): &(AgentJid, Timestamp, Target)| {
+            *agent == input.agent && now.since(*at) <= UNDO_MS
+        };
+        let Some((.., target)) = last.filter(own) else {
+            return Some(AgentRefusal::Impossible { text: NOTHING_TO_UNDO });
+        };
+        self.agent_says(now, case, input, RowKind::Retract { target });
+        self.reply(input, Notice::Done { text: UNDONE });
+        None
     }
 
     /// An author's words: among those that wait to be stored, or as they were read for this.

@@ -3,7 +3,7 @@
 
 use super::stage::{SECOND, Stage};
 use crate::chat::commands::AgentCommand;
-use crate::chat::commands::AgentCommand::{Ask, Close, CloseSaying, Invalid, Reopen, Who};
+use crate::chat::commands::AgentCommand::{Ask, Close, CloseSaying, Invalid, Reopen, Undo, Who};
 use crate::chat::event::AgentContent;
 use crate::chat::model::QuestionKind;
 use crate::chat::refusal::{AgentRefusal, Call};
@@ -218,4 +218,28 @@ fn latest_words_that_come_again_are_confirmed_and_said_once() {
             said.iter().map(|line| &line[2..]).filter(|l| l.contains("Ann")).collect();
         assert_eq!(said, [r#"Ann "and""#, r#"Ann "so""#, r#"Ann "on""#], "restarted: {restarted}");
     }
+}
+
+#[test]
+fn the_last_message_is_undone_within_two_minutes() {
+    let mut on = served();
+    on.answers("ann", "mia", "It costs 9");
+    on.so_far();
+    commands(&mut on, "u1", Undo, None);
+    assert_eq!(on.heard("mia"), ["4 Ann takes back 3"]);
+    let heard = on.heard("ann");
+    assert!(heard.iter().any(|line| line.contains("Your last message was deleted")), "{heard:?}");
+    assert!(heard.contains(&r#"mia received "u1""#.to_owned()), "{heard:?}");
+    // Its client sends it again: nothing more is deleted.
+    commands(&mut on, "u1", Undo, None);
+    assert_eq!(on.heard("mia"), [""; 0]);
+    on.so_far();
+    commands(&mut on, "u2", Undo, None);
+    assert!(on.heard("ann")[0].starts_with("mia refused: Impossible"), "one message, not two");
+    on.answers("ann", "mia", "It costs 90");
+    on.pass(121 * SECOND);
+    on.so_far();
+    commands(&mut on, "u3", Undo, None);
+    assert!(on.heard("ann")[0].starts_with("mia refused: Impossible"), "too late");
+    assert!(on.heard("mia").is_empty());
 }
