@@ -1,7 +1,7 @@
-//! What the core knows: settings of tenants, customers, conversations, and the rows of the log.
+//! Data of the core: settings of tenants, customers, conversations, and the rows of the log.
 //!
 //! Invariants: these are values without behaviour. A [`Row`] never changes once it is stored;
-//! a [`Conversation`] is a view of the rows and can be made from them again.
+//! a [`Conversation`] is a view of its rows and can be rebuilt from them.
 
 use std::sync::Arc;
 
@@ -43,7 +43,8 @@ pub struct QueueSettings {
 /// How a queue chooses the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
-    /// The agent with the smallest share of his capacity taken; among equals, the one idle longest.
+    /// The agent with the smallest share of their capacity taken; among equals, the one
+    /// idle longest.
     LeastLoaded,
     /// The agent who was offered a conversation longest ago.
     RoundRobin,
@@ -54,15 +55,15 @@ pub enum Strategy {
 /// An agent of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentSettings {
-    /// His bare JID.
+    /// Their bare JID.
     pub jid: AgentJid,
-    /// His name, as customers read it.
+    /// Their name, as customers read it.
     pub name: Arc<str>,
-    /// How many conversations he holds at once, offered ones counted.
+    /// How many conversations they have at once, offered ones counted.
     pub capacity: u32,
-    /// What he may do.
+    /// What they may do.
     pub role: Role,
-    /// The queues he serves.
+    /// The queues they serve.
     pub queues: Vec<QueueKey>,
 }
 
@@ -82,9 +83,9 @@ pub struct Customer {
     pub id: CustomerId,
     /// Whose customer.
     pub tenant: TenantKey,
-    /// The localpart of his address on the link.
+    /// The localpart of their address on the link.
     pub localpart: Localpart,
-    /// His name, where he gave one. At most 64 characters, NFC, no bidi controls.
+    /// Their name, if they gave one. At most 64 characters, NFC, no bidi controls.
     pub name: Option<Arc<str>>,
     /// Conversations so far, the open one included.
     pub conversations: u32,
@@ -272,9 +273,9 @@ pub enum RowKind {
         /// Where it is.
         url: Arc<str>,
     },
-    /// An agent's file was not fetched; he is its recipient. No `seq`.
+    /// An agent's file was not fetched; they are the recipient. No `seq`.
     Unfetched {
-        /// The row with his link.
+        /// The row with their link.
         of: Pos,
         /// Why.
         why: FetchError,
@@ -321,12 +322,12 @@ pub enum RowKind {
     Rated {
         /// From 1 to 5.
         score: u8,
-        /// In his words, cleaned; at most 1,000 scalars.
+        /// Cleaned; at most 1,000 scalars.
         comment: Option<Arc<str>>,
     },
     /// Proposed to the recipients, who get the conversation so far. No `seq`.
     Offered,
-    /// Back in the queue, from this agent; he is its recipient where he was only asked. No `seq`.
+    /// Back in the queue, from this agent, who is its recipient if they were only asked. No `seq`.
     Requeued {
         /// Whom it was taken from.
         agent: AgentJid,
@@ -368,7 +369,7 @@ impl RowKind {
         }
     }
 
-    /// Whether it is a form that the customer filled in with more than his name.
+    /// Whether it is a form that the customer filled in with more than their name.
     pub fn tells_more_than_a_name(&self) -> bool {
         matches!(self, Self::Opened { answers } if answers.iter().any(|(field, _)| &**field != "name"))
     }
@@ -447,12 +448,13 @@ pub struct Target {
     pub pos: Pos,
 }
 
-/// By what its author finds words of his again.
+/// By what its author finds a message of theirs again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reference {
-    /// The customer, by the command's id; where his sessions gave it several times, of this one's.
+    /// The customer, by the id of the command, as this session gave it; else as another of
+    /// their sessions did.
     Customer(CommandKey),
-    /// An agent, by the id of his client's stanza.
+    /// An agent, by the id of their client's stanza.
     Agent {
         /// Who.
         jid: AgentJid,
@@ -567,7 +569,7 @@ pub const CONTACT_STAYS_MS: i64 = 24 * 60 * 60_000;
 pub struct Departing {
     /// Who.
     pub customer: Customer,
-    /// The close; its recipients have him in their lists.
+    /// The close; its recipients have the customer in their rosters.
     pub closed: Arc<Row>,
     /// Who held the conversation last.
     pub served_by: Option<AgentJid>,

@@ -1,7 +1,7 @@
-//! What agents command: one meaning, however a command came in.
+//! Carries out agents' commands, the same however a command came in.
 //!
-//! Invariants: a command is done, or refused with a reason, and never said to the customer, nor is
-//! what corrects it; words that came with it are said or given back.
+//! Invariants: a command is carried out, or refused with a reason; neither it nor its correction is
+//! ever shown to the customer; text that came with it is sent or returned.
 
 use std::sync::Arc;
 
@@ -245,7 +245,7 @@ impl Desk {
         }
     }
 
-    /// The agent goes on with a customer whose conversation was closed: a new one, his at once.
+    /// The agent goes on with a customer whose conversation was closed: a new one, theirs at once.
     fn reopen(&mut self, now: Timestamp, customer: CustomerId, input: &AgentInput) {
         let Some(visitor) = self.visitors.get(&customer) else { return };
         let tenant = visitor.customer.tenant.clone();
