@@ -243,8 +243,8 @@ impl OpenConversation {
     /// sent a moment ago is not covered: the agent may not have seen it.
     pub(super) fn answered_by_agent(&mut self, now: Timestamp) {
         let fresh = self.sent.iter().find(|(sent, _)| now.since(*sent) < FRESH_MS);
-        let before_him = |seq: Seq| fresh.is_none_or(|(_, first)| seq < *first);
-        if let Some((_, seq)) = self.messages.iter().rev().find(|(_, seq)| before_him(*seq)) {
+        let was_seen = |seq: Seq| fresh.is_none_or(|(_, first)| seq < *first);
+        if let Some((_, seq)) = self.messages.iter().rev().find(|(_, seq)| was_seen(*seq)) {
             self.answered = self.answered.max(*seq);
         }
     }

@@ -16,7 +16,7 @@ fn one(number: &str) -> Chosen {
     Chosen::One(number.into())
 }
 
-/// Mia said "Hello" (1), Ann came in (2) and asked which (3).
+/// Mia wrote "Hello" (1), Ann joined (2) and asked which (3).
 fn asked() -> Stage {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.says_as("mia", "m1", "Hello");
@@ -35,7 +35,7 @@ fn a_question_takes_the_conversation_and_is_answered_by_what_it_offers() {
     on.so_far();
     on.chooses("mia", "c1", 3, one("2"));
     assert_eq!(on.heard("mia"), [r#"4 customer answers 3: "A4""#]);
-    // With the question, which is read from the store.
+    // Together with the question, which is read from the store.
     let quoting =
         |effect: &&Effect| matches!(effect, Effect::Backlog(backlog) if backlog.is_fresh());
     assert_eq!(on.left.iter().filter(quoting).count(), 1);

@@ -1,4 +1,4 @@
-//! Plays of files, both ways.
+//! Plays of files, in both directions.
 
 use super::stage::{Stage, file};
 use crate::chat::commands::AgentCommand::Close;
@@ -7,7 +7,7 @@ use crate::chat::model::FetchError;
 
 const URL: &str = "https://upload.example.org/x/cat.png";
 
-/// Mia said "Hello" (1), Ann came in and said "Hi" (2, 3).
+/// Mia wrote "Hello" (1), Ann joined and wrote "Hi" (2, 3).
 fn served() -> Stage {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.says_as("mia", "m1", "Hello");
@@ -47,14 +47,14 @@ fn a_file_is_of_one_message_for_good() {
     let mut on = served();
     on.shares("mia", "f1", "", "dog.png");
     on.so_far();
-    // The database was asked before the first was stored; then after.
+    // The database was asked before the first was stored; then afterwards.
     on.shares("mia", "f2", "again", "dog.png");
     on.shares_taken("mia", "f3", "again", "dog.png");
     assert_eq!(on.heard("mia"), ["refused f2: NoSuchFile", "refused f3: NoSuchFile"]);
     on.shares_taken("mia", "f1", "", "dog.png");
     assert_eq!(on.heard("mia"), ["ack f1 as 4"], "a repeat is one");
     assert_eq!(on.heard("ann"), [""; 0]);
-    // An agent's file too, and what was taken back, also over a restart.
+    // The same for an agent's file and for a retracted one, also across a restart.
     on.links("ann", "mia", "a1", URL);
     on.fetched(Ok(file("cat.png")));
     on.retracts("mia", "m3", "f1");
@@ -75,7 +75,7 @@ fn an_agents_file_comes_when_it_is_there_and_holds_nobody_up() {
     on.links("ann", "mia", "a1", URL);
     assert_eq!(on.heard("fetcher"), [URL]);
     assert_eq!(on.heard("ann"), [r#"mia received "a1""#], "the link is stored");
-    assert_eq!(on.heard("mia"), [""; 0], "the customer is told of no link");
+    assert_eq!(on.heard("mia"), [""; 0], "the customer sees no link");
     on.answers("ann", "mia", "One moment");
     assert_eq!(on.heard("mia"), [r#"4 Ann "One moment""#]);
     on.fetched(Ok(file("cat.png")));
@@ -114,9 +114,9 @@ fn a_link_outlives_the_desk() {
     on.so_far();
     on.crash();
     on.is("ann", Free);
-    assert_eq!(on.heard("fetcher"), [URL], "what came already is not fetched again");
+    assert_eq!(on.heard("fetcher"), [URL], "what was fetched is not fetched again");
     on.links("ann", "mia", "a1", URL);
-    assert_eq!(on.heard("fetcher"), [""; 0], "and a repeat is still known");
+    assert_eq!(on.heard("fetcher"), [""; 0], "and a repeat is still recognized");
     let link = on.store.rows.iter().find(|row| row.stanza.as_deref() == Some("a1")).unwrap();
     let (conversation, pos) = (link.conversation, link.pos);
     let outcome = Ok(file("cat.png"));

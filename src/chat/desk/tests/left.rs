@@ -1,10 +1,10 @@
-//! Plays of messages that are left when nobody is in.
+//! Plays of messages that are left while no agent is online.
 
 use super::stage::{HOUR, Stage};
 use crate::chat::event::Availability::{Free, Gone};
 use crate::chat::event::CustomerAction;
 
-/// Nobody is in; Mia fills in this field, says "Hello" and goes.
+/// No agent is online; Mia fills in this field, writes "Hello" and leaves.
 fn left(field: &str) -> Stage {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.is("ann", Gone);
@@ -32,7 +32,11 @@ fn whoever_left_an_address_waits_for_the_next_agent() {
     assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
     on.answers("ann", "mia", "Hi");
     on.pass(HOUR);
-    assert_eq!(on.heard("mia").last().unwrap(), "closed: Idle", "served, it ends like any");
+    assert_eq!(
+        on.heard("mia").last().unwrap(),
+        "closed: Idle",
+        "once served, it ends like any other"
+    );
 }
 
 #[test]
@@ -42,5 +46,5 @@ fn nobody_waits_for_ever() {
     assert_eq!(on.heard("mia").last().unwrap(), "closed: Idle");
     let mut on = left("hobby");
     on.pass(HOUR);
-    assert_eq!(on.heard("mia").last().unwrap(), "closed: Idle", "nobody could write to him");
+    assert_eq!(on.heard("mia").last().unwrap(), "closed: Idle", "nobody could reach them");
 }

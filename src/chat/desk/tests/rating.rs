@@ -1,4 +1,4 @@
-//! Plays of customers who say what they think.
+//! Plays of customers who rate their conversation.
 
 use super::stage::{HOUR, Stage};
 use crate::chat::event::Availability::Gone;
@@ -46,7 +46,7 @@ fn only_what_changes_is_told_and_not_for_ever() {
         }
         assert_eq!(on.heard("ann").len(), 4);
         let told = on.heard("mia");
-        // Of 46 more 11 are what was said last.
+        // Of 46 more, 11 repeat the last rating.
         assert_eq!(told.iter().filter(|line| line.contains("RatedOften")).count(), 35, "{told:?}");
     }
 }

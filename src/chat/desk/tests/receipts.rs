@@ -1,4 +1,4 @@
-//! Plays of clients that give receipts and of clients that give none, of one agent.
+//! Plays of an agent's clients that send receipts, and of clients that send none.
 
 use super::stage::{MINUTE, SECOND, Stage};
 use crate::chat::event::AgentContent;
@@ -24,7 +24,7 @@ fn receipts_count_after_an_answer_from_a_client_that_gives_none() {
     on.says("mia", "two");
     on.so_far();
     on.received_at("ann", "phone", "mia", "two");
-    assert_eq!(on.heard("mia"), ["delivered 4 read 0"], "and what she answered has arrived");
+    assert_eq!(on.heard("mia"), ["delivered 4 read 0"], "and what ann replied to has arrived");
     on.says("mia", "three");
     on.received_at("ann", "phone", "mia", "three");
     assert_eq!(on.heard("mia").last().map(String::as_str), Some("delivered 5 read 0"));
@@ -62,7 +62,7 @@ fn answers_count_from_a_client_that_gives_none_though_another_gave_receipts() {
     on.so_far();
     on.is_at("ann", "old", Gone);
     on.is_at("ann", "old", Free);
-    assert_eq!(on.heard("ann"), NOTHING, "she has answered it");
+    assert_eq!(on.heard("ann"), NOTHING, "ann has replied to it");
 }
 
 #[test]

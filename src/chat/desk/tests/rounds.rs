@@ -1,4 +1,4 @@
-//! Plays of offers that nobody answers: each is asked once in a round, then the offer rests.
+//! Plays of offers that nobody accepts: each agent is asked once in a round, then the offer rests.
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage};
 use crate::chat::commands::AgentCommand::Close;
@@ -23,7 +23,7 @@ fn offers_that_nobody_answers_are_made_once_to_each_and_then_rest() {
         let head = on.store.head();
         on.pass(9 * MINUTE);
         assert_eq!((on.heard("ann"), on.heard("bob")), (vec![], vec![]));
-        assert_eq!(on.store.head(), head, "nothing is written about it");
+        assert_eq!(on.store.head(), head, "nothing is stored about it");
     }
 }
 
@@ -34,17 +34,17 @@ fn who_is_asked_again_gets_one_line_and_what_is_new() {
     on.says("mia", "Hello");
     on.pass(30 * SECOND);
     on.so_far();
-    // Bob has it now, and lets it rest.
+    // Bob is offered it now, and the offer rests with him.
     on.pass(10 * MINUTE + 30 * SECOND);
     assert_eq!(on.heard("bob"), ["mia passed on"]);
-    assert_eq!(on.heard("ann"), ["mia waits"], "whether her client confirmed it or not");
+    assert_eq!(on.heard("ann"), ["mia waits"], "whether ann's client confirmed it or not");
     on.pass(30 * SECOND);
     on.says("mia", "Anybody?");
     assert_eq!(on.heard("ann"), [r#"mia customer "Anybody?""#]);
     on.pass(30 * SECOND);
     assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Anybody?""#]);
     on.so_far();
-    // In the end she answers: nothing is sent that she has had.
+    // In the end Ann replies: nothing is sent that they have already.
     on.answers("ann", "mia", "Here");
     on.answers("bob", "mia", "Here too");
     assert_eq!(on.heard("bob"), ["mia Ann joined", "mia refused: taken by Ann"]);
@@ -64,7 +64,7 @@ fn what_was_confirmed_is_not_sent_again_with_any_offer() {
     let (ann, bob) = (on.heard("ann"), on.heard("bob"));
     assert!(!again(&ann) && !again(&bob), "{ann:?} {bob:?}");
     assert!(ann.len() + bob.len() <= 2 * 13, "two lines for each round of ten minutes");
-    // She had it, so she gets only what follows when she answers late, and nothing at a login.
+    // Ann has them, so only what follows is sent when they reply late, and nothing at a login.
     on.answers("ann", "mia", "Here");
     on.answers("bob", "mia", "Here");
     on.so_far();
@@ -86,7 +86,7 @@ fn an_offer_that_rests_goes_at_once_to_whoever_comes() {
         on.so_far();
         on.is("cid", Free);
         assert_eq!(on.heard("cid"), ["mia waits", r#"mia so far: customer "Hello""#]);
-        // Noa follows as soon as he has room.
+        // Noa follows as soon as an agent has room.
         on.answers("cid", "mia", "Hi");
         on.orders("cid", "mia", Close);
         let heard = on.heard("cid");
