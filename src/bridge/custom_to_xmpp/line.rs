@@ -1,8 +1,9 @@
-//! How the desk speaks to agents.
+//! Writes the desk's notices to agents.
 //!
-//! Invariants: every line begins with `⚙ `, and so does every line of one person's words that is
-//! repeated for another ([`mark`]); what a person wrote stands in a line only as one line, without
-//! controls, cut to a length. One line where one will do, 80 columns where it fits.
+//! Invariants: every line begins with `⚙ `, and so does every line of one person's message that is
+//! repeated for another ([`mark`]); what a person wrote is put into a notice only as one line,
+//! without controls and cut to a length. A notice is one line if possible, and 80 columns if they
+//! suffice.
 
 use std::borrow::Cow;
 use std::sync::Arc;

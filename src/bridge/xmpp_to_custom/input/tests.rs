@@ -1,4 +1,4 @@
-//! `tests/tables/agent_stanzas.txt`, and whatever else may come.
+//! Runs `tests/tables/agent_stanzas.txt`, and arbitrary stanzas.
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -26,14 +26,14 @@ fn decoded(element: Element) -> Decoded {
     decode(element, Context { domain: &domain, book: &book(), fresh: &fresh })
 }
 
-/// What is read of a stanza without a tree, where it is.
+/// What is read from a stanza without a tree, if anything.
 fn plain(xml: &str) -> Option<Decoded> {
     let domain = LinkDomain::new("chat.example.org").unwrap();
     let fresh = || ConversationId(Uuid::from_u128(1));
     plain::read(xml, Context { domain: &domain, book: &book(), fresh: &fresh })
 }
 
-/// Reads a cell of the table.
+/// Parses a cell of the table.
 fn cell(raw: &str) -> String {
     let mut text = String::new();
     let mut rest = raw.trim();
@@ -61,7 +61,7 @@ fn said_to(peer: &Peer) -> String {
     }
 }
 
-/// A meaning, as the table writes it.
+/// A meaning, in the notation of the table.
 fn meaning(decoded: &Decoded) -> String {
     match decoded {
         Decoded::Nothing => "nothing".to_owned(),
@@ -155,7 +155,7 @@ fn stanzas_mean_what_the_table_says() {
     assert!(plainly > 25, "only {plainly} of them are read without a tree");
 }
 
-/// Elements of any shape, with names and namespaces that mean something among them.
+/// Elements of any shape, some with names and namespaces that have a meaning.
 fn element() -> impl Strategy<Value = Element> {
     let name = prop::sample::select(vec![
         "message",
