@@ -20,20 +20,12 @@ pub enum Effect {
     /// Store this; [`Event::Stored`](super::event::Event::Stored) reports back.
     Append(Append),
     /// Notify every socket of a customer.
-    Notify {
-        tenant: TenantKey,
-        /// Whom.
-        customer: CustomerId,
-        /// What.
-        notice: CustomerNotice,
-    },
+    Notify { tenant: TenantKey, customer: CustomerId, notice: CustomerNotice },
     /// Reply to one socket.
     Answer {
-        /// Which.
         to: SocketAddress,
         /// Whose it is.
         customer: CustomerId,
-        /// What.
         answer: Answer,
     },
     /// Send one stanza to an agent.
@@ -47,7 +39,6 @@ pub enum Effect {
     Contact {
         /// Whose roster.
         agent: AgentJid,
-        /// Who.
         contact: Contact,
     },
 }
@@ -97,28 +88,16 @@ pub enum Phase {
     /// Served.
     Active { agent: Arc<str> },
     /// Ended.
-    Closed {
-        /// Why.
-        reason: CloseReason,
-    },
+    Closed { reason: CloseReason },
 }
 
 /// The reply to one command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// It is carried out and stored.
-    Ack {
-        /// The command.
-        id: CommandId,
-        acked: Acked,
-    },
+    Ack { id: CommandId, acked: Acked },
     /// It cannot be done.
-    Refused {
-        /// The command.
-        id: Option<CommandId>,
-        /// Why.
-        error: CommandError,
-    },
+    Refused { id: Option<CommandId>, error: CommandError },
 }
 
 /// One stanza to an agent.
@@ -127,7 +106,6 @@ pub struct ToAgent {
     pub agent: AgentJid,
     /// To which of their clients; none for the bare JID.
     pub resource: Option<Arc<str>>,
-    /// From whom.
     pub from: Peer,
     /// The conversation it belongs to, as the thread (XEP-0201).
     pub conversation: Option<ConversationId>,
@@ -182,7 +160,6 @@ pub enum ToAgentContent {
         stanza: Option<Arc<str>>,
         /// What the agent wrote, if anything.
         said: Option<Arc<str>>,
-        /// Why.
         refusal: AgentRefusal,
     },
 }
@@ -259,7 +236,6 @@ pub enum Notice {
 /// Rows to be read from the store and sent to an agent, before anything that follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backlog {
-    /// To whom.
     pub agent: AgentJid,
     /// The customer's address.
     pub from: Localpart,

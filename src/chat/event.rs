@@ -362,7 +362,6 @@ pub enum Loaded {
     },
     /// The customer at an address and who served them last; none if there is no such customer.
     Customer {
-        /// The address.
         localpart: Localpart,
         customer: Option<Customer>,
         /// The agent who served them last.
@@ -375,15 +374,9 @@ pub enum Loaded {
         ended: Option<(ConversationId, Seq, Timestamp)>,
     },
     /// An entry of a conversation.
-    Entry {
-        /// The conversation.
-        conversation: ConversationId,
-        seq: Seq,
-        row: Option<Arc<Row>>,
-    },
+    Entry { conversation: ConversationId, seq: Seq, row: Option<Arc<Row>> },
     /// A row of a conversation, by its place in the log.
     Row {
-        /// The conversation.
         conversation: ConversationId,
         pos: Pos,
         /// None if the row there belongs to another conversation.
