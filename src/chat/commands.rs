@@ -106,7 +106,7 @@ pub static COMMANDS: [Spec; 7] = [
     Spec {
         argument: Argument::Text,
         repeated: Some(|| Notice::Closed { reason: CloseReason::Agent }),
-        ..Spec::new("close", "end the conversation; words after it are said first", |value| {
+        ..Spec::new("close", "end the conversation; text after it is sent first", |value| {
             match value {
                 Value::Text(words) if !words.is_empty() => AgentCommand::CloseSaying { words },
                 _ => AgentCommand::Close,
