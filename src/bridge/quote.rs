@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_told_from_what_it_quotes() {
+    fn a_text_is_separated_from_its_quotation() {
         let message = |start: &str, end: &str| {
             let xml = format!(
                 "<message xmlns='jabber:client'><fallback xmlns='{FALLBACK}' for='{REPLY}'>\

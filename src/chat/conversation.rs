@@ -511,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_gives_no_receipts_is_spared_what_its_user_has_read() {
+    fn a_client_without_receipts_is_not_resent_what_its_user_has_read() {
         let mut case = case();
         case.displayed(Pos(30), false);
         assert_eq!(case.confirmed_pos(), Pos(30));

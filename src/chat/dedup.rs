@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stanza_is_known_for_a_quarter_of_an_hour_with_its_words() {
+    fn a_stanza_is_recognized_for_15_minutes_with_its_text() {
         let (ann, customer) = (AgentJid::normalised("ann"), CustomerId(Uuid::nil()));
         let mut stanzas = Stanzas::default();
         let id = "a".into();

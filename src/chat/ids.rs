@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn time_goes_neither_back_nor_over() {
+    fn time_neither_goes_back_nor_overflows() {
         assert_eq!(Timestamp(5).since(Timestamp(9)), 0);
         assert_eq!(Timestamp(i64::MAX).plus(1), Timestamp(i64::MAX));
         assert_eq!(Timestamp(i64::MIN).since(Timestamp(i64::MAX)), 0);

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_author_finds_his_words_until_he_takes_them_back() {
+    fn only_the_author_finds_a_message_until_it_is_retracted() {
         let ann = || Author::Agent { jid: AgentJid::normalised("ann"), name: "Ann".into() };
         let by = |jid: &str, stanza: &str| Reference::Agent {
             jid: AgentJid::normalised(jid),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_devices_his_own_counts() {
+    fn of_several_devices_the_customers_own_counts() {
         let mut other = row(5, Author::Customer, message());
         other.key = Some(key(2, "m1"));
         let rows = [other, row(1, Author::Customer, message())];

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_is_named_like_an_agent_is_told_apart() {
+    fn a_customer_named_like_an_agent_is_marked() {
         let agents = ["Alice", "Jörg Müller", "Ольга"].map(Arc::from);
         let names = Namesakes::of(agents.iter());
         for like in [

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_is_as_available_as_his_most_available_client() {
+    fn an_agent_is_as_available_as_their_most_available_client() {
         let mut clients = Clients::default();
         assert_eq!(clients.availability(), None);
         hear(&mut clients, 0, "phone", Availability::Away);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn words_count_for_presence_only_while_it_is_not_known_and_only_for_the_grace() {
+    fn writing_counts_as_presence_only_while_it_is_unknown_and_only_for_the_grace_period() {
         let desk: Arc<str> = "desk".into();
         let mut clients = Clients::default();
         clients.expect(Timestamp(0));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_back_from_one_client_says_nothing_of_another() {
+    fn a_bounce_from_one_client_says_nothing_about_another() {
         let desk: Arc<str> = "desk".into();
         let mut clients = Clients::default();
         hear(&mut clients, 0, "desk", Availability::Free);

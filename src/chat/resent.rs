@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_words_are_repeats_and_older_ones_wait_for_what_follows() {
+    fn the_latest_messages_are_repeats_and_older_ones_wait_for_the_next() {
         let mut spoken = Spoken::default();
         let desk = by("desk");
         let judge = |spoken: &mut Spoken, at, id: &str, words: &str| {
@@ -243,7 +243,7 @@ mod tests {
         /// Whatever was said, and under whatever ids: its end, from any place on, is known when it
         /// comes once more, and then nothing of it is new.
         #[test]
-        fn an_end_that_comes_again_is_known(
+        fn a_resent_end_of_a_history_is_recognized(
             said in prop::collection::vec((0_u8..4, 0_u8..3), 1..12),
             from: prop::sample::Index,
             restarted: bool,

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_client_do_not_come_back() {
+    fn the_clients_text_is_not_returned() {
         for text in [
             r#"["end","SECRET"]"#,
             r#"["SECRET"]"#,
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_too_long_for_one_is_not_sent_back() {
+    fn an_id_too_long_for_one_is_not_returned() {
         let frame = format!(r#"{{"type":"end","id":"{}","id":1}}"#, "a".repeat(65));
         assert_eq!(refused(&frame).id, None);
         let frame = format!(r#"{{"type":"message","text":1,"id":"{}"}}"#, "a".repeat(64));

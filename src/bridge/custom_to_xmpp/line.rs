@@ -373,7 +373,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_said_plainly() {
+    fn durations_are_shown_plainly() {
         let table = [
             (0, "1 s"),
             (59_999, "59 s"),
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interruption_is_said_with_its_times() {
+    fn an_interruption_is_shown_with_its_times() {
         let table = [
             (1_700_000_000_900, 1_700_000_012_100, "22:13:20–22:13:33 UTC"),
             (1_700_000_000_000, 1_700_020_000_000, "2023-11-14 22:13:20–2023-11-15 03:46:40 UTC"),
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_words_are_one_harmless_line() {
+    fn a_persons_text_becomes_one_harmless_line() {
         let sly = "a\u{202e}b\u{2028}c\nd\u{85}e\u{7}\u{2066}";
         assert_eq!(piece(sly), "ab c d e");
         assert_eq!(rated(1, Some(sly)), "The customer rated the conversation 1 of 5: “ab c d e”");

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_all_day_is_plain() {
+    fn frequent_stanzas_are_read_without_a_tree() {
         for inside in [
             "<body>Hello</body>",
             "<body>a &lt;b&gt; &amp; &quot;c&quot; &apos;d&apos;</body><thread>t</thread>",
@@ -310,7 +310,7 @@ mod tests {
         }
 
         #[test]
-        fn any_words_are_the_same(words: String) {
+        fn any_text_is_read_the_same(words: String) {
             let escaped = words.replace('&', "&amp;").replace('<', "&lt;");
             let (plain, tree) = both(&message(&format!("<body>{escaped}</body>")));
             if plain.is_some() {

@@ -410,7 +410,7 @@ proptest! {
 }
 
 #[test]
-fn a_refusal_is_said_in_a_line_too() {
+fn a_refusal_is_a_notice_too() {
     let line = |effect: &ToAgent| {
         let line = refusal_line(&domain(), effect, &line_id)?;
         assert_eq!((line.attr("type"), line.attr("id")), (Some("chat"), Some("line")));
@@ -531,7 +531,7 @@ fn a_file_may_answer_and_be_answered() {
 }
 
 #[test]
-fn what_was_not_fetched_and_what_was_taken_back_is_a_line() {
+fn a_failed_fetch_and_a_retracted_file_are_notices() {
     let why = crate::chat::model::FetchError::TooLarge(1_600_000);
     let unfetched = row_of(Author::System, NOW, RowKind::Unfetched { of: Pos(3), why }, None);
     let line = message(&domain(), &unfetched, NOW, &line_id).unwrap();

@@ -237,7 +237,7 @@ proptest! {
     }
 
     #[test]
-    fn an_agents_words_come_in_clean(body in any::<String>()) {
+    fn an_agents_text_is_cleaned(body in any::<String>()) {
         let mut message = Element::bare("message", ns::DEFAULT_NS);
         let mut said = Element::bare("body", ns::DEFAULT_NS);
         said.append_text_node(body);

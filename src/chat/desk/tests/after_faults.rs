@@ -36,7 +36,7 @@ impl Stage {
 // ---- interruptions ----
 
 #[test]
-fn who_has_an_open_chat_is_told_once_of_an_interruption_when_he_is_here() {
+fn an_agent_with_a_conversation_is_notified_once_of_an_interruption_when_online() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1), ("cid", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -61,7 +61,7 @@ fn who_has_an_open_chat_is_told_once_of_an_interruption_when_he_is_here() {
 }
 
 #[test]
-fn interruptions_not_told_yet_are_told_as_one() {
+fn pending_interruptions_are_reported_as_one() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -94,7 +94,7 @@ fn an_interruption_is_forgotten_after_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn a_receipt_is_not_repeated_for_what_was_said_before() {
+fn a_receipt_is_not_resent_for_earlier_messages() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Long ago");
@@ -181,7 +181,7 @@ fn an_error_from_a_lost_race_is_late_as_well() {
 // ---- repeated commands ----
 
 #[test]
-fn an_order_said_again_is_only_answered_again() {
+fn a_resent_command_only_gets_its_notice_again() {
     for restart in [false, true] {
         let mut on = Stage::acme(&[("ann", 2)]);
         on.says("mia", "Hello");
@@ -309,7 +309,7 @@ fn after_a_restart_all_who_failed_a_customer_are_passed_over() {
 // ---- the clock ----
 
 #[test]
-fn a_clock_that_was_set_back_keeps_nothing_standing() {
+fn a_clock_that_was_set_back_prolongs_nothing() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.pass(400 * 24 * HOUR);
     for customer in ["mia", "noa", "oli", "pia"] {
@@ -346,7 +346,7 @@ fn a_clock_that_was_set_back_keeps_nothing_standing() {
 }
 
 #[test]
-fn an_offer_runs_out_in_its_time_though_the_clock_was_set_back() {
+fn an_offer_expires_on_time_although_the_clock_was_set_back() {
     let staff = ["ann", "bob"].map(|name| agent(name, 1, &["default"])).to_vec();
     let mut on = Stage::new(vec![tenant("acme", vec![queue("default", LeastLoaded)], staff)]);
     on.is("ann", Free);

@@ -93,7 +93,7 @@ fn a_form_is_answered_field_by_field() {
 }
 
 #[test]
-fn who_may_not_speak_may_not_ask() {
+fn an_agent_who_may_not_write_may_not_ask() {
     let mut on = asked();
     on.is("bob", crate::chat::event::Availability::Free);
     on.so_far();

@@ -72,7 +72,7 @@ fn a_conversation_holds_a_bounded_map_of_answers_however_often_it_is_started() {
 // ---- what is read from the store ----
 
 #[test]
-fn what_is_not_there_is_asked_for_once_until_it_is_said() {
+fn a_missing_message_is_looked_up_once_until_it_is_sent() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says_as("mia", "m1", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -254,7 +254,7 @@ fn an_agent_who_goes_on_in_a_full_one_speaks_in_the_next() {
 }
 
 #[test]
-fn what_changes_words_of_before_has_little_room_in_a_full_one() {
+fn a_full_conversation_has_little_room_for_corrections() {
     let mut on = short();
     on.says_as("mia", "hello", "Hello");
     on.answers("ann", "mia", "Hi");

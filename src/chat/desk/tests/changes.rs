@@ -24,7 +24,7 @@ fn words(on: &Stage) -> Vec<String> {
 }
 
 #[test]
-fn a_customer_says_otherwise_what_he_said_and_takes_it_back() {
+fn a_customer_corrects_and_retracts_a_message() {
     let mut on = served();
     on.edits("mia", "m2", "m1", "Hello there");
     assert_eq!(on.heard("mia"), [r#"4 customer edits 1: "Hello there""#]);
@@ -46,7 +46,7 @@ fn a_customer_says_otherwise_what_he_said_and_takes_it_back() {
 }
 
 #[test]
-fn a_customer_changes_nothing_but_his_own_words_of_the_open_conversation() {
+fn a_customer_changes_only_their_own_messages_of_the_open_conversation() {
     let mut on = served();
     on.edits("mia", "m2", "m9", "x");
     on.edits("mia", "m3", "Hi", "x");
@@ -87,7 +87,7 @@ fn changes_outlive_the_desk() {
 }
 
 #[test]
-fn a_change_is_confirmed_and_comes_again_like_any_word() {
+fn a_correction_is_confirmed_and_resent_like_any_message() {
     let mut on = served();
     on.received("ann", "mia", "Hello");
     on.edits("mia", "m2", "m1", "Hello there");
@@ -104,7 +104,7 @@ fn a_change_is_confirmed_and_comes_again_like_any_word() {
 }
 
 #[test]
-fn a_change_before_it_is_stored_finds_its_words() {
+fn a_correction_finds_a_message_that_is_not_stored_yet() {
     let mut on = served();
     on.holds_back = true;
     on.says_as("mia", "m2", "A5");
@@ -125,7 +125,7 @@ fn a_change_before_it_is_stored_finds_its_words() {
 }
 
 #[test]
-fn an_agent_corrects_and_takes_back_his_own_words() {
+fn an_agent_corrects_and_retracts_their_own_messages() {
     let mut on = served();
     on.corrects("ann", "mia", "Hi", "Hi, Mia");
     assert_eq!(on.heard("mia"), [r#"4 Ann edits 3: "Hi, Mia""#]);
@@ -140,7 +140,7 @@ fn an_agent_corrects_and_takes_back_his_own_words() {
 }
 
 #[test]
-fn what_an_agent_corrects_and_is_not_there_is_said_anew() {
+fn a_correction_of_a_missing_message_is_a_new_message() {
     let mut on = served();
     on.corrects("ann", "mia", "nowhere", "One");
     on.takes_back("ann", "mia", "back", "nowhere");
@@ -164,7 +164,7 @@ fn what_an_agent_corrects_and_is_not_there_is_said_anew() {
 }
 
 #[test]
-fn whoever_answers_says_what() {
+fn a_reply_names_the_message_it_replies_to() {
     let mut on = served();
     let about = |target: &str, row| About::Answers {
         target: target.into(),

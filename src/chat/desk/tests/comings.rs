@@ -75,7 +75,7 @@ fn the_offer_that_was_accepted_is_over_and_no_error_of_it_counts() {
 }
 
 #[test]
-fn what_comes_back_from_a_lost_client_is_sent_to_the_one_that_lives() {
+fn a_bounce_from_a_lost_client_is_resent_to_the_one_online() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.is_at("ann", "phone", Free);
     on.says("mia", "one");
@@ -101,7 +101,7 @@ fn what_comes_back_from_a_lost_client_is_sent_to_the_one_that_lives() {
 }
 
 #[test]
-fn what_comes_back_again_and_again_says_that_nobody_can_be_reached() {
+fn repeated_bounces_mean_that_no_client_can_be_reached() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.is_at("ann", "phone", Free);
     on.says("mia", "one");
@@ -142,7 +142,7 @@ fn an_error_of_the_only_client_counts_where_it_was_not_heard_since() {
 // ---- only presence makes an agent online ----
 
 #[test]
-fn who_hides_is_not_there_for_a_receipt_or_for_typing() {
+fn a_receipt_or_typing_does_not_make_an_invisible_agent_online() {
     // Unavailable, or with a negative priority: both count as offline here.
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
@@ -162,7 +162,7 @@ fn who_hides_is_not_there_for_a_receipt_or_for_typing() {
 }
 
 #[test]
-fn who_hides_and_writes_keeps_the_customer_for_another_grace() {
+fn an_invisible_agent_who_writes_keeps_the_customer_for_another_grace_period() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -179,7 +179,7 @@ fn who_hides_and_writes_keeps_the_customer_for_another_grace() {
 }
 
 #[test]
-fn a_customer_taken_by_one_who_hides_goes_back_where_nothing_follows() {
+fn a_customer_of_an_invisible_agent_is_requeued_when_nothing_follows() {
     // From the queue, and by a new conversation.
     for reopens in [false, true] {
         let mut on = Stage::acme(&[("ann", 1)]);
@@ -203,7 +203,7 @@ fn a_customer_taken_by_one_who_hides_goes_back_where_nothing_follows() {
 }
 
 #[test]
-fn whose_presence_is_kept_from_us_is_there_for_as_long_as_the_grace() {
+fn an_agent_without_presence_is_online_for_the_grace_period() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.event(Event::LinkDown);
@@ -223,7 +223,7 @@ fn whose_presence_is_kept_from_us_is_there_for_as_long_as_the_grace() {
 // ---- clients that do not respond ----
 
 #[test]
-fn a_client_that_answers_nothing_is_not_there_until_it_is_heard() {
+fn an_unresponsive_client_is_offline_until_it_is_heard_from() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -242,7 +242,7 @@ fn a_client_that_answers_nothing_is_not_there_until_it_is_heard() {
 }
 
 #[test]
-fn a_client_that_answers_again_is_there_as_before() {
+fn a_client_that_responds_again_is_online_as_before() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");

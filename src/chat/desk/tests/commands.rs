@@ -69,7 +69,7 @@ fn what_is_done_is_confirmed_and_what_is_refused_is_not() {
 }
 
 #[test]
-fn a_command_is_not_corrected_and_never_said() {
+fn a_command_cannot_be_corrected_and_is_never_shown_to_the_customer() {
     let mut on = served();
     commands(&mut on, "q1", question(), None);
     on.so_far();
@@ -90,7 +90,7 @@ fn a_command_is_not_corrected_and_never_said() {
 }
 
 #[test]
-fn an_offer_is_closed_with_words_alone() {
+fn an_offer_can_be_closed_only_with_a_message() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "Hello");
     on.so_far();
@@ -141,7 +141,7 @@ fn what_has_no_receipt_may_come_again_in_any_order() {
 }
 
 #[test]
-fn the_same_under_the_same_id_is_new_where_other_words_followed() {
+fn the_same_text_under_the_same_id_is_new_if_other_messages_followed() {
     let mut on = served();
     for (id, text) in [("3", "ok"), ("4", "fine")] {
         says(&mut on, id, text);
@@ -169,7 +169,7 @@ fn the_same_under_the_same_id_is_new_where_other_words_followed() {
 }
 
 #[test]
-fn what_waits_when_the_desk_is_put_away_is_given_to_whoever_returns_it() {
+fn what_is_undecided_when_the_desk_stops_is_returned_to_its_sender() {
     let mut on = served();
     for (id, text) in [("3", "ok"), ("4", "fine")] {
         says(&mut on, id, text);
@@ -187,7 +187,7 @@ fn what_waits_when_the_desk_is_put_away_is_given_to_whoever_returns_it() {
 }
 
 #[test]
-fn latest_words_that_come_again_are_confirmed_and_said_once() {
+fn resent_latest_messages_are_confirmed_and_shown_once() {
     for restarted in [false, true] {
         let mut on = served();
         for id in ["1", "2", "3"] {

@@ -23,7 +23,7 @@ fn come_and_go(on: &mut Stage, numbers: std::ops::Range<usize>) -> Vec<String> {
 }
 
 #[test]
-fn nobody_fills_a_list_by_coming_and_going() {
+fn nobody_fills_a_roster_by_coming_and_going() {
     let mut on = Stage::acme(&[("ann", 2)]);
     assert_eq!(come_and_go(&mut on, 0..STAYING), NOTHING);
     assert_eq!(come_and_go(&mut on, STAYING..STAYING + 2), ["- c0", "- c1"], "the first make room");

@@ -32,7 +32,7 @@ fn places(effects: &[Effect]) -> usize {
 }
 
 #[test]
-fn a_crowd_in_line_is_told_no_more_than_it_must() {
+fn a_crowd_in_the_queue_gets_no_more_notices_than_necessary() {
     let mut on = crowd();
     on.says("c5000", "Anyone?");
     assert_eq!(on.left.len(), 1, "the message's own entry");

@@ -17,7 +17,7 @@ fn served() -> Stage {
 }
 
 #[test]
-fn a_customers_file_is_a_message_of_his() {
+fn a_customers_file_is_a_message_of_theirs() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.is("ann", Free);
     on.so_far();
@@ -70,7 +70,7 @@ fn a_file_is_of_one_message_for_good() {
 }
 
 #[test]
-fn an_agents_file_comes_when_it_is_there_and_holds_nobody_up() {
+fn an_agents_file_is_sent_once_fetched_and_delays_nothing() {
     let mut on = served();
     on.links("ann", "mia", "a1", URL);
     assert_eq!(on.heard("fetcher"), [URL]);
@@ -91,7 +91,7 @@ fn an_agents_file_comes_when_it_is_there_and_holds_nobody_up() {
 }
 
 #[test]
-fn an_agent_is_told_why_his_file_did_not_come() {
+fn an_agent_is_told_why_their_file_was_not_fetched() {
     let mut on = served();
     on.links("ann", "mia", "a1", URL);
     on.so_far();
@@ -138,7 +138,7 @@ fn what_comes_after_the_close_comes_too_late() {
 }
 
 #[test]
-fn a_link_is_an_answer_too_and_strangers_have_none() {
+fn a_link_accepts_an_offer_too_but_not_from_an_unauthorized_agent() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.is("ann", Free);
     on.says_as("mia", "m1", "Hello");

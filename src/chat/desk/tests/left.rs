@@ -21,7 +21,7 @@ fn left(field: &str) -> Stage {
 }
 
 #[test]
-fn whoever_left_an_address_waits_for_the_next_agent() {
+fn a_customer_who_left_an_address_waits_for_the_next_agent() {
     let mut on = left("email");
     on.pass(30 * HOUR);
     on.crash();
@@ -40,7 +40,7 @@ fn whoever_left_an_address_waits_for_the_next_agent() {
 }
 
 #[test]
-fn nobody_waits_for_ever() {
+fn nobody_waits_forever() {
     let mut on = left("email");
     on.pass(15 * 24 * HOUR);
     assert_eq!(on.heard("mia").last().unwrap(), "closed: Idle");

@@ -66,7 +66,7 @@ fn a_copy_without_the_name_does_not_take_it_away() {
 }
 
 #[test]
-fn a_name_that_comes_late_is_shown() {
+fn a_name_given_late_is_shown() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Yes?");
@@ -118,7 +118,7 @@ fn an_address_that_an_agent_saw_stays() {
 }
 
 #[test]
-fn whoever_has_the_conversation_is_told_who_signed_in() {
+fn the_agent_of_a_conversation_is_told_who_signed_in() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Yes?");

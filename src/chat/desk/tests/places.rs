@@ -53,7 +53,7 @@ fn who_left_a_message_counts_though_they_have_gone() {
 }
 
 #[test]
-fn where_nobody_is_in_no_place_is_told() {
+fn without_an_agent_online_no_position_is_shown() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.is("ann", Gone);
     on.says("oli", "Hello");
@@ -70,7 +70,7 @@ fn where_nobody_is_in_no_place_is_told() {
 }
 
 #[test]
-fn after_a_crash_those_who_do_not_come_back_count_no_more() {
+fn after_a_crash_customers_who_do_not_return_no_longer_count() {
     let mut on = Stage::acme(&[("ann", 9)]);
     on.is("ann", Busy);
     for name in ["oli", "pia", "mia"] {

@@ -62,7 +62,7 @@ fn the_least_loaded_agent_is_asked() {
 }
 
 #[test]
-fn the_loser_of_a_race_hears_who_won() {
+fn the_loser_of_a_race_is_told_who_won() {
     let mut on = Stage::acme_with(RingAll, &[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     assert_eq!(on.heard("ann"), on.heard("bob"));
@@ -104,7 +104,7 @@ fn an_offer_that_runs_out_passes_to_another() {
 }
 
 #[test]
-fn an_offer_stands_where_nobody_else_could_be_asked() {
+fn an_offer_stays_if_nobody_else_can_be_asked() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 1)]);
     on.is("bob", Away);
     on.says("mia", "Hello");
@@ -132,7 +132,7 @@ fn of_two_offers_that_run_out_at_once_only_as_many_pass_on_as_others_have_room()
 }
 
 #[test]
-fn a_late_answer_is_accepted_where_nobody_holds_the_conversation() {
+fn a_late_reply_is_accepted_if_nobody_has_the_conversation() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.pass(30 * SECOND);
@@ -180,7 +180,7 @@ fn a_full_agent_is_not_asked() {
 }
 
 #[test]
-fn away_keeps_what_he_has_and_gets_nothing_new() {
+fn an_agent_who_is_away_keeps_conversations_and_gets_no_new_ones() {
     for pause in [Away, Busy] {
         let mut on = Stage::acme(&[("ann", 3)]);
         on.says("mia", "Hello");
@@ -195,7 +195,7 @@ fn away_keeps_what_he_has_and_gets_nothing_new() {
 }
 
 #[test]
-fn an_agent_is_as_available_as_his_most_available_client() {
+fn an_agent_is_as_available_as_their_most_available_client() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.is("ann", Busy);
     on.event(Event::Presence { agent: jid("ann"), resource: "phone".into(), availability: Free });
@@ -214,7 +214,7 @@ fn an_offer_to_an_agent_who_leaves_goes_on_at_once() {
 }
 
 #[test]
-fn a_conversation_is_taken_back_only_after_the_grace() {
+fn a_conversation_is_requeued_only_after_the_grace_period() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -236,7 +236,7 @@ fn a_conversation_is_taken_back_only_after_the_grace() {
 }
 
 #[test]
-fn a_requeued_customer_stands_at_the_head_and_the_next_agent_reads_all() {
+fn a_requeued_customer_is_first_and_the_next_agent_reads_everything() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -255,7 +255,7 @@ fn a_requeued_customer_stands_at_the_head_and_the_next_agent_reads_all() {
 }
 
 #[test]
-fn whoever_failed_a_customer_is_asked_again_only_when_nobody_else_came() {
+fn an_agent_who_failed_a_customer_is_asked_again_only_if_nobody_else_came() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     let pos = on.pos("Hello");
@@ -282,7 +282,7 @@ fn whoever_failed_a_customer_is_asked_again_only_when_nobody_else_came() {
 }
 
 #[test]
-fn an_outage_of_the_server_takes_nobody_away() {
+fn an_outage_of_the_server_requeues_no_conversation() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -319,7 +319,7 @@ fn those_who_wait_hear_of_their_place_at_most_once_a_second() {
 }
 
 #[test]
-fn a_supervisor_may_take_one_who_waits_beyond_his_room() {
+fn a_supervisor_may_take_a_waiting_customer_beyond_their_capacity() {
     let staff = vec![agent("ann", 1, &["default"]), supervisor("sue")];
     let mut on = Stage::new(vec![tenant("acme", vec![queue("default", LeastLoaded)], staff)]);
     for customer in ["mia", "noa"] {
@@ -356,7 +356,7 @@ fn a_supervisor_may_close_what_another_holds_but_not_speak_there() {
 // ---- the end, and what follows ----
 
 #[test]
-fn a_customer_ends_it_and_comes_back_under_the_same_address() {
+fn a_customer_ends_it_and_returns_under_the_same_address() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -376,7 +376,7 @@ fn a_customer_ends_it_and_comes_back_under_the_same_address() {
 }
 
 #[test]
-fn nothing_can_be_said_in_a_closed_conversation_but_it_can_be_reopened() {
+fn a_closed_conversation_takes_no_messages_but_can_be_reopened() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -396,7 +396,7 @@ fn nothing_can_be_said_in_a_closed_conversation_but_it_can_be_reopened() {
 }
 
 #[test]
-fn silence_closes_but_not_on_one_who_waits_in_front_of_his_screen() {
+fn an_idle_conversation_is_closed_unless_its_customer_waits_online() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -615,7 +615,7 @@ fn the_next_agent_confirms_anew_and_no_tick_goes_back() {
 }
 
 #[test]
-fn one_of_many_confirms_for_himself_alone() {
+fn one_of_many_agents_confirms_only_for_themselves() {
     let mut on = Stage::acme_with(RingAll, &[("ann", 1), ("bob", 1)]);
     on.says("mia", "one");
     on.received("ann", "mia", "one");
@@ -716,7 +716,7 @@ fn one_id_with_another_text_is_another_message() {
 }
 
 #[test]
-fn to_a_stranger_no_address_exists() {
+fn to_an_unauthorized_agent_no_address_exists() {
     let acme = tenant(
         "acme",
         vec![queue("default", LeastLoaded)],
@@ -760,7 +760,7 @@ fn to_a_stranger_no_address_exists() {
 // ---- settings ----
 
 #[test]
-fn a_removed_agent_leaves_under_his_name_and_loses_his_contacts() {
+fn a_removed_agent_leaves_under_their_name_and_loses_their_customers() {
     let staff = |names: &[&str]| {
         let agents = names.iter().map(|name| agent(name, 2, &["default"])).collect();
         vec![tenant("acme", vec![queue("default", LeastLoaded)], agents)]
@@ -785,7 +785,7 @@ fn a_removed_agent_leaves_under_his_name_and_loses_his_contacts() {
 }
 
 #[test]
-fn an_agent_removed_while_nobody_had_the_link_holds_nothing() {
+fn an_agent_removed_while_no_node_owned_the_link_has_nothing() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -888,7 +888,7 @@ fn a_restart_in_every_state_goes_on() {
 }
 
 #[test]
-fn whoever_failed_a_customer_is_passed_over_across_a_restart() {
+fn an_agent_who_failed_a_customer_is_passed_over_across_a_restart() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -939,7 +939,7 @@ fn a_new_stream_sends_what_is_unconfirmed_once_more() {
 }
 
 #[test]
-fn who_is_away_gets_everything_when_he_comes() {
+fn an_agent_who_was_offline_gets_everything_when_they_come_online() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
     on.answers("ann", "mia", "Hi");
@@ -968,7 +968,7 @@ fn who_is_away_gets_everything_when_he_comes() {
 }
 
 #[test]
-fn a_long_conversation_is_offered_without_its_words() {
+fn a_long_conversation_is_offered_without_its_messages() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     for number in 0..51 {
         on.says("mia", &format!("word {number}"));
@@ -991,7 +991,7 @@ fn a_long_conversation_is_offered_without_its_words() {
 }
 
 #[test]
-fn an_answer_stands_for_no_receipt_of_what_was_said_a_moment_ago() {
+fn a_reply_is_no_receipt_for_a_message_sent_a_moment_ago() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
     // Ann replies to the notice of the offer; Mia's message is still on its way, and is lost.
@@ -1008,7 +1008,7 @@ fn an_answer_stands_for_no_receipt_of_what_was_said_a_moment_ago() {
 }
 
 #[test]
-fn an_answer_stands_for_nothing_that_a_lost_stream_swallowed() {
+fn a_reply_is_no_receipt_for_what_a_lost_stream_swallowed() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
     on.so_far();
@@ -1025,7 +1025,7 @@ fn an_answer_stands_for_nothing_that_a_lost_stream_swallowed() {
 }
 
 #[test]
-fn an_answer_stands_for_nothing_that_another_was_sent() {
+fn a_reply_is_no_receipt_for_what_another_agent_was_sent() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.is("bob", Gone);
     on.says("mia", "one");
@@ -1040,7 +1040,7 @@ fn an_answer_stands_for_nothing_that_another_was_sent() {
 }
 
 #[test]
-fn a_long_conversation_is_read_by_whoever_takes_it_of_those_asked() {
+fn a_long_conversation_is_sent_to_the_asked_agent_who_takes_it() {
     let mut on = Stage::acme_with(RingAll, &[("ann", 2), ("bob", 2)]);
     for number in 0..51 {
         on.says("mia", &format!("word {number}"));
@@ -1057,7 +1057,7 @@ fn a_long_conversation_is_read_by_whoever_takes_it_of_those_asked() {
 }
 
 #[test]
-fn the_last_words_are_owed_beyond_the_close() {
+fn the_last_messages_are_pending_beyond_the_close() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
     on.answers("ann", "mia", "Hi");
@@ -1107,7 +1107,7 @@ fn what_was_sent_and_is_never_confirmed_is_owed_for_a_quarter_of_an_hour() {
 // ---- rosters ----
 
 #[test]
-fn a_contact_shows_how_the_customer_stands_and_leaves_a_day_after_the_close() {
+fn a_roster_item_shows_the_customers_presence_and_is_removed_a_day_after_the_close() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.connects("mia", true);
     on.says("mia", "Hello");

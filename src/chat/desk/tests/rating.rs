@@ -26,7 +26,7 @@ fn a_conversation_is_rated_after_its_end() {
 }
 
 #[test]
-fn only_what_changes_is_told_and_not_for_ever() {
+fn only_a_changed_rating_is_sent_and_not_endlessly() {
     let mut on = Stage::acme(&[("ann", 2)]);
     for round in 0..2 {
         on.says_as("mia", &format!("m{round}"), "Hello");
@@ -71,7 +71,7 @@ fn a_rating_outlives_the_desk_and_the_customers_absence() {
 }
 
 #[test]
-fn nobody_is_shown_what_he_did_not_serve() {
+fn nobody_is_shown_a_rating_of_what_they_did_not_serve() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says_as("mia", "m1", "Hello");
     on.answers("ann", "mia", "Hi");

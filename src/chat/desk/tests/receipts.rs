@@ -14,7 +14,7 @@ impl Stage {
 }
 
 #[test]
-fn receipts_count_after_an_answer_from_a_client_that_gives_none() {
+fn receipts_count_after_a_reply_from_a_client_that_sends_none() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "one");
     on.pass(10 * SECOND);
@@ -49,7 +49,7 @@ fn receipts_for_what_was_answered_count_themselves() {
 }
 
 #[test]
-fn answers_count_from_a_client_that_gives_none_though_another_gave_receipts() {
+fn replies_count_from_a_client_without_receipts_though_another_sent_some() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "one");
     on.received("ann", "mia", "one");
