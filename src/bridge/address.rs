@@ -1,8 +1,8 @@
-//! JIDs and localparts: parsing, normalising, and whose they are.
+//! JIDs and localparts: parsing, normalising, and to whom they belong.
 //!
-//! Invariants: an [`AgentJid`] made here is a normalised bare JID with a localpart, its domain in
-//! letters (RFC 7622 has no punycode), so that `xn--bcher-kva.example` and `bücher.example` are one; who
-//! is not in the [`Book`] is a stranger, and a stranger learns nothing.
+//! Invariants: an [`AgentJid`] made here is a normalised bare JID with a localpart and a Unicode
+//! domain (RFC 7622 has no punycode), so that `xn--bcher-kva.example` and `bücher.example` are the
+//! same. An address that is not in the [`Book`] is unauthorized, and learns nothing.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -12,16 +12,15 @@ use xmpp_parsers::jid::{BareJid, Jid};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos, TenantKey};
 
-/// The resource that speaks for a customer.
+/// The resource in the JIDs of customers.
 pub const CUSTOMER_RESOURCE: &str = "web";
 
-/// The resource that speaks for a desk.
+/// The resource in the JIDs of desks.
 pub const DESK_RESOURCE: &str = "desk";
 
 /// Why an agent's address was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadAgent {
-    /// It is not a JID at all.
     #[error("{0} is not a JID")]
     NotJid(String),
     /// It names a server or a single client.
@@ -38,7 +37,6 @@ pub fn agent(raw: &str) -> Result<AgentJid, BadAgent> {
     }
 }
 
-/// Parses and normalises a JID.
 fn normal(raw: &str) -> Option<Jid> {
     let jid = Jid::new(raw).ok()?;
     let domain = jid.domain().as_str();
@@ -51,8 +49,8 @@ fn normal(raw: &str) -> Option<Jid> {
     Jid::new(&format!("{node}{letters}{resource}")).ok()
 }
 
-/// Whether agents may live on a host: one of those named or, where none is, a parent of the
-/// component's own domain, which is the server that the link leads to.
+/// Whether agents may have accounts on a host: one of those named or, if none is named, a parent of
+/// the component's own domain, which is the server that the link connects to.
 pub fn host_allowed(host: &str, domain: &LinkDomain, named: &[String]) -> bool {
     if named.is_empty() {
         let own = normal(domain.as_str());
@@ -69,7 +67,7 @@ pub fn host(agent: &AgentJid) -> &str {
     agent.as_str().rsplit_once('@').map_or("", |(_, host)| host)
 }
 
-/// The agents of a link: of which tenant is who.
+/// The agents of a link, by tenant.
 #[derive(Debug, Clone, Default)]
 pub struct Book {
     tenants: HashMap<TenantKey, HashSet<AgentJid>>,
@@ -77,7 +75,6 @@ pub struct Book {
 }
 
 impl Book {
-    /// The book of these agents.
     pub fn new(agents: impl IntoIterator<Item = (TenantKey, AgentJid)>) -> Self {
         let mut book = Self::default();
         for (tenant, agent) in agents {
@@ -87,33 +84,33 @@ impl Book {
         book
     }
 
-    /// The agent an address belongs to, whatever his client.
+    /// The agent that an address belongs to, with any resource.
     pub fn agent(&self, address: &Address<'_>) -> Option<&AgentJid> {
         self.agents.get(address.bare())
     }
 
-    /// Whether he is an agent of this link.
+    /// Whether this is an agent of the link.
     pub fn knows(&self, agent: &AgentJid) -> bool {
         self.agents.contains(agent)
     }
 
-    /// Whether he is an agent of this tenant.
+    /// Whether this is an agent of the tenant.
     pub fn serves(&self, agent: &AgentJid, tenant: &TenantKey) -> bool {
         self.tenants.get(tenant).is_some_and(|agents| agents.contains(agent))
     }
 
-    /// The tenants he serves.
+    /// The tenants that an agent serves.
     pub fn tenants_of<'a>(&'a self, agent: &'a AgentJid) -> impl Iterator<Item = &'a TenantKey> {
         self.tenants.iter().filter(move |(_, all)| all.contains(agent)).map(|(tenant, _)| tenant)
     }
 
-    /// Every agent with a tenant he serves.
+    /// Every agent with each tenant they serve.
     pub fn pairs(&self) -> impl Iterator<Item = (&TenantKey, &AgentJid)> {
         self.tenants.iter().flat_map(|(tenant, all)| all.iter().map(move |agent| (tenant, agent)))
     }
 
-    /// Whose an address on our domain is, for an agent; none where it is nobody's, or a desk of a
-    /// tenant he does not serve.
+    /// What an agent's stanza to this address is for; none if the address does not exist, or is the
+    /// desk of a tenant that the agent does not serve.
     pub fn target(
         &self,
         agent: &AgentJid,
@@ -133,13 +130,14 @@ impl Book {
     }
 }
 
-/// A JID as a stanza names it, normalised (RFC 7622).
+/// A JID in a stanza, normalised (RFC 7622).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address<'a>(Cow<'a, str>);
 
 impl<'a> Address<'a> {
-    /// Reads one; none where it is no JID. Nearly all are normal as they come, for servers put them
-    /// there, and to make one normal takes all of Unicode: only what may need it is.
+    /// Parses a JID; none if it is invalid. Most JIDs are normalised already, because servers write
+    /// them, and normalising needs the Unicode tables, so it is done only where it may be
+    /// necessary.
     pub fn read(raw: &'a str) -> Option<Self> {
         if is_normal(raw) {
             return Some(Self(Cow::Borrowed(raw)));
@@ -147,38 +145,34 @@ impl<'a> Address<'a> {
         Some(Self(Cow::Owned(normal(raw)?.into_inner())))
     }
 
-    /// All of it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Without the resource.
+    /// The JID without its resource.
     pub fn bare(&self) -> &str {
         self.0.split_once('/').map_or(&*self.0, |(bare, _)| bare)
     }
 
-    /// What stands before the domain.
     pub fn local(&self) -> Option<&str> {
         self.bare().split_once('@').map(|(local, _)| local)
     }
 
-    /// The domain.
     pub fn domain(&self) -> &str {
         self.bare().split_once('@').map_or(self.bare(), |(_, domain)| domain)
     }
 
-    /// The resource.
     pub fn resource(&self) -> Option<&str> {
         self.0.split_once('/').map(|(_, resource)| resource)
     }
 
-    /// As a stanza is built with it.
+    /// As a type that stanzas are built from.
     pub fn jid(&self) -> Option<Jid> {
         Jid::new(&self.0).ok()
     }
 }
 
-/// Whether a JID is its own normal form, as far as that is seen at a glance.
+/// Whether a JID is in normal form, as far as a quick check of its ASCII characters can tell.
 fn is_normal(raw: &str) -> bool {
     let plain = |part: &str| {
         (1..=253).contains(&part.len())
@@ -204,10 +198,10 @@ fn is_plain_resource(resource: &str) -> bool {
     (1..=1_023).contains(&resource.len()) && resource.bytes().all(|b| matches!(b, b' '..=b'~'))
 }
 
-/// Whose an address on our domain is.
+/// What an address on the link's domain is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// The component itself.
+    /// The component's domain itself.
     Domain,
     /// A customer or a desk.
     Peer(Peer),
@@ -219,7 +213,7 @@ pub fn bare(domain: &LinkDomain, peer: &Peer) -> Option<BareJid> {
     BareJid::new(&format!("{local}@{domain}")).ok()
 }
 
-/// The localpart and the resource that speak for a customer or a desk.
+/// The localpart and the resource of a customer's or a desk's JID.
 pub fn speaks(peer: &Peer) -> (&str, &'static str) {
     match peer {
         Peer::Customer(localpart) => (localpart.as_str(), CUSTOMER_RESOURCE),
@@ -227,13 +221,13 @@ pub fn speaks(peer: &Peer) -> (&str, &'static str) {
     }
 }
 
-/// The full JID that speaks for a customer or a desk.
+/// The full JID of a customer or a desk.
 pub fn speaker(domain: &LinkDomain, peer: &Peer) -> Option<Jid> {
     let (_, resource) = speaks(peer);
     bare(domain, peer)?.with_resource_str(resource).ok().map(Jid::from)
 }
 
-/// The JID of an agent: of one of his clients, or bare where none is named.
+/// The JID of an agent: with the resource of one of their clients, or bare if none is given.
 pub fn client(agent: &AgentJid, resource: Option<&str>) -> Option<Jid> {
     let bare = BareJid::new(agent.as_str()).ok()?;
     match resource {
@@ -244,7 +238,7 @@ pub fn client(agent: &AgentJid, resource: Option<&str>) -> Option<Jid> {
     }
 }
 
-/// The same as text.
+/// As [`client`], but as text.
 pub fn reached<'a>(agent: &'a AgentJid, resource: Option<&str>) -> Option<Cow<'a, str>> {
     let resource = resource.filter(|resource| !resource.is_empty());
     if !is_normal(agent.as_str()) || !resource.is_none_or(is_plain_resource) {
@@ -256,17 +250,17 @@ pub fn reached<'a>(agent: &'a AgentJid, resource: Option<&str>) -> Option<Cow<'a
     })
 }
 
-/// The stanza id of a row: always the same, so that a repeat is known for one.
+/// The stanza id of a row: always the same, so that a repeat is recognized.
 pub fn row_id(pos: Pos) -> String {
     format!("p{}", pos.0)
 }
 
-/// The id of one of the stanzas of a row that takes several: of the first as of a row that takes one.
+/// The id of one of several stanzas of a row; the first has the id of the row itself.
 pub fn part_id(pos: Pos, part: usize) -> String {
     if part == 0 { row_id(pos) } else { format!("p{}-{part}", pos.0) }
 }
 
-/// The row that a stanza id stands for; none for ids of any other make.
+/// The row that a stanza id belongs to; none for ids that are not ours.
 pub fn row_of(id: &str) -> Option<Pos> {
     let digits = id.strip_prefix('p')?;
     let digits = match digits.split_once('-') {
@@ -363,7 +357,7 @@ mod tests {
         assert_eq!(book.agent(&Address::read("ALICE@example.org/x").unwrap()), Some(&alice));
         assert_eq!(book.agent(&Address::read("example.org").unwrap()), None);
 
-        // Whichever form an address has, where it was added and where it comes from.
+        // In either form, where it was added and where a stanza comes from.
         let forms = ["ünal@bücher.example", "ünal@xn--bcher-kva.example"];
         for added in forms {
             let unal = agent(added).unwrap();

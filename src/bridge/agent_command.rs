@@ -1,4 +1,4 @@
-//! Reads the commands of agents from what they write; [`commands`] has the table.
+//! Parses agents' commands; the table is in [`commands`].
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,22 +12,22 @@ use crate::chat::refusal::AgentRefusal;
 /// How much of an unknown word is repeated to its author, in characters.
 const WORD_CHARS: usize = 32;
 
-/// The most answers that a question offers.
+/// The maximum number of answers that a question offers.
 pub const OFFERED: usize = 10;
-/// The longest of them, in characters.
+/// The longest answer, in characters.
 pub const LABEL_CHARS: usize = 100;
 
-/// What an agent's line in a customer's chat is.
+/// The meaning of a text in a customer's chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said<'a> {
-    /// Words for the customer.
+    /// A message for the customer.
     Text(Cow<'a, str>),
-    /// A command to us; nobody else reads it.
+    /// A command; the customer does not see it.
     Command(AgentCommand),
 }
 
-/// Reads a line in a customer's chat: `!word` is a command, `!!word` the text `!word`. The sign may
-/// be a full-width one, and blanks may stand behind it: what was meant for the desk is never said.
+/// Parses a text in a customer's chat: `!word` is a command, `!!word` the text `!word`. The sign
+/// may be full-width and followed by blanks, so that a mistyped command never reaches the customer.
 pub fn in_chat(line: &str) -> Said<'_> {
     match after_sign(line) {
         Some(rest) if begins_word(rest) => Said::Command(command(rest)),
@@ -36,23 +36,22 @@ pub fn in_chat(line: &str) -> Said<'_> {
     }
 }
 
-/// Reads a line to the desk: a plain word, which may also come as `!word`.
+/// Parses a text to the desk: a plain word, or `!word`.
 pub fn with_desk(line: &str) -> AgentCommand {
     command(after_sign(line).unwrap_or(line))
 }
 
-/// What stands behind the sign of a command.
 fn after_sign(line: &str) -> Option<&str> {
     clean::visible_start(line).strip_prefix(['!', '\u{ff01}', '\u{fe57}', '\u{fe15}'])
 }
 
-/// Whether a word follows, on the same line.
+/// Whether a word follows on the same line.
 fn begins_word(rest: &str) -> bool {
     let passed = |c| clean::is_invisible(c) && !mark::is_line_end(c);
     rest.trim_start_matches(passed).starts_with(char::is_alphabetic)
 }
 
-/// The command a line begins with.
+/// The command at the beginning of a text.
 fn command(line: &str) -> AgentCommand {
     let line = clean::visible_start(line);
     let end = line.find(clean::is_blank_space).unwrap_or(line.len());
@@ -67,7 +66,6 @@ fn command(line: &str) -> AgentCommand {
     }
 }
 
-/// The command with what follows its word.
 fn with_argument(spec: &'static Spec, rest: &str) -> AgentCommand {
     let word = spec.word;
     let value = match spec.argument {
@@ -80,7 +78,7 @@ fn with_argument(spec: &'static Spec, rest: &str) -> AgentCommand {
     value.map_or_else(AgentCommand::Invalid, spec.make)
 }
 
-/// A question and what it offers, between bars or on lines of their own.
+/// A question and its answers or fields, separated by bars or line ends.
 fn question(rest: &str) -> Option<Value> {
     let rest = clean::text(rest);
     let mut parts = rest.trim().split(['|', '\n']).map(str::trim);
@@ -102,7 +100,6 @@ mod tests {
         AgentCommand::Invalid(AgentRefusal::UnknownCommand { word: word.into() })
     }
 
-    /// What the help says is an example is one.
     #[test]
     fn every_example_is_understood() {
         for spec in &commands::COMMANDS {

@@ -1,7 +1,7 @@
-//! Links to files, and names of files.
+//! Signed links to files, and names of files.
 //!
-//! Invariants: a link is good for the one file it was made for, and for a time; without the file's
-//! key nobody makes one. A name is one word of a path and nothing else, whatever its maker wrote.
+//! Invariants: a link is valid for one file and for a limited time; without the file's key nobody
+//! can make one. A name is a single path segment, whatever its author wrote.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::hmac;
@@ -11,18 +11,18 @@ use crate::chat::ids::{FileId, FileKey, TenantKey, Timestamp};
 use crate::chat::model::{File, Row, RowKind};
 use crate::wire;
 
-/// How long a link is good, in milliseconds: an agent may look at his history of last week.
+/// How long a link is valid, in milliseconds: agents may look at their history of last week.
 const GOOD_MS: i64 = 30 * DAY_MS;
 const DAY_MS: i64 = 24 * 60 * 60_000;
 
 /// The longest name, in characters.
 const NAME_CHARS: usize = 100;
 
-/// What may stand in a path as it is.
+/// Characters that need no escape in a path.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 
 /// The address of a file on this gateway, path and query. It is the same for a whole day, so that
-/// browsers keep what they got.
+/// browsers can cache the file.
 pub fn path(tenant: &TenantKey, file: &File, now: Timestamp) -> String {
     let until = (now.0.div_euclid(DAY_MS) + 1) * DAY_MS + GOOD_MS;
     let mark = mark(file.key, file.id, until);
@@ -30,12 +30,12 @@ pub fn path(tenant: &TenantKey, file: &File, now: Timestamp) -> String {
     format!("/v1/{tenant}/files/{}/{name}?until={until}&mark={}", file.id, hex(mark.as_ref()))
 }
 
-/// Whether a link is one that may be good, for some file.
+/// Whether a link can be valid for any file at all.
 pub fn may_be_good(until: i64, mark: &str, now: Timestamp) -> bool {
     (now.0..=now.0 + GOOD_MS + 2 * DAY_MS).contains(&until) && unhex(mark).is_some()
 }
 
-/// Whether a link is good.
+/// Whether a link is valid for this file.
 pub fn is_good(file: &File, until: i64, mark: &str, now: Timestamp) -> bool {
     let known = signer(file.key);
     let Some(mark) = unhex(mark) else { return false };
@@ -59,8 +59,8 @@ pub fn shown(tenant: &TenantKey, file: &File, now: Timestamp) -> wire::File {
     }
 }
 
-/// A name made fit for a file: what its maker called it, without the path, and with one of these
-/// endings; with the first of them where it has none.
+/// A safe name for a file: the name its author gave it, without the path, and with one of these
+/// endings; with the first of them if it has none.
 pub fn name(raw: &str, endings: &[&str]) -> String {
     let last = raw.rsplit(['/', '\\']).next().unwrap_or_default();
     let odd =

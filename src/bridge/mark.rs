@@ -1,9 +1,9 @@
-//! The mark of the desk's lines, and how no customer's line comes to carry it.
+//! The mark of the desk's lines, and how customers are kept from forging it.
 //!
-//! Invariants: every line that the desk writes to an agent, and every line of one person's words
-//! that it repeats for another, begins with the mark; no line of a customer's words does, nor looks
-//! as if it did: not at any line end that a client may know, not behind what cannot be seen, not by
-//! right-to-left text, not by blanks that push it to the next line of the window.
+//! Invariants: every line that the desk writes to an agent, and every line of one person's message
+//! that it repeats for another, begins with the mark. No line of a customer's message does, or
+//! looks as if it did: at any line end that a client may recognize, after invisible characters, in
+//! right-to-left text, or after blanks that push the mark to the next line of the window.
 
 use std::borrow::Cow;
 
@@ -12,14 +12,14 @@ use icu_properties::props::BidiClass;
 
 use super::clean;
 
-/// Begins every line that the desk itself writes to an agent.
+/// Begins every line that the desk writes to an agent.
 pub const DESK_MARK: char = '⚙';
 
 /// U+2060, word joiner: keeps a client from taking `/me` for an action.
 const SET_OFF: char = '\u{2060}';
 
-/// A customer's words as an agent gets them: a mark that begins a line, or would seem to, stands in
-/// brackets; what looks like an action (`/me`), at the start, is none.
+/// A customer's text as an agent gets it: a mark that begins a line, or would seem to, is put in
+/// brackets, and `/me` at the start is kept from being shown as an action.
 pub fn for_agent(words: &str) -> Cow<'_, str> {
     let acts = clean::visible_start(words).starts_with("/me");
     // No look-alike of the mark is ASCII.
@@ -36,10 +36,10 @@ pub fn for_agent(words: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Another's words: every line behind the mark, the name, and a colon. A text of many lines has the
-/// name once, and behind it marked lines that quote.
+/// Another person's text: each line after the mark, the name and a colon. A text of many lines has
+/// the name once, followed by marked lines that quote.
 pub fn mirrored(name: &str, text: &str) -> String {
-    /// The name is repeated on at most so many lines.
+    /// Texts with more lines than this have the name only once.
     const NAMED_LINES: usize = 50;
     let named = text.split(is_line_end).nth(NAMED_LINES).is_none();
     let mut marked = String::with_capacity(text.len() + name.len() + 8);
@@ -60,28 +60,28 @@ pub fn mirrored(name: &str, text: &str) -> String {
     marked
 }
 
-/// Whether a text quotes a line with the mark, as an agent's client does that answers one.
+/// Whether a line quotes a marked line, as an agent's client does in a reply.
 pub fn is_quoted_mark(line: &str) -> bool {
     let start = line.trim_start_matches(|c| is_quote(c) || clean::may_hide(c));
     line.contains(is_quote) && start.starts_with(is_mark)
 }
 
-/// Where a client may begin another line.
+/// Whether a client may begin another line after this character.
 pub fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// The mark, and what a person takes for it.
+/// The mark, and characters that look like it.
 pub fn is_mark(c: char) -> bool {
     matches!(c, '\u{2699}' | '\u{26ed}'..='\u{26ef}' | '\u{2388}' | '\u{2638}' | '\u{263c}')
 }
 
-/// Writes one line, with every mark in brackets that stands at its beginning or may seem to.
+/// Appends one line, with brackets around each mark that begins it or may seem to.
 fn bracketed(line: &str, safe: &mut String) {
     if !line.contains(is_mark) {
         return safe.push_str(line);
     }
-    // Where the line runs from the right, its end may be what is read first.
+    // In right-to-left text, the end of the line may be what is read first.
     let turned = line.chars().any(turns);
     let mut at_start = true;
     let mut blanks = 0;
@@ -115,7 +115,7 @@ fn is_quote(c: char) -> bool {
     matches!(c, '>' | '\u{ff1e}' | '\u{fe65}')
 }
 
-/// Whether a character makes what is around it run from the right.
+/// Whether a character makes the text around it run from right to left.
 fn turns(c: char) -> bool {
     let class = CodePointMapData::<BidiClass>::new().get(c);
     clean::is_bidi_control(c)
@@ -206,7 +206,7 @@ mod tests {
         }
     }
 
-    /// Pieces that a forger would put together.
+    /// Pieces that somebody forging the mark would use.
     fn forged() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             prop::sample::select(vec![
@@ -250,7 +250,7 @@ mod tests {
             for line in safe.split(is_line_end) {
                 let seen = |c: &char| !clean::may_hide(*c) && *c != '>';
                 prop_assert!(!line.chars().find(seen).is_some_and(is_mark), "{:?}", safe);
-                // Nor its end, where that may be read first.
+                // Nor does its end, if that may be read first.
                 if line.chars().any(turns) {
                     let bare = line.replace(is_variation, "");
                     let free = bare.chars().zip(bare.chars().skip(1).chain([' ']));

@@ -1,7 +1,7 @@
-//! The converters between Couplet's JSON and XMPP, by way of the core's words.
+//! The converters between Couplet's JSON and XMPP, by way of the core's types.
 //!
-//! Invariants: pure; everything a customer or an agent wrote is cleaned here, on its way in, and
-//! rendered here, on its way out. Nothing that fails to convert can panic or close a stream.
+//! Invariants: pure; everything a customer or an agent wrote is cleaned here on its way in and
+//! rendered here on its way out. What cannot be converted never causes a panic or closes a stream.
 
 pub mod address;
 pub mod agent_command;

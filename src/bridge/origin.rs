@@ -1,10 +1,10 @@
 //! Origins of pages, as browsers and apps write them.
 //!
-//! Invariant: what is opaque (`data:`, `file:`) has no origin, for two such are never the same.
+//! Invariant: an opaque URL (`data:`, `file:`) has no origin, since no two such origins are equal.
 
 use url::Url;
 
-/// The origin a text names, without regard to case, default ports and a path behind it.
+/// The origin of a URL, normalised: letter case, default ports and the path do not matter.
 pub fn canonical(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let origin = url.origin();
@@ -15,7 +15,7 @@ pub fn canonical(text: &str) -> Option<String> {
     if matches!(url.scheme(), "file" | "data" | "blob" | "javascript" | "about") {
         return None;
     }
-    // Of a scheme that only an app or an extension knows: it is no other's.
+    // A scheme of an app or an extension: its origin is distinct from any other.
     let host = url.host_str().filter(|host| !host.is_empty())?.to_ascii_lowercase();
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
     Some(format!("{}://{host}{port}", url.scheme()))

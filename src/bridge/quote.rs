@@ -1,8 +1,8 @@
-//! Words that answer others: what is quoted of them, and where a text stops to quote (XEP-0461,
-//! XEP-0428).
+//! Quotations in replies: what is quoted of a message, and which part of a text is quotation
+//! (XEP-0461, XEP-0428).
 //!
 //! Invariants: every quoted line begins with `> `; offsets count Unicode scalars, as XEP-0428 does;
-//! what a client says of its own text is believed only as far as the text has it.
+//! what a client declares about its own text is checked against the text.
 
 use std::borrow::Cow;
 
@@ -10,19 +10,17 @@ use xmpp_parsers::minidom::Element;
 
 use super::{clean, mark};
 
-/// XEP-0461.
 pub const REPLY: &str = "urn:xmpp:reply:0";
-/// XEP-0428.
 pub const FALLBACK: &str = "urn:xmpp:fallback:0";
 
-/// The most lines that are quoted.
+/// The maximum number of quoted lines.
 const LINES: usize = 4;
 /// The longest quoted line, in characters.
 const LINE_CHARS: usize = 120;
 
-/// What is quoted of a text: some lines of it, each behind `> `, with a line end. Of a customer's own
-/// words (`by` is none) no line begins with the mark; of others' each does, with the name where there
-/// is one, so that nobody can write by hand what looks like a quote of theirs.
+/// The quotation of a text: some of its lines, each after `> `, with line ends. In a customer's own
+/// message (`by` is none) no quoted line begins with the mark; in others' each does, followed by
+/// the name if there is one, so that nobody can forge such a quotation by hand.
 pub fn quoted(text: &str, by: Option<&str>) -> String {
     let text = clean::text(text);
     let mut lines = text.trim_end_matches(mark::is_line_end).split(mark::is_line_end);
@@ -52,9 +50,9 @@ pub fn quoted(text: &str, by: Option<&str>) -> String {
     quote
 }
 
-/// An agent's words without the lines in which they quote the desk's: those are for agents alone.
+/// An agent's text without the lines that quote the desk's notices, which are for agents only.
 pub fn without_desk_lines(body: &str) -> Cow<'_, str> {
-    // The mark is not ASCII, and most words are.
+    // The mark is not ASCII, and most texts are.
     if body.is_ascii() || !body.split(mark::is_line_end).any(mark::is_quoted_mark) {
         return Cow::Borrowed(body);
     }
@@ -63,8 +61,8 @@ pub fn without_desk_lines(body: &str) -> Cow<'_, str> {
     Cow::Owned(own.trim_matches(mark::is_line_end).to_owned())
 }
 
-/// The text of a message without what it only says for clients that do not know of replies; all of
-/// it where nothing is left, or the message says nothing of that.
+/// The text of a message without its fallback for clients that do not support replies; none if the
+/// message declares no fallback, or if nothing else is left.
 pub fn without_quote(message: &Element, body: &str) -> Option<String> {
     let fallback = message
         .children()
@@ -111,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_told_from_what_it_quotes() {
+    fn a_text_is_separated_from_its_quotation() {
         let message = |start: &str, end: &str| {
             let xml = format!(
                 "<message xmlns='jabber:client'><fallback xmlns='{FALLBACK}' for='{REPLY}'>\

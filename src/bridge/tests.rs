@@ -1,5 +1,5 @@
-//! `tests/tables/both_ways.txt`: what comes in on one side and goes out on the other, with nothing
-//! between the converters but a desk.
+//! Runs `tests/tables/both_ways.txt`: what comes in on one side and goes out on the other, with
+//! only a desk between the converters.
 
 use uuid::Uuid;
 use xmpp_parsers::minidom::Element;
@@ -28,7 +28,7 @@ const TABLE: &str = include_str!("../../tests/tables/both_ways.txt");
 const NOW: Timestamp = Timestamp(1_767_268_800_000);
 const SESSION: SessionId = SessionId(Uuid::from_u128(4));
 
-/// A desk with a customer and alice, and what goes out of it.
+/// A desk with a customer and the agent alice, and what it emits.
 struct Bench {
     desk: Desk,
     domain: LinkDomain,
@@ -110,7 +110,7 @@ impl Bench {
         self.desk.handle(NOW, Event::Stored { upto }, &mut self.out);
     }
 
-    /// Passes in a frame or a stanza; a frame that is refused before the desk gives its error.
+    /// Passes in a frame or a stanza; returns the error of a frame that is refused before the desk.
     fn comes_in(&mut self, what: &str) -> Option<String> {
         if what.starts_with('<') {
             self.stanza(what);
@@ -151,7 +151,7 @@ impl Bench {
         }
     }
 
-    /// All that went out, in short.
+    /// Everything that went out, in short form.
     fn went_out(&mut self) -> Vec<String> {
         let out = std::mem::take(&mut self.out);
         out.iter().filter_map(|effect| self.told(effect)).collect()
@@ -209,7 +209,7 @@ fn notified(notice: &CustomerNotice) -> Option<String> {
     })
 }
 
-/// An entry, or the ack that it is for the socket that waits for it.
+/// An entry, or the ack that it is for the socket waiting for it.
 fn entry(row: &Row) -> Option<String> {
     let entry = frame::entry(row)?;
     if let Some(id) = entry.id {
@@ -233,7 +233,7 @@ fn in_short(stanza: &Element) -> String {
         let condition = error.children().next().map(Element::name).unwrap_or_default();
         return format!("<message to {to}{id} error {condition}>");
     }
-    // As it stands on the wire.
+    // With its escapes, as on the wire.
     let mut body = Vec::new();
     if let Some(child) = stanza.children().find(|child| child.name() == "body") {
         child.write_to(&mut body).unwrap();

@@ -1,4 +1,4 @@
-//! What a customer filled in before: a map by field, in the order in which the fields came.
+//! What a customer filled in earlier: a map by field, in the order in which the fields came.
 //!
 //! Invariant: however often a customer fills in a form, a conversation holds at most [`FIELDS`]
 //! answers of together at most [`BYTES`]; of several answers in one field the last counts.
@@ -7,19 +7,18 @@ use std::sync::Arc;
 
 use super::model::Answers;
 
-/// How many fields a conversation holds.
 pub const FIELDS: usize = 32;
-/// How many bytes its fields and answers may take together.
+/// Limit for the fields and answers of a conversation together, in bytes.
 pub const BYTES: usize = 16 * 1024;
 
-/// Takes answers in, and gives those that changed something. What would go beyond the bounds is
-/// left out: a new field, or a longer answer in one that is there, which keeps the answer before.
+/// Adds answers to the known ones and returns those that changed something. What would exceed the
+/// limits is dropped: a new field, or a longer answer in a known field, which keeps its old answer.
 pub(super) fn merge(
     known: &mut Answers,
     given: impl IntoIterator<Item = (Arc<str>, Arc<str>)>,
 ) -> Answers {
-    // Each field once, with its last answer: so what is given back leads to the same when it is
-    // taken in again, after a restart.
+    // Each field once, with its last answer: merging the returned answers again after a restart
+    // leads to the same result.
     let mut last = Answers::new();
     for (field, answer) in given {
         match last.iter_mut().find(|(other, _)| *other == field) {

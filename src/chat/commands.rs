@@ -1,8 +1,8 @@
 //! The commands of agents: one table, from which the parser, the help and the error texts come.
 //!
-//! To add one: a variant of [`AgentCommand`], its row in [`COMMANDS`], and what it does in
-//! `desk/command.rs`. However a command is written (`!word` in a customer's chat, the plain word to
-//! the desk), it becomes the same [`AgentCommand`].
+//! To add a command: a variant of [`AgentCommand`], its row in [`COMMANDS`], and what it does in
+//! `desk/command.rs`. However it is written (`!word` in a customer's chat, the plain word to the
+//! desk), a command becomes the same [`AgentCommand`].
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub enum AgentCommand {
         offers: QuestionKind,
     },
     Close,
-    /// Says something, then closes.
+    /// Sends a text, then closes.
     CloseSaying {
         words: Arc<str>,
     },
@@ -29,15 +29,15 @@ pub enum AgentCommand {
     Undo,
     Reopen,
     Status,
-    /// Not a command, or one with arguments that it does not take; it is never said to the customer.
+    /// Not a command, or one with arguments that it does not take; never shown to the customer.
     Invalid(AgentRefusal),
 }
 
-/// What follows the word of a command.
+/// What follows a command's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Argument {
     Nothing,
-    /// Words, which may be absent.
+    /// A text, which may be absent.
     Text,
     /// A question and at least one answer to choose from: `Which size? | A5 | A4`.
     Choices,
@@ -49,7 +49,7 @@ pub enum Argument {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     Nothing,
-    /// Cleaned; empty where there are no words.
+    /// Cleaned; empty if absent.
     Text(Arc<str>),
     Question(Arc<str>, Vec<Arc<str>>),
 }
@@ -61,15 +61,14 @@ pub struct Spec {
     pub argument: Argument,
     /// What it does, in a few words, for agents.
     pub help: &'static str,
-    /// An example, where the argument needs one.
+    /// Set if the argument needs an example.
     pub example: Option<&'static str>,
-    /// Whether it has a meaning in a customer's chat.
+    /// Whether it can be given in a customer's chat.
     pub in_chat: bool,
-    /// Whether it has a meaning with the desk.
+    /// Whether it can be given to the desk.
     pub with_desk: bool,
-    /// Of a command that stores something: what its sender gets when the same stanza comes again.
+    /// For a command that stores something: the notice when the same stanza comes again.
     pub repeated: Option<fn() -> Notice>,
-    /// Makes the command of its argument.
     pub make: fn(Value) -> AgentCommand,
 }
 
@@ -91,7 +90,7 @@ impl Spec {
 /// What `!undo` answers.
 pub const UNDONE: &str = "Your last message was deleted";
 
-/// Every command there is, in the order of the help.
+/// All commands, in the order of the help.
 pub static COMMANDS: [Spec; 8] = [
     Spec { with_desk: true, ..Spec::new("help", "this list", |_| AgentCommand::Help) },
     Spec::new("who", "about this customer", |_| AgentCommand::Who),
@@ -116,7 +115,7 @@ pub static COMMANDS: [Spec; 8] = [
     Spec {
         argument: Argument::Text,
         repeated: Some(|| Notice::Closed { reason: CloseReason::Agent }),
-        ..Spec::new("close", "end the conversation; words after it are said first", |value| {
+        ..Spec::new("close", "end the conversation; text after it is sent first", |value| {
             match value {
                 Value::Text(words) if !words.is_empty() => AgentCommand::CloseSaying { words },
                 _ => AgentCommand::Close,
@@ -142,13 +141,12 @@ fn question(value: Value, kind: fn(Vec<Arc<str>>) -> QuestionKind) -> AgentComma
     }
 }
 
-/// The row of a word.
 pub fn find(word: &str) -> Option<&'static Spec> {
     COMMANDS.iter().find(|spec| spec.word == word)
 }
 
 impl AgentCommand {
-    /// Its row in the table; none for what is no command.
+    /// Its row in the table; none if it is invalid.
     pub fn spec(&self) -> Option<&'static Spec> {
         find(match self {
             Self::Help => "help",

@@ -1,8 +1,8 @@
-//! One open conversation, with what the desk must know of it besides its view.
+//! One open conversation: its stored view and what the desk keeps in memory besides it.
 //!
-//! Invariants: `messages` holds, in order, what of the conversation its agents' clients
-//! are to confirm: all that the customer said (messages, edits, retractions) and, last, the close. The marks of the view only
-//! ever cover a prefix of it, so a tick says that *all* before it arrived.
+//! Invariants: `messages` lists, in order, what the agent's client must confirm: everything the
+//! customer said (messages, edits, retractions) and finally the close. The marks of the view only
+//! ever cover a prefix of it, so a tick means that *everything* before it arrived.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use std::sync::Arc;
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
 use super::model::{Conversation, Reference, Row, State, Target};
 
-/// How many of the agent's messages may wait to be marked as shown; older ones count as shown.
+/// At most this many of the agent's messages wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
 
-/// What was sent within so many milliseconds before an agent's words need not have been before him.
+/// What was sent less than this long before the agent wrote may not have been on their screen yet.
 const FRESH_MS: i64 = 5_000;
-/// When something is sent that was not yet.
+/// The time at which something is sent that has not been sent yet.
 const NOT_YET: Timestamp = Timestamp(i64::MAX);
 
-/// A conversation with more messages of its customer is offered without them.
+/// A conversation with more customer messages than this is offered without them.
 const OFFERED_WORDS: usize = 50;
 
-/// How much of what is not there is remembered.
+/// How many failed lookups of each kind are remembered.
 const MISSING_KEPT: usize = 32;
 
-/// What was looked for in a conversation and is not there: words that somebody referred to, rows.
+/// What was looked up in this conversation and does not exist: messages referred to, and rows.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
     words: VecDeque<Reference>,
@@ -48,13 +48,13 @@ impl Missing {
         keep(&mut self.rows, pos);
     }
 
-    /// A row is new: what refers to it is not missing any more.
+    /// A new row: what refers to it is no longer missing.
     pub(super) fn came(&mut self, row: &Row) {
         if self.words.is_empty() {
             return;
         }
         self.words.retain(|reference| match reference {
-            // Whichever of the customer's sessions said it.
+            // From any of the customer's sessions.
             Reference::Customer(key) => row.key.as_ref().is_none_or(|other| other.id != key.id),
             Reference::Agent { stanza, .. } => row.stanza.as_ref() != Some(stanza),
         });
@@ -71,82 +71,77 @@ fn keep<T: PartialEq>(kept: &mut VecDeque<T>, one: T) {
     kept.push_back(one);
 }
 
-/// An open conversation.
 #[derive(Debug)]
 pub(super) struct OpenConversation {
-    /// The view.
     pub(super) view: Conversation,
     /// What the customer said, and the close; after a restart without what was confirmed long ago.
     messages: Vec<(Pos, Seq)>,
-    /// There is such.
+    /// There are earlier messages, confirmed long ago, that are not in `messages`.
     pub(super) has_earlier: bool,
-    /// How many rows it has.
     pub(super) rows: u64,
-    /// The row of the offer that stands or was accepted, and when it was made.
+    /// The row of the pending or accepted offer, and when it was made.
     pub(super) offered: Option<(Pos, Timestamp)>,
-    /// Confirmed ones that have an unconfirmed one before them.
+    /// Messages confirmed while an earlier one is still unconfirmed.
     scattered: BTreeSet<Pos>,
-    /// It is offered without its words: too many for whoever is only asked.
+    /// It is offered without its messages: there are too many to send with an offer.
     pub(super) withheld: bool,
-    /// When the latest of them were sent to whoever has it: each from a message on.
+    /// When unconfirmed messages were last sent: each time applies from that message on.
     sent: VecDeque<(Timestamp, Seq)>,
-    /// What an agent whose client confirms nothing had before him when he answered.
+    /// The last message an agent had seen when they replied from a client that confirms nothing.
     answered: Seq,
-    /// The agent's messages, with the ids of their stanzas, that the widget has not shown yet.
+    /// The agent's messages that the widget has not shown yet, with their stanza ids.
     spoken: VecDeque<(Seq, Arc<str>)>,
     /// The last message of an agent, which `!undo` deletes: whose it is, and when it was said. Not
     /// known after a restart.
     pub(super) last_said: Option<(AgentJid, Timestamp, Target)>,
-    /// Agents' links that nothing came of yet.
+    /// Rows with agents' links whose file is still being fetched.
     pub(super) links: BTreeMap<Pos, Arc<Row>>,
-    /// Who has it, or had it last.
+    /// The agent who has it, or had it last.
     pub(super) served_by: Option<AgentJid>,
-    /// Who confirmed what is in the view and not written yet.
+    /// The agent whose confirmation is in the view but not stored yet.
     pub(super) unwritten: Option<AgentJid>,
-    /// The client that the agent last spoke from: typing goes there.
+    /// The client that the agent last wrote from: typing notifications go there.
     pub(super) resource: Option<Arc<str>>,
-    /// What the customer filled in before.
+    /// What the customer filled in earlier.
     pub(super) answers: Vec<(Arc<str>, Arc<str>)>,
-    /// What was looked for in the store and is not there, by what is asked for it.
     pub(super) missing: Missing,
-    /// The place in line that the customer was last told.
+    /// The place in the queue that the customer was last told.
     pub(super) told: Option<Option<u32>>,
-    /// Those who failed it last; they are passed over ...
+    /// Agents who failed to serve it last; they are passed over ...
     pub(super) shunned: Vec<AgentJid>,
-    /// ... until then, or until they come back.
+    /// ... until this time, or until they return.
     pub(super) shunned_until: Timestamp,
-    /// When whoever served it last went out.
+    /// When the agent who served it last left.
     pub(super) left_at: Option<Timestamp>,
-    /// Those who were asked in this round; who has it is among them.
+    /// Agents offered it in this round, including those it is offered to now.
     pub(super) asked: Vec<AgentJid>,
-    /// All were asked, and the offer stands with the last of them for a while.
+    /// All available agents were asked; the offer stays with the last one for a while.
     pub(super) rests: bool,
-    /// Those who let an offer of it pass, and are there ever since: nothing of it was said by others.
+    /// Agents who let an offer pass and have been online ever since, while nobody else wrote in it.
     acquainted: BTreeMap<AgentJid, Acquainted>,
 }
 
-/// What is known to an agent who let an offer pass.
+/// What an agent who let an offer pass already has of the conversation.
 #[derive(Debug, Clone, Copy)]
 struct Acquainted {
-    /// All that was said up to this row was sent.
+    /// Everything up to this row was sent to them.
     upto: Pos,
-    /// Confirmed up to this entry.
+    /// Their client confirmed up to this entry.
     confirmed: Seq,
 }
 
-/// What a confirmation of the agent's client moved.
+/// What a confirmation of the agent's client changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moved {
-    /// Nothing.
     Nothing,
-    /// What a fault would send again, but nothing the customer sees.
+    /// What would be resent after a fault; nothing that the customer sees.
     Inward,
     /// The customer's ticks.
     Ticks,
 }
 
 impl OpenConversation {
-    /// A conversation as its view says, without messages yet.
+    /// A conversation with this view and no messages yet.
     pub(super) fn new(view: Conversation) -> Self {
         let shunned = match view.state {
             State::Waiting => view.passed.last().cloned().into_iter().collect(),
@@ -185,30 +180,30 @@ impl OpenConversation {
         }
     }
 
-    /// For how long its customer has waited by now, in milliseconds; while they were served they did
-    /// not wait, though they keep their place.
+    /// How long its customer has been waiting, in milliseconds. Time in which they were served does
+    /// not count, though they keep their place in the queue.
     pub(super) fn waited(&self, now: Timestamp) -> i64 {
         now.since(
             self.left_at.map_or(self.view.waiting_since, |at| at.max(self.view.waiting_since)),
         )
     }
 
-    /// There is more to be confirmed: the customer said something, or the conversation was closed.
+    /// There is more for the agent's client to confirm: a customer's message, or the close.
     pub(super) fn owe_confirmation(&mut self, at: Timestamp, pos: Pos, seq: Seq) {
         while self.sent.pop_front_if(|(sent, _)| at.since(*sent) >= FRESH_MS).is_some() {}
-        // The first of a moment stands for all of it: after a restart that is every message.
+        // One entry for each moment is enough; after a restart that covers every message.
         if self.sent.back().is_none_or(|(sent, _)| *sent != at && *sent != NOT_YET) {
             self.sent.push_back((at, seq));
         }
         self.messages.push((pos, seq));
     }
 
-    /// What is not confirmed was not sent yet to whoever has it, or may be lost.
+    /// Unconfirmed messages have not been sent yet to the agents who have it, or may be lost.
     pub(super) fn unsent(&mut self) {
         self.sent_again(NOT_YET);
     }
 
-    /// What is not confirmed is sent to whoever has it.
+    /// All unconfirmed messages are sent now to the agents who have it.
     pub(super) fn sent_again(&mut self, now: Timestamp) {
         self.sent.clear();
         let first = self.messages.partition_point(|(_, seq)| *seq <= self.taken_in());
@@ -217,25 +212,25 @@ impl OpenConversation {
         }
     }
 
-    /// Whether it has more words than an agent is sent who is only asked: were a long one sent with
-    /// every offer, a busy link would carry nothing else, and the offers run out for that.
+    /// Whether it has too many messages to be sent with an offer: if long conversations were, a
+    /// busy link would carry nothing else, and offers would expire meanwhile.
     pub(super) fn is_long(&self) -> bool {
         self.has_earlier || self.messages.len() > OFFERED_WORDS
     }
 
-    /// Whether there is something that the client of whoever has it now has not confirmed.
+    /// Whether the current agent's client has not confirmed everything.
     pub(super) fn is_unconfirmed(&self) -> bool {
         self.messages.last().is_some_and(|(_, seq)| *seq > self.taken_in())
     }
 
-    /// Whether that is so of something before a row.
+    /// Whether something before this row is unconfirmed.
     pub(super) fn unconfirmed_before(&self, pos: Pos) -> bool {
         let before = self.messages.partition_point(|(at, _)| *at < pos);
         let last = before.checked_sub(1).and_then(|last| self.messages.get(last));
         last.is_some_and(|(_, seq)| *seq > self.taken_in())
     }
 
-    /// Up to here nothing needs to be sent again.
+    /// Nothing up to this entry needs to be resent.
     pub(super) fn taken_in(&self) -> Seq {
         self.view.confirmed.max(self.answered)
     }
@@ -247,23 +242,23 @@ impl OpenConversation {
         before.map_or(Pos(0), |(pos, _)| *pos)
     }
 
-    /// The agent has answered from a client that gives no receipts: the words stand for them. Many
-    /// a client gives none to whoever is not in its contact list, though it asks for them.
-    /// Not for what was sent a moment ago: that may not have been before the agent.
+    /// The agent replied from a client that sends no receipts, so the reply counts as one. Many
+    /// clients ask for receipts but send none to contacts that are not in their roster. What was
+    /// sent a moment ago is not covered: the agent may not have seen it.
     pub(super) fn answered_by_agent(&mut self, now: Timestamp) {
         let fresh = self.sent.iter().find(|(sent, _)| now.since(*sent) < FRESH_MS);
-        let before_him = |seq: Seq| fresh.is_none_or(|(_, first)| seq < *first);
-        if let Some((_, seq)) = self.messages.iter().rev().find(|(_, seq)| before_him(*seq)) {
+        let was_seen = |seq: Seq| fresh.is_none_or(|(_, first)| seq < *first);
+        if let Some((_, seq)) = self.messages.iter().rev().find(|(_, seq)| was_seen(*seq)) {
             self.answered = self.answered.max(*seq);
         }
     }
 
-    /// Whether this row was sent to whoever has the conversation now, and may come back.
+    /// Whether this row was sent to an agent who has the conversation now, so that it may bounce.
     pub(super) fn was_sent(&self, pos: Pos) -> bool {
         self.messages.binary_search_by_key(&pos, |(pos, _)| *pos).is_ok() || self.is_offer(pos)
     }
 
-    /// Whether this row is that of an offer that stands: one that was taken is over.
+    /// Whether this is the row of the pending offer: an accepted offer no longer counts.
     fn is_offer(&self, pos: Pos) -> bool {
         matches!(self.view.state, State::Offered { .. })
             && self.offered.is_some_and(|(offer, _)| offer == pos)
@@ -275,7 +270,6 @@ impl OpenConversation {
         self.messages.get(found).map(|(_, seq)| *seq)
     }
 
-    /// The agent said something in a stanza with this id.
     pub(super) fn agent_spoke(&mut self, seq: Seq, stanza: Arc<str>) {
         if self.spoken.len() == SPOKEN_KEPT {
             self.spoken.pop_front();
@@ -283,7 +277,8 @@ impl OpenConversation {
         self.spoken.push_back((seq, stanza));
     }
 
-    /// The widget has shown everything up to here: the id of the last message of the agent this covers.
+    /// The widget has shown everything up to here; returns the stanza id of the last agent's
+    /// message that this covers.
     pub(super) fn shown(&mut self, upto: Seq) -> Option<Arc<str>> {
         let mut last = None;
         while let Some((_, stanza)) = self.spoken.pop_front_if(|(seq, _)| *seq <= upto) {
@@ -304,8 +299,8 @@ impl OpenConversation {
         if self.advance() { self.ticks(Moved::Inward) } else { Moved::Nothing }
     }
 
-    /// Takes in those scattered ones that follow the prefix now; says whether there were any. What
-    /// the agent's words stand for is no gap: a receipt for it may never come.
+    /// Moves the confirmed mark over scattered confirmations that follow it now; returns whether it
+    /// moved. What the agent's reply covers is no gap: a receipt for it may never come.
     fn advance(&mut self) -> bool {
         let before = self.view.confirmed;
         let first = self.messages.partition_point(|(_, seq)| *seq <= before);
@@ -319,7 +314,6 @@ impl OpenConversation {
         self.view.confirmed > before
     }
 
-    /// Whether this is a message that the agent's client has confirmed.
     pub(super) fn is_confirmed(&self, pos: Pos) -> bool {
         let message = self.messages.binary_search_by_key(&pos, |(pos, _)| *pos);
         message.is_ok_and(|found| {
@@ -328,10 +322,10 @@ impl OpenConversation {
         })
     }
 
-    /// The agent's client has shown everything up to this message: for the customer's ticks all of it
-    /// was received. What is sent again is another matter: where the client `confirms` what it
-    /// receives, a message lost on its way, which none of the agent's clients ever had, is not
-    /// confirmed by what was shown after it.
+    /// The agent's client has displayed everything up to this message, so for the customer's ticks
+    /// all of it was received. Resending is another matter: where the client sends receipts
+    /// (`confirms`), a message that got lost on its way is not confirmed by a later one that was
+    /// displayed.
     pub(super) fn displayed(&mut self, pos: Pos, confirms: bool) -> Moved {
         let upto = self.messages.partition_point(|(at, _)| *at <= pos);
         let Some((at, seq)) = upto.checked_sub(1).and_then(|last| self.messages.get(last)).copied()
@@ -363,7 +357,7 @@ impl OpenConversation {
         moved
     }
 
-    /// These agents are asked. One who was asked before goes on where they were.
+    /// It is offered to these agents. An agent who was asked earlier continues where they were.
     pub(super) fn begin_offer(&mut self, agents: Vec<AgentJid>, until: Timestamp) {
         self.begin_assignment();
         self.shunned.clear();
@@ -379,7 +373,7 @@ impl OpenConversation {
         self.view.state = State::Offered { agents, until };
     }
 
-    /// These are asked, are there, and have let it pass; `upto` is the last row there is.
+    /// These agents are online and let the offer pass; `upto` is the last row.
     pub(super) fn let_pass(&mut self, agents: Vec<AgentJid>, upto: Pos) {
         let is_one = self.audience().len() == 1;
         let confirmed = if is_one { self.view.confirmed } else { Seq(0) };
@@ -389,7 +383,7 @@ impl OpenConversation {
         }
     }
 
-    /// An agent has it, who may know some of it.
+    /// This agent has it now, and may already have some of its messages.
     pub(super) fn begin_service(&mut self, agent: &AgentJid, was_alone: bool) {
         self.served_by = Some(agent.clone());
         self.shunned.clear();
@@ -404,29 +398,28 @@ impl OpenConversation {
         self.acquainted.clear();
     }
 
-    /// Up to which row an agent who is asked again knows what was said, where that is so.
+    /// The row up to which an agent who is asked again already has the messages.
     pub(super) fn told_upto(&self, agent: &AgentJid) -> Option<Pos> {
         self.acquainted.get(agent).map(|known| known.upto)
     }
 
-    /// Another client of the agent has come: it need not know what was sent before.
+    /// The agent came online with another client, which may not have what was sent earlier.
     pub(super) fn is_strange_to(&mut self, agent: &AgentJid) {
         self.acquainted.remove(agent);
     }
 
-    /// Whether the agent was asked, failed the customer, or knows some of it.
+    /// Whether the agent was asked, failed the customer, or already has some messages.
     pub(super) fn remembers(&self, agent: &AgentJid) -> bool {
         self.shunned.contains(agent)
             || self.asked.contains(agent)
             || self.acquainted.contains_key(agent)
     }
 
-    /// Whether the customer has said something after a row.
     pub(super) fn has_news_after(&self, pos: Pos) -> bool {
         self.messages.last().is_some_and(|(last, _)| *last > pos)
     }
 
-    /// What is not confirmed was sent long ago up to a row, and is sent now after it.
+    /// Everything up to this row was sent long ago; the unconfirmed messages after it are sent now.
     pub(super) fn sent_after(&mut self, now: Timestamp, pos: Pos) {
         self.sent.clear();
         let first = self.messages.partition_point(|(at, _)| *at <= pos);
@@ -435,7 +428,7 @@ impl OpenConversation {
         }
     }
 
-    /// Others have it now: nothing is confirmed by them yet. The customer's ticks stay.
+    /// It goes to other agents, who have confirmed nothing yet. The customer's ticks stay.
     pub(super) fn begin_assignment(&mut self) {
         self.view.confirmed = Seq(0);
         self.answered = Seq(0);
@@ -445,12 +438,11 @@ impl OpenConversation {
         self.unsent();
     }
 
-    /// Whether the customer said where an answer finds him when he has gone.
+    /// Whether the customer left an address where they can be reached later.
     pub(super) fn left_address(&self) -> bool {
         self.answers.iter().any(|(field, _)| matches!(&**field, "email" | "phone"))
     }
 
-    /// Whether the customer's messages go to this agent now.
     pub(super) fn reaches(&self, agent: &AgentJid) -> bool {
         self.audience().contains(agent)
     }
@@ -472,7 +464,7 @@ mod tests {
     use super::*;
     use crate::chat::ids::{ConversationId, CustomerId, QueueKey, TenantKey};
 
-    /// Customer messages 1, 3 and 4, in rows 10, 30 and 40; the agent said 2.
+    /// Customer messages 1, 3 and 4, in rows 10, 30 and 40; entry 2 is the agent's.
     fn case() -> OpenConversation {
         let mut case = OpenConversation::new(Conversation {
             id: ConversationId(Uuid::nil()),
@@ -523,7 +515,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_gives_no_receipts_is_spared_what_its_user_has_read() {
+    fn a_client_without_receipts_is_not_resent_what_its_user_has_read() {
         let mut case = case();
         case.displayed(Pos(30), false);
         assert_eq!(case.confirmed_pos(), Pos(30));

@@ -1,9 +1,9 @@
-//! What was commanded already.
+//! Commands that were already carried out.
 //!
-//! Invariants: a customer's command that is in here is never carried out again. An agent's order
+//! Invariants: a customer's command recorded here is never carried out again. An agent's command
 //! counts as a repeat for 15 minutes, which covers the resumption of a client's stream (XEP-0198),
-//! whatever became of the conversation since; one without an id is never a repeat. Agents' words are
-//! another matter ([`resent`](super::resent)).
+//! whatever has happened to the conversation since; one without an id is never a repeat. Agents'
+//! messages are handled in [`resent`](super::resent).
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,27 +12,27 @@ use std::sync::Arc;
 use super::ids::{AgentJid, CommandId, CustomerId, Pos, SessionId, Timestamp};
 use super::model::{Acked, CommandKey, REPEATS_MS};
 
-/// How many commands of one session are kept in memory. One that gave more is asked about command
-/// by command.
+/// How many commands of one session are kept in memory. For a session that gave more, the store is
+/// asked about each unknown command.
 const KEPT: usize = 1_024;
-/// How many ids of one session that the store does not have are kept in mind.
+/// How many ids of one session are remembered as missing in the store.
 const MISSED: usize = 64;
 
-/// The commands of the sessions that are at work.
+/// The commands of the active sessions.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
     sessions: HashMap<SessionId, Given>,
 }
 
-/// What one session commanded.
+/// The commands of one session.
 #[derive(Debug, Default)]
 struct Given {
     acked: HashMap<CommandId, Acked>,
-    /// The same, in order, each with the last row at that time: what is not stored yet stays.
+    /// Their ids in order, each with the last row at that time: commands not stored yet are kept.
     order: VecDeque<(Pos, CommandId)>,
-    /// There may be others, which the store alone knows.
+    /// There may be others, which only the store knows.
     more: bool,
-    /// Ids that the store was asked for and does not have.
+    /// Ids that were looked up in the store and are not there.
     missed: VecDeque<CommandId>,
 }
 
@@ -52,12 +52,12 @@ impl Given {
 }
 
 impl Commands {
-    /// Whether the store need not be asked about a session before it is heard.
+    /// Whether the commands of this session are loaded.
     pub(super) fn knows(&self, session: SessionId) -> bool {
         self.sessions.contains_key(&session)
     }
 
-    /// Some of what a session commanded so far; `more` where that is not all of it.
+    /// Adds commands that a session has given so far; `more` if they are not all.
     pub(super) fn load(
         &mut self,
         session: SessionId,
@@ -71,19 +71,19 @@ impl Commands {
         }
     }
 
-    /// Whether a session may have commanded more than is known.
+    /// Whether the session may have given more commands than are known here.
     pub(super) fn knows_in_part(&self, session: SessionId) -> bool {
         self.sessions.get(&session).is_some_and(|given| given.more)
     }
 
-    /// Whether the store alone can say if this was commanded before.
+    /// Whether only the store can tell if this command was given before.
     pub(super) fn is_in_doubt(&self, key: &CommandKey) -> bool {
         self.sessions.get(&key.session).is_some_and(|given| {
             given.more && !given.acked.contains_key(&key.id) && !given.missed.contains(&key.id)
         })
     }
 
-    /// What the store said about that.
+    /// The store's answer to that.
     pub(super) fn looked_up(&mut self, key: CommandKey, acked: Option<Acked>) {
         let given = self.sessions.entry(key.session).or_default();
         match acked {
@@ -97,18 +97,18 @@ impl Commands {
         }
     }
 
-    /// Where a command stands already.
+    /// The acknowledgement of a command that was already carried out.
     pub(super) fn find(&self, key: &CommandKey) -> Option<Acked> {
         self.sessions.get(&key.session)?.acked.get(&key.id).copied()
     }
 
-    /// A command was carried out; `head` is the last row numbered by then, `stored` the last one
-    /// that the store has.
+    /// A command was carried out; `head` is the last row numbered so far, `stored` the last row
+    /// that is stored.
     pub(super) fn insert(&mut self, key: CommandKey, acked: Acked, head: Pos, stored: Pos) {
         self.sessions.entry(key.session).or_default().insert(key.id, acked, (head, stored));
     }
 
-    /// The session is not at work any more; what it commanded is read again when it returns.
+    /// The session is no longer active; its commands are loaded again when it returns.
     pub(super) fn forget(&mut self, session: SessionId) {
         self.sessions.remove(&session);
     }
@@ -116,7 +116,7 @@ impl Commands {
 
 type StanzaKey = (AgentJid, CustomerId, Arc<str>, u64);
 
-/// The orders of agents.
+/// The commands of agents.
 #[derive(Debug, Default)]
 pub(super) struct Stanzas {
     known: HashSet<StanzaKey>,
@@ -124,7 +124,7 @@ pub(super) struct Stanzas {
 }
 
 impl Stanzas {
-    /// Whether the agent ordered this before.
+    /// Whether the agent gave this command before.
     pub(super) fn knows(
         &mut self,
         now: Timestamp,
@@ -143,7 +143,7 @@ impl Stanzas {
         self.known.contains(&stanza_key(agent, customer, stanza, text))
     }
 
-    /// The agent ordered this.
+    /// The agent gave this command.
     pub(super) fn insert(
         &mut self,
         at: Timestamp,
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(commands.find(&key(kept / 2 + 1)), Some(acked(kept / 2 + 1)));
         commands.insert(key(2 * kept + 2), acked(0), Pos(2 * kept + 2), Pos(2 * kept));
         assert_eq!(commands.sessions[&session].acked.len(), KEPT);
-        // What is not known here may stand in the store.
+        // What is not known here may be in the store.
         assert!(commands.is_in_doubt(&key(1)) && commands.is_in_doubt(&key(9_999)));
         assert!(!commands.is_in_doubt(&key(2 * kept)));
         commands.looked_up(key(1), Some(acked(1)));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stanza_is_known_for_a_quarter_of_an_hour_with_its_words() {
+    fn a_stanza_is_recognized_for_15_minutes_with_its_text() {
         let (ann, customer) = (AgentJid::normalised("ann"), CustomerId(Uuid::nil()));
         let mut stanzas = Stanzas::default();
         let id = "a".into();

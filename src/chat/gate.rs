@@ -1,9 +1,9 @@
-//! The desk's hold on the log: it numbers rows, and keeps back what rests on a row until the row
-//! is stored.
+//! The desk's access to the log: numbers the rows, and holds back effects that depend on a row
+//! until the row is stored.
 //!
 //! Invariants: `pos` is dense; effects leave in the order in which they were emitted; an effect
-//! emitted after a row leaves only once that row is stored. Excepted is what says that nothing can
-//! be stored ([`Gate::emit_at_once`]): it could not wait for that to be over.
+//! emitted after a row leaves only once that row is stored. The exception is the notice that
+//! nothing can be stored ([`Gate::emit_at_once`]), which cannot wait for storage to work again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,6 @@ use super::effect::{CustomerNotice, Effect};
 use super::ids::{ConversationId, Pos};
 use super::model::{Append, Conversation, Row};
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     head: Pos,
@@ -22,34 +21,32 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Goes on after the last row of the store.
+    /// Continues after the last row in the store.
     pub(super) fn after(head: Pos) -> Self {
         Self { head, stored: head, ..Self::default() }
     }
 
-    /// The number that the next row gets.
     pub(super) fn next(&self) -> Pos {
         self.head.next()
     }
 
-    /// The last number given.
+    /// The last number assigned.
     pub(super) fn head(&self) -> Pos {
         self.head
     }
 
-    /// The last row that is stored.
     pub(super) fn last_stored(&self) -> Pos {
         self.stored
     }
 
-    /// Hands a row, numbered with [`next`](Self::next), to the store.
+    /// Passes a row, numbered with [`next`](Self::next), to the store.
     pub(super) fn append(&mut self, row: Arc<Row>, view: Option<Arc<Conversation>>) {
         debug_assert_eq!(row.pos, self.next());
         self.head = row.pos;
         self.out.push(Effect::Append(Append { row, view }));
     }
 
-    /// Lets an effect out once every row before it is stored.
+    /// Releases an effect once every row before it is stored.
     pub(super) fn emit(&mut self, effect: Effect) {
         #[cfg(feature = "chaos")]
         if crate::chaos::mutant("ack-before-commit") {
@@ -62,12 +59,11 @@ impl Gate {
         }
     }
 
-    /// Lets an effect out that rests on no row, before whatever is held back.
+    /// Releases an effect that depends on no row, ahead of everything held back.
     pub(super) fn emit_at_once(&mut self, effect: Effect) {
         self.out.push(effect);
     }
 
-    /// Everything up to here is stored.
     pub(super) fn stored(&mut self, upto: Pos) {
         self.stored = self.stored.max(upto.min(self.head));
         while let Some((_, effect)) = self.held.pop_front_if(|(after, _)| *after <= upto) {
@@ -75,7 +71,7 @@ impl Gate {
         }
     }
 
-    /// The entries of a conversation that wait to be stored, the latest first.
+    /// The entries of a conversation that are not stored yet, latest first.
     pub(super) fn waiting(
         &self,
         conversation: ConversationId,
@@ -90,12 +86,11 @@ impl Gate {
         })
     }
 
-    /// Whether every row is stored.
     pub(super) fn is_settled(&self) -> bool {
         self.stored == self.head
     }
 
-    /// What may leave now.
+    /// Moves the released effects to `effects`.
     pub(super) fn drain_into(&mut self, effects: &mut Vec<Effect>) {
         effects.append(&mut self.out);
     }
@@ -138,7 +133,7 @@ mod tests {
         });
     }
 
-    /// What leaves: a row as its negative number.
+    /// What was released: a row as its negative number.
     fn left(gate: &mut Gate) -> Vec<i64> {
         let mut effects = Vec::new();
         gate.drain_into(&mut effects);

@@ -1,7 +1,7 @@
-//! The names by which the core knows things.
+//! Identifiers and small value types of the core.
 //!
-//! Invariants: a value of these types is well-formed; what comes from outside becomes one
-//! only through a constructor that checks it. Nothing depends on the order of identifiers.
+//! Invariants: a value of these types is well-formed; what comes from outside becomes one only
+//! through a constructor that checks it. Nothing depends on the order of identifiers.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -11,11 +11,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-/// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {rule}")]
 pub struct BadName {
-    /// What was to be named.
+    /// The kind of name.
     pub what: &'static str,
     /// The rule it broke.
     pub rule: &'static str,
@@ -28,13 +27,12 @@ macro_rules! shared_text {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The text itself.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
         }
 
-        /// Found in a map by its text.
+        /// So that a map can be searched by the text.
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -55,7 +53,7 @@ macro_rules! shared_text {
     };
 }
 
-/// Between nodes a name is its text, which is checked again on arrival.
+/// Nodes send a name to each other as its text, which is checked again on arrival.
 macro_rules! sent_as_text {
     ($name:ident) => {
         impl Serialize for $name {
@@ -115,7 +113,7 @@ impl QueueKey {
 }
 
 shared_text!(
-    /// The bare JID of an agent, normalised (RFC 7622) by whoever parsed it.
+    /// The bare JID of an agent, normalised (RFC 7622) by the code that parsed it.
     AgentJid
 );
 
@@ -127,14 +125,14 @@ impl AgentJid {
 }
 
 shared_text!(
-    /// The localpart of a customer's address, unique on its link and without meaning.
+    /// The localpart of a customer's address, unique on its link and meaningless.
     Localpart
 );
 
 sent_as_text!(Localpart);
 
 impl Localpart {
-    /// Wraps what was drawn from an alphabet of `[a-z0-9]`.
+    /// Wraps a text drawn at random from `[a-z0-9]`.
     pub fn drawn(text: &str) -> Self {
         Self(text.into())
     }
@@ -174,7 +172,7 @@ impl LinkDomain {
 }
 
 shared_text!(
-    /// The id a customer's client gave to a durable command; unique in its session.
+    /// The id that a customer's client gave a durable command; unique in its session.
     CommandId
 );
 
@@ -218,7 +216,7 @@ uuid_id!(
     SessionId
 );
 uuid_id!(
-    /// One case, from start to close.
+    /// One conversation, from start to close.
     ConversationId
 );
 uuid_id!(
@@ -226,11 +224,11 @@ uuid_id!(
     NodeId
 );
 uuid_id!(
-    /// One file of a conversation, made at random: whoever does not know it cannot guess it.
+    /// One file of a conversation, drawn at random, so that it cannot be guessed.
     FileId
 );
 
-/// What links to one file are signed with; never shown.
+/// The key that signs the links to one file; never shown.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileKey(pub [u8; 16]);
 
@@ -249,7 +247,7 @@ macro_rules! number {
         pub struct $name(pub u64);
 
         impl $name {
-            /// The one after this.
+            /// The next number.
             #[must_use]
             pub fn next(self) -> Self {
                 Self(self.0 + 1)
@@ -259,11 +257,11 @@ macro_rules! number {
 }
 
 number!(
-    /// The place of a row in its link's log: dense from 1; 0 stands before the first.
+    /// The place of a row in its link's log: dense from 1; 0 is before the first.
     Pos
 );
 number!(
-    /// The place of an entry in its conversation: dense from 1; 0 stands before the first.
+    /// The place of an entry in its conversation: dense from 1; 0 is before the first.
     Seq
 );
 number!(
@@ -284,7 +282,7 @@ impl Timestamp {
         Self(self.0.saturating_add(millis))
     }
 
-    /// Milliseconds from `earlier` to this; 0 where the clock stepped back.
+    /// Milliseconds from `earlier` to this; 0 if the clock stepped back.
     pub fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0).max(0)
     }
@@ -326,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn time_goes_neither_back_nor_over() {
+    fn time_neither_goes_back_nor_overflows() {
         assert_eq!(Timestamp(5).since(Timestamp(9)), 0);
         assert_eq!(Timestamp(i64::MAX).plus(1), Timestamp(i64::MAX));
         assert_eq!(Timestamp(i64::MIN).since(Timestamp(i64::MAX)), 0);

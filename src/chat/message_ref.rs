@@ -1,12 +1,12 @@
-//! Whose words are meant, where somebody says his own otherwise, takes them back, or answers them.
+//! Finds the message that somebody corrects, retracts or replies to.
 //!
-//! Invariants: only an author finds his words, and only among those he is given; what was taken back
-//! is never found again.
+//! Invariants: an author finds only their own messages, and only among the rows given; what was
+//! retracted is never found again.
 
 use super::model::{Author, Reference, Row, RowKind, Target};
 
-/// The words that an author names, by an id of theirs or of an edit of theirs, in rows of one
-/// conversation, the latest first.
+/// The message that an author refers to, by its id or the id of one of its edits, in rows of one
+/// conversation, latest first.
 pub(super) fn find<'a>(
     rows: impl Iterator<Item = &'a Row> + Clone,
     by: &Reference,
@@ -14,20 +14,20 @@ pub(super) fn find<'a>(
     let named = |same: fn(&Row, &Reference) -> bool| {
         rows.clone().filter(|row| same(row, by)).find_map(words)
     };
-    // He may have said it on another device.
+    // They may have sent it from another device.
     let target = named(is_named).or_else(|| named(is_named_elsewhere))?;
     let taken_back =
         |row: &Row| matches!(row.kind, RowKind::Retract { target: back } if back == target);
     (!rows.clone().any(taken_back)).then_some(target)
 }
 
-/// The words that a row says, or says otherwise.
+/// The message that a row contains or edits.
 fn words(row: &Row) -> Option<Target> {
     match &row.kind {
         RowKind::Message { text, .. } if !text.is_empty() => {
             Some(Target { seq: row.seq?, pos: row.pos })
         }
-        // To be taken back; there are no words to be said otherwise.
+        // Files can be retracted; a message without text cannot be edited.
         RowKind::Files { files, .. } if !files.is_empty() => {
             Some(Target { seq: row.seq?, pos: row.pos })
         }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_author_finds_his_words_until_he_takes_them_back() {
+    fn only_the_author_finds_a_message_until_it_is_retracted() {
         let ann = || Author::Agent { jid: AgentJid::normalised("ann"), name: "Ann".into() };
         let by = |jid: &str, stanza: &str| Reference::Agent {
             jid: AgentJid::normalised(jid),
@@ -103,7 +103,7 @@ mod tests {
         let find = |rows: &[Row], by: &Reference| super::find(rows.iter().rev(), by);
         assert_eq!(find(&rows, &Reference::Customer(key(1, "m1"))), Some(target(1)));
         assert_eq!(find(&rows, &Reference::Customer(key(2, "m1"))), Some(target(1)), "elsewhere");
-        assert_eq!(find(&rows, &Reference::Customer(key(1, "m2"))), None, "not his");
+        assert_eq!(find(&rows, &Reference::Customer(key(1, "m2"))), None, "not theirs");
         assert_eq!(find(&rows, &by("ann", "m2")), Some(target(2)));
         assert_eq!(find(&rows, &by("bob", "m2")), None);
         assert_eq!(find(&rows, &by("ann", "m1")), None);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_devices_his_own_counts() {
+    fn of_several_devices_the_customers_own_counts() {
         let mut other = row(5, Author::Customer, message());
         other.key = Some(key(2, "m1"));
         let rows = [other, row(1, Author::Customer, message())];

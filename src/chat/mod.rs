@@ -1,7 +1,7 @@
 //! The core: conversations, queues and routing as pure state machines.
 //!
-//! Invariants: nothing here waits, reads a clock, draws at random, or knows of XML, JSON or SQL.
-//! What happens comes in as [`event`]s, what is to be done goes out as [`effect`]s.
+//! Invariants: nothing here waits, reads a clock, draws random numbers, or knows XML, JSON or SQL.
+//! What happens comes in as an [`event`], what is to be done goes out as an [`effect`].
 
 pub mod answers;
 pub mod commands;

@@ -1,7 +1,7 @@
-//! What the core knows: settings of tenants, customers, conversations, and the rows of the log.
+//! Data of the core: settings of tenants, customers, conversations, and the rows of the log.
 //!
 //! Invariants: these are values without behaviour. A [`Row`] never changes once it is stored;
-//! a [`Conversation`] is a view of the rows and can be made from them again.
+//! a [`Conversation`] is a view of its rows and can be rebuilt from them.
 
 use std::sync::Arc;
 
@@ -12,57 +12,52 @@ use super::ids::{
     Seq, SessionId, TenantKey, Timestamp,
 };
 
-/// The settings of a tenant that the desk acts on.
+/// The settings of a tenant that the desk uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantSettings {
-    /// Its key.
     pub key: TenantKey,
-    /// Its name, as people read it.
+    /// As people read it.
     pub name: Arc<str>,
-    /// A conversation without a message for so many milliseconds is closed.
+    /// A conversation without a message for this long is closed, in milliseconds.
     pub idle_close_ms: i64,
-    /// Its queues; one is `default`.
+    /// Always including `default`.
     pub queues: Vec<QueueSettings>,
-    /// Its agents.
     pub agents: Vec<AgentSettings>,
 }
 
-/// How a queue serves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSettings {
-    /// Its key.
     pub key: QueueKey,
-    /// Its name, as people read it.
+    /// As people read it.
     pub name: Arc<str>,
-    /// How an agent is chosen.
     pub strategy: Strategy,
-    /// How long an offer stands before another agent is asked, in milliseconds.
+    /// How long an offer lasts before another agent is asked, in milliseconds.
     pub offer_ms: i64,
 }
 
 /// How a queue chooses the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Strategy {
-    /// The agent with the smallest share of his capacity taken; among equals, the one idle longest.
+    /// The agent with the smallest share of their capacity taken; among equals, the one
+    /// idle longest.
     LeastLoaded,
     /// The agent who was offered a conversation longest ago.
     RoundRobin,
-    /// Every free agent at once; the first answer wins.
+    /// All available agents at once; the first reply wins.
     RingAll,
 }
 
 /// An agent of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentSettings {
-    /// His bare JID.
+    /// Their bare JID.
     pub jid: AgentJid,
-    /// His name, as customers read it.
+    /// Their name, as customers read it.
     pub name: Arc<str>,
-    /// How many conversations he holds at once, offered ones counted.
+    /// How many conversations they have at once, offered ones counted.
     pub capacity: u32,
-    /// What he may do.
     pub role: Role,
-    /// The queues he serves.
+    /// The queues they serve.
     pub queues: Vec<QueueKey>,
 }
 
@@ -71,47 +66,37 @@ pub struct AgentSettings {
 pub enum Role {
     /// Serves customers.
     Agent,
-    /// Serves customers, sees and enters any conversation of the tenant.
+    /// Serves customers, and can see and take any conversation of the tenant.
     Supervisor,
 }
 
-/// What is known of a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Customer {
-    /// Who.
     pub id: CustomerId,
-    /// Whose customer.
     pub tenant: TenantKey,
-    /// The localpart of his address on the link.
+    /// The localpart of their address on the link.
     pub localpart: Localpart,
-    /// His name, where he gave one. At most 64 characters, NFC, no bidi controls.
+    /// Their name, if they gave one. At most 64 characters, NFC, no bidi controls.
     pub name: Option<Arc<str>>,
-    /// Conversations so far, the open one included.
+    /// The number of conversations so far, including the open one.
     pub conversations: u32,
 }
 
-/// Where a conversation stands.
+/// The state of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// In its queue; nobody is asked.
+    /// In its queue, and not offered to anyone.
     Waiting,
-    /// Proposed to these agents; after `until` others are asked.
+    /// Offered to these agents; after `until` others are asked.
     Offered {
-        /// Who is asked, never empty.
+        /// Never empty.
         agents: Vec<AgentJid>,
-        /// When the offer passes on.
         until: Timestamp,
     },
-    /// Held by an agent.
-    Active {
-        /// The one owner.
-        agent: AgentJid,
-    },
-    /// Ended; of a closed conversation only the marks may still move.
-    Closed {
-        /// Why.
-        reason: CloseReason,
-    },
+    /// An agent has it.
+    Active { agent: AgentJid },
+    /// Ended; only the marks of a closed conversation may still change.
+    Closed { reason: CloseReason },
 }
 
 /// Why a conversation ended.
@@ -123,64 +108,59 @@ pub enum CloseReason {
     Agent,
     /// Nobody wrote for the tenant's idle time.
     Idle,
-    /// It has as many rows as one may have; another goes on with it.
+    /// It has the maximum number of rows; it continues in another.
     Full,
-    /// The operator, from the shell.
+    /// The operator closed it, from the command line.
     Operator,
 }
 
-/// How many of the latest entries of a conversation a restored desk knows, confirmed or not.
+/// A restored desk knows at least this many of the latest entries of a conversation, confirmed or
+/// not.
 const LATEST: u64 = 200;
 
-/// A conversation: the view of its rows that is kept in a table of its own.
+/// A conversation: the view of its rows, which is stored in a table of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
-    /// Its id, and the thread id towards agents (XEP-0201).
+    /// Also the thread id towards agents (XEP-0201).
     pub id: ConversationId,
-    /// Whose.
     pub tenant: TenantKey,
-    /// With whom.
     pub customer: CustomerId,
-    /// The queue it is served by.
     pub queue: QueueKey,
-    /// What it is about, where the customer said so.
+    /// What it is about, if the customer said so.
     pub subject: Option<Arc<str>>,
-    /// Where it stands.
     pub state: State,
-    /// When it began.
     pub opened_at: Timestamp,
-    /// Since when it waits; a requeued one keeps its first time.
+    /// Since when it has been waiting; kept when it returns to its queue.
     pub waiting_since: Timestamp,
     /// Higher is served first.
     pub priority: i32,
-    /// The last word of either side.
+    /// The last message of either side.
     pub active_at: Timestamp,
-    /// The last `seq` given.
+    /// The last `seq` assigned.
     pub head: Seq,
     /// The agent's client has confirmed every customer message up to here (XEP-0184).
     pub delivered: Seq,
     /// The agent's client has shown every customer message up to here (XEP-0333).
     pub read: Seq,
     /// The client of the agent who has it now has confirmed every customer message up to here;
-    /// begins anew with each offer. What stands above it is sent again after a fault.
+    /// begins anew with each offer. Later messages are resent after a fault.
     pub confirmed: Seq,
-    /// The agents who were asked before; the last of them is passed over.
+    /// The agents who were asked earlier; the last of them is passed over.
     pub passed: Vec<AgentJid>,
 }
 
 impl Conversation {
-    /// Whether it still goes on.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Closed { .. })
     }
 
-    /// After which entry a restored desk must know what the customer said: all that is not confirmed,
-    /// and the latest, which may yet be shown or answered.
+    /// The entry after which a restored desk must know what the customer said: everything
+    /// unconfirmed, and the latest entries, which may still be displayed or replied to.
     pub fn known_after(&self) -> Seq {
         self.confirmed.min(Seq(self.head.0.saturating_sub(LATEST)))
     }
 
-    /// The agent who holds it.
+    /// The agent who has it.
     pub fn agent(&self) -> Option<&AgentJid> {
         match &self.state {
             State::Active { agent } => Some(agent),
@@ -194,146 +174,121 @@ impl Conversation {
 pub struct Row {
     /// Its place in the link's log.
     pub pos: Pos,
-    /// Whose.
     pub tenant: TenantKey,
     /// The conversation it belongs to.
     pub conversation: ConversationId,
-    /// With whom.
     pub customer: CustomerId,
-    /// Its place in what the customer may see; none where only agents or the desk see it.
+    /// Its place among the entries that the customer sees; none if only agents or the desk see it.
     pub seq: Option<Seq>,
-    /// When.
     pub at: Timestamp,
-    /// Who.
     pub author: Author,
-    /// The durable command that made it. Unique over the whole store: what is repeated is found by it.
+    /// The durable command that made it. Unique in the whole store, so that a repeat is recognized.
     pub key: Option<CommandKey>,
-    /// The id the agent's client gave the stanza that made it, with which a receipt answers.
+    /// The id of the agent's stanza that made it; receipts refer to it.
     pub stanza: Option<Arc<str>>,
-    /// What.
     pub kind: RowKind,
-    /// The agents it must reach.
+    /// The agents it must be delivered to.
     pub recipients: Vec<AgentJid>,
 }
 
-/// A durable command of a customer: it exists once.
+/// Identifies a durable command of a customer, which is carried out only once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CommandKey {
-    /// The session that gave it.
     pub session: SessionId,
-    /// Its id in the session.
+    /// Unique in the session.
     pub id: CommandId,
 }
 
 /// Who made a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Author {
-    /// The customer.
     Customer,
-    /// An agent, with the name customers read.
     Agent {
-        /// Who, for agents and transcripts; never shown to customers.
+        /// For agents and transcripts; never shown to customers.
         jid: AgentJid,
-        /// The name at that moment.
+        /// As customers read it, at that time.
         name: Arc<str>,
     },
-    /// The desk.
     System,
 }
 
-/// What a row says.
+/// The content of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowKind {
     /// The conversation began, or was joined by another `start`. No `seq`.
     Opened {
-        /// What the customer filled in before, in its order.
+        /// What the customer filled in, in order.
         answers: Vec<(Arc<str>, Arc<str>)>,
     },
-    /// Words.
+    /// A message. Has a `seq`.
     Message {
-        /// The text, cleaned of what XML 1.0 forbids; at most 8,000 scalars.
+        /// Cleaned of what XML 1.0 forbids; at most 8,000 scalars.
         text: Arc<str>,
-        /// The entry it answers.
+        /// The entry it replies to.
         reply_to: Option<Seq>,
     },
-    /// A message with files, and words where there are any. Has a `seq`.
+    /// A message with files, and perhaps a text. Has a `seq`.
     Files {
-        /// What was sent along; none where it was taken back.
+        /// Empty once the message is retracted.
         files: Arc<[File]>,
-        /// The words, as in a [`Message`](Self::Message); mostly none.
+        /// As in a [`Message`](Self::Message); mostly empty.
         text: Arc<str>,
-        /// The entry it answers.
+        /// The entry it replies to.
         reply_to: Option<Seq>,
         /// The row with the agent's link that the file was fetched from.
         of: Option<Pos>,
     },
-    /// An agent sent a link to a file, which is to be fetched. No `seq`: the customer gets the file.
-    Linked {
-        /// Where it is.
-        url: Arc<str>,
-    },
-    /// An agent's file was not fetched; he is its recipient. No `seq`.
+    /// An agent sent a link to a file, which is fetched. No `seq`: the customer gets the file
+    /// instead.
+    Linked { url: Arc<str> },
+    /// An agent's file was not fetched; the agent is the recipient. No `seq`.
     Unfetched {
-        /// The row with his link.
+        /// The row with their link.
         of: Pos,
-        /// Why.
         why: FetchError,
     },
-    /// An agent's question, with what it may be answered by. Has a `seq`.
+    /// An agent's question, with its answers or fields. Has a `seq`.
     Asked {
-        /// The question, cleaned.
+        /// Cleaned.
         text: Arc<str>,
-        /// What is offered.
         offers: QuestionKind,
     },
     /// The customer's answer to a question. Has a `seq`.
     Choice {
-        /// The question.
         of: Seq,
         /// The answer, as people read it.
         text: Arc<str>,
     },
-    /// Words of before are others now, by their author. Has a `seq`; in the store the words of before
-    /// are replaced.
+    /// The author corrected an earlier message. Has a `seq`; the text of the earlier message is
+    /// replaced in the store.
     Edit {
-        /// Which.
         target: Target,
-        /// What they are now, cleaned; at most 8,000 scalars.
+        /// The new text, cleaned; at most 8,000 scalars.
         text: Arc<str>,
     },
-    /// Words of before are taken back by their author. Has a `seq`; in the store they are blanked,
-    /// and what they were edited to.
-    Retract {
-        /// Which.
-        target: Target,
-    },
-    /// An agent came in (the author). Has a `seq`. Those who were asked too and lost are its recipients.
+    /// The author retracted an earlier message. Has a `seq`; the texts of the message and of its
+    /// corrections are blanked in the store.
+    Retract { target: Target },
+    /// An agent (the author) joined. Has a `seq`. Other agents who were asked are its recipients.
     Joined,
-    /// An agent went out (the author), who is its recipient. Has a `seq`.
+    /// An agent (the author) left, and is its recipient. Has a `seq`.
     Left,
-    /// The end. Has a `seq`.
-    Closed {
-        /// Why.
-        reason: CloseReason,
-    },
-    /// What the customer thinks of it, after the end. No `seq`; of several the last counts. Those who
-    /// served are its recipients.
+    /// The conversation ended. Has a `seq`.
+    Closed { reason: CloseReason },
+    /// The customer's rating after the end. No `seq`; of several the last counts. The agent who
+    /// served them is its recipient.
     Rated {
         /// From 1 to 5.
         score: u8,
-        /// In his words, cleaned; at most 1,000 scalars.
+        /// Cleaned; at most 1,000 scalars.
         comment: Option<Arc<str>>,
     },
-    /// Proposed to the recipients, who get the conversation so far. No `seq`.
+    /// Offered to the recipients, who get the conversation so far. No `seq`.
     Offered,
-    /// Back in the queue, from this agent; he is its recipient where he was only asked. No `seq`.
-    Requeued {
-        /// Whom it was taken from.
-        agent: AgentJid,
-        /// Why.
-        reason: RequeueReason,
-    },
-    /// The marks moved. No `seq`.
+    /// Returned to the queue from this agent, who is its recipient if they were only asked. No
+    /// `seq`.
+    Requeued { agent: AgentJid, reason: RequeueReason },
+    /// The marks changed. No `seq`.
     Marked {
         /// See [`Conversation::delivered`].
         delivered: Seq,
@@ -343,7 +298,8 @@ pub enum RowKind {
 }
 
 impl RowKind {
-    /// Whether it is what somebody says: what both sides read, and the customer's agents confirm.
+    /// Whether it is something that a person said, which both sides read and agents' clients
+    /// confirm.
     pub fn is_said(&self) -> bool {
         matches!(
             self,
@@ -356,7 +312,7 @@ impl RowKind {
         )
     }
 
-    /// The words it holds.
+    /// Its text.
     pub fn words(&self) -> Option<&Arc<str>> {
         match self {
             Self::Message { text, .. }
@@ -368,12 +324,12 @@ impl RowKind {
         }
     }
 
-    /// Whether it is a form that the customer filled in with more than his name.
+    /// Whether it is a form that the customer filled in with more than their name.
     pub fn tells_more_than_a_name(&self) -> bool {
         matches!(self, Self::Opened { answers } if answers.iter().any(|(field, _)| &**field != "name"))
     }
 
-    /// The entry it answers.
+    /// The entry it replies to.
     pub fn answers(&self) -> Option<Seq> {
         match self {
             Self::Message { reply_to, .. } | Self::Files { reply_to, .. } => *reply_to,
@@ -382,7 +338,7 @@ impl RowKind {
         }
     }
 
-    /// The words it replaces, and by what; by nothing where they are taken back.
+    /// The message it changes, and the new text; empty for a retraction.
     pub fn changes(&self) -> Option<(Target, &str)> {
         match self {
             Self::Edit { target, text } => Some((*target, text)),
@@ -392,183 +348,172 @@ impl RowKind {
     }
 }
 
-/// A file of a conversation, as the gateway keeps it.
+/// A file of a conversation, as the gateway stores it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// Its id.
     pub id: FileId,
-    /// What links to it are signed with.
+    /// Signs the links to it.
     pub key: FileKey,
-    /// Its name, made fit to be one: no path, no controls, an ending of its type.
+    /// A safe file name: no path, no controls, with an ending of its type.
     pub name: Arc<str>,
-    /// Its media type, as its content says.
+    /// Determined from its content.
     pub media_type: Arc<str>,
-    /// Its size, in bytes.
+    /// In bytes.
     pub size: u64,
 }
 
 /// Why an agent's file did not reach the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchError {
-    /// The tenant takes no files.
+    /// The tenant does not accept files.
     Off,
-    /// Files from there are not fetched.
+    /// Files from that host are not fetched.
     Forbidden,
-    /// It is larger than that, in bytes.
+    /// It is larger than this limit, in bytes.
     TooLarge(u64),
-    /// Its content is of a type that the tenant does not take.
+    /// The tenant does not accept its type.
     WrongType,
-    /// It did not come in time.
+    /// The server was too slow.
     Slow,
-    /// It cannot be had from there.
+    /// The download failed.
     Broken,
-    /// It cannot be kept at the moment.
+    /// It could not be stored at the moment.
     NotKept,
-    /// The conversation ended before.
+    /// The conversation had already ended.
     Ended,
 }
 
-/// What a question may be answered by: at most 10, of at most 100 scalars each. Each is named by its
-/// number, from 1.
+/// The answers that a question accepts: at most 10 labels, of at most 100 scalars each. They are
+/// named by their number, from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QuestionKind {
-    /// One of these.
     Choices(Vec<Arc<str>>),
-    /// A text for each of these.
+    /// A text for each of these fields.
     Fields(Vec<Arc<str>>),
 }
 
-/// Words that stand in a conversation.
+/// A message in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
-    /// Their place in the conversation.
+    /// Its place in the conversation.
     pub seq: Seq,
-    /// Their place in the log.
+    /// Its place in the log.
     pub pos: Pos,
 }
 
-/// By what its author finds words of his again.
+/// How an author refers to a message of theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reference {
-    /// The customer, by the command's id; where his sessions gave it several times, of this one's.
+    /// The customer, by the id of the command that sent it: this session's command of that id, or
+    /// else another of their sessions'.
     Customer(CommandKey),
-    /// An agent, by the id of his client's stanza.
-    Agent {
-        /// Who.
-        jid: AgentJid,
-        /// The id.
-        stanza: Arc<str>,
-    },
+    /// An agent, by the id of the stanza.
+    Agent { jid: AgentJid, stanza: Arc<str> },
 }
 
-/// Why a conversation went back to its queue.
+/// Why a conversation returned to its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequeueReason {
-    /// The offer ran out.
+    /// The offer expired.
     Silent,
     /// The agent went offline.
     Gone,
-    /// The server returned the message as undeliverable.
+    /// The server bounced a message as undeliverable.
     Bounced,
     /// The agent no longer serves the tenant.
     Removed,
 }
 
-/// One durable change: a row, and the conversation as it is after it where more than its head changed.
+/// One durable change: a row, and the view of the conversation if more than its head changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Append {
-    /// The row.
     pub row: Arc<Row>,
-    /// The view to be written in the same transaction.
+    /// Written in the same transaction.
     pub view: Option<Arc<Conversation>>,
 }
 
-/// Where a repeated command already stands: what its acknowledgement says.
+/// The result of a command, which its acknowledgement reports, also for a repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acked {
-    /// The conversation it went into.
+    /// The conversation it belongs to.
     pub conversation: ConversationId,
-    /// Its place there, where it has one.
+    /// Its entry, if it made one.
     pub seq: Option<Seq>,
-    /// When it was stored.
     pub at: Timestamp,
 }
 
-/// A closed conversation of which its agents' clients have not confirmed the end.
+/// A closed conversation whose end its agents' clients have not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owed {
-    /// The conversation.
     pub view: Conversation,
-    /// With whom.
     pub customer: Customer,
-    /// The row that closed it; its recipients are those it is owed to.
+    /// The row that closed it; its recipients must still confirm it.
     pub close: Arc<Row>,
-    /// What the customer said in it after [`Conversation::known_after`], and the close, in `pos` order.
+    /// What the customer said after [`Conversation::known_after`], and the close, in `pos` order.
     pub messages: Vec<(Pos, Seq)>,
 }
 
-/// How long an agent's stanza is remembered, in milliseconds: a repeat within it is known as one.
+/// How long an agent's stanza is remembered for recognizing repeats, in milliseconds.
 pub const REPEATS_MS: i64 = 15 * 60_000;
-/// How long the end of a conversation that was sent waits to be confirmed, in milliseconds: the rest
-/// of the agents' clients never confirm anything.
+/// How long to wait for a confirmation of the end of a conversation that was sent, in milliseconds:
+/// some clients never confirm anything.
 pub const OWED_MS: i64 = 15 * 60_000;
 
-/// What a desk is restored from: everything that is open on its link.
+/// What a desk is restored from: everything open on its link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The last `pos` given on this link.
+    /// The last `pos` assigned on this link.
     pub head: Pos,
-    /// The server has accepted everything up to here.
+    /// The XMPP server has accepted everything up to here.
     pub cursor: Pos,
-    /// The settings of the tenants on this link.
     pub tenants: Vec<TenantSettings>,
-    /// The open conversations, each with its customer.
+    /// Each with its customer.
     pub conversations: Vec<(Conversation, Customer)>,
-    /// What customers said in the open conversations, of each after its
-    /// [`Conversation::known_after`], in `pos` order.
+    /// What customers said in each open conversation after its [`Conversation::known_after`], in
+    /// `pos` order.
     pub messages: Vec<(ConversationId, Pos, Seq)>,
-    /// How many rows each open conversation has.
+    /// The number of rows of each open conversation.
     pub rows: Vec<(ConversationId, u64)>,
-    /// The last offer of each conversation that is offered, and when it was made.
+    /// The last offer of each offered conversation, and when it was made.
     pub offers: Vec<(ConversationId, Pos, Timestamp)>,
     /// Closed conversations whose end is not confirmed: closed within the last 15 minutes, or above
     /// the cursor.
     pub owed: Vec<Owed>,
-    /// What agents said and ordered in the last 15 minutes under a stanza id, for finding repeats.
+    /// Messages and commands of agents with a stanza id in the last 15 minutes, for recognizing
+    /// repeats.
     pub agent_messages: Vec<Arc<Row>>,
-    /// What else a desk knew.
+    /// What else the previous desk knew.
     pub recall: Recall,
 }
 
-/// What a customer filled in before, in its order: each question with its answer.
+/// What a customer filled in, in order: each question with its answer.
 pub type Answers = Vec<(Arc<str>, Arc<str>)>;
 
-/// What a desk knows besides the open conversations, and what is in no view.
+/// What a desk knows besides the open conversations and their views.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recall {
-    /// What customers filled in before, of the open conversations, in its order.
+    /// What customers filled in, for each open conversation, in order.
     pub answers: Vec<(ConversationId, Answers)>,
-    /// Who held an open conversation last.
+    /// The agent who had an open conversation last.
     pub served: Vec<(ConversationId, AgentJid)>,
-    /// Links that agents sent in open conversations and that nothing came of yet, in `pos` order.
+    /// Links sent by agents in open conversations, without an outcome yet, in `pos` order.
     pub links: Vec<Arc<Row>>,
     /// The latest rows by which any conversation changed hands (offered, joined, requeued, closed),
     /// in `pos` order.
     pub moves: Vec<Arc<Row>>,
-    /// Customers who may still stand in contact lists of agents, though their conversation is closed.
+    /// Customers who may still be in agents' rosters although their conversation is closed.
     pub departing: Vec<Departing>,
 }
 
-/// How long a customer stays in the contact lists of agents after the close, in milliseconds.
+/// How long a customer stays in agents' rosters after the close, in milliseconds.
 pub const CONTACT_STAYS_MS: i64 = 24 * 60 * 60_000;
 
-/// A customer whose conversation was closed not long ago.
+/// A customer whose conversation was closed recently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Departing {
-    /// Who.
     pub customer: Customer,
-    /// The close; its recipients have him in their lists.
+    /// The close; its recipients have the customer in their rosters.
     pub closed: Arc<Row>,
-    /// Who held the conversation last.
+    /// The agent who had the conversation last.
     pub served_by: Option<AgentJid>,
 }

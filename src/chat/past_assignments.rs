@@ -1,19 +1,18 @@
-//! Assignments that are over, for messages that come back late.
+//! Past assignments, for messages that bounce late.
 //!
 //! A message keeps its stanza id through all assignments, so an error for it does not say in which
-//! of them it was sent; and a server that holds a lost client's stream for its resumption gives
-//! messages back minutes later. Invariants: what may have been sent in an assignment that is over
-//! says nothing about the one that goes on, for 15 minutes, which covers the resumption
-//! (XEP-0198). The rows of the new one, its head first, count from the first on.
+//! one it was sent; and a server that holds the stream of a lost client for resumption (XEP-0198)
+//! bounces its messages minutes later. Invariants: for 15 minutes, which covers the resumption, a
+//! bounce of what may have been sent in a past assignment says nothing about the current one. The
+//! rows of the current one, beginning with the head of its offer, count from the start.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::ids::{AgentJid, CustomerId, Pos, Timestamp};
 
-/// How long an assignment that is over is remembered, in milliseconds.
+/// How long a past assignment is remembered.
 const REMEMBERED_MS: i64 = 15 * 60_000;
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct PastAssignments {
     upto: HashMap<(CustomerId, AgentJid), (Pos, Timestamp)>,
@@ -21,7 +20,7 @@ pub(super) struct PastAssignments {
 }
 
 impl PastAssignments {
-    /// The agent has the customer no more; all he was sent stands up to this row.
+    /// The agent no longer has this customer; everything they were sent has a row up to `upto`.
     pub(super) fn insert(
         &mut self,
         now: Timestamp,
@@ -35,7 +34,7 @@ impl PastAssignments {
         self.order.push_back((now, key));
     }
 
-    /// Whether this row may have been sent to the agent in an assignment that is over.
+    /// Whether this row may have been sent to the agent in a past assignment.
     pub(super) fn covers(
         &mut self,
         now: Timestamp,
@@ -47,7 +46,6 @@ impl PastAssignments {
         self.upto.get(&(customer, agent.clone())).is_some_and(|(upto, _)| pos <= *upto)
     }
 
-    /// Those that ended since then.
     #[cfg(test)]
     pub(super) fn since(
         &self,
@@ -61,7 +59,7 @@ impl PastAssignments {
         while let Some((at, key)) =
             self.order.pop_front_if(|(at, _)| now.since(*at) > REMEMBERED_MS)
         {
-            // A later one of the same stands behind this in line.
+            // The same pair may have ended again; its later entry is further back in the queue.
             if self.upto.get(&key).is_some_and(|(_, last)| *last <= at) {
                 self.upto.remove(&key);
             }
@@ -85,7 +83,7 @@ mod tests {
         let last = Timestamp(9 + REMEMBERED_MS);
         assert!(ended.covers(last, mia, &ann, Pos(8)) && ended.covers(last, mia, &ann, Pos(1)));
         assert!(!ended.covers(last, mia, &ann, Pos(9)), "sent in a later one");
-        assert!(!ended.covers(last, mia, &bob, Pos(1)), "never sent to him");
+        assert!(!ended.covers(last, mia, &bob, Pos(1)), "never sent to them");
         assert!(!ended.covers(last.plus(1), mia, &ann, Pos(1)));
         assert!(ended.upto.is_empty() && ended.order.is_empty());
     }

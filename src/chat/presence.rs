@@ -1,9 +1,9 @@
-//! Which agents are there.
+//! Which agents are online.
 //!
-//! Invariants: presence alone makes an agent present, who is as available as their most available
-//! client. After the stream was lost nothing is known of them until their presence comes again: until
-//! then whoever speaks is there, but only for as long as the grace. Only after the grace they count as
-//! gone, and the grace does not run while there is no stream on which they could be heard.
+//! Invariants: an agent is online by presence only, and as available as their most available
+//! client. After the stream was lost nothing is known until presences come again; until then an
+//! agent who writes counts as online, but only for the grace period. An agent counts as gone only
+//! after the grace period, which does not run while there is no stream to hear from them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,22 +11,22 @@ use std::sync::Arc;
 use super::event::Availability;
 use super::ids::{Pos, Timestamp};
 
-/// How long an agent may be silent or offline before his conversations are taken back, in milliseconds.
+/// How long an agent may be offline or silent before their conversations are reassigned, in
+/// milliseconds.
 pub(super) const GRACE_MS: i64 = 30_000;
-/// A message that comes back once more within so many milliseconds was sent again in vain.
+/// A message that bounces again within this time, in milliseconds, was resent in vain.
 const IN_VAIN_MS: i64 = 10_000;
-/// What comes back within so many milliseconds comes back from several clients at once.
+/// Bounces within this time, in milliseconds, come from several clients at once.
 pub(super) const TOGETHER_MS: i64 = 1_000;
-/// Of how many clients of an agent it is remembered that they give receipts.
+/// For how many clients of an agent it is remembered that they send receipts.
 const CONFIRMING: usize = 16;
 
-/// One client.
 #[derive(Debug)]
 struct Client {
     availability: Availability,
-    /// The last row there was when it was last heard.
+    /// The last row at the time when it was last heard from.
     heard: Pos,
-    /// It has spoken, but its presence has not come: it counts until the grace is over.
+    /// It wrote something but its presence has not come: it counts until the grace period is over.
     unannounced: bool,
 }
 
@@ -34,34 +34,35 @@ struct Client {
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     known: HashMap<Arc<str>, Client>,
-    /// Since when none of them is known to be there by its presence.
+    /// Since when no client is known by its presence.
     absent_since: Option<Timestamp>,
-    /// Whether a presence has come since the stream stands.
+    /// Whether a presence has come since the stream was connected.
     heard: bool,
-    /// Until when nothing is sent again: a client's fellows come within moments of it.
+    /// Nothing is resent until then: the clients of an agent come online within moments of each
+    /// other.
     pub(super) sent_again_until: Timestamp,
-    /// Those that have given receipts (XEP-0184): of them a missing one means something.
+    /// Clients that have sent receipts (XEP-0184), so that a missing receipt means something.
     confirming: BTreeSet<Arc<str>>,
-    /// When one of them left last.
+    /// When one of them last left.
     left_at: Option<Timestamp>,
-    /// Which messages came back a moment ago while another client was there.
+    /// Messages that bounced a moment ago while another client was online.
     returned: BTreeMap<Pos, Timestamp>,
 }
 
 impl Clients {
-    /// The stream was lost: nothing is known any more, and nothing can be.
+    /// The stream was lost: nothing is known any more.
     pub(super) fn forget(&mut self) {
         *self = Self { confirming: std::mem::take(&mut self.confirming), ..Self::default() };
     }
 
-    /// The stream stands: he has the grace from `now` on to be heard.
+    /// The stream is connected: from `now` on the agent has the grace period to be heard from.
     pub(super) fn expect(&mut self, now: Timestamp) {
         self.forget();
         self.absent_since = Some(now);
     }
 
-    /// A presence came; says whether it is of a client that was not there before. `Gone` from no
-    /// client in particular means all of them. `head` is the last row there is.
+    /// A presence came; returns whether its client was offline until now. `Gone` without a resource
+    /// means all clients. `head` is the last row.
     pub(super) fn hear(
         &mut self,
         now: Timestamp,
@@ -91,7 +92,7 @@ impl Clients {
         is_new
     }
 
-    /// A client has not answered since then: it counts as gone until it is heard again.
+    /// A client has not responded since then: it counts as gone until it is heard from again.
     pub(super) fn lose(&mut self, now: Timestamp, since: Timestamp, resource: &Arc<str>) {
         let was_there = self.absent_since.is_none();
         self.hear(now, Pos(0), resource, Availability::Gone);
@@ -100,9 +101,10 @@ impl Clients {
         }
     }
 
-    /// A client sent something; says whether it is one that was not there before. `speaks` where it
-    /// is words: they keep what an agent has for another grace. Before any presence has come they
-    /// also make the client count for that long, for its presence may still be under way.
+    /// A client sent something; returns whether it was offline until now. If it wrote something
+    /// (`speaks`), the agent keeps their conversations for another grace period. Before any
+    /// presence has come, the client also counts as online for that long, because its presence may
+    /// be on its way.
     pub(super) fn hear_from(
         &mut self,
         now: Timestamp,
@@ -125,7 +127,7 @@ impl Clients {
         self.known.insert(resource.clone(), client).is_none()
     }
 
-    /// The grace may be over: then whoever only spoke is there no more. Says whether it is.
+    /// If the grace period is over, clients that only wrote no longer count. Returns whether it is.
     pub(super) fn is_gone(&mut self, now: Timestamp) -> bool {
         let gone = self.gone_at().is_some_and(|at| at <= now);
         if gone {
@@ -134,23 +136,25 @@ impl Clients {
         gone
     }
 
-    /// A client has given a receipt.
+    /// A client has sent a receipt.
     pub(super) fn confirms(&mut self, resource: &Arc<str>) {
         if self.confirming.len() < CONFIRMING && !self.confirming.contains(resource) {
             self.confirming.insert(resource.clone());
         }
     }
 
-    /// Whether a client gives receipts; as `otherwise` says where no client of theirs was seen to.
+    /// Whether a client sends receipts; `otherwise` decides if none of the agent's clients has so
+    /// far.
     pub(super) fn is_confirming(&self, resource: &str, otherwise: impl Fn() -> bool) -> bool {
         self.confirming.contains(resource) || self.confirming.is_empty() && otherwise()
     }
 
-    /// A message came back from a client that was lost; says whether another is there all the same,
-    /// so that the message is to be sent again. Where it was and comes back once more, that is so of
-    /// all of them.
+    /// A message bounced from a lost client; returns whether another client is online nevertheless,
+    /// so that the message is to be resent. If it was resent already and bounces again, all clients
+    /// are lost.
     pub(super) fn outlive(&mut self, now: Timestamp, pos: Pos) -> bool {
-        // The server says of a client that it is gone in the same moment as it gives back its messages.
+        // The server reports a client as gone at the same moment as it bounces the client's
+        // messages.
         let just_left = self.left_at.is_some_and(|at| now.since(at) < IN_VAIN_MS);
         let is_another = match self.known.len() {
             0 => false,
@@ -165,18 +169,18 @@ impl Clients {
         now.since(first) <= TOGETHER_MS
     }
 
-    /// Whether the agent would come anew now, rather than be heard of for the first time since the
-    /// stream stands.
+    /// Whether a presence now would be a return, rather than the first news of the agent since the
+    /// stream was connected.
     pub(super) fn would_return(&self, now: Timestamp) -> bool {
         self.availability().is_some() || self.gone_at().is_some_and(|at| at <= now)
     }
 
-    /// Whether any client of his is there.
+    /// Whether any client of the agent is online.
     pub(super) fn is_here(&self) -> bool {
         !self.known.is_empty()
     }
 
-    /// How available he is; none while it is not known.
+    /// The agent's availability; none while it is not known.
     pub(super) fn availability(&self) -> Option<Availability> {
         match self.known.values().map(|client| client.availability).max() {
             Some(best) => Some(best),
@@ -184,12 +188,11 @@ impl Clients {
         }
     }
 
-    /// When he counts as gone, where none of his clients is there.
+    /// When the agent counts as gone, if none of their clients is online.
     pub(super) fn gone_at(&self) -> Option<Timestamp> {
         self.absent_since.map(|since| since.plus(GRACE_MS))
     }
 
-    /// Whether this client of his is there.
     pub(super) fn has(&self, resource: &str) -> bool {
         self.known.contains_key(resource)
     }
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agent_is_as_available_as_his_most_available_client() {
+    fn an_agent_is_as_available_as_their_most_available_client() {
         let mut clients = Clients::default();
         assert_eq!(clients.availability(), None);
         hear(&mut clients, 0, "phone", Availability::Away);
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn words_count_for_presence_only_while_it_is_not_known_and_only_for_the_grace() {
+    fn writing_counts_as_presence_only_while_it_is_unknown_and_only_for_the_grace_period() {
         let desk: Arc<str> = "desk".into();
         let mut clients = Clients::default();
         clients.expect(Timestamp(0));
@@ -240,14 +243,15 @@ mod tests {
         assert!(!clients.hear_from(Timestamp(9), Pos(2), &desk, true), "not once more");
         assert!(!clients.is_gone(Timestamp(8 + GRACE_MS)));
         assert!(clients.is_gone(Timestamp(9 + GRACE_MS)) && !clients.is_here());
-        // One who said that they are gone keeps what they have for a while, and that is all.
+        // An agent who went offline keeps their conversations for the grace period; writing adds no
+        // more.
         hear(&mut clients, 50_000, "desk", Availability::Gone);
         assert!(!clients.hear_from(Timestamp(60_000), Pos(3), &desk, true) && !clients.is_here());
         assert_eq!(clients.gone_at(), Some(Timestamp(60_000 + GRACE_MS)));
     }
 
     #[test]
-    fn what_comes_back_from_one_client_says_nothing_of_another() {
+    fn a_bounce_from_one_client_says_nothing_about_another() {
         let desk: Arc<str> = "desk".into();
         let mut clients = Clients::default();
         hear(&mut clients, 0, "desk", Availability::Free);

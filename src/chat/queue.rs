@@ -1,9 +1,9 @@
-//! The line of one queue.
+//! One queue of waiting conversations.
 //!
-//! Invariants: ordered by (priority, waiting since, id); a conversation is in it from its beginning
-//! until an agent holds it, also while agents are being asked. Of those ahead only they count for
-//! somebody's place who are here, or have left a message: the others are served too should they come
-//! back, but nobody waits for them.
+//! Invariants: ordered by (priority, waiting since, id). A conversation is in it from its beginning
+//! until an agent has it, also while it is offered. For a customer's position, only those ahead
+//! count who are online or have left a message: the others are served too if they return, but
+//! nobody waits for them.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -11,18 +11,17 @@ use std::collections::BTreeSet;
 use super::ids::{ConversationId, Timestamp};
 use super::model::Conversation;
 
-/// How much the newest interval between two acceptances counts in the average.
+/// The weight of the newest interval between two acceptances in the moving average.
 const SMOOTHING: f64 = 0.2;
-/// An estimate needs so many intervals.
+/// How many intervals an estimate needs.
 const LEAST_INTERVALS: u32 = 3;
 
 type Place = (Reverse<i32>, Timestamp, ConversationId);
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     places: BTreeSet<Place>,
-    /// Those of them who count.
+    /// Those of them that count for the positions of others.
     counted: BTreeSet<Place>,
     pace: Pace,
 }
@@ -39,19 +38,17 @@ fn place(view: &Conversation) -> Place {
 }
 
 impl Queue {
-    /// Puts a conversation where it belongs.
     pub(super) fn enter(&mut self, view: &Conversation) {
         self.places.insert(place(view));
         self.counted.insert(place(view));
     }
 
-    /// Takes it out.
     pub(super) fn leave(&mut self, view: &Conversation) {
         self.places.remove(&place(view));
         self.counted.remove(&place(view));
     }
 
-    /// Whether somebody in line counts; says whether that is new.
+    /// Sets whether a waiting conversation counts for positions; returns whether that changed.
     pub(super) fn count(&mut self, view: &Conversation, counts: bool) -> bool {
         let place = place(view);
         if counts && self.places.contains(&place) {
@@ -61,7 +58,7 @@ impl Queue {
         }
     }
 
-    /// An agent took one.
+    /// An agent accepted a conversation of this queue.
     pub(super) fn served(&mut self, now: Timestamp) {
         if let Some(last) = self.pace.last.replace(now) {
             let interval = now.since(last) as f64;
@@ -74,24 +71,24 @@ impl Queue {
         }
     }
 
-    /// The wait of whoever stands at `position`, in seconds, where there is ground for an estimate.
+    /// The estimated wait at `position`, in seconds; none without enough data.
     pub(super) fn estimate(&self, position: u32) -> Option<u32> {
         (self.pace.intervals >= LEAST_INTERVALS)
             .then(|| (self.pace.average_ms * f64::from(position) / 1000.0).round() as u32)
     }
 
-    /// The conversations in their order.
+    /// The conversations in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = ConversationId> + '_ {
         self.places.iter().map(|(_, _, id)| *id)
     }
 
-    /// The place of a conversation, from 1. Counted from the end, where those are who just came.
+    /// The position of a conversation, from 1. Counts from the end, where new arrivals are.
     pub(super) fn position(&self, view: &Conversation) -> u32 {
         let behind = self.counted.range(place(view)..).count();
         u32::try_from(self.counted.len() - behind).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    /// The conversations in their order, each with its place.
+    /// The conversations in order, each with its position.
     pub(super) fn with_positions(&self) -> impl Iterator<Item = (ConversationId, u32)> + '_ {
         let mut ahead = 0_u32;
         self.places.iter().map(move |place| {
@@ -103,7 +100,6 @@ impl Queue {
         })
     }
 
-    /// How many stand in it.
     pub(super) fn len(&self) -> usize {
         self.places.len()
     }

@@ -1,4 +1,4 @@
-//! Why something that a customer or an agent wants is not done.
+//! Why a command of a customer or a stanza of an agent is refused.
 
 use std::sync::Arc;
 
@@ -11,31 +11,32 @@ pub enum CommandError {
     UnknownQueue,
     /// No conversation is open.
     NotOpen,
-    /// No such question was asked, or that is no answer to it.
+    /// No such question was asked, or this is not one of its answers.
     NoSuchChoice,
     /// The conversation has not ended yet.
     StillOpen,
-    /// The customer has changed their mind about a conversation too often.
+    /// The customer has changed their rating of this conversation too often.
     RatedOften,
-    /// The customer has said no such thing in this conversation, or has taken it back.
+    /// The customer has sent no such message in this conversation, or has retracted it.
     NoSuchWords,
-    /// Another message has one of the files.
+    /// Another message already has one of the files.
     NoSuchFile,
     /// The tenant is not served on this link (any more).
     UnknownTenant,
-    /// More waits than this desk takes on; the customer's client tries again later.
+    /// The desk's queue is full; the customer's client tries again later.
     Overloaded,
-    /// Another node has taken the desk over, and may not have heard of it; it is said again at once.
+    /// Another node has taken the desk over and may not have received the command; it is resent at
+    /// once.
     Moved,
-    /// It is under way, but the store does not take it now. It stays under way: where it is stored
-    /// after all its ack comes, and a repeat is found.
+    /// It is pending, because the store does not accept it at the moment. If it is stored later,
+    /// its ack is sent then, and a repeat is recognized.
     NotStored,
-    /// The database refuses it for what it holds, now and later.
+    /// The database rejects its content, now and later.
     Unstorable,
 }
 
 impl CommandError {
-    /// Whether the command is to come again.
+    /// Whether the client should send the command again.
     pub fn is_for_now(self) -> bool {
         matches!(self, Self::Overloaded | Self::Moved | Self::NotStored)
     }
@@ -44,11 +45,11 @@ impl CommandError {
 /// Why an agent's stanza is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentRefusal {
-    /// One answer for all who have no business here: `item-not-found`.
+    /// The same for everything an agent may not know about: `item-not-found`.
     NotFound,
-    /// Another agent holds the conversation: `conflict`.
+    /// Another agent has the conversation: `conflict`.
     Taken {
-        /// His name.
+        /// That agent's name.
         by: Arc<str>,
     },
     /// The conversation is closed: `conflict`, naming `!reopen`.
@@ -57,13 +58,14 @@ pub enum AgentRefusal {
     TooLong,
     /// End-to-end encrypted: `not-acceptable`.
     Encrypted,
-    /// A command whose arguments are missing, or too many or too long: `bad-request`, with the example.
+    /// A command whose arguments are missing, or too many or too long: `bad-request`, with an example.
     Usage { word: &'static str },
-    /// Words after a command that takes none: `bad-request`.
+    /// Text after a command that takes none: `bad-request`.
     Overfull { word: &'static str },
-    /// A correction of a command, or by one that was carried out: `not-acceptable`.
+    /// A correction that turns a message into a command, or corrects a command already carried out:
+    /// `not-acceptable`.
     Carried,
-    /// There is nothing to close that is the agent's: `unexpected-request`.
+    /// The agent has no conversation to close here: `unexpected-request`.
     NotTaken,
     /// There is nothing to reopen: `unexpected-request`.
     StillOpen,
@@ -71,29 +73,26 @@ pub enum AgentRefusal {
     Impossible { text: &'static str },
     /// An invitation to a room: `not-acceptable`.
     Invitation,
-    /// Contacts: `not-acceptable`.
+    /// A contact sent as roster items: `not-acceptable`.
     Contacts,
-    /// Words of the desk alone: `not-acceptable`.
+    /// A quotation of nothing but the desk's own notices: `not-acceptable`.
     DeskQuote,
     /// A call: declined.
     Call(Call),
-    /// What is taken back is not his, or not there any more: `item-not-found`.
+    /// The message to be retracted is not theirs, or no longer exists: `item-not-found`.
     NoSuchWords,
-    /// No such command: `item-not-found` with a text that names it.
-    UnknownCommand {
-        /// The word.
-        word: Arc<str>,
-    },
+    /// No such command: `item-not-found`, naming it.
+    UnknownCommand { word: Arc<str> },
     /// The store is behind: `resource-constraint`, to be sent again.
     Overloaded,
-    /// The database refuses it for what it holds: `not-acceptable`.
+    /// The database rejects its content: `not-acceptable`.
     Unstorable,
 }
 
-/// A call, by what the caller's client knows it.
+/// A call, as the caller's client refers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The id that an answer names.
+    /// The id that a response must name.
     pub id: Arc<str>,
     /// Whether it came as an invitation (XEP-0482), else as a proposal (XEP-0353).
     pub invited: bool,

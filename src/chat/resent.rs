@@ -1,14 +1,15 @@
-//! Whether an agent's client says something for the first time, or once more.
+//! Tells whether an agent's client sends a message for the first time, or resends it.
 //!
-//! A client that was cut off says again what its server has not acknowledged: its latest stanzas, in
-//! their order, under their ids (XEP-0198). A client that counts its ids from 1 at every start says
-//! other words, and now and then the same under the same id. So what is the same in id and words is a
-//! repeat within a minute, and where nothing of that client has followed it; else it is one only if what
-//! comes next was said before as well. Until that is known, or a moment has passed, it is neither.
+//! A client that was cut off resends what its server has not acknowledged: its latest stanzas, in
+//! order, under their ids (XEP-0198). A client that numbers its ids from 1 at every start sends
+//! other texts, and now and then the same text under the same id. So a stanza with a known id and
+//! text is a repeat within a minute, and later if no other message of that client has followed it;
+//! otherwise it is one only if the next stanza was sent before as well. Until that one has come, or
+//! a moment has passed, it is undecided.
 //!
-//! Invariants: a run of latest stanzas that comes once more, whole or from any place on, is known as
-//! repeats for 15 minutes, which covers the resumption of a client's stream, across a restart too;
-//! what counts as new is never lost; a stanza without an id is never a repeat.
+//! Invariants: a run of latest stanzas that comes again, whole or from any point on, is recognized
+//! as repeats for 15 minutes, which covers the resumption of a client's stream, and across a
+//! restart; what counts as new is never lost; a stanza without an id is never a repeat.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,32 +18,32 @@ use std::sync::Arc;
 use super::ids::{AgentJid, CustomerId, Timestamp};
 use super::model::REPEATS_MS;
 
-/// How long it may take until what follows has come, in milliseconds: a client says all of it at once.
+/// How long to wait for the next stanza, in milliseconds: a client resends all of it at once.
 pub(super) const UNSURE_MS: i64 = 3_000;
-/// Whoever says again what has no receipt does so within this time, in milliseconds, in any order.
+/// A client that resends what has no receipt does so within this time, in milliseconds, in any
+/// order.
 const SOON_MS: i64 = 60_000;
-/// How many stanzas of an agent to one customer are remembered.
+/// How many stanzas from an agent to one customer are remembered.
 const KEPT: usize = 1_000;
 
-/// A client of an agent, and to whom it speaks.
+/// A client of an agent, and the customer it writes to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Speaker {
     pub(super) agent: AgentJid,
-    /// Its resource.
+    /// The resource of the client's JID.
     pub(super) client: Arc<str>,
     pub(super) customer: CustomerId,
 }
 
-/// What words are.
+/// What a stanza turns out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// Said for the first time.
     New,
-    /// Said before.
+    /// Sent before.
     Repeat,
-    /// Said before, and what was said before it came once more as well.
+    /// Sent before, and what preceded it was just resent as well.
     GoesOn,
-    /// Said before, but other words followed: what comes next decides.
+    /// Sent before, but others followed then: the next stanza decides.
     Unsure,
 }
 
@@ -56,28 +57,26 @@ struct Said {
     words: u64,
 }
 
-/// Words that a client has just said again.
+/// Stanzas that a client is resending.
 #[derive(Debug, Clone, Copy)]
 struct Run {
-    /// Up to where.
     upto: u64,
     at: Timestamp,
-    /// It began with words that others had followed.
+    /// Its first stanza had been followed by others.
     unsure: bool,
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Spoken {
     said: HashMap<(AgentJid, CustomerId), VecDeque<Said>>,
     order: VecDeque<(Timestamp, AgentJid, CustomerId, Arc<str>)>,
-    /// What clients have just said again.
+    /// What clients are resending at the moment.
     runs: HashMap<Speaker, Run>,
     numbered: u64,
 }
 
 impl Spoken {
-    /// What these words under this id are.
+    /// Decides about this text under this id.
     pub(super) fn judge(
         &mut self,
         now: Timestamp,
@@ -98,7 +97,7 @@ impl Spoken {
         let run = self.runs.get(by).filter(|run| now.since(run.at) <= UNSURE_MS);
         if let Some(&Run { upto, unsure, .. }) = run {
             let next = said.iter().find(|said| said.number > upto && same(said));
-            // One that says again by itself what has no receipt does so in an order of its own.
+            // A client that resends on its own what has no receipt does so in any order.
             let any = || said.iter().find(same).filter(|_| unsure);
             if let Some(next) = next.or_else(any) {
                 self.runs.insert(by.clone(), Run { upto: next.number, at: now, unsure });
@@ -113,13 +112,14 @@ impl Spoken {
         };
         let followed = now.since(last.at) > SOON_MS
             && said.iter().any(|said| said.number > last.number && of_it(said));
-        // Of the same words that were said several times any may be meant, until what follows is known.
+        // If the same was sent several times, any of them may be meant until the next stanza has
+        // come.
         let upto = if followed { first.number } else { last.number };
         self.runs.insert(by.clone(), Run { upto, at: now, unsure: followed });
         if followed { Verdict::Unsure } else { Verdict::Repeat }
     }
 
-    /// Whether the same was said before, whatever it is.
+    /// Whether the same was sent before, in whatever order.
     pub(super) fn knows(
         &self,
         agent: &AgentJid,
@@ -133,7 +133,6 @@ impl Spoken {
         })
     }
 
-    /// The agent said this for the first time.
     pub(super) fn insert(
         &mut self,
         at: Timestamp,
@@ -156,7 +155,7 @@ impl Spoken {
         said.push_back(Said { number, at, client, stanza, words });
     }
 
-    /// What the agent said since then, in its order.
+    /// What the agent has sent since then, in order.
     pub(super) fn since<'a>(
         &'a self,
         agent: &'a AgentJid,
@@ -205,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_words_are_repeats_and_older_ones_wait_for_what_follows() {
+    fn the_latest_messages_are_repeats_and_older_ones_wait_for_the_next() {
         let mut spoken = Spoken::default();
         let desk = by("desk");
         let judge = |spoken: &mut Spoken, at, id: &str, words: &str| {
@@ -244,7 +243,7 @@ mod tests {
         /// Whatever was said, and under whatever ids: its end, from any place on, is known when it
         /// comes once more, and then nothing of it is new.
         #[test]
-        fn an_end_that_comes_again_is_known(
+        fn a_resent_end_of_a_history_is_recognized(
             said in prop::collection::vec((0_u8..4, 0_u8..3), 1..12),
             from: prop::sample::Index,
             restarted: bool,
@@ -267,7 +266,7 @@ mod tests {
             }
         }
 
-        /// Words that other words followed are never taken for a repeat by themselves.
+        /// A message that others followed is never taken for a repeat on its own.
         #[test]
         fn what_was_followed_is_unsure(after in prop::collection::vec(0_u8..9, 1..8)) {
             let mut spoken = Spoken::default();

@@ -8,18 +8,17 @@ use super::model::Strategy;
 /// An agent who serves the queue, is free and has room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Candidate {
-    /// Who.
     pub(super) jid: AgentJid,
-    /// Conversations he holds or is asked about.
+    /// Conversations that they have or are offered.
     pub(super) load: u32,
-    /// How many he takes; greater than `load`.
+    /// How many they take at once; greater than `load`.
     pub(super) capacity: u32,
-    /// When he was last asked.
+    /// When they were last offered a conversation.
     pub(super) asked_at: Timestamp,
 }
 
-/// Chooses by the queue's strategy; empty where there is no candidate. Equals are told apart by
-/// their JIDs, so that the same question has the same answer.
+/// Chooses by the queue's strategy; empty if there is no candidate. Ties are broken by JID, so that
+/// the choice is deterministic.
 pub(super) fn choose(strategy: Strategy, candidates: Vec<Candidate>) -> Vec<AgentJid> {
     let by_turn =
         |a: &Candidate, b: &Candidate| a.asked_at.cmp(&b.asked_at).then_with(|| a.jid.cmp(&b.jid));

@@ -9,20 +9,20 @@ use serde::de::{Error as _, IgnoredAny};
 
 use super::{ErrorCode, ID_CHARS};
 
-// What is said often is borrowed from the text.
+// Long texts are borrowed from the frame.
 /// A frame from a customer's client.
 #[derive(Debug, Clone, PartialEq, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientFrame<'a> {
-    /// The first frame, and only once.
+    /// Must be the first frame, and is sent only once.
     Hello(Hello),
     /// Opens a conversation, or joins the open one. Durable.
     Start(Start),
-    /// Says something. Durable.
+    /// Sends a message. Durable.
     Message(Message<'a>),
-    /// Says otherwise what was said. Durable.
+    /// Corrects a message. Durable.
     Edit(Edit),
-    /// Takes back what was said. Durable.
+    /// Retracts a message. Durable.
     Retract {
         /// The command's id.
         id: String,
@@ -31,16 +31,16 @@ pub enum ClientFrame<'a> {
     },
     /// Answers a question that came with buttons or a form. Durable.
     Choice(Choice),
-    /// Says what the customer thinks of the conversation that has ended. Durable.
+    /// Rates the conversation that has ended. Durable.
     Rate(Rate),
     /// Ends the conversation. Durable.
     End {
         /// The command's id.
         id: String,
     },
-    /// Types, or stopped.
+    /// The customer is typing, or stopped.
     Typing {
-        /// Which.
+        /// Whether they are typing.
         on: bool,
     },
     /// Everything up to this entry was shown.
@@ -52,9 +52,9 @@ pub enum ClientFrame<'a> {
     Page(Page),
     /// Asks for earlier entries.
     History(History),
-    /// Asks whether anyone is there.
+    /// Checks that the connection works.
     Ping {
-        /// Comes back in the `pong`.
+        /// Returned in the `pong`.
         n: Option<u64>,
     },
 }
@@ -62,13 +62,13 @@ pub enum ClientFrame<'a> {
 /// The first frame.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 pub struct Hello {
-    /// The token of a session to go on with.
+    /// The token of the session to resume.
     pub session: Option<String>,
     /// A JWT that says who the customer is.
     pub identity: Option<String>,
-    /// The conversation that `last_seq` is of; both or neither.
+    /// The conversation that `last_seq` belongs to; both or neither.
     pub conversation: Option<String>,
-    /// Everything up to it was seen.
+    /// The last entry that the client has.
     pub last_seq: Option<u64>,
     /// The customer's language (BCP 47).
     pub locale: Option<String>,
@@ -92,40 +92,40 @@ pub struct Page {
 pub struct Start {
     /// The command's id.
     pub id: String,
-    /// The queue; `default` where none is named.
+    /// The queue; `default` if absent.
     pub queue: Option<String>,
     /// What it is about.
     pub subject: Option<String>,
-    /// The form filled in before: `name`, `email` and what else the tenant asks.
+    /// The form before the conversation: `name`, `email` and what else the tenant asks for.
     #[serde(default)]
     pub answers: BTreeMap<String, String>,
 }
 
-/// Says something.
+/// Sends a message.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct Message<'a> {
     /// The command's id.
     #[serde(borrow)]
     pub id: Cow<'a, str>,
-    /// The words.
+    /// The text.
     #[serde(borrow)]
     #[schemars(with = "Option<String>")]
     pub text: Option<Text<'a>>,
-    /// Files sent before.
+    /// The ids of files uploaded earlier.
     #[serde(default)]
     pub files: Vec<String>,
-    /// The entry it answers.
+    /// The `seq` of the entry it replies to.
     pub reply_to: Option<u64>,
 }
 
-/// Says otherwise what was said.
+/// Corrects a message.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct Edit {
     /// The command's id.
     pub id: String,
     /// The id of the customer's own message.
     pub target: String,
-    /// The words as they are to be.
+    /// The new text.
     pub text: String,
 }
 
@@ -150,14 +150,14 @@ pub enum ChoiceValue {
     Form(BTreeMap<String, String>),
 }
 
-/// Says what the customer thinks of the conversation that has ended.
+/// Rates the conversation that has ended.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct Rate {
     /// The command's id.
     pub id: String,
     /// From 1 to 5.
     pub score: u8,
-    /// In words.
+    /// A comment.
     pub comment: Option<String>,
 }
 
@@ -168,13 +168,13 @@ pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 /// Asks for earlier entries.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct History {
-    /// Comes back as `for`.
+    /// Returned as `for`.
     pub id: String,
-    /// Of which conversation; of the open or last one where none is named.
+    /// The conversation; the open or last one if absent.
     pub conversation: Option<String>,
     /// Only entries before this one.
     pub before: Option<u64>,
-    /// At most so many, and never more than 100.
+    /// At most this many, and never more than 100.
     pub limit: Option<u32>,
 }
 
@@ -185,29 +185,30 @@ pub struct Refused {
     pub code: ErrorCode,
     /// What is wrong with it, without the client's words.
     pub message: String,
-    /// Its `id`, where one could be read.
+    /// Its `id`, if one could be read.
     pub id: Option<String>,
 }
 
-/// What became of a text frame.
+/// The result of reading a text frame.
 pub type Decoded<'a> = Result<ClientFrame<'a>, Refused>;
 
-/// The types of frames, for telling one that is unknown from one that is broken.
+/// The known types of frames, to tell an unknown one from a malformed one.
 const TYPES: [&str; 13] = [
     "hello", "start", "message", "edit", "retract", "choice", "rate", "end", "typing", "read",
     "page", "history", "ping",
 ];
 
-/// Reads one text frame. Linear in its length; the caller has bounded that to [`FRAME_BYTES`](super::FRAME_BYTES).
+/// Reads one text frame, in linear time; the caller has limited its length to
+/// [`FRAME_BYTES`](super::FRAME_BYTES).
 ///
 /// # Errors
-/// Where it is not a JSON object, its `type` is unknown, or a field is missing or of a wrong type.
+/// If it is not a JSON object, its `type` is unknown, or a field is missing or of a wrong type.
 pub fn decode(text: &str) -> Decoded<'_> {
     read(text).map_err(|broken| refuse(text, &broken))
 }
 
-/// First the type, then the frame: to read both at once is to copy every field before its meaning
-/// is known.
+/// Reads the type first, then the frame: reading both at once would copy every field before its
+/// meaning is known.
 fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Head<'a> {
@@ -235,7 +236,7 @@ fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
     struct Ping {
         n: Option<u64>,
     }
-    // Fields could also be read from an array, by their places.
+    // serde would also accept an array, by the positions of the fields.
     if !text.trim_start().starts_with('{') {
         serde_json::from_str::<IgnoredAny>(text)?;
         return Err(serde_json::Error::custom("not an object"));
@@ -274,7 +275,7 @@ fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
     })
 }
 
-/// What is wrong with a frame, in words that hold none of the client's.
+/// What is wrong with a frame, without quoting the client's text.
 fn refuse(text: &str, broken: &serde_json::Error) -> Refused {
     #[derive(Default, Deserialize)]
     struct Head {
@@ -289,15 +290,15 @@ fn refuse(text: &str, broken: &serde_json::Error) -> Refused {
     };
     let (code, message) = match head.kind.as_ref().and_then(serde_json::Value::as_str) {
         Some(kind) if !TYPES.contains(&kind) => {
-            (ErrorCode::UnknownType, "this gateway knows no frame of that type".to_owned())
+            (ErrorCode::UnknownType, "unknown type of frame".to_owned())
         }
         _ => (ErrorCode::BadFrame, describe(broken)),
     };
     Refused { code, message, id }
 }
 
-/// serde_json's own text may quote the offending value: only the place, or the name of a field
-/// that is missing, is passed on.
+/// serde_json's own message may quote the offending value, so only the position, or the name of a
+/// missing field, is passed on.
 fn describe(broken: &serde_json::Error) -> String {
     if !broken.is_data() {
         return format!("not JSON (line {}, column {})", broken.line(), broken.column());
@@ -318,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_client_do_not_come_back() {
+    fn the_clients_text_is_not_returned() {
         for text in [
             r#"["end","SECRET"]"#,
             r#"["SECRET"]"#,
@@ -346,14 +347,14 @@ mod tests {
             assert_eq!(refused(&frame).code, ErrorCode::BadFrame, "{depth}");
             assert_eq!(refused(&nested).code, ErrorCode::BadFrame, "{depth}");
         }
-        // Nobody reads this field, so how deep it is is no matter.
+        // Nobody reads this field, so its depth does not matter.
         let ignored =
             format!(r#"{{"type":"ping","x":{}1{}}}"#, "[".repeat(30_000), "]".repeat(30_000));
         assert!(decode(&ignored).is_ok());
     }
 
     #[test]
-    fn an_id_too_long_for_one_is_not_sent_back() {
+    fn an_id_too_long_for_one_is_not_returned() {
         let frame = format!(r#"{{"type":"end","id":"{}","id":1}}"#, "a".repeat(65));
         assert_eq!(refused(&frame).id, None);
         let frame = format!(r#"{{"type":"message","text":1,"id":"{}"}}"#, "a".repeat(64));

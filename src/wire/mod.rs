@@ -1,8 +1,8 @@
 //! The JSON frames of the customer's socket (`couplet.v1`) and their limits.
 //!
-//! Invariants: these types are the protocol and nothing else; they know nothing of the core. What
-//! a client sends beyond them is ignored, never an error. All times are integer epoch
-//! milliseconds. The JSON Schema in `docs/` is made from these types.
+//! Invariants: these types are the protocol and nothing else; they know nothing of the core.
+//! Unknown fields in a client's frame are ignored, never an error. All times are integer epoch
+//! milliseconds. The JSON Schema in `docs/` is generated from these types.
 
 mod client;
 mod schema;
@@ -19,21 +19,21 @@ pub use server::{
     Typing, UnauthorizedReason, Welcome, encode,
 };
 
-/// The subprotocol that a client must name.
+/// The WebSocket subprotocol that a client must name.
 pub const SUBPROTOCOL: &str = "couplet.v1";
 /// The longest frame, in bytes.
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// The longest text, in Unicode scalars.
 pub const TEXT_CHARS: usize = 8_000;
-/// The most files of one message.
+/// The maximum number of files in one message.
 pub const FILES: usize = 10;
-/// The most entries in one frame.
+/// The maximum number of entries in one frame.
 pub const ENTRIES: usize = 100;
 /// The longest id of a command, in characters.
 pub const ID_CHARS: usize = 64;
 /// The longest subject, in Unicode scalars.
 pub const SUBJECT_CHARS: usize = 200;
-/// The most answers of a form.
+/// The maximum number of answers in a form.
 pub const ANSWERS: usize = 32;
 /// The longest name of an answer, in Unicode scalars.
 pub const ANSWER_NAME_CHARS: usize = 64;
@@ -43,5 +43,5 @@ pub const FIELD_CHARS: usize = 500;
 pub const COMMENT_CHARS: usize = 1_000;
 /// The longest answer, in Unicode scalars.
 pub const ANSWER_CHARS: usize = 1_000;
-/// The entries of a `history` that names no `limit`.
+/// The number of entries that a `history` without `limit` returns.
 pub const HISTORY: u32 = 50;

@@ -1,11 +1,12 @@
-//! The JSON Schema of both directions, made from the types themselves.
+//! The JSON Schema of both directions, generated from the types.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::{ClientFrame, SUBPROTOCOL, ServerFrame};
 
-/// The schema of `couplet.v1`: what a client may send (`ClientFrame`), and what it gets (`ServerFrame`).
+/// The schema of `couplet.v1`: what a client may send (`ClientFrame`) and what it gets
+/// (`ServerFrame`).
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12;
     let mut received = settings().for_deserialize().into_generator();

@@ -7,109 +7,109 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ServerFrame {
-    /// Answers `hello`.
+    /// The response to `hello`.
     Welcome(Box<Welcome>),
     /// The command is stored, and will not be lost.
     Ack(Ack),
-    /// A durable line of the conversation.
+    /// A durable entry of the conversation.
     Entry(Box<Entry>),
-    /// Where the conversation stands.
+    /// The state of the conversation.
     State(State),
-    /// How far the agent's client has confirmed.
+    /// How far the agent's client has confirmed the customer's messages.
     Receipt(Receipt),
-    /// The agent types, or stopped.
+    /// The agent is typing, or stopped.
     Typing(Typing),
-    /// Answers `ping`.
+    /// The response to `ping`.
     Pong(Pong),
     /// Several entries.
     Entries(Entries),
-    /// Something was refused.
+    /// A frame or command was refused.
     Error(ErrorFrame),
     /// The socket closes after this.
     Bye(Bye),
 }
 
-/// Answers `hello`.
+/// The response to `hello`.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Welcome {
-    /// The session to come back with.
+    /// The session to resume after a reconnect.
     pub session: SessionInfo,
-    /// The conversation in hand, where there is one.
+    /// The current conversation, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationInfo>,
     /// The entries after `last_seq`; at most 100, the rest follows in `entries` frames.
     pub entries: Vec<Entry>,
-    /// More follow.
+    /// Whether more follow.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
-    /// How far the agent's client has confirmed.
+    /// How far the agent's client has confirmed the customer's messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
-    /// What this gateway takes.
+    /// The limits of this gateway.
     pub limits: Limits,
-    /// The gateway's clock.
+    /// The gateway's time.
     pub now: i64,
 }
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SessionInfo {
-    /// The token to come back with; secret.
+    /// The token to resume the session with; secret.
     pub token: String,
     /// The customer's id.
     pub customer: String,
-    /// When the token ends.
+    /// When the token expires.
     pub expires: i64,
 }
 
-/// The conversation in hand.
+/// The current conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ConversationInfo {
     /// Its id.
     pub id: String,
-    /// Where it stands.
+    /// Its state.
     pub state: Phase,
     /// Its queue.
     pub queue: String,
-    /// Who serves it.
+    /// The agent who has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent>,
     /// Its last entry.
     pub seq: u64,
 }
 
-/// Where a conversation stands.
+/// The state of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// In line.
+    /// In the queue.
     Waiting,
-    /// Served.
+    /// An agent has it.
     Active,
     /// Ended.
     Closed,
 }
 
-/// An agent, as customers see him.
+/// An agent, as customers see them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Agent {
-    /// His name.
+    /// Their name.
     pub name: String,
-    /// His picture.
+    /// Their picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub avatar: Option<String>,
 }
 
-/// What this gateway takes.
+/// The limits of this gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Limits {
     /// The longest frame, in bytes.
     pub frame_bytes: u32,
     /// The longest text, in Unicode scalars.
     pub text_chars: u32,
-    /// The largest file, in bytes; 0 where none is taken.
+    /// The largest file, in bytes; 0 if files are not accepted.
     pub file_bytes: u64,
-    /// The most durable commands a second.
+    /// The most durable commands per second.
     pub messages_per_second: u32,
 }
 
@@ -118,41 +118,41 @@ pub struct Limits {
 pub struct Ack {
     /// The command.
     pub id: String,
-    /// The conversation it went into.
+    /// The conversation it belongs to.
     pub conversation: String,
-    /// Its place there.
+    /// The `seq` of its entry, if it made one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// When it was stored.
     pub at: i64,
 }
 
-/// A durable line of the conversation.
+/// A durable entry of the conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entry {
     /// Its conversation.
     pub conversation: String,
-    /// Its place there, from 1 without gaps.
+    /// Its number in the conversation, from 1 without gaps.
     pub seq: u64,
-    /// When.
+    /// When it was made.
     pub at: i64,
-    /// What.
+    /// Its kind.
     pub kind: EntryKind,
-    /// Who.
+    /// Its author.
     pub from: From,
-    /// The command's id, of the customer's own.
+    /// The id of the command that made it; only in the customer's own entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The words.
+    /// The text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Files.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<File>,
-    /// The entry it answers.
+    /// The `seq` of the entry it replies to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<u64>,
-    /// What a question may be answered by, with a `choice`.
+    /// The answers to choose from, with a `choice`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<Button>,
     /// A form to be filled in and sent as a `choice`.
@@ -166,39 +166,38 @@ pub struct Entry {
 /// One answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Button {
-    /// What a `choice` says.
+    /// The value to send in a `choice`.
     pub value: String,
-    /// What people read.
+    /// The label that people read.
     pub label: String,
 }
 
 /// A field of a form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Field {
-    /// By which a `choice` names it.
+    /// Its name in a `choice`.
     pub name: String,
-    /// What people read.
+    /// The label that people read.
     pub label: String,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryKind {
-    /// Words or files. Of a message that was retracted there is no `text`; of one that was edited, what
-    /// it says now.
+    /// A message: text or files. After a retraction it has no `text`, after an edit the new one.
     Message,
-    /// The message at `target` says something else now.
+    /// The message at `target` was corrected.
     Edit,
-    /// The message at `target` was taken back.
+    /// The message at `target` was retracted.
     Retract,
     /// The customer's answer to the question at `reply_to`; its `text` is what people read.
     Choice,
-    /// An agent came in.
+    /// An agent joined.
     Joined,
-    /// An agent went out.
+    /// An agent left.
     Left,
-    /// The end.
+    /// The conversation ended.
     Closed,
 }
 
@@ -223,9 +222,9 @@ pub enum FromKind {
     Customer,
     /// An agent.
     Agent,
-    /// A program that answers.
+    /// A bot.
     Bot,
-    /// The desk.
+    /// The gateway itself.
     System,
 }
 
@@ -241,24 +240,24 @@ pub struct File {
     pub media_type: String,
     /// Its size, in bytes.
     pub size: u64,
-    /// Where it is.
+    /// Its address.
     pub url: String,
 }
 
-/// Where the conversation stands.
+/// The state of the conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct State {
     /// Which conversation.
     pub conversation: String,
-    /// Where it stands.
+    /// Its state.
     pub state: Phase,
-    /// The place in line, from 1.
+    /// The position in the queue, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<u32>,
-    /// The wait, estimated, in seconds.
+    /// The estimated wait, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta_s: Option<u32>,
-    /// Who serves.
+    /// The agent who has the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent>,
     /// Why it ended: `customer`, `agent`, `idle`, `operator` or `full`.
@@ -266,32 +265,32 @@ pub struct State {
     pub reason: Option<String>,
 }
 
-/// How far the agent's client has confirmed: every message of the customer up to there.
+/// How far the agent's client has confirmed the customer's messages: all up to there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Receipt {
     /// Which conversation.
     pub conversation: String,
-    /// Received.
+    /// Received up to here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered: Option<u64>,
-    /// Shown.
+    /// Shown up to here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read: Option<u64>,
 }
 
-/// The agent types, or stopped.
+/// The agent is typing, or stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Typing {
-    /// Which.
+    /// Whether they are typing.
     pub on: bool,
     /// The agent's name.
     pub name: String,
 }
 
-/// Answers `ping`.
+/// The response to `ping`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Pong {
-    /// What the `ping` had.
+    /// The number of the `ping`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n: Option<u64>,
 }
@@ -299,60 +298,60 @@ pub struct Pong {
 /// Several entries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entries {
-    /// Of which conversation.
+    /// The conversation.
     pub conversation: String,
     /// In the order of their `seq`.
     pub entries: Vec<Entry>,
-    /// There are more.
+    /// Whether there are more.
     pub more: bool,
-    /// The `history` it answers; without it, the rest of the welcome.
+    /// The `history` that it responds to; if absent, the rest of the welcome.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub answers: Option<String>,
 }
 
-/// Something was refused.
+/// A frame or command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ErrorFrame {
-    /// Why, for programs.
+    /// The reason, for programs.
     pub code: ErrorCode,
-    /// Why, for people.
+    /// The reason, for people.
     pub message: String,
-    /// The id it is about.
+    /// The id of the command it refers to.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,
-    /// Worth another try after so long.
+    /// Try again after this time, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u32>,
-    /// Of `unauthorized`: what is no good.
+    /// With `unauthorized`: what is invalid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<UnauthorizedReason>,
 }
 
-/// What is no good of a `hello`.
+/// What is invalid in a `hello`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnauthorizedReason {
-    /// The token: the welcome that follows holds a fresh session.
+    /// The token; the welcome that follows has a new session.
     SessionUnknown,
-    /// The JWT's time is over. Where a welcome follows, the session goes on without it.
+    /// The JWT has expired. If a welcome follows, the session continues without it.
     IdentityExpired,
-    /// The JWT is no good; `message` names the claim.
+    /// The JWT is invalid; `message` names the claim.
     IdentityRefused,
 }
 
-/// Why something was refused.
+/// Why a frame or command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
     /// Not a valid frame.
     BadFrame,
-    /// No such type of frame.
+    /// Unknown type of frame.
     UnknownType,
     /// A text or a frame over its limit.
     TooLarge,
-    /// Too many, too fast.
+    /// Too many frames in too short a time.
     RateLimited,
-    /// The token is false or has expired.
+    /// The token is invalid or has expired.
     Unauthorized,
     /// Not allowed.
     Forbidden,
@@ -362,26 +361,26 @@ pub enum ErrorCode {
     UnknownQueue,
     /// No conversation is open.
     NotOpen,
-    /// It contradicts what is.
+    /// It conflicts with the current state.
     Conflict,
-    /// Not now; `retry_after_ms` says when.
+    /// Temporarily unavailable; `retry_after_ms` says when to try again.
     Unavailable,
 }
 
 /// The socket closes after this.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Bye {
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Come back after so long.
+    /// Reconnect after this time, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reconnect_after_ms: Option<u32>,
 }
 
-/// Writes one text frame, `type` first.
+/// Writes one text frame, with `type` first.
 ///
 /// # Errors
-/// Never, for what these types can hold; serde has no way to say so.
+/// Never, for the values that these types can hold.
 pub fn encode(frame: &ServerFrame) -> Result<String, serde_json::Error> {
     serde_json::to_string(frame)
 }

@@ -51,7 +51,7 @@ export type ClientFrame =
     }
   | {
       /**
-       * Which.
+       * Whether they are typing.
        */
       on: boolean;
       type: 'typing';
@@ -71,17 +71,17 @@ export type ClientFrame =
     })
   | {
       /**
-       * Comes back in the `pong`.
+       * Returned in the `pong`.
        */
       n?: number;
       type: 'ping';
     };
 /**
- * What an entry is.
+ * The kind of an entry.
  */
 export type EntryKind = 'message' | 'edit' | 'retract' | 'choice' | 'joined' | 'left' | 'closed';
 /**
- * Why something was refused.
+ * Why a frame or command was refused.
  */
 export type ErrorCode =
   | 'bad_frame'
@@ -100,7 +100,7 @@ export type ErrorCode =
  */
 export type FromKind = 'customer' | 'agent' | 'bot' | 'system';
 /**
- * Where a conversation stands.
+ * The state of a conversation.
  */
 export type Phase = 'waiting' | 'active' | 'closed';
 /**
@@ -138,7 +138,7 @@ export type ServerFrame =
       type: 'bye';
     });
 /**
- * What is no good of a `hello`.
+ * What is invalid in a `hello`.
  */
 export type UnauthorizedReason = 'session_unknown' | 'identity_expired' | 'identity_refused';
 
@@ -151,7 +151,7 @@ export interface Ack {
    */
   at: number;
   /**
-   * The conversation it went into.
+   * The conversation it belongs to.
    */
   conversation: string;
   /**
@@ -159,20 +159,20 @@ export interface Ack {
    */
   id: string;
   /**
-   * Its place there.
+   * The `seq` of its entry, if it made one.
    */
   seq?: number;
 }
 /**
- * An agent, as customers see him.
+ * An agent, as customers see them.
  */
 export interface Agent {
   /**
-   * His picture.
+   * Their picture.
    */
   avatar?: string;
   /**
-   * His name.
+   * Their name.
    */
   name: string;
 }
@@ -181,11 +181,11 @@ export interface Agent {
  */
 export interface Button {
   /**
-   * What people read.
+   * The label that people read.
    */
   label: string;
   /**
-   * What a `choice` says.
+   * The value to send in a `choice`.
    */
   value: string;
 }
@@ -194,11 +194,11 @@ export interface Button {
  */
 export interface Bye {
   /**
-   * Why.
+   * The reason.
    */
   reason: string;
   /**
-   * Come back after so long.
+   * Reconnect after this time, in milliseconds.
    */
   reconnect_after_ms?: number;
 }
@@ -228,7 +228,7 @@ export interface Choice {
  */
 export interface Hello {
   /**
-   * The conversation that `last_seq` is of; both or neither.
+   * The conversation that `last_seq` belongs to; both or neither.
    */
   conversation?: string;
   /**
@@ -236,7 +236,7 @@ export interface Hello {
    */
   identity?: string;
   /**
-   * Everything up to it was seen.
+   * The last entry that the client has.
    */
   last_seq?: number;
   /**
@@ -245,7 +245,7 @@ export interface Hello {
   locale?: string;
   page?: Page;
   /**
-   * The token of a session to go on with.
+   * The token of the session to resume.
    */
   session?: string;
 }
@@ -271,7 +271,7 @@ export interface Page {
  */
 export interface Start {
   /**
-   * The form filled in before: `name`, `email` and what else the tenant asks.
+   * The form before the conversation: `name`, `email` and what else the tenant asks for.
    */
   answers?: {
     [k: string]: string;
@@ -281,7 +281,7 @@ export interface Start {
    */
   id: string;
   /**
-   * The queue; `default` where none is named.
+   * The queue; `default` if absent.
    */
   queue?: string;
   /**
@@ -290,11 +290,11 @@ export interface Start {
   subject?: string;
 }
 /**
- * Says something.
+ * Sends a message.
  */
 export interface Message {
   /**
-   * Files sent before.
+   * The ids of files uploaded earlier.
    */
   files?: string[];
   /**
@@ -302,16 +302,16 @@ export interface Message {
    */
   id: string;
   /**
-   * The entry it answers.
+   * The `seq` of the entry it replies to.
    */
   reply_to?: number;
   /**
-   * The words.
+   * The text.
    */
   text?: string;
 }
 /**
- * Says otherwise what was said.
+ * Corrects a message.
  */
 export interface Edit {
   /**
@@ -323,16 +323,16 @@ export interface Edit {
    */
   target: string;
   /**
-   * The words as they are to be.
+   * The new text.
    */
   text: string;
 }
 /**
- * Says what the customer thinks of the conversation that has ended.
+ * Rates the conversation that has ended.
  */
 export interface Rate {
   /**
-   * In words.
+   * A comment.
    */
   comment?: string;
   /**
@@ -370,20 +370,20 @@ export interface History {
    */
   before?: number;
   /**
-   * Of which conversation; of the open or last one where none is named.
+   * The conversation; the open or last one if absent.
    */
   conversation?: string;
   /**
-   * Comes back as `for`.
+   * Returned as `for`.
    */
   id: string;
   /**
-   * At most so many, and never more than 100.
+   * At most this many, and never more than 100.
    */
   limit?: number;
 }
 /**
- * The conversation in hand.
+ * The current conversation.
  */
 export interface ConversationInfo {
   agent?: Agent1;
@@ -400,20 +400,20 @@ export interface ConversationInfo {
    */
   seq: number;
   /**
-   * Where it stands.
+   * Its state.
    */
   state: 'waiting' | 'active' | 'closed';
 }
 /**
- * Who serves it.
+ * The agent who has it.
  */
 export interface Agent1 {
   /**
-   * His picture.
+   * Their picture.
    */
   avatar?: string;
   /**
-   * His name.
+   * Their name.
    */
   name: string;
 }
@@ -422,7 +422,7 @@ export interface Agent1 {
  */
 export interface Entries {
   /**
-   * Of which conversation.
+   * The conversation.
    */
   conversation: string;
   /**
@@ -430,24 +430,24 @@ export interface Entries {
    */
   entries: Entry[];
   /**
-   * The `history` it answers; without it, the rest of the welcome.
+   * The `history` that it responds to; if absent, the rest of the welcome.
    */
   for?: string;
   /**
-   * There are more.
+   * Whether there are more.
    */
   more: boolean;
 }
 /**
- * A durable line of the conversation.
+ * A durable entry of the conversation.
  */
 export interface Entry {
   /**
-   * When.
+   * When it was made.
    */
   at: number;
   /**
-   * What a question may be answered by, with a `choice`.
+   * The answers to choose from, with a `choice`.
    */
   buttons?: Button[];
   /**
@@ -464,19 +464,19 @@ export interface Entry {
   form?: Field[];
   from: From;
   /**
-   * The command's id, of the customer's own.
+   * The id of the command that made it; only in the customer's own entries.
    */
   id?: string;
   /**
-   * What.
+   * Its kind.
    */
   kind: 'message' | 'edit' | 'retract' | 'choice' | 'joined' | 'left' | 'closed';
   /**
-   * The entry it answers.
+   * The `seq` of the entry it replies to.
    */
   reply_to?: number;
   /**
-   * Its place there, from 1 without gaps.
+   * Its number in the conversation, from 1 without gaps.
    */
   seq: number;
   /**
@@ -484,7 +484,7 @@ export interface Entry {
    */
   target?: number;
   /**
-   * The words.
+   * The text.
    */
   text?: string;
 }
@@ -509,7 +509,7 @@ export interface File {
    */
   type: string;
   /**
-   * Where it is.
+   * Its address.
    */
   url: string;
 }
@@ -518,16 +518,16 @@ export interface File {
  */
 export interface Field {
   /**
-   * What people read.
+   * The label that people read.
    */
   label: string;
   /**
-   * By which a `choice` names it.
+   * Its name in a `choice`.
    */
   name: string;
 }
 /**
- * Who.
+ * Its author.
  */
 export interface From {
   /**
@@ -544,11 +544,11 @@ export interface From {
   name?: string;
 }
 /**
- * Something was refused.
+ * A frame or command was refused.
  */
 export interface ErrorFrame {
   /**
-   * Why, for programs.
+   * The reason, for programs.
    */
   code:
     | 'bad_frame'
@@ -563,19 +563,19 @@ export interface ErrorFrame {
     | 'conflict'
     | 'unavailable';
   /**
-   * The id it is about.
+   * The id of the command it refers to.
    */
   for?: string;
   /**
-   * Why, for people.
+   * The reason, for people.
    */
   message: string;
   /**
-   * Of `unauthorized`: what is no good.
+   * With `unauthorized`: what is invalid.
    */
   reason?: 'session_unknown' | 'identity_expired' | 'identity_refused';
   /**
-   * Worth another try after so long.
+   * Try again after this time, in milliseconds.
    */
   retry_after_ms?: number;
 }
@@ -597,11 +597,11 @@ export interface From1 {
   name?: string;
 }
 /**
- * What this gateway takes.
+ * The limits of this gateway.
  */
 export interface Limits {
   /**
-   * The largest file, in bytes; 0 where none is taken.
+   * The largest file, in bytes; 0 if files are not accepted.
    */
   file_bytes: number;
   /**
@@ -609,7 +609,7 @@ export interface Limits {
    */
   frame_bytes: number;
   /**
-   * The most durable commands a second.
+   * The most durable commands per second.
    */
   messages_per_second: number;
   /**
@@ -618,16 +618,16 @@ export interface Limits {
   text_chars: number;
 }
 /**
- * Answers `ping`.
+ * The response to `ping`.
  */
 export interface Pong {
   /**
-   * What the `ping` had.
+   * The number of the `ping`.
    */
   n?: number;
 }
 /**
- * How far the agent's client has confirmed: every message of the customer up to there.
+ * How far the agent's client has confirmed the customer's messages: all up to there.
  */
 export interface Receipt {
   /**
@@ -635,16 +635,16 @@ export interface Receipt {
    */
   conversation: string;
   /**
-   * Received.
+   * Received up to here.
    */
   delivered?: number;
   /**
-   * Shown.
+   * Shown up to here.
    */
   read?: number;
 }
 /**
- * Answers `hello`.
+ * The response to `hello`.
  */
 export interface Welcome {
   conversation?: ConversationInfo1;
@@ -654,18 +654,18 @@ export interface Welcome {
   entries: Entry[];
   limits: Limits1;
   /**
-   * More follow.
+   * Whether more follow.
    */
   more?: boolean;
   /**
-   * The gateway's clock.
+   * The gateway's time.
    */
   now: number;
   receipt?: Receipt1;
   session: SessionInfo;
 }
 /**
- * The conversation in hand, where there is one.
+ * The current conversation, if there is one.
  */
 export interface ConversationInfo1 {
   agent?: Agent1;
@@ -682,16 +682,16 @@ export interface ConversationInfo1 {
    */
   seq: number;
   /**
-   * Where it stands.
+   * Its state.
    */
   state: 'waiting' | 'active' | 'closed';
 }
 /**
- * What this gateway takes.
+ * The limits of this gateway.
  */
 export interface Limits1 {
   /**
-   * The largest file, in bytes; 0 where none is taken.
+   * The largest file, in bytes; 0 if files are not accepted.
    */
   file_bytes: number;
   /**
@@ -699,7 +699,7 @@ export interface Limits1 {
    */
   frame_bytes: number;
   /**
-   * The most durable commands a second.
+   * The most durable commands per second.
    */
   messages_per_second: number;
   /**
@@ -708,7 +708,7 @@ export interface Limits1 {
   text_chars: number;
 }
 /**
- * How far the agent's client has confirmed.
+ * How far the agent's client has confirmed the customer's messages.
  */
 export interface Receipt1 {
   /**
@@ -716,16 +716,16 @@ export interface Receipt1 {
    */
   conversation: string;
   /**
-   * Received.
+   * Received up to here.
    */
   delivered?: number;
   /**
-   * Shown.
+   * Shown up to here.
    */
   read?: number;
 }
 /**
- * The session to come back with.
+ * The session to resume after a reconnect.
  */
 export interface SessionInfo {
   /**
@@ -733,16 +733,16 @@ export interface SessionInfo {
    */
   customer: string;
   /**
-   * When the token ends.
+   * When the token expires.
    */
   expires: number;
   /**
-   * The token to come back with; secret.
+   * The token to resume the session with; secret.
    */
   token: string;
 }
 /**
- * Where the conversation stands.
+ * The state of the conversation.
  */
 export interface State {
   agent?: Agent2;
@@ -751,11 +751,11 @@ export interface State {
    */
   conversation: string;
   /**
-   * The wait, estimated, in seconds.
+   * The estimated wait, in seconds.
    */
   eta_s?: number;
   /**
-   * The place in line, from 1.
+   * The position in the queue, from 1.
    */
   position?: number;
   /**
@@ -763,25 +763,25 @@ export interface State {
    */
   reason?: string;
   /**
-   * Where it stands.
+   * Its state.
    */
   state: 'waiting' | 'active' | 'closed';
 }
 /**
- * Who serves.
+ * The agent who has the conversation.
  */
 export interface Agent2 {
   /**
-   * His picture.
+   * Their picture.
    */
   avatar?: string;
   /**
-   * His name.
+   * Their name.
    */
   name: string;
 }
 /**
- * The agent types, or stopped.
+ * The agent is typing, or stopped.
  */
 export interface Typing {
   /**
@@ -789,7 +789,7 @@ export interface Typing {
    */
   name: string;
   /**
-   * Which.
+   * Whether they are typing.
    */
   on: boolean;
 }
@@ -802,11 +802,11 @@ export interface SessionInfo1 {
    */
   customer: string;
   /**
-   * When the token ends.
+   * When the token expires.
    */
   expires: number;
   /**
-   * The token to come back with; secret.
+   * The token to resume the session with; secret.
    */
   token: string;
 }

@@ -1,7 +1,7 @@
-//! A frame as a command for the desk.
+//! Converts a frame to a command for the desk.
 //!
-//! Invariants: a [`Request`] is well-formed through and through, so nobody after this checks a
-//! customer's words again; a refusal says what is wrong and holds none of those words.
+//! Invariants: a [`Request`] is fully validated, so that nothing later checks a customer's text
+//! again; a refusal says what is wrong without quoting that text.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,42 +16,40 @@ use crate::wire::{
     Refused, Start, Text,
 };
 
-/// What a customer's client wants, once it has been greeted.
+/// What a customer's client asks for after its `hello`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Something for the desk.
     Submit(CustomerContent),
-    /// They went to another page.
+    /// The customer went to another page.
     Page(Option<Arc<str>>),
     /// Earlier entries.
     History {
-        /// Comes back as `for`.
+        /// Returned as `for`.
         id: CommandId,
-        /// Of which conversation; the open or last one where none is named.
+        /// The open or last conversation if none is given.
         conversation: Option<ConversationId>,
         /// Only entries before this one.
         before: Option<Seq>,
-        /// At most so many: 1 to 100.
+        /// At most this many: 1 to 100.
         limit: u32,
     },
-    /// A sign of life.
     Ping {
-        /// Goes back.
+        /// Returned in the `pong`.
         n: Option<u64>,
     },
 }
 
-/// A form, filled in: each question with its answer.
+/// A form that was filled in: each question with its answer.
 type Answers = Vec<(Arc<str>, Arc<str>)>;
 
-/// What a `hello` says.
+/// The content of a `hello`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Greeting {
-    /// The token of a session to go on with.
+    /// The token of the session to resume.
     pub token: Option<String>,
     /// A JWT that says who the customer is.
     pub identity: Option<String>,
-    /// Everything of this conversation up to here was seen.
+    /// The conversation and the last entry that the client has of it.
     pub resume: Option<(ConversationId, Seq)>,
     /// The page: origin and path only.
     pub page: Option<Arc<str>>,
@@ -60,12 +58,12 @@ pub struct Greeting {
 /// Reads the first frame.
 ///
 /// # Errors
-/// Where what it resumes cannot be a conversation of ours.
+/// If the conversation it resumes cannot be one of ours.
 pub fn greeting(hello: Hello) -> Result<Greeting, Refused> {
     let resume = match (hello.conversation, hello.last_seq) {
         (None, None) => None,
         (Some(id), Some(last)) => Some((conversation(&id, None)?, seq(last, None)?)),
-        _ => return Err(bad("`conversation` and `last_seq` come together", None)),
+        _ => return Err(bad("`conversation` and `last_seq` must be sent together", None)),
     };
     Ok(Greeting {
         token: hello.session,
@@ -75,16 +73,16 @@ pub fn greeting(hello: Hello) -> Result<Greeting, Refused> {
     })
 }
 
-/// Reads any further frame. `fresh` makes the id of a conversation that a command may begin.
+/// Reads any later frame. `fresh` makes the id of a conversation that a command may open.
 ///
 /// # Errors
-/// Where the frame can mean nothing: see the refusals in `tests/tables/client_frames.txt`.
+/// If the frame is not valid: see the refusals in `tests/tables/client_frames.txt`.
 pub fn request(
     frame: ClientFrame<'_>,
     fresh: impl FnOnce() -> ConversationId,
 ) -> Result<Request, Refused> {
     let (id, action) = match frame {
-        ClientFrame::Hello(_) => return Err(bad("`hello` comes once", None)),
+        ClientFrame::Hello(_) => return Err(bad("`hello` may be sent only once", None)),
         ClientFrame::Start(frame) => start(frame)?,
         ClientFrame::Message(frame) => message(frame)?,
         ClientFrame::Edit(frame) => edit(&frame)?,
@@ -109,10 +107,12 @@ type Command = (CommandId, CustomerAction);
 fn start(frame: Start) -> Result<Command, Refused> {
     let id = command(&frame.id)?;
     let about = Some(&id);
-    let queue =
-        frame.queue.as_deref().map(QueueKey::new).transpose().map_err(|_| {
-            refuse(ErrorCode::UnknownQueue, "no queue has a key of that form", about)
-        })?;
+    let queue = frame
+        .queue
+        .as_deref()
+        .map(QueueKey::new)
+        .transpose()
+        .map_err(|_| refuse(ErrorCode::UnknownQueue, "not a valid queue key", about))?;
     let subject =
         frame.subject.as_deref().map(str::trim).filter(|subject| !clean::is_blank(subject));
     if subject.is_some_and(|subject| !clean::scalars_at_most(subject, wire::SUBJECT_CHARS)) {
@@ -123,7 +123,7 @@ fn start(frame: Start) -> Result<Command, Refused> {
     Ok((id, CustomerAction::Start { queue, subject, answers }))
 }
 
-/// The form as it was filled in; what was left empty is left out. The name is made fit to be shown.
+/// A form as it was filled in, without empty answers and with the name made safe to show.
 fn answers(given: BTreeMap<String, String>, about: Option<&CommandId>) -> Result<Answers, Refused> {
     if given.len() > wire::ANSWERS {
         return Err(refuse(ErrorCode::TooLarge, "too many answers", about));
@@ -156,7 +156,7 @@ fn message(frame: Message<'_>) -> Result<Command, Refused> {
     let Text(text) = frame.text.unwrap_or_default();
     let text = match frame.files.is_empty() || !clean::is_blank(&text) {
         true => words(&text, about)?,
-        // The files say it all.
+        // Files need no text.
         false => "".into(),
     };
     let reply_to = match frame.reply_to {
@@ -182,7 +182,7 @@ fn files(ids: &[String], about: Option<&CommandId>) -> Result<Vec<FileId>, Refus
     let mut files = Vec::new();
     for id in ids {
         let id = Uuid::try_parse(id).map(FileId);
-        let id = id.map_err(|_| bad("no file has an id of that form", about))?;
+        let id = id.map_err(|_| bad("not a valid file id", about))?;
         if !files.contains(&id) {
             files.push(id);
         }
@@ -231,7 +231,7 @@ fn choice(frame: Choice) -> Result<Command, Refused> {
 fn rate(frame: &Rate) -> Result<Command, Refused> {
     let id = command(&frame.id)?;
     if !(1..=5).contains(&frame.score) {
-        return Err(bad("a score is from 1 to 5", Some(&id)));
+        return Err(bad("the score must be from 1 to 5", Some(&id)));
     }
     let comment =
         frame.comment.as_deref().map(str::trim).filter(|comment| !clean::is_blank(comment));
@@ -246,10 +246,10 @@ fn target(own: &str, about: &CommandId) -> Result<CommandId, Refused> {
     CommandId::new(own).map_err(|broken| bad(&broken.to_string(), Some(about)))
 }
 
-/// What a customer says: something, and not too much.
+/// A customer's text, which must be neither empty nor too long.
 fn words(text: &str, about: Option<&CommandId>) -> Result<Arc<str>, Refused> {
     if clean::is_blank(text) {
-        return Err(bad("a message says something", about));
+        return Err(bad("the text is empty", about));
     }
     if !clean::scalars_at_most(text, wire::TEXT_CHARS) {
         return Err(refuse(ErrorCode::TooLarge, "the text is too long", about));
@@ -278,21 +278,19 @@ fn page(page: Page) -> Option<Arc<str>> {
 }
 
 fn command(id: &str) -> Result<CommandId, Refused> {
-    // An id that is not one is not sent back either: the client could not find it again.
+    // An invalid id is not returned either: the client could not find it again.
     CommandId::new(id).map_err(|broken| bad(&broken.to_string(), None))
 }
 
 fn conversation(id: &str, about: Option<&CommandId>) -> Result<ConversationId, Refused> {
-    Uuid::try_parse(id)
-        .map(ConversationId)
-        .map_err(|_| bad("no conversation has an id of that form", about))
+    Uuid::try_parse(id).map(ConversationId).map_err(|_| bad("not a valid conversation id", about))
 }
 
-/// Numbers go into a store that has a sign.
+/// Numbers must fit into a signed column of the database.
 fn seq(number: u64, about: Option<&CommandId>) -> Result<Seq, Refused> {
     match i64::try_from(number) {
         Ok(_) => Ok(Seq(number)),
-        Err(_) => Err(bad("a `seq` beyond all that can be", about)),
+        Err(_) => Err(bad("the `seq` is too large", about)),
     }
 }
 
@@ -311,7 +309,7 @@ mod tests {
 
     const FRESH: ConversationId = ConversationId(Uuid::nil());
 
-    /// `‹x*8000›` in the table stands for so many of a character.
+    /// `‹x*8000›` in the table means the character 8000 times.
     fn expand(line: &str) -> String {
         let mut expanded = String::new();
         for (number, part) in line.split(['‹', '›']).enumerate() {

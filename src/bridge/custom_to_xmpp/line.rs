@@ -1,8 +1,9 @@
-//! How the desk speaks to agents.
+//! Writes the desk's notices to agents.
 //!
-//! Invariants: every line begins with `⚙ `, and so does every line of one person's words that is
-//! repeated for another ([`mark`]); what a person wrote stands in a line only as one line, without
-//! controls, cut to a length. One line where one will do, 80 columns where it fits.
+//! Invariants: every line begins with `⚙ `, and so does every line of one person's message that is
+//! repeated for another ([`mark`]); what a person wrote is put into a notice only as one line,
+//! without controls and cut to a length. A notice is one line if possible, and 80 columns if they
+//! suffice.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,23 +17,23 @@ use crate::chat::model::{
     Author, CloseReason, FetchError, File, QuestionKind, RequeueReason, Row, RowKind,
 };
 
-/// How wide a terminal is taken to be.
+/// The assumed width of a terminal.
 const COLUMNS: usize = 80;
 
-/// The longest piece of a person's words in a line of the desk, in characters.
+/// The longest piece of a person's text in a notice, in characters.
 const PIECE_CHARS: usize = 200;
 
-/// How many things a customer filled in are shown.
+/// How many answers of the form before the conversation are shown.
 const ANSWERS: usize = 20;
 
-/// The longest comment to a rating that is shown, in characters: all of it.
+/// The longest part of a rating's comment that is shown, in characters: all of it.
 const COMMENT_CHARS: usize = 1_000;
 
-/// What the form before the chat calls the customer's name. It is in the head of the offer already.
+/// The field of the form that has the customer's name, which is in the head of the offer already.
 const NAME: &str = "name";
 
-/// The name of a customer, as agents read it: their own, or one made of their address. What was
-/// stored by an older version may have to be cleaned yet.
+/// The name of a customer, as agents read it: their own, or one made from their address. Cleaned,
+/// because an older version may have stored it uncleaned.
 pub fn customer_name(name: Option<&str>, peer: &Peer) -> String {
     match (name.and_then(clean::name), peer) {
         (Some(name), _) => mark::for_agent(&name).into_owned(),
@@ -44,7 +45,7 @@ pub fn customer_name(name: Option<&str>, peer: &Peer) -> String {
     }
 }
 
-/// Words a line of the desk.
+/// The text of a notice.
 pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
     match line {
         Notice::Waiting { name, queue, waited_ms, page, conversations, subject, .. } => {
@@ -101,7 +102,6 @@ pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
     }
 }
 
-/// Who the customer turned out to be.
 fn signed_in(name: Option<&str>, known_as: Option<&Localpart>, conversations: u32) -> String {
     let who = name.map_or_else(String::new, |name| format!(" as {}", piece(name)));
     let before = match (known_as, conversations) {
@@ -112,7 +112,7 @@ fn signed_in(name: Option<&str>, known_as: Option<&Localpart>, conversations: u3
     marked(&format!("The customer signed in{who}{before}"))
 }
 
-/// A row of the log as this agent reads it; none for rows that say nothing to agents.
+/// A row of the log as this agent reads it; none for rows without a text for agents.
 pub fn row<'r>(row: &'r Row, reader: &AgentJid) -> Option<Cow<'r, str>> {
     let line = match (&row.kind, &row.author) {
         (RowKind::Retract { .. }, author) | (RowKind::Message { .. }, author)
@@ -157,7 +157,7 @@ pub fn row<'r>(row: &'r Row, reader: &AgentJid) -> Option<Cow<'r, str>> {
     Some(Cow::Owned(line))
 }
 
-/// Words, as somebody reads them who did not say them.
+/// A person's text, as others read it.
 fn repeated(author: &Author, words: &str) -> String {
     match author {
         Author::Agent { name, .. } => mark::mirrored(&piece(name), words),
@@ -166,7 +166,7 @@ fn repeated(author: &Author, words: &str) -> String {
     }
 }
 
-/// What is said with files; where it is nothing, they are named, a line each.
+/// The text sent with files or, if there is none, their names, one on each line.
 pub(super) fn or_names<'t>(text: &'t str, files: &[File]) -> Cow<'t, str> {
     if text.is_empty() {
         return files.iter().map(|file| &*file.name).collect::<Vec<_>>().join("\n").into();
@@ -174,14 +174,13 @@ pub(super) fn or_names<'t>(text: &'t str, files: &[File]) -> Cow<'t, str> {
     text.into()
 }
 
-/// A question with what it may be answered by.
+/// A question with its answers or fields.
 fn asked(text: &str, offers: &QuestionKind) -> String {
     let (QuestionKind::Choices(labels) | QuestionKind::Fields(labels)) = offers;
     let lines = labels.iter().map(|label| format!("· {label}"));
     [text.to_owned()].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
-/// What a customer thinks of a conversation.
 fn rated(score: u8, comment: Option<&str>) -> String {
     match comment.map(|comment| cut(&clean::line(comment), COMMENT_CHARS)) {
         Some(words) if !words.is_empty() => {
@@ -191,7 +190,6 @@ fn rated(score: u8, comment: Option<&str>) -> String {
     }
 }
 
-/// Why the customer did not get an agent's file.
 fn unfetched(why: FetchError) -> String {
     let why = match why {
         FetchError::Off => "files are switched off here".to_owned(),
@@ -210,7 +208,7 @@ fn unfetched(why: FetchError) -> String {
     format!("Your file did not reach the customer: {why}")
 }
 
-/// In tenths, where it is less than ten.
+/// With tenths below 10.
 fn megabytes(bytes: u64) -> String {
     let tenths = bytes * 10 / (1024 * 1024);
     match (tenths / 10, tenths % 10) {
@@ -219,7 +217,7 @@ fn megabytes(bytes: u64) -> String {
     }
 }
 
-/// What stands for words that their author deleted.
+/// Replaces the text of a deleted message.
 fn deleted(author: &Author) -> String {
     match author {
         Author::Customer => "The customer deleted a message".to_owned(),
@@ -228,7 +226,7 @@ fn deleted(author: &Author) -> String {
     }
 }
 
-/// Why somebody who was asked about a customer is asked no more.
+/// Why an agent is no longer offered a customer.
 fn passed_on(reason: RequeueReason) -> &'static str {
     match reason {
         RequeueReason::Silent => "You didn't answer in time – passed to a colleague",
@@ -252,7 +250,7 @@ fn closed(reason: CloseReason) -> &'static str {
     }
 }
 
-/// A supervisor may close what another holds.
+/// Names the agent who closed it: a supervisor may close another agent's conversation.
 fn closed_by(author: &Author, reader: &AgentJid) -> String {
     match author {
         Author::Agent { jid, .. } if jid == reader => "You closed the conversation".to_owned(),
@@ -281,14 +279,14 @@ fn help(in_chat: bool) -> String {
     head.chain(lines).chain([marked(tail)]).collect::<Vec<_>>().join("\n")
 }
 
-/// What the customer filled in before, but for the name, which is told elsewhere.
+/// What the customer filled in earlier, without the name, which is shown elsewhere.
 fn answered(answers: &[(Arc<str>, Arc<str>)]) -> impl Iterator<Item = String> {
     let told = answers.iter().filter(|(question, _)| **question != *NAME);
     told.take(ANSWERS)
         .map(|(question, answer)| marked(&format!("{}: {}", piece(question), piece(answer))))
 }
 
-/// Parts on one line, with the page cut to what is left of it.
+/// The parts on one line, with the page cut to the space that is left.
 fn joined(mut parts: Vec<String>, page: Option<&str>, visit: Option<String>) -> String {
     if let Some(page) = page {
         let taken = parts.iter().chain(&visit).map(|part| part.chars().count() + 3).sum::<usize>();
@@ -299,8 +297,8 @@ fn joined(mut parts: Vec<String>, page: Option<&str>, visit: Option<String>) -> 
     marked(&parts.join(" · "))
 }
 
-/// A page on so much room: where all of it does not fit, the path alone, which tells more than the
-/// host, and of a long one its end.
+/// A page in this many characters. If it does not fit, only the path, which says more than the
+/// host; of a long path, only the end.
 fn short_page(page: &str, room: usize) -> String {
     let page = clean::line(page);
     let page = page.split_once("://").map_or(&*page, |(_, rest)| rest).trim_end_matches('/');
@@ -315,12 +313,12 @@ fn short_page(page: &str, room: usize) -> String {
     ['…'].into_iter().chain(end).collect()
 }
 
-/// The queue's name and, once it is worth a word, how long.
+/// The queue's name and, from 10 seconds on, the time waited.
 fn place(queue: &str, waited_ms: i64) -> String {
     if waited_ms < 10_000 { piece(queue) } else { format!("{}, {}", piece(queue), span(waited_ms)) }
 }
 
-/// Which conversation with the customer it is; none for the first.
+/// The number of the conversation with the customer; none for the first.
 fn visit(conversations: u32) -> Option<String> {
     (conversations > 1).then(|| format!("{conversations}{} conversation", suffix(conversations)))
 }
@@ -335,7 +333,6 @@ fn suffix(number: u32) -> &'static str {
     }
 }
 
-/// A span of time as people say it.
 fn span(ms: i64) -> String {
     let (seconds, minutes, hours) = (ms / 1_000, ms / 60_000, ms / 3_600_000);
     match (hours, minutes) {
@@ -347,7 +344,7 @@ fn span(ms: i64) -> String {
     }
 }
 
-/// From when to when, to the second, with the day where there are two.
+/// From when to when, to the second, with dates if they differ.
 fn times(from: Timestamp, to: Timestamp) -> String {
     let moment = |at: Timestamp, format: &str| {
         let utc = chrono::DateTime::from_timestamp_millis(at.0);
@@ -355,11 +352,11 @@ fn times(from: Timestamp, to: Timestamp) -> String {
     };
     let day = |at| moment(at, "%F");
     let format = if day(from) == day(to) { "%T" } else { "%F %T" };
-    // To the full second after it: what came just before the end belongs to it.
+    // Rounded up to the full second, so that what came just before the end is included.
     format!("{}–{} UTC", moment(from, format), moment(to.plus(999), format))
 }
 
-/// A person's words as part of a line: one line, without controls, cut.
+/// A person's text as part of a notice: on one line, without controls, cut.
 fn piece(words: &str) -> String {
     cut(&clean::line(words), PIECE_CHARS)
 }
@@ -377,7 +374,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_said_plainly() {
+    fn durations_are_shown_plainly() {
         let table = [
             (0, "1 s"),
             (59_999, "59 s"),
@@ -393,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interruption_is_said_with_its_times() {
+    fn an_interruption_is_shown_with_its_times() {
         let table = [
             (1_700_000_000_900, 1_700_000_012_100, "22:13:20–22:13:33 UTC"),
             (1_700_000_000_000, 1_700_020_000_000, "2023-11-14 22:13:20–2023-11-15 03:46:40 UTC"),
@@ -437,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_words_are_one_harmless_line() {
+    fn a_persons_text_becomes_one_harmless_line() {
         let sly = "a\u{202e}b\u{2028}c\nd\u{85}e\u{7}\u{2066}";
         assert_eq!(piece(sly), "ab c d e");
         assert_eq!(rated(1, Some(sly)), "The customer rated the conversation 1 of 5: “ab c d e”");

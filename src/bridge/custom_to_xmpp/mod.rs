@@ -1,4 +1,4 @@
-//! From the customer towards the agent: JSON frame to command, effect to stanza.
+//! From the customer to the agent: JSON frame to command, effect to stanza.
 
 pub mod action;
 pub mod line;

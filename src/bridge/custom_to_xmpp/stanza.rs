@@ -1,9 +1,9 @@
-//! An effect as a stanza.
+//! Converts an effect to a stanza.
 //!
-//! Invariants: what an agent's client gets in every conversation is written as text ([`text`]), the
-//! rest is built of typed elements, and both are the same ([`message`]); nothing a person wrote
-//! stands in an attribute but a cleaned name; no stanza is longer than a quarter of what servers take
-//! (256 KiB). Where nothing is to be said, there is no stanza.
+//! Invariants: the stanzas needed in every conversation are written as text ([`text`]), the others
+//! are built from typed elements ([`message`]), and both have the same result; nothing that a
+//! person wrote is put into an attribute except a cleaned name; no stanza is longer than 128 KiB
+//! (servers accept at least 256 KiB). An effect without a message for the agent has no stanza.
 
 use std::borrow::Cow;
 
@@ -40,24 +40,23 @@ use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
 use crate::chat::model::{Author, Row, RowKind};
 use crate::chat::refusal::AgentRefusal;
 
-/// XEP-0334.
 const HINTS: &str = "urn:xmpp:hints";
 
-/// A row older than this says when it was made.
+/// A row older than this, in milliseconds, is sent with its time.
 const DELAYED_MS: i64 = 5_000;
 
-/// The most room that a body takes on the wire, in bytes: what takes more is a line of the desk or a
-/// text of many lines, and is cut. What is left of a stanza (128 KiB) is more than enough for the rest.
+/// The maximum size of a body on the wire, in bytes; a longer one, which is a notice or a text of
+/// many lines, is cut. The rest of a stanza (128 KiB) is more than enough for everything else.
 const ROOM: usize = 96 * 1024;
 
-/// What stands around a body, about.
+/// The approximate size of a stanza without its body.
 const AROUND_BYTES: usize = 640;
 
-/// Makes the id of a line of the desk, which stands for no row. Some clients take two messages without
-/// an id, of the same words, for one; they compare nothing but UUIDs.
+/// Makes the id of a notice that belongs to no row. Some clients take two messages without an id
+/// and with the same text for one; they compare nothing but UUIDs.
 pub type LineId<'a> = &'a dyn Fn() -> String;
 
-/// The stanza for an effect; none where there is nothing to say.
+/// The stanza for an effect; none if there is nothing to send.
 pub fn message(
     domain: &LinkDomain,
     to_agent: &ToAgent,
@@ -130,8 +129,8 @@ pub fn message(
     Some(built.into())
 }
 
-/// The same as the stream writes it, where `jabber:component:accept` needs no word: what is said a
-/// thousand times a second is worth no tree of elements.
+/// The same as text, as the stream writes it, with `jabber:component:accept` as the default
+/// namespace: building a tree of elements for every message would be too slow.
 pub fn text(
     domain: &LinkDomain,
     to_agent: &ToAgent,
@@ -228,7 +227,7 @@ pub fn text(
     Some(xml.done())
 }
 
-/// What is said so seldom that it is worth a tree of elements.
+/// Whether it is rare enough to be built as a tree of elements.
 fn is_rare(content: &ToAgentContent) -> bool {
     match content {
         ToAgentContent::Row { row, quoted, .. } => quoted.is_some() || row.kind.changes().is_some(),
@@ -255,7 +254,7 @@ fn delayed(xml: &mut Xml, domain: &LinkDomain, at: Timestamp, now: Timestamp) {
     xml.push("'/>");
 }
 
-/// The row whose acceptance by the server moves the link's cursor when this effect is sent.
+/// The row up to which the link's cursor moves when the server has accepted this stanza.
 pub fn cursor(to_agent: &ToAgent) -> Option<Pos> {
     match &to_agent.content {
         ToAgentContent::Row { row, .. } => Some(row.pos),
@@ -264,14 +263,14 @@ pub fn cursor(to_agent: &ToAgent) -> Option<Pos> {
     }
 }
 
-/// The one answer to all who have no business here.
+/// The same error for everyone who is not authorized.
 pub fn not_found() -> StanzaError {
     refusal::error_of(&AgentRefusal::NotFound)
 }
 
-/// An error in answer to a message, with its words: many a client shows it only beside them. They are
-/// marked as not sent: a server's archive may keep the error (Prosody's does, whatever it says), and
-/// another client would show them later as words of the customer.
+/// An error for a message, with the text of the message, because many clients show an error only
+/// with it. The text is marked as not sent: a server's archive may keep the error (Prosody does so
+/// regardless of hints), and another client would later show the text as the customer's.
 pub fn message_error(
     from: Jid,
     to: Jid,
@@ -290,7 +289,7 @@ pub fn message_error(
     message.into()
 }
 
-/// An error in answer to a query.
+/// An error response to a query.
 pub fn iq_error(from: Jid, to: Jid, id: String, error: StanzaError) -> Element {
     Iq::from_error(id, error).with_from(from).with_to(to).into()
 }
@@ -300,7 +299,7 @@ pub fn error(type_: ErrorType, condition: DefinedCondition, text: &str) -> Stanz
     StanzaError::new(type_, condition, "en", clean::text(text).into_owned())
 }
 
-/// A name to be shown (XEP-0172).
+/// A display name (XEP-0172).
 pub fn nick(name: &str) -> Element {
     Nick(clean::text(name).into_owned()).into()
 }
@@ -318,9 +317,10 @@ fn spoken(from: Jid, to: Jid, body: &str, thread: Option<ConversationId>) -> Mes
     message
 }
 
-/// A text that takes no more room than this on the wire, escaped; what is cut off is told by dots.
+/// A text that takes at most `room` bytes on the wire, with escapes; a cut text ends with an
+/// ellipsis.
 fn fitted(text: &str, room: usize) -> Cow<'_, str> {
-    /// The longest that a byte becomes: an ampersand.
+    /// The longest escape of a byte: an ampersand.
     const ESCAPED: usize = 5;
     let text = clean::text(text);
     if text.len() <= room / ESCAPED {
@@ -344,7 +344,7 @@ fn thread_of(conversation: ConversationId) -> Thread {
     Thread { parent: None, id: conversation.to_string() }
 }
 
-/// The offer's line stands for the row of the offer.
+/// The notice of an offer has the id of the offer's row.
 fn id_of(line: &Notice, line_id: LineId<'_>) -> String {
     match line {
         Notice::Waiting { pos, .. } => address::row_id(*pos),

@@ -1,36 +1,34 @@
-//! XML, written as text.
+//! Writes XML as text.
 //!
-//! Invariants: what people wrote cannot break it: what XML forbids is replaced, what would end a text
-//! or an attribute is escaped. What is written as it is ([`Xml::push`]) stands in our source.
+//! Invariants: user input cannot break the XML: characters that XML forbids are replaced, and those
+//! that would end a text or an attribute are escaped. Only literals are written as they are
+//! ([`Xml::push`]).
 
 use crate::bridge::clean;
 
-/// Elements being written.
 #[derive(Debug)]
 pub(super) struct Xml(String);
 
 impl Xml {
-    /// Nothing yet; it is going to take about so many bytes.
+    /// Empty, with room for this many bytes.
     pub(super) fn with_capacity(bytes: usize) -> Self {
         Self(String::with_capacity(bytes))
     }
 
-    /// Writes this as it is.
     pub(super) fn push(&mut self, xml: &'static str) {
         self.0.push_str(xml);
     }
 
-    /// Writes what stands between the quotes of an attribute.
+    /// Writes an attribute's value, escaped.
     pub(super) fn attribute(&mut self, value: &str) {
         self.escaped(&clean::text(value), true);
     }
 
-    /// Writes what stands between tags.
+    /// Writes a text, escaped.
     pub(super) fn text(&mut self, text: &str) {
         self.escaped(&clean::text(text), false);
     }
 
-    /// What was written.
     pub(super) fn done(self) -> String {
         self.0
     }
@@ -42,12 +40,13 @@ impl Xml {
             _ => false,
         };
         let mut rest = text;
-        // To look at all of it at once is quicker than to search, and mostly there is nothing.
+        // Checking every byte without an early exit is faster than a search, and mostly finds
+        // nothing.
         if !text.bytes().fold(false, |any, byte| any | special(byte)) {
             return self.0.push_str(text);
         }
         while let Some(at) = rest.bytes().position(special) {
-            // All of these are single bytes, so both sides are whole characters.
+            // These are single bytes, so both sides are whole characters.
             let (plain, from) = rest.split_at(at);
             let (byte, after) = from.split_at(1);
             self.0.push_str(plain);

@@ -1,8 +1,8 @@
-//! What of before an agent's message is about: what it corrects (XEP-0308), takes back (XEP-0424) or
-//! answers (XEP-0461).
+//! The earlier message that an agent's message refers to: corrects (XEP-0308), retracts (XEP-0424)
+//! or replies to (XEP-0461).
 //!
-//! Invariant: only ids that are kept name anything; what cannot be named is words like any other,
-//! and the text of a retraction, which is for clients that know of none, is nobody's words.
+//! Invariant: only ids that are kept can be referred to; a message with any other reference is an
+//! ordinary message. The fallback text of a retraction is never passed on.
 
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
@@ -12,18 +12,17 @@ use crate::bridge::custom_to_xmpp::stanza;
 use crate::bridge::{address, clean, quote};
 use crate::chat::event::{About, AgentContent, Peer};
 
-/// XEP-0424, as it is, and as it was before.
+/// XEP-0424, the current version and the one before.
 const RETRACT: [&str; 2] = [stanza::RETRACT, "urn:xmpp:message-retract:0"];
 
 /// XEP-0422.
 const FASTEN: &str = "urn:xmpp:fasten:0";
 
-/// What a message takes back.
 pub(super) enum Retracted<'a> {
     Nothing,
-    /// What we cannot know.
+    /// Something that cannot be one of our messages.
     Something,
-    /// The words of a stanza.
+    /// The message sent in the stanza with this id.
     Words(&'a str),
 }
 
@@ -39,7 +38,7 @@ pub(super) fn retracted(element: &Element) -> Retracted<'_> {
     named.filter(|id| is_kept(id)).map_or(Retracted::Something, Retracted::Words)
 }
 
-/// What words come to that may be about others of before.
+/// The meaning of a text that may refer to an earlier message.
 pub(super) fn spoken_about(element: &Element, peer: &Peer, body: &str) -> AgentContent {
     let named = |name, ns| {
         let id = element.get_child(name, ns)?.attr("id")?;
@@ -49,7 +48,7 @@ pub(super) fn spoken_about(element: &Element, peer: &Peer, body: &str) -> AgentC
     let answers = named("reply", quote::REPLY).filter(|_| corrects.is_none());
     let rest = answers.and_then(|_| quote::without_quote(element, body));
     let content = match spoken(peer, body) {
-        // What is quoted is not what he says.
+        // The quotation is not the agent's own text.
         AgentContent::Text { .. } if rest.is_some() => {
             spoken(peer, rest.as_deref().unwrap_or_default())
         }
@@ -68,7 +67,7 @@ pub(super) fn spoken_about(element: &Element, peer: &Peer, body: &str) -> AgentC
         (None, Some(target)) => Some(About::Answers {
             target: target.into(),
             row: address::row_of(target),
-            // What the desk wrote to the agent alone is not repeated to the customer.
+            // Notices of the desk, which are for agents only, are not quoted to the customer.
             quoting: rest.map_or_else(
                 || text.clone(),
                 |_| clean::text(&quote::without_desk_lines(body)).into(),

@@ -1,7 +1,7 @@
-//! What a customer is told, as a frame.
+//! Converts what a customer is told to a frame.
 //!
-//! Invariants: no agent's JID passes here, nor anything that only agents see; and no frame is
-//! longer than [`FRAME_BYTES`], however long the entries it is to hold.
+//! Invariants: no agent's JID is passed on, nor anything else that only agents may see; no frame is
+//! longer than [`FRAME_BYTES`], however long its entries.
 
 use crate::bridge::file;
 use crate::chat::effect::{CustomerState, Phase};
@@ -12,25 +12,25 @@ use crate::wire::{
     self, Button, Entry, EntryKind, ErrorCode, ErrorFrame, FRAME_BYTES, Field, FromKind,
 };
 
-/// After so long a command that met an overloaded desk is worth another try.
+/// After this time, in milliseconds, a command that was refused for overload should be sent again.
 const OVERLOAD_MS: u32 = 2_000;
-/// What another node has taken over is said again after this.
+/// The same for a command that arrived while another node was taking over.
 const MOVED_MS: u32 = 100;
 
-/// What stands around the words of an entry, at the most: its fields' names, its ids, its author.
+/// The maximum size of an entry without its texts: field names, ids, author.
 const ENTRY_BYTES: usize = 512;
 
-/// What stands around the label of a button or a field, at the most.
+/// The maximum size of a button or a field without its label.
 const OFFER_BYTES: usize = 40;
 
-/// What stands around the name, type and address of a file, at the most.
+/// The maximum size of a file without its name, type and address.
 const FILE_BYTES: usize = 120;
 
-/// What stands around the entries of a frame, at the most: a welcome, with its token.
+/// The maximum size of a frame without its entries: a welcome with its token.
 const AROUND_BYTES: usize = 4 * 1024;
 
-/// A row as the customer sees it, with links to its files that are made now; none where it is not
-/// for him.
+/// A row as the customer sees it, with fresh links to its files; none if the customer must not see
+/// it.
 pub fn entry_at(row: &Row, now: impl FnOnce() -> Timestamp) -> Option<Entry> {
     let mut entry = entry(row)?;
     if let RowKind::Files { .. } = &row.kind {
@@ -80,7 +80,7 @@ pub fn entry(row: &Row) -> Option<Entry> {
     })
 }
 
-/// What a question may be answered by, each named by its number.
+/// The answers that a question offers, each named by its number.
 fn offered(kind: &RowKind) -> (Vec<Button>, Vec<Field>) {
     let RowKind::Asked { offers, .. } = kind else { return (Vec::new(), Vec::new()) };
     let (QuestionKind::Choices(labels) | QuestionKind::Fields(labels)) = offers;
@@ -105,7 +105,6 @@ fn author(author: &Author) -> wire::From {
     wire::From { kind, name, avatar: None }
 }
 
-/// The frame of an acknowledgement.
 pub fn ack(id: &CommandId, acked: Acked) -> wire::Ack {
     wire::Ack {
         id: id.to_string(),
@@ -115,36 +114,40 @@ pub fn ack(id: &CommandId, acked: Acked) -> wire::Ack {
     }
 }
 
-/// The frame of a command that cannot be done.
+/// The error frame for a refused command.
 pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
     let (code, message, retry_after_ms) = match error {
         CommandError::UnknownQueue => (ErrorCode::UnknownQueue, "there is no such queue", None),
         CommandError::NotOpen => (ErrorCode::NotOpen, "no conversation is open", None),
         CommandError::NoSuchChoice => {
-            (ErrorCode::Conflict, "there is no such answer to choose", None)
+            (ErrorCode::Conflict, "this question has no such answer", None)
         }
         CommandError::StillOpen => {
             (ErrorCode::Conflict, "the conversation has not ended yet", None)
         }
         CommandError::RatedOften => {
-            (ErrorCode::Conflict, "this conversation was rated often enough", None)
+            (ErrorCode::Conflict, "this conversation has been rated too often", None)
         }
         CommandError::NoSuchWords => {
-            (ErrorCode::Conflict, "there is no such message of yours to change", None)
+            (ErrorCode::Conflict, "you have no such message in this conversation", None)
         }
         CommandError::NoSuchFile => (ErrorCode::Forbidden, "another message has this file", None),
         CommandError::UnknownTenant => {
             (ErrorCode::UnknownTenant, "this business is not served here", None)
         }
         CommandError::Overloaded => {
-            (ErrorCode::Unavailable, "too much waits to be done", Some(OVERLOAD_MS))
+            (ErrorCode::Unavailable, "too many requests are pending", Some(OVERLOAD_MS))
         }
-        CommandError::Moved => (ErrorCode::Unavailable, "another node takes over", Some(MOVED_MS)),
-        CommandError::NotStored => {
-            (ErrorCode::Unavailable, "it cannot be stored now", Some(OVERLOAD_MS))
+        CommandError::Moved => {
+            (ErrorCode::Unavailable, "another node is taking over", Some(MOVED_MS))
         }
+        CommandError::NotStored => (
+            ErrorCode::Unavailable,
+            "the command cannot be stored at the moment",
+            Some(OVERLOAD_MS),
+        ),
         CommandError::Unstorable => {
-            (ErrorCode::Conflict, "the database refuses this; it is not stored", None)
+            (ErrorCode::Conflict, "the database rejects this command; it was not stored", None)
         }
     };
     ErrorFrame {
@@ -156,7 +159,6 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
     }
 }
 
-/// The frame of where a conversation stands.
 pub fn state(told: &CustomerState) -> wire::State {
     let mut frame = wire::State {
         conversation: told.conversation.to_string(),
@@ -176,7 +178,7 @@ pub fn state(told: &CustomerState) -> wire::State {
     frame
 }
 
-/// The conversation in hand, as a welcome tells of it.
+/// The current conversation, as shown in a welcome.
 pub fn conversation(told: &CustomerState, head: Seq) -> wire::ConversationInfo {
     wire::ConversationInfo {
         id: told.conversation.to_string(),
@@ -190,7 +192,7 @@ pub fn conversation(told: &CustomerState, head: Seq) -> wire::ConversationInfo {
     }
 }
 
-/// The frame of how far the agent's client has confirmed.
+/// How far the agent's client has confirmed.
 pub fn receipt(conversation: ConversationId, delivered: Seq, read: Seq) -> wire::Receipt {
     let mark = |seq: Seq| (seq > Seq(0)).then_some(seq.0);
     wire::Receipt {
@@ -222,7 +224,7 @@ fn why(reason: CloseReason) -> &'static str {
     }
 }
 
-/// Entries in as many parts as there must be frames, none of them empty.
+/// Splits entries into as many parts as frames are needed; no part is empty.
 pub fn parts(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     let mut parts: Vec<Vec<Entry>> = Vec::new();
     let mut room = 0;
@@ -240,7 +242,7 @@ pub fn parts(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     parts
 }
 
-/// The last of the entries, as many as one frame holds, and whether earlier ones were left out.
+/// As many of the last entries as fit into one frame, and whether earlier ones were left out.
 pub fn last_part(entries: Vec<Entry>) -> (Vec<Entry>, bool) {
     let mut room = FRAME_BYTES - AROUND_BYTES;
     let kept = entries
@@ -257,7 +259,7 @@ pub fn last_part(entries: Vec<Entry>) -> (Vec<Entry>, bool) {
     (entries.into_iter().skip(left_out).collect(), left_out > 0)
 }
 
-/// How long an entry is in JSON, at the most.
+/// The maximum length of an entry in JSON.
 fn bytes(entry: &Entry) -> usize {
     let escaped = |text: &str| -> usize {
         text.bytes()
@@ -335,7 +337,7 @@ mod tests {
         CustomerState { conversation: CONVERSATION, queue, phase }
     }
 
-    /// The frames that `tests/tables/server_frames.txt` names.
+    /// The frames named in `tests/tables/server_frames.txt`.
     fn named(name: &str) -> ServerFrame {
         let shown = |row: Row| ServerFrame::Entry(Box::new(entry(&row).unwrap()));
         let m1 = CommandId::new("m1").unwrap();
@@ -365,8 +367,8 @@ mod tests {
                 Author::Customer,
                 RowKind::Edit { target: TARGET, text: "no".into() },
             )),
-            "taken back" => shown(row(Some(5), agent(), RowKind::Retract { target: TARGET })),
-            "what was taken back" => shown(row(Some(1), Author::Customer, said(""))),
+            "retracted" => shown(row(Some(5), agent(), RowKind::Retract { target: TARGET })),
+            "a retracted message" => shown(row(Some(1), Author::Customer, said(""))),
             "joined" => shown(row(Some(4), agent(), RowKind::Joined)),
             "left" => shown(row(Some(5), agent(), RowKind::Left)),
             "closed" => {

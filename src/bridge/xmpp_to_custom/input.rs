@@ -1,8 +1,8 @@
-//! A stanza as an event for the desk.
+//! Converts a stanza to an event for the desk.
 //!
-//! Invariants: nothing counts but what an agent of this link said; everyone else hears the same
-//! `item-not-found`, and to presence nothing. Unknown elements are passed over, never refused.
-//! What is forwarded inside a message (carbons, archives) is not said by its sender.
+//! Invariants: only stanzas from agents of this link have an effect; everyone else gets the same
+//! `item-not-found`, and no response to presence. Unknown elements are ignored, never refused. What
+//! is forwarded inside a message (carbons, archives) is not treated as sent by its sender.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::chat::refusal::AgentRefusal;
 /// The longest text of an agent, in Unicode scalars.
 const TEXT_CHARS: usize = 8_000;
 
-/// The longest stanza id that is kept, in bytes; a longer one is as none.
+/// The longest stanza id that is kept, in bytes; a longer one counts as none.
 const ID_BYTES: usize = 256;
 
 /// The longest link to a file, in bytes.
@@ -31,7 +31,7 @@ const URL_BYTES: usize = 2_048;
 /// XEP-0356, both versions in use.
 const PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"];
 
-/// What carries end-to-end encrypted words.
+/// Elements that carry end-to-end encrypted text.
 const ENCRYPTED: [(&str, &str); 6] = [
     ("encrypted", ns::LEGACY_OMEMO),
     ("encrypted", "urn:xmpp:omemo:1"),
@@ -41,7 +41,7 @@ const ENCRYPTED: [(&str, &str); 6] = [
     ("encryption", ns::EME),
 ];
 
-/// What carries another's words: its fallback text is not the sender's.
+/// Elements that carry another person's text: their fallback text is not the sender's.
 const NOT_SAID: [(&str, &str); 7] = [
     ("forwarded", ns::FORWARD),
     ("sent", ns::CARBONS),
@@ -52,112 +52,95 @@ const NOT_SAID: [(&str, &str); 7] = [
     ("event", ns::PUBSUB_EVENT),
 ];
 
-/// What must be known to read a stanza.
+/// What is needed to read a stanza.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The component's domain.
     pub domain: &'a LinkDomain,
-    /// Who its agents are.
+    /// Its agents.
     pub book: &'a Book,
-    /// Makes the id that a conversation gets, should one begin.
+    /// Makes the id of a conversation that the stanza may open.
     pub fresh: &'a dyn Fn() -> ConversationId,
 }
 
-/// What a stanza comes to.
+/// The meaning of a stanza.
 #[derive(Debug, PartialEq)]
 pub enum Decoded {
     /// Something for the desk.
     Event(Event),
-    /// A presence: for the desk, where it may be believed.
+    /// A presence; for the desk, if it can be trusted.
     Presence {
-        /// Who.
         agent: AgentJid,
-        /// To whom.
         target: Target,
-        /// Which of his clients; empty for all of them.
+        /// Which of their clients; empty for all of them.
         resource: Arc<str>,
-        /// What it says.
         availability: Availability,
     },
-    /// An answer to be sent at once.
+    /// A response to be sent at once.
     Reply(Element),
-    /// A query of an agent, to be answered.
+    /// An agent's query that needs a response.
     Query {
-        /// Who asks.
         agent: AgentJid,
-        /// Whom.
         target: Target,
-        /// The whole stanza.
         iq: Element,
     },
-    /// A query of our own was answered.
+    /// The response to a query of ours.
     Answered {
-        /// By whom.
         agent: AgentJid,
-        /// By which of their clients; empty where the server answers for the account.
+        /// Which of their clients; empty if the server responds for the account.
         resource: Arc<str>,
-        /// Its id.
+        /// The id of the query.
         id: String,
-        /// How.
         outcome: Outcome,
     },
-    /// One of our barriers came back.
+    /// A barrier of ours has returned.
     Barrier {
-        /// Its id.
         id: String,
     },
-    /// An agent, or his server in his name, speaks of subscriptions.
+    /// A subscription stanza of an agent, or of their server for them.
     Subscription {
-        /// Who.
         agent: AgentJid,
-        /// To whom.
         target: Target,
-        /// What.
         kind: Subscription,
     },
-    /// The server says what we may do in the name of its users (XEP-0356).
+    /// The server announces what we may do for its users (XEP-0356).
     Privilege {
-        /// The server.
         host: String,
-        /// Whether rosters may be written.
+        /// Whether rosters may be changed.
         roster: bool,
     },
-    /// A message was given back for the moment: it may be sent again, later.
+    /// A message bounced with a temporary error: it may be resent later.
     Again {
-        /// The agent it was for.
         agent: AgentJid,
-        /// From which customer.
         customer: Localpart,
-        /// The row it was made of.
+        /// The row that the message was made from.
         pos: Pos,
     },
-    /// Nothing.
     Nothing,
 }
 
-/// What came of a query of our own.
+/// The outcome of a query of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is done.
     Done,
-    /// We may not do such things.
+    /// We lack the permission for such queries.
     Forbidden,
-    /// This one could not be done.
+    /// This query failed.
     Failed,
 }
 
-/// What a presence says of subscriptions (RFC 6121 §3).
+/// What a presence stanza says about subscriptions (RFC 6121 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subscription {
-    /// Wants to see us.
+    /// `subscribe`: they want to see our presence.
     Wanted,
-    /// Lets us see him.
+    /// `subscribed`: they let us see theirs.
     Given,
-    /// Lets us see him no more, or not at all.
+    /// `unsubscribed`: they do not, or no longer, let us see theirs.
     Refused,
-    /// No longer sees us.
+    /// `unsubscribe`: they no longer want to see ours.
     Ended,
-    /// His server asks how we are.
+    /// `probe`: their server asks for our presence.
     Probe,
 }
 
@@ -183,7 +166,7 @@ pub fn decode(element: Element, context: Context<'_>) -> Decoded {
     }
 }
 
-/// What came from our own domain to our own domain: only what we sent ourselves can.
+/// A stanza from our own domain to our own domain: only we can have sent it.
 fn own(element: &Element) -> Decoded {
     match (element.name(), element.attr("type"), element.attr("id")) {
         ("iq", Some("get"), Some(id)) => Decoded::Barrier { id: id.to_owned() },
@@ -191,7 +174,7 @@ fn own(element: &Element) -> Decoded {
     }
 }
 
-/// Which agent asks whom.
+/// The agent who sends a query, and whom it addresses.
 fn asked(from: &Address<'_>, to: &Address<'_>, context: Context<'_>) -> Option<(AgentJid, Target)> {
     let agent = context.book.agent(from)?;
     Some((agent.clone(), context.book.target(agent, to, context.domain)?))
@@ -203,7 +186,7 @@ fn asked_by_stranger(iq: &Element, from: &Address<'_>, to: &Address<'_>) -> Deco
     Decoded::Reply(stanza::iq_error(to, from, id, stanza::not_found()))
 }
 
-/// An answer counts only from where our questions go: agents and their servers.
+/// A response counts only from those we send queries to: agents and their servers.
 fn answered(iq: &Element, from: &Address<'_>, context: Context<'_>) -> Decoded {
     let (Some(id), Some(agent)) = (iq.attr("id"), context.book.agent(from)) else {
         return Decoded::Nothing;
@@ -245,7 +228,7 @@ fn presence(
     Decoded::Subscription { agent, target, kind }
 }
 
-/// A client of negative priority gets nothing that is sent to the bare JID: it serves nobody.
+/// A client of negative priority gets nothing that is sent to the bare JID, so it serves nobody.
 fn availability(element: &Element, unavailable: bool) -> Availability {
     let child = |name| element.get_child(name, ns::DEFAULT_NS).map(|child| child.text());
     let negative = child("priority").is_some_and(|priority| priority.trim().starts_with('-'));
@@ -301,12 +284,13 @@ fn message(
     })))
 }
 
-/// Whether a stanza's id is one that is kept.
+/// Whether a stanza's id is kept.
 pub(super) fn is_kept(id: &str) -> bool {
     !id.is_empty() && id.len() <= ID_BYTES
 }
 
-/// The one answer to all strangers; to an error none, lest two errors answer each other for ever.
+/// The same error for all unauthorized senders; none in response to an error, or two errors could
+/// reply to each other endlessly.
 fn stranger(type_: &str, from: &Address<'_>, to: &Address<'_>, id: Option<&str>) -> Decoded {
     let (Some(from), Some(to)) = (from.jid(), to.jid()) else { return Decoded::Nothing };
     if type_ == "error" {
@@ -321,7 +305,7 @@ fn stranger(type_: &str, from: &Address<'_>, to: &Address<'_>, id: Option<&str>)
     ))
 }
 
-/// What a server grants; a server speaks as itself, without a localpart or resource.
+/// The privileges that a server grants; it sends them without a localpart or resource.
 fn privilege(element: &Element, from: &Address<'_>) -> Option<Decoded> {
     let granted = PRIVILEGE.iter().find_map(|ns| element.get_child("privilege", *ns))?;
     if from.local().is_some() || from.resource().is_some() {
@@ -335,8 +319,8 @@ fn privilege(element: &Element, from: &Address<'_>) -> Option<Decoded> {
     Some(Decoded::Privilege { host: from.domain().to_owned(), roster })
 }
 
-/// A message of ours that came back. Only those made of rows matter, and whoever sends this must
-/// be the agent it went to, so nobody can push another's conversations around.
+/// A message of ours that bounced. Only messages made from rows matter, and the sender must be the
+/// agent it was sent to, so that nobody can move another agent's conversations.
 fn bounced(element: &Element, agent: AgentJid, peer: Peer, id: Option<&str>) -> Decoded {
     let (Some(pos), Peer::Customer(customer)) = (id.and_then(address::row_of), peer) else {
         return Decoded::Nothing;
@@ -345,9 +329,9 @@ fn bounced(element: &Element, agent: AgentJid, peer: Peer, id: Option<&str>) -> 
         return Decoded::Event(Event::Bounced { agent, customer, pos });
     };
     let condition = |name: &str| error.has_child(name, ns::XMPP_STANZAS);
-    // `wait` for a while is worth another try, unless it is the agent who is not there.
+    // A `wait` error is worth another try, unless the agent is offline.
     let later = error.attr("type") == Some("wait") && !condition("recipient-unavailable");
-    // `modify` blames the stanza, not the agent: the next agent's server would say the same.
+    // `modify` blames the stanza, not the agent: the next agent's server would respond the same.
     let ours = error.attr("type") == Some("modify");
     if later || ours {
         Decoded::Again { agent, customer, pos }
@@ -364,7 +348,7 @@ fn content(element: &Element, peer: &Peer, wants_receipt: bool) -> Option<AgentC
     let body = element.get_child("body", ns::DEFAULT_NS).map(|body| body.text());
     let body = body.filter(|body| !clean::is_blank(body));
     if ENCRYPTED.iter().any(has) || body.as_deref().is_some_and(is_encrypted_file) {
-        // Keys without words are exchanged behind the agent's back: he need not hear of it.
+        // Clients exchange keys without text unnoticed by the agent, who need not be notified.
         let words = body.is_some()
             || element.children().any(|child| child.has_child("payload", child.ns().as_str()));
         return words.then(|| refused(AgentRefusal::Encrypted, body.as_deref()));
@@ -377,7 +361,7 @@ fn content(element: &Element, peer: &Peer, wants_receipt: bool) -> Option<AgentC
     }
     match retracted(element) {
         Retracted::Nothing => {}
-        // Its text is for clients that do not know of it.
+        // Its text is a fallback for clients without this feature.
         Retracted::Something => return None,
         Retracted::Words(target) => {
             let content = AgentContent::Retract { target: target.into() };
@@ -390,7 +374,7 @@ fn content(element: &Element, peer: &Peer, wants_receipt: bool) -> Option<AgentC
     if let Some(body) = body {
         return Some(spoken_about(element, peer, &body));
     }
-    // It has arrived, and nothing of it can get lost: else it would be sent again.
+    // Needs a receipt: it has arrived and nothing of it can get lost, or it would be resent.
     let silent = || (wants_receipt && is_silent(element)).then_some(AgentContent::Silent);
     if matches!(peer, Peer::Desk(_)) {
         return silent();
@@ -398,7 +382,7 @@ fn content(element: &Element, peer: &Peer, wants_receipt: bool) -> Option<AgentC
     confirmed(element).or_else(silent).or_else(|| typing(element))
 }
 
-/// Whether there are no words in it, not even as a subject.
+/// Whether it has no text, not even as a subject.
 fn is_silent(element: &Element) -> bool {
     ["body", "subject"].iter().all(|name| {
         let text = element.get_child(name, ns::DEFAULT_NS).map(Element::text);
@@ -406,15 +390,15 @@ fn is_silent(element: &Element) -> bool {
     })
 }
 
-/// What cannot be passed on, with its words.
+/// Something that cannot be passed on, with its text.
 fn refused(refusal: AgentRefusal, body: Option<&str>) -> AgentContent {
     let end = |body: &str| body.char_indices().nth(TEXT_CHARS).map_or(body.len(), |(end, _)| end);
     let said = body.map(|body| clean::text(body.get(..end(body)).unwrap_or_default()).into());
     AgentContent::Refused { refusal, said }
 }
 
-/// The link of a message that is a file and nothing else (XEP-0066): what it says is its link. With
-/// other words it is words, the link among them or not.
+/// The link of a message that is only a file (XEP-0066), with the link as its text. A message with
+/// any other text is a text, whether the link is part of it or not.
 fn linked(element: &Element, body: Option<&str>) -> Option<String> {
     let url = match element.get_child("x", stanza::OOB) {
         Some(oob) => oob.get_child("url", stanza::OOB)?.text(),
@@ -426,7 +410,7 @@ fn linked(element: &Element, body: Option<&str>) -> Option<String> {
     (is_all && is_web && url.len() <= URL_BYTES && clean::is_clean(url)).then(|| url.to_owned())
 }
 
-/// What words come to.
+/// The meaning of a text.
 pub(super) fn spoken(peer: &Peer, body: &str) -> AgentContent {
     if !clean::scalars_at_most(body, TEXT_CHARS) {
         return refused(AgentRefusal::TooLong, Some(body));
@@ -448,7 +432,7 @@ pub(super) fn spoken(peer: &Peer, body: &str) -> AgentContent {
     }
 }
 
-/// Confirmations count only for ids that stand for rows.
+/// Confirmations count only for ids that belong to rows.
 fn confirmed(element: &Element) -> Option<AgentContent> {
     let row = |name, ns| {
         let marker = element.get_child(name, ns)?;
@@ -467,7 +451,7 @@ fn typing(element: &Element) -> Option<AgentContent> {
     state(element.children().find(|child| child.has_ns(ns::CHATSTATES))?.name())
 }
 
-/// What a chat state comes to (XEP-0085).
+/// The meaning of a chat state (XEP-0085).
 pub(super) fn state(name: &str) -> Option<AgentContent> {
     match name {
         "composing" => Some(AgentContent::Typing { on: true }),

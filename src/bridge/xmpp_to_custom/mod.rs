@@ -1,4 +1,4 @@
-//! From the agent towards the customer: stanza to event, row to JSON frame.
+//! From the agent to the customer: stanza to event, row to JSON frame.
 
 mod about;
 pub mod foreign;

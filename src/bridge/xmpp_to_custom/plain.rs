@@ -1,8 +1,8 @@
-//! What an agent's client says all day, read from the text of its stanza without a tree of elements.
+//! Reads the most frequent stanzas of agents' clients from their text, without a tree of elements.
 //!
-//! Invariants: what is read here is what [`decode`](super::input::decode) would say of the same
-//! stanza; whatever is not of the few shapes known here is left to it. The text is one stanza as a
-//! server writes it on a stream of `jabber:component:accept`.
+//! Invariants: the result is what [`decode`](super::input::decode) would return for the same
+//! stanza; any shape not known here is left to it. The text is one stanza as a server writes it on
+//! a stream of `jabber:component:accept`.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::chat::event::{AgentContent, AgentInput, Event, Peer};
 
 const HINTS: &str = "urn:xmpp:hints";
 
-/// Reads a stanza; none where it is to be read as a tree.
+/// Reads a stanza; none if it must be read as a tree.
 pub fn read(xml: &str, context: Context<'_>) -> Option<Decoded> {
     let message = Message::read(xml)?;
     let (from, to) = (Address::read(message.from?)?, Address::read(message.to?)?);
@@ -26,7 +26,7 @@ pub fn read(xml: &str, context: Context<'_>) -> Option<Decoded> {
     let content = match (body, &peer) {
         (Some(body), _) if input::is_encrypted_file(body) => return None,
         (Some(body), _) => input::spoken(&peer, body),
-        // Somebody waits for a receipt of what says nothing: rare enough.
+        // An empty message that asks for a receipt: too rare to be handled here.
         (None, _) if stanza.is_some() && message.request => return None,
         (None, Peer::Desk(_)) => return Some(Decoded::Nothing),
         (None, Peer::Customer(_)) => match message.confirmed().or_else(|| message.typing()) {
@@ -45,7 +45,7 @@ pub fn read(xml: &str, context: Context<'_>) -> Option<Decoded> {
     }))))
 }
 
-/// A message of a known shape, each part of it at most once.
+/// A message of a known shape, with each part at most once.
 #[derive(Debug, Default)]
 struct Message<'a> {
     from: Option<&'a str>,
@@ -53,7 +53,7 @@ struct Message<'a> {
     id: Option<&'a str>,
     body: Option<Cow<'a, str>>,
     request: bool,
-    /// The marks that name a stanza, in the order in which they count.
+    /// The markers and receipts that name a stanza, by precedence.
     marks: [Option<&'a str>; 4],
     state: Option<&'a str>,
 }
@@ -95,7 +95,7 @@ impl<'a> Message<'a> {
             text.close(name)?;
         }
         let [displayed, acknowledged, received, marked] = &mut self.marks;
-        // A mark that names nothing counts for nothing, but it stands before those that come after.
+        // A marker without an id has no effect, but it still takes precedence over later ones.
         let id = id.unwrap_or_default();
         match (name, namespace.unwrap_or(ns::DEFAULT_NS)) {
             ("body", ns::DEFAULT_NS) => once(&mut self.body, words),
@@ -132,12 +132,12 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Fills what is empty yet; what comes twice is no known shape.
+/// Fills an empty place; a second value is no known shape.
 fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.replace(value).is_none().then_some(())
 }
 
-/// What is left of the text. Its methods give nothing for whatever is not plain.
+/// The rest of the text. Its methods return none for anything that is not plain.
 struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
@@ -158,7 +158,7 @@ impl<'a> Text<'a> {
             let quote =
                 if self.skip("='").is_some() { '\'' } else { self.skip("=\"").map(|_| '"')? };
             let (value, rest) = self.0.split_once(quote)?;
-            // Escapes, white space that would be made equal, or no XML at all.
+            // Escapes, white space that XML normalises, or no XML at all.
             let odd = |byte: u8| byte < b' ' || matches!(byte, b'<' | b'&');
             if value.bytes().fold(false, |any, byte| any | odd(byte)) {
                 return None;
@@ -168,7 +168,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// What stands between two tags.
+    /// The text between two tags.
     fn words(&mut self) -> Option<Cow<'a, str>> {
         let end = self.0.find('<')?;
         let (raw, rest) = self.0.split_at_checked(end)?;
@@ -188,7 +188,7 @@ impl<'a> Text<'a> {
         Some(self)
     }
 
-    /// A name; one with another prefix than `xml` is nobody's here.
+    /// A name; prefixes other than `xml` are not expected.
     fn name(&mut self) -> Option<&'a str> {
         let is_name = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'-' | b':');
         let end = self.0.bytes().position(|byte| !is_name(byte))?;
@@ -198,7 +198,7 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Text without its escapes.
+/// Text with its escapes resolved.
 fn unescaped(raw: &str) -> Option<String> {
     let mut text = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -211,7 +211,7 @@ fn unescaped(raw: &str) -> Option<String> {
             "amp" => '&',
             "apos" => '\'',
             "quot" => '"',
-            // By its number: rare enough.
+            // Numeric escapes are too rare to be handled here.
             _ => return None,
         });
         rest = after;
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_all_day_is_plain() {
+    fn frequent_stanzas_are_read_without_a_tree() {
         for inside in [
             "<body>Hello</body>",
             "<body>a &lt;b&gt; &amp; &quot;c&quot; &apos;d&apos;</body><thread>t</thread>",
@@ -293,7 +293,7 @@ mod tests {
     }
 
     proptest! {
-        /// Parts of stanzas in any order, and what breaks them.
+        /// Parts of stanzas in any order, and characters that break them.
         #[test]
         fn it_is_what_the_tree_says(parts in prop::collection::vec(prop::sample::select(vec![
             "<body>", "</body>", "<body/>", "a", "&lt;", "&", ";", " ", "\n", "]]>", "<", ">", "'", "\u{fffe}",
@@ -310,7 +310,7 @@ mod tests {
         }
 
         #[test]
-        fn any_words_are_the_same(words: String) {
+        fn any_text_is_read_the_same(words: String) {
             let escaped = words.replace('&', "&amp;").replace('<', "&lt;");
             let (plain, tree) = both(&message(&format!("<body>{escaped}</body>")));
             if plain.is_some() {

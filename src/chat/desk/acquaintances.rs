@@ -1,15 +1,16 @@
-//! Which open conversations remember which agents: as one who was asked, who failed the customer, or
-//! who knows some of what was said.
+//! An index of the open conversations that remember an agent: as one who was asked, who failed the
+//! customer, or who already has some messages.
 //!
-//! Invariant: whoever a [`OpenConversation`](crate::chat::conversation::OpenConversation) remembers stands here under it, so
-//! that an agent who comes, or is free again, takes no walk through all that is open. One it does not
-//! remember any more may stand here until somebody looks, it is served, or it ends.
+//! Invariant: every agent that an
+//! [`OpenConversation`](crate::chat::conversation::OpenConversation) remembers is listed here under
+//! it, so that no search through all open conversations is needed when an agent comes online or
+//! becomes free. An agent may be listed longer than remembered: until the list is used, or the
+//! conversation is served or ends.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::chat::ids::{AgentJid, ConversationId};
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Acquaintances {
     conversations: HashMap<AgentJid, BTreeSet<ConversationId>>,
@@ -26,12 +27,12 @@ impl Acquaintances {
         }
     }
 
-    /// Those that may remember an agent.
+    /// The conversations that may remember this agent.
     pub(super) fn of(&self, agent: &AgentJid) -> Vec<ConversationId> {
         self.conversations.get(agent).into_iter().flatten().copied().collect()
     }
 
-    /// The conversation remembers the agent no more.
+    /// The conversation no longer remembers the agent.
     pub(super) fn forget(&mut self, id: ConversationId, agent: &AgentJid) {
         self.strike(id, agent);
         if let Some(agents) = self.agents.get_mut(&id) {
@@ -58,7 +59,7 @@ impl Acquaintances {
         }
     }
 
-    /// All pairs, from both sides.
+    /// All pairs, from both maps.
     #[cfg(test)]
     pub(super) fn pairs(&self) -> [BTreeSet<(ConversationId, AgentJid)>; 2] {
         let by_agent = self

@@ -1,4 +1,4 @@
-//! What agents say.
+//! What agents' clients send: messages, files, receipts, typing.
 
 use super::Desk;
 use super::edits::repeat_of;
@@ -10,17 +10,17 @@ use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestam
 use crate::chat::model::{RowKind, Target};
 use crate::chat::refusal::AgentRefusal;
 
-/// What an agent has to do with a customer.
+/// An agent's relation to a customer.
 pub(super) enum Standing {
-    /// Holds his conversation.
+    /// Has the conversation.
     Holds(ConversationId),
-    /// May take it: was asked, or is a supervisor, and nobody holds it.
+    /// May take it: was offered it, or is a supervisor, and nobody has it.
     MayTake(ConversationId),
-    /// Another holds it; this one was asked, or is a supervisor.
+    /// Another agent has it; this one was offered it, or is a supervisor.
     Late { case: ConversationId, holder: AgentJid },
-    /// Nothing is open, and he served the customer or is a supervisor.
+    /// No conversation is open; the agent served the customer or is a supervisor.
     Closed,
-    /// Nothing: to him the address does not exist.
+    /// None: to this agent the address does not exist.
     Stranger,
 }
 
@@ -66,7 +66,7 @@ impl Desk {
         }
     }
 
-    /// Something that is no repeat.
+    /// Handles a stanza that is not a repeat.
     pub(super) fn take_in(&mut self, now: Timestamp, customer: CustomerId, input: AgentInput) {
         let standing = self.standing(customer, &input.agent);
         match (&input.content, standing) {
@@ -130,7 +130,8 @@ impl Desk {
                 self.agent_links(now, case, &input, url);
             }
             (AgentContent::Text { text, about }, Standing::Holds(case)) => {
-                // What is about words of before stays with them, as long as there is room at all.
+                // Edits and replies stay with the message they refer to, as long as there is any
+                // room.
                 let case = match about {
                     Some(_) if !self.is_overfull(case) => case,
                     _ => self.go_on(now, case, input.fresh),
@@ -168,7 +169,7 @@ impl Desk {
         }
     }
 
-    /// Something an agent says, and its receipt.
+    /// Adds an agent's message to the conversation, and sends the receipt.
     pub(super) fn agent_message(
         &mut self,
         now: Timestamp,
@@ -181,7 +182,7 @@ impl Desk {
         }
     }
 
-    /// Puts what an agent says into the conversation; whether it could be put there.
+    /// Adds an agent's message to the conversation; returns whether that was possible.
     pub(super) fn agent_says(
         &mut self,
         now: Timestamp,
@@ -221,7 +222,8 @@ impl Desk {
         true
     }
 
-    /// Behind the row, or behind the row that this repeats: stored before it is confirmed.
+    /// Sends the receipt, after the row or after the row that this repeats: stored before
+    /// confirmed.
     pub(super) fn receipt(&mut self, input: &AgentInput, case: Option<ConversationId>) {
         if let (true, Some(stanza)) = (input.wants_receipt, input.stanza.clone()) {
             self.tell_client(input, case, ToAgentContent::Received { stanza });
@@ -238,7 +240,7 @@ impl Desk {
         self.notify(&tenant, customer, CustomerNotice::Typing { on, name });
     }
 
-    /// Answers the client that asked, from the address it asked.
+    /// Replies to the client that asked, from the address it asked.
     pub(super) fn reply(&mut self, input: &AgentInput, line: Notice) {
         self.answer_agent(input, ToAgentContent::Notice(line));
     }
@@ -247,10 +249,10 @@ impl Desk {
         self.gate.emit(Effect::Send(ToAgent::refused(input, refusal)));
     }
 
-    /// The one answer for all who have no business at an address, whether it exists or not.
+    /// The same refusal for every agent with no relation to an address, whether it exists or not.
     fn no_such_address(&mut self, input: &AgentInput) {
         match input.content {
-            // Nobody waits for an answer to these.
+            // No reply is expected to these.
             AgentContent::Typing { .. }
             | AgentContent::Received { .. }
             | AgentContent::Silent
@@ -267,7 +269,7 @@ impl Desk {
         self.tell_client(input, None, content);
     }
 
-    /// To the client that this came from, from the address it went to.
+    /// Sends to the client that the input came from, from the address it was sent to.
     fn tell_client(
         &mut self,
         input: &AgentInput,
@@ -278,8 +280,8 @@ impl Desk {
         self.gate.emit(Effect::Send(ToAgent { conversation, ..answer }));
     }
 
-    /// The stream stands (again): presences are asked for. What an agent's client has not confirmed
-    /// is sent once more when he is heard of.
+    /// The stream is connected: presences are being requested. What an agent's client has not
+    /// confirmed is resent when the agent is heard from.
     pub(super) fn link_up(&mut self, now: Timestamp) {
         for (agent, clients) in &mut self.clients {
             clients.expect(now);

@@ -1,8 +1,8 @@
 //! Files that agents send, as links into their server's storage.
 //!
-//! Invariants: a link is stored before anything is done about it, and something comes of it: the
-//! file in the log, or a line to its sender that says why not. Nobody waits for it meanwhile; what
-//! the agent says after it comes before it where it is quicker.
+//! Invariants: a link is stored before the file is fetched, and always has an outcome: the file in
+//! the log, or a notice to its sender with the reason why not. Nothing waits for the fetch: a later
+//! message of the agent may come before the file.
 
 use std::sync::Arc;
 
@@ -14,11 +14,10 @@ use crate::chat::ids::{ConversationId, Pos, Timestamp};
 use crate::chat::model::{Author, FetchError, File, Row, RowKind};
 use crate::chat::refusal::AgentRefusal;
 
-/// Files of one conversation that may be under way; who sends more is told to wait.
+/// At most this many files of one conversation are fetched at a time; further ones are refused.
 const UNDER_WAY: usize = 10;
 
 impl Desk {
-    /// An agent sent a link.
     pub(super) fn agent_links(
         &mut self,
         now: Timestamp,
@@ -50,7 +49,7 @@ impl Desk {
         self.receipt(input, Some(id));
     }
 
-    /// Has a link fetched: now, or again after a restart.
+    /// Starts fetching the file of a link: now, or again after a restart.
     pub(super) fn fetch(&mut self, link: Arc<Row>) {
         let RowKind::Linked { url } = &link.kind else { return };
         let Some(case) = self.cases.get_mut(&link.conversation) else { return };
@@ -65,7 +64,8 @@ impl Desk {
         self.gate.emit(Effect::Fetch(fetch));
     }
 
-    /// Something came of a link. What ended before it has been told.
+    /// The outcome of fetching a file. If the conversation ended before, the agent has been
+    /// notified.
     pub(super) fn fetched(
         &mut self,
         now: Timestamp,
@@ -113,7 +113,7 @@ impl Desk {
         }
     }
 
-    /// The conversation is about to end: what is still under way comes too late.
+    /// The conversation is about to end: files that are still being fetched come too late.
     pub(super) fn drop_links(&mut self, now: Timestamp, id: ConversationId) {
         let links = self.cases.get_mut(&id).map(|case| std::mem::take(&mut case.links));
         for link in links.unwrap_or_default().into_values() {

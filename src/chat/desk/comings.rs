@@ -1,8 +1,8 @@
-//! Agents come and go, as their presence says and as messages come back.
+//! Agents come online and leave, as their presence and bounced messages tell.
 //!
-//! Invariants: presence alone makes an agent one who can be asked; what they are asked about goes on
-//! at once when they leave, what they hold after the grace; a message that comes back from one client
-//! of theirs takes nothing from an agent who is there with another.
+//! Invariants: only presence makes an agent available for offers; when they leave, what they are
+//! offered goes on to others at once, what they have after the grace period; a message that bounces
+//! from one client takes nothing from an agent who is online with another.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::chat::model::{RequeueReason, State};
 use crate::chat::presence::TOGETHER_MS;
 
 impl Desk {
-    /// Whoever speaks before their presence has come is there, though nobody is asked for that. A
-    /// receipt or typing says no such thing: an invisible client gives them too.
+    /// An agent who writes before their presence has come is online, though offers need a presence.
+    /// A receipt or typing does not count: an invisible client sends them too.
     pub(super) fn speaks(&mut self, now: Timestamp, input: &AgentInput) {
         let head = self.gate.head();
         let Some(clients) = self.clients.get_mut(&input.agent) else { return };
@@ -31,7 +31,7 @@ impl Desk {
         if came {
             self.tell_interruption(now, &input.agent);
             self.arrived(now, &input.agent);
-            // Before what he says changes what he has.
+            // Before their message changes what they have.
             self.send_again(now, &input.agent);
         }
     }
@@ -55,7 +55,7 @@ impl Desk {
         self.moved(now, agent, was, returns);
     }
 
-    /// A client has not answered since then: to us it is not there until it is heard again.
+    /// A client has not responded since then: it counts as offline until it is heard from again.
     pub(super) fn lost(
         &mut self,
         now: Timestamp,
@@ -69,7 +69,6 @@ impl Desk {
         self.moved(now, agent, was, false);
     }
 
-    /// An agent's availability may have changed.
     fn moved(
         &mut self,
         now: Timestamp,
@@ -98,8 +97,8 @@ impl Desk {
         }
     }
 
-    /// An agent who has just come (back), or is free of another customer, is asked like any other;
-    /// `anew` where they were asked in this round already.
+    /// An agent who just came online, or became free of another customer, can be asked like any
+    /// other; `anew` even if they were asked in this round.
     pub(super) fn forgive(&mut self, tenant: &TenantKey, agent: &AgentJid, anew: bool) {
         for id in self.acquaintances.of(agent) {
             let Some(case) = self.cases.get_mut(&id).filter(|case| case.view.tenant == *tenant)
@@ -131,8 +130,8 @@ impl Desk {
         self.work.get(&key).map(|work| work.held.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// The grace is over, or he is an agent no more: everything the agent held goes back to the
-    /// head of its queue.
+    /// The grace period is over, or they are no longer an agent: everything they have returns to
+    /// the head of its queue.
     pub(super) fn take_back_if_gone(&mut self, now: Timestamp, agent: &AgentJid) {
         let gone = self.clients.get_mut(agent).is_some_and(|clients| clients.is_gone(now));
         let tenants: Vec<TenantKey> = self.tenants.keys().cloned().collect();
@@ -148,9 +147,10 @@ impl Desk {
         }
     }
 
-    /// The server could not deliver to the agent: the customer goes back to the head of the queue.
-    /// Not for a bounce that may be about an assignment that is over, nor for one of what a client of
-    /// the agent has by now. Where another client of the agent lives it is sent again, to that one.
+    /// The server could not deliver to the agent: the customer returns to the head of the queue.
+    /// Not if the bounce may be from a past assignment, nor if a client of the agent has confirmed
+    /// the message meanwhile. If another client of the agent is online, the message is resent to
+    /// that one.
     pub(super) fn bounced(
         &mut self,
         now: Timestamp,

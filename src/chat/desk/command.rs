@@ -1,7 +1,7 @@
-//! What agents command: one meaning, however a command came in.
+//! Carries out agents' commands, the same however a command came in.
 //!
-//! Invariants: a command is done, or refused with a reason, and never said to the customer, nor is
-//! what corrects it; words that came with it are said or given back.
+//! Invariants: a command is carried out, or refused with a reason; neither it nor its correction is
+//! ever shown to the customer; text that came with it is sent or returned.
 
 use std::sync::Arc;
 
@@ -16,15 +16,15 @@ use crate::chat::model::{CloseReason, RowKind};
 use crate::chat::presence::Clients;
 use crate::chat::refusal::AgentRefusal;
 
-/// The words of the orders that are carried out once, as they are remembered.
+/// Commands that are carried out once, under the names by which they are remembered.
 const CLOSE: &str = "close";
 const REOPEN: &str = "reopen";
 pub(super) const ASK: &str = "ask";
 const FORM: &str = "form";
-/// Any command, done or refused: what corrects it is no words for the customer.
+/// Any command, carried out or refused: its correction must not reach the customer.
 const COMMAND: &str = "command";
 
-/// The order that an agent's row came of.
+/// The command that an agent's row comes from.
 pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
     match kind {
         RowKind::Closed { .. } => Some(CLOSE),
@@ -34,10 +34,10 @@ pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
     }
 }
 
-/// A command that is carried out once: the order it is, and the answer when it comes again.
+/// For a command that is carried out once: its name, and the notice when it comes again.
 fn once(command: &AgentCommand) -> Option<(&'static str, Notice)> {
     let spec = command.spec()?;
-    // Both are questions in the log.
+    // In the log, both are questions.
     let order = if spec.word == FORM { ASK } else { spec.word };
     Some((order, spec.repeated?()))
 }
@@ -59,7 +59,7 @@ impl Desk {
         let done = if repeated {
             true
         } else if corrects.is_some_and(|id| self.was_done(now, customer, &input.agent, id)) {
-            // What was carried out cannot be carried out otherwise.
+            // What has been carried out cannot be changed.
             self.refuse_agent(input, AgentRefusal::Carried);
             false
         } else {
@@ -71,7 +71,7 @@ impl Desk {
         }
     }
 
-    /// Does what is commanded; whether it did, else it was refused.
+    /// Carries out a command; returns false if it was refused.
     fn carry_out(
         &mut self,
         now: Timestamp,
@@ -154,7 +154,6 @@ impl Desk {
         false
     }
 
-    /// Another agent holds it.
     pub(super) fn taken(&self, case: ConversationId, holder: &AgentJid) -> AgentRefusal {
         let tenant = self.cases.get(&case).map(|case| &case.view.tenant);
         let by = tenant.map_or_else(|| "".into(), |tenant| self.agent_name(tenant, holder));
@@ -173,7 +172,7 @@ impl Desk {
         self.close_by(now, case, input);
     }
 
-    /// Whether a stanza commanded something that was carried out once and for all.
+    /// Whether a stanza gave a command that was carried out and cannot be undone.
     fn was_done(
         &mut self,
         now: Timestamp,
@@ -185,7 +184,7 @@ impl Desk {
         knows(CLOSE) || knows(REOPEN) || knows(ASK)
     }
 
-    /// Whether words correct a command: commands are never said, nor is what stands for them.
+    /// Whether a message corrects a command; neither may reach the customer.
     pub(super) fn corrects_a_command(
         &mut self,
         now: Timestamp,
@@ -198,7 +197,7 @@ impl Desk {
             || self.orders.knows(now, agent, customer, target, COMMAND)
     }
 
-    /// Whether the same stanza ordered this before: then nothing happens again but the answer.
+    /// Whether the same stanza gave this command before; then only the notice is sent again.
     fn is_repeated_order(
         &mut self,
         now: Timestamp,
@@ -213,7 +212,7 @@ impl Desk {
         repeated
     }
 
-    /// Whether the same stanza ordered this before.
+    /// Whether the same stanza gave this command before.
     pub(super) fn was_ordered(
         &mut self,
         now: Timestamp,
@@ -225,7 +224,6 @@ impl Desk {
         self.orders.knows(now, &input.agent, customer, stanza, order)
     }
 
-    /// The order was carried out.
     pub(super) fn ordered(
         &mut self,
         now: Timestamp,
@@ -255,7 +253,7 @@ impl Desk {
         }
     }
 
-    /// The agent goes on with a customer whose conversation was closed: a new one, his at once.
+    /// Opens a new conversation with the customer of a closed one, and assigns it to the agent.
     fn reopen(&mut self, now: Timestamp, customer: CustomerId, input: &AgentInput) {
         let Some(visitor) = self.visitors.get(&customer) else { return };
         let tenant = visitor.customer.tenant.clone();
@@ -308,7 +306,7 @@ impl Desk {
         });
         let agents = desk.settings.agents.iter().map(|agent| {
             let held = self.work.get(&(tenant.clone(), agent.jid.clone())).map(|work| &work.held);
-            // Who is only asked serves nobody yet.
+            // An agent who is only asked does not serve the customer yet.
             let serves = |id: &&ConversationId| {
                 self.cases.get(*id).is_some_and(|case| case.view.agent() == Some(&agent.jid))
             };

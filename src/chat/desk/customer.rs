@@ -1,4 +1,4 @@
-//! What customers command.
+//! What customers send: commands, typing, and what the widget has shown.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::chat::ids::{
 use crate::chat::model::{Acked, Author, CloseReason, CommandKey, RowKind};
 use crate::chat::refusal::CommandError;
 
-/// Who commanded, and where the answer goes.
+/// Who gave a command, and the socket that gets the reply.
 pub(super) struct Commander {
     pub(super) tenant: TenantKey,
     pub(super) customer: CustomerId,
@@ -35,7 +35,7 @@ impl Desk {
         let is_news = self.is_news(&input.customer);
         let visitor = self.visitor(input.customer);
         visitor.sessions.insert(by.session);
-        // Whoever commands is here, even if the edge's word of it is still under way.
+        // A customer who sends something is online, even if the edge's report is still on its way.
         let was_away = visitor.nodes.is_empty();
         visitor.nodes.insert(by.socket.node);
         let open = visitor.open;
@@ -92,7 +92,7 @@ impl Desk {
                     RowKind::Message { text, reply_to }
                 });
             }
-            // A repeat was answered above, by what its message came to.
+            // A repeat was handled above: this is another message with the same file.
             CustomerAction::Share { files, taken, .. } if taken || self.shared.has_any(&files) => {
                 self.refuse(by, &key.id, CommandError::NoSuchFile);
             }
@@ -122,7 +122,7 @@ impl Desk {
         }
     }
 
-    /// Whether another conversation can begin in this queue; says so to the customer where not.
+    /// Whether another conversation can begin in this queue; refuses the command if not.
     fn admits(&mut self, by: &Commander, id: &CommandId, queue: &QueueKey) -> bool {
         let error = match self.tenants.get(&by.tenant) {
             None => Some(CommandError::UnknownTenant),
@@ -140,7 +140,7 @@ impl Desk {
         error.is_none()
     }
 
-    /// Begins a conversation; `key` where a `start` command did it.
+    /// Begins a conversation; with `key` if a `start` command did.
     #[allow(
         clippy::too_many_arguments,
         reason = "the fields of one command, each named at the call"
@@ -181,7 +181,7 @@ impl Desk {
         }
     }
 
-    /// A `start` into a conversation that is open already.
+    /// A `start` while a conversation is open already.
     fn join(
         &mut self,
         now: Timestamp,
@@ -192,8 +192,8 @@ impl Desk {
     ) {
         let open = self.cases.get_mut(&case);
         let changed = open.map(|open| answers::merge(&mut open.answers, answers));
-        // Whoever says nothing new leaves nothing behind, however often it is said. The answer is
-        // remembered as long as the session is at work; a repeat after that changes nothing either.
+        // Answers that change nothing are not stored, however often they are sent. The ack is
+        // remembered as long as the session is active; a repeat after that changes nothing either.
         if let Some(answers) = changed.filter(|changed| !changed.is_empty()) {
             let row = NewRow::hidden(Author::Customer, RowKind::Opened { answers });
             self.append(now, case, NewRow { key: Some(key.clone()), ..row });
@@ -208,7 +208,7 @@ impl Desk {
         self.answer(by, Answer::Ack { id: key.id, acked });
     }
 
-    /// A message into the open conversation, or into a fresh one that it begins.
+    /// A message into the open conversation, or into `fresh`, which it opens.
     fn customer_message(
         &mut self,
         now: Timestamp,
@@ -227,7 +227,7 @@ impl Desk {
         }
         let case = open.unwrap_or(fresh);
         let Some(head) = self.cases.get(&case).map(|case| case.view.head) else { return };
-        // Only what stands can be answered.
+        // Only an existing entry can be replied to.
         let kind = kind(reply_to.filter(|seq| *seq <= head));
         self.customer_says(now, case, key, kind);
         if open.is_none() {
@@ -235,7 +235,7 @@ impl Desk {
         }
     }
 
-    /// Something that both sides read, and that the agents' clients are to confirm.
+    /// Adds something that both sides read and that the agents' clients must confirm.
     pub(super) fn customer_says(
         &mut self,
         now: Timestamp,
@@ -265,8 +265,8 @@ impl Desk {
         self.ask_anew(now, id);
     }
 
-    /// Two mutants: a repeated command is carried out once more, without its key, for that is
-    /// unique in the database too.
+    /// Two mutants: a repeated command is carried out again, without its key, which is unique in
+    /// the database too.
     #[cfg(feature = "chaos")]
     fn do_again(
         &mut self,

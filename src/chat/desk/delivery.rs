@@ -1,11 +1,11 @@
-//! What agents are owed, and saying it again.
+//! Undelivered messages for agents, and resending them.
 //!
-//! Nobody acknowledges what is sent to an agent but his own client, by its receipts (XEP-0184). So
-//! nothing is sent to an agent who is not there, and when a client of his comes, all that is not
-//! confirmed in what he holds is sent to him (again), under the same stanza ids.
+//! Only an agent's own client acknowledges what is sent to the agent, by its receipts (XEP-0184).
+//! So nothing is sent to an agent who is offline, and when a client of theirs comes online,
+//! everything unconfirmed in their conversations is sent (again), under the same stanza ids.
 //!
-//! Invariants: what a customer said goes to whoever has the conversation until a client of his has
-//! confirmed it, also after the close; what is sent again was said before the close.
+//! Invariants: a customer's message is sent to the agent who has the conversation until a client of
+//! theirs has confirmed it, also after the close; whatever is resent was written before the close.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,20 +19,20 @@ use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, Seq, Timestamp
 use crate::chat::model::{OWED_MS, Owed as Stored, Row, State};
 use crate::chat::presence::Clients;
 
-/// Clients of an agent that come within so many milliseconds count as having come at once.
+/// Clients of an agent that come online within this time, in milliseconds, count as one arrival.
 const TOGETHER_MS: i64 = 1_000;
 /// How long the end of a conversation that could not be sent is kept, in milliseconds.
 const KEPT_MS: i64 = 24 * 60 * 60_000;
 
-/// A closed conversation of which the last words are not confirmed.
+/// A closed conversation whose last messages are not confirmed.
 #[derive(Debug)]
 pub(super) struct Owed {
-    /// As it was closed.
+    /// Its state at the close.
     pub(super) case: OpenConversation,
-    /// To whom.
+    /// The agents whose clients must confirm it.
     agents: Vec<AgentJid>,
     close: Arc<Row>,
-    /// Whether all of it was sent to an agent who was there.
+    /// Whether all of it was sent to an agent who was online.
     sent: bool,
 }
 
@@ -41,7 +41,7 @@ impl Desk {
         self.clients.get(agent).is_some_and(Clients::is_here)
     }
 
-    /// Sends a row to those of its agents who are there; the others get it when they come.
+    /// Sends a row to those of the agents who are online; the others get it when they come online.
     pub(super) fn deliver(
         &mut self,
         id: ConversationId,
@@ -68,7 +68,7 @@ impl Desk {
         }
     }
 
-    /// Sends a row together with the one it answers, which is read from the store.
+    /// Sends a row together with the one it replies to, which is read from the store.
     fn deliver_with_quote(
         &mut self,
         id: ConversationId,
@@ -88,7 +88,7 @@ impl Desk {
         }));
     }
 
-    /// A client of the agent has come.
+    /// A client of the agent came online.
     pub(super) fn arrived(&mut self, now: Timestamp, agent: &AgentJid) {
         if let Some(clients) = self.clients.get(agent) {
             let at = now.max(clients.sent_again_until);
@@ -99,7 +99,7 @@ impl Desk {
                 case.is_strange_to(agent);
             }
         }
-        // What he says from here on says nothing about what he was sent before.
+        // Replies from this client say nothing about what was sent earlier.
         for id in self.all_held_by(agent) {
             if let Some(case) = self.cases.get_mut(&id) {
                 case.unsent();
@@ -107,7 +107,7 @@ impl Desk {
         }
     }
 
-    /// Sends the agent what he has and has not confirmed.
+    /// Resends to the agent everything unconfirmed in their conversations.
     pub(super) fn send_again(&mut self, now: Timestamp, agent: &AgentJid) {
         match self.clients.get_mut(agent) {
             Some(clients) if clients.is_here() && clients.sent_again_until <= now => {
@@ -130,7 +130,7 @@ impl Desk {
         }
     }
 
-    /// What the agent has, of all his tenants.
+    /// The agent's conversations, of all their tenants.
     fn all_held_by(&self, agent: &AgentJid) -> Vec<ConversationId> {
         self.tenants_of(agent).flat_map(|tenant| self.held_by(tenant, agent)).collect()
     }
@@ -143,7 +143,7 @@ impl Desk {
                 self.add_contact(customer, agent);
                 self.catch_up_unconfirmed(now, id, agent);
             }
-            // In a client of another's it may be confirmed.
+            // The client of another agent may have confirmed it.
             State::Offered { agents, .. } if case.is_unconfirmed() || agents.len() > 1 => {
                 self.propose(now, id, agent);
             }
@@ -152,7 +152,7 @@ impl Desk {
         }
     }
 
-    /// Sends an agent all that was said so far and no client of theirs has confirmed.
+    /// Sends an agent all messages so far that no client of theirs has confirmed.
     pub(super) fn catch_up(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         #[cfg(feature = "chaos")]
         if crate::chaos::mutant("requeue-forgets-backlog")
@@ -164,7 +164,7 @@ impl Desk {
         self.backlog(now, id, agent, known, None);
     }
 
-    /// Sends an agent who knows all up to a row what was said since.
+    /// Sends the messages after a row to an agent who has everything up to it.
     pub(super) fn catch_up_after(
         &mut self,
         now: Timestamp,
@@ -180,7 +180,7 @@ impl Desk {
         }
     }
 
-    /// Sends an agent what of it no client of his has confirmed.
+    /// Sends an agent the customer's messages that no client of theirs has confirmed.
     fn catch_up_unconfirmed(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         if let Some(case) = self.any_case(id) {
             self.backlog(now, id, agent, case.confirmed_pos(), Some(case.taken_in()));
@@ -211,9 +211,7 @@ impl Desk {
         }
     }
 
-    // ---- closed conversations ----
-
-    /// The conversation is closed; its agents' clients are still to confirm the rest of it.
+    /// The conversation is closed; its agents' clients must still confirm the last messages.
     pub(super) fn owe(
         &mut self,
         now: Timestamp,
@@ -263,7 +261,7 @@ impl Desk {
         self.send(id, agent, ToAgentContent::Row { row: close, name: None, quoted: None });
     }
 
-    /// Whether it has waited long enough.
+    /// Checks whether it has waited long enough.
     pub(super) fn forget_owed(&mut self, now: Timestamp, id: ConversationId) {
         let Some(owed) = self.owed.get(&id) else { return };
         if owed.sent || now.since(owed.close.at) >= KEPT_MS {
@@ -273,7 +271,7 @@ impl Desk {
         }
     }
 
-    /// Nothing more is owed of a closed conversation.
+    /// Nothing of a closed conversation is left to confirm.
     pub(super) fn settle_owed(&mut self, now: Timestamp, id: ConversationId) {
         self.write_marks(now, id);
         if let Some(owed) = self.owed.remove(&id)
@@ -283,7 +281,7 @@ impl Desk {
         }
     }
 
-    /// The agent serves nobody any more: nothing is owed to him.
+    /// The agent no longer serves this link: nothing is pending for them.
     pub(super) fn owe_nothing_to(&mut self, now: Timestamp, agent: &AgentJid) {
         let mut settled = BTreeSet::new();
         for (id, owed) in &mut self.owed {
@@ -295,7 +293,7 @@ impl Desk {
         settled.into_iter().for_each(|id| self.settle_owed(now, id));
     }
 
-    /// An open conversation, or a closed one that is still owed.
+    /// An open conversation, or a closed one that is not confirmed yet.
     pub(super) fn any_case(&self, id: ConversationId) -> Option<&OpenConversation> {
         self.cases.get(&id).or_else(|| self.owed.get(&id).map(|owed| &owed.case))
     }
@@ -307,9 +305,7 @@ impl Desk {
         }
     }
 
-    // ---- what agents' clients confirm ----
-
-    /// A client of the agent has confirmed the message made of a row.
+    /// A client of the agent has confirmed the message made from a row.
     pub(super) fn confirmed(
         &mut self,
         now: Timestamp,
@@ -336,8 +332,8 @@ impl Desk {
         }
     }
 
-    /// Whether the client that something comes from gives receipts: then a missing one says that
-    /// something did not arrive. A desk that has just begun takes the word of the one before it.
+    /// Whether the client that sent this gives receipts, so that a missing receipt means that
+    /// something did not arrive. A desk that has just begun trusts what the previous one stored.
     pub(super) fn gives_receipts(&self, id: ConversationId, input: &AgentInput) -> bool {
         let confirmed_before = || self.any_case(id).is_some_and(|c| c.view.confirmed > Seq(0));
         match self.clients.get(&input.agent) {
@@ -346,8 +342,8 @@ impl Desk {
         }
     }
 
-    /// The conversation with the customer that this row is of, where it concerns the agent: one of
-    /// the closed ones that are owed to him, else the open one.
+    /// The conversation with the customer that this row belongs to, if the agent has a part in it:
+    /// one of the closed ones that they have not confirmed, else the open one.
     fn conversation_of(
         &self,
         customer: CustomerId,

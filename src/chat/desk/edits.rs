@@ -1,8 +1,8 @@
-//! Words that are said otherwise, taken back, or answered.
+//! Messages that are corrected, retracted or replied to.
 //!
-//! Invariants: only an author changes his words, and only in the conversation they stand in while
-//! it is open; what was taken back is changed no more. Words that would change others which are
-//! not found are words of their own: nothing an agent wrote is lost.
+//! Invariants: only an author changes a message, and only while its conversation is open; a
+//! retracted message is never changed again. A correction whose message is not found becomes a
+//! message of its own: nothing an agent wrote is lost.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::chat::refusal::{AgentRefusal, CommandError};
 const UNDO_MS: i64 = 2 * 60_000;
 const NOTHING_TO_UNDO: &str = "Not deleted: you have sent no message here in the last two minutes.";
 
-/// What stands for the words of a retraction where repeats are looked for.
+/// Stands for the text of a retraction when repeats are looked for.
 pub(super) const TAKEN_BACK: &str = "\u{0}taken back";
 
-/// By what a repeat of an agent's row is found.
+/// The text by which a repeat of an agent's row is recognized.
 pub(super) fn repeat_of(kind: &RowKind) -> &str {
     match kind {
         RowKind::Linked { url } => url,
@@ -32,7 +32,7 @@ pub(super) fn repeat_of(kind: &RowKind) -> &str {
 }
 
 impl Desk {
-    /// The customer says otherwise what he said, or takes it back.
+    /// The customer corrects or retracts a message of theirs.
     pub(super) fn change(
         &mut self,
         now: Timestamp,
@@ -57,7 +57,7 @@ impl Desk {
         self.customer_says(now, case, key, kind);
     }
 
-    /// What an agent's words come to.
+    /// The row that an agent's message becomes.
     pub(super) fn agents_words(
         &self,
         case: ConversationId,
@@ -113,13 +113,13 @@ impl Desk {
         None
     }
 
-    /// An author's words: among those that wait to be stored, or as they were read for this.
+    /// An author's message: among the rows not stored yet, or the row that was read for this event.
     fn words(&self, case: ConversationId, reference: &Reference) -> Option<Target> {
         let waiting = self.gate.waiting(case).chain(self.read_of(case));
         message_ref::find(waiting.map(|row| &**row), reference)
     }
 
-    /// What stands at a place of a conversation, as it was read for this.
+    /// An entry of a conversation, if it is not stored yet or was read for this event.
     pub(super) fn entry(&self, case: ConversationId, seq: Seq) -> Option<&Arc<Row>> {
         let mut rows = self.gate.waiting(case).chain(self.read_of(case));
         rows.find(|row| row.seq == Some(seq))
@@ -129,8 +129,8 @@ impl Desk {
         self.read.as_ref().filter(|row| row.conversation == case)
     }
 
-    /// The entry that an agent answers: his own words, by the id of his stanza, or another's, by
-    /// that of ours. Some clients name an edit where they mean what was edited.
+    /// The entry that an agent replies to: their own message, by their stanza's id, or the
+    /// customer's, by ours. Some clients name an edit when they mean the message it edits.
     fn answered(
         &self,
         id: ConversationId,
@@ -145,16 +145,16 @@ impl Desk {
         Some(edited.map_or(seq, |(target, _)| target.seq))
     }
 
-    /// The place of something the customer said, by its row.
+    /// The `seq` of something the customer said, by its row.
     fn place_of(&self, id: ConversationId, pos: Pos) -> Option<Seq> {
         let read = self.read_of(id).filter(|row| row.pos == pos);
         let said = |row: &&Arc<Row>| row.author == Author::Customer && row.kind.is_said();
         self.cases.get(&id)?.seq_of(pos).or_else(|| read.filter(said)?.seq)
     }
 
-    // ---- what must be read before ----
+    // ---- what must be read first ----
 
-    /// What was read for this is not what was looked for: it is not looked for again.
+    /// What was read is not what was looked for: it is not looked up again.
     pub(super) fn remember_missing(&mut self, need: Need) {
         match need {
             Need::Words(id, reference) if self.words(id, &reference).is_none() => {
@@ -173,7 +173,7 @@ impl Desk {
 
     pub(super) fn customers_reference(&self, input: &CustomerInput) -> Option<Need> {
         let command = input.command()?;
-        // What is said all day needs nothing.
+        // Only these need a row from the store; the common commands need nothing.
         match command.action {
             CustomerAction::Edit { .. }
             | CustomerAction::Retract { .. }
@@ -222,7 +222,7 @@ impl Desk {
         match (seq, row) {
             (Some(seq), _) if self.entry(case, seq).is_some() => None,
             (Some(seq), _) => Some(Need::Entry(case, seq)),
-            // Confirmed long ago, before the desk was restored.
+            // Confirmed long before the desk was restored.
             (None, Some(row)) if row <= self.gate.last_stored() && !open.missing.has_row(row) => {
                 Some(Need::Row(case, row))
             }

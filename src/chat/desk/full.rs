@@ -1,9 +1,9 @@
-//! The end of a conversation that nobody of those who talk has ended: it has as many rows as one may
-//! have, or an operator wants it closed.
+//! Closes a conversation that neither side has ended: because it has the maximum number of rows, or
+//! because an operator asked for it.
 //!
-//! Invariants: no conversation grows for ever, whoever goes on with it. What is said once one is full
-//! begins another, with the same agent or at the same place in line; what is about words of before
-//! still finds a tenth more of room in the full one, and none after that.
+//! Invariants: no conversation grows without limit. What is said in a full one begins another, with
+//! the same agent or at the same place in the queue; edits, retractions and replies still go into
+//! the full one, up to a tenth over the limit.
 
 use super::Desk;
 use super::lifecycle::{Beginning, Command};
@@ -11,7 +11,7 @@ use crate::chat::ids::{ConversationId, Timestamp};
 use crate::chat::model::{Author, CloseReason};
 
 impl Desk {
-    /// The conversation to go on in: this one, or, where it is full, the fresh one.
+    /// The conversation to continue in: this one or, if it is full, `fresh`, which is opened.
     pub(super) fn go_on(
         &mut self,
         now: Timestamp,
@@ -47,13 +47,13 @@ impl Desk {
         fresh
     }
 
-    /// Whether not even what is about words of before has room.
+    /// Whether there is no room even for edits, retractions and replies.
     pub(super) fn is_overfull(&self, id: ConversationId) -> bool {
         let rows = self.cases.get(&id).map_or(0, |case| case.rows);
         rows >= self.limits.rows.saturating_add(self.limits.rows / 10)
     }
 
-    /// An operator wants it closed; it may be closed by now.
+    /// An operator asked to close it; it may be closed already.
     pub(super) fn close_asked(&mut self, now: Timestamp, id: ConversationId) {
         if self.cases.contains_key(&id) {
             self.close(now, id, Author::System, CloseReason::Operator, Command::default());

@@ -1,8 +1,8 @@
-//! What agents are told once something they sent may have been lost.
+//! Notifies agents when something they sent may have been lost.
 //!
-//! Invariants: only who had an open chat is told, once, when a client of his is here, and nobody
-//! after a quarter of an hour. First comes every receipt of that time again, so that a missing one
-//! says that the message is not stored.
+//! Invariants: only agents with an open conversation are notified, once, when a client of theirs is
+//! online, and nobody after 15 minutes. All receipts of that period are resent first, so that a
+//! missing receipt means that the message is not stored.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,33 +12,34 @@ use crate::chat::effect::{Effect, Notice, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, CustomerId, TenantKey, Timestamp};
 
-/// How long before the last sign of life a stanza may have been under way, and how far the
-/// agent's clock may be from ours, in milliseconds.
+/// How long a stanza may have been on its way before the stream was last known to work, plus how
+/// far the agent's clock may differ from ours, in milliseconds.
 const UNDER_WAY_MS: i64 = 2_000;
-/// Who comes later than this is not told any more, in milliseconds.
+/// Agents who come online later than this are not notified, in milliseconds.
 const FORGOTTEN_MS: i64 = 15 * 60_000;
 
-/// A time in which not everything has come.
+/// A period in which stanzas may have been lost.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     from: Timestamp,
     to: Timestamp,
 }
 
-/// Whom to tell, of what.
+/// Agents to be notified, and the period of each.
 #[derive(Debug, Default)]
 pub(super) struct Interruptions {
     untold: HashMap<(TenantKey, AgentJid), Span>,
 }
 
 impl Desk {
-    /// Not everything that agents sent since then has come; from now on it does.
+    /// Stanzas that agents sent since then may be lost; from now on they arrive.
     pub(super) fn interrupted(&mut self, now: Timestamp, since: Timestamp) {
         let from = since.min(now).plus(-UNDER_WAY_MS);
         let untold = &mut self.interruptions.untold;
         untold.retain(|_, span| now.since(span.to) <= FORGOTTEN_MS);
         for case in self.cases.values() {
-            // Whoever is only asked may have answered, and believes that the customer is his.
+            // An agent who was only offered it may have replied, and believe that the customer is
+            // theirs.
             for agent in case.audience() {
                 let key = (case.view.tenant.clone(), agent.clone());
                 let span = untold.entry(key).or_insert(Span { from, to: now });
@@ -47,7 +48,7 @@ impl Desk {
         }
     }
 
-    /// The agent is here: he is told what he was not told yet.
+    /// The agent is online: sends the pending notices.
     pub(super) fn tell_interruption(&mut self, now: Timestamp, agent: &AgentJid) {
         if self.interruptions.untold.is_empty() {
             return;
@@ -65,7 +66,7 @@ impl Desk {
         }
     }
 
-    /// What is stored is confirmed once more: the first receipt may have been lost with the rest.
+    /// Resends the receipts for what is stored: the first ones may be lost too.
     fn receipts_again(&mut self, tenant: &TenantKey, agent: &AgentJid, from: Timestamp) {
         let said: Vec<(CustomerId, Arc<str>)> = self.spoken.since(agent, from).collect();
         for (customer, stanza) in said {
@@ -77,7 +78,7 @@ impl Desk {
         }
     }
 
-    /// To whichever of his clients his server gives it.
+    /// Sends to the bare JID: the agent's server chooses the client.
     fn tell_agent(&mut self, agent: &AgentJid, from: Peer, content: ToAgentContent) {
         let (agent, resource, conversation) = (agent.clone(), None, None);
         self.gate.emit(Effect::Send(ToAgent { agent, resource, from, conversation, content }));

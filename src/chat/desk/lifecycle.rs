@@ -1,4 +1,4 @@
-//! How conversations begin, go back to their queue, and end.
+//! How conversations begin, return to their queue, and end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,13 +15,14 @@ use crate::chat::model::{
     TenantSettings,
 };
 
-/// No conversation is closed for a shorter silence, in milliseconds, whatever the settings say.
+/// A silence shorter than this, in milliseconds, closes no conversation, whatever the settings say.
 pub(super) const LEAST_IDLE_MS: i64 = 60_000;
 
-/// How long a message waits for an agent whose customer left an address and went, in milliseconds.
+/// How long a message waits for an agent if the customer left an address and went offline, in
+/// milliseconds.
 const LEFT_MS: i64 = 14 * 24 * 60 * 60_000;
 
-/// What a new conversation begins with.
+/// The properties of a new conversation.
 pub(super) struct Beginning {
     pub(super) id: ConversationId,
     pub(super) tenant: TenantKey,
@@ -29,27 +30,25 @@ pub(super) struct Beginning {
     pub(super) queue: QueueKey,
     pub(super) subject: Option<Arc<str>>,
     pub(super) answers: Vec<(Arc<str>, Arc<str>)>,
-    /// The command that began it, where that is all it did.
+    /// The command that began it, if it did nothing else.
     pub(super) key: Option<CommandKey>,
-    /// Who began it.
     pub(super) author: Author,
     /// The id of the agent's stanza that began it.
     pub(super) stanza: Option<Arc<str>>,
-    /// The one that goes on in it: it keeps its place in line.
+    /// The conversation that it continues, whose place in the queue it keeps.
     pub(super) before: Option<Conversation>,
 }
 
-/// What ended a conversation, where somebody commanded it.
+/// The command that ended a conversation, if there was one.
 #[derive(Default)]
 pub(super) struct Command {
-    /// The customer's command.
     pub(super) key: Option<CommandKey>,
     /// The id of the agent's stanza.
     pub(super) stanza: Option<Arc<str>>,
 }
 
 impl Desk {
-    /// Begins a conversation, in line.
+    /// Begins a conversation, at its place in the queue.
     pub(super) fn begin(&mut self, now: Timestamp, beginning: Beginning) {
         let Beginning {
             id,
@@ -101,7 +100,7 @@ impl Desk {
         self.stirred.insert((tenant, queue));
     }
 
-    /// An agent takes a conversation that waits or was offered.
+    /// An agent takes a conversation that is waiting or offered.
     pub(super) fn assign(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
@@ -153,7 +152,7 @@ impl Desk {
         self.positions_changed(now, &tenant, &queue);
     }
 
-    /// Takes a conversation from whoever is asked or holds it, and puts it back where it stood in line.
+    /// Takes a conversation from its agents and puts it back in its place in the queue.
     pub(super) fn requeue(&mut self, now: Timestamp, id: ConversationId, reason: RequeueReason) {
         let Some(case) = self.cases.get(&id) else { return };
         let here = case.audience().iter().filter(|agent| self.is_here(agent));
@@ -207,7 +206,7 @@ impl Desk {
         self.positions_changed(now, &tenant, &queue);
     }
 
-    /// Takes a conversation from one agent; where others are asked too, they may still answer.
+    /// Takes a conversation from one agent; if it is offered to others too, they may still respond.
     pub(super) fn withdraw(
         &mut self,
         now: Timestamp,
@@ -222,7 +221,7 @@ impl Desk {
         }
         remember(&mut case.view.passed, agent);
         remember(&mut case.shunned, agent);
-        // What his client confirmed is not confirmed by the others', who were sent it as well.
+        // It was sent to the others too, who have not confirmed what this agent's client has.
         case.begin_assignment();
         if !case.withheld {
             case.sent_again(now);
@@ -231,8 +230,8 @@ impl Desk {
         self.let_go(now, id, &tenant, agent, reason, true);
     }
 
-    /// Writes down that an agent does not have the conversation any more, and tells him where he was
-    /// only asked.
+    /// Records that an agent no longer has the conversation, and notifies them if they were only
+    /// offered it.
     fn let_go(
         &mut self,
         now: Timestamp,
@@ -252,7 +251,7 @@ impl Desk {
         self.release(now, tenant, agent, id);
     }
 
-    /// Whoever failed it is passed over for as long as an offer stands.
+    /// Agents who failed it are passed over for as long as an offer lasts.
     pub(super) fn ask_again_later(&mut self, now: Timestamp, id: ConversationId) {
         let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
         let again = now.plus(self.offer_ms(&view.tenant, &view.queue));
@@ -262,7 +261,6 @@ impl Desk {
         self.timers.arm(again, Timer::AskAgain(id));
     }
 
-    /// Ends a conversation.
     pub(super) fn close(
         &mut self,
         now: Timestamp,
@@ -305,7 +303,7 @@ impl Desk {
         self.customer_left(now, before.customer);
         let case = self.cases.remove(&id);
         self.acquaintances.forget_all(id);
-        // Of words that nobody was sent nothing is owed.
+        // If its messages were withheld, there is nothing left to confirm.
         if let (Some(mut case), Some(seq)) = (case.filter(|case| !case.withheld), row.seq) {
             case.owe_confirmation(now, row.pos, seq);
             self.owe(now, case, audience, row.clone());
@@ -335,7 +333,7 @@ impl Desk {
         self.stir_queues_of(tenant, agent);
     }
 
-    /// Tells the customer where his conversation stands.
+    /// Tells the customer the state of their conversation.
     pub(super) fn tell_state(&mut self, id: ConversationId) {
         let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
         let phase = match &view.state {
@@ -358,21 +356,21 @@ impl Desk {
         self.notify(&tenant, customer, CustomerNotice::State(state));
     }
 
-    /// When nobody has spoken for too long; none where the tenant is not served here.
+    /// When it has been idle for too long; none if the tenant is not served here.
     fn idle_at(&self, view: &Conversation) -> Option<Timestamp> {
         let settings = self.settings(&view.tenant)?;
         Some(view.active_at.plus(settings.idle_close_ms.max(LEAST_IDLE_MS)))
     }
 
-    /// Looks for silence then, but not before the edges had time to say who is here.
+    /// Sets the timer for that, but not before the edges have had time to report who is online.
     pub(super) fn arm_idle(&mut self, not_before: Timestamp, view: &Conversation) {
         if let Some(at) = self.idle_at(view) {
             self.timers.arm(at.max(not_before), Timer::Idle(view.id));
         }
     }
 
-    /// Closes a conversation in which nobody has spoken; one who waits in front of his screen is left
-    /// in line, and for some days whoever left word where to write to him.
+    /// Closes an idle conversation; but customers who wait online stay in the queue, and those who
+    /// left an address stay for some days.
     fn close_if_idle(&mut self, now: Timestamp, id: ConversationId) {
         let Some(view) = self.cases.get(&id).map(|case| case.view.clone()) else { return };
         let Some(due) = self.idle_at(&view) else { return };
@@ -394,7 +392,7 @@ impl Desk {
             match timer {
                 Timer::Offer(id) => {
                     self.offer_ran_out(now, id);
-                    // Whoever is asked now is not there for the next offer that ran out.
+                    // An agent who is asked now is not available for the next expired offer.
                     self.offer_stirred(now);
                 }
                 Timer::Unsure(by) => self.decide(now, &by),
@@ -412,8 +410,8 @@ impl Desk {
         }
     }
 
-    /// Agents whom the new settings no longer name lose what they held, and the customers in their
-    /// contact lists. The old settings are still in force: they know their names.
+    /// Agents who are not in the new settings lose their conversations and the customers in their
+    /// rosters. The old settings, which have their names, still apply here.
     pub(super) fn dismiss_former_agents(&mut self, now: Timestamp, tenants: &[TenantSettings]) {
         let stays = |(tenant, agent): &(TenantKey, AgentJid)| {
             let settings = tenants.iter().find(|settings| settings.key == *tenant);
@@ -442,7 +440,7 @@ impl Desk {
         }
     }
 
-    /// Puts everyone who waits into the line of his queue, as the settings are now.
+    /// Puts every waiting conversation into its queue, according to the current settings.
     pub(super) fn line_up(&mut self, now: Timestamp) {
         let mut open: Vec<ConversationId> = self.cases.keys().copied().collect();
         open.sort_unstable();
@@ -465,7 +463,7 @@ impl Desk {
         }
     }
 
-    /// A conversation whose queue is no more is served by the default one.
+    /// A conversation whose queue no longer exists is served by the default queue.
     pub(super) fn fall_back_to_default_queue(&self, view: &mut Conversation) {
         let served = |s: &TenantSettings| s.queues.iter().any(|queue| queue.key == view.queue);
         if !self.settings(&view.tenant).is_some_and(|settings| served(&settings)) {
@@ -474,7 +472,7 @@ impl Desk {
     }
 }
 
-/// Puts an agent last among those who were asked.
+/// Puts an agent last in the list.
 pub(super) fn remember(passed: &mut Vec<AgentJid>, agent: &AgentJid) {
     passed.retain(|other| other != agent);
     passed.push(agent.clone());

@@ -1,10 +1,10 @@
-//! The desk: the state machine of every tenant on a link.
+//! The desk: the state machine of all tenants on a link.
 //!
-//! Invariants, held over random histories by `tests/random.rs`: a conversation has one owner at a
-//! time; nobody is asked beyond his capacity (he may go beyond it of his own accord: by a late
-//! answer, by `!reopen`, as a supervisor); customers are asked about in the order (priority,
-//! waiting since), and whoever failed a customer last is passed over; a command exists once;
-//! nothing is delivered after the close; a desk restored from the store goes on as if nothing had
+//! Invariants, checked over random histories by `tests/random.rs`: a conversation has one owner at
+//! a time; no agent is offered more than their capacity (they may exceed it themselves: by a late
+//! reply, by `!reopen`, as a supervisor); conversations are offered in the order (priority, waiting
+//! since), and the agent who failed a customer last is passed over; a command is carried out once;
+//! nothing is delivered after the close; a desk restored from the store continues as if nothing had
 //! happened.
 
 mod acquaintances;
@@ -65,90 +65,88 @@ use resent::Held;
 use shared::SharedFiles;
 use timer::Timers;
 
-/// What the desk must know before it can take an event.
+/// What the desk must load from the store before it can handle an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// What a session commanded so far, as far as that is not much.
+    /// The commands that a session has given so far, or the latest of many.
     Session(SessionId),
-    /// Whether a session that commanded more than that gave this command before.
+    /// Whether a session with more commands than that has given this one before.
     Command(CommandKey),
-    /// Whose address this is.
+    /// The customer at this address.
     Customer(Localpart),
-    /// The customer's last conversation, where it has ended.
+    /// The customer's last conversation, if it has ended.
     Ended(Box<Customer>),
-    /// What stands at a place of a conversation.
+    /// An entry of a conversation.
     Entry(ConversationId, Seq),
-    /// Which row of a conversation stands at a place of the log.
+    /// A row of a conversation, by its place in the log.
     Row(ConversationId, Pos),
-    /// Which words of a conversation somebody refers to.
+    /// The message of a conversation that somebody refers to.
     Words(ConversationId, Reference),
 }
 
-/// For how long the end of a conversation is said again, in milliseconds: longer than it takes
-/// another node to own the link, and its customers to be heard of.
+/// How long the head of a closed conversation is still announced, in milliseconds: longer than it
+/// takes another node to own the link and to hear of its customers.
 const SAID_AGAIN_MS: i64 = 60_000;
 
-/// For how long word of a row may be under way, in milliseconds, before it is said again.
+/// How long the notice of a new row may be on its way, in milliseconds, before it is resent.
 const UNDER_WAY_MS: i64 = 1_000;
 
-/// What a desk takes on.
+/// Limits of a desk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeskLimits {
-    /// Customers in line, of one tenant; who comes then is told to try later.
+    /// Waiting customers of one tenant; further ones are told to try again later.
     pub waiting: usize,
-    /// Rows of one conversation; one that has as many goes on in another.
+    /// Rows of one conversation; after that it continues in another.
     pub rows: u64,
 }
 
-/// A tenant at work.
 #[derive(Debug)]
 struct TenantDesk {
     settings: Arc<TenantSettings>,
     queues: BTreeMap<QueueKey, Queue>,
-    /// The names that are not a customer's.
+    /// Names that a customer may not appear under.
     namesakes: Namesakes,
 }
 
-/// What an agent has to do with a tenant.
+/// An agent's work for a tenant.
 #[derive(Debug, Default)]
 struct Work {
-    /// Conversations he holds or is asked about.
+    /// Conversations they have or are offered.
     held: BTreeSet<ConversationId>,
-    /// When he was last asked.
+    /// When they were last offered a conversation.
     asked_at: Timestamp,
 }
 
-/// A customer at work: one with an open conversation, an open socket, or in a contact list.
+/// A known customer: with an open conversation, an open socket, or in an agent's roster.
 #[derive(Debug)]
 struct Visitor {
     customer: Customer,
-    /// The name as agents are shown it, and that it was made of.
+    /// The name shown to agents, and the name it was derived from.
     shown_name: Option<(Arc<str>, Arc<str>)>,
-    /// The nodes on which a socket of his is open.
+    /// The nodes on which they have a socket open.
     nodes: BTreeSet<NodeId>,
     page: Option<Arc<str>>,
     open: Option<ConversationId>,
-    /// The agents in whose contact list he is.
+    /// The agents whose rosters they are in.
     contacts: BTreeSet<AgentJid>,
-    /// Who served him last.
+    /// The agent who served them last.
     last_agent: Option<AgentJid>,
     sessions: BTreeSet<SessionId>,
-    /// The last conversation that was closed, its last entry, and when.
+    /// The last closed conversation, its last entry, and when it was closed.
     ended: Option<(ConversationId, Seq, Timestamp)>,
-    /// Who served it.
+    /// The agent who served it.
     ended_by: Option<AgentJid>,
-    /// What they thought of it.
     rating: Rating,
-    /// Closed conversations of his of which the last words are not confirmed.
+    /// Their closed conversations whose last messages are not confirmed.
     owed: BTreeSet<ConversationId>,
-    /// Until when he is remembered, once he is away and nothing is open.
+    /// When they are forgotten, if they are away and no conversation is open.
     leaves_at: Option<Timestamp>,
-    /// Who they turned out to be, by signing in.
+    /// The customer they signed in as.
     home: Option<CustomerId>,
 }
 
 impl Visitor {
-    /// A conversation of his was closed in this row; the latest is remembered.
+    /// A conversation of theirs was closed in this row; the latest is remembered.
     fn has_ended(&mut self, close: &Row, served_by: Option<AgentJid>) {
         if self.ended.is_none_or(|(.., at)| at <= close.at) {
             self.ended = close.seq.map(|seq| (close.conversation, seq, close.at));
@@ -158,7 +156,6 @@ impl Visitor {
     }
 }
 
-/// See the module.
 #[derive(Debug)]
 pub struct Desk {
     limits: DeskLimits,
@@ -174,24 +171,24 @@ pub struct Desk {
     staying: Staying,
     owed: HashMap<ConversationId, Owed>,
     commands: Commands,
-    /// What agents said.
+    /// Stanzas from agents, for recognizing repeats.
     spoken: Spoken,
-    /// What may be a repeat of it.
+    /// Stanzas that may be repeats, until that is clear.
     held: HashMap<Speaker, Held>,
-    /// What agents ordered.
+    /// Commands from agents, for recognizing repeats.
     orders: Stanzas,
     shared: SharedFiles,
     past: PastAssignments,
     interruptions: Interruptions,
-    /// What was read for the event that comes next.
+    /// The row that was read for the next event.
     read: Option<Arc<Row>>,
-    /// Queues in which something may have to be offered.
+    /// Queues in which there may be something to offer.
     stirred: BTreeSet<(TenantKey, QueueKey)>,
 }
 
 impl Desk {
-    /// What must be [`Loaded`] before this event can be taken. Asked once for an event: then it is
-    /// taken, whatever was found.
+    /// What must be [`Loaded`] before this event can be handled. To be called once for each event:
+    /// after that it is handled, whatever was found.
     pub fn needs(&self, event: &Event) -> Option<Need> {
         match event {
             Event::Customer(CustomerEvent::Input(input)) if !self.commands.knows(input.session) => {
@@ -217,7 +214,7 @@ impl Desk {
         }
     }
 
-    /// Takes one event; what is to be done about it is added to `effects`.
+    /// Handles one event and adds what is to be done to `effects`.
     pub fn handle(&mut self, now: Timestamp, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::Customer(CustomerEvent::Input(input)) => {
@@ -295,19 +292,18 @@ impl Desk {
         self.gate.drain_into(effects);
     }
 
-    /// When the desk wants a [`Event::Tick`], if nothing else happens before.
+    /// When the desk needs an [`Event::Tick`], if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         self.timers.next()
     }
 
-    /// The last row numbered.
     pub fn head(&self) -> Pos {
         self.gate.head()
     }
 
-    /// The open conversation of each customer who is known to be here, or the one that was closed a
-    /// moment ago, with its head: what a lost notice is found by. Not where something was said just
-    /// now: word of that is still under way.
+    /// For each customer who is online: the open conversation, or one closed a moment ago, with its
+    /// head, so that edges can detect a lost notice. Leaves out conversations with a message so
+    /// recent that the notice may still be on its way.
     pub fn heads(
         &self,
         now: Timestamp,
@@ -325,20 +321,19 @@ impl Desk {
         })
     }
 
-    /// The customers of whom a socket is believed to be open on a node.
+    /// The customers believed to have a socket open on this node.
     pub fn customers_at(&self, node: NodeId) -> impl Iterator<Item = &Customer> {
         let there = self.visitors.values().filter(move |visitor| visitor.nodes.contains(&node));
         there.map(|visitor| &visitor.customer)
     }
 
-    /// Whether an agent of the tenant is there to take conversations.
+    /// Whether an agent of the tenant is available for conversations.
     pub fn anyone_in(&self, tenant: &TenantKey) -> bool {
         self.tenants
             .get(tenant)
             .is_some_and(|desk| desk.settings.agents.iter().any(|agent| self.is_free(&agent.jid)))
     }
 
-    /// The agents, with their tenants.
     pub fn agents(&self) -> impl Iterator<Item = (TenantKey, AgentJid)> + '_ {
         self.tenants.values().flat_map(|desk| {
             let key = &desk.settings.key;
@@ -346,7 +341,6 @@ impl Desk {
         })
     }
 
-    /// The tenants, in the order of their keys.
     pub fn tenants(&self) -> impl Iterator<Item = &TenantKey> + '_ {
         self.tenants.keys()
     }
@@ -364,7 +358,7 @@ impl Desk {
             for agent in &settings.agents {
                 self.clients.entry(agent.jid.clone()).or_default();
             }
-            // The business itself is somebody too.
+            // A customer must not appear under the name of the business either.
             let agents = settings.agents.iter().map(|agent| &agent.name);
             let namesakes = Namesakes::of(agents.chain([&settings.name]));
             let desk = TenantDesk { settings: Arc::new(settings), queues, namesakes };
@@ -379,7 +373,7 @@ impl Desk {
         });
     }
 
-    // ---- what everything below asks ----
+    // ---- queries used throughout ----
 
     fn line(&mut self, tenant: &TenantKey, queue: &QueueKey) -> Option<&mut Queue> {
         self.tenants.get_mut(tenant)?.queues.get_mut(queue)
@@ -420,7 +414,7 @@ impl Desk {
         self.visitors.get(&customer).is_some_and(|visitor| !visitor.nodes.is_empty())
     }
 
-    /// The customer at work, admitted where he is new.
+    /// The known customer, added if new.
     fn visitor(&mut self, customer: Customer) -> &mut Visitor {
         let id = customer.id;
         let visitor = match self.visitors.entry(id) {
@@ -441,13 +435,13 @@ impl Desk {
         visitor
     }
 
-    // ---- how anything leaves ----
+    // ---- sending ----
 
     fn notify(&mut self, tenant: &TenantKey, customer: CustomerId, notice: CustomerNotice) {
         self.gate.emit(Effect::Notify { tenant: tenant.clone(), customer, notice });
     }
 
-    /// Sends a stanza from a customer's address.
+    /// Sends a stanza from the customer's address.
     fn send(&mut self, case: ConversationId, agent: &AgentJid, content: ToAgentContent) {
         self.send_to_client(case, agent, None, content);
     }

@@ -1,8 +1,8 @@
-//! Asking agents, and passing on what they do not answer.
+//! Offers conversations to agents, and moves on to others when they do not respond.
 //!
-//! Invariants: in one round everybody is asked once; then the offer rests with whoever was asked last,
-//! until somebody comes who was not asked, the customer writes, or [`REST_MS`] have passed. Whoever is
-//! asked again is not told again what they were told.
+//! Invariants: in one round everybody is asked once; then the offer stays with the agents asked
+//! last until an agent comes online who has not been asked, the customer writes, or [`REST_MS`]
+//! have passed. An agent who is asked again is not sent again what they already have.
 
 use super::Desk;
 use super::row::NewRow;
@@ -14,9 +14,9 @@ use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
 use crate::chat::presence::Clients;
 use crate::chat::routing::{Candidate, choose};
 
-/// No offer is shorter, in milliseconds, whatever the settings say.
+/// The shortest duration of an offer, in milliseconds, whatever the settings say.
 const LEAST_MS: i64 = 1_000;
-/// After so many milliseconds those who have not answered are asked once more.
+/// After this time, in milliseconds, agents who did not respond are asked again.
 const REST_MS: i64 = 10 * 60_000;
 
 impl Desk {
@@ -31,7 +31,7 @@ impl Desk {
             .max(LEAST_MS)
     }
 
-    /// Something changed for the agent: the queues he serves may have something for him.
+    /// Something changed for the agent: there may be something to offer in the queues they serve.
     pub(super) fn stir_queues_of(&mut self, tenant: &TenantKey, agent: &AgentJid) {
         if let Some(settings) = self.agent_of(tenant, agent) {
             let queues = settings.queues.clone();
@@ -39,7 +39,7 @@ impl Desk {
         }
     }
 
-    /// QuestionKind what can be offered, in the order of each line.
+    /// Offers what can be offered, in the order of each queue.
     pub(super) fn offer_stirred(&mut self, now: Timestamp) {
         while let Some((tenant, queue)) = self.stirred.pop_first() {
             let Some(settings) = self.settings(&tenant) else { continue };
@@ -66,7 +66,8 @@ impl Desk {
         }
     }
 
-    /// Those in line about whom nobody is asked, or nobody any more; none where `nobody` could be.
+    /// Waiting conversations that are not offered, or whose offer rests; empty if `nobody` is
+    /// available.
     fn unserved(&self, tenant: &TenantKey, queue: &QueueKey, nobody: bool) -> Vec<ConversationId> {
         let line = self.tenants.get(tenant).and_then(|desk| desk.queues.get(queue));
         let unserved = |id: &ConversationId| {
@@ -82,7 +83,7 @@ impl Desk {
         self.cases.get(&id).is_some_and(|case| case.rests)
     }
 
-    /// Whether one of these has not been asked in this round.
+    /// Whether one of these agents has not been asked in this round.
     fn is_news_to(&self, id: ConversationId, candidates: &[Candidate]) -> bool {
         let asked = self.cases.get(&id).map(|case| &case.asked);
         candidates.iter().any(|one| asked.is_some_and(|asked| !asked.contains(&one.jid)))
@@ -106,7 +107,7 @@ impl Desk {
             .collect()
     }
 
-    /// QuestionKind one conversation; whoever failed it last is passed over, and whoever was asked in this
+    /// Offers one conversation. Agents who failed it last are passed over, and those asked in this
     /// round as long as there are others.
     fn offer(
         &mut self,
@@ -149,7 +150,7 @@ impl Desk {
         }
     }
 
-    /// Shows an agent who is asked the customer, and all that was said so far.
+    /// Shows the customer to an agent who is offered them, with all messages so far.
     pub(super) fn propose(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         let Some(case) = self.cases.get(&id) else { return };
         let Some((pos, at)) = case.offered else { return };
@@ -175,8 +176,8 @@ impl Desk {
         }
     }
 
-    /// The offer's time is over: whoever was not asked in this round is; where nobody is left, it
-    /// rests. The rest over, another round begins.
+    /// The offer has expired: agents not asked in this round are asked next; if there are none, the
+    /// offer rests. When the rest is over, another round begins.
     pub(super) fn offer_ran_out(&mut self, now: Timestamp, id: ConversationId) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         let State::Offered { agents, until } = case.view.state.clone() else { return };
@@ -198,7 +199,7 @@ impl Desk {
         self.timers.arm(until, Timer::Offer(id));
     }
 
-    /// The customer has written: where the offer rests, all are asked again who do not answer now.
+    /// The customer wrote: if the offer rests, all are asked again should nobody respond in time.
     pub(super) fn ask_anew(&mut self, now: Timestamp, id: ConversationId) {
         let Some(case) = self.cases.get(&id).filter(|case| case.rests) else { return };
         let again = now.plus(self.offer_ms(&case.view.tenant, &case.view.queue));
@@ -210,7 +211,7 @@ impl Desk {
         self.timers.arm(again, Timer::Offer(id));
     }
 
-    /// Nobody else has come: whoever failed the customer last may be asked again.
+    /// Nobody else has come online: agents who failed the customer last may be asked again.
     pub(super) fn ask_again(&mut self, now: Timestamp, id: ConversationId) {
         if let Some(case) = self.cases.get_mut(&id)
             && case.view.state == State::Waiting

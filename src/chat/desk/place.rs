@@ -1,9 +1,9 @@
-//! Where those who wait are in line, and what they are told of it.
+//! The positions of waiting customers, and the notices about them.
 //!
-//! Invariants: a place counts those ahead who are here or have left a message (see [`Line`]); where
-//! nobody is in who could serve, none is told, for nothing moves.
+//! Invariants: a position counts those ahead who are online or have left a message (see [`Queue`]);
+//! while no agent is online who serves the queue, no position is shown, because it does not change.
 //!
-//! [`Line`]: crate::chat::queue::Line
+//! [`Queue`]: crate::chat::queue::Queue
 
 use super::Desk;
 use super::lifecycle::LEAST_IDLE_MS;
@@ -12,21 +12,22 @@ use crate::chat::effect::Phase;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::Conversation;
 
-/// How often those who wait hear of their place, in milliseconds.
+/// How often waiting customers are told their position, in milliseconds.
 const POSITIONS_MS: i64 = 1_000;
 
-/// Whoever loads a page anew is away for a moment, in milliseconds, and keeps their place meanwhile.
+/// A customer who reloads a page is offline for a moment, in milliseconds, and keeps their
+/// position.
 const RELOAD_MS: i64 = 5_000;
 
 impl Desk {
-    /// The place of one who waits; none where nobody is in.
+    /// The position of a waiting conversation; none while no agent is online for its queue.
     pub(super) fn position(&self, view: &Conversation) -> Option<u32> {
         let line = self.tenants.get(&view.tenant)?.queues.get(&view.queue);
         self.is_staffed(&view.tenant, &view.queue)
             .then(|| line.map_or(1, |line| line.position(view)))
     }
 
-    /// Whether an agent who serves a queue is in, busy or not.
+    /// Whether an agent who serves the queue is online, busy or not.
     fn is_staffed(&self, tenant: &TenantKey, queue: &QueueKey) -> bool {
         self.settings(tenant).is_some_and(|settings| {
             let mut serving = settings.agents.iter().filter(|agent| agent.queues.contains(queue));
@@ -34,7 +35,7 @@ impl Desk {
         })
     }
 
-    /// A customer came, went, or left word: those behind them may have another place.
+    /// A customer came online, left, or left a message: the positions behind them may change.
     pub(super) fn count_in_line(&mut self, now: Timestamp, customer: CustomerId) {
         let open = self.visitors.get(&customer).and_then(|visitor| visitor.open);
         let Some(case) = open.and_then(|id| self.cases.get(&id)) else { return };
@@ -46,17 +47,19 @@ impl Desk {
         }
     }
 
-    /// The same once it is clear that a customer who went does not come back at once.
+    /// As [`count_in_line`](Self::count_in_line), once it is clear that the customer does not
+    /// return at once.
     pub(super) fn count_in_line_later(&mut self, now: Timestamp, customer: CustomerId) {
         self.timers.arm(now.plus(RELOAD_MS), Timer::Place(customer));
     }
 
-    /// The same once the edges had time to say who is here.
+    /// As [`count_in_line`](Self::count_in_line), once the edges have had time to report who is
+    /// online.
     pub(super) fn count_in_line_once_known(&mut self, now: Timestamp, customer: CustomerId) {
         self.timers.arm(now.plus(LEAST_IDLE_MS), Timer::Place(customer));
     }
 
-    /// An agent came or went: those who wait may be told a place, or none any more.
+    /// An agent came online or left: waiting customers may now be shown a position, or no longer.
     pub(super) fn staff_changed(&mut self, now: Timestamp, tenant: &TenantKey, agent: &AgentJid) {
         let queues = self.agent_of(tenant, agent).map(|settings| settings.queues.clone());
         for queue in queues.into_iter().flatten() {
@@ -70,12 +73,12 @@ impl Desk {
         tenant: &TenantKey,
         queue: &QueueKey,
     ) {
-        // On a grid, so that many changes within a second are told once.
+        // On a grid, so that many changes within a second cause one notice.
         let at = Timestamp((now.0 / POSITIONS_MS + 1) * POSITIONS_MS);
         self.timers.arm(at, Timer::Positions(tenant.clone(), queue.clone()));
     }
 
-    /// Tells those who are here and whose place has changed.
+    /// Notifies customers who are online and whose position has changed.
     pub(super) fn tell_positions(&mut self, tenant: &TenantKey, queue: &QueueKey) {
         let is_staffed = self.is_staffed(tenant, queue);
         let Some(line) = self.line(tenant, queue) else { return };
@@ -92,7 +95,7 @@ impl Desk {
         }
     }
 
-    /// Tells a customer their place in line.
+    /// Tells a customer their position.
     pub(super) fn tell_place(&mut self, id: ConversationId, position: Option<u32>) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         case.told = Some(position);

@@ -1,8 +1,8 @@
 //! Questions with choices or a form, and their answers.
 //!
-//! Invariants: a question is words of the agent who holds the conversation, an answer words of the
-//! customer: both are stored, confirmed and said again like any. An answer is one of what was
-//! offered; of several the last counts.
+//! Invariants: a question is a message of the agent who has the conversation, an answer a message
+//! of the customer; both are stored, confirmed and resent like any message. An answer is one of the
+//! choices offered, or fills in the fields; of several answers the last counts.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::chat::model::{CommandKey, QuestionKind, RowKind};
 use crate::chat::refusal::{AgentRefusal, CommandError};
 
 impl Desk {
-    /// Asks the customer; why not, where it cannot be asked.
+    /// Asks the customer; returns the refusal if that is not possible.
     pub(super) fn ask(
         &mut self,
         now: Timestamp,
@@ -67,10 +67,10 @@ impl Desk {
     }
 }
 
-/// An answer as people read it; none where it is no answer to this.
+/// The answer as people read it; none if it does not fit the question.
 fn answered(offers: &QuestionKind, answer: &Chosen) -> Option<Arc<str>> {
     let named = |offered: &[Arc<str>], number: &str| {
-        // As it was given, in one way only: 01 and +1 are the names of nothing.
+        // Only the canonical form of a number: 01 and +1 name nothing.
         let index = number.parse::<usize>().ok().filter(|parsed| parsed.to_string() == number)?;
         offered.get(index.checked_sub(1)?).cloned()
     };

@@ -1,9 +1,9 @@
-//! What customers think of conversations that have ended.
+//! How customers rate conversations that have ended.
 //!
-//! Invariants: only a conversation that has ended is rated, and only the customer's last one; of
-//! several ratings the last counts, and at most [`CHANGES`] are stored and told: one that changes
-//! nothing is acknowledged, and leaves nothing behind. Nothing of it is an entry: the customer knows
-//! what they said.
+//! Invariants: a customer can rate only their last conversation, and only once it has ended; of
+//! several ratings the last one counts, and at most [`CHANGES`] are stored and sent to agents. A
+//! rating that changes nothing is acknowledged but not stored. A rating is not an entry, since the
+//! customer knows what they rated.
 
 use super::Desk;
 use super::customer::Commander;
@@ -14,10 +14,10 @@ use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
 use crate::chat::model::{Author, CommandKey, RowKind};
 use crate::chat::refusal::CommandError;
 
-/// How often a customer may change their mind about one conversation.
+/// How often a customer may rate one conversation.
 const CHANGES: u8 = 5;
 
-/// What a customer thought of their last conversation, since this desk began.
+/// A customer's rating of their last conversation, since this desk began.
 #[derive(Debug, Default)]
 pub(super) struct Rating {
     last: Option<RowKind>,

@@ -1,8 +1,8 @@
 //! What a restored desk knows besides the open conversations.
 //!
-//! Invariant: nothing here decides who holds what; it only lets the desk go on as if nothing had
-//! happened: what customers filled in, whose turn it is, who failed whom, which errors come late,
-//! and who is still to leave the contact lists.
+//! Invariant: nothing here decides who has what; it only lets the desk continue as if nothing had
+//! happened: earlier answers, whose turn it is, who failed whom, which errors come late, and which
+//! customers are still to leave the rosters.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::chat::model::{
     CONTACT_STAYS_MS, Conversation, Customer, Departing, Recall, Row, RowKind, State,
 };
 
-/// Nobody leaves the contact lists before the stream had time to stand, in milliseconds.
+/// Nobody leaves the rosters before the stream has had time to connect, in milliseconds.
 const SETTLES_MS: i64 = 60_000;
 
 impl Desk {
-    /// Takes in what the store recalls, once the open conversations are there.
+    /// Adds this to a desk that has its open conversations.
     pub(super) fn recall(&mut self, now: Timestamp, recall: Recall) {
         for (id, given) in recall.answers {
             if let Some(case) = self.cases.get_mut(&id) {
@@ -44,7 +44,7 @@ impl Desk {
         }
     }
 
-    /// Goes through the rows by which conversations changed hands.
+    /// Replays the rows by which conversations changed hands.
     fn replay(&mut self, now: Timestamp, moves: &[Arc<Row>]) {
         let mut failed: BTreeMap<ConversationId, Vec<AgentJid>> = BTreeMap::new();
         let mut served: BTreeSet<ConversationId> = BTreeSet::new();
@@ -69,7 +69,7 @@ impl Desk {
                         case.left_at = Some(at);
                     }
                 }
-                // Those who lost it to another, or had it to the end.
+                // Agents who lost it to another, or had it to the end.
                 RowKind::Joined | RowKind::Closed { .. } => {
                     for agent in &row.recipients {
                         self.past.insert(at, row.customer, agent, row.pos);
@@ -92,8 +92,8 @@ impl Desk {
         }
     }
 
-    /// A customer who is to leave the contact lists a day after the close. Where that was a moment
-    /// ago, his sockets elsewhere may not have heard of it.
+    /// A customer who leaves the rosters a day after the close. If the close was a moment ago,
+    /// their sockets on other nodes may not have been notified.
     fn departing(&mut self, now: Timestamp, departing: Departing) {
         let Departing { customer, closed, served_by } = departing;
         let serves = |agent: &&AgentJid| self.agent_of(&customer.tenant, agent).is_some();
@@ -115,9 +115,9 @@ impl Desk {
     }
 }
 
-/// Moments that lie ahead, since the clock was set back, become the present: no offer stands and
-/// no silence lasts for as long as the step was. Those in line keep their order, behind all who
-/// came before the step and before all who come now.
+/// Moments in the future, after the clock was set back, become the present: so no offer and no
+/// silence lasts as long as the step. Waiting customers keep their order, behind all who came
+/// before the step and ahead of all who come now.
 pub(super) fn not_ahead(now: Timestamp, conversations: &mut [(Conversation, Customer)]) {
     let mut ahead: Vec<&mut Conversation> = Vec::new();
     for (view, _) in conversations {

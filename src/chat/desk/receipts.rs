@@ -1,13 +1,13 @@
-//! What agents' clients have confirmed: told at once, written a moment later.
+//! What agents' clients have confirmed: shown to the customer at once, stored a moment later.
 //!
-//! A steady conversation brings a receipt with each message. Were each written by itself it would
-//! be a third of all rows, and the only ones that change a view. A tick stays true whatever is
-//! stored: so it waits for nothing, and the marks of a conversation are written once a second, or
+//! In a steady conversation every message brings a receipt. If each were stored separately, they
+//! would be a third of all rows, and the only ones that change the view. A tick is true whatever is
+//! stored, so it waits for nothing, and the marks of a conversation are stored once a second, or
 //! with its next row that carries the view.
 //!
-//! Invariants: what was confirmed is written within [`MARKS_MS`], at once where it was the last that
-//! was owed of a closed conversation, and in an orderly stop. A desk that dies before that sends
-//! again, under the same ids, what its store does not know to be confirmed.
+//! Invariants: what was confirmed is stored within [`MARKS_MS`]; at once if it was the last pending
+//! confirmation of a closed conversation, and on an orderly stop. A desk that dies earlier resends,
+//! under the same ids, what its store does not know to be confirmed.
 
 use super::Desk;
 use super::row::NewRow;
@@ -16,13 +16,14 @@ use crate::chat::effect::CustomerNotice;
 use crate::chat::ids::{AgentJid, ConversationId, Seq, Timestamp};
 use crate::chat::model::RowKind;
 
-/// How long what was confirmed may be unwritten, in milliseconds.
+/// How long a confirmation may stay unstored, in milliseconds.
 pub(super) const MARKS_MS: i64 = 1_000;
-/// Marks of the same moment are written together, in milliseconds: then most commits have none.
+/// Marks due within the same interval are stored together, so that most commits have none.
+/// Milliseconds.
 const GRID_MS: i64 = 100;
 
 impl Desk {
-    /// The agent's client has confirmed something that is in the view now.
+    /// The agent's client has confirmed something; the view has been updated.
     pub(super) fn marks_moved(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         let Some(case) = self.any_case_mut(id) else { return };
         if case.unwritten.replace(agent.clone()).is_none() {
@@ -31,7 +32,7 @@ impl Desk {
         }
     }
 
-    /// Writes down what is confirmed, where that is not done.
+    /// Stores the marks of a conversation if they have changed.
     pub(super) fn write_marks(&mut self, now: Timestamp, id: ConversationId) {
         let Some(case) = self.any_case_mut(id) else { return };
         let Some(agent) = case.unwritten.take() else { return };
@@ -42,7 +43,7 @@ impl Desk {
         self.append(now, id, NewRow::hidden(author, kind).with_view());
     }
 
-    /// The same of all conversations.
+    /// The same for all conversations.
     pub(super) fn write_all_marks(&mut self, now: Timestamp) {
         let owed = self.owed.iter().map(|(id, owed)| (id, &owed.case));
         let all = self.cases.iter().chain(owed);
@@ -52,7 +53,7 @@ impl Desk {
         unwritten.into_iter().for_each(|id| self.write_marks(now, id));
     }
 
-    /// Tells the customer how far his words have come, where there is anything to tell.
+    /// Tells the customer how far their messages have been delivered, if any have.
     pub(super) fn tell_ticks(&mut self, id: ConversationId) {
         let Some(view) = self.any_case(id).map(|case| &case.view) else { return };
         let (delivered, read) = (view.delivered, view.read);

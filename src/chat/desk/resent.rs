@@ -1,8 +1,8 @@
-//! Agents' words that may have been said before.
+//! Stanzas from agents that may be repeats.
 //!
-//! Invariants: what was said before is only confirmed once more, whoever has the conversation now;
-//! what nobody can tell yet waits a moment, and what the same client says meanwhile waits behind it;
-//! then all of it is said, in its order, or known as a repeat. Nothing that waits is confirmed.
+//! Invariants: a repeat is only confirmed again, whoever has the conversation now; what cannot be
+//! decided yet waits a moment, and later stanzas of the same client wait behind it; then all of
+//! them are handled in order, or recognized as repeats. What waits is not confirmed.
 
 use super::Desk;
 use super::agent::Standing;
@@ -12,10 +12,10 @@ use crate::chat::event::{About, AgentContent, AgentInput};
 use crate::chat::ids::{CustomerId, Timestamp};
 use crate::chat::resent::{Speaker, UNSURE_MS, Verdict};
 
-/// How much may wait of one client to one customer; what comes then makes all of it new.
+/// How many stanzas of one client to one customer may wait; with the next one all count as new.
 const WAITING: usize = 16;
 
-/// What waits, and until when.
+/// Stanzas that wait, and until when.
 #[derive(Debug)]
 pub(super) struct Held {
     until: Timestamp,
@@ -23,7 +23,7 @@ pub(super) struct Held {
 }
 
 impl Desk {
-    /// Something of an agent's client to a customer.
+    /// A stanza from an agent's client to a customer.
     pub(super) fn agent_to_customer(
         &mut self,
         now: Timestamp,
@@ -66,7 +66,8 @@ impl Desk {
                 self.held.insert(by.clone(), Held { until, inputs: vec![input] });
                 self.timers.arm(until, Timer::Unsure(by));
             }
-            // No two uploads have one link; and what words refer to was read for them, and is not kept.
+            // Two uploads never have the same link; and the row that a reply refers to was read for
+            // it and is not kept.
             Some(Verdict::Repeat | Verdict::Unsure) => self.said_before(customer, &input),
         }
     }
@@ -78,14 +79,15 @@ impl Desk {
         }
     }
 
-    /// Says all that waits.
+    /// Handles everything that waits.
     pub(super) fn say_all_held(&mut self, now: Timestamp) {
         let mut waiting: Vec<Speaker> = self.held.keys().cloned().collect();
         waiting.sort_unstable();
         waiting.iter().for_each(|by| self.say_held(now, by));
     }
 
-    /// What waits, for whoever puts the desk away: it is said by nobody any more.
+    /// Takes out what waits, for the owner that stops this desk: the desk does not handle it any
+    /// more.
     pub fn unsure(&mut self) -> Vec<AgentInput> {
         let mut waiting: Vec<(Speaker, Held)> = self.held.drain().collect();
         waiting.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
@@ -99,13 +101,13 @@ impl Desk {
         }
     }
 
-    /// What these words are; none where they cannot be a repeat.
+    /// Decides whether it is a repeat; none if it cannot be one.
     fn verdict(&mut self, now: Timestamp, by: &Speaker, input: &AgentInput) -> Option<Verdict> {
         let stanza = input.stanza.as_ref()?;
         let mut judge = |words: &str| self.spoken.judge(now, by, stanza, words);
         let verdict = match &input.content {
             AgentContent::Text { text, about, .. } => match about.as_deref() {
-                // It stands with what it quotes, or without.
+                // It is recorded with its quotation, or without.
                 Some(About::Answers { quoting, .. }) => match judge(text) {
                     Verdict::New => judge(quoting),
                     verdict => verdict,
@@ -116,13 +118,13 @@ impl Desk {
             AgentContent::Retract { .. } => judge(TAKEN_BACK),
             _ => return None,
         };
-        // To a stranger nobody is there, whatever was said once.
+        // To an unrelated agent nobody is there, whatever they sent earlier.
         let is_new = verdict == Verdict::New;
         let knows = is_new || !matches!(self.standing(by.customer, &by.agent), Standing::Stranger);
         knows.then_some(verdict)
     }
 
-    /// Whether the agent said this before; where nobody can tell yet, it counts as said.
+    /// Whether the agent sent this before; the undecided counts as sent.
     pub(super) fn is_known(&self, customer: CustomerId, input: &AgentInput) -> bool {
         let Some(stanza) = &input.stanza else { return false };
         let knows = |words: &str| self.spoken.knows(&input.agent, customer, stanza, words);
@@ -137,7 +139,7 @@ impl Desk {
         }
     }
 
-    /// Whether it is to be done after what was said before it: a command that was not given before.
+    /// Whether waiting messages must be handled first: before a command that was not given before.
     fn comes_after_words(
         &mut self,
         now: Timestamp,
@@ -148,7 +150,7 @@ impl Desk {
         command.stores() && !self.was_ordered(now, customer, input, command)
     }
 
-    /// What was said before is only confirmed again, whoever holds the conversation now.
+    /// A repeat is only confirmed again, whoever has the conversation now.
     fn said_before(&mut self, customer: CustomerId, input: &AgentInput) {
         let held = match self.standing(customer, &input.agent) {
             Standing::Holds(case) => Some(case),

@@ -1,7 +1,7 @@
-//! A desk as the store remembers it.
+//! Restores a desk from the store.
 //!
-//! Invariant: a restored desk goes on as if nothing had happened; what only lived in the one before
-//! (who is there, which sockets are open) is unknown until it is heard of.
+//! Invariant: a restored desk continues as if nothing had happened; what existed only in the memory
+//! of the previous one (who is online, which sockets are open) is unknown until it is reported.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,7 +21,7 @@ use crate::chat::past_assignments::PastAssignments;
 use crate::chat::resent::Spoken;
 
 impl Desk {
-    /// A desk as the store remembers it. Agents' presences are unknown, customers' sockets too;
+    /// A desk from a snapshot. Agents' presences and customers' sockets are unknown;
     /// [`Event::LinkUp`] says when there is a stream on which agents can be heard.
     pub fn restore(limits: DeskLimits, now: Timestamp, mut snapshot: Snapshot) -> Self {
         recall::not_ahead(now, &mut snapshot.conversations);
@@ -95,7 +95,7 @@ impl Desk {
         }
         desk.recall(now, snapshot.recall);
         for (tenant, agent) in desk.work.keys() {
-            // The settings changed while nobody had the link.
+            // The settings changed while no node owned the link.
             if desk.agent_of(tenant, agent).is_none() {
                 desk.timers.arm(now, Timer::Gone(agent.clone()));
             }

@@ -1,8 +1,8 @@
-//! Customers in the contact lists of agents.
+//! Customers in agents' rosters (their contact lists).
 //!
-//! Invariants: a customer stands only in the lists of agents who serve him or are asked about
-//! him, and leaves them a day after the close; earlier where an agent has more than [`STAYING`] of
-//! those, so that nobody fills a list by coming and going.
+//! Invariants: a customer is only in the rosters of agents who serve them or are offered them, and
+//! is removed a day after the close; earlier if an agent's roster has more than [`STAYING`] such
+//! customers, so that nobody can fill a roster by coming and going.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,19 +12,20 @@ use crate::chat::effect::{Contact, ContactPresence, Effect};
 use crate::chat::ids::{AgentJid, CustomerId, TenantKey, Timestamp};
 use crate::chat::model::{CONTACT_STAYS_MS, Customer, Role};
 
-/// How long a customer without a socket still counts as there: a page is being loaded. Milliseconds.
+/// How long a customer without a socket still counts as online, while a page is loading, in
+/// milliseconds.
 const RELOAD_MS: i64 = 5_000;
-/// How many stay in one agent's list after the close.
+/// How many customers stay in one agent's roster after the close.
 pub(super) const STAYING: usize = 500;
-/// How long a customer in no contact list stays in memory, in milliseconds.
+/// How long a customer in no roster stays in memory, in milliseconds.
 const FORGOTTEN_MS: i64 = 60_000;
 
-/// Who stays in an agent's list though the conversation is over, and until when.
+/// Customers who stay in agents' rosters after the close, and until when.
 #[derive(Debug, Default)]
 pub(super) struct Staying(HashMap<AgentJid, BTreeSet<(Timestamp, CustomerId)>>);
 
 impl Staying {
-    /// One more stays; those for whom there is no room any more.
+    /// Adds a customer; returns those who have to leave to make room.
     fn insert(&mut self, agent: &AgentJid, until: (Timestamp, CustomerId)) -> Vec<CustomerId> {
         let staying = self.0.entry(agent.clone()).or_default();
         staying.insert(until);
@@ -43,7 +44,7 @@ impl Staying {
 }
 
 impl Desk {
-    /// Makes the desk known to its agents.
+    /// Sends every agent the contact of their tenant's desk.
     pub(super) fn greet_agents(&mut self) {
         let greetings: Vec<(AgentJid, Role, TenantKey, std::sync::Arc<str>)> = self
             .tenants
@@ -82,7 +83,7 @@ impl Desk {
         }
     }
 
-    /// Brings the customer's line up to date wherever he stands.
+    /// Updates the customer in every roster they are in.
     pub(super) fn show_contact(&mut self, customer: CustomerId) {
         let Some(contact) = self.shown(customer) else { return };
         let agents: Vec<AgentJid> = self
@@ -109,14 +110,14 @@ impl Desk {
         Some(Contact::Shown { customer, group, presence })
     }
 
-    /// The customer may have gone: look again in a while, so that a reload is not a departure.
+    /// The customer may have left: check again in a while, so that a reload does not count.
     pub(super) fn customer_left(&mut self, now: Timestamp, customer: CustomerId) {
         let Some(visitor) = self.visitors.get_mut(&customer) else { return };
         if visitor.nodes.is_empty() && visitor.open.is_some() {
             self.timers.arm(now.plus(RELOAD_MS), Timer::Away(customer));
         }
         if visitor.open.is_none() {
-            // In the lists he stays until a day after the close, however often he looks in.
+            // They stay in the rosters until a day after the close, however often they return.
             let at = match visitor.leaves_at {
                 _ if visitor.contacts.is_empty() => now.plus(FORGOTTEN_MS),
                 Some(since_the_close) => since_the_close,
@@ -132,8 +133,8 @@ impl Desk {
         }
     }
 
-    /// The customer leaves the lists then. Gives who has to go for it before their time, and from
-    /// whose list.
+    /// Sets when the customer leaves the rosters. Returns the customers who have to leave earlier
+    /// to make room, with the agents whose rosters are affected.
     pub(super) fn stay_until(
         &mut self,
         customer: CustomerId,
@@ -150,7 +151,7 @@ impl Desk {
         too_many
     }
 
-    /// The customer does not leave the lists for now.
+    /// The customer no longer leaves the rosters at a set time.
     pub(super) fn stays(&mut self, customer: CustomerId) {
         let Some(visitor) = self.visitors.get_mut(&customer) else { return };
         if let Some(at) = visitor.leaves_at.take() {
@@ -160,7 +161,7 @@ impl Desk {
         }
     }
 
-    /// The customer leaves the contact lists and, where no socket of his is open, the memory.
+    /// Removes the customer from the rosters and, if they have no socket open, from memory.
     pub(super) fn leave(&mut self, now: Timestamp, customer: CustomerId) {
         let Some(visitor) = self.visitors.get(&customer) else { return };
         if visitor.open.is_some() || visitor.leaves_at.is_none_or(|at| at > now) {
@@ -173,7 +174,7 @@ impl Desk {
         if self.online(customer) {
             return;
         }
-        // What the session commanded can be read from the store again only once it is there.
+        // The session's commands can only be read from the store again once they are stored.
         if !self.gate.is_settled() {
             return self.timers.arm(now.plus(FORGOTTEN_MS), Timer::Leave(customer));
         }

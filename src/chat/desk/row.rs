@@ -1,6 +1,6 @@
-//! How rows of the log are made.
+//! Makes the rows of the log.
 //!
-//! Invariant: a row has the next number of its link, and an entry the next one of its conversation.
+//! Invariant: a row gets the next number of its link, an entry the next number of its conversation.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestam
 use crate::chat::model::{Author, CommandKey, Row, RowKind};
 
 impl Desk {
-    /// Appends a row to a conversation and gives it back; `seen` rows are entries for the customer.
+    /// Appends a row to a conversation and returns it; `seen` rows are entries for the customer.
     pub(super) fn append(
         &mut self,
         now: Timestamp,
@@ -19,7 +19,7 @@ impl Desk {
         let pos = self.gate.next();
         let case = self.any_case_mut(case)?;
         if entry.changed {
-            // Whatever was confirmed meanwhile goes with it.
+            // The marks confirmed so far are stored with it.
             case.unwritten = None;
         }
         let view = &mut case.view;
@@ -50,7 +50,7 @@ impl Desk {
         Some(row)
     }
 
-    /// Appends a row that nobody sees as an entry to a conversation that has ended.
+    /// Appends a row, without an entry for the customer, to a conversation that has ended.
     pub(super) fn append_to(
         &mut self,
         now: Timestamp,
@@ -75,13 +75,11 @@ impl Desk {
     }
 }
 
-/// What is to be appended.
 pub(super) struct NewRow {
     pub(super) author: Author,
     pub(super) kind: RowKind,
-    /// Whether the customer sees it.
     pub(super) seen: bool,
-    /// Whether the view changed in more than its head.
+    /// Whether the view has changed in more than its head.
     pub(super) changed: bool,
     pub(super) key: Option<CommandKey>,
     pub(super) stanza: Option<Arc<str>>,
@@ -89,12 +87,10 @@ pub(super) struct NewRow {
 }
 
 impl NewRow {
-    /// A row that the customer sees.
     pub(super) fn seen(author: Author, kind: RowKind) -> Self {
         Self { seen: true, ..Self::hidden(author, kind) }
     }
 
-    /// A row that the customer does not see.
     pub(super) fn hidden(author: Author, kind: RowKind) -> Self {
         Self {
             author,
@@ -107,7 +103,7 @@ impl NewRow {
         }
     }
 
-    /// The view goes with it.
+    /// Stores the view with the row.
     pub(super) fn with_view(self) -> Self {
         Self { changed: true, ..self }
     }

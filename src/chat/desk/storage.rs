@@ -1,6 +1,6 @@
-//! While nothing can be stored.
+//! What the desk does while nothing can be stored.
 //!
-//! Invariant: what is said of it waits for no row.
+//! Invariant: the notices about it do not wait for a row to be stored.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::chat::event::{AgentContent, CustomerEvent, Event, Peer};
 use crate::chat::ids::{AgentJid, TenantKey};
 
 impl Desk {
-    /// Tells every agent who is there and serves somebody, once for each of his tenants.
+    /// Notifies every agent who is online and serves a customer, once for each of their tenants.
     pub(super) fn tell_of_storage(&mut self, works: bool) {
         let serving = self.cases.values().filter_map(|case| {
             let agent = case.view.agent()?;
@@ -30,8 +30,8 @@ impl Desk {
         }
     }
 
-    /// Whether taking this event would put a row into the store that is not there or on its way
-    /// already. While nothing can be stored such an event is better turned away.
+    /// Whether this event would add a row to the store that is not there or on its way. While
+    /// nothing can be stored, such an event should be turned away.
     pub fn adds(&self, event: &Event) -> bool {
         match event {
             Event::Customer(CustomerEvent::Input(input)) => {

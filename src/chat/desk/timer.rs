@@ -1,54 +1,53 @@
-//! What the desk must come back to.
+//! What the desk must check later.
 //!
-//! Invariant: a timer only says *look*; whoever looks decides by the state whether anything is due.
+//! Invariant: a timer only says *check*; whether anything is due is decided by the state at that
+//! time.
 
 use std::collections::BTreeSet;
 
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
 use crate::chat::resent::Speaker;
 
-/// What to look at.
+/// What to check.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// Whether an offer has run out.
+    /// Whether an offer has expired.
     Offer(ConversationId),
-    /// Whether the agent who was passed over may be asked again.
+    /// Whether agents who were passed over may be asked again.
     AskAgain(ConversationId),
-    /// Whether nobody has spoken for too long.
+    /// Whether nobody has written for too long.
     Idle(ConversationId),
-    /// Whether an agent is gone for good.
+    /// Whether an agent's grace period is over.
     Gone(AgentJid),
-    /// What an agent who came has not confirmed.
+    /// Resend what an agent who came online has not confirmed.
     SendAgain(AgentJid),
-    /// Whether something that agents' clients confirmed is not written.
+    /// Whether confirmations of agents' clients are not stored yet.
     Marks(ConversationId),
-    /// Whether a closed conversation is still owed to its agents.
+    /// Whether the end of a closed conversation is still unconfirmed.
     Owed(ConversationId),
-    /// Whether a customer's socket has stayed away.
+    /// Whether a customer has stayed offline.
     Away(CustomerId),
-    /// Whether a customer can leave the contact lists and the memory.
+    /// Whether a customer can leave the rosters and the memory.
     Leave(CustomerId),
-    /// Tell those who wait where they stand.
+    /// Tell waiting customers their positions.
     Positions(TenantKey, QueueKey),
-    /// Whether what an agent's client may have said before is new.
+    /// Whether what may be a repeat from an agent's client is new.
     Unsure(Speaker),
-    /// Whether a customer in line still counts for the places of the others.
+    /// Whether a waiting customer still counts for the positions of others.
     Place(CustomerId),
 }
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     due: BTreeSet<(Timestamp, Timer)>,
 }
 
 impl Timers {
-    /// Looks at it then; the same twice is once.
+    /// Sets a timer; setting the same one twice has no further effect.
     pub(super) fn arm(&mut self, at: Timestamp, timer: Timer) {
         self.due.insert((at, timer));
     }
 
-    /// The next one that is due.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<Timer> {
         if self.due.first().is_some_and(|(at, _)| *at <= now) {
             return self.due.pop_first().map(|(_, timer)| timer);
@@ -56,7 +55,6 @@ impl Timers {
         None
     }
 
-    /// When the next one is due.
     pub(super) fn next(&self) -> Option<Timestamp> {
         self.due.first().map(|(at, _)| *at)
     }

@@ -1,8 +1,8 @@
-//! What the desk knows of a customer, and what edges tell it of who is here.
+//! What the desk knows about a customer, and what edges report about their connections.
 //!
-//! Invariants: an edge's copy of a customer may be older than what the desk knows, so what a copy
-//! does not know is not forgotten. An address that agents may have been shown stays for as long as
-//! the desk remembers the customer.
+//! Invariants: an edge's copy of a customer may be older than what the desk knows, so the desk
+//! keeps what the copy lacks. An address that agents may have seen is kept for as long as the desk
+//! remembers the customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::chat::ids::{AgentJid, CustomerId, Localpart, TenantKey, Timestamp};
 use crate::chat::model::Customer;
 
 impl Visitor {
-    /// Has the name at hand that agents are shown: nobody is named like one of them.
+    /// Updates the name shown to agents, which must not look like the name of one of them.
     pub(super) fn name_for_agents(&mut self, tenants: &BTreeMap<TenantKey, TenantDesk>) {
         let name = self.customer.name.as_ref();
         if self.shown_name.as_ref().map(|(_, made_of)| made_of) == name {
@@ -28,7 +28,7 @@ impl Visitor {
         });
     }
 
-    /// The name as agents are shown it.
+    /// The name shown to agents.
     pub(super) fn name(&self) -> Option<Arc<str>> {
         self.shown_name.as_ref().map(|(shown, _)| shown.clone())
     }
@@ -52,11 +52,11 @@ impl Visitor {
         }
     }
 
-    /// Takes what a copy of the customer knows better. Gives the address that is theirs no longer:
-    /// with their first name they may have got one that says it.
+    /// Adopts what a copy of the customer knows better. Returns the address that is no longer
+    /// theirs: with their first name they may have got an address made from it.
     pub(super) fn learn(&mut self, copy: Customer) -> Option<Localpart> {
         let known = &mut self.customer;
-        // The desk itself may have counted more.
+        // The desk may have counted more.
         known.conversations = known.conversations.max(copy.conversations);
         if known.name.is_some() || copy.name.is_none() {
             return None;
@@ -69,7 +69,7 @@ impl Visitor {
 }
 
 impl Desk {
-    /// Whether a copy of a customer has a name that the desk did not know.
+    /// Whether the copy has a name that the desk did not know.
     pub(super) fn is_news(&self, copy: &Customer) -> bool {
         let known = self.visitors.get(&copy.id);
         copy.name.is_some() && known.is_some_and(|visitor| visitor.customer.name.is_none())
@@ -81,7 +81,8 @@ impl Desk {
         let (mut changed, name) = (self.is_news(&customer), customer.name.clone());
         self.visitor(customer);
         let Some(visitor) = self.visitors.get_mut(&id) else { return };
-        // One who has just come was read from the database: their page may call them otherwise now.
+        // A customer who just connected was read from the database: the page may give another name
+        // now.
         if opened && name.is_some() && visitor.customer.name != name {
             visitor.customer.name = name;
             visitor.name_for_agents(&self.tenants);
@@ -115,7 +116,7 @@ impl Desk {
         }
     }
 
-    /// Somebody signed in while a conversation is open: the agents who have it learn who it is.
+    /// The customer signed in during a conversation: its agents are told who it is.
     fn tell_who_it_is(&mut self, customer: CustomerId, signed_in: SignedIn) {
         let Some(visitor) = self.visitors.get_mut(&customer) else { return };
         let SignedIn { known_as, conversations, home } = signed_in;
@@ -132,8 +133,8 @@ impl Desk {
         self.call_from_home(customer);
     }
 
-    /// Sockets that are open elsewhere, under the address that is a customer's by right, are told
-    /// that a conversation of theirs is open here; not where one is open there too.
+    /// Tells the customer's sockets that are open under their own address that a conversation of
+    /// theirs is open here; not if one is open there too.
     pub(super) fn call_from_home(&mut self, customer: CustomerId) {
         let Some(visitor) = self.visitors.get(&customer) else { return };
         let tenant = visitor.customer.tenant.clone();

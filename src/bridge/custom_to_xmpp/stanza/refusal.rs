@@ -1,7 +1,7 @@
-//! What is refused to an agent: the error, and the line that says the same.
+//! What is refused to an agent: the error, and a notice that says the same.
 //!
-//! Invariants: an error brings its words back; nothing is said in a line that only an error says; an
-//! agent who is told of a refusal need not know of stanza errors.
+//! Invariants: an error returns the text it refuses; a notice says no more than the error; an agent
+//! need not know about stanza errors to understand a refusal.
 
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::MessageType;
@@ -21,9 +21,9 @@ use crate::chat::refusal::{AgentRefusal, Call};
 /// XEP-0166.
 const JINGLE: &str = "urn:xmpp:jingle:1";
 
-/// The same as a line of the desk, for clients that show no error, or none without its words. None for
-/// what is no refusal, and for words that are a line of the desk themselves: whoever sends those back
-/// to us would go on for ever.
+/// The refusal as a notice, for clients that show no errors, or not without their text. None for
+/// anything else, and for a text that is a notice of the desk itself: a client that sends those
+/// back would cause an endless loop.
 pub fn line(domain: &LinkDomain, to_agent: &ToAgent, line_id: LineId<'_>) -> Option<Element> {
     let ToAgentContent::Refused { said, refusal, .. } = &to_agent.content else { return None };
     let echoed = |said: &str| clean::visible_start(said).starts_with(mark::is_mark);
@@ -38,13 +38,12 @@ pub fn line(domain: &LinkDomain, to_agent: &ToAgent, line_id: LineId<'_>) -> Opt
     Some(line.into())
 }
 
-/// The error.
 pub(super) fn error_of(refusal: &AgentRefusal) -> StanzaError {
     let (type_, condition, text) = meaning(refusal);
     error(type_, condition, &text)
 }
 
-/// The answer that lets a caller's client stop ringing.
+/// The response that makes the caller's client stop ringing.
 pub(super) fn declined(from: Jid, to: Jid, call: &Call) -> Element {
     let ns = if call.invited { CALL_INVITE } else { CALL };
     let mut reject = Element::bare("reject", ns);

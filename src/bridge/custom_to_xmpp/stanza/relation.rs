@@ -1,4 +1,4 @@
-//! What words are to other words: a correction, a retraction, an answer.
+//! Messages that refer to others: corrections, retractions, replies.
 
 use xmpp_parsers::message::Id;
 use xmpp_parsers::message_correct::Replace;
@@ -12,11 +12,10 @@ use crate::chat::effect::ToAgent;
 use crate::chat::ids::LinkDomain;
 use crate::chat::model::{Author, Row, RowKind};
 
-/// XEP-0424.
 pub const RETRACT: &str = "urn:xmpp:message-retract:1";
 
-/// What says that words stand for others (XEP-0308), or take them back (XEP-0424). Whoever does not
-/// know of it reads the new words, or that some were taken back.
+/// The elements that mark a message as a correction (XEP-0308) or a retraction (XEP-0424). A client
+/// that supports neither shows the new text, or that a message was deleted.
 pub(super) fn changes(kind: &RowKind) -> Vec<Element> {
     match kind {
         RowKind::Edit { target, .. } => {
@@ -35,19 +34,20 @@ pub(super) fn changes(kind: &RowKind) -> Vec<Element> {
     }
 }
 
-/// That words answer others.
+/// The parts of a reply.
 pub(super) struct Reply {
-    /// What is answered, and the words.
+    /// The quotation and the text.
     pub(super) text: String,
     pub(super) payloads: Vec<Element>,
 }
 
-/// How a message says that it answers this one (XEP-0461), with the words themselves for whoever
-/// does not know of it (XEP-0428). None where there is nothing left to quote.
+/// Marks a message as a reply to another (XEP-0461), with a quotation for clients without that
+/// feature (XEP-0428). None if there is nothing left to quote.
 ///
-/// The text stands in the fallback as well, where nobody looks for one: ejabberd writes what it does not
-/// know of before the body, and Converse.js 14 takes the first element of that name for the message's. It
-/// would find no words, confirm them, and show none.
+/// The fallback element also contains the text, although nobody looks for one there: ejabberd
+/// writes elements it does not know before the body, and Converse.js 14 takes the first element
+/// named `body` for the message's own. It would find no text, confirm the message, and show
+/// nothing.
 pub(super) fn reply_to(
     domain: &LinkDomain,
     to_agent: &ToAgent,
@@ -73,7 +73,7 @@ pub(super) fn reply_to(
         _ => Some((address::speaker(domain, &to_agent.from)?, address::row_id(quoted.pos))),
     };
     let end = quote.chars().count().to_string();
-    // It stands in the stanza twice.
+    // The stanza contains it twice.
     let text = fitted(&(quote + body), ROOM / 2).into_owned();
     let mut payloads = Vec::new();
     if let Some((author, id)) = known {

@@ -1,4 +1,4 @@
-//! A row with files: as many stanzas as agents' clients need to show them.
+//! A row with files, as several stanzas, because agents' clients show one file in each.
 
 use xmpp_parsers::chatstates::ChatState;
 use xmpp_parsers::displayed_markers::Markable;
@@ -15,12 +15,12 @@ use crate::chat::effect::{ToAgent, ToAgentContent};
 use crate::chat::ids::{LinkDomain, Timestamp};
 use crate::chat::model::RowKind;
 
-/// XEP-0066, the form that clients show pictures by.
+/// XEP-0066, by which clients recognize files.
 pub const OOB: &str = "jabber:x:oob";
 
-/// A row with files as the stream writes it: a stanza for its words, where there are any, and one
-/// for each file, of which the body is its link, for so clients show it. All of them are what stands
-/// for the row: the last alone asks to be confirmed. `site` is how agents reach this gateway.
+/// The stanzas of a row with files, as text: one for its text, if any, and one for each file, whose
+/// body is the link, because clients show a file only then. Only the last one asks for a
+/// confirmation, which counts for the whole row. `site` is the public address of this gateway.
 pub fn shared(
     domain: &LinkDomain,
     site: &str,
@@ -34,7 +34,7 @@ pub fn shared(
     let body = line::row(row, &to_agent.agent);
     let reply = quoted.as_deref().zip(body.as_deref());
     let reply = reply.and_then(|(quoted, body)| reply_to(domain, to_agent, quoted, body));
-    // A link stands alone: whose it is, and what it answers, is said before.
+    // A link is sent alone: its sender, and what it replies to, are in the stanza before.
     let said = !text.is_empty() || !is_customers(row) || reply.is_some();
     let words = reply.as_ref().map(|reply| reply.text.clone()).or(body.map(Into::into));
     let words = words.filter(|_| said);

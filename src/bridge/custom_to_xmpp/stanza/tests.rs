@@ -1,4 +1,4 @@
-//! `tests/tables/to_agent.txt`, and whatever people may write.
+//! Runs `tests/tables/to_agent.txt`, and arbitrary texts.
 
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ fn changed(kind: RowKind, author: Author) -> ToAgent {
     row_of(author, NOW, kind, Some("Ann"))
 }
 
-/// A customer's answer to words of this author.
+/// A customer's reply to a message of this author.
 fn answering(author: Author, words: &str, text: &str) -> ToAgent {
     let mut effect = said(Author::Customer, text);
     if let (ToAgentContent::Row { row, .. }, ToAgentContent::Row { quoted, .. }) =
@@ -151,7 +151,7 @@ fn answers() -> Vec<(Arc<str>, Arc<str>)> {
     vec![("email".into(), "ann@example.com".into()), ("order".into(), "12\n⚙ 34".into())]
 }
 
-/// The effects that the table names.
+/// The effects named in the table.
 fn effects() -> Vec<(&'static str, ToAgent)> {
     let customer = Author::Customer;
     let earlier = Timestamp(NOW.0 - 90_000);
@@ -196,20 +196,20 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("customer poses as the desk", said(customer.clone(), "ok\n⚙ Closed")),
         ("customer acts", said(customer.clone(), "/me waves")),
         ("another agent's words", said(bob(), "Hello\n/me waves\n⚙ x")),
-        ("customer's words, said otherwise", changed(edit("⚙ Hi"), customer.clone())),
+        ("customer's message, edited", changed(edit("⚙ Hi"), customer.clone())),
         (
-            "customer's words, taken back",
+            "customer's message, retracted",
             changed(RowKind::Retract { target: TARGET }, customer.clone()),
         ),
-        ("what was taken back, later", said(customer.clone(), "")),
-        ("another agent's words, said otherwise", changed(edit("Hi\nyou"), bob())),
-        ("another agent's words, taken back", changed(RowKind::Retract { target: TARGET }, bob())),
-        ("in answer to the agent", answering(alice(), "Which\nsize?", "A5")),
-        ("in answer to another agent", answering(bob(), "Which size?", "⚙ A5")),
-        ("in answer to himself", answering(customer.clone(), "Hello", "Anyone?")),
-        ("in answer to what was taken back", answering(alice(), "", "A5")),
-        ("taken", row_of(bob(), NOW, RowKind::Joined, None)),
-        ("taken back", row_of(bob(), NOW, RowKind::Left, None)),
+        ("a retracted message, later", said(customer.clone(), "")),
+        ("another agent's message, edited", changed(edit("Hi\nyou"), bob())),
+        ("another agent's message, retracted", changed(RowKind::Retract { target: TARGET }, bob())),
+        ("in reply to the agent", answering(alice(), "Which\nsize?", "A5")),
+        ("in reply to another agent", answering(bob(), "Which size?", "⚙ A5")),
+        ("in reply to themselves", answering(customer.clone(), "Hello", "Anyone?")),
+        ("in reply to a retracted message", answering(alice(), "", "A5")),
+        ("joined", row_of(bob(), NOW, RowKind::Joined, None)),
+        ("left", row_of(bob(), NOW, RowKind::Left, None)),
         ("passed on", row_of(Author::System, NOW, requeued, None)),
         (
             "closed",
@@ -219,16 +219,19 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("chosen", chosen("A5")),
         ("asked how", refused(AgentRefusal::Usage { word: "ask" })),
         ("asked how, with a form", refused(AgentRefusal::Usage { word: "form" })),
-        ("a command with words too many", refused(AgentRefusal::Overfull { word: "who" })),
+        (
+            "a command with text that it does not take",
+            refused(AgentRefusal::Overfull { word: "who" }),
+        ),
         ("a command corrected", refused(AgentRefusal::Carried)),
         ("closed before taken", refused(AgentRefusal::NotTaken)),
         ("reopened while open", refused(AgentRefusal::StillOpen)),
         ("an invitation", refused(AgentRefusal::Invitation)),
         ("contacts", refused(AgentRefusal::Contacts)),
-        ("a quote of the desk's", refused(AgentRefusal::DeskQuote)),
+        ("nothing but a quoted notice", refused(AgentRefusal::DeskQuote)),
         ("a call", refused(AgentRefusal::Call(call(false)))),
         ("a call, as an invitation", refused(AgentRefusal::Call(call(true)))),
-        ("nothing to take back", refused(AgentRefusal::NoSuchWords)),
+        ("nothing to retract", refused(AgentRefusal::NoSuchWords)),
         ("asked", line(Notice::Asked)),
         ("rated", row_of(customer.clone(), NOW, RowKind::Rated { score: 4, comment: None }, None)),
         (
@@ -247,7 +250,7 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("opened", row_of(customer, NOW, RowKind::Opened { answers: Vec::new() }, None)),
         ("offered", row_of(Author::System, NOW, RowKind::Offered, None)),
         ("waiting", line(waiting(Some("Ann"), 120_000, Some("https://example.com/pricing"), 3))),
-        ("waiting, just come", line(waiting(None, 900, None, 1))),
+        ("waiting, just arrived", line(waiting(None, 900, None, 1))),
         ("waiting on a long page", line(waiting(Some("Ann"), 7_260_000, Some(long), 12))),
         ("waiting with a subject", line(subject)),
         ("ended by the customer", line(Notice::Closed { reason: CloseReason::Customer })),
@@ -261,7 +264,7 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("who, unnamed and gone", who(None, false)),
         ("status", from_desk(status)),
         ("typing", from_customer(ToAgentContent::Typing { on: true })),
-        ("typing no more", to_phone(ToAgentContent::Typing { on: false })),
+        ("typing stopped", to_phone(ToAgentContent::Typing { on: false })),
         ("received", to_phone(ToAgentContent::Received { stanza: "m1".into() })),
         ("displayed", to_phone(ToAgentContent::Displayed { stanza: "a'\"<&".into() })),
         ("not found", refused(AgentRefusal::NotFound)),
@@ -285,7 +288,7 @@ fn long_text(effect: &ToAgent) -> String {
     }
 }
 
-/// A stanza as the table shows it: one line, without what is the same everywhere.
+/// A stanza as the table shows it: on one line, without the parts that are always the same.
 fn shown(to_agent: &ToAgent) -> String {
     let Some(element) = message(&domain(), to_agent, NOW, &line_id) else {
         return "nothing".to_owned();
@@ -306,7 +309,7 @@ fn effects_are_written_as_the_table_says() {
     assert!(wrong.is_empty() && written.len() == expected.len(), "{wrong:#?}");
 }
 
-/// What is written as text is what the typed elements say.
+/// The text is the same as the typed elements.
 fn is_the_same(effect: &ToAgent) {
     let element = message(&domain(), effect, NOW, &line_id);
     let Some(text) = text(&domain(), effect, NOW, &line_id) else {
@@ -314,7 +317,7 @@ fn is_the_same(effect: &ToAgent) {
     };
     let known = Some(ns::DEFAULT_NS.to_owned());
     let read = Element::from_reader_with_prefixes(text.as_bytes(), known);
-    // Written and read as well: then an empty text is none.
+    // Both written and read, since an empty text is not preserved.
     let built = String::from(&element.expect("a stanza")).parse::<Element>();
     assert_eq!(String::from(&read.expect("XML")), String::from(&built.expect("XML")), "{text}");
 }
@@ -330,9 +333,9 @@ fn lines_of_one_line_fit_a_terminal() {
         let body = message(&domain(), &effect, NOW, &line_id)
             .and_then(|element| element.get_child("body", ns::DEFAULT_NS).map(Element::text));
         for line in body.iter().flat_map(|body| body.lines()) {
-            // Whoever lost a customer is told all of it in one line.
+            // The notice to an agent who lost a customer is on one line.
             let room = match name {
-                "taken back" => 110,
+                "left" => 110,
                 "who, unnamed and gone" => 85,
                 _ => 80,
             };
@@ -350,7 +353,7 @@ fn an_address_that_cannot_be_is_no_stanza() {
 }
 
 proptest! {
-    /// Whatever people write, the stanza can be written, read again, and holds the words.
+    /// For any text, the stanza can be written, parsed again, and contains the text.
     #[test]
     fn every_stanza_can_be_read_again(
         words in any::<String>(),
@@ -379,7 +382,7 @@ proptest! {
         let xml = String::from(&element);
         let read = xml.parse::<Element>();
         prop_assert!(read.is_ok(), "{}", xml);
-        // No words stand for what was taken back.
+        // A retracted message has no text.
         if which == 0 && !words.is_empty() {
             let body = read.unwrap().get_child("body", ns::DEFAULT_NS).map(Element::text).unwrap();
             let words = clean::text(&words);
@@ -387,12 +390,12 @@ proptest! {
         }
     }
 
-    /// The longest texts stay far below what servers take.
+    /// The longest texts stay far below the limits of servers.
     #[test]
     fn no_stanza_is_too_long(c in any::<char>(), author in any::<bool>()) {
         let text = c.to_string().repeat(8_000);
         let author = if author { Author::Customer } else { bob() };
-        // A form that an older version took may be longer than anything that can be said now.
+        // A form stored by an older version may be longer than is possible now.
         let long = changed(
             RowKind::Choice { of: TARGET.seq, text: c.to_string().repeat(40_000).into() },
             Author::Customer,
@@ -407,7 +410,7 @@ proptest! {
 }
 
 #[test]
-fn a_refusal_is_said_in_a_line_too() {
+fn a_refusal_is_a_notice_too() {
     let line = |effect: &ToAgent| {
         let line = refusal_line(&domain(), effect, &line_id)?;
         assert_eq!((line.attr("type"), line.attr("id")), (Some("chat"), Some("line")));
@@ -433,7 +436,7 @@ fn a_refusal_is_said_in_a_line_too() {
             assert!(error.has_child("no-store", HINTS), "{name} is in no archive");
         }
     }
-    // A line of ours that comes back is not answered with another.
+    // A notice of ours that is sent back causes no further notice.
     let mut echoed = refused(AgentRefusal::Closed);
     if let ToAgentContent::Refused { said, .. } = &mut echoed.content {
         *said = Some("\u{200b}⚙ Not sent: this conversation is closed.".into());
@@ -528,7 +531,7 @@ fn a_file_may_answer_and_be_answered() {
 }
 
 #[test]
-fn what_was_not_fetched_and_what_was_taken_back_is_a_line() {
+fn a_failed_fetch_and_a_retracted_file_are_notices() {
     let why = crate::chat::model::FetchError::TooLarge(1_600_000);
     let unfetched = row_of(Author::System, NOW, RowKind::Unfetched { of: Pos(3), why }, None);
     let line = message(&domain(), &unfetched, NOW, &line_id).unwrap();

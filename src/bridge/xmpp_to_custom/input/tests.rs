@@ -1,4 +1,4 @@
-//! `tests/tables/agent_stanzas.txt`, and whatever else may come.
+//! Runs `tests/tables/agent_stanzas.txt`, and arbitrary stanzas.
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -26,14 +26,14 @@ fn decoded(element: Element) -> Decoded {
     decode(element, Context { domain: &domain, book: &book(), fresh: &fresh })
 }
 
-/// What is read of a stanza without a tree, where it is.
+/// What is read from a stanza without a tree, if anything.
 fn plain(xml: &str) -> Option<Decoded> {
     let domain = LinkDomain::new("chat.example.org").unwrap();
     let fresh = || ConversationId(Uuid::from_u128(1));
     plain::read(xml, Context { domain: &domain, book: &book(), fresh: &fresh })
 }
 
-/// Reads a cell of the table.
+/// Parses a cell of the table.
 fn cell(raw: &str) -> String {
     let mut text = String::new();
     let mut rest = raw.trim();
@@ -61,7 +61,7 @@ fn said_to(peer: &Peer) -> String {
     }
 }
 
-/// A meaning, as the table writes it.
+/// A meaning, in the notation of the table.
 fn meaning(decoded: &Decoded) -> String {
     match decoded {
         Decoded::Nothing => "nothing".to_owned(),
@@ -155,7 +155,7 @@ fn stanzas_mean_what_the_table_says() {
     assert!(plainly > 25, "only {plainly} of them are read without a tree");
 }
 
-/// Elements of any shape, with names and namespaces that mean something among them.
+/// Elements of any shape, some with names and namespaces that have a meaning.
 fn element() -> impl Strategy<Value = Element> {
     let name = prop::sample::select(vec![
         "message",
@@ -237,7 +237,7 @@ proptest! {
     }
 
     #[test]
-    fn an_agents_words_come_in_clean(body in any::<String>()) {
+    fn an_agents_text_is_cleaned(body in any::<String>()) {
         let mut message = Element::bare("message", ns::DEFAULT_NS);
         let mut said = Element::bare("body", ns::DEFAULT_NS);
         said.append_text_node(body);

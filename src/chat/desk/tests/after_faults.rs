@@ -1,5 +1,5 @@
-//! Plays of what stands after a fault: who is told what, which errors count, what is not done
-//! twice, and what a desk knows again.
+//! Plays of what happens after a fault: who is notified, which errors count, what is not done
+//! twice, and what a restored desk knows.
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use crate::chat::commands::AgentCommand::{Close, Reopen, Who};
@@ -11,13 +11,13 @@ use crate::chat::model::Strategy::{LeastLoaded, RingAll, RoundRobin};
 const NOTHING: [&str; 0] = [];
 
 impl Stage {
-    /// The node or the server died so long ago; the stream stands again.
+    /// The node or the server died this long ago; the stream is connected again.
     fn comes_back_after(&mut self, millis: i64) {
         self.event(Event::Interrupted { since: self.now.plus(-millis) });
         self.event(Event::LinkUp);
     }
 
-    /// What the agent heard but for what he is sent again when he comes.
+    /// What the agent was sent, without what is resent when they come online.
     fn told(&mut self, agent: &str) -> Vec<String> {
         let mut heard = self.heard(agent);
         heard.retain(|line| {
@@ -26,7 +26,7 @@ impl Stage {
         heard
     }
 
-    /// The line about an interruption from so long before now on, to now.
+    /// The notice of an interruption from this long before now until now.
     fn interrupted(&self, millis: i64) -> String {
         let (from, to) = (self.now.plus(-millis - 2 * SECOND), self.now);
         format!("acme Interrupted {{ from: {from:?}, to: {to:?} }}")
@@ -36,7 +36,7 @@ impl Stage {
 // ---- interruptions ----
 
 #[test]
-fn who_has_an_open_chat_is_told_once_of_an_interruption_when_he_is_here() {
+fn an_agent_with_a_conversation_is_notified_once_of_an_interruption_when_online() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1), ("cid", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -50,18 +50,18 @@ fn who_has_an_open_chat_is_told_once_of_an_interruption_when_he_is_here() {
     for name in ["ann", "bob", "cid"] {
         on.is(name, Free);
     }
-    // What is stored is confirmed again first: only what is not stored lacks its receipt then.
+    // Receipts for what is stored are resent first: only what is not stored has no receipt then.
     assert_eq!(on.told("ann"), [r#"mia received "Hi""#, &line]);
-    assert_eq!(on.told("bob"), [&*line], "he is asked: he may have answered");
-    assert_eq!(on.heard("cid"), NOTHING, "he has no chat");
+    assert_eq!(on.told("bob"), [&*line], "bob is asked, and may have replied");
+    assert_eq!(on.heard("cid"), NOTHING, "cid has no conversation");
     on.is("ann", Away);
     on.is("ann", Gone);
     on.is("ann", Free);
-    assert_eq!(on.told("ann"), NOTHING, "told once");
+    assert_eq!(on.told("ann"), NOTHING, "notified once");
 }
 
 #[test]
-fn interruptions_not_told_yet_are_told_as_one() {
+fn pending_interruptions_are_reported_as_one() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -73,7 +73,7 @@ fn interruptions_not_told_yet_are_told_as_one() {
     let line = on.interrupted(on.now.since(first) + SECOND);
     on.so_far();
     on.is("ann", Gone);
-    assert_eq!(on.heard("ann"), NOTHING, "she is not here");
+    assert_eq!(on.heard("ann"), NOTHING, "ann is offline");
     on.is("ann", Free);
     assert_eq!(on.told("ann").last(), Some(&line));
 }
@@ -94,7 +94,7 @@ fn an_interruption_is_forgotten_after_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn a_receipt_is_not_repeated_for_what_was_said_before() {
+fn a_receipt_is_not_resent_for_earlier_messages() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Long ago");
@@ -114,7 +114,7 @@ fn an_error_from_an_assignment_that_is_over_says_nothing_about_the_one_that_goes
         let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
         on.says("mia", "Hello");
         let (hello, offered) = (on.pos("Hello"), on.store.head());
-        // Ann's client is lost: at first her server gives one message back, minutes later the rest.
+        // Ann's client is lost: its server bounces one message at first, the rest minutes later.
         on.bounces("ann", "mia", hello);
         on.is("bob", Gone);
         on.pass(MINUTE);
@@ -133,7 +133,7 @@ fn an_error_from_an_assignment_that_is_over_says_nothing_about_the_one_that_goes
         on.says("mia", "More");
         on.so_far();
         on.bounces("ann", "mia", on.pos("More"));
-        assert_eq!(on.heard("mia"), ["5 Ann left", "waiting 1"], "this one is of now");
+        assert_eq!(on.heard("mia"), ["5 Ann left", "waiting 1"], "this one is current");
     }
 }
 
@@ -178,10 +178,10 @@ fn an_error_from_a_lost_race_is_late_as_well() {
     }
 }
 
-// ---- orders said again ----
+// ---- repeated commands ----
 
 #[test]
-fn an_order_said_again_is_only_answered_again() {
+fn a_resent_command_only_gets_its_notice_again() {
     for restart in [false, true] {
         let mut on = Stage::acme(&[("ann", 2)]);
         on.says("mia", "Hello");
@@ -201,7 +201,7 @@ fn an_order_said_again_is_only_answered_again() {
         on.orders_as("ann", "mia", "o2", Reopen);
         assert_eq!(on.told("ann"), ["mia Closed { reason: Agent }", "mia Reopened"]);
         assert_eq!((on.heard("mia"), on.store.head()), (Vec::new(), head));
-        // Under another id it is another order, and after a quarter of an hour too.
+        // Under another id it is another command, and so it is after 15 minutes.
         on.orders_as("ann", "mia", "o3", Close);
         assert_eq!(on.heard("mia"), ["4 closed: Agent", "closed: Agent"]);
         on.pass(15 * MINUTE + 1);
@@ -210,7 +210,7 @@ fn an_order_said_again_is_only_answered_again() {
     }
 }
 
-// ---- what a desk knows again ----
+// ---- what a restored desk knows ----
 
 #[test]
 fn after_a_restart_an_agent_still_learns_what_the_customer_filled_in() {
@@ -252,7 +252,8 @@ fn after_a_restart_a_customer_still_leaves_the_lists_a_day_after_the_close() {
     on.pass(SECOND);
     assert_eq!(on.contacts("ann"), ["- mia"]);
 
-    // One who should have left while nobody had the link leaves once the stream had time to stand.
+    // A customer who should have left while no node owned the link leaves once the stream had time
+    // to connect.
     on.says("noa", "Hello");
     on.is("ann", Free);
     on.answers("ann", "noa", "Hi");
@@ -308,7 +309,7 @@ fn after_a_restart_all_who_failed_a_customer_are_passed_over() {
 // ---- the clock ----
 
 #[test]
-fn a_clock_that_was_set_back_keeps_nothing_standing() {
+fn a_clock_that_was_set_back_prolongs_nothing() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.pass(400 * 24 * HOUR);
     for customer in ["mia", "noa", "oli", "pia"] {
@@ -316,7 +317,7 @@ fn a_clock_that_was_set_back_keeps_nothing_standing() {
         on.says(customer, "Hello");
     }
     on.answers("ann", "mia", "Hi");
-    // The year was wrong. The node starts again under the right one.
+    // The clock was a year ahead. The node restarts with the right time.
     on.now = on.now.plus(-400 * 24 * HOUR);
     on.crash();
     on.so_far();
@@ -324,20 +325,20 @@ fn a_clock_that_was_set_back_keeps_nothing_standing() {
     on.connects("mia", true);
     on.connects("oli", true);
     on.connects("pia", true);
-    // Those in line keep their order, and nobody who comes now passes them.
+    // Waiting customers keep their order, and nobody who comes now passes them.
     on.says("quy", "Hello");
     on.is("ann", Busy);
     on.pass(2 * SECOND);
     assert_eq!(on.heard("oli").last().map(String::as_str), Some("waiting 2"));
     assert_eq!(on.heard("pia").last().map(String::as_str), Some("waiting 3"));
     assert_eq!(on.heard("quy").last().map(String::as_str), Some("waiting 4"));
-    // The offer to Bob runs out in its time.
+    // The offer to Bob expires in time.
     on.is("ann", Free);
     on.so_far();
     on.pass(10 * SECOND);
     on.is("bob", Gone);
     assert_eq!(on.heard("bob"), ["noa passed on"]);
-    // And so does the patience with silence.
+    // And so does the idle timeout.
     on.is("ann", Free);
     on.so_far();
     on.pass(31 * MINUTE);
@@ -345,7 +346,7 @@ fn a_clock_that_was_set_back_keeps_nothing_standing() {
 }
 
 #[test]
-fn an_offer_runs_out_in_its_time_though_the_clock_was_set_back() {
+fn an_offer_expires_on_time_although_the_clock_was_set_back() {
     let staff = ["ann", "bob"].map(|name| agent(name, 1, &["default"])).to_vec();
     let mut on = Stage::new(vec![tenant("acme", vec![queue("default", LeastLoaded)], staff)]);
     on.is("ann", Free);
@@ -377,5 +378,5 @@ fn that_a_conversation_is_over_is_known_to_the_next_owner() {
     on.connects("mia", true);
     assert_eq!(on.desk.heads(on.now).next(), head);
     on.pass(HOUR);
-    assert_eq!(on.desk.heads(on.now).next(), None, "by now everyone has heard of it");
+    assert_eq!(on.desk.heads(on.now).next(), None, "by now everyone has been notified");
 }

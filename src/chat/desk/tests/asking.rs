@@ -16,7 +16,7 @@ fn one(number: &str) -> Chosen {
     Chosen::One(number.into())
 }
 
-/// Mia said "Hello" (1), Ann came in (2) and asked which (3).
+/// Mia wrote "Hello" (1), Ann joined (2) and asked which (3).
 fn asked() -> Stage {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.says_as("mia", "m1", "Hello");
@@ -35,7 +35,7 @@ fn a_question_takes_the_conversation_and_is_answered_by_what_it_offers() {
     on.so_far();
     on.chooses("mia", "c1", 3, one("2"));
     assert_eq!(on.heard("mia"), [r#"4 customer answers 3: "A4""#]);
-    // With the question, which is read from the store.
+    // Together with the question, which is read from the store.
     let quoting =
         |effect: &&Effect| matches!(effect, Effect::Backlog(backlog) if backlog.is_fresh());
     assert_eq!(on.left.iter().filter(quoting).count(), 1);
@@ -93,7 +93,7 @@ fn a_form_is_answered_field_by_field() {
 }
 
 #[test]
-fn who_may_not_speak_may_not_ask() {
+fn an_agent_who_may_not_write_may_not_ask() {
     let mut on = asked();
     on.is("bob", crate::chat::event::Availability::Free);
     on.so_far();

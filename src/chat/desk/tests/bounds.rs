@@ -1,4 +1,4 @@
-//! Plays of what one conversation may leave behind, and of what is asked of the store for it.
+//! Plays of the limits of one conversation, and of what is read from the store for it.
 
 use super::stage::{Stage, agent, queue, tenant};
 use crate::chat::answers::{BYTES, FIELDS};
@@ -8,7 +8,7 @@ use crate::chat::event::Availability::{Free, Gone};
 use crate::chat::event::Event;
 use crate::chat::model::{Reference, RowKind, Strategy};
 
-/// How many rows a stage's store has.
+/// The number of rows in a stage's store.
 fn rows(on: &Stage) -> usize {
     on.store.rows.len()
 }
@@ -27,12 +27,12 @@ fn a_start_that_changes_nothing_leaves_nothing_behind() {
     assert_eq!(on.heard("mia"), ["ack s2", "waiting 1", "ack s3", "waiting 1"]);
     on.fills_in("mia", "s2", &[("name", "Mia"), ("order", "7")]);
     assert_eq!(on.heard("mia"), ["ack s2"], "known as a repeat");
-    // Of one that changes something only that is written.
+    // If some answers change something, only those are stored.
     on.fills_in("mia", "s4", &[("name", "Mia"), ("order", "8")]);
     assert_eq!(rows(&on), before + 1);
     let changed = vec![("order".into(), "8".into())];
     assert_eq!(on.store.rows.last().unwrap().kind, RowKind::Opened { answers: changed });
-    // A desk after this one knows nothing of s3: it changes nothing once more.
+    // A restored desk does not know s3: it changes nothing once more.
     on.crash();
     on.so_far();
     on.fills_in("mia", "s3", &[("order", "8")]);
@@ -69,10 +69,10 @@ fn a_conversation_holds_a_bounded_map_of_answers_however_often_it_is_started() {
     assert_eq!(bounded(&on), before);
 }
 
-// ---- what is asked of the store ----
+// ---- what is read from the store ----
 
 #[test]
-fn what_is_not_there_is_asked_for_once_until_it_is_said() {
+fn a_missing_message_is_looked_up_once_until_it_is_sent() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says_as("mia", "m1", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -86,7 +86,7 @@ fn what_is_not_there_is_asked_for_once_until_it_is_said() {
     let words = |need: &&&Need| matches!(need, Need::Words(..));
     assert_eq!(asked.iter().filter(words).count(), 2, "{asked:?}");
     assert_eq!(on.heard("mia").len(), 18, "each was refused");
-    // Once it is there it is found, also when it is stored.
+    // Once the message exists it is found, also when it is stored.
     on.says_as("mia", "m2", "A5");
     on.edits("mia", "e10", "m2", "A4");
     assert_eq!(on.heard("mia").last().unwrap(), r#"5 customer edits 4: "A4""#);
@@ -132,7 +132,11 @@ fn a_session_that_gave_much_is_not_read_again_but_asked_about_command_by_command
     assert_eq!(rows(&on), before + 1);
     let count = |which: fn(&Need) -> bool| on.asked.iter().filter(|need| which(need)).count();
     assert_eq!(count(|need| matches!(need, Need::Session(_))), 1);
-    assert_eq!(count(|need| matches!(need, Need::Command(_))), 7, "six of before, and the new one");
+    assert_eq!(
+        count(|need| matches!(need, Need::Command(_))),
+        7,
+        "six earlier ones, and the new one"
+    );
 }
 
 #[test]
@@ -155,13 +159,13 @@ fn an_agent_answers_what_was_confirmed_before_the_desk_was_restored() {
     on.answers_about("ann", "mia", "Welcome", about);
     assert_eq!(on.heard("mia"), [r#"202 Ann "Welcome""#]);
     let last = on.store.rows.iter().rev().find(|row| row.kind.words().is_some()).unwrap();
-    assert_eq!(last.kind.answers().map(|seq| seq.0), Some(1), "it stands with what it answers");
+    assert_eq!(last.kind.answers().map(|seq| seq.0), Some(1), "it keeps what it replies to");
     on.is("ann", Gone);
 }
 
-// ---- how many rows one conversation has ----
+// ---- the maximum number of rows ----
 
-/// One agent, and conversations of twenty rows.
+/// One agent, and conversations of at most twenty rows.
 fn short() -> Stage {
     let limits = DeskLimits { waiting: 1_000, rows: 20 };
     let (default, ann) = (queue("default", Strategy::LeastLoaded), agent("ann", 2, &["default"]));
@@ -200,11 +204,11 @@ fn a_conversation_that_is_full_goes_on_in_another_with_its_agent() {
     assert_eq!(heard.first().unwrap(), "mia closed: Full");
     assert_eq!(heard.last().unwrap(), r#"mia customer "And now?""#);
     on.says_as("mia", "next", "And now?");
-    assert_eq!(on.heard("mia"), ["ack next as 2"], "it stands in the new one, once");
+    assert_eq!(on.heard("mia"), ["ack next as 2"], "it is in the new one, once");
     on.answers("ann", "mia", "Now this.");
     assert_eq!(on.heard("mia"), [r#"3 Ann "Now this.""#]);
     assert_eq!(on.desk.cases.len(), 1);
-    // What the agent had not confirmed of the one before comes again, and then the new one.
+    // What the agent had not confirmed of the full conversation is resent first, then the new one.
     on.crash();
     on.reconnects(&["ann"]);
     on.pass(2_000);
@@ -223,11 +227,11 @@ fn one_who_waits_keeps_the_place_in_line_when_the_conversation_is_full() {
     fill(&mut on, 22);
     on.says("mia", "Anybody?");
     let heard = on.heard("mia");
-    assert_eq!(heard[2], "waiting", "nobody is in: {heard:?}");
+    assert_eq!(heard[2], "waiting", "no agent is online: {heard:?}");
     on.is("ann", Free);
     let asked: Vec<String> =
         on.heard("ann").iter().filter_map(|line| line.split(' ').next().map(Into::into)).collect();
-    assert_eq!(asked.first().map(String::as_str), Some("mia"), "before who came later");
+    assert_eq!(asked.first().map(String::as_str), Some("mia"), "before those who came later");
 }
 
 #[test]
@@ -250,7 +254,7 @@ fn an_agent_who_goes_on_in_a_full_one_speaks_in_the_next() {
 }
 
 #[test]
-fn what_changes_words_of_before_has_little_room_in_a_full_one() {
+fn a_full_conversation_has_little_room_for_corrections() {
     let mut on = short();
     on.says_as("mia", "hello", "Hello");
     on.answers("ann", "mia", "Hi");

@@ -1,4 +1,4 @@
-//! Plays of words that are said otherwise, taken back, or answered.
+//! Plays of messages that are corrected, retracted or replied to.
 
 use super::stage::Stage;
 use crate::chat::commands::AgentCommand::Close;
@@ -8,7 +8,7 @@ use crate::chat::event::Availability::Gone;
 use crate::chat::ids::{ConversationId, Pos, Seq};
 use crate::chat::model::{Row, RowKind};
 
-/// Mia said "Hello" (1), Ann came in and said "Hi" (2, 3).
+/// Mia wrote "Hello" (1), Ann joined and wrote "Hi" (2, 3).
 fn served() -> Stage {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.says_as("mia", "m1", "Hello");
@@ -24,14 +24,14 @@ fn words(on: &Stage) -> Vec<String> {
 }
 
 #[test]
-fn a_customer_says_otherwise_what_he_said_and_takes_it_back() {
+fn a_customer_corrects_and_retracts_a_message() {
     let mut on = served();
     on.edits("mia", "m2", "m1", "Hello there");
     assert_eq!(on.heard("mia"), [r#"4 customer edits 1: "Hello there""#]);
     assert_eq!(on.heard("ann"), [r#"mia customer edits 1: "Hello there""#]);
     on.edits("mia", "m2", "m1", "Hello there");
     assert_eq!(on.heard("mia"), ["ack m2 as 4"], "a repeat changes nothing");
-    // Either the first words are named, or how they were said last.
+    // A correction may name the original message or its last correction.
     on.edits("mia", "m3", "m2", "Hello all");
     assert_eq!(on.heard("ann"), [r#"mia customer edits 1: "Hello all""#]);
     assert_eq!(words(&on), ["Hello all", "Hi", "Hello there", "Hello all"]);
@@ -46,7 +46,7 @@ fn a_customer_says_otherwise_what_he_said_and_takes_it_back() {
 }
 
 #[test]
-fn a_customer_changes_nothing_but_his_own_words_of_the_open_conversation() {
+fn a_customer_changes_only_their_own_messages_of_the_open_conversation() {
     let mut on = served();
     on.edits("mia", "m2", "m9", "x");
     on.edits("mia", "m3", "Hi", "x");
@@ -83,11 +83,11 @@ fn changes_outlive_the_desk() {
     on.retracts("mia", "m3", "m1");
     assert_eq!(on.heard("mia"), ["ack m3 as 6"]);
     on.corrects("ann", "mia", "Hi", "Hi!");
-    assert_eq!(on.heard("mia"), Vec::<String>::new(), "said before");
+    assert_eq!(on.heard("mia"), Vec::<String>::new(), "a repeat");
 }
 
 #[test]
-fn a_change_is_confirmed_and_comes_again_like_any_word() {
+fn a_correction_is_confirmed_and_resent_like_any_message() {
     let mut on = served();
     on.received("ann", "mia", "Hello");
     on.edits("mia", "m2", "m1", "Hello there");
@@ -96,7 +96,7 @@ fn a_change_is_confirmed_and_comes_again_like_any_word() {
     on.pass(2_000);
     let again = on.heard("ann");
     assert_eq!(again, [r#"mia so far: customer edits 1: "Hello there""#]);
-    // Ann is gone for good: the next one reads how it was said last.
+    // Ann's grace period is over: the next agent reads the corrected message.
     on.is("ann", Gone);
     on.pass(40_000);
     let so_far = on.heard("bob").pop().unwrap();
@@ -104,7 +104,7 @@ fn a_change_is_confirmed_and_comes_again_like_any_word() {
 }
 
 #[test]
-fn a_change_before_it_is_stored_finds_its_words() {
+fn a_correction_finds_a_message_that_is_not_stored_yet() {
     let mut on = served();
     on.holds_back = true;
     on.says_as("mia", "m2", "A5");
@@ -125,7 +125,7 @@ fn a_change_before_it_is_stored_finds_its_words() {
 }
 
 #[test]
-fn an_agent_corrects_and_takes_back_his_own_words() {
+fn an_agent_corrects_and_retracts_their_own_messages() {
     let mut on = served();
     on.corrects("ann", "mia", "Hi", "Hi, Mia");
     assert_eq!(on.heard("mia"), [r#"4 Ann edits 3: "Hi, Mia""#]);
@@ -140,13 +140,13 @@ fn an_agent_corrects_and_takes_back_his_own_words() {
 }
 
 #[test]
-fn what_an_agent_corrects_and_is_not_there_is_said_anew() {
+fn a_correction_of_a_missing_message_is_a_new_message() {
     let mut on = served();
     on.corrects("ann", "mia", "nowhere", "One");
     on.takes_back("ann", "mia", "back", "nowhere");
     assert_eq!(on.heard("mia"), [r#"4 Ann "One""#]);
     assert_eq!(on.heard("ann"), [r#"mia received "One""#, "mia refused: NoSuchWords"]);
-    // Another's words are nobody's to change, nor those of an earlier conversation.
+    // Nobody can change another agent's message, or one of an earlier conversation.
     on.is("ann", Gone);
     on.pass(40_000);
     on.answers("bob", "mia", "Bob here");
@@ -164,7 +164,7 @@ fn what_an_agent_corrects_and_is_not_there_is_said_anew() {
 }
 
 #[test]
-fn whoever_answers_says_what() {
+fn a_reply_names_the_message_it_replies_to() {
     let mut on = served();
     let about = |target: &str, row| About::Answers {
         target: target.into(),
@@ -188,7 +188,7 @@ fn whoever_answers_says_what() {
             said("> quoted\nx", None),
         ]
     );
-    // Some clients name the edit; its author means what stands there now.
+    // Some clients name the correction; their user means the message as it is now.
     on.edits("mia", "e1", "m1", "Hello all");
     let edited = on.store.rows.last().unwrap().pos;
     on.answers_about("ann", "mia", "to the edit", about("p0", Some(edited)));
@@ -198,7 +198,7 @@ fn whoever_answers_says_what() {
     on.replies("mia", "m3", "What?", 99);
     let rows: Vec<_> = on.store.rows.iter().rev().take(2).map(|row| row.kind.clone()).collect();
     assert_eq!(rows, [said("What?", None), said("Yes", Some(Seq(3)))]);
-    // What is answered is read from the store, so that it can be quoted.
+    // The message that is replied to is read from the store, so that it can be quoted.
     let quoting =
         |effect: &&Effect| matches!(effect, Effect::Backlog(backlog) if backlog.is_fresh());
     assert_eq!(on.left.iter().filter(quoting).count(), 1);

@@ -1,4 +1,4 @@
-//! Plays of agents with several clients, of some that are lost, and of some that hide.
+//! Plays of agents with several clients, of lost clients, and of invisible ones.
 
 use super::stage::{MINUTE, SECOND, Stage};
 use crate::chat::commands::AgentCommand::Reopen;
@@ -11,7 +11,7 @@ use crate::chat::model::Strategy::{LeastLoaded, RingAll};
 const NOTHING: [&str; 0] = [];
 
 impl Stage {
-    /// The row of the offer that was made last.
+    /// The row of the latest offer.
     fn offer(&self) -> Pos {
         let mut offers = self.store.rows.iter().filter(|row| row.kind == RowKind::Offered);
         offers.next_back().unwrap().pos
@@ -22,7 +22,7 @@ impl Stage {
     }
 }
 
-// ---- messages that come back from one client of several ----
+// ---- bounces from one client of several ----
 
 #[test]
 fn a_lost_client_takes_nothing_from_the_agent_who_answers_from_another() {
@@ -38,7 +38,7 @@ fn a_lost_client_takes_nothing_from_the_agent_who_answers_from_another() {
             on.is_at("ann", "phone", Gone);
         }
         on.so_far();
-        // The phone was killed, and its server gives up waiting for it.
+        // The phone was killed, and its server stops waiting for it.
         for pos in [hello, offer, on.pos("More")] {
             on.bounces("ann", "mia", pos);
         }
@@ -64,7 +64,7 @@ fn the_offer_that_was_accepted_is_over_and_no_error_of_it_counts() {
         }
         on.pass(MINUTE);
         on.so_far();
-        // Two of her clients were lost, one after the other.
+        // Two of Ann's clients were lost, one after the other.
         for _ in 0..2 {
             on.bounces("ann", "mia", offer);
             on.pass(2 * SECOND);
@@ -75,7 +75,7 @@ fn the_offer_that_was_accepted_is_over_and_no_error_of_it_counts() {
 }
 
 #[test]
-fn what_comes_back_from_a_lost_client_is_sent_to_the_one_that_lives() {
+fn a_bounce_from_a_lost_client_is_resent_to_the_one_online() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.is_at("ann", "phone", Free);
     on.says("mia", "one");
@@ -101,7 +101,7 @@ fn what_comes_back_from_a_lost_client_is_sent_to_the_one_that_lives() {
 }
 
 #[test]
-fn what_comes_back_again_and_again_says_that_nobody_can_be_reached() {
+fn repeated_bounces_mean_that_no_client_can_be_reached() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.is_at("ann", "phone", Free);
     on.says("mia", "one");
@@ -139,11 +139,11 @@ fn an_error_of_the_only_client_counts_where_it_was_not_heard_since() {
     assert_eq!(on.heard("mia"), ["5 Ann left", "waiting 1"]);
 }
 
-// ---- presence alone makes present ----
+// ---- only presence makes an agent online ----
 
 #[test]
-fn who_hides_is_not_there_for_a_receipt_or_for_typing() {
-    // Unavailable, or with a negative priority: to us both are gone.
+fn a_receipt_or_typing_does_not_make_an_invisible_agent_online() {
+    // Unavailable, or with a negative priority: both count as offline here.
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -162,7 +162,7 @@ fn who_hides_is_not_there_for_a_receipt_or_for_typing() {
 }
 
 #[test]
-fn who_hides_and_writes_keeps_the_customer_for_another_grace() {
+fn an_invisible_agent_who_writes_keeps_the_customer_for_another_grace_period() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -179,8 +179,8 @@ fn who_hides_and_writes_keeps_the_customer_for_another_grace() {
 }
 
 #[test]
-fn a_customer_taken_by_one_who_hides_goes_back_where_nothing_follows() {
-    // From the queue, and anew.
+fn a_customer_of_an_invisible_agent_is_requeued_when_nothing_follows() {
+    // From the queue, and by a new conversation.
     for reopens in [false, true] {
         let mut on = Stage::acme(&[("ann", 1)]);
         on.says("mia", "Hello");
@@ -203,7 +203,7 @@ fn a_customer_taken_by_one_who_hides_goes_back_where_nothing_follows() {
 }
 
 #[test]
-fn whose_presence_is_kept_from_us_is_there_for_as_long_as_the_grace() {
+fn an_agent_without_presence_is_online_for_the_grace_period() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.event(Event::LinkDown);
@@ -220,10 +220,10 @@ fn whose_presence_is_kept_from_us_is_there_for_as_long_as_the_grace() {
     assert_eq!(on.heard("mia"), ["6 Ann left", "waiting"]);
 }
 
-// ---- clients that answer nothing ----
+// ---- clients that do not respond ----
 
 #[test]
-fn a_client_that_answers_nothing_is_not_there_until_it_is_heard() {
+fn an_unresponsive_client_is_offline_until_it_is_heard_from() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -238,11 +238,11 @@ fn a_client_that_answers_nothing_is_not_there_until_it_is_heard() {
     on.pass(19 * SECOND);
     assert_eq!(on.heard("mia"), NOTHING);
     on.pass(SECOND);
-    assert_eq!(on.heard("mia"), ["4 Ann left", "waiting 1"], "half a minute since it was silent");
+    assert_eq!(on.heard("mia"), ["4 Ann left", "waiting 1"], "30 s after its last response");
 }
 
 #[test]
-fn a_client_that_answers_again_is_there_as_before() {
+fn a_client_that_responds_again_is_online_as_before() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -267,7 +267,7 @@ fn of_two_clients_only_the_one_that_answers_counts() {
     on.is_at("ann", "phone", Free);
     on.answers_nothing("ann", "phone", 10 * SECOND);
     on.says("mia", "Hello");
-    assert_eq!(on.heard("ann"), NOTHING, "she is away");
+    assert_eq!(on.heard("ann"), NOTHING, "ann is away");
     on.pass(MINUTE);
     on.is("ann", Free);
     assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);

@@ -1,5 +1,5 @@
-//! Commands of agents: done once and confirmed, or refused, and never said to the customer; and words
-//! that an agent's client says more than once.
+//! Commands of agents: carried out once and confirmed, or refused, and never shown to the customer;
+//! and messages that an agent's client resends.
 
 use super::stage::{SECOND, Stage};
 use crate::chat::commands::AgentCommand;
@@ -8,7 +8,7 @@ use crate::chat::event::AgentContent;
 use crate::chat::model::QuestionKind;
 use crate::chat::refusal::{AgentRefusal, Call};
 
-/// Commands something, and asks for a receipt.
+/// Gives a command, and asks for a receipt.
 fn commands(on: &mut Stage, id: &str, command: AgentCommand, corrects: Option<&str>) {
     let content =
         AgentContent::Command { command, said: "!".into(), corrects: corrects.map(Into::into) };
@@ -31,7 +31,7 @@ fn served() -> Stage {
     on
 }
 
-/// Says a text under an id.
+/// Sends a text under this id.
 fn says(on: &mut Stage, id: &str, text: &str) {
     let content = AgentContent::Text { text: text.into(), about: None };
     on.input("ann", "mia", id, content);
@@ -60,16 +60,16 @@ fn what_is_done_is_confirmed_and_what_is_refused_is_not() {
     let told = on.heard("mia");
     assert_eq!(told[..2], [r#"5 Ann "Bye""#, "6 closed: Agent"], "{told:?}");
     assert!(on.heard("ann").contains(&r#"mia received "a4""#.to_owned()));
-    // Its client says it again: nothing is done, and all of it is confirmed.
+    // Ann's client resends it: nothing is done again, and all of it is confirmed.
     commands(&mut on, "a4", CloseSaying { words: "Bye".into() }, None);
     assert_eq!(on.heard("mia"), [""; 0]);
     assert!(on.heard("ann").contains(&r#"mia received "a4""#.to_owned()));
     commands(&mut on, "a5", CloseSaying { words: "More".into() }, None);
-    assert_eq!(on.heard("ann"), ["mia refused: Closed"], "words are given back");
+    assert_eq!(on.heard("ann"), ["mia refused: Closed"], "the text is returned");
 }
 
 #[test]
-fn a_command_is_not_corrected_and_never_said() {
+fn a_command_cannot_be_corrected_and_is_never_shown_to_the_customer() {
     let mut on = served();
     commands(&mut on, "q1", question(), None);
     on.so_far();
@@ -79,8 +79,8 @@ fn a_command_is_not_corrected_and_never_said() {
     on.corrects("ann", "mia", "q2", "Which do you want??");
     on.crash();
     on.corrects("ann", "mia", "q1", "Which, please?");
-    assert_eq!(on.heard("mia"), [""; 0], "nor said");
-    // What was refused was not carried out: mended, it is a command like any.
+    assert_eq!(on.heard("mia"), [""; 0], "nor sent");
+    // What was refused was not carried out: once corrected, it is a command like any other.
     commands(&mut on, "c1", unknown("clsoe"), None);
     on.so_far();
     on.corrects("ann", "mia", "c1", "closed it");
@@ -90,7 +90,7 @@ fn a_command_is_not_corrected_and_never_said() {
 }
 
 #[test]
-fn an_offer_is_closed_with_words_alone() {
+fn an_offer_can_be_closed_only_with_a_message() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "Hello");
     on.so_far();
@@ -116,7 +116,7 @@ fn what_says_nothing_is_confirmed_and_what_rings_is_declined() {
     on.input("ann", "mia", "i1", invitation);
     assert_eq!(on.heard("ann"), ["mia refused: Invitation"]);
     assert_eq!(on.heard("mia"), [""; 0]);
-    // To strangers it is all one.
+    // An unrelated agent gets the same refusal for everything.
     for content in [called, AgentContent::Silent] {
         on.input("eve", "mia", "x", content);
     }
@@ -135,13 +135,13 @@ fn what_has_no_receipt_may_come_again_in_any_order() {
         says(&mut on, id, text);
     }
     on.pass(4 * SECOND);
-    assert_eq!(on.heard("mia"), [""; 0], "each was said once");
+    assert_eq!(on.heard("mia"), [""; 0], "each was sent once");
     let confirmed = ["3", "1", "2"].map(|id| format!("mia received {id:?}"));
     assert_eq!(on.heard("ann"), confirmed);
 }
 
 #[test]
-fn the_same_under_the_same_id_is_new_where_other_words_followed() {
+fn the_same_text_under_the_same_id_is_new_if_other_messages_followed() {
     let mut on = served();
     for (id, text) in [("3", "ok"), ("4", "fine")] {
         says(&mut on, id, text);
@@ -153,7 +153,7 @@ fn the_same_under_the_same_id_is_new_where_other_words_followed() {
     on.pass(4 * SECOND);
     assert_eq!(on.heard("mia"), [r#"6 Ann "ok""#], "a client that counts from 1 again");
     assert_eq!(on.heard("ann"), [r#"mia received "3""#]);
-    // Whatever else it says comes behind it.
+    // Whatever else the client sends comes after it.
     on.pass(61 * SECOND);
     for (id, text) in [("3", "ok"), ("4", "fine"), ("5", "Anything else?")] {
         says(&mut on, id, text);
@@ -165,11 +165,11 @@ fn the_same_under_the_same_id_is_new_where_other_words_followed() {
     says(&mut on, "4", "fine");
     commands(&mut on, "9", Close, None);
     let said = on.heard("mia");
-    assert_eq!(said[..2], [r#"9 Ann "fine""#, "10 closed: Agent"], "in its order");
+    assert_eq!(said[..2], [r#"9 Ann "fine""#, "10 closed: Agent"], "in order");
 }
 
 #[test]
-fn what_waits_when_the_desk_is_put_away_is_given_to_whoever_returns_it() {
+fn what_is_undecided_when_the_desk_stops_is_returned_to_its_sender() {
     let mut on = served();
     for (id, text) in [("3", "ok"), ("4", "fine")] {
         says(&mut on, id, text);
@@ -183,11 +183,11 @@ fn what_waits_when_the_desk_is_put_away_is_given_to_whoever_returns_it() {
     assert_eq!(ids, ["3", "5"]);
     on.so_far();
     on.pass(4 * SECOND);
-    assert_eq!(on.heard("mia"), [""; 0], "and is not said as well");
+    assert_eq!(on.heard("mia"), [""; 0], "and is not sent as well");
 }
 
 #[test]
-fn latest_words_that_come_again_are_confirmed_and_said_once() {
+fn resent_latest_messages_are_confirmed_and_shown_once() {
     for restarted in [false, true] {
         let mut on = served();
         for id in ["1", "2", "3"] {

@@ -1,4 +1,4 @@
-//! Plays of who stays in agents' contact lists after the close.
+//! Plays of who stays in agents' rosters after the close.
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage};
 use crate::chat::desk::roster::STAYING;
@@ -6,7 +6,7 @@ use crate::chat::event::Event;
 
 const NOTHING: [&str; 0] = [];
 
-/// Customers come, are asked about, and go at once; what each of them changes in Ann's list.
+/// Customers come, are offered to Ann, and leave at once; returns how each changes Ann's roster.
 fn come_and_go(on: &mut Stage, numbers: std::ops::Range<usize>) -> Vec<String> {
     let mut gone = Vec::new();
     for number in numbers {
@@ -23,21 +23,21 @@ fn come_and_go(on: &mut Stage, numbers: std::ops::Range<usize>) -> Vec<String> {
 }
 
 #[test]
-fn nobody_fills_a_list_by_coming_and_going() {
+fn nobody_fills_a_roster_by_coming_and_going() {
     let mut on = Stage::acme(&[("ann", 2)]);
     assert_eq!(come_and_go(&mut on, 0..STAYING), NOTHING);
     assert_eq!(come_and_go(&mut on, STAYING..STAYING + 2), ["- c0", "- c1"], "the first make room");
     on.pass(2 * MINUTE);
-    assert_eq!(on.desk.visitors.len(), STAYING, "and are remembered no longer");
+    assert_eq!(on.desk.visitors.len(), STAYING, "and are forgotten");
 
-    // One who is back is not in the way.
+    // A customer who has returned takes no room.
     on.says("c2", "It is me again");
     assert_eq!(come_and_go(&mut on, 600..601), NOTHING);
     assert_eq!(come_and_go(&mut on, 601..602), ["- c3"]);
     on.ends("c2", "e2");
     on.so_far();
 
-    // The next desk knows as many, and takes away who is one too many once the stream stands.
+    // A restored desk knows as many, and removes the surplus once the stream is connected.
     on.crash();
     on.event(Event::LinkUp);
     on.pass(2 * MINUTE);

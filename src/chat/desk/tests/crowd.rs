@@ -1,4 +1,4 @@
-//! Ten thousand in line: what one of them does costs no more than it must.
+//! Ten thousand waiting customers: what one of them does costs no more than it must.
 
 use super::stage::{MINUTE, SECOND, Stage, agent, queue, tenant};
 use crate::chat::effect::{CustomerNotice, Effect, Phase};
@@ -8,7 +8,7 @@ use crate::chat::model::Strategy::LeastLoaded;
 
 const CROWD: usize = 10_000;
 
-/// Everyone is in line, and nobody serves.
+/// Everyone is waiting, and no agent is online.
 fn crowd() -> Stage {
     let staff = vec![agent("ann", 2, &["default"])];
     let settings = tenant("acme", vec![queue("default", LeastLoaded)], staff);
@@ -32,7 +32,7 @@ fn places(effects: &[Effect]) -> usize {
 }
 
 #[test]
-fn a_crowd_in_line_is_told_no_more_than_it_must() {
+fn a_crowd_in_the_queue_gets_no_more_notices_than_necessary() {
     let mut on = crowd();
     on.says("c5000", "Anyone?");
     assert_eq!(on.left.len(), 1, "the message's own entry");
@@ -42,7 +42,7 @@ fn a_crowd_in_line_is_told_no_more_than_it_must() {
     }
     assert_eq!(on.left.len(), 0, "a tick with nothing due does nothing");
 
-    // Two at a time are asked, and when they are served the rest moves up, once.
+    // Two at a time are offered, and when they are served the rest moves up, once.
     on.is("ann", Free);
     on.answers("ann", "c0", "Hi");
     on.answers("ann", "c1", "Hi");
@@ -54,8 +54,8 @@ fn a_crowd_in_line_is_told_no_more_than_it_must() {
     assert_eq!(on.left.len(), 0);
 }
 
-/// Generous by a factor of ten on a busy machine without optimisation, and far below what a walk
-/// through the whole line for each of them would take.
+/// Generous by a factor of ten on a busy machine without optimisation, and far less than a walk
+/// through the whole queue for each of them would take.
 #[test]
 fn what_one_of_a_crowd_does_takes_no_walk_through_all() {
     let mut on = crowd();

@@ -1,4 +1,4 @@
-//! Plays of files, both ways.
+//! Plays of files, in both directions.
 
 use super::stage::{Stage, file};
 use crate::chat::commands::AgentCommand::Close;
@@ -7,7 +7,7 @@ use crate::chat::model::FetchError;
 
 const URL: &str = "https://upload.example.org/x/cat.png";
 
-/// Mia said "Hello" (1), Ann came in and said "Hi" (2, 3).
+/// Mia wrote "Hello" (1), Ann joined and wrote "Hi" (2, 3).
 fn served() -> Stage {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.says_as("mia", "m1", "Hello");
@@ -17,7 +17,7 @@ fn served() -> Stage {
 }
 
 #[test]
-fn a_customers_file_is_a_message_of_his() {
+fn a_customers_file_is_a_message_of_theirs() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.is("ann", Free);
     on.so_far();
@@ -47,14 +47,14 @@ fn a_file_is_of_one_message_for_good() {
     let mut on = served();
     on.shares("mia", "f1", "", "dog.png");
     on.so_far();
-    // The database was asked before the first was stored; then after.
+    // The database was asked before the first was stored; then afterwards.
     on.shares("mia", "f2", "again", "dog.png");
     on.shares_taken("mia", "f3", "again", "dog.png");
     assert_eq!(on.heard("mia"), ["refused f2: NoSuchFile", "refused f3: NoSuchFile"]);
     on.shares_taken("mia", "f1", "", "dog.png");
     assert_eq!(on.heard("mia"), ["ack f1 as 4"], "a repeat is one");
     assert_eq!(on.heard("ann"), [""; 0]);
-    // An agent's file too, and what was taken back, also over a restart.
+    // The same for an agent's file and for a retracted one, also across a restart.
     on.links("ann", "mia", "a1", URL);
     on.fetched(Ok(file("cat.png")));
     on.retracts("mia", "m3", "f1");
@@ -70,12 +70,12 @@ fn a_file_is_of_one_message_for_good() {
 }
 
 #[test]
-fn an_agents_file_comes_when_it_is_there_and_holds_nobody_up() {
+fn an_agents_file_is_sent_once_fetched_and_delays_nothing() {
     let mut on = served();
     on.links("ann", "mia", "a1", URL);
     assert_eq!(on.heard("fetcher"), [URL]);
     assert_eq!(on.heard("ann"), [r#"mia received "a1""#], "the link is stored");
-    assert_eq!(on.heard("mia"), [""; 0], "the customer is told of no link");
+    assert_eq!(on.heard("mia"), [""; 0], "the customer sees no link");
     on.answers("ann", "mia", "One moment");
     assert_eq!(on.heard("mia"), [r#"4 Ann "One moment""#]);
     on.fetched(Ok(file("cat.png")));
@@ -91,7 +91,7 @@ fn an_agents_file_comes_when_it_is_there_and_holds_nobody_up() {
 }
 
 #[test]
-fn an_agent_is_told_why_his_file_did_not_come() {
+fn an_agent_is_told_why_their_file_was_not_fetched() {
     let mut on = served();
     on.links("ann", "mia", "a1", URL);
     on.so_far();
@@ -114,9 +114,9 @@ fn a_link_outlives_the_desk() {
     on.so_far();
     on.crash();
     on.is("ann", Free);
-    assert_eq!(on.heard("fetcher"), [URL], "what came already is not fetched again");
+    assert_eq!(on.heard("fetcher"), [URL], "what was fetched is not fetched again");
     on.links("ann", "mia", "a1", URL);
-    assert_eq!(on.heard("fetcher"), [""; 0], "and a repeat is still known");
+    assert_eq!(on.heard("fetcher"), [""; 0], "and a repeat is still recognized");
     let link = on.store.rows.iter().find(|row| row.stanza.as_deref() == Some("a1")).unwrap();
     let (conversation, pos) = (link.conversation, link.pos);
     let outcome = Ok(file("cat.png"));
@@ -138,7 +138,7 @@ fn what_comes_after_the_close_comes_too_late() {
 }
 
 #[test]
-fn a_link_is_an_answer_too_and_strangers_have_none() {
+fn a_link_accepts_an_offer_too_but_not_from_an_unauthorized_agent() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.is("ann", Free);
     on.says_as("mia", "m1", "Hello");

@@ -1,4 +1,4 @@
-//! What a desk knew when its process died, against what the one after it knows.
+//! Compares what a desk knew when its process died with what the restored one knows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,17 +11,16 @@ use crate::chat::model::{Answers, Row, RowKind, State};
 
 type Visitor = (Option<AgentJid>, BTreeSet<AgentJid>, Option<Timestamp>);
 
-/// See the module.
 #[derive(Debug)]
 pub(super) struct Known {
     answers: BTreeMap<ConversationId, Answers>,
-    /// Those who failed one who waits.
+    /// The agents who failed a waiting conversation.
     shunned: BTreeMap<ConversationId, BTreeSet<AgentJid>>,
-    /// Whose turn it was when.
+    /// When each agent was last offered a conversation.
     asked_at: BTreeMap<(TenantKey, AgentJid), Timestamp>,
-    /// Who served a customer last, whose contact list he stands in, and when he leaves it.
+    /// Who served a customer last, whose rosters they are in, and when they leave them.
     visitors: BTreeMap<CustomerId, Visitor>,
-    /// The assignments that are over.
+    /// Past assignments.
     ended: BTreeMap<(CustomerId, AgentJid), Pos>,
 }
 
@@ -45,13 +44,14 @@ impl Known {
         }
     }
 
-    /// The one after it, restored at the same moment, knows all that matters.
+    /// The restored desk, at the same moment, knows everything that matters.
     pub(super) fn outlived(&self, desk: &Desk, store: &Store, now: Timestamp) {
         let again = Self::by(desk, now);
         assert_eq!(self.answers, again.answers);
         assert_eq!(self.ended, again.ended);
         for (id, shunned) in &self.shunned {
-            // One who was forgiven, or whose time was over, may be passed over once more.
+            // An agent who may be asked again, or whose time was over, may be passed over once
+            // more.
             assert!(shunned.is_subset(&again.shunned[id]), "{id}: {shunned:?}");
         }
         for (key, at) in &self.asked_at {
@@ -64,7 +64,7 @@ impl Known {
             if let Some(open) = desk.visitors.get(customer).and_then(|visitor| visitor.open)
                 && rows().any(|row| row.conversation == open && row.kind == RowKind::Joined)
             {
-                assert_eq!(known.unwrap().0, *last_agent, "{customer}: who served him last");
+                assert_eq!(known.unwrap().0, *last_agent, "{customer}: who served them last");
             }
             let recent =
                 |row: &&Arc<Row>| now.since(store.views[&row.conversation].active_at) <= 48 * HOUR;

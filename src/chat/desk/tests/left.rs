@@ -1,10 +1,10 @@
-//! Plays of messages that are left when nobody is in.
+//! Plays of messages that are left while no agent is online.
 
 use super::stage::{HOUR, Stage};
 use crate::chat::event::Availability::{Free, Gone};
 use crate::chat::event::CustomerAction;
 
-/// Nobody is in; Mia fills in this field, says "Hello" and goes.
+/// No agent is online; Mia fills in this field, writes "Hello" and leaves.
 fn left(field: &str) -> Stage {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.is("ann", Gone);
@@ -21,7 +21,7 @@ fn left(field: &str) -> Stage {
 }
 
 #[test]
-fn whoever_left_an_address_waits_for_the_next_agent() {
+fn a_customer_who_left_an_address_waits_for_the_next_agent() {
     let mut on = left("email");
     on.pass(30 * HOUR);
     on.crash();
@@ -32,15 +32,19 @@ fn whoever_left_an_address_waits_for_the_next_agent() {
     assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
     on.answers("ann", "mia", "Hi");
     on.pass(HOUR);
-    assert_eq!(on.heard("mia").last().unwrap(), "closed: Idle", "served, it ends like any");
+    assert_eq!(
+        on.heard("mia").last().unwrap(),
+        "closed: Idle",
+        "once served, it ends like any other"
+    );
 }
 
 #[test]
-fn nobody_waits_for_ever() {
+fn nobody_waits_forever() {
     let mut on = left("email");
     on.pass(15 * 24 * HOUR);
     assert_eq!(on.heard("mia").last().unwrap(), "closed: Idle");
     let mut on = left("hobby");
     on.pass(HOUR);
-    assert_eq!(on.heard("mia").last().unwrap(), "closed: Idle", "nobody could write to him");
+    assert_eq!(on.heard("mia").last().unwrap(), "closed: Idle", "nobody could reach them");
 }

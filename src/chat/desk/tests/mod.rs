@@ -1,4 +1,4 @@
-//! The desk on a stage: plays of what customers and agents see, and random histories.
+//! Tests of the desk on a stage: plays of what customers and agents see, and random histories.
 
 mod after_faults;
 mod asking;

@@ -1,4 +1,4 @@
-//! What agents are shown of a customer's name and address, whichever copy an edge has of them.
+//! The customer's name and address as agents see them, whichever copy an edge has.
 
 use super::stage::Stage;
 use crate::chat::commands::AgentCommand;
@@ -13,7 +13,7 @@ impl Stage {
         self.store.customers.insert(customer.id, customer.clone());
     }
 
-    /// The names and addresses under which agents were shown customers since.
+    /// The names and addresses under which agents saw customers since the last call.
     fn shown(&mut self) -> Vec<(Option<String>, String)> {
         let told = self.left.drain(..).filter_map(|effect| match effect {
             Effect::Contact { contact: Contact::Shown { customer, .. }, .. } => {
@@ -48,13 +48,14 @@ fn a_copy_without_the_name_does_not_take_it_away() {
     on.starts("mia", "s1", "default");
     on.answers("ann", "mia", "Yes?");
     assert_eq!(on.shown(), mia("mia"));
-    // Another tab, opened before the form: here, and what its node says of it every ten seconds.
+    // Another tab, opened before the form was filled in: now, and in its node's report every ten
+    // seconds.
     on.copy_is(&nameless);
     on.says("mia", "From the other tab");
     on.connects("mia", false);
     on.connects("mia", true);
     assert_eq!(on.shown(), mia("mia"));
-    // A new term: the database has the name, the tab has not.
+    // A new term: the database has the name, the tab does not.
     on.copy_is(&named);
     on.crash();
     on.reconnects(&["ann"]);
@@ -65,7 +66,7 @@ fn a_copy_without_the_name_does_not_take_it_away() {
 }
 
 #[test]
-fn a_name_that_comes_late_is_shown() {
+fn a_name_given_late_is_shown() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Yes?");
@@ -74,7 +75,7 @@ fn a_name_that_comes_late_is_shown() {
     on.copy_is(&named);
     on.says("mia", "I am Mia");
     assert_eq!(on.shown(), mia("mia"));
-    // Their page calls them otherwise when they come back.
+    // Their page gives another name when they return.
     let renamed = Customer { name: Some("Mia Wu".into()), ..named };
     on.copy_is(&renamed);
     on.connects("mia", true);
@@ -97,7 +98,7 @@ fn an_address_says_the_name_where_no_agent_saw_another() {
     on.answers("ann", "mia-lee-67kb", "I see.");
     assert!(!on.heard("ann").iter().any(|line| line.contains("refused")));
     assert_eq!(on.shown(), mia("mia-lee-67kb"));
-    // What was the address is nobody's.
+    // The former address belongs to nobody.
     on.answers("ann", "mia", "Hello?");
     assert_eq!(on.heard("ann"), ["mia refused: NotFound"]);
 }
@@ -117,7 +118,7 @@ fn an_address_that_an_agent_saw_stays() {
 }
 
 #[test]
-fn whoever_has_the_conversation_is_told_who_signed_in() {
+fn the_agent_of_a_conversation_is_told_who_signed_in() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Yes?");
@@ -139,9 +140,10 @@ fn whoever_has_the_conversation_is_told_who_signed_in() {
     );
     assert!(on.heard("bob").is_empty());
     assert_eq!(on.shown(), mia("mia"));
-    // Another device of theirs, where nothing is open, is led here; now, and whenever one is opened.
+    // Another device of theirs, without an open conversation, is led here; now, and whenever one
+    // opens.
     assert_eq!(on.heard("homely"), ["elsewhere"]);
-    // The window is the same, both ways.
+    // The chat window is the same, in both directions.
     on.answers("ann", "mia", "Good to see you.");
     assert!(on.heard("mia").iter().any(|line| line.contains("Good to see you.")));
     on.ends("mia", "e1");

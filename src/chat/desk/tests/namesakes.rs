@@ -1,4 +1,4 @@
-//! How customers are named to agents, and what the status says of them.
+//! The names of customers as agents see them, and what the status says.
 
 use super::stage::{MINUTE, SECOND, Stage};
 use crate::chat::commands::AgentCommand;
@@ -6,7 +6,7 @@ use crate::chat::effect::{Contact, Effect, Notice, ToAgentContent};
 use crate::chat::event::{Availability, Event};
 use crate::chat::ids::CustomerId;
 
-/// The names under which agents were shown a customer.
+/// The names under which agents saw a customer.
 fn names(on: &Stage) -> Vec<String> {
     let name = |effect: &Effect| match effect {
         Effect::Send(stanza) => match &stanza.content {
@@ -33,7 +33,7 @@ fn no_customer_is_named_like_an_agent() {
     assert!(shown.len() >= 4, "{shown:?}");
     assert!(shown.iter().all(|name| name == "ALICE (customer)"), "{shown:?}");
 
-    // Who comes to serve here later is an agent as well.
+    // The name of an agent added later counts too.
     let id = on.customer("ben").id;
     on.store.customers.get_mut(&id).unwrap().name = Some("Bob".into());
     on.says("ben", "Hello");
@@ -46,7 +46,7 @@ fn no_customer_is_named_like_an_agent() {
     assert!(names(&on).iter().all(|name| name == "Bob (customer)"), "{:?}", names(&on));
 }
 
-/// What the agent of a customer reads of the queue and of each agent.
+/// What an agent reads about the queue and about each agent.
 fn status(on: &mut Stage, customer: &str) -> (Vec<(u32, i64)>, Vec<u32>) {
     on.so_far();
     let agent = if customer == "mia" { "alice" } else { "bob" };
@@ -76,7 +76,7 @@ fn the_status_counts_who_is_served_and_who_waits() {
         "who is asked serves nobody"
     );
 
-    // Whoever was served for a while has waited only since.
+    // A customer who was served for a while has been waiting only since then.
     on.answers("bob", "ben", "Hi there");
     on.is("bob", Availability::Busy);
     on.pass(16 * MINUTE);

@@ -1,10 +1,10 @@
-//! Plays of places in line: whom they count, and when none is told.
+//! Plays of positions in the queue: whom they count, and when none is shown.
 
 use super::stage::{MINUTE, SECOND, Stage};
 use crate::chat::event::Availability::{Away, Busy, Gone};
 use crate::chat::event::CustomerAction;
 
-/// What somebody was last told of their place.
+/// What the customer was last told about their position.
 fn place(on: &mut Stage, name: &str) -> String {
     let heard = on.heard(name);
     heard.into_iter().rfind(|line| line.starts_with("waiting")).unwrap_or_default()
@@ -21,8 +21,8 @@ fn those_who_have_left_are_ahead_of_nobody() {
     }
     on.pass(6 * SECOND);
     on.says("mia", "Hello");
-    assert_eq!(place(&mut on, "mia"), "waiting 1", "nobody of them is here");
-    // Who comes back has their place, and a reload does not lose it.
+    assert_eq!(place(&mut on, "mia"), "waiting 1", "none of them is online");
+    // A customer who returns has their place, and a reload does not lose it.
     on.connects("c3", true);
     on.pass(SECOND);
     assert_eq!(place(&mut on, "mia"), "waiting 2");
@@ -53,7 +53,7 @@ fn who_left_a_message_counts_though_they_have_gone() {
 }
 
 #[test]
-fn where_nobody_is_in_no_place_is_told() {
+fn without_an_agent_online_no_position_is_shown() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.is("ann", Gone);
     on.says("oli", "Hello");
@@ -63,14 +63,14 @@ fn where_nobody_is_in_no_place_is_told() {
     assert_eq!(place(&mut on, "mia"), "", "and nothing again");
     on.is("ann", Away);
     on.pass(SECOND);
-    assert_eq!(place(&mut on, "mia"), "waiting 2", "somebody came");
+    assert_eq!(place(&mut on, "mia"), "waiting 2", "an agent came online");
     on.is("ann", Gone);
     on.pass(SECOND);
-    assert_eq!(place(&mut on, "mia"), "waiting", "and went");
+    assert_eq!(place(&mut on, "mia"), "waiting", "and left");
 }
 
 #[test]
-fn after_a_crash_those_who_do_not_come_back_count_no_more() {
+fn after_a_crash_customers_who_do_not_return_no_longer_count() {
     let mut on = Stage::acme(&[("ann", 9)]);
     on.is("ann", Busy);
     for name in ["oli", "pia", "mia"] {

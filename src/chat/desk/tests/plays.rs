@@ -1,4 +1,4 @@
-//! Plays: what each side sees of a conversation, one story a test.
+//! Plays: what each side sees of a conversation, one story for each test.
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, supervisor, tenant};
 use crate::chat::commands::AgentCommand::{Close, Invalid, Reopen, Who};
@@ -62,7 +62,7 @@ fn the_least_loaded_agent_is_asked() {
 }
 
 #[test]
-fn the_loser_of_a_race_hears_who_won() {
+fn the_loser_of_a_race_is_told_who_won() {
     let mut on = Stage::acme_with(RingAll, &[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     assert_eq!(on.heard("ann"), on.heard("bob"));
@@ -104,14 +104,14 @@ fn an_offer_that_runs_out_passes_to_another() {
 }
 
 #[test]
-fn an_offer_stands_where_nobody_else_could_be_asked() {
+fn an_offer_stays_if_nobody_else_can_be_asked() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 1)]);
     on.is("bob", Away);
     on.says("mia", "Hello");
     on.so_far();
     on.pass(5 * MINUTE);
     assert_eq!(on.heard("ann"), NOTHING);
-    assert!(on.pending.is_empty() && on.store.head() == Pos(3), "nothing is written about it");
+    assert!(on.pending.is_empty() && on.store.head() == Pos(3), "nothing is stored about it");
     on.is("bob", Free);
     on.pass(30 * SECOND);
     assert_eq!(on.heard("ann"), ["mia passed on"]);
@@ -132,7 +132,7 @@ fn of_two_offers_that_run_out_at_once_only_as_many_pass_on_as_others_have_room()
 }
 
 #[test]
-fn a_late_answer_is_accepted_where_nobody_holds_the_conversation() {
+fn a_late_reply_is_accepted_if_nobody_has_the_conversation() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.pass(30 * SECOND);
@@ -153,7 +153,7 @@ fn a_late_answer_is_accepted_also_after_another_round_and_a_pause() {
     on.says("mia", "Hello");
     on.pass(30 * SECOND);
     on.is("bob", Gone);
-    // Now mia waits, and only ann could be asked: she is passed over, then asked again, but is away.
+    // Now Mia waits, and only Ann could be asked: passed over, then asked again, but away.
     on.is("ann", Away);
     on.is("ann", Free);
     on.is("ann", Busy);
@@ -180,7 +180,7 @@ fn a_full_agent_is_not_asked() {
 }
 
 #[test]
-fn away_keeps_what_he_has_and_gets_nothing_new() {
+fn an_agent_who_is_away_keeps_conversations_and_gets_no_new_ones() {
     for pause in [Away, Busy] {
         let mut on = Stage::acme(&[("ann", 3)]);
         on.says("mia", "Hello");
@@ -195,7 +195,7 @@ fn away_keeps_what_he_has_and_gets_nothing_new() {
 }
 
 #[test]
-fn an_agent_is_as_available_as_his_most_available_client() {
+fn an_agent_is_as_available_as_their_most_available_client() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.is("ann", Busy);
     on.event(Event::Presence { agent: jid("ann"), resource: "phone".into(), availability: Free });
@@ -214,7 +214,7 @@ fn an_offer_to_an_agent_who_leaves_goes_on_at_once() {
 }
 
 #[test]
-fn a_conversation_is_taken_back_only_after_the_grace() {
+fn a_conversation_is_requeued_only_after_the_grace_period() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -224,7 +224,7 @@ fn a_conversation_is_taken_back_only_after_the_grace() {
     on.pass(29 * SECOND);
     on.is("ann", Away);
     on.pass(5 * MINUTE);
-    assert_eq!(on.heard("mia"), NOTHING, "she came back in time");
+    assert_eq!(on.heard("mia"), NOTHING, "ann returned in time");
     on.so_far();
 
     on.is("ann", Gone);
@@ -236,7 +236,7 @@ fn a_conversation_is_taken_back_only_after_the_grace() {
 }
 
 #[test]
-fn a_requeued_customer_stands_at_the_head_and_the_next_agent_reads_all() {
+fn a_requeued_customer_is_first_and_the_next_agent_reads_everything() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -250,12 +250,12 @@ fn a_requeued_customer_stands_at_the_head_and_the_next_agent_reads_all() {
     assert_eq!(
         on.heard("bob"),
         ["mia waits", r#"mia so far: customer "Hello", Ann "Hi""#],
-        "mia came first, so she is first"
+        "mia came first, so mia is first"
     );
 }
 
 #[test]
-fn whoever_failed_a_customer_is_asked_again_only_when_nobody_else_came() {
+fn an_agent_who_failed_a_customer_is_asked_again_only_if_nobody_else_came() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     let pos = on.pos("Hello");
@@ -282,7 +282,7 @@ fn whoever_failed_a_customer_is_asked_again_only_when_nobody_else_came() {
 }
 
 #[test]
-fn an_outage_of_the_server_takes_nobody_away() {
+fn an_outage_of_the_server_requeues_no_conversation() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -298,7 +298,7 @@ fn an_outage_of_the_server_takes_nobody_away() {
     assert_eq!(on.heard("mia"), ["4 Ann left", "waiting 1"], "the grace began with the stream");
 }
 
-// ---- the line ----
+// ---- the queue ----
 
 #[test]
 fn those_who_wait_hear_of_their_place_at_most_once_a_second() {
@@ -319,7 +319,7 @@ fn those_who_wait_hear_of_their_place_at_most_once_a_second() {
 }
 
 #[test]
-fn a_supervisor_may_take_one_who_waits_beyond_his_room() {
+fn a_supervisor_may_take_a_waiting_customer_beyond_their_capacity() {
     let staff = vec![agent("ann", 1, &["default"]), supervisor("sue")];
     let mut on = Stage::new(vec![tenant("acme", vec![queue("default", LeastLoaded)], staff)]);
     for customer in ["mia", "noa"] {
@@ -353,10 +353,10 @@ fn a_supervisor_may_close_what_another_holds_but_not_speak_there() {
     assert_eq!(on.heard("mia"), ["4 closed: Agent", "closed: Agent"]);
 }
 
-// ---- the end, and after it ----
+// ---- the end, and what follows ----
 
 #[test]
-fn a_customer_ends_it_and_comes_back_under_the_same_address() {
+fn a_customer_ends_it_and_returns_under_the_same_address() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -376,7 +376,7 @@ fn a_customer_ends_it_and_comes_back_under_the_same_address() {
 }
 
 #[test]
-fn nothing_can_be_said_in_a_closed_conversation_but_it_can_be_reopened() {
+fn a_closed_conversation_takes_no_messages_but_can_be_reopened() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -385,7 +385,7 @@ fn nothing_can_be_said_in_a_closed_conversation_but_it_can_be_reopened() {
     on.answers("ann", "mia", "Too late");
     on.orders("ann", "mia", Close);
     assert_eq!(on.heard("ann"), ["mia refused: Closed", "mia refused: Closed"]);
-    // Busy with another: he goes beyond his room of his own accord.
+    // Busy with another customer: by !reopen an agent may exceed their own capacity.
     on.says("noa", "Hello");
     on.so_far();
     on.orders("ann", "mia", Reopen);
@@ -396,7 +396,7 @@ fn nothing_can_be_said_in_a_closed_conversation_but_it_can_be_reopened() {
 }
 
 #[test]
-fn silence_closes_but_not_on_one_who_waits_in_front_of_his_screen() {
+fn an_idle_conversation_is_closed_unless_its_customer_waits_online() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -450,7 +450,7 @@ fn a_repeated_id_has_the_same_ack_and_no_other_effect() {
     let rows = on.pending.len();
     on.says_as("mia", "m1", "Hello");
     assert_eq!(on.pending.len(), rows);
-    assert_eq!(on.heard("mia"), NOTHING, "what is pending waits for the same ack");
+    assert_eq!(on.heard("mia"), NOTHING, "a repeat of a pending command waits for the same ack");
     on.holds_back = false;
     on.store_all();
     assert_eq!(
@@ -490,7 +490,11 @@ fn what_cannot_be_done_is_refused() {
     );
     on.ends("noa", "e1");
     on.says("mia", "Hello");
-    assert_eq!(on.heard("mia"), [r#"1 customer "Hello""#, "waiting"], "refused is not done");
+    assert_eq!(
+        on.heard("mia"),
+        [r#"1 customer "Hello""#, "waiting"],
+        "what was refused was not done"
+    );
     on.event(Event::Settings(Vec::new()));
     on.so_far();
     on.says("oli", "Anyone?");
@@ -547,14 +551,14 @@ fn ticks_wait_for_nothing_and_are_written_together_a_moment_later() {
     on.displayed("ann", "mia", "three");
     assert_eq!(on.heard("mia"), ["delivered 1 read 0", "delivered 2 read 0", "delivered 3 read 3"]);
     assert_eq!(on.store.head(), head, "not yet");
-    // The store does not know; whoever comes hears it all the same.
+    // The store does not have it yet; a socket that connects is told all the same.
     on.connects("mia", true);
     assert_eq!(on.heard("mia"), ["active with Ann", "delivered 3 read 3"]);
     on.pass(SECOND);
     assert_eq!(on.store.head(), head.next());
     on.pass(MINUTE);
     assert_eq!(on.store.head(), head.next(), "once");
-    // With a row that carries the view they go at once.
+    // With a row that carries the view they are stored at once.
     on.says("mia", "four");
     on.received("ann", "mia", "four");
     on.orders("ann", "mia", Close);
@@ -596,7 +600,7 @@ fn the_next_agent_confirms_anew_and_no_tick_goes_back() {
     on.says("mia", "three");
     on.so_far();
     on.received("ann", "mia", "three");
-    assert_eq!(on.heard("mia"), NOTHING, "what ann's client says does not count any more");
+    assert_eq!(on.heard("mia"), NOTHING, "receipts of ann's client no longer count");
     on.reconnects(&["bob"]);
     assert_eq!(
         on.heard("bob"),
@@ -611,7 +615,7 @@ fn the_next_agent_confirms_anew_and_no_tick_goes_back() {
 }
 
 #[test]
-fn one_of_many_confirms_for_himself_alone() {
+fn one_of_many_agents_confirms_only_for_themselves() {
     let mut on = Stage::acme_with(RingAll, &[("ann", 1), ("bob", 1)]);
     on.says("mia", "one");
     on.received("ann", "mia", "one");
@@ -637,7 +641,7 @@ fn the_agent_sees_what_the_customer_has_read() {
     on.answers("bob", "mia", "d");
     on.so_far();
     on.has_read("mia", 6);
-    assert_eq!(on.heard("bob"), NOTHING, "bob never said c");
+    assert_eq!(on.heard("bob"), NOTHING, "c is not bob's");
     on.has_read("mia", 99);
     assert_eq!(on.heard("bob"), [r#"mia shown "d""#]);
 }
@@ -661,12 +665,12 @@ fn typing_goes_to_the_client_that_spoke_last_and_only_while_it_is_there() {
     on.is("ann", Gone);
     on.so_far();
     on.types("mia");
-    assert_eq!(on.heard("ann"), NOTHING, "the phone did not speak");
+    assert_eq!(on.heard("ann"), NOTHING, "nothing was sent from the phone");
     on.input("ann", "mia", "t", AgentContent::Typing { on: true });
     assert_eq!(on.heard("mia"), ["Ann types: true"]);
 }
 
-// ---- repeats of agents, and strangers ----
+// ---- repeats of agents, and unrelated agents ----
 
 #[test]
 fn a_repeated_stanza_is_confirmed_again_whatever_became_of_the_conversation() {
@@ -686,7 +690,7 @@ fn a_repeated_stanza_is_confirmed_again_whatever_became_of_the_conversation() {
     on.so_far();
     on.answers("ann", "mia", "Hi");
     assert_eq!(on.heard("ann"), [r#"mia received "Hi""#]);
-    assert_eq!(on.heard("mia"), NOTHING, "an echo accepts nothing");
+    assert_eq!(on.heard("mia"), NOTHING, "a repeat accepts no offer");
 
     on.is("bob", Free);
     on.answers("bob", "mia", "Bob here");
@@ -696,7 +700,7 @@ fn a_repeated_stanza_is_confirmed_again_whatever_became_of_the_conversation() {
     assert_eq!(on.heard("bob"), [r#"mia received "Bob here""#]);
     on.pass(16 * MINUTE);
     on.answers("bob", "mia", "Bob here");
-    assert_eq!(on.heard("bob"), ["mia refused: Closed"], "after a quarter of an hour it is new");
+    assert_eq!(on.heard("bob"), ["mia refused: Closed"], "after 15 minutes it is new");
 }
 
 #[test]
@@ -712,7 +716,7 @@ fn one_id_with_another_text_is_another_message() {
 }
 
 #[test]
-fn to_a_stranger_no_address_exists() {
+fn to_an_unauthorized_agent_no_address_exists() {
     let acme = tenant(
         "acme",
         vec![queue("default", LeastLoaded)],
@@ -756,7 +760,7 @@ fn to_a_stranger_no_address_exists() {
 // ---- settings ----
 
 #[test]
-fn a_removed_agent_leaves_under_his_name_and_loses_his_contacts() {
+fn a_removed_agent_leaves_under_their_name_and_loses_their_customers() {
     let staff = |names: &[&str]| {
         let agents = names.iter().map(|name| agent(name, 2, &["default"])).collect();
         vec![tenant("acme", vec![queue("default", LeastLoaded)], agents)]
@@ -781,7 +785,7 @@ fn a_removed_agent_leaves_under_his_name_and_loses_his_contacts() {
 }
 
 #[test]
-fn an_agent_removed_while_nobody_had_the_link_holds_nothing() {
+fn an_agent_removed_while_no_node_owned_the_link_has_nothing() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -844,7 +848,7 @@ fn a_restart_in_every_state_goes_on() {
     on.connects("noa", true);
     assert_eq!(on.heard("noa"), ["waiting"]);
 
-    // Offered: the offer is the same one, and it runs out when it would have.
+    // Offered: the offer is the same, and expires when it would have.
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.says("mia", "Hello");
     on.pass(20 * SECOND);
@@ -857,7 +861,7 @@ fn a_restart_in_every_state_goes_on() {
     on.pass(10 * SECOND);
     assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Hello""#]);
 
-    // Active: nobody notices; the grace of an agent who does not come back begins with the stream.
+    // Active: nobody notices; the grace period of an agent who stays away begins with the stream.
     on.answers("bob", "mia", "Hi");
     on.crash();
     on.so_far();
@@ -870,7 +874,6 @@ fn a_restart_in_every_state_goes_on() {
     on.has_read("mia", 3);
     assert_eq!(on.heard("bob"), [r#"mia shown "Hi""#]);
 
-    // Closed: is closed.
     on.ends("mia", "e1");
     on.crash();
     on.event(Event::LinkUp);
@@ -885,7 +888,7 @@ fn a_restart_in_every_state_goes_on() {
 }
 
 #[test]
-fn whoever_failed_a_customer_is_passed_over_across_a_restart() {
+fn an_agent_who_failed_a_customer_is_passed_over_across_a_restart() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "Hello");
     on.answers("ann", "mia", "Hi");
@@ -895,7 +898,7 @@ fn whoever_failed_a_customer_is_passed_over_across_a_restart() {
     on.so_far();
     on.event(Event::LinkUp);
     on.pass(30 * SECOND);
-    assert_eq!(on.heard("ann"), NOTHING, "she is not there");
+    assert_eq!(on.heard("ann"), NOTHING, "ann is offline");
     on.answers("ann", "mia", "Here again");
     assert_eq!(on.heard("mia"), ["5 Ann joined", "active with Ann", r#"6 Ann "Here again""#]);
 }
@@ -927,7 +930,7 @@ fn a_new_stream_sends_what_is_unconfirmed_once_more() {
     on.event(Event::LinkDown);
     on.says("mia", "three");
     on.event(Event::LinkUp);
-    assert_eq!(on.heard("ann"), NOTHING, "nobody is there yet");
+    assert_eq!(on.heard("ann"), NOTHING, "nobody is online yet");
     on.is("ann", Away);
     on.is("bob", Away);
     assert_eq!(on.heard("ann"), [r#"mia so far: customer "two", customer "three""#]);
@@ -936,7 +939,7 @@ fn a_new_stream_sends_what_is_unconfirmed_once_more() {
 }
 
 #[test]
-fn who_is_away_gets_everything_when_he_comes() {
+fn an_agent_who_was_offline_gets_everything_when_they_come_online() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
     on.answers("ann", "mia", "Hi");
@@ -945,11 +948,11 @@ fn who_is_away_gets_everything_when_he_comes() {
     on.is("ann", Gone);
     on.says("mia", "two");
     on.pass(10 * SECOND);
-    assert_eq!(on.heard("ann"), NOTHING, "servers keep what is sent to nobody, and tell nobody");
+    assert_eq!(on.heard("ann"), NOTHING, "servers store it offline, without an error");
     on.is("ann", Free);
     assert_eq!(on.heard("ann"), [r#"mia so far: customer "two""#]);
 
-    // A second client within the same moment is no reason to say it twice; a later one is.
+    // A second client at the same moment is no reason to resend; a later one is.
     on.is_at("ann", "phone", Away);
     assert_eq!(on.heard("ann"), NOTHING);
     on.received("ann", "mia", "two");
@@ -965,7 +968,7 @@ fn who_is_away_gets_everything_when_he_comes() {
 }
 
 #[test]
-fn a_long_conversation_is_offered_without_its_words() {
+fn a_long_conversation_is_offered_without_its_messages() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     for number in 0..51 {
         on.says("mia", &format!("word {number}"));
@@ -988,15 +991,15 @@ fn a_long_conversation_is_offered_without_its_words() {
 }
 
 #[test]
-fn an_answer_stands_for_no_receipt_of_what_was_said_a_moment_ago() {
+fn a_reply_is_no_receipt_for_a_message_sent_a_moment_ago() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
-    // She answers the line that says who waits; what he said is still on its way, and is lost.
+    // Ann replies to the notice of the offer; Mia's message is still on its way, and is lost.
     on.answers("ann", "mia", "Hi");
     on.so_far();
     on.reconnects(&["ann"]);
     assert_eq!(on.heard("ann"), [r#"mia so far: customer "one""#]);
-    // Later her words stand for it, if her client confirms nothing.
+    // Later Ann's reply counts for it, if their client confirms nothing.
     on.pass(10 * SECOND);
     on.answers("ann", "mia", "So?");
     on.so_far();
@@ -1005,14 +1008,14 @@ fn an_answer_stands_for_no_receipt_of_what_was_said_a_moment_ago() {
 }
 
 #[test]
-fn an_answer_stands_for_nothing_that_a_lost_stream_swallowed() {
+fn a_reply_is_no_receipt_for_what_a_lost_stream_swallowed() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
     on.so_far();
     on.pass(10 * SECOND);
     on.event(Event::LinkDown);
     on.event(Event::LinkUp);
-    // Her answer to the offer is the first that is heard of her; it goes down with the next stream.
+    // The reply to the offer is the first sign of Ann; it is lost with the next stream.
     on.answers("ann", "mia", "Hi");
     on.so_far();
     on.event(Event::LinkDown);
@@ -1022,14 +1025,14 @@ fn an_answer_stands_for_nothing_that_a_lost_stream_swallowed() {
 }
 
 #[test]
-fn an_answer_stands_for_nothing_that_another_was_sent() {
+fn a_reply_is_no_receipt_for_what_another_agent_was_sent() {
     let mut on = Stage::acme(&[("ann", 2), ("bob", 2)]);
     on.is("bob", Gone);
     on.says("mia", "one");
     on.pass(10 * SECOND);
     on.is("bob", Free);
     on.is("ann", Gone);
-    // He is asked now, and answers the line that says who waits.
+    // Bob is offered it now, and replies to the notice of the offer.
     on.answers("bob", "mia", "Hi");
     on.so_far();
     on.reconnects(&["bob"]);
@@ -1037,7 +1040,7 @@ fn an_answer_stands_for_nothing_that_another_was_sent() {
 }
 
 #[test]
-fn a_long_conversation_is_read_by_whoever_takes_it_of_those_asked() {
+fn a_long_conversation_is_sent_to_the_asked_agent_who_takes_it() {
     let mut on = Stage::acme_with(RingAll, &[("ann", 2), ("bob", 2)]);
     for number in 0..51 {
         on.says("mia", &format!("word {number}"));
@@ -1054,7 +1057,7 @@ fn a_long_conversation_is_read_by_whoever_takes_it_of_those_asked() {
 }
 
 #[test]
-fn the_last_words_are_owed_beyond_the_close() {
+fn the_last_messages_are_pending_beyond_the_close() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says("mia", "one");
     on.answers("ann", "mia", "Hi");
@@ -1063,14 +1066,18 @@ fn the_last_words_are_owed_beyond_the_close() {
     on.says("mia", "Bye");
     on.ends("mia", "e1");
     on.so_far();
-    // However long it takes, and whoever has the link then.
+    // However long it takes, and whichever node owns the link then.
     on.pass(HOUR);
     on.crash();
     on.event(Event::LinkUp);
     on.is("ann", Free);
     assert_eq!(on.heard("ann"), [r#"mia so far: customer "Bye""#, "mia closed: Customer"]);
     on.received("ann", "mia", "Bye");
-    assert_eq!(on.heard("mia"), ["delivered 4 read 0"], "ticks are for the living and the dead");
+    assert_eq!(
+        on.heard("mia"),
+        ["delivered 4 read 0"],
+        "ticks are for open and closed conversations"
+    );
     on.reconnects(&["ann"]);
     assert_eq!(on.heard("ann"), ["mia closed: Customer"]);
     on.confirms_the_close("ann", "mia");
@@ -1097,10 +1104,10 @@ fn what_was_sent_and_is_never_confirmed_is_owed_for_a_quarter_of_an_hour() {
     assert_eq!(on.heard("ann"), NOTHING);
 }
 
-// ---- contact lists ----
+// ---- rosters ----
 
 #[test]
-fn a_contact_shows_how_the_customer_stands_and_leaves_a_day_after_the_close() {
+fn a_roster_item_shows_the_customers_presence_and_is_removed_a_day_after_the_close() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.connects("mia", true);
     on.says("mia", "Hello");
@@ -1114,11 +1121,11 @@ fn a_contact_shows_how_the_customer_stands_and_leaves_a_day_after_the_close() {
     on.pass(5 * SECOND);
     assert_eq!(on.contacts("ann"), ["+ mia away"]);
     on.says("mia", "Here");
-    assert_eq!(on.contacts("ann"), ["+ mia online"], "whoever speaks is here");
+    assert_eq!(on.contacts("ann"), ["+ mia online"], "a customer who writes is online");
     on.answers("ann", "mia", "Hi");
     on.orders("ann", "mia", Close);
     assert_eq!(on.contacts("ann"), ["+ mia offline"]);
-    // He looks in now and then, and is here when the day is over.
+    // Mia returns now and then, and is online when the day is over.
     for _ in 0..3 {
         on.pass(7 * HOUR);
         on.connects("mia", false);
@@ -1135,7 +1142,7 @@ fn a_contact_shows_how_the_customer_stands_and_leaves_a_day_after_the_close() {
     on.connects("mia", false);
     on.pass(2 * MINUTE);
     on.answers("ann", "mia", "Still?");
-    assert_eq!(on.heard("ann"), ["mia refused: Closed"], "the store remembers who served him");
+    assert_eq!(on.heard("ann"), ["mia refused: Closed"], "the store remembers who served them");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Random histories: two tenants, three agents, four customers, late stores, jumps of time,
-//! repeats, crashes. A small model that knows nothing of the desk but its rows says who holds
-//! what, and everything that leaves the desk is held against the store and the model.
+//! Random histories: two tenants, three agents, four customers, slow stores, jumps of time,
+//! repeats, crashes. A small model that sees only the desk's rows determines who has what, and
+//! everything the desk emits is checked against the store and the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];
 const RESOURCES: [&str; 2] = ["desk", "phone"];
 
 /// Mia and Noa are customers of `acme`, where Ann and the supervisor Bob serve; Oli and Pia of
-/// `zenith`, where Ann and Zoe do. Each bit of `less` takes something away.
+/// `zenith`, served by Ann and Zoe. Each bit of `less` removes something.
 fn settings(less: u8) -> Vec<TenantSettings> {
     let room = if less & 4 == 0 { 2 } else { 1 };
     let mut queues = vec![queue("default", Way::LeastLoaded), queue("sales", Way::RingAll)];
@@ -54,7 +54,7 @@ fn settings(less: u8) -> Vec<TenantSettings> {
 #[derive(Debug, Clone)]
 enum Op {
     Says(usize),
-    /// Says otherwise what he said, or takes it back.
+    /// Corrects or retracts a message of theirs.
     Changes(usize, bool, prop::sample::Index),
     Starts(usize, bool),
     Ends(usize),
@@ -64,11 +64,11 @@ enum Op {
     Reads(usize, u64),
     Types(usize),
     Connects(usize, bool),
-    /// The customer's client repeats one of its commands.
+    /// The customer's client resends one of its commands.
     Repeats(usize, prop::sample::Index),
     Answers(usize, usize),
     AnswersAgain(prop::sample::Index),
-    /// The same of an agent.
+    /// As [`Changes`](Self::Changes), by an agent.
     AgentChanges(bool, prop::sample::Index),
     Orders(usize, usize, u8),
     Confirms(usize, bool, prop::sample::Index),
@@ -77,13 +77,13 @@ enum Op {
     Bounces(usize, prop::sample::Index),
     LinkDown,
     LinkUp,
-    /// A new stream after one that was cut.
+    /// A new stream after an interruption.
     Interrupted(i64),
     Settings(u8),
-    /// So many milliseconds pass; whether the desk is woken in between.
+    /// Milliseconds that pass, and whether the desk is woken in between.
     Waits(i64, bool),
     Crashes,
-    /// The process ends in order, and another follows.
+    /// The process stops in order, and another follows.
     Stops,
 }
 
@@ -135,7 +135,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What happens, and how many rows the store takes after it.
+/// What happens, and how many rows the store accepts after it.
 fn history() -> impl Strategy<Value = Vec<(Op, usize)>> {
     let taken = prop_oneof![5 => Just(usize::MAX), 2 => Just(0), 2 => 1..4usize];
     prop::collection::vec((op(), taken), 1..200)
@@ -151,7 +151,7 @@ enum Stand {
     Closed,
 }
 
-/// A conversation as its rows tell it.
+/// A conversation according to its rows.
 #[derive(Debug, Clone)]
 struct Told {
     tenant: TenantKey,
@@ -161,11 +161,11 @@ struct Told {
     head: Seq,
     delivered: Seq,
     read: Seq,
-    /// Those from whom it was taken.
+    /// The agents it was taken from.
     failed_by: BTreeSet<AgentJid>,
-    /// Those who had it when it was closed.
+    /// The agents who had it when it was closed.
     ended_for: BTreeSet<AgentJid>,
-    /// Those who ever had it.
+    /// The agents who ever had it.
     served: BTreeSet<AgentJid>,
 }
 
@@ -183,19 +183,19 @@ impl Told {
 struct Model {
     told: BTreeMap<ConversationId, Told>,
     texts: BTreeSet<Arc<str>>,
-    /// What was asked, where; its one answer is the same.
+    /// The text of each question; its one answer is the same.
     asked: BTreeMap<(ConversationId, Seq), Arc<str>>,
-    /// What stands in each conversation, with its author (none for the customer).
+    /// The messages of each conversation, with their authors (none for the customer).
     words: BTreeMap<(ConversationId, Target), Option<AgentJid>>,
-    /// When an agent last lost a customer, and the last row he may have got of him by then.
+    /// When an agent last lost a customer, and the last row they may have been sent until then.
     ended: BTreeMap<(CustomerId, AgentJid), (Pos, Timestamp)>,
-    /// Since when the one waited that a customer's last closed conversation was about.
+    /// Since when the customer's last closed conversation had been waiting.
     waited: BTreeMap<CustomerId, Timestamp>,
     last: Pos,
 }
 
 impl Model {
-    /// One more row; `may_be_asked` judges an offer.
+    /// Adds a row; `may_be_asked` checks an offer.
     fn fold(&mut self, row: &Row, may_be_asked: &dyn Fn(&Self, ConversationId, &AgentJid)) {
         assert_eq!(row.pos, self.last.next(), "pos is dense");
         self.last = row.pos;
@@ -204,7 +204,7 @@ impl Model {
         {
             let others = self.told.values().filter(|told| told.customer == row.customer);
             assert!(others.clone().all(|t| t.stand == Stand::Closed), "two open at once");
-            // One that goes on for one that was full keeps its place.
+            // The continuation of a full conversation keeps its place.
             let goes_on = row.author == Author::System;
             let since = self.waited.get(&row.customer).filter(|_| goes_on).copied();
             self.told.insert(
@@ -226,7 +226,7 @@ impl Model {
         }
         if let RowKind::Offered = row.kind {
             let told = &self.told[&row.conversation];
-            assert_eq!(told.stand, Stand::Waits, "only one who waits is offered");
+            assert_eq!(told.stand, Stand::Waits, "only a waiting conversation is offered");
             assert!(!row.recipients.is_empty());
             row.recipients.iter().for_each(|agent| may_be_asked(self, row.conversation, agent));
         }
@@ -266,16 +266,16 @@ impl Model {
                 told.failed_by.insert(agent.clone());
             }
             (RowKind::Message { text, .. }, None) => {
-                assert_eq!(told.audience(), recipients, "words go to whom they concern");
-                assert!(self.texts.insert(text.clone()), "said once, stands once: {text}");
+                assert_eq!(told.audience(), recipients, "messages go to the agents who have it");
+                assert!(self.texts.insert(text.clone()), "sent once, stored once: {text}");
             }
             (RowKind::Message { text, .. }, Some(agent)) => {
                 assert_eq!(told.stand, Stand::Held(agent), "only the owner speaks");
-                assert!(self.texts.insert(text.clone()), "said once, stands once: {text}");
+                assert!(self.texts.insert(text.clone()), "sent once, stored once: {text}");
             }
             (RowKind::Edit { .. } | RowKind::Retract { .. }, by) => {
                 let whom = if by.is_none() { told.audience() } else { BTreeSet::new() };
-                assert_eq!(whom, recipients, "changes go where words do");
+                assert_eq!(whom, recipients, "changes go where messages do");
                 if let Some(agent) = &by {
                     assert_eq!(told.stand, Stand::Held(agent.clone()), "only the owner speaks");
                 }
@@ -284,21 +284,21 @@ impl Model {
                 assert_eq!(
                     self.words.get(&place),
                     Some(&by),
-                    "each changes his own, while it stands"
+                    "each changes their own, while it exists"
                 );
                 if words.is_empty() {
                     self.words.remove(&place);
                 } else {
-                    assert!(self.texts.insert(words.into()), "said once, stands once: {words}");
+                    assert!(self.texts.insert(words.into()), "sent once, stored once: {words}");
                 }
             }
             (RowKind::Asked { text, .. }, Some(agent)) => {
                 assert_eq!(told.stand, Stand::Held(agent), "only the owner asks");
-                assert!(self.texts.insert(text.clone()), "asked once, stands once: {text}");
+                assert!(self.texts.insert(text.clone()), "asked once, stored once: {text}");
                 self.asked.insert((row.conversation, row.seq.unwrap()), text.clone());
             }
             (RowKind::Choice { of, text }, None) => {
-                assert_eq!(told.audience(), recipients, "words go to whom they concern");
+                assert_eq!(told.audience(), recipients, "messages go to the agents who have it");
                 assert_eq!(self.asked.get(&(row.conversation, *of)), Some(text), "as was asked");
             }
             (RowKind::Rated { .. }, None) => {
@@ -367,24 +367,24 @@ struct History {
     link: bool,
     present: BTreeMap<(usize, usize), Availability>,
     said: [Vec<Said>; 4],
-    /// Agents' messages: who, to whom, the text, when.
+    /// Agents' messages: agent, customer, text, time.
     answered: Vec<(usize, usize, String, Timestamp)>,
     /// Customers' messages that reached an agent's client.
     shown: BTreeMap<AgentJid, Vec<(CustomerId, Pos)>>,
-    /// What any agent's client confirmed.
+    /// What any agent's client has confirmed.
     confirmed: BTreeSet<Pos>,
-    /// The last entry that each conversation's customer was told of.
+    /// The last entry of each conversation that its customer was sent.
     entered: BTreeMap<ConversationId, Seq>,
-    /// The ticks he was told of by the desk as it is now.
+    /// The ticks that the current desk has sent to the customer.
     ticked: BTreeMap<ConversationId, (Seq, Seq)>,
-    /// Who was told of the end of which conversation.
+    /// The agents who were sent the end of a conversation.
     ended: BTreeSet<(ConversationId, AgentJid)>,
     count: u64,
 }
 
 impl History {
     fn new() -> Self {
-        // Conversations so short that many a history has some that are full.
+        // Conversations so short that many histories have full ones.
         let limits = DeskLimits { waiting: 1_000, rows: 25 };
         let mut on = Stage::with_limits(settings(0), limits);
         on.holds_back = true;
@@ -421,7 +421,7 @@ impl History {
     }
 
     fn act(&mut self, op: &Op) {
-        // Agents are heard on a stream alone.
+        // Without a stream no agent is heard.
         let of_agents = matches!(
             op,
             Op::Answers(..)
@@ -557,7 +557,7 @@ impl History {
             settings.agents.iter().any(|agent| agent.jid == jid(AGENTS[a]))
         };
         if !self.on.store.settings.iter().any(serves) {
-            return; // the link asks for it once he does
+            return; // the link asks for it once they do
         }
         self.present.insert((a, r), availability);
         let resource = RESOURCES[r].into();
@@ -566,7 +566,7 @@ impl History {
 
     fn set(&mut self, less: u8) {
         self.on.store.settings = settings(less);
-        // Of an agent who is none any more nothing is known.
+        // Nothing is known of an agent who was removed.
         self.on.event(Event::Settings(settings(less)));
         if less & 1 != 0 {
             self.present.retain(|(a, _), _| *a != 1);
@@ -635,8 +635,8 @@ impl History {
         }
     }
 
-    /// A client of the agent says its latest words again, from some place on: what its server has not
-    /// acknowledged (XEP-0198).
+    /// A client of the agent resends its latest messages, from some point on: what its server has
+    /// not acknowledged (XEP-0198).
     fn answer_again(&mut self, which: &prop::sample::Index) {
         if self.answered.is_empty() {
             return;
@@ -656,7 +656,7 @@ impl History {
         let all = again
             .iter()
             .all(|(.., text, at)| exists(&self.on, text) && self.on.now.since(*at) <= 14 * MINUTE);
-        // A client says all of it again, and the rest (edits, questions) is not played here.
+        // A client resends everything, but the rest (edits, questions) is not played here.
         let ids: BTreeSet<&str> = again.iter().map(|(.., text, _)| &**text).collect();
         let (agent, customer) = (jid(AGENTS[a]), self.on.customer(CUSTOMERS[c]).id);
         let rows = || {
@@ -678,7 +678,7 @@ impl History {
         for (.., text, _) in &again {
             self.on.answers(AGENTS[a], CUSTOMERS[c], text);
         }
-        assert_eq!(self.on.desk.head(), before, "words that come again change nothing");
+        assert_eq!(self.on.desk.head(), before, "a resent message changes nothing");
         self.on.pass(4 * SECOND);
         let said: BTreeSet<&str> = again.iter().map(|(.., text, _)| &**text).collect();
         let rows = self.on.pending.iter().map(|append| &append.row).chain(&self.on.store.rows);
@@ -707,7 +707,7 @@ impl History {
         self.on.input(AGENTS[a], &name, "c", content);
     }
 
-    /// An agent's words may stand for the receipts of what they were shown.
+    /// An agent's reply may count as the receipt of what they were shown.
     fn has_read(&mut self, a: usize, c: usize) {
         let customer = self.on.customer(CUSTOMERS[c]).id;
         let shown = self.shown.get(&jid(AGENTS[a])).into_iter().flatten();
@@ -725,7 +725,7 @@ impl History {
 
     fn crash(&mut self) {
         self.on.left.clear();
-        // Of the last second's ticks the next desk hears again.
+        // The ticks of the last second are reported to the next desk again.
         self.ticked.clear();
         let known = self.on.pending.is_empty().then(|| Known::by(&self.on.desk, self.on.now));
         self.on.crash();
@@ -738,9 +738,10 @@ impl History {
             self.model.fold(row, &|_, _, _| {});
         }
         for (id, view) in &self.on.store.views {
-            // A requeue of many is one change in several rows; the first one's view says it all.
+            // A requeue from many agents is one change in several rows; the first one's view has
+            // all of it.
             self.model.told.get_mut(id).unwrap().stand = stand(view);
-            // Sockets read on by themselves.
+            // Sockets read on without the desk.
             self.entered.insert(*id, view.head);
         }
     }
@@ -753,7 +754,7 @@ impl History {
         best == Some(&Availability::Free)
     }
 
-    /// The store takes so many rows.
+    /// The store accepts this many rows.
     fn take(&mut self, rows: usize) {
         self.check();
         self.on.store_some(rows);
@@ -775,7 +776,7 @@ impl History {
         }
     }
 
-    /// New rows tell a possible story.
+    /// Checks that the new rows are consistent.
     fn check_rows(&mut self) {
         let mut model = std::mem::take(&mut self.model);
         let last = model.last;
@@ -786,7 +787,7 @@ impl History {
         self.model = model;
     }
 
-    /// The agent may be asked, and nobody stood before this customer for whom he could be.
+    /// The agent may be asked, and could not have been for a customer ahead of this one.
     fn check_offer(&self, model: &Model, id: ConversationId, agent: &AgentJid) {
         let told = &model.told[&id];
         let settings = self.settings(&told.tenant);
@@ -843,7 +844,8 @@ impl History {
         self.check_acquaintances();
     }
 
-    /// Whoever a conversation remembers is found by it, and it by them; nothing else is kept.
+    /// Checks that the index and the conversations agree on who is remembered, and hold nothing
+    /// else.
     fn check_acquaintances(&self) {
         let desk = &self.on.desk;
         let [by_agent, by_conversation] = desk.acquaintances.pairs();
@@ -857,7 +859,7 @@ impl History {
         assert!(by_agent.iter().all(|(id, _)| desk.cases.contains_key(id)), "kept past the end");
     }
 
-    /// Nobody waits for an agent who could be asked, unless that agent failed him.
+    /// Nobody waits for an agent who could be asked, unless that agent failed them.
     fn check_waiting(&self) {
         for (id, told) in self.model.told.iter().filter(|(_, told)| told.stand == Stand::Waits) {
             for agent in self.asked_about(&told.tenant, &self.on.desk.cases[id].view.queue) {
@@ -866,7 +868,7 @@ impl History {
         }
     }
 
-    /// Those who wait while there is an agent for them.
+    /// Waiting conversations for which an agent is available.
     fn in_vain(&self) -> BTreeSet<ConversationId> {
         let waiting = self.model.told.iter().filter(|(_, told)| told.stand == Stand::Waits);
         let served = |(id, told): &(&ConversationId, &Told)| {
@@ -884,8 +886,8 @@ impl History {
         self.settings(tenant).agents.iter().filter(could).map(|agent| agent.jid.clone()).collect()
     }
 
-    /// Once everything is stored, the store knows all that the desk does, but for what was confirmed
-    /// within the last second.
+    /// Once everything is stored, the store knows everything that the desk does, except for
+    /// confirmations of the last second.
     fn check_store(&self) {
         let desk = &self.on.desk;
         for (id, stored) in &self.on.store.views {
@@ -905,23 +907,23 @@ impl History {
         }
     }
 
-    /// Without what a restored desk works out by itself.
+    /// Without what a restored desk determines itself.
     fn plain(&self, view: &Conversation) -> Conversation {
         let mut view = view.clone();
         if let State::Offered { until, .. } = &mut view.state {
-            *until = Timestamp(0); // an offer that stands is not written anew
+            *until = Timestamp(0); // a pending offer is not stored again
         }
         if !self.settings(&view.tenant).queues.iter().any(|queue| queue.key == view.queue) {
             view.queue = QueueKey::default_queue();
         }
-        // A queue that was taken away and put back: whoever was in it stays in the default one.
+        // A queue that was removed and added again: its conversations stay in the default one.
         if view.queue.as_str() == "sales" {
             view.queue = QueueKey::default_queue();
         }
         view
     }
 
-    // ---- what leaves ----
+    // ---- what the desk emits ----
 
     fn is_stored(&self, row: &Arc<Row>) {
         assert_eq!(self.on.store.row(row.pos), Some(row), "only what is stored leaves");
@@ -935,7 +937,7 @@ impl History {
                 let key = CommandKey { session: SessionId(customer.0), id };
                 match self.on.store.find(&key) {
                     Some(row) => assert_eq!(acked(row), said),
-                    // A rating that changed nothing leaves nothing behind.
+                    // A rating that changed nothing has no row.
                     None => assert!(said.seq.is_none(), "what is acked is stored"),
                 }
             }
@@ -996,7 +998,7 @@ impl History {
                         self.ended.insert(place);
                     }
                     _ if row.kind.is_said() => {
-                        assert!(!self.ended.contains(&place), "no word is new after the close");
+                        assert!(!self.ended.contains(&place), "no message is new after the close");
                         self.show(agent, row);
                     }
                     _ => {}
@@ -1026,7 +1028,7 @@ impl History {
         }
     }
 
-    /// What is sent while there is no stream gets nowhere.
+    /// What is sent while there is no stream is lost.
     fn show(&mut self, agent: &AgentJid, row: &Row) {
         if !self.link {
             return;
@@ -1034,10 +1036,10 @@ impl History {
         self.shown.entry(agent.clone()).or_default().push((row.customer, row.pos));
     }
 
-    // ---- how it ends ----
+    // ---- the end of a history ----
 
-    /// Whatever was lost on the way: who has a conversation, or had it when it was closed, has every
-    /// word of its customer, once all are there again.
+    /// Whatever was lost on its way: the agent who has a conversation, or had it when it was
+    /// closed, has every message of its customer once all are online again.
     fn check_delivered(&self) {
         let day_ago = self.on.now.plus(-24 * HOUR);
         for (id, told) in &self.model.told {
@@ -1050,7 +1052,7 @@ impl History {
                 (Stand::Closed, Some(row)) if row.at > day_ago => told.ended_for.clone(),
                 _ => continue,
             };
-            // Bob is taken off the book at times: then nothing is owed to him.
+            // Bob is removed at times: then nothing is pending for Bob.
             for agent in agents.iter().filter(|agent| **agent != jid("bob")) {
                 let shown = self.shown.get(agent);
                 for row in self.on.store.messages(*id).filter(|r| r.author == Author::Customer) {
@@ -1061,7 +1063,7 @@ impl History {
         }
     }
 
-    /// Everything works again, everyone says again what was not acked, and all comes to an end.
+    /// Everything works again, every client resends what was not acked, and all conversations end.
     fn come_to_rest(&mut self) {
         self.take(usize::MAX);
         self.set(0);
@@ -1079,13 +1081,13 @@ impl History {
                 }
                 self.take(usize::MAX);
                 if let Said::Message { .. } = said {
-                    assert!(self.on.store.find(&key).is_some(), "what was said stands");
+                    assert!(self.on.store.find(&key).is_some(), "what was sent is stored");
                 }
             }
         }
         self.wait(3 * MINUTE, true);
         self.take(usize::MAX);
-        // Whoever failed a customer is passed over for as long as an offer stands, not longer.
+        // An agent who failed a customer is passed over for as long as an offer lasts, not longer.
         let mut in_vain = self.in_vain();
         for _ in 0..31 {
             self.wait(SECOND, true);
@@ -1117,11 +1119,11 @@ fn stand(view: &Conversation) -> Stand {
     }
 }
 
-/// A few histories each time; `PROPTEST_CASES` asks for more.
+/// A few histories in each run; `PROPTEST_CASES` asks for more.
 fn few() -> ProptestConfig {
     let config = ProptestConfig {
         failure_persistence: None,
-        // Strong chance takes longer than the desk does.
+        // Cryptographic randomness takes longer than the desk does.
         rng_algorithm: RngAlgorithm::XorShift,
         ..ProptestConfig::default()
     };

@@ -1,4 +1,4 @@
-//! Plays of customers who say what they think.
+//! Plays of customers who rate their conversation.
 
 use super::stage::{HOUR, Stage};
 use crate::chat::event::Availability::Gone;
@@ -26,7 +26,7 @@ fn a_conversation_is_rated_after_its_end() {
 }
 
 #[test]
-fn only_what_changes_is_told_and_not_for_ever() {
+fn only_a_changed_rating_is_sent_and_not_endlessly() {
     let mut on = Stage::acme(&[("ann", 2)]);
     for round in 0..2 {
         on.says_as("mia", &format!("m{round}"), "Hello");
@@ -46,7 +46,7 @@ fn only_what_changes_is_told_and_not_for_ever() {
         }
         assert_eq!(on.heard("ann").len(), 4);
         let told = on.heard("mia");
-        // Of 46 more 11 are what was said last.
+        // Of 46 more, 11 repeat the last rating.
         assert_eq!(told.iter().filter(|line| line.contains("RatedOften")).count(), 35, "{told:?}");
     }
 }
@@ -71,7 +71,7 @@ fn a_rating_outlives_the_desk_and_the_customers_absence() {
 }
 
 #[test]
-fn nobody_is_shown_what_he_did_not_serve() {
+fn nobody_is_shown_a_rating_of_what_they_did_not_serve() {
     let mut on = Stage::acme(&[("ann", 2)]);
     on.says_as("mia", "m1", "Hello");
     on.answers("ann", "mia", "Hi");

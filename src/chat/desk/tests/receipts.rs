@@ -1,4 +1,4 @@
-//! Plays of clients that give receipts and of clients that give none, of one agent.
+//! Plays of an agent's clients that send receipts, and of clients that send none.
 
 use super::stage::{MINUTE, SECOND, Stage};
 use crate::chat::event::AgentContent;
@@ -14,7 +14,7 @@ impl Stage {
 }
 
 #[test]
-fn receipts_count_after_an_answer_from_a_client_that_gives_none() {
+fn receipts_count_after_a_reply_from_a_client_that_sends_none() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "one");
     on.pass(10 * SECOND);
@@ -24,7 +24,7 @@ fn receipts_count_after_an_answer_from_a_client_that_gives_none() {
     on.says("mia", "two");
     on.so_far();
     on.received_at("ann", "phone", "mia", "two");
-    assert_eq!(on.heard("mia"), ["delivered 4 read 0"], "and what she answered has arrived");
+    assert_eq!(on.heard("mia"), ["delivered 4 read 0"], "and what ann replied to has arrived");
     on.says("mia", "three");
     on.received_at("ann", "phone", "mia", "three");
     assert_eq!(on.heard("mia").last().map(String::as_str), Some("delivered 5 read 0"));
@@ -49,7 +49,7 @@ fn receipts_for_what_was_answered_count_themselves() {
 }
 
 #[test]
-fn answers_count_from_a_client_that_gives_none_though_another_gave_receipts() {
+fn replies_count_from_a_client_without_receipts_though_another_sent_some() {
     let mut on = Stage::acme(&[("ann", 1)]);
     on.says("mia", "one");
     on.received("ann", "mia", "one");
@@ -62,7 +62,7 @@ fn answers_count_from_a_client_that_gives_none_though_another_gave_receipts() {
     on.so_far();
     on.is_at("ann", "old", Gone);
     on.is_at("ann", "old", Free);
-    assert_eq!(on.heard("ann"), NOTHING, "she has answered it");
+    assert_eq!(on.heard("ann"), NOTHING, "ann has replied to it");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Plays of offers that nobody answers: each is asked once in a round, then the offer rests.
+//! Plays of offers that nobody accepts: each agent is asked once in a round, then the offer rests.
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage};
 use crate::chat::commands::AgentCommand::Close;
@@ -9,7 +9,7 @@ use crate::chat::model::Strategy::{LeastLoaded, RingAll, RoundRobin};
 const NOTHING: [&str; 0] = [];
 
 #[test]
-fn offers_that_nobody_answers_are_made_once_to_each_and_then_rest() {
+fn offers_that_nobody_accepts_are_made_once_to_each_and_then_rest() {
     for strategy in [LeastLoaded, RoundRobin, RingAll] {
         let mut on = Stage::acme_with(strategy, &[("ann", 4), ("bob", 4)]);
         for customer in ["mia", "noa", "oli"] {
@@ -23,28 +23,28 @@ fn offers_that_nobody_answers_are_made_once_to_each_and_then_rest() {
         let head = on.store.head();
         on.pass(9 * MINUTE);
         assert_eq!((on.heard("ann"), on.heard("bob")), (vec![], vec![]));
-        assert_eq!(on.store.head(), head, "nothing is written about it");
+        assert_eq!(on.store.head(), head, "nothing is stored about it");
     }
 }
 
 #[test]
-fn who_is_asked_again_gets_one_line_and_what_is_new() {
+fn an_agent_who_is_asked_again_gets_one_notice_and_what_is_new() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.connects("mia", true);
     on.says("mia", "Hello");
     on.pass(30 * SECOND);
     on.so_far();
-    // Bob has it now, and lets it rest.
+    // Bob is offered it now, and the offer rests with Bob.
     on.pass(10 * MINUTE + 30 * SECOND);
     assert_eq!(on.heard("bob"), ["mia passed on"]);
-    assert_eq!(on.heard("ann"), ["mia waits"], "whether her client confirmed it or not");
+    assert_eq!(on.heard("ann"), ["mia waits"], "whether ann's client confirmed it or not");
     on.pass(30 * SECOND);
     on.says("mia", "Anybody?");
     assert_eq!(on.heard("ann"), [r#"mia customer "Anybody?""#]);
     on.pass(30 * SECOND);
     assert_eq!(on.heard("bob"), ["mia waits", r#"mia so far: customer "Anybody?""#]);
     on.so_far();
-    // In the end she answers: nothing is sent that she has had.
+    // In the end Ann replies: nothing is sent that they have already.
     on.answers("ann", "mia", "Here");
     on.answers("bob", "mia", "Here too");
     assert_eq!(on.heard("bob"), ["mia Ann joined", "mia refused: taken by Ann"]);
@@ -64,7 +64,7 @@ fn what_was_confirmed_is_not_sent_again_with_any_offer() {
     let (ann, bob) = (on.heard("ann"), on.heard("bob"));
     assert!(!again(&ann) && !again(&bob), "{ann:?} {bob:?}");
     assert!(ann.len() + bob.len() <= 2 * 13, "two lines for each round of ten minutes");
-    // She had it, so she gets only what follows when she answers late, and nothing at a login.
+    // Ann has them, so only what follows is sent when they reply late, and nothing at a login.
     on.answers("ann", "mia", "Here");
     on.answers("bob", "mia", "Here");
     on.so_far();
@@ -74,7 +74,7 @@ fn what_was_confirmed_is_not_sent_again_with_any_offer() {
 }
 
 #[test]
-fn an_offer_that_rests_goes_at_once_to_whoever_comes() {
+fn a_resting_offer_goes_at_once_to_an_agent_who_comes_online() {
     for strategy in [LeastLoaded, RingAll] {
         let mut on = Stage::acme_with(strategy, &[("ann", 2), ("bob", 2), ("cid", 1)]);
         on.is("cid", Away);
@@ -86,7 +86,7 @@ fn an_offer_that_rests_goes_at_once_to_whoever_comes() {
         on.so_far();
         on.is("cid", Free);
         assert_eq!(on.heard("cid"), ["mia waits", r#"mia so far: customer "Hello""#]);
-        // Noa follows as soon as he has room.
+        // Noa follows as soon as an agent has room.
         on.answers("cid", "mia", "Hi");
         on.orders("cid", "mia", Close);
         let heard = on.heard("cid");
@@ -95,7 +95,7 @@ fn an_offer_that_rests_goes_at_once_to_whoever_comes() {
 }
 
 #[test]
-fn who_comes_back_or_is_free_of_another_is_asked_like_any_other() {
+fn an_agent_who_returns_or_becomes_free_is_asked_like_any_other() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.connects("mia", true);
     on.says("mia", "Hello");
@@ -144,7 +144,7 @@ fn after_a_restart_the_round_goes_on_where_it_was() {
 }
 
 #[test]
-fn whoever_logs_in_anew_reads_all_of_an_offer_again() {
+fn an_agent_who_logs_in_again_gets_all_of_an_offer_again() {
     let mut on = Stage::acme(&[("ann", 1), ("bob", 1)]);
     on.connects("mia", true);
     on.says("mia", "Hello");

@@ -1,6 +1,6 @@
-//! A stage on which customers and agents act, and hear in a line each what reaches them.
+//! A stage on which customers and agents act; what reaches each of them is noted as a line.
 //!
-//! Time goes only where a play says so. Rows are stored at once unless they are held back.
+//! Time passes only where a play says so. Rows are stored at once unless they are held back.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -60,7 +60,7 @@ fn capitalised(name: &str) -> Arc<str> {
     format!("{}{rest}", first.to_uppercase()).into()
 }
 
-/// A tenant that closes after 30 minutes of silence.
+/// A tenant that closes idle conversations after 30 minutes.
 pub(super) fn tenant(
     key: &str,
     queues: Vec<QueueSettings>,
@@ -70,18 +70,17 @@ pub(super) fn tenant(
     TenantSettings { name: key.as_str().into(), key, idle_close_ms: 30 * MINUTE, queues, agents }
 }
 
-/// See the module.
 pub(super) struct Stage {
     pub(super) desk: Desk,
     pub(super) now: Timestamp,
     pub(super) store: Store,
-    /// Rows that the store has not taken yet.
+    /// Rows that the store has not accepted yet.
     pub(super) pending: VecDeque<Append>,
     /// Whether rows wait for [`store_all`](Self::store_all).
     pub(super) holds_back: bool,
-    /// What the store was asked for, for the desk.
+    /// What the desk had loaded from the store.
     pub(super) asked: Vec<Need>,
-    /// Every effect but the appends, as it left.
+    /// Every effect except the appends, in order.
     pub(super) left: Vec<Effect>,
     heard: BTreeMap<String, Vec<String>>,
     contacts: BTreeMap<String, Vec<String>>,
@@ -90,7 +89,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// A link that stands, with these tenants; every agent is yet to be heard of.
+    /// A connected link with these tenants; no agent has been heard from.
     pub(super) fn new(settings: Vec<TenantSettings>) -> Self {
         Self::with_limit(settings, 1_000)
     }
@@ -120,7 +119,7 @@ impl Stage {
         stage
     }
 
-    /// One tenant `acme` with a queue `default`, and these agents there, with room for so many each.
+    /// One tenant `acme` with a queue `default`, and these agents online, each with this capacity.
     pub(super) fn acme(agents: &[(&str, u32)]) -> Self {
         Self::acme_with(Strategy::LeastLoaded, agents)
     }
@@ -137,7 +136,7 @@ impl Stage {
 
     // ---- the machinery ----
 
-    /// Gives the desk one event, after what it must know first.
+    /// Passes one event to the desk, after loading what it needs.
     pub(super) fn event(&mut self, event: Event) {
         let mut read = None;
         while let Some(need) = self.desk.needs(&event).filter(|need| read.as_ref() != Some(need)) {
@@ -155,7 +154,7 @@ impl Stage {
         let mut effects = Vec::new();
         self.desk.handle(self.now, event, &mut effects);
         if let Some(at) = self.desk.next_deadline() {
-            assert!(at > self.now, "the desk wants to be woken at once, for ever");
+            assert!(at > self.now, "the desk asks to be woken at once, endlessly");
         }
         for effect in effects {
             match effect {
@@ -168,7 +167,7 @@ impl Stage {
         }
     }
 
-    /// The store takes so many of the rows that wait.
+    /// The store accepts this many of the pending rows.
     pub(super) fn store_some(&mut self, rows: usize) {
         for append in self.pending.drain(..rows.min(self.pending.len())) {
             self.store.append(&append);
@@ -182,7 +181,7 @@ impl Stage {
         }
     }
 
-    /// Time goes on; the desk is woken whenever it wants to be.
+    /// Time passes; the desk is woken whenever it asked for it.
     pub(super) fn pass(&mut self, millis: i64) {
         let until = self.now.plus(millis);
         while let Some(at) = self.desk.next_deadline().filter(|at| *at <= until) {
@@ -193,7 +192,7 @@ impl Stage {
     }
 
     /// The process dies with what was not stored, and another restores the desk. Nobody has been
-    /// heard of yet.
+    /// heard from yet.
     pub(super) fn crash(&mut self) {
         self.pending.clear();
         self.desk = Desk::restore(self.limits, self.now, self.store.snapshot(self.now));
@@ -206,7 +205,7 @@ impl Stage {
 
     // ---- customers ----
 
-    /// A customer of `acme`; who he is follows from his name, as does his one session.
+    /// A customer of `acme`; the name determines their id and their one session.
     pub(super) fn customer(&mut self, name: &str) -> Customer {
         self.customer_of("acme", name)
     }
@@ -249,14 +248,14 @@ impl Stage {
         );
     }
 
-    /// Begins or joins with these answers.
+    /// Begins or joins a conversation with these answers.
     pub(super) fn fills_in(&mut self, name: &str, id: &str, answers: &[(&str, &str)]) {
         let answers = answers.iter().map(|(field, answer)| ((*field).into(), (*answer).into()));
         let answers = answers.collect();
         self.command(name, id, CustomerAction::Start { queue: None, subject: None, answers });
     }
 
-    /// Says a text under an id.
+    /// Sends a text under this id.
     pub(super) fn says_as(&mut self, name: &str, id: &str, text: &str) {
         self.command(name, id, CustomerAction::Message { text: text.into(), reply_to: None });
     }
@@ -266,7 +265,7 @@ impl Stage {
         self.shares_of(name, id, text, file, false);
     }
 
-    /// Sends a file that a message has already, as the database knows.
+    /// Sends a file that already belongs to a message, according to the database.
     pub(super) fn shares_taken(&mut self, name: &str, id: &str, text: &str, file: &str) {
         self.shares_of(name, id, text, file, true);
     }
@@ -277,7 +276,7 @@ impl Stage {
         self.command(name, id, CustomerAction::Share { ids, files, taken, text, reply_to: None });
     }
 
-    /// Something comes of the link that an agent sent last.
+    /// The outcome of fetching the latest link of an agent.
     pub(super) fn fetched(&mut self, outcome: Result<File, FetchError>) {
         let linked = |row: &&Arc<Row>| matches!(row.kind, RowKind::Linked { .. });
         let link = self.store.rows.iter().rev().find(linked).unwrap().clone();
@@ -285,19 +284,19 @@ impl Stage {
         self.event(Event::Fetched { conversation, pos, outcome });
     }
 
-    /// Says a text, of which the id follows.
+    /// Sends a text, which determines the id.
     pub(super) fn says(&mut self, name: &str, text: &str) {
         let id = text.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
         self.says_as(name, &id, text);
     }
 
-    /// Answers an entry.
+    /// Replies to an entry.
     pub(super) fn replies(&mut self, name: &str, id: &str, text: &str, seq: u64) {
         let (text, reply_to) = (text.into(), Some(Seq(seq)));
         self.command(name, id, CustomerAction::Message { text, reply_to });
     }
 
-    /// Says otherwise what was said under an id.
+    /// Corrects the message with this id.
     pub(super) fn edits(&mut self, name: &str, id: &str, target: &str, text: &str) {
         let target = CommandId::new(target).unwrap();
         self.command(name, id, CustomerAction::Edit { target, text: text.into() });
@@ -343,7 +342,7 @@ impl Stage {
 
     // ---- agents ----
 
-    /// The stream is lost and stands again, and these agents are heard of.
+    /// The stream is lost and connected again, and these agents are heard from.
     pub(super) fn reconnects(&mut self, agents: &[&str]) {
         self.event(Event::LinkDown);
         self.event(Event::LinkUp);
@@ -354,7 +353,7 @@ impl Stage {
         self.is_at(agent, "desk", availability);
     }
 
-    /// The same of one of his clients.
+    /// The same for one of their clients.
     pub(super) fn is_at(&mut self, agent: &str, resource: &str, availability: Availability) {
         let (agent, resource) = (jid(agent), resource.into());
         self.event(Event::Presence { agent, resource, availability });
@@ -364,7 +363,7 @@ impl Stage {
         self.input_at(agent, "desk", customer, id, content);
     }
 
-    /// The same from one of his clients.
+    /// The same from one of their clients.
     pub(super) fn input_at(
         &mut self,
         agent: &str,
@@ -373,12 +372,12 @@ impl Stage {
         id: &str,
         content: AgentContent,
     ) {
-        // For a command in a play none is asked.
+        // Receipts of commands are not requested in plays.
         let asks = !matches!(content, AgentContent::Command { .. });
         self.input_asking(agent, resource, customer, id, content, asks);
     }
 
-    /// The same, with a receipt asked for or not.
+    /// The same, with or without requesting a receipt.
     pub(super) fn input_asking(
         &mut self,
         agent: &str,
@@ -400,37 +399,36 @@ impl Stage {
         })));
     }
 
-    /// Says a text to a customer, which is its own stanza id.
+    /// Sends a text to a customer; the text is also the stanza id.
     pub(super) fn answers(&mut self, agent: &str, customer: &str, text: &str) {
         self.answers_at(agent, "desk", customer, text);
     }
 
-    /// The same from one of his clients.
+    /// The same from one of their clients.
     pub(super) fn answers_at(&mut self, agent: &str, resource: &str, customer: &str, text: &str) {
         let content = AgentContent::Text { text: text.into(), about: None };
         self.input_at(agent, resource, customer, text, content);
     }
 
-    /// One of his clients has answered nothing for so long.
+    /// One of their clients has not responded for this long.
     pub(super) fn answers_nothing(&mut self, agent: &str, resource: &str, millis: i64) {
         let (agent, resource) = (jid(agent), resource.into());
         let since = self.now.plus(-millis);
         self.event(Event::Unanswering { agent, resource, since });
     }
 
-    /// The server gives a message back to the customer's address.
+    /// The server bounces a message to the customer's address.
     pub(super) fn bounces(&mut self, agent: &str, customer: &str, pos: Pos) {
         let customer = Localpart::new(customer).unwrap();
         self.event(Event::Bounced { agent: jid(agent), customer, pos });
     }
 
-    /// Says a text, which is its own stanza id, about something of before.
+    /// Sends a text, also the stanza id, that refers to an earlier message.
     pub(super) fn answers_about(&mut self, agent: &str, customer: &str, text: &str, about: About) {
         let content = AgentContent::Text { text: text.into(), about: Some(Box::new(about)) };
         self.input(agent, customer, text, content);
     }
 
-    /// Sends a link to a file.
     pub(super) fn links(&mut self, agent: &str, customer: &str, id: &str, url: &str) {
         let content = AgentContent::Link { url: url.into() };
         self.input(agent, customer, id, content);
@@ -445,7 +443,7 @@ impl Stage {
         self.input(agent, customer, id, content);
     }
 
-    /// Orders something, each time in another stanza.
+    /// Gives a command, each time in another stanza.
     pub(super) fn orders(&mut self, agent: &str, customer: &str, command: AgentCommand) {
         let id = format!("order {}", self.fresh().0.as_u128());
         self.orders_as(agent, customer, &id, command);
@@ -461,13 +459,13 @@ impl Stage {
         self.input(agent, customer, id, ordered(command));
     }
 
-    /// His client has received the customer's message with this text.
+    /// Their client has received the customer's message with this text.
     pub(super) fn received(&mut self, agent: &str, customer: &str, text: &str) {
         let pos = self.pos(text);
         self.input(agent, customer, "r", AgentContent::Received { pos });
     }
 
-    /// His client has received the last line of the last conversation that was closed.
+    /// Their client has received the end of the conversation closed last.
     pub(super) fn confirms_the_close(&mut self, agent: &str, customer: &str) {
         let closed = |row: &&Arc<Row>| matches!(row.kind, RowKind::Closed { .. });
         let pos = self.store.rows.iter().rev().find(closed).unwrap().pos;
@@ -479,26 +477,26 @@ impl Stage {
         self.input(agent, customer, "d", AgentContent::Displayed { pos });
     }
 
-    /// Where the last message with this text stands.
+    /// The row of the last message with this text.
     pub(super) fn pos(&self, text: &str) -> Pos {
         let said =
             |row: &&Arc<Row>| matches!(&row.kind, RowKind::Message { text: t, .. } if **t == *text);
         self.store.rows.iter().rev().find(said).unwrap().pos
     }
 
-    // ---- what they hear ----
+    // ---- what reaches them ----
 
-    /// What reached somebody since he was last asked.
+    /// What has reached somebody since the last call.
     pub(super) fn heard(&mut self, name: &str) -> Vec<String> {
         self.heard.remove(name).unwrap_or_default()
     }
 
-    /// What changed in an agent's contact list since.
+    /// What has changed in an agent's roster since the last call.
     pub(super) fn contacts(&mut self, agent: &str) -> Vec<String> {
         self.contacts.remove(agent).unwrap_or_default()
     }
 
-    /// Nobody is interested in what was said so far.
+    /// Discards everything noted so far.
     pub(super) fn so_far(&mut self) {
         self.heard.clear();
         self.contacts.clear();
@@ -536,9 +534,9 @@ impl Stage {
         format!("{} so far: {}", backlog.from, texts.join(", "))
     }
 
-    /// The rows that a backlog is made of, as the store has them.
+    /// The rows of a backlog, as the store has them.
     pub(super) fn read_backlog(&self, backlog: &Backlog) -> Vec<Arc<Row>> {
-        assert!(backlog.upto <= self.store.head(), "a backlog rests on stored rows");
+        assert!(backlog.upto <= self.store.head(), "a backlog consists of stored rows");
         let wanted = |row: &&Arc<Row>| {
             row.pos > backlog.after
                 && row.pos <= backlog.upto
@@ -550,7 +548,7 @@ impl Stage {
     }
 }
 
-/// A command, however it was written.
+/// A command, with any text.
 pub(super) fn ordered(command: AgentCommand) -> AgentContent {
     AgentContent::Command { command, said: "!".into(), corrects: None }
 }
@@ -563,7 +561,7 @@ fn named(name: &str) -> Uuid {
     Uuid::from_bytes(bytes)
 }
 
-/// A file of this name; which it is follows from that.
+/// A file whose name determines its id.
 pub(super) fn file(name: &str) -> File {
     File {
         id: FileId(named(name)),

@@ -1,4 +1,4 @@
-//! A store in memory that folds what the desk appends, as the database does.
+//! A store in memory that applies what the desk appends, as the database does.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,11 +14,10 @@ use crate::chat::model::{
     REPEATS_MS, Recall, Reference, Row, RowKind, Snapshot, State, Target, TenantSettings,
 };
 
-/// How many commands of a session are read at once: so few that histories are full of sessions of
-/// which not all is known.
+/// How many commands of a session are read at once: so few that in many histories the commands of a
+/// session are known only in part.
 const COMMANDS: usize = 3;
 
-/// See the module.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Store {
     pub(super) rows: Vec<Arc<Row>>,
@@ -70,7 +69,7 @@ impl Store {
         self.rows.push(row.clone());
     }
 
-    /// Gives words of before others, as the database does.
+    /// Changes the text of an earlier message, as the database does.
     fn change(&mut self, conversation: ConversationId, target: Target, words: &str) {
         for row in self.words.get_mut(&conversation).into_iter().flatten() {
             let of_it = row.kind.changes().is_some_and(|(of, _)| of == target);
@@ -86,7 +85,7 @@ impl Store {
         }
     }
 
-    /// The words that somebody refers to.
+    /// The message that somebody refers to.
     fn referred_to(&self, conversation: ConversationId, reference: Reference) -> Loaded {
         let is_it = |row: &&Arc<Row>| match &reference {
             Reference::Customer(key) => {
@@ -100,7 +99,7 @@ impl Store {
         Loaded::Words { conversation, reference, row }
     }
 
-    /// A customer's last conversation, where it has ended.
+    /// A customer's last conversation, if it has ended.
     fn ended(&self, customer: Box<Customer>) -> Loaded {
         let of_him = self.views.values().filter(|view| view.customer == customer.id);
         let last = of_him.max_by_key(|view| (view.is_open(), view.opened_at));
@@ -123,7 +122,7 @@ impl Store {
         self.row(*pos)
     }
 
-    /// The words of a conversation.
+    /// The texts of a conversation.
     pub(super) fn messages(
         &self,
         conversation: ConversationId,
@@ -140,7 +139,7 @@ impl Store {
         Loaded::Session { session, commands, more }
     }
 
-    /// What the desk needs to know.
+    /// What the desk asked for.
     pub(super) fn load(&self, need: &Need) -> Loaded {
         match need.clone() {
             Need::Session(session) => self.session(session),
@@ -273,7 +272,7 @@ impl Store {
 }
 
 impl Store {
-    /// A row that closed a conversation of which the end is not confirmed.
+    /// A row that closed a conversation whose end is not confirmed.
     fn owed(&self, now: Timestamp, close: &Arc<Row>) -> Option<Owed> {
         let view = self.views.get(&close.conversation)?;
         let late = now.since(close.at) <= OWED_MS || close.pos > self.cursor;
@@ -295,7 +294,7 @@ impl Store {
     }
 }
 
-/// The link that a row says what came of.
+/// The link whose outcome this row is.
 fn came_of(row: &Row) -> Option<Pos> {
     match &row.kind {
         RowKind::Files { of, .. } => *of,
