@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The demo: builds, starts a private Prosody and the gateway on its embedded defaults (a SQLite file,
-# an in-process cache), makes the tenant `demo` with the agents alice and bob and the supervisor
-# carol, prints the addresses and runs until Ctrl-C.
+# The demo: builds, starts a private Prosody and the gateway with its defaults (a SQLite file, an
+# in-process cache), creates the tenant `demo` with the agents alice and bob and the supervisor carol,
+# prints the addresses and runs until Ctrl-C.
 #
 #   deploy/demo.sh            HTTP_PORT=8080 XMPP_PORT=5222 STATE_DIR=target/demo in the environment
-#   deploy/demo.sh --check    holds one scripted conversation instead; exits 0 or 1
+#   deploy/demo.sh --check    plays one scripted conversation instead; exits with 0 or 1
 #
-# Installs what is missing; nothing else outside the checkout is touched. Accounts, secrets and
-# conversations are in STATE_DIR and are there again the next time; remove it to begin anew.
+# Installs what is missing; changes nothing else outside the checkout. Accounts, secrets and
+# conversations are kept in STATE_DIR; delete it to start over.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/lib.sh
@@ -19,9 +19,9 @@ case "${1:-}" in
   *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 
-# Where it all is: ports and the folder of its state.
+# Chooses the ports and the folder of the state.
 settle() {
-  if [ -n "$check" ]; then # beside a demo that runs, and always from nothing
+  if [ -n "$check" ]; then # may run next to a running demo, and always starts with an empty folder
     rm -rf "${STATE_DIR:=target/demo-check}"
     read -r some other <<<"$(free_ports 2)"
     : "${HTTP_PORT:=$some}" "${XMPP_PORT:=$other}"
@@ -49,18 +49,18 @@ build() {
   npm --prefix widget run build --silent >&2
   npm_ci deploy/demo
   [ -z "$check" ] || npm_ci tests/check
-  # The development profile: there in a fifth of the time, quick enough to look at, and shared with the
-  # tests. What a release does is measured by the benchmark.
+  # The development profile: builds in a fifth of the time, is fast enough for a demo, and is shared with
+  # the tests. The benchmark measures the release build.
   cargo build --locked --bin couplet >&2
 }
 
-# In STATE_DIR, made once: what is secret.
+# Creates the secrets in STATE_DIR, once.
 make_secrets() {
   local name
   [ -s "$STATE_DIR/link-secret" ] || random_secret >"$STATE_DIR/link-secret"
   [ -s "$STATE_DIR/accounts" ] ||
     for name in "${agents[@]}"; do printf '%s %s\n' "$name" "$(random_secret | cut -c1-12)"; done >"$STATE_DIR/accounts"
-  # A certificate of our own making, for clients that will not log in without TLS.
+  # A self-signed certificate, for clients that refuse to log in without TLS.
   mkdir -p "$STATE_DIR/certs"
   [ -s "$STATE_DIR/certs/localhost.key" ] || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
     -days 3650 -subj /CN=localhost -addext subjectAltName=DNS:localhost,DNS:upload.localhost \
@@ -72,7 +72,7 @@ prosody_up() {
   local name
   export XMPP_LINK_SECRET_FILE="$STATE_DIR/link-secret" XMPP_CERTIFICATES="$STATE_DIR/certs" \
     XMPP_COMPONENT_PORT="$component_port" XMPP_HTTP_PORT="$prosody_http_port"
-  # A client may take localhost for either.
+  # A client may resolve localhost to either.
   export XMPP_INTERFACE="127.0.0.1 ::1" XMPP_HTTP_INTERFACE="127.0.0.1 ::1"
   prosody_settings "$STATE_DIR" "$ROOT/prosody/loopback.cfg.lua"
   for name in "${agents[@]}"; do
@@ -84,7 +84,7 @@ prosody_up() {
   await 30 "$STATE_DIR" prosody c2s_answers "$XMPP_PORT" localhost
 }
 
-# The customer's page, the agent's Converse.js, and where that one finds the XMPP server.
+# The customer's page, the agent's Converse.js, and the address of the XMPP server for it.
 assemble_site() {
   rm -rf "$STATE_DIR/site"
   cp -r deploy/demo/site "$STATE_DIR/site"
@@ -132,18 +132,18 @@ TOML
 finish() {
   local status=$?
   trap - EXIT INT TERM
-  halt "$STATE_DIR" couplet # first: it says goodbye to its customers
+  halt "$STATE_DIR" couplet # first: it closes its streams in order
   halt "$STATE_DIR" prosody
   exit "$status"
 }
 
-# What Dino needs, which asks for no port and takes no certificate on its user's word.
+# Instructions for Dino, which does not ask for a port and lets nobody accept an unknown certificate.
 for_dino() {
   if [ "$XMPP_PORT" = 5222 ]; then
     printf 'Dino        trust the certificate first, as root: cp %s/certs/localhost.crt\n' "$STATE_DIR"
     printf '                  /usr/local/share/ca-certificates/couplet-demo.crt; update-ca-certificates'
   else
-    printf 'Dino        only where the demo has XMPP_PORT=5222: it cannot be told another port'
+    printf 'Dino        only if the demo runs with XMPP_PORT=5222: it has no setting for the port'
   fi
 }
 
@@ -153,9 +153,9 @@ introduce() {
 
   Couplet's demo is running.
 
-    customer     $url             (examples/ and appearance/ there: how it is embedded)
+    customer     $url             (examples/ and appearance/ show how to embed it)
     agent        $url/agent      (Converse.js in the browser)
-    or an XMPP client of your own, on this machine, with
+    or your own XMPP client, on this machine, with
 
 TEXT
   for name in "${agents[@]}"; do
@@ -163,7 +163,7 @@ TEXT
   done
   cat <<TEXT
 
-    server localhost, port $XMPP_PORT, STARTTLS with a certificate of our own making:
+    server localhost, port $XMPP_PORT, STARTTLS with a self-signed certificate:
 
       Profanity   /connect alice@localhost server localhost port $XMPP_PORT tls trust
       mcabber     set server = localhost · port = $XMPP_PORT · tls = 1 · ssl_ignore_checks = 1
@@ -173,7 +173,7 @@ TEXT
 
     logs, state  $STATE_DIR
 
-  Ctrl-C ends it.
+  Press Ctrl-C to stop.
 
 TEXT
 }
@@ -188,7 +188,7 @@ build
 read -r component_port prosody_http_port admin_port <<<"$(free_ports 3)"
 trap finish EXIT
 trap 'exit 0' INT TERM
-export LIFE_OF=$$ # the servers end with this shell, however it ends
+export LIFE_OF=$$ # the servers are stopped when this shell ends, for whatever reason
 make_secrets
 prosody_up
 assemble_site
@@ -200,5 +200,5 @@ if [ -n "$check" ]; then
 else
   introduce
   wait -n || true # for either server
-  die "a server ended: see $STATE_DIR/couplet.log and $STATE_DIR/prosody.log"
+  die "a server stopped: see $STATE_DIR/couplet.log and $STATE_DIR/prosody.log"
 fi

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the demo and the tests share: installing what is missing, free ports, starting a private
-# server and waiting until it really answers. Sourced, never run.
+# Functions shared by the demo and the tests: installing missing packages, finding free ports, starting
+# a private server and waiting until it responds. To be sourced, not run.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 
@@ -11,7 +11,7 @@ as_root() {
   if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# need_packages PACKAGE…: installs those Debian packages that are missing.
+# need_packages PACKAGE…: installs the Debian packages that are missing.
 need_packages() {
   local missing=() package
   for package in "$@"; do
@@ -20,7 +20,7 @@ need_packages() {
   [ "${#missing[@]}" -gt 0 ] || return 0
   say "installing: ${missing[*]}"
   local no_services=/usr/sbin/policy-rc.d made=
-  # The packages' own servers must not start: on this machine only ours are wanted.
+  # The packages must not start their own servers: only ours should run on this machine.
   if ! [ -e "$no_services" ]; then
     as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$no_services && chmod +x $no_services"
     made=1
@@ -46,7 +46,7 @@ need_node() {
   { command -v node && command -v npm; } >/dev/null || need_packages nodejs npm
 }
 
-# npm_ci FOLDER: npm's packages, again only when the lock file has changed.
+# npm_ci FOLDER: installs npm's packages, and again only when the lock file has changed.
 npm_ci() {
   local stamp="$1/node_modules/.couplet-lock"
   cmp -s "$1/package-lock.json" "$stamp" && return 0
@@ -54,8 +54,8 @@ npm_ci() {
   cp "$1/package-lock.json" "$stamp"
 }
 
-# free_ports COUNT: ports nobody listens on. Below the range of outgoing connections, so that
-# none of those takes one between now and the server's start.
+# free_ports COUNT: prints ports on which nothing listens. They are below the range of outgoing
+# connections, so that none of those takes one before the server starts.
 free_ports() {
   python3 - "$1" <<'PY'
 import random, socket, sys
@@ -75,12 +75,12 @@ PY
 
 random_secret() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# keep FILE COMMAND…: runs COMMAND in a session of its own (a Ctrl-C is for us to pass on), its process
-# id in FILE. Where LIFE_OF names a process, COMMAND ends with it, however that one ends.
+# keep FILE COMMAND…: runs COMMAND in a session of its own (so that Ctrl-C reaches only us) and writes its
+# process id to FILE. If LIFE_OF names a process, COMMAND is killed when that process ends.
 keep() {
   local file=$1 child life ended=
   shift
-  # The child dies with this shell, so to kill either is enough.
+  # The child dies with this shell, so killing either is enough.
   setsid setpriv --pdeathsig KILL -- "$@" &
   child=$!
   echo "$child" >"$file"
@@ -94,13 +94,13 @@ keep() {
   wait "$child" 2>/dev/null || true
 }
 
-# launch DIR NAME COMMAND…: in the background, output to DIR/NAME.log, process id to DIR/NAME.pid. See
-# keep for LIFE_OF in the environment.
+# launch DIR NAME COMMAND…: runs COMMAND in the background, with its output in DIR/NAME.log and its process
+# id in DIR/NAME.pid. For LIFE_OF in the environment see keep.
 launch() {
   local dir=$1 name=$2
   shift 2
   rm -f "$dir/$name.pid"
-  # A session of its own for the keeper too, and nothing open that somebody waits to be closed.
+  # keep runs in a session of its own too, without inherited files that somebody waits to be closed.
   # shellcheck disable=SC2016 # expanded there
   setsid bash -c '. "$0"; keep "$@"' "$ROOT/deploy/lib.sh" "$dir/$name.pid" "$@" \
     >"$dir/$name.log" 2>&1 </dev/null &
@@ -108,12 +108,11 @@ launch() {
   born "$(cat "$dir/$name.pid")" >"$dir/$name.born" || true
 }
 
-# born PID: when the process began, in ticks since the machine's start. Of two with one number it tells
-# which is meant.
+# born PID: when the process started, in ticks since boot. Distinguishes two processes with the same id.
 born() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 
-# running DIR NAME: whether the process that launch started is there still. One that only has its
-# number now is another.
+# running DIR NAME: whether the process that launch started still runs. A process that reuses its id does
+# not count.
 running() {
   local pid now
   [ -r "$1/$2.pid" ] || return 1
@@ -122,7 +121,7 @@ running() {
   [ -n "$now" ] && { ! [ -s "$1/$2.born" ] || [ "$now" = "$(cat "$1/$2.born")" ]; }
 }
 
-# halt DIR NAME: ends what launch started; asks first.
+# halt DIR NAME: stops what launch started: SIGTERM first, after 10 s SIGKILL.
 halt() {
   local dir=$1 name=$2 pid
   if ! running "$dir" "$name"; then
@@ -138,13 +137,13 @@ halt() {
     fi
     sleep 0.1
   done
-  say "$name did not end when asked; killing it"
+  say "$name did not stop on SIGTERM; killing it"
   rm -f "$dir/$name.pid"
   kill -KILL -- "-$pid" 2>/dev/null || true
 }
 
-# clear_left NAME=VALUE: kills every process that has this in its environment, but for this shell: what
-# a run of before, that was killed, has left behind. Never by the name of a program: others use the same.
+# clear_left NAME=VALUE: kills every process that has this in its environment, except this shell: processes
+# left by an earlier run that was killed. Never by program name, which others may use too.
 clear_left() {
   local file pid found=
   for file in /proc/[0-9]*/environ; do
@@ -153,10 +152,10 @@ clear_left() {
     grep -qzxF "$1" "$file" 2>/dev/null || continue
     kill -KILL "$pid" 2>/dev/null && found="$found $pid"
   done
-  [ -z "$found" ] || say "ended what an earlier run has left:$found"
+  [ -z "$found" ] || say "killed processes left by an earlier run:$found"
 }
 
-# await SECONDS DIR NAME TEST…: until TEST succeeds. Fails early, and with the log, if NAME dies.
+# await SECONDS DIR NAME TEST…: waits until TEST succeeds. Fails early, showing the log, if NAME dies.
 await() {
   local seconds=$1 dir=$2 name=$3
   shift 3
@@ -164,7 +163,7 @@ await() {
   until "$@" >/dev/null 2>&1; do
     if ! running "$dir" "$name"; then
       tail -20 "$dir/$name.log" >&2
-      die "$name ended at its start (log: $dir/$name.log)"
+      die "$name stopped during its start (log: $dir/$name.log)"
     fi
     if [ "$SECONDS" -ge "$deadline" ]; then
       tail -20 "$dir/$name.log" >&2
@@ -174,7 +173,8 @@ await() {
   done
 }
 
-# xmpp_answers PORT NAMESPACE TO: an open port is no proof; a server that answers a stream header is.
+# xmpp_answers PORT NAMESPACE TO: whether the server answers a stream header. An open port alone proves
+# nothing.
 xmpp_answers() (
   tag=
   exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
@@ -187,8 +187,9 @@ xmpp_answers() (
 c2s_answers() { xmpp_answers "$1" jabber:client "$2"; }
 component_answers() { xmpp_answers "$1" jabber:component:accept "$2"; }
 
-# prosody_settings DIR LOCAL: a private Prosody with the configuration of prosody/ on loopback, state
-# in DIR/data, LOCAL read last, and what else of XMPP_… is in the environment (see prosody.cfg.lua).
+# prosody_settings DIR LOCAL: exports the settings of a private Prosody with the configuration in prosody/:
+# on loopback, state in DIR/data, LOCAL read last, and other XMPP_… variables of the environment (see
+# prosody.cfg.lua).
 prosody_settings() {
   mkdir -p "$1/data"
   export XMPP_STATE="$1/data" XMPP_LOCAL="$2" XMPP_INTERFACE="${XMPP_INTERFACE:-127.0.0.1}"

@@ -1,8 +1,8 @@
--- Prosody for Couplet: the server the agents log in to, and the gateway's component link.
--- One file for production, docker compose, the demo and the tests. Prosody 0.12 and 13, with
+-- Prosody for Couplet: the server that agents log in to, and the gateway's component link.
+-- One file for production, docker compose, the demo and the tests. For Prosody 0.12 and 13, with
 -- mod_privilege of the community modules (Debian: prosody-modules).
 --
--- What differs from place to place comes from the environment:
+-- Environment variables set what differs between installations:
 --   XMPP_HOST                 agents' domain                            localhost
 --   XMPP_LINKS                component domains, separated by spaces    chat.<XMPP_HOST>
 --   XMPP_LINK_SECRET[_FILE]   secret of the component link              (required)
@@ -17,7 +17,7 @@
 --   XMPP_ARCHIVE              how long a message archive is kept, or off  1d
 --   XMPP_LOCAL                a further file, read last, that may override anything here
 
-local Lua = Lua or _G; -- 13 wants Lua's own functions by this name, 0.12 does not know it
+local Lua = Lua or _G; -- 13 requires this name for Lua's own functions, 0.12 does not have it
 
 local function words(text)
 	local list = {};
@@ -41,21 +41,21 @@ local archive = ENV_XMPP_ARCHIVE or "1d";
 local http_port = Lua.tonumber(ENV_XMPP_HTTP_PORT) or 5280;
 local is_0_12 = (Lua.prosody.version or ""):match("^0%.") ~= nil;
 
--- (Options cannot be read back, so what grows is a local first.)
+-- (Options cannot be read back, so the list is built in a local variable first.)
 local modules = {
 	"disco", "roster", "saslauth", "tls", "ping", "time", "version", "uptime",
 	"blocklist", "bookmarks", "carbons", "pep", "private", "vcard4", "vcard_legacy",
-	"smacks",      -- an agent's phone loses its network all day: resume, do not lose
-	"csi_simple",  -- and sleeps between two chats
+	"smacks",      -- phones lose their network often: resume without loss
+	"csi_simple",  -- saves phone battery between chats
 	"limits",
 	"websocket", "bosh",
 	"privilege",   -- lets the link put customers into agents' rosters (XEP-0356)
-	-- Pidfile and a clean end on SIGTERM: a module in 0.12, part of the core since.
+	-- Pidfile and orderly stop on SIGTERM: a module in 0.12, part of the core in later versions.
 	is_0_12 and "posix" or nil,
 }
--- The transcript is in the gateway's database; a second archive here is the dearest thing one can
--- switch on (three to ten times less throughput). It stays short: enough for an agent's second
--- device to catch up.
+-- The transcript is in the gateway's database. A second archive here is the most expensive setting of all
+-- (three to ten times less throughput), so its retention is short: enough for an agent's second device to
+-- catch up.
 if archive ~= "off" then
 	modules[#modules + 1] = "mam";
 	archive_expires_after = archive;
@@ -67,7 +67,7 @@ pidfile = ENV_XMPP_STATE and (ENV_XMPP_STATE.."/prosody.pid") or "/run/prosody/p
 certificates = ENV_XMPP_CERTIFICATES or "certs";
 log = { info = "*console" };
 
--- Triples the throughput against the default collector.
+-- Three times the throughput of the default collector.
 gc = { mode = "generational" };
 -- With Nagle's algorithm on, a stanza waits up to 40 ms for the gateway's delayed acknowledgement.
 network_settings = { nagle = false };
@@ -76,12 +76,12 @@ authentication = "internal_hashed";
 c2s_require_encryption = true;
 s2s_secure_auth = true;
 
--- The stock 10 kB/s stalls a client that joins with a large roster and an agent who pastes a log.
+-- The default of 10 kB/s stalls a client with a large roster, and an agent who pastes a log.
 limits = {
 	c2s = { rate = "1mb/s", burst = "2s" };
 	s2sin = { rate = "1mb/s", burst = "2s" };
 };
--- For as long as a client may be gone before the server says so: what an agent holds waits for that
+-- How long a client may be gone before the server reports it. An agent's conversations wait for this time
 -- and 30 s more, and messages that a lost client had not confirmed come back to the gateway only then.
 smacks_hibernation_time = 30;
 smacks_max_queue_size = 2000;
@@ -89,27 +89,27 @@ smacks_max_queue_size = 2000;
 c2s_interfaces = words(ENV_XMPP_INTERFACE or "*");
 c2s_ports = { Lua.tonumber(ENV_XMPP_PORT) or 5222 };
 
--- A component stream has no TLS: loopback, a private network or a tunnel, nothing else.
+-- A component stream has no TLS: use only loopback, a private network or a tunnel.
 component_interfaces = { ENV_XMPP_COMPONENT_INTERFACE or "127.0.0.1" };
 component_ports = { Lua.tonumber(ENV_XMPP_COMPONENT_PORT) or 5347 };
 
--- It has no TLS: for the reverse proxy on this machine, unless told otherwise.
+-- No TLS: by default only for the reverse proxy on this machine.
 http_interfaces = words(ENV_XMPP_HTTP_INTERFACE or "127.0.0.1");
 http_ports = { http_port };
-https_ports = {}; -- TLS for the web is the reverse proxy's
+https_ports = {}; -- the reverse proxy provides TLS
 http_default_host = host;
 if ENV_XMPP_HTTP_URL then
 	http_external_url = ENV_XMPP_HTTP_URL;
-	-- Behind a proxy with TLS the socket itself is plain; what the browser sees is not.
+	-- Behind a proxy with TLS, our socket is unencrypted but the browser's connection is not.
 	local behind_tls = ENV_XMPP_HTTP_URL:match("^https:") ~= nil;
 	consider_websocket_secure = behind_tls;
 	consider_bosh_secure = behind_tls;
 end
--- Web clients of any origin may come (an agent still needs a password); this names the few.
+-- By default web clients of any origin may connect (agents still need their password).
 if ENV_XMPP_WEB_ORIGINS then access_control_allow_origins = words(ENV_XMPP_WEB_ORIGINS); end
 
--- Per link, and no more than the gateway uses: it writes customers into the rosters of the agents who
--- serve them and sees who is available.
+-- For each link, only what the gateway uses: it writes customers into the rosters of the agents who serve
+-- them, and sees who is available.
 local privileges = {};
 for _, domain in Lua.ipairs(links) do
 	privileges[domain] = { roster = "both", presence = "managed_entity" };
@@ -128,11 +128,11 @@ Component(upload_host) "http_file_share"
 for _, domain in Lua.ipairs(links) do
 	Component(domain)
 		component_secret = secret;
-		-- Needed here as well as on the VirtualHost: it is this one that sees the link log in.
+		-- Needed here as well as on the VirtualHost: this instance sees the link log in.
 		modules_enabled = { "privilege" };
-		-- "kick_new", the default, would lock the gateway out until the server notices that a
+		-- "kick_new", the default, would lock out the gateway until the server notices that a
 		-- frozen node's stream is dead. The gateway's lease decides who may connect; a node
-		-- that is thrown off checks its lease before it returns, so two never fight.
+		-- that is disconnected checks its lease before it reconnects, so two never compete.
 		component_conflict_resolve = "kick_old";
 end
 

@@ -1,6 +1,6 @@
--- The tests' Prosody: loopback, agents that register themselves, and beside the links of
--- XMPP_LINKS (privileged) as many u000 … u199 without the privilege, for the gateway must work
--- without it as well. Each test takes a domain of its own, so tests run beside each other.
+-- The tests' Prosody: loopback, agents that register themselves, and, besides the privileged links of
+-- XMPP_LINKS, the links u000 … u199 without the privilege, because the gateway must work without it as
+-- well. Each test uses its own domain, so tests can run in parallel.
 
 Include "loopback.cfg.lua"
 
@@ -12,7 +12,7 @@ VirtualHost(host)
 	modules_enabled = { "register" };
 
 for n = 0, 199 do
-	-- A stock client asks every component it is shown what it can do, and these are four hundred.
+	-- Clients query the features of every component they are shown, and these are four hundred.
 	Component(("c%03d.%s"):format(n, host))
 		disco_hidden = true;
 	Component(("u%03d.%s"):format(n, host))

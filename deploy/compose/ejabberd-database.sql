@@ -1,3 +1,3 @@
--- The gateway of the ejabberd profile keeps its conversations apart from the first one's.
+-- A separate database for the gateway of the ejabberd profile.
 CREATE DATABASE couplet_ejabberd;
 GRANT ALL ON couplet_ejabberd.* TO 'couplet'@'%';

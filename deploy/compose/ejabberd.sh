@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts ejabberd. At the first start it gets a certificate of its own making, unless one is there, and the accounts.
+# Starts ejabberd. The first start creates a self-signed certificate, unless there is one, and the accounts.
 set -eu
 host=${XMPP_HOST:-localhost}
 state=/var/lib/ejabberd
@@ -12,7 +12,7 @@ if [ ! -e "$state/ejabberd.pem" ]; then
   cat "$state/certificate.pem" "$state/key.pem" >"$state/ejabberd.pem"
 fi
 
-# The values of this place around the configuration that all share; in memory, for it holds the link's secret.
+# The values of this installation, around the shared configuration; in memory, because it contains the link's secret.
 cat >/tmp/ejabberd.yml <<VALUES
 define_macro:
   XMPP_HOST: "$host"
@@ -31,7 +31,7 @@ certfiles: [$state/ejabberd.pem]
 include_config_file: [/etc/ejabberd/couplet.yml]
 VALUES
 
-# Without the package's ejabberdctl.cfg: its pid file is in a folder that is not here.
+# Without the package's ejabberdctl.cfg: the folder of its pid file does not exist here.
 ctl() { ejabberdctl --ctl-config /dev/null --config /tmp/ejabberd.yml --logs /tmp --spool "$state" "$@"; }
 
 ctl foreground &
@@ -42,7 +42,7 @@ until ctl status >/dev/null 2>&1; do
   sleep 1
 done
 
-# Once: a password that an agent changed later stays changed.
+# Only once, so that a password that an agent changes later is kept.
 if [ "${DEMO:-yes}" = yes ] && [ ! -e "$state/accounts-made" ]; then
   while read -r name password; do
     ctl register "$name" "$host" "$password"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts Prosody. At the first start it gets a certificate of its own making, unless one is there, and the accounts.
+# Starts Prosody. The first start creates a self-signed certificate, unless there is one, and the accounts.
 set -eu
 host=${XMPP_HOST:-localhost}
 
@@ -10,7 +10,7 @@ if [ ! -e "$XMPP_CERTIFICATES/$host.crt" ]; then
     -keyout "$XMPP_CERTIFICATES/$host.key" -out "$XMPP_CERTIFICATES/$host.crt"
 fi
 
-# Once: a password that an agent changed later stays changed.
+# Only once, so that a password that an agent changes later is kept.
 if [ "${DEMO:-yes}" = yes ] && [ ! -e "$XMPP_STATE/accounts-made" ]; then
   while read -r name password; do
     prosodyctl register "$name" "$host" "$password"

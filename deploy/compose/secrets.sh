@@ -1,19 +1,19 @@
 #!/bin/sh
-# First start: makes the secrets that the other containers read, each in a folder only its reader may open.
-# What the environment gives is taken, the rest is random. What is there already stays as it is: a password
-# that a database or an XMPP server has taken over cannot be changed by changing a file here.
+# First start: creates the secrets that the other containers read, each in a folder that only its reader may open.
+# Secrets in the environment are used, the others are random. Existing secrets are kept: a password that a database
+# or an XMPP server already uses cannot be changed by changing a file here.
 set -eu
 umask 077
 cd /run/couplet
 
 die() { echo "secrets: $*" >&2; exit 1; }
 
-# secret NAME [GIVEN]: prints the secret of that name, made now if there is none yet.
+# secret NAME [GIVEN]: prints the secret of that name; creates it if there is none yet.
 secret() {
   mkdir -p kept
   if [ ! -s "kept/$1" ]; then
     case ${2:-} in
-    *[!A-Za-z0-9._~-]*) die "$1 may hold letters, digits and . _ ~ - only (it stands in a URL)" ;;
+    *[!A-Za-z0-9._~-]*) die "$1 may contain only letters, digits and . _ ~ - (it is part of a URL)" ;;
     '') od -An -N18 -tx1 /dev/urandom | tr -d ' \n' >"kept/$1.new" ;;
     *) printf %s "$2" >"kept/$1.new" ;;
     esac
@@ -22,7 +22,7 @@ secret() {
   cat "kept/$1"
 }
 
-# give UID READER NAME VALUE: the file READER/NAME, which that user alone may read.
+# give UID READER NAME VALUE: writes the file READER/NAME, which only that user may read.
 give() {
   mkdir -p "$2"
   printf '%s\n' "$4" >"$2/$3"

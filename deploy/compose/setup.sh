@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings the database to the gateway's version and sees to the demo's tenant and agents. Done again, it changes nothing.
+# Migrates the database to the gateway's version and creates the demo's tenant and agents. Idempotent.
 set -eu
 host=${XMPP_HOST:-localhost}
 

@@ -1,14 +1,14 @@
--- The benchmark's Prosody, on top of prosody/prosody.cfg.lua: what is tuned stands here and in that
--- file, and is the same for all who are measured (ours, the floor, the peer). With BENCH_ARCHIVE,
--- the port of a MariaDB, it is the peer's: anonymous users, and every message archived there.
+-- The benchmark's Prosody, in addition to prosody/prosody.cfg.lua: all tuning is here and in that file,
+-- and is the same for all subjects (ours, the floor, the peer). With BENCH_ARCHIVE, the port of a MariaDB,
+-- it is the peer's: anonymous users, and every message archived there.
 
 Include "../../../prosody/loopback.cfg.lua"
 
-local Lua = Lua or _G; -- 13 wants Lua's own functions by this name, 0.12 does not know it
+local Lua = Lua or _G; -- 13 requires this name for Lua's own functions, 0.12 does not have it
 local host = ENV_XMPP_HOST or "localhost";
 
 allow_registration = true;
--- As in production. (No limits at all, as on loopback else, means mod_limits' own 10 kB/s.)
+-- As in production. (No limits at all, as in loopback.cfg.lua, means mod_limits' default of 10 kB/s.)
 limits = { c2s = { rate = "1mb/s"; burst = "2s" } };
 log = { warn = "*console" };
 
@@ -31,7 +31,7 @@ else
 		modules_enabled = { "register" };
 end
 
--- Where the floor stands: links without the privilege, which are told of nobody's presence.
+-- For the floor: links without the privilege, which get no presence.
 for _, name in Lua.ipairs({ "u000", "u001" }) do
 	Component(name.."."..host)
 		component_secret = ENV_XMPP_LINK_SECRET;
