@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The benchmark: ours, the peer and the floor, side by side on this machine. See docs/benchmarks.md.
+# The benchmark: the gateway, the peer and the floor, side by side on this machine. See
+# docs/benchmarks.md.
 #
 #   tests/bench.sh [--quick] [--json FILE] [--only PLAY,…] [--server prosody|ejabberd] [--publish]
-#                                                       and more, see --help
+#                                                       for more options see --help
 #
 # Starts everything it needs (MariaDB, Redis, the XMPP servers, the gateway in its release build) and
-# stops it. What a run saw is in target/bench/: results.jsonl, benchmarks.md, pictures, and the logs.
+# stops it. The results are in target/bench/: results.jsonl, benchmarks.md, pictures, and the logs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/lib.sh
@@ -14,16 +15,16 @@ need_rust
 
 mkdir -p target/bench
 exec 9>target/bench/lock
-flock --nonblock 9 || die "another run is under way here"
+flock --nonblock 9 || die "another run is in progress here"
 rm -rf target/bench/run
 
 cargo build --quiet --locked --release -p couplet --bin couplet
 cargo build --quiet --locked --release -p couplet-bench
 
-# A customer is an open file, at the gateway and at the generator.
+# Each customer is an open file, in the gateway and in the generator.
 ulimit -n "$(ulimit -Hn)"
 
-# However it ends, nothing it started lives on.
+# Stops everything that was started, however the run ends.
 finish() {
   local status=$? file pid
   trap - EXIT

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Brings up the unchanged docker-compose.yml on a Docker engine and holds the scripted conversation through it:
-# a customer's socket on one side, an agent's XMPP login on the other. Exits 0 or 1.
+# Starts the unmodified docker-compose.yml on a Docker engine and plays the scripted conversation through it: a
+# customer's socket on one side, an agent's XMPP login on the other. Exits with 0 or 1.
 #
 #   tests/compose.sh [--server prosody|ejabberd] [--keep]
 #
-# An engine that runs here is used as it is. Else one is started for the time of the test, its images and layers in
-# target/compose (the second run is quick); where that one reaches no registry of images, stand-ins are made for
-# the public ones (tests/standins). --keep leaves the containers and the engine running.
+# Uses a Docker engine that is already running. Otherwise starts one for the test, with images and layers in
+# target/compose (so the second run is quick); if that engine cannot reach an image registry, it builds stand-ins for
+# the public images (tests/standins). --keep leaves the containers and the engine running.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/lib.sh
@@ -22,8 +22,8 @@ while [ $# -gt 0 ]; do
 done
 
 state="$PWD/target/compose"
-sockets= # of an engine of our own
-up=      # once there is something to take down
+sockets= # folder of the sockets of our own engine
+up=      # set once there are containers to remove
 mkdir -p "$state"
 
 compose() {
@@ -40,7 +40,7 @@ finish() {
     compose logs --no-color --tail=30 >&2 || true
   fi
   if [ -n "$keep" ]; then
-    say "kept; to reach it: export DOCKER_HOST=${DOCKER_HOST:-} COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-}"
+    say "still running; to use it: export DOCKER_HOST=${DOCKER_HOST:-} COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-}"
     exit "$status"
   fi
   [ -z "$up" ] || take_down
@@ -54,15 +54,15 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 start_engine() {
-  [ "$(id -u)" -eq 0 ] || die "no Docker engine runs here, and to start one takes root"
+  [ "$(id -u)" -eq 0 ] || die "no Docker engine is running here, and only root can start one"
   command -v dockerd >/dev/null || need_packages docker.io
-  halt "$state" dockerd # one that was kept
-  sockets="$(mktemp -d /tmp/couplet-docker.XXXXXX)" # not in target: a socket's path may have 107 bytes
+  halt "$state" dockerd # left by --keep
+  sockets="$(mktemp -d /tmp/couplet-docker.XXXXXX)" # not in target: a socket's path may have at most 107 bytes
   export DOCKER_HOST="unix://$sockets/docker.sock"
   launch "$state" dockerd dockerd --host "$DOCKER_HOST" --data-root "$state/docker" --exec-root "$sockets/exec" \
     --pidfile "$sockets/docker.pid" --storage-driver overlay2
   await 60 "$state" dockerd docker info
-  docker image prune --force --filter until=48h >/dev/null # layers of builds of days ago
+  docker image prune --force --filter until=48h >/dev/null # layers of old builds
 }
 
 need_node
@@ -70,14 +70,14 @@ if ! docker info >/dev/null 2>&1; then
   start_engine
   if ! docker image inspect debian:bookworm-slim >/dev/null 2>&1 &&
     ! docker pull --quiet debian:bookworm-slim >/dev/null 2>&1; then
-    say "no registry of images in reach: making stand-ins of Debian's packages"
+    say "cannot reach an image registry: building stand-ins from Debian packages"
     need_rust
     need_packages debootstrap
     tests/standins/build.sh
   fi
 fi
 docker compose version >/dev/null 2>&1 || need_packages docker-compose
-# A client whose BuildKit is a plug-in that is not installed would rather fail than use the builder it has.
+# A client without its BuildKit plug-in would fail instead of using the classic builder.
 docker buildx version >/dev/null 2>&1 || export DOCKER_BUILDKIT=0
 
 read -r HTTP_PORT XMPP_PORT EJABBERD_HTTP_PORT EJABBERD_XMPP_PORT <<<"$(free_ports 4)"
@@ -90,7 +90,7 @@ case "$server" in
   *) die "no server $server" ;;
 esac
 
-take_down # what an interrupted run left: this is to be a first start
+take_down # removes what an interrupted run left: this must be a first start
 up=1
 SECONDS=0
 compose build >"$state/build.log" 2>&1 || { tail -n 40 "$state/build.log" >&2; die "an image does not build"; }
@@ -111,4 +111,4 @@ accounts="$(compose exec -T "$server" cat "/run/couplet/$server/accounts")"
 ALICE_PASSWORD="$(awk '$1 == "alice" { print $2 }' <<<"$accounts")" \
   node tests/check/check.mjs --url "$url" --c2s "127.0.0.1:$c2s" \
   --transcript "docker exec $(compose ps -q "$service") couplet transcript export --tenant demo --format json"
-say "the conversation through $server went both ways"
+say "the conversation through $server worked in both directions"

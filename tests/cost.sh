@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# What the hot paths cost, counted in instructions and allocations by callgrind, against what they
-# cost before (tests/cost/counts.txt). Exits 0 only if each costs the same within 3 %: a clock would
-# never see so little on a busy machine, and many small losses make a large one.
+# Counts the instructions and allocations of the hot paths with callgrind, and compares them with earlier
+# counts (tests/cost/counts.txt). Exits with 0 only if each differs by at most 3 %. A clock could not
+# measure such small differences on a busy machine, and many small regressions add up.
 #
 #   tests/cost.sh             compares
-#   tests/cost.sh --accept    writes down what they cost now
+#   tests/cost.sh --accept    records the present counts
 #
-# Counts depend on the compiler, the C library and the optimisation. After a change of those accept
-# the counts on a commit that held before, by itself. To accept a loss belongs a reason.
-# What callgrind saw is in target/cost/callgrind/, for callgrind_annotate.
+# Counts depend on the compiler, the C library and the optimisation. After a change of those, accept the
+# counts in a separate commit, on code that passed before. Accept a regression only with a reason.
+# Callgrind's output is in target/cost/callgrind/, for callgrind_annotate.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/lib.sh

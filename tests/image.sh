@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Shows without Docker that the images are built from what they copy: what each COPY of deploy/Dockerfile names is
-# there once .dockerignore has its say, and the gateway compiles from that alone. Exits 0 or 1.
+# Checks without Docker that the images can be built from what they copy: every source of a COPY in deploy/Dockerfile
+# exists and is not excluded by .dockerignore, and the gateway compiles from these files alone. Exits with 0 or 1.
 #
 #   tests/image.sh
 #
-# The stage that builds the gateway is replayed, line by line, in a folder of its own; only `cargo build --release`
-# becomes a `cargo check`, which finds the dependencies that the other tests built.
+# Replays the stage that builds the gateway, line by line, in a temporary folder; only `cargo build --release` becomes
+# `cargo check`, which reuses the dependencies that the other tests built.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/lib.sh
@@ -17,12 +17,12 @@ trap 'rm -rf "$stage"' EXIT
 
 mapfile -t patterns < <(grep -vE '^(#|$)' .dockerignore)
 
-# sent PATH: whether Docker is sent it; the last pattern that fits counts.
+# sent PATH: whether it is sent to Docker; the last matching pattern decides.
 sent() {
   local pattern bare status=0
   for pattern in "${patterns[@]}"; do
     bare="${pattern#!}"
-    # shellcheck disable=SC2053 # patterns they are
+    # shellcheck disable=SC2053 # these are patterns
     if [[ "$1" == $bare || "$1" == $bare/* ]]; then
       if [ "$bare" = "$pattern" ]; then status=1; else status=0; fi
     fi
@@ -37,7 +37,7 @@ while IFS= read -r -d '' path; do
     cp -p "$path" "$context/$path"
   fi
 done < <(git ls-files -z --cached --others --exclude-standard)
-# What another stage makes; the gateway says at run time where it is missing.
+# The output of another stage; if it is missing, the gateway reports that at run time.
 made="$stage/made"
 mkdir -p "$made"
 
@@ -48,12 +48,12 @@ cargo() {
 }
 export -f cargo
 
-copy() { # FROM SOURCE… TARGET: as COPY does, a folder by what is in it
+copy() { # FROM SOURCE… TARGET: like COPY, which copies the content of a folder
   local from=$1 target="${*: -1}" source
   shift
   while [ $# -gt 1 ]; do
     source="$from/${1#/}"
-    [ -e "$source" ] || die "deploy/Dockerfile copies $1, which is not there, or kept away by .dockerignore"
+    [ -e "$source" ] || die "deploy/Dockerfile copies $1, which does not exist or is excluded by .dockerignore"
     if [ -n "$replayed" ]; then
       if [ -d "$source" ]; then
         mkdir -p "$work/$target" && cp -rp "$source/." "$work/$target"
@@ -88,8 +88,8 @@ while read -r word rest; do
 done < <(sed -e '/^ *#/d' -e ':more' -e '/\\$/{N;s/\\\n//;b more' -e '}' deploy/Dockerfile)
 [ -e "$work/src/main.rs" ] || die "deploy/Dockerfile has no stage named build"
 
-# Nothing was built that the lock does not name: less of it, and nothing else.
+# The build may use fewer packages than Cargo.lock names, but no others.
 packages() { sed -n '/^\[\[package\]\]/{N;N;s/\n/ /g;p}' "$1" | sort; }
 other="$(comm -13 <(packages Cargo.lock) <(packages "$work/Cargo.lock"))"
-[ -z "$other" ] || die "the image would be built with what Cargo.lock does not name: $other"
-say "the images have what they are built from"
+[ -z "$other" ] || die "the image would be built with packages that are not in Cargo.lock: $other"
+say "the images can be built from what they copy"

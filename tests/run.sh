@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs what is missing, checks the formatting, lints, and runs every test against real servers:
-# Prosody, ejabberd, MariaDB, Redis, a browser. Exits 0 only if all of it passed; nothing is skipped.
+# Prosody, ejabberd, MariaDB, Redis, a browser. Exits with 0 only if everything passed; nothing is skipped.
 #
 #   tests/run.sh [NEXTEST ARGUMENTS]      e.g. tests/run.sh -E 'test(transfer)'
 #
-# A step's output is in target/run/; of a step that fails it is shown. Nextest's is always shown.
+# The output of each step is in target/run/; it is shown if the step fails. Nextest's is always shown.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/lib.sh
@@ -19,7 +19,7 @@ step() {
   shift
   log="$logs/${name// /-}.log"
   printf '%-34s' "$name" >&2
-  # In a shell of its own with -e: a command tested with "if" would run on after an error inside it.
+  # In a subshell with -e: a command tested with "if" would continue after an error inside it.
   set +e
   (set -e; "$@") >"$log" 2>&1 </dev/null
   local status=$?
@@ -27,7 +27,7 @@ step() {
   if [ "$status" -ne 0 ]; then
     say "FAILED after $((SECONDS - started)) s"
     tail -n 200 "$log" >&2
-    die "$name (all of it: $log)"
+    die "$name (full output: $log)"
   fi
   say "ok  $((SECONDS - started)) s"
 }
@@ -43,7 +43,7 @@ nextest() {
   cargo nextest --version || cargo install --locked cargo-nextest
 }
 
-agents() { # the client library that tests/agents is written for, in a place of its own
+agents() { # the client library for tests/agents, in a virtual environment
   local venv="$ROOT/target/venv" wanted=tests/agents/requirements.txt
   cmp -s "$wanted" "$venv/requirements.txt" && return 0
   /usr/bin/python3 -m venv --clear "$venv"
@@ -78,7 +78,7 @@ step "cargo-nextest" nextest
 step "python client" agents
 step "npm packages" npm_packages
 step "shellcheck" shells
-step "widget: build" npm --prefix widget run build # first: the gateway embeds it
+step "widget: build" npm --prefix widget run build # first, because the gateway embeds it
 step "widget: types and lint" npm --prefix widget run check
 step "cargo fmt" cargo fmt --all --check
 step "cargo clippy" cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# The servers that tests run against, private and on free loopback ports.
+# Private servers for the tests, on free loopback ports.
 #
 #   tests/servers.sh start [DIR]     Prosody, ejabberd, MariaDB, Redis; writes DIR/servers.json
 #   tests/servers.sh stop  [DIR]
 #   tests/servers.sh prosody|ejabberd start DIR [C2S_PORT COMPONENT_PORT HTTP_PORT]
 #   tests/servers.sh mariadb|redis start DIR [PORT]
 #   tests/servers.sh prosody|ejabberd|mariadb|redis stop DIR
-#                                    one more server of a test's own, for faults; writes DIR/server.json.
-#                                    With the same DIR and ports it comes back with what it had stored.
+#                                    one more server for a single test, for faults; writes DIR/server.json.
+#                                    With the same DIR and ports it starts again with its stored data.
 #
-# DIR is target/servers unless given. Needs the packages that tests/run.sh installs. From the
-# environment: SERVERS_PROSODY, read last in place of prosody/tests.cfg.lua; SERVERS_EJABBERD, a
-# further file of settings; SERVERS_DOMAINS, how many component domains.
+# DIR is target/servers by default. Needs the packages that tests/run.sh installs. Environment:
+# SERVERS_PROSODY, read last instead of prosody/tests.cfg.lua; SERVERS_EJABBERD, an additional settings
+# file; SERVERS_DOMAINS, the number of component domains.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . deploy/lib.sh
 
 HOST=localhost
-DOMAINS="${SERVERS_DOMAINS:-200}" # c000 … privileged, u000 … not, on each server
+DOMAINS="${SERVERS_DOMAINS:-200}" # on each server c000 … with the privilege, u000 … without
 
 numbered() { local n; for ((n = 0; n < DOMAINS; n++)); do printf "$1%03d.%s " "$n" "$HOST"; done; }
 
@@ -26,12 +26,12 @@ server_json() {
   printf '{"c2s":%d,"component":%d,"http":%d,"host":"%s","secret":"%s"}' "$1" "$2" "$3" "$HOST" "$4"
 }
 
-secret_of() { # of DIR; made once, so that a restarted server still knows its links
+secret_of() { # DIR; created once, so that a restarted server still accepts its links
   [ -s "$1/secret" ] || (umask 077 && random_secret >"$1/secret")
   cat "$1/secret"
 }
 
-prosody_start() ( # DIR C2S COMPONENT HTTP; in a shell of its own, for what it exports
+prosody_start() ( # DIR C2S COMPONENT HTTP; in a subshell, because of its exports
   XMPP_LINKS="$(numbered c)" XMPP_LINK_SECRET="$(secret_of "$1")"
   export XMPP_HOST=$HOST XMPP_LINKS XMPP_LINK_SECRET XMPP_ARCHIVE=off
   export XMPP_PORT=$2 XMPP_COMPONENT_PORT=$3 XMPP_HTTP_PORT=$4
@@ -64,7 +64,7 @@ include_config_file:
   - $PWD/deploy/ejabberd/couplet.yml
 $(ejabberd_knows_privileges && echo "  - $PWD/deploy/ejabberd/privilege.yml")
 ${SERVERS_EJABBERD:+  - $SERVERS_EJABBERD}
-# Agents register themselves, as many as they like, from one address.
+# Any number of agents may register themselves from one address.
 registration_timeout: infinity
 append_host_config:
   $HOST:
@@ -73,8 +73,8 @@ append_host_config:
         ip_access: all
         password_strength: 0
 YML
-  # Not through ejabberdctl: that insists on a user of its own. Without a node name there is no epmd
-  # to share, and without the busy wait an idle server takes no processor.
+  # Not through ejabberdctl, which insists on its own user. Without a node name there is no shared epmd,
+  # and without the busy wait an idle server uses no CPU.
   local ebin=(/usr/lib/*/ejabberd-*/ebin)
   HOME="$1/home" ERL_LIBS="${ebin[0]%/*/*}" ERL_CRASH_DUMP="$1/erl_crash.dump" \
     EJABBERD_CONFIG_PATH="$1/ejabberd.yml" EJABBERD_LOG_PATH="$1/ejabberd-full.log" \
@@ -90,11 +90,11 @@ xmpp_ready() {
 
 mariadb_start() { # DIR PORT
   mkdir -p "$1/tmp"
-  # Other accounts are refused, so loopback without a password is as good as any for data that dies
-  # with the run. Durability as in production: what a test calls stored has been flushed.
+  # Loopback without a password is good enough for data that exists only during the run. Durability as in
+  # production: data that a test considers stored has been flushed.
   [ -d "$1/data/mysql" ] || mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$1/data" \
     --auth-root-authentication-method=normal --skip-test-db >"$1/install.log" 2>&1 ||
-    { cat "$1/install.log" >&2; die "MariaDB did not make its folder"; }
+    { cat "$1/install.log" >&2; die "MariaDB could not create its folder"; }
   launch "$1" mariadb mariadbd --no-defaults --user="$(id -un)" --datadir="$1/data" --tmpdir="$1/tmp" \
     --bind-address=127.0.0.1 --port="$2" --socket="$1/mysql.sock" --pid-file="$1/mysqld.pid" \
     --skip-name-resolve --max-connections=500 --innodb-flush-log-at-trx-commit=1 \
@@ -152,8 +152,8 @@ start_all() { # DIR
   stop_all "$dir"
   rm -rf "$dir"/{prosody,ejabberd,mariadb,redis}
   mkdir -p "$dir"/{prosody,ejabberd,mariadb,redis}
-  # shellcheck disable=SC2064 # now: a local variable is gone by then
-  trap "stop_all '$dir'" EXIT # half a set of servers is of no use
+  # shellcheck disable=SC2064 # expanded now: the local variable is gone later
+  trap "stop_all '$dir'" EXIT # do not leave half a set of servers
 
   local p
   read -ra p <<<"$(free_ports 8)"
