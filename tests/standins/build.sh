@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes local images under the names of the public ones that docker-compose.yml and deploy/Dockerfile use, out of
-# Debian packages and this machine's own toolchains, for a Docker engine that reaches no registry of images.
+# Builds local images under the names of the public ones that docker-compose.yml and deploy/Dockerfile use, from Debian
+# packages and this machine's toolchains, for a Docker engine that cannot reach an image registry.
 #
 #   tests/standins/build.sh [debian|redis|mysql|rust|node]...      (all, without arguments)
 #
-# What this machine needs to reach its package mirrors (its certificate authorities, apt's and npm's and cargo's
-# settings) goes into these images when they are made, so that the Dockerfile proper need not know of it.
-# An image that is there already is left alone. Meant for a throw-away engine: see tests/compose.sh.
+# The images contain what this machine needs to reach its package mirrors (certificate authorities, settings of apt,
+# npm and cargo), so that the real Dockerfile does not have to. Existing images are kept. Meant for a temporary engine:
+# see tests/compose.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -14,20 +14,20 @@ trap 'rm -rf "$work"' EXIT
 
 present() { docker image inspect "$1" >/dev/null 2>&1; }
 
-# The Debian mirror this machine uses, where it is a Debian machine that says so.
+# Prints the Debian mirror that this machine uses, if it runs Debian.
 mirror() {
   local used=""
   if grep -qs '^ID=debian' /etc/os-release; then
-    # shellcheck disable=SC2016  # apt fills it in
+    # shellcheck disable=SC2016  # apt expands it
     used=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -m1 '/debian/\?$') || true
   fi
   echo "${DEBIAN_MIRROR:-${used:-http://deb.debian.org/debian}}"
 }
 
-# base SUITE IMAGE: a minimal Debian that trusts whom this machine trusts.
+# base SUITE IMAGE: a minimal Debian with the certificate authorities of this machine.
 base() {
   local suite=$1 image=$2 root=$work/$1
-  # The archive's signature is checked against Debian's keys; only its age is not: a mirror may be a snapshot.
+  # The archive's signature is checked against Debian's keys, but not its age, because a mirror may be a snapshot.
   debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$(mirror)" >"$work/log" 2>&1 ||
     { tail -n 20 "$work/log" >&2; return 1; }
   if [ -d /usr/local/share/ca-certificates ]; then
@@ -38,7 +38,7 @@ base() {
     apt-config dump --no-empty --format '%f "%v";%n' Acquire::http Acquire::https 2>/dev/null || true # proxies
     echo 'Acquire::Check-Valid-Until "false";'
   } >"$root/etc/apt/apt.conf.d/90stand-in"
-  # A container starts no services at installation.
+  # Packages must not start services in a container.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod +x "$root/usr/sbin/policy-rc.d"
   rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*
@@ -55,20 +55,20 @@ build_redis() {
   docker build --quiet --tag redis:7 - <"$here/redis.Dockerfile" >/dev/null
 }
 
-# Debian 12 has no MySQL; unstable has a newer one than the image it stands for.
+# Debian 12 has no MySQL; unstable has a newer version than the image that this one replaces.
 build_mysql() {
   present couplet-stand-in/debian:sid || base sid couplet-stand-in/debian:sid
   docker build --quiet --tag mysql:8.4 "$here/mysql" >/dev/null
 }
 
-# The compiler is the one that builds on this machine, as it is: nothing is downloaded.
+# Copies this machine's compiler: nothing is downloaded.
 build_rust() {
   need debian
   local toolchain
   toolchain=$(cd "$here/../.." && rustc --print sysroot)
   cp "$here/rust.Dockerfile" "$work/Dockerfile"
   mkdir -p "$work/cargo"
-  cp ~/.cargo/config.toml "$work/cargo/" 2>/dev/null || true # mirrors, where set; never the credentials
+  cp ~/.cargo/config.toml "$work/cargo/" 2>/dev/null || true # mirrors, if set; never the credentials
   tar -c -C "$work" Dockerfile cargo -C "$toolchain" --exclude=share bin lib |
     docker build --quiet --tag rust:1.95-bookworm - >/dev/null
 }

@@ -1,7 +1,7 @@
-# Stands for node:20-bookworm-slim. The context is this machine's node and npm (see build.sh).
+# Replaces node:20-bookworm-slim. The build context is this machine's node and npm (see build.sh).
 FROM debian:bookworm-slim
 ARG registry=
-# node brings authorities of its own; here it must trust those of the base image too.
+# Node has its own list of certificate authorities; here it must also trust those of the base image.
 ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt npm_config_registry=${registry}
 COPY bin/node /usr/local/bin/node
 COPY lib/node_modules/npm /usr/local/lib/node_modules/npm

@@ -1,4 +1,4 @@
-# Stands for redis:7.
+# Replaces redis:7.
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends redis-server \

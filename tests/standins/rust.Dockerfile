@@ -1,4 +1,4 @@
-# Stands for rust:1.95-bookworm. The context is a toolchain of this machine (see build.sh).
+# Replaces rust:1.95-bookworm. The build context is a toolchain of this machine (see build.sh).
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc g++ libc6-dev make pkg-config \

@@ -5,7 +5,7 @@ set -euo pipefail
 data=/var/lib/mysql
 socket=/var/run/mysqld/mysqld.sock
 
-# setting NAME: its value, or the content of the file that NAME_FILE names.
+# setting NAME: prints its value, or the content of the file that NAME_FILE names.
 setting() {
   local file=$1_FILE
   if [ -n "${!file:-}" ]; then cat "${!file}"; else echo "${!1:-}"; fi
@@ -22,7 +22,7 @@ if [ ! -d "$data/mysql" ]; then
 
   chown mysql:mysql "$data"
   mysqld --user=mysql --initialize-insecure
-  # Without the network, so that no one takes this server for the one that is to come.
+  # Without network, so that nobody mistakes this server for the real one, which starts later.
   mysqld --user=mysql --skip-networking --mysqlx=OFF --socket="$socket" &
   temporary=$!
   for _ in $(seq 120); do
