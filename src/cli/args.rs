@@ -11,6 +11,7 @@ use crate::bridge::origin::canonical;
 use crate::chat::ids::{AgentJid, BadName, ConversationId, LinkDomain, QueueKey, TenantKey};
 use crate::ports::store::FormField;
 
+const WELCOME_CHARS: usize = 200;
 const NAME_CHARS: usize = 64;
 
 pub(super) fn tenant(text: &str) -> Result<TenantKey, BadName> {
@@ -59,6 +60,16 @@ pub(super) fn color(text: &str) -> Result<String, &'static str> {
             Ok(text.to_ascii_lowercase())
         }
         _ => Err("a color is # and six hex digits: write e.g. '#2f6fed'"),
+    }
+}
+
+/// A line that customers read before the chat.
+pub(super) fn welcome(text: &str) -> Result<String, String> {
+    let line = clean::line(text).trim().to_owned();
+    match line.chars().count() {
+        0 => Err("a welcome has at least one character that can be read".to_owned()),
+        1..=WELCOME_CHARS => Ok(line),
+        _ => Err(format!("a welcome has at most {WELCOME_CHARS} characters")),
     }
 }
 

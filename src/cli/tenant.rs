@@ -59,6 +59,9 @@ pub struct Add {
     /// The language of its widget if the page names none: de, pt-BR
     #[arg(long, value_parser = args::locale)]
     locale: Option<String>,
+    /// The line that the widget shows before the first message, instead of its own
+    #[arg(long, value_name = "TEXT", value_parser = args::welcome)]
+    welcome: Option<String>,
     /// A file with the key that signs its identity tokens (HS256)
     #[arg(long, value_name = "FILE")]
     identity_secret_file: Option<PathBuf>,
@@ -90,6 +93,7 @@ struct View {
     origin_required: bool,
     color: Option<String>,
     locale: Option<String>,
+    welcome: Option<String>,
     /// Whether a key for identity tokens is set; the key itself is never printed.
     identity: bool,
     idle_close_minutes: i64,
@@ -117,6 +121,7 @@ impl View {
             origin_required: settings.origin_required,
             color: settings.color.clone(),
             locale: settings.locale.clone(),
+            welcome: settings.welcome.clone(),
             identity: tenant.identity_secret.is_some(),
             idle_close_minutes: settings.idle_close_ms / 60_000,
             form: settings.form.clone(),
@@ -205,6 +210,7 @@ async fn add(
         origin_required: wish.require_origin,
         color: wish.color,
         locale: wish.locale,
+        welcome: wish.welcome,
         idle_close_ms: i64::from(minutes) * 60_000,
         form: wish.form,
         files: FileWishes {
@@ -291,6 +297,7 @@ async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Resul
         ["origin required", &yes(tenant.origin_required)],
         ["color", tenant.color.as_deref().unwrap_or_default()],
         ["locale", tenant.locale.as_deref().unwrap_or_default()],
+        ["welcome", tenant.welcome.as_deref().unwrap_or_default()],
         ["identity tokens", &yes(tenant.identity)],
         ["idle close", &format!("{} min", tenant.idle_close_minutes)],
         ["files", &files(&tenant)],

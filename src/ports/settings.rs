@@ -23,6 +23,8 @@ pub struct Settings {
     pub color: Option<String>,
     /// The widget's language where the page names none (BCP 47).
     pub locale: Option<String>,
+    /// The line in the widget's empty log, in place of its own; at most 200 characters.
+    pub welcome: Option<String>,
     /// A conversation without a message for this many milliseconds is closed.
     pub idle_close_ms: i64,
     /// What customers are asked before the chat, in this order.
@@ -39,6 +41,7 @@ impl Default for Settings {
             origin_required: false,
             color: None,
             locale: None,
+            welcome: None,
             idle_close_ms: 30 * 60_000,
             form: Vec::new(),
             files: FileWishes::default(),

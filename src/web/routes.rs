@@ -158,6 +158,8 @@ struct Config<'a> {
     color: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locale: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    welcome: Option<&'a str>,
     queues: Vec<Queue<'a>>,
     online: bool,
     #[serde(skip_serializing_if = "<[FormField]>::is_empty")]
@@ -201,6 +203,7 @@ async fn config<D: Backend>(
         name: &settings.name,
         color: settings.color.as_deref(),
         locale: settings.locale.as_deref(),
+        welcome: settings.welcome.as_deref(),
         queues: view.queues.iter().map(|(key, name)| (key.as_str(), &**name)).map(queue).collect(),
         online: view.online,
         form: &settings.form,

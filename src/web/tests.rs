@@ -145,7 +145,7 @@ async fn a_page_of_the_tenant_reads_the_config() {
     assert_eq!(answer.headers()["content-type"], "application/json");
     let told: Value = answer.json().await.unwrap();
     let expected = json!({
-        "tenant": "acme", "name": "Acme", "color": "#112233", "online": true,
+        "tenant": "acme", "name": "Acme", "color": "#112233", "welcome": "Hello!", "online": true,
         "queues": [{"key": "default", "name": "Everyone"}, {"key": "sales", "name": "Sales & more"}],
         "form": [{"name": "name", "required": false}, {"name": "order", "label": "Order number", "required": true}],
         "file_types": crate::runtime::files::TYPES,

@@ -173,6 +173,7 @@ pub(crate) fn tenant() -> Tenant {
     tenant.settings = Settings {
         origins: vec!["https://www.acme.example".to_owned()],
         color: Some("#112233".to_owned()),
+        welcome: Some("Hello!".to_owned()),
         idle_close_ms: 600_000,
         form: vec![
             FormField { name: "name".to_owned(), label: None, required: false },

@@ -141,14 +141,14 @@ async fn tenants_come_and_go() {
     let full = shell
         .json(
             "tenant add full --name Full --origin HTTPS://B.example:443/ --origin http://a.example:81 \
-             --origin https://b.example --color #2F6FED --locale pt-BR --identity-secret-file key \
+             --origin https://b.example --color #2F6FED --locale pt-BR --welcome Oi! --identity-secret-file key \
              --idle-close-minutes 5 --require-origin --field name --field order!=Your_order",
         )
         .await;
     let expected = json!({
         "key": "full", "name": "Full", "link": "chat.localhost",
         "origins": ["http://a.example:81", "https://b.example"], "origin_required": true,
-        "color": "#2f6fed", "locale": "pt-BR", "identity": true, "idle_close_minutes": 5,
+        "color": "#2f6fed", "locale": "pt-BR", "welcome": "Oi!", "identity": true, "idle_close_minutes": 5,
         "file_megabytes": null, "file_types": null,
         "form": [
             {"name": "name", "label": null, "required": false},

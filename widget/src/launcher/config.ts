@@ -9,6 +9,8 @@ export interface Config {
   name?: string;
   color?: string | null;
   locale?: string | null;
+  /** The line in the empty log, in place of our own. */
+  welcome?: string;
   queues?: { key: string; name: string }[];
   /** Whether anyone is in, and where nobody is, when someone will be. */
   online?: boolean;

@@ -48,13 +48,8 @@ export function createLog(port: LogPort): Log {
   for (let dot = 0; dot < 3; dot += 1) typing.append(h('i', { 'aria-hidden': 'true' }));
   const hint = h('p', { class: 'quiet' });
   const questions = h('div');
-  const greeting = h(
-    'div',
-    { class: 'greeting' },
-    h('p', { class: 'title' }, words.greeting),
-    hint,
-    questions,
-  );
+  const title = h('p', { class: 'title' });
+  const greeting = h('div', { class: 'greeting' }, title, hint, questions);
   const down = h(
     'button',
     { type: 'button', class: 'down', 'data-part': 'down', hidden: true },
@@ -123,6 +118,7 @@ export function createLog(port: LogPort): Log {
     setAttribute(typing, 'hidden', !state.typing);
     if (state.typing) setText(typingWords, say(words.typing, state.typing.name ?? words.agent));
     setAttribute(greeting, 'hidden', pieces.size > 0);
+    setText(title, state.config.welcome ?? words.greeting);
     setText(hint, greetingOf(state));
     if (isAtEnd || hasWritten) toEnd();
     else if (grewAbove) scroll.scrollTop += scroll.scrollHeight - height;
