@@ -1,5 +1,5 @@
-//! Contract of the cache and the bus: one suite, held by the process's own memory and by Redis;
-//! then what only a server at the end of a wire can do to them.
+//! Contract of the cache and the message bus: one suite, run against the in-process implementation
+//! and Redis; then failures that only a networked server can have.
 #![allow(clippy::disallowed_methods, reason = "names come from chance, to keep tests apart")]
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn redis() -> Pair {
     connect(&servers().redis.url.into()).unwrap()
 }
 
-/// A name that no other test has.
+/// A name that no other test uses.
 fn unique(name: &str) -> String {
     format!("test:{}:{name}", uuid::Uuid::new_v4().simple())
 }
@@ -228,7 +228,7 @@ async fn a_listener_who_left_harms_nobody((_, bus): Pair) {
     let mut back = bus.subscribe(&topic).await.unwrap();
     bus.publish(&topic, "three".into()).await.unwrap();
     let heard = next(&mut back).await;
-    // A bus may be late: what was said before he listened may still be under way.
+    // A bus may be late: what was published before the subscription may still arrive.
     let heard = if heard == Some("two".into()) { next(&mut back).await } else { heard };
     assert_eq!(heard, Some("three".into()));
 }

@@ -1,4 +1,4 @@
-//! What a run that is killed leaves behind: nothing.
+//! A test run that is killed leaves nothing behind.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A shell in the project's folder, with what its scripts share.
+/// A shell in the project's folder, with the functions that its scripts share.
 fn shell(script: &str, words: &[&str]) -> Command {
     let mut shell = Command::new("bash");
     shell.current_dir(ROOT).args(["-c", &format!(". deploy/lib.sh; {script}"), "bash"]);

@@ -1,4 +1,4 @@
-//! Who is asked, who waits, who is passed over, and what agents command.
+//! Offers, the queue, agents who are passed over, and agents' commands.
 
 use couplet::chat::ids::{AgentJid, TenantKey};
 use couplet::chat::model::{Role, Strategy};
@@ -13,14 +13,14 @@ async fn plan() -> Plan {
     Gateway::plan(Server::Prosody, Ground::Embedded, "").await
 }
 
-/// A customer who has said something under the id `m1`.
+/// A customer who has sent a message under the id `m1`.
 async fn asking(gateway: &Gateway, text: &str) -> Customer {
     let mut customer = gateway.customer().await;
     customer.acked("m1", text).await;
     customer
 }
 
-/// Waits until the customer is told this place in line.
+/// Waits until the customer is sent this place in the queue.
 async fn placed(customer: &mut Customer, position: u64) {
     let told = |frame: &Value| frame["type"] == "state" && frame["position"] == position;
     let state = customer.find(told).await;
@@ -35,17 +35,17 @@ async fn a_place_in_line() {
     let mut first = asking(&gateway, "First").await;
     let chat = alice.accept(&mut first, "First").await;
 
-    // She has all she can take: the others wait, each told his place.
+    // Alice has as many as she can take: the others wait, each with their place.
     let mut second = asking(&gateway, "Second").await;
     placed(&mut second, 1).await;
     let mut third = asking(&gateway, "Third").await;
     placed(&mut third, 2).await;
     let mut fourth = asking(&gateway, "Fourth").await;
     placed(&mut fourth, 3).await;
-    // Another tab, and a reload, are told it too.
+    // Another tab, and a reload, get it too.
     placed(&mut third.return_as(gateway.address, None).await, 2).await;
 
-    // One gives up: those behind move up, and she is asked about the next once she is free.
+    // One gives up: those behind move up, and Alice is offered the next once she is free.
     second.say(json!({"type": "end", "id": "e1"})).await;
     second.find(|frame| frame["state"] == "closed").await;
     placed(&mut third, 1).await;
@@ -73,7 +73,8 @@ async fn an_offer_that_runs_out() {
     let gateway = plan.open().await;
     gateway.until_status(&mut alice, "Bob: busy").await;
 
-    // Alice alone is asked; when there is somebody else, her time is limited.
+    // While only Alice is there, she has all the time; once another agent is there, her time is
+    // limited.
     let mut ann = asking(&gateway, "Anyone?").await;
     let chat = bare(&alice.hears("Anyone?").await).to_owned();
     bob.show("").await;
@@ -82,7 +83,8 @@ async fn an_offer_that_runs_out() {
     let accepted = bob.accept(&mut ann, "Anyone?").await;
     assert_eq!(accepted, chat);
 
-    // She comes too late, and is told who has him; the customer hears nothing of it.
+    // Alice replies too late, and is told who has the customer; the customer receives nothing of
+    // it.
     let late = alice.say(&chat, "Sorry, I was away. How can I help?").await;
     let error = alice.error_for(&late).await;
     assert_eq!(
@@ -144,7 +146,7 @@ async fn availability_is_presence() {
     let mut ann = asking(&gateway, "One").await;
     let chat = alice.accept(&mut ann, "One").await;
 
-    // Away she keeps her own and is asked about nobody new.
+    // While away, Alice keeps her conversations and is offered no new one.
     alice.show("away").await;
     gateway.until_status(&mut alice, "Alice: away").await;
     gateway.until_status(&mut alice, "Bob: busy").await;
@@ -161,7 +163,7 @@ async fn availability_is_presence() {
     }
     assert!(config["online"].is_boolean(), "{config}");
 
-    // Back again she is; and gone again, the offer goes to whoever is there, at once.
+    // Back online, she is; and when she leaves, the offer goes at once to an agent who is online.
     alice.show("").await;
     let offer = alice.hears("Two").await;
     bob.show("xa").await;
@@ -190,7 +192,8 @@ async fn the_next_agent_reads_all_so_far() {
     bob.show("").await;
     gateway.until_status(&mut bob, "Bob: available").await;
 
-    // Alice is no agent any more: within moments she is a stranger, and Bob has all of it.
+    // Alice is no longer an agent: within moments she is treated as a stranger, and Bob has her
+    // conversations.
     let tenant = TenantKey::new(TENANT).unwrap();
     let jid = AgentJid::normalised(&alice.jid);
     gateway.db.store.remove_agent(&tenant, &jid).await.unwrap();
@@ -237,7 +240,7 @@ async fn commands() {
     ann.acked("m1", "Hello").await;
     let chat = alice.accept(&mut ann, "Hello").await;
 
-    // What begins with ! is for the desk, and answered; nothing of it reaches the customer.
+    // What begins with ! is for the desk, which responds; the customer receives nothing of it.
     alice.say(&chat, "!help").await;
     let help = spoken(&alice.hears_of("!close").await).unwrap();
     assert!(help.lines().all(|line| line.starts_with("⚙ ")), "{help}");
@@ -264,7 +267,8 @@ async fn commands() {
     let unknown = alice.say(&desk, "dance").await;
     assert_eq!(alice.error_for(&unknown).await.0, "item-not-found");
 
-    // A supervisor may look and close, but not speak over the agent unasked.
+    // A supervisor may look and close, but not write over the agent without taking the
+    // conversation.
     let over = carol.say(&chat, "Let me do this").await;
     assert_eq!(carol.error_for(&over).await.1, "Not sent: Alice is handling this conversation.");
     carol.say(&chat, "!who").await;
@@ -274,7 +278,7 @@ async fn commands() {
     carol.hears_of("You closed").await;
     alice.hears_of("Carol closed").await;
 
-    // Closed is closed, until the agent begins anew.
+    // Closed stays closed, until the agent reopens.
     let late = alice.say(&chat, "Oh, and").await;
     let (condition, text) = alice.error_for(&late).await;
     assert!(condition == "conflict" && text.contains("!reopen"), "{condition}: {text}");
@@ -298,11 +302,11 @@ async fn an_account_made_after_its_agent() {
     let xmpp = plan.xmpp.clone();
     let gateway = plan.open().await;
 
-    // It costs nobody else anything: customers still stand in the lists of the others.
+    // It affects nobody else: customers still appear in the rosters of the others.
     let mut ann = asking(&gateway, "Hello?").await;
     let chat = alice.accept(&mut ann, "Hello?").await;
     alice.find("Ann in her list", |el| String::from(el).contains(&format!("jid='{chat}'"))).await;
-    // Made at last, it is an agent like any other.
+    // Once the account exists, it is an agent like any other.
     let mut ghost = Seat::login(&xmpp, &account).await;
     ghost.show("").await;
     gateway.until_status(&mut alice, "Ghost: available").await;

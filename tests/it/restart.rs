@@ -1,4 +1,4 @@
-//! A link is taken over while very much is open on it.
+//! A link with very many open conversations is taken over.
 //!
 //! By hand with two million rows: `COUPLET_TEST_OPEN_ROWS=2000000 cargo nextest run --test it -E
 //! 'test(much_is_open)' --no-capture`.
@@ -15,7 +15,6 @@ use tokio::time::{Instant, timeout};
 use crate::owner::{Double, node, tenant};
 use crate::support::db::{Backend, Db};
 
-/// Rows of each conversation.
 const EACH: u64 = 1_000;
 
 /// Open conversations with a thousand messages each, half of them confirmed by an agent's client.

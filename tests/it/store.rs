@@ -1,4 +1,4 @@
-//! Contract of the store: one suite, held by every database.
+//! Contract of the store: one suite, run against every database.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -6,7 +6,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
-/// Runs each of these on each database.
+/// Runs each test on each database.
 macro_rules! suite {
     ($($name:ident),* $(,)?) => {
         mod sqlite {

@@ -1,4 +1,4 @@
-//! `couplet conversation`: what the shell asks of the owner of a link.
+//! `couplet conversation`: requests of the command line to the owner of a link.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whose words may be changed, until when, and how it is refused otherwise.
+//! Whose messages may be changed, until when, and how a change is refused otherwise.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::support::seat::{CORRECT, about, bare};
 
 on_both_servers!(a_customers_own_words, an_agents_own_words, a_colleagues_words);
 
-/// The code of a refusal that says nothing of the customer's own words.
+/// The code of a refusal that does not repeat the customer's text.
 fn code(error: &Value) -> &str {
     assert_eq!(error["type"], "error", "{error}");
     let message = error["message"].as_str().unwrap();
@@ -26,7 +26,7 @@ async fn a_customers_own_words(server: Server) {
     let refused = on.ann.does(edit("e3", "m1", "  ")).await;
     assert_eq!(code(&refused), "bad_frame", "an edit says something");
 
-    // Named by any of its ids, from any device; a command that is repeated is done once.
+    // Named by any of its ids, from any device; a resent command is executed once.
     let mut phone = on.ann.return_as(on.gateway.address, None).await;
     assert_eq!(phone.does(edit("e4", "m1", "Hello there")).await["seq"], 4);
     assert_eq!(told(&on.ann.until("entry").await), r#"4 edit target 1 "Hello there""#);
@@ -41,7 +41,7 @@ async fn a_customers_own_words(server: Server) {
         assert_eq!(about(&on.alice.hears(text).await, "replace", CORRECT), Some(&*on.hello));
     }
 
-    // Once the conversation is over nothing of it changes any more.
+    // Once the conversation is over, nothing in it changes any more.
     on.ann.acked("m2", "Bye").await;
     on.alice.say(&on.chat, "!close").await;
     on.ann.find(|frame| frame["state"] == "closed").await;
@@ -69,13 +69,13 @@ async fn an_agents_own_words(server: Server) {
         let id = on.alice.takes_back(&said, &chat).await;
         assert_eq!(on.alice.error_for(&id).await, not_taken_back, "{said}");
     }
-    // A correction of what is not his to correct is words like any: nothing he wrote is lost.
+    // A correction that the agent may not make is delivered as a message: their text is not lost.
     let (hello, morning) = (on.hello.clone(), on.morning.clone());
     let id = on.alice.corrects(&hello, &chat, "How are you?").await;
     on.alice.receipt_for(&id).await;
     assert_eq!(told(&on.ann.until("entry").await), r#"4 message "How are you?""#);
 
-    // Corrected, and the correction corrected; said again by his client it is done once.
+    // Corrected, and corrected again; resent by the agent's client it is executed once.
     let first = on.alice.corrects(&morning, &chat, "Good evening").await;
     for _ in 0..2 {
         on.alice.corrects_as("second", &first, &chat, "Good evening.").await;
@@ -117,8 +117,8 @@ async fn a_colleagues_words(server: Server) {
     bob.show("").await;
     on.gateway.until_status(&mut bob, "Bob: available").await;
 
-    // Her server gives a message back: he has the customer now, and reads what was said so far as
-    // it was said last.
+    // Alice's server bounces a message: Bob has the customer now, and gets the history in its
+    // latest version.
     on.alice.confirms = false;
     on.ann.does(edit("e1", "m1", "Hello there")).await;
     let last = on.alice.hears("Hello there").await.attr("id").unwrap().to_owned();
@@ -129,7 +129,7 @@ async fn a_colleagues_words(server: Server) {
     let id = bob.say(&chat, "Bob here.").await;
     bob.receipt_for(&id).await;
 
-    // Her words are hers, and she has him no more.
+    // Bob may not change Alice's message, and Alice no longer has the customer.
     let id = bob.takes_back(&morning, &chat).await;
     assert_eq!(bob.error_for(&id).await.0, "item-not-found");
     let id = on.alice.corrects(&morning, &chat, "Good evening.").await;

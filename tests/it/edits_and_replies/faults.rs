@@ -1,5 +1,5 @@
-//! Changes of words when something breaks: the customer's socket, the stream to the server, the node
-//! that owns the link.
+//! Edits, retractions and replies while something fails: the customer's socket, the stream to the
+//! server, the node that owns the link.
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -19,10 +19,10 @@ const TAKEN_BACK: &str = "⚙ The customer deleted a message";
 async fn a_cut_socket(server: Server) {
     let mut on = Served::on(server).await;
     let chat = on.chat.clone();
-    // Stored, but his socket breaks before he reads that it is.
+    // Stored, but the customer's socket breaks before the ack arrives.
     on.ann.say(edit("e1", "m1", "Hello there")).await;
     on.alice.hears("Hello there").await;
-    // Meanwhile the agent corrects, answers, and takes something back.
+    // Meanwhile the agent corrects, replies and retracts.
     on.alice.corrects(&on.morning, &chat, "Good evening.").await;
     on.alice.replies(&on.hello, &chat, "Hello", "How can I help?").await;
     let wrong = on.alice.say(&chat, "Wrong window").await;
@@ -65,7 +65,7 @@ async fn a_lost_stream(server: Server) {
     way.open();
     on.gateway.until_ready(true).await;
 
-    // All of it comes, in order, and nothing of what was taken back.
+    // Everything arrives, in order, and nothing of what was retracted.
     assert_eq!(about(&on.alice.hears("Hello there").await, "replace", CORRECT), Some(&*on.hello));
     let answer = on.alice.hears("> ⚙ Good morning.\nAre you in?").await;
     assert_eq!(about(&answer, "reply", REPLY), Some(&*on.morning));
@@ -75,7 +75,7 @@ async fn a_lost_stream(server: Server) {
     let heard: Vec<_> = on.alice.so_far().await.iter().filter_map(spoken).collect();
     assert!(!heard.iter().any(|text| text.contains("Forget")), "{heard:?}");
 
-    // Her client says again what it has no receipt for.
+    // The agent's client resends what it has no receipt for.
     for _ in 0..2 {
         on.alice.corrects_as("once", &on.morning, &chat, "Good evening.").await;
         on.alice.receipt_for("once").await;
@@ -98,7 +98,7 @@ async fn a_takeover(server: Server) {
     assert_eq!(question["seq"], 4);
     first.kill();
 
-    // The other owns the link now, and knows of before only what is in the database.
+    // The other node owns the link now, and knows only what is in the database.
     assert_eq!(ann.insists(edit("e1", "m1", "Hello there")).await["seq"], 5);
     assert_eq!(about(&alice.hears("Hello there").await, "replace", CORRECT), Some(&*hello));
     assert_eq!(ann.insists(edit("e1", "m1", "Hello there")).await["seq"], 5, "once");
@@ -123,7 +123,7 @@ async fn a_takeover(server: Server) {
     plan.db.remove().await;
 }
 
-/// Her own client was away: what was changed meanwhile comes as it was said last.
+/// An agent's client was offline: messages changed meanwhile arrive in their latest version.
 async fn an_agent_who_was_away(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let mut bob = plan.seat("bob").await;

@@ -1,4 +1,4 @@
-//! A form before the chat, and a message that is left while nobody is in.
+//! The form before the chat, and a message left while no agent is online.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ async fn nobody_is_in(server: Server) {
     drop(ann);
     gateway.restart().await;
 
-    // The next agent who comes gets it, with how the customer can be reached.
+    // The next agent to come online gets it, with the customer's contact details.
     let mut alice = Seat::login(&xmpp, &account).await;
     alice.show("").await;
     let head = alice.hears_of("is waiting").await;
@@ -54,7 +54,7 @@ async fn nobody_is_in(server: Server) {
     let id = alice.say(&chat, "They do.").await;
     alice.receipt_for(&id).await;
 
-    // What she writes is there when he comes back.
+    // The agent's reply is there when the customer comes back.
     let hello = json!({"session": token, "conversation": conversation, "last_seq": 3});
     let mut ann = Customer::greet(gateway.address, TENANT, hello).await;
     let missed = ann.caught_up().await;

@@ -1,4 +1,4 @@
-//! The log: what is appended stands once, whole, and in its place.
+//! The log: every appended row is stored once, whole, and in its place.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ async fn any_repeats_leave_each_row_once(db: &Db) {
         let fresh = said(n, 1, n - 1, "words");
         batch.push(with_view(fresh, 1, |view| view.head = Seq(n - 1)));
     }
-    // Batches that begin anywhere in what is stored and go on from there.
+    // Batches that begin anywhere in what is stored and continue from there.
     let steps = prop::collection::vec((0_usize..8, 1_usize..12), 40);
     let steps = steps.new_tree(&mut TestRunner::deterministic()).expect("steps").current();
     let mut stored = 0;

@@ -1,4 +1,4 @@
-//! What one conversation may ask of the database, however long it is.
+//! Bounds on what one conversation may cost the database, however long it is.
 
 use std::sync::Arc;
 
@@ -112,7 +112,7 @@ async fn what_an_operator_wants_closed(db: &Db) {
     assert_eq!(left, 0, "nothing of it is left");
 }
 
-/// How MySQL finds the words that somebody refers to: by keys, past all that was said.
+/// How MySQL finds messages that others refer to: by keys, without reading the rest.
 #[tokio::test]
 async fn words_are_found_by_an_index() {
     let db = Db::new(Backend::Mysql).await;
@@ -132,7 +132,6 @@ async fn words_are_found_by_an_index() {
         Reference::Customer(CommandKey { session, id: CommandId::new(id).expect("an id") })
     };
     let agents = |id: &str| Reference::Agent { jid: jid("alice@example.org"), stanza: id.into() };
-    // Counted from here on.
     let before = db.rows_read().await;
     for (reference, found) in [
         (command(1, "m4000"), true),

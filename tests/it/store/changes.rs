@@ -1,4 +1,4 @@
-//! Words that are said otherwise or taken back, questions, ratings: what is read afterwards.
+//! Edited and retracted messages, questions, ratings: what is read afterwards.
 
 use std::sync::Arc;
 

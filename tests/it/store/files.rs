@@ -1,4 +1,4 @@
-//! Files and the rows that have them.
+//! Files, and the rows that refer to them.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn file(number: u128) -> File {
     }
 }
 
-/// A row in the conversation 1, which `opened(1, 1)` began.
+/// A row in conversation 1, which `opened(1, 1)` began.
 fn row(pos: u64, seq: Option<u64>, author: Author, kind: RowKind) -> Append {
     let opened = opened(1, 1);
     let row = Row {
@@ -79,7 +79,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     assert_eq!((kept.expires_at, kept.is_taken, kept.file), (None, true, file(1)));
     assert_eq!(db.store.expired_files(T0.plus(5_000), 9).await.expect("read").len(), 1);
 
-    // Another row takes no file from it, and has none to give back.
+    // Another row cannot take the file, and does not release it.
     let files: Arc<[File]> = Arc::new([file(1)]);
     let second = RowKind::Files { files, text: "Mine".into(), reply_to: None, of: None };
     let second = row(3, Some(2), Author::Customer, second);
@@ -91,7 +91,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     let kept = db.store.file(&key("acme"), file(1).id).await.expect("read").expect("there");
     assert_eq!((kept.expires_at, kept.is_taken), (None, true), "it is the first row's still");
 
-    // Taken back: nothing of it is left in the log, and the file's time is over.
+    // Retracted: nothing of it is left in the log, and the file may be removed.
     let target = Target { seq: Seq(1), pos: Pos(2) };
     let retract = row(5, Some(4), Author::Customer, RowKind::Retract { target });
     db.store.append(&link(), epoch, &[retract]).await.expect("stored");

@@ -1,4 +1,4 @@
-//! Reaching the database: migrations, and what is said when it cannot be done.
+//! Connecting to the database, migrations, and their error texts.
 
 use couplet::ports::store::{Directory, Log, StoreError, Tenant};
 use couplet::store::{Options, SqlStore};
@@ -53,7 +53,7 @@ async fn what_is_too_long(db: &Db) {
     assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
 }
 
-/// What connecting and asking whether it is ready says.
+/// The error texts of connecting and of the readiness check.
 async fn complaint(url: &str) -> String {
     let options = Options { connections: 1, patience: Duration::from_secs(3) };
     let ready = match SqlStore::connect(&SecretString::from(url), options).await {
@@ -166,7 +166,7 @@ async fn nodes_migrate_mysql_at_once() {
     migrate_at_once(Backend::Mysql).await;
 }
 
-/// A database of the version before, with rows in it.
+/// A database of the previous version, with rows in it.
 async fn rows_of_before(backend: Backend) {
     let db = Db::bare(backend).await;
     let connection = sea_orm::Database::connect(db.url.expose_secret()).await.expect("it is there");
@@ -186,7 +186,7 @@ async fn rows_of_before(backend: Backend) {
         ))
         .await;
     }
-    // Broken off half-way, and begun again.
+    // Interrupted half-way, and started again.
     db.store.migrate().await.expect("the next step");
     for step in ["form", "lookups"] {
         db.tamper(&format!("DELETE FROM seaql_migrations WHERE version LIKE '%{step}'")).await;
@@ -202,7 +202,7 @@ async fn rows_of_before(backend: Backend) {
     db.store.add_tenant(&fresh).await.expect("a form can be kept");
     let found = db.store.tenant(&key("full")).await.expect("read").expect("there");
     assert_eq!(found.settings, fresh.settings);
-    // The version before goes on beside it: what it writes names no form.
+    // The previous version keeps running beside it: the rows it writes have no form.
     db.tamper(
         "INSERT INTO tenants (slug, name, link, origins, origin_required, idle_close_ms) \
          VALUES ('old', 'Old', 7, '[]', 0, 60000)",
@@ -222,7 +222,7 @@ async fn rows_of_before_mysql() {
     rows_of_before(Backend::Mysql).await;
 }
 
-/// A table taken away while a store is in use, as by a restored backup.
+/// A table is removed while a store is in use, as by a restored backup.
 #[tokio::test]
 async fn schema_lost_in_use() {
     let db = Db::new(Backend::Mysql).await;

@@ -61,7 +61,7 @@ async fn a_token_is_replaced_once(db: &Db) {
         salt: Some([number; 32]),
         ..session.clone()
     };
-    // Two tabs, on two nodes, that have read the same.
+    // Two tabs, on two nodes, that have read the same token.
     let (one, other) = (by(101), by(102));
     let (first, second) = tokio::join!(
         db.store.update_session(&one, &session.token),
@@ -78,7 +78,7 @@ async fn a_session_is_claimed_once(db: &Db) {
     let subject_of = async |session: &Session| {
         get(db, &key("acme"), session.token).await.expect("there").subject
     };
-    // Two subjects at once: one has both the session and its customer, the other nothing.
+    // Two subjects at once: one gets both the session and its customer, the other nothing.
     let first = session(1, &customer(1));
     let (ann, bob) = tokio::join!(db.store.claim(&first, "ann"), db.store.claim(&first, "bob"));
     let winner = match (ann.expect("done"), bob.expect("done")) {
@@ -90,7 +90,7 @@ async fn a_session_is_claimed_once(db: &Db) {
     assert_eq!(db.store.customer_of(&key("acme"), winner).await, Ok(Some(customer(1))));
     assert_eq!(db.store.claim(&first, winner).await, Ok(Claim::Made), "the answer was lost");
 
-    // The version before bound the customer first, and may have died before it bound the session.
+    // The previous version bound the customer first, and may have died before it bound the session.
     let second = session(2, &customer(2));
     let id = customer(2).id.0.simple().to_string();
     db.tamper(&format!("UPDATE customers SET subject = x'636c656f' WHERE lower(hex(id)) = '{id}'"))
@@ -106,7 +106,7 @@ async fn a_session_is_claimed_once(db: &Db) {
     let mut disguised = third.clone();
     disguised.customer.tenant = key("beta");
     assert_eq!(db.store.claim(&disguised, "eve").await, Ok(Claim::Refused));
-    // Subjects are compared to the last blank and by their case.
+    // Subjects are compared exactly, including trailing blanks and case.
     assert_eq!(db.store.claim(&third, "Cleo ").await, Ok(Claim::Made));
     assert_eq!(db.store.customer_of(&key("acme"), "Cleo ").await, Ok(Some(customer(3))));
 }
@@ -130,7 +130,8 @@ async fn created_again(db: &Db) {
 async fn those_who_come_at_once(db: &Db) {
     acme(&db.store).await;
     let mut comers: Vec<Session> = (20..80).map(|n| session(n, &customer(n.into()))).collect();
-    // Among them: an answer that was lost, another browser of one who is known, two who may not.
+    // Among them: a retry after a lost response, another browser of a known customer, and two that
+    // are refused.
     comers[10] = session(1, &customer(1));
     comers[20] = session(40, &customer(2));
     comers[30].token = comers[0].token;
@@ -158,14 +159,14 @@ async fn those_who_return_at_once(db: &Db) {
     for session in &known {
         db.store.create_session(session, T0).await.expect("created");
     }
-    // One has a new token, and does not know of it.
+    // One has a new token, and does not know it yet.
     let before = known[7].token;
     known[7].previous = Some((before, None));
     known[7].token = [207; 32];
     assert_eq!(db.store.update_session(&known[7], &before).await, Ok(true));
     let (acme, beta) = (key("acme"), key("beta"));
     let mut asks: Vec<_> = known.iter().map(|session| (&acme, session.token)).collect();
-    // Two tabs of one, a token from before, one nobody has, and one at another tenant's door.
+    // Two tabs of one customer, an older token, an unknown one, and one at another tenant.
     asks.extend([
         (&acme, known[3].token),
         (&acme, before),
@@ -234,7 +235,7 @@ async fn names(db: &Db) {
     acme(&db.store).await;
     let mut customer = customer(1);
     db.tamper("UPDATE customers SET name = NULL").await;
-    // The first one stays where it is not to be replaced, whatever the asker knows.
+    // The first token stays if it is not to be replaced, whatever the client knows.
     for (name, replaces, stands) in
         [("Ærø 🏝️ ", false, "Ærø 🏝️ "), ("b", false, "Ærø 🏝️ "), ("b", true, "b")]
     {
@@ -262,10 +263,10 @@ async fn who_turned_out_to_be_somebody_known(db: &Db) {
     let found = get(db, &key("acme"), anonymous.token).await.expect("there");
     assert_eq!(found.subject.as_deref(), Some("ann"));
     assert_eq!((found.customer.id, found.same_as), (customer(2).id, Some(home)));
-    // Neither it nor its customer can become anybody else's.
+    // Neither it nor its customer can be claimed by another subject.
     assert_eq!(db.store.claim(&anonymous, "bob").await, Ok(Claim::Refused));
     assert_eq!(db.store.adopt(&anonymous, customer(3).id, "bob").await, Ok(false));
-    // Nor can one who is a subject's be adopted.
+    // Nor can a claimed session be adopted.
     assert_eq!(db.store.adopt(&ann, customer(3).id, "cleo").await, Ok(false));
     assert_eq!(get(db, &key("acme"), ann.token).await.expect("there").same_as, None);
 
@@ -295,7 +296,8 @@ async fn a_first_name_may_bring_an_address(db: &Db) {
     let ann = db.store.name_customer(&customer(1), &naming("Ann", "ann-67kb")).await;
     let ann = ann.expect("written");
     assert_eq!((ann.name.as_deref(), ann.localpart.as_str()), (Some("Ann"), "ann-67kb"));
-    // Who has a name keeps the address, and so does who was shown to an agent.
+    // A customer who has a name keeps their address, and so does one who has been shown to an
+    // agent.
     let again = db.store.name_customer(&ann, &naming("Bea", "bea-1234")).await;
     assert_eq!(again, Ok(ann));
     db.store.append(&link(), epoch, &[opened(1, 2)]).await.expect("stored");

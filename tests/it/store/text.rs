@@ -1,4 +1,4 @@
-//! What goes in comes out, to the last blank.
+//! Text is stored exactly, including trailing blanks.
 
 use std::sync::Arc;
 
