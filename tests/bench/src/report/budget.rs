@@ -1,4 +1,4 @@
-//! The budget: what is to be reached, beside what was.
+//! The budget: targets, compared with the results.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ enum Goal {
     AtMost(f64),
 }
 
-/// Everything that has a budget and was measured, as a table.
+/// A table of everything that has a target and was measured.
 pub(super) fn table(figures: &Figures<'_>) -> String {
     let mut out = String::new();
     for (name, goal, reached) in lines(figures) {

@@ -1,4 +1,4 @@
-//! The pictures, as SVG that reads on white and on dark pages.
+//! The pictures, as SVG that is readable on white and on dark pages.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ const COLORS: [(&str, &str); 5] = [
     ("bare echo", "#a3a3a3"),
 ];
 
-/// All pictures that have something to show, by their files' names.
+/// All pictures that have data, by file name.
 pub(super) fn all(figures: &Figures<'_>) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     let mut add = |name, picture: Option<String>| all.extend(picture.map(|svg| (name, svg)));

@@ -1,10 +1,10 @@
-//! The tables, in Markdown: medians, and the least and greatest where there were several runs.
+//! The tables, in Markdown: medians, with minimum and maximum where there were several runs.
 
 use std::fmt::Write as _;
 
 use super::Figures;
 
-/// A table: its play, its title, what its points are, and its columns by number and heading.
+/// A table: its play, title, name of its points, and columns (number and heading).
 struct Table {
     play: &'static str,
     title: &'static str,
@@ -133,7 +133,7 @@ const TABLES: [Table; 10] = [
     },
 ];
 
-/// All tables that have something to show.
+/// All tables that have data.
 pub(super) fn all(figures: &Figures<'_>) -> String {
     let mut out = String::new();
     for table in &TABLES {
@@ -187,7 +187,7 @@ fn one(table: &Table, figures: &Figures<'_>, out: &mut String) {
     out.push('\n');
 }
 
-/// A number as people read it.
+/// A number, formatted for people.
 pub(super) fn figure(number: f64) -> String {
     match number.abs() {
         size if size >= 100.0 => grouped(number.round() as u64),
@@ -197,7 +197,7 @@ pub(super) fn figure(number: f64) -> String {
     }
 }
 
-/// With commas.
+/// With thousands separators.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
