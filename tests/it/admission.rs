@@ -45,7 +45,7 @@ async fn problem(response: Response) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_door() {
+async fn upgrades_and_their_refusal() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("strict", |tenant| tenant.settings.origin_required = true).await;
     let gateway = plan.open().await;
@@ -192,7 +192,7 @@ async fn bad_frames() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_codes() {
+async fn close_codes() {
     let (gateway, mut bystanders) = with_bystanders("").await;
 
     let mut customer = Customer::bare(gateway.address, TENANT).await;
@@ -292,7 +292,7 @@ async fn too_fast() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conversations_an_hour() {
+async fn conversations_per_hour() {
     let more = "[limits]\nconversations_per_hour_per_address = 3\n";
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, more).await;
     // However many messages are sent before the first is stored, they are one conversation.

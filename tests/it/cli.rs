@@ -101,7 +101,7 @@ async fn what_is_asked_wrongly_ends_with_2_and_a_bad_configuration_with_1() {
 }
 
 #[tokio::test]
-async fn a_database_without_a_schema_says_how_to_mend_it() {
+async fn a_missing_schema_is_reported_with_its_remedy() {
     let shell = Shell::new(CONFIG);
     assert!(shell.failed("tenant list").await.contains("couplet migrate"));
     assert!(shell.run("check").await.out.contains("couplet migrate"));
@@ -125,7 +125,7 @@ async fn check_tries_everything() {
 }
 
 #[tokio::test]
-async fn tenants_come_and_go() {
+async fn tenants_are_added_and_removed() {
     let shell = Shell::migrated().await;
     let secret = shell.folder().join("key");
     std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();

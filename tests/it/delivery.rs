@@ -13,7 +13,7 @@ async fn words(seat: &mut Seat) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn last_words_in_an_outage() {
+async fn the_last_message_in_an_outage() {
     let own = OwnServer::start().await;
     let plan = Plan::on(own.xmpp.clone(), "c", Ground::Embedded, "").await;
     let account = plan.account("alice");

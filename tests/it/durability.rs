@@ -68,8 +68,8 @@ async fn a_repeated_id(ground: Ground) {
 
     // Another customer may use the same id.
     let mut bob = gateway.customer().await;
-    let his = acked(&mut bob, message.clone()).await;
-    assert_ne!(his["conversation"], acks[&json!("m1")]["conversation"]);
+    let bobs = acked(&mut bob, message.clone()).await;
+    assert_ne!(bobs["conversation"], acks[&json!("m1")]["conversation"]);
     drop((back, bob));
     gateway.end().await;
 }
@@ -187,7 +187,7 @@ async fn a_restart_in_the_middle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unconfirmed_messages_come_again_under_the_same_id() {
+async fn unconfirmed_messages_are_resent_under_the_same_id() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     let mut alice = plan.seat("alice").await;
     let mut gateway = plan.open().await;

@@ -31,7 +31,7 @@ async fn talking(gateway: &Gateway) -> (Customer, Agent, String) {
     (customer, alice, chat)
 }
 
-async fn a_picture_each_way(server: Server, ground: Ground) {
+async fn a_picture_in_each_direction(server: Server, ground: Ground) {
     let gateway = Gateway::start(server, ground, "").await;
     let (mut customer, alice, chat) = talking(&gateway).await;
 
@@ -97,17 +97,17 @@ async fn a_picture_each_way(server: Server, ground: Ground) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_each_way_on_prosody() {
-    a_picture_each_way(Server::Prosody, Ground::Full).await;
+async fn a_picture_in_each_direction_on_prosody() {
+    a_picture_in_each_direction(Server::Prosody, Ground::Full).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_each_way_on_ejabberd() {
-    a_picture_each_way(Server::Ejabberd, Ground::Embedded).await;
+async fn a_picture_in_each_direction_on_ejabberd() {
+    a_picture_in_each_direction(Server::Ejabberd, Ground::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them_too() {
+async fn a_message_with_text_and_several_files_reaches_the_next_agent_too() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, "").await;
     let (mut customer, alice, chat) = talking(&gateway).await;
     let first = upload::picture(gateway.address, &customer, "one.png").await;
@@ -122,7 +122,7 @@ async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them
         (&words["receipt_requested"], &one["receipt_requested"]),
         (&json!(false), &json!(false))
     );
-    assert_eq!(two["receipt_requested"], true, "the last alone stands for all");
+    assert_eq!(two["receipt_requested"], true, "only the last requests a receipt, for all");
     let row = words["id"].as_str().unwrap();
     assert_eq!(one["id"], format!("{row}-1"));
     assert_eq!(two["id"], format!("{row}-2"));
@@ -161,7 +161,7 @@ async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_outlives_a_restart_between_upload_and_message() {
+async fn a_file_survives_a_restart_between_upload_and_message() {
     let mut gateway = Gateway::start(Server::Ejabberd, Ground::Full, "").await;
     let (customer, alice, _) = talking(&gateway).await;
     let file = upload::picture(gateway.address, &customer, "dot.png").await;

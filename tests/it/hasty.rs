@@ -122,7 +122,9 @@ async fn the_owner_is_killed(server: Server) {
     let customer = Customer::bare(crew.nodes[1].address, TENANT).await;
     crew.nodes[0].kill();
     let mut hasty = Hasty::come(customer, &earlier.token()).await;
-    tokio::time::timeout(2 * PATIENCE, hasty.go_on()).await.expect("all of it is taken in the end");
+    tokio::time::timeout(2 * PATIENCE, hasty.go_on())
+        .await
+        .expect("all messages are accepted in the end");
     eprintln!("of {} words {} had to come again", hasty.said, hasty.refused.len());
 
     let said = (0..hasty.said).map(|number| format!("c {number}"));
@@ -136,7 +138,7 @@ async fn the_owner_is_killed(server: Server) {
             _ => None,
         })
         .collect();
-    assert_eq!(stored, expected, "each once, in the order in which it was said");
+    assert_eq!(stored, expected, "each once, in the order in which they were sent");
 
     // The agent gets them in the same order.
     clerk.gets(expected.last().unwrap()).await;

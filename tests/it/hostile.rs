@@ -90,7 +90,7 @@ impl Scene {
         }
         let mut waited = Vec::new();
         while let Some(done) = talking.join_next().await {
-            let (customer, each) = done.expect("an ordinary customer is answered each time");
+            let (customer, each) = done.expect("an ordinary customer gets each ack");
             self.ordinary.push(customer);
             waited.extend(each);
         }
@@ -193,7 +193,7 @@ async fn starts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn edits_of_what_is_not_there() {
+async fn edits_of_missing_messages() {
     let scene = Scene::new().await;
     let address = scene.node.address;
     let token = with_a_past(&scene, 10, false).await;
@@ -298,7 +298,7 @@ async fn slow_uploads() {
     }
     let other = Customer::arrive(address, TENANT).await;
     let sending = upload::picture(address, &other, "photo.png");
-    timeout(PATIENCE, sending).await.expect("nobody waits for the slow");
+    timeout(PATIENCE, sending).await.expect("the slow uploads block nobody");
     drop(slow);
     scene.end().await;
 }

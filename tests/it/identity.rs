@@ -7,7 +7,7 @@ use crate::support::agent::{Agent, bare};
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
 
-on_both_servers!(signing_in_in_the_middle_of_a_chat, a_first_name_makes_the_address);
+on_both_servers!(signing_in_during_a_chat, the_first_name_sets_the_address);
 
 fn who(customer: &Customer) -> Value {
     customer.welcome["session"]["customer"].clone()
@@ -30,7 +30,7 @@ async fn chat_with_ann(gateway: &Gateway, alice: &Agent) -> (Customer, String) {
     (ann, address)
 }
 
-async fn signing_in_in_the_middle_of_a_chat(server: Server) {
+async fn signing_in_during_a_chat(server: Server) {
     let mut gateway = Gateway::start(server, Ground::Full, "").await;
     let alice = gateway.agent("alice").await;
     let (mut ann, known) = chat_with_ann(&gateway, &alice).await;
@@ -103,7 +103,7 @@ async fn signing_in_in_the_middle_of_a_chat(server: Server) {
     gateway.end().await;
 }
 
-async fn a_first_name_makes_the_address(server: Server) {
+async fn the_first_name_sets_the_address(server: Server) {
     let gateway = Gateway::start(server, Ground::Embedded, "").await;
     let alice = gateway.agent("alice").await;
     let mut tab = gateway.customer().await;

@@ -62,7 +62,7 @@ async fn a_killed_server(own: OwnServer, kind: &str) {
     assert!(text.contains(" UTC (") && text.ends_with("please send it again."), "{text}");
     alice.receipt_for(&last).await;
     let told = all_that_came(&gateway, &mut bob, "Bob").await;
-    assert!(!told.iter().any(|text| text.contains(LINE)), "he has no chat: {told:?}");
+    assert!(!told.iter().any(|text| text.contains(LINE)), "Bob has no chat: {told:?}");
 
     // Sent once, and not at all after an orderly stop.
     alice.show("away").await;
@@ -76,16 +76,16 @@ async fn a_killed_server(own: OwnServer, kind: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_that_nobody_gave_up_prosody() {
-    a_lease_that_nobody_gave_up(Server::Prosody).await;
+async fn a_lease_that_was_not_released_prosody() {
+    a_lease_that_was_not_released(Server::Prosody).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_that_nobody_gave_up_ejabberd() {
-    a_lease_that_nobody_gave_up(Server::Ejabberd).await;
+async fn a_lease_that_was_not_released_ejabberd() {
+    a_lease_that_was_not_released(Server::Ejabberd).await;
 }
 
-async fn a_lease_that_nobody_gave_up(server: Server) {
+async fn a_lease_that_was_not_released(server: Server) {
     let plan = Gateway::plan(server, Ground::Full, "").await;
     let mut alice = plan.seat("alice").await;
     let mut gateway = plan.open().await;
@@ -111,7 +111,7 @@ async fn a_lease_that_nobody_gave_up(server: Server) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_that_come_late() {
+async fn late_bounces() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     let mut alice = plan.seat("alice").await;
     let mut bob = plan.seat_of("acme", "bob", |bob| bob.capacity = 1).await;
@@ -169,7 +169,7 @@ async fn errors_that_come_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_a_client_sends_again() {
+async fn a_command_that_a_client_resends() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     let mut alice = plan.seat("alice").await;
     let mut gateway = plan.open().await;

@@ -229,17 +229,17 @@ macro_rules! on_each_server {
 
 on_each_server!(
     a_login_is_refused_for_its_reason,
-    a_server_that_is_down_is_awaited,
-    a_lost_stream_is_opened_again,
+    a_link_waits_for_a_server_that_is_down,
+    a_lost_stream_is_reopened,
     rows_are_accepted_once_the_server_has_them,
-    words_go_both_ways,
+    messages_go_both_ways,
     a_link_is_closed_in_order,
-    without_privilege_the_desk_asks_once,
+    without_privilege_the_desk_subscribes_once,
     with_privilege_rosters_are_written,
-    strangers_hear_one_answer,
+    strangers_get_one_response,
     every_query_is_answered,
-    what_would_end_the_stream_ends_nothing,
-    typing_is_for_those_who_are_there,
+    what_would_end_the_stream_is_left_out,
+    typing_is_sent_to_available_agents_only,
 );
 
 async fn a_login_is_refused_for_its_reason(server: &Xmpp) {
@@ -267,7 +267,7 @@ async fn a_login_is_refused_for_its_reason(server: &Xmpp) {
     assert!(started.elapsed() < Duration::from_secs(12));
 }
 
-async fn a_server_that_is_down_is_awaited(server: &Xmpp) {
+async fn a_link_waits_for_a_server_that_is_down(server: &Xmpp) {
     // A free port, which leads to the server later.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -307,7 +307,7 @@ impl Drop for Relay {
     }
 }
 
-async fn a_lost_stream_is_opened_again(server: &Xmpp) {
+async fn a_lost_stream_is_reopened(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     alice.available().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -353,7 +353,7 @@ async fn rows_are_accepted_once_the_server_has_them(server: &Xmpp) {
     }
 }
 
-async fn words_go_both_ways(server: &Xmpp) {
+async fn messages_go_both_ways(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     alice.available().await;
     let mut link = Link::up(server, "u", &[&alice]).await;
@@ -417,7 +417,7 @@ async fn a_link_is_closed_in_order(server: &Xmpp) {
     link.until("closed again", |said| matches!(said, FromLink::Closed { .. })).await;
 }
 
-async fn without_privilege_the_desk_asks_once(server: &Xmpp) {
+async fn without_privilege_the_desk_subscribes_once(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     alice.available().await;
     let mut link = Link::up(server, "u", &[&alice]).await;
@@ -505,7 +505,7 @@ async fn with_privilege_rosters_are_written(server: &Xmpp) {
         .await;
 }
 
-async fn strangers_hear_one_answer(server: &Xmpp) {
+async fn strangers_get_one_response(server: &Xmpp) {
     let alice = client(server, "alice").await;
     let mut mallory = client(server, "mallory").await;
     let mut link = Link::up(server, "u", &[&alice]).await;
@@ -546,7 +546,9 @@ async fn every_query_is_answered(server: &Xmpp) {
     link.desk(&alice).await;
     link.shown(&alice, ContactPresence::Away).await;
     // Once the customer's first message has arrived, the link knows the customer.
-    alice.until("his presence", |el| el.attr("from") == Some(link.customer().as_str())).await;
+    alice
+        .until("the customer's presence", |el| el.attr("from") == Some(link.customer().as_str()))
+        .await;
     let (domain, desk, customer) =
         (link.domain.name.to_string(), link.jid("acme"), link.customer());
     let disco = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
@@ -599,7 +601,7 @@ async fn every_query_is_answered(server: &Xmpp) {
     }
 }
 
-async fn what_would_end_the_stream_ends_nothing(server: &Xmpp) {
+async fn what_would_end_the_stream_is_left_out(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     let mut mallory = client(server, "mallory").await;
     alice.available().await;
@@ -648,7 +650,7 @@ async fn what_would_end_the_stream_ends_nothing(server: &Xmpp) {
     assert!(matches!(&last, AgentContent::Text { text, .. } if **text == *"four"), "{last:?}");
 }
 
-async fn typing_is_for_those_who_are_there(server: &Xmpp) {
+async fn typing_is_sent_to_available_agents_only(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     let mut link = Link::up(server, "u", &[&alice]).await;
     link.desk(&alice).await;

@@ -53,7 +53,7 @@ async fn a_customer_of_the_node_that_does_not_own_the_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_node_did_not_hear_of() {
+async fn entries_missed_by_a_node_are_caught_up() {
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
     let alice = gateway.agent("alice").await;
     let (node, mut way) = gateway.node_with_its_way().await;
@@ -95,7 +95,7 @@ pub(crate) async fn until_taken(
             return answer;
         }
         assert_eq!(answer["code"], "unavailable", "{answer}");
-        let wait = answer["retry_after_ms"].as_u64().expect("it says when to try again");
+        let wait = answer["retry_after_ms"].as_u64().expect("it says when to retry");
         tokio::time::sleep(Duration::from_millis(wait.min(100))).await;
     }
 }

@@ -49,7 +49,7 @@ impl Operator {
 }
 
 /// A database that responds, but stores nothing.
-async fn a_database_that_takes_nothing(errno: u32, text: &str) {
+async fn a_database_that_stores_nothing(errno: u32, text: &str) {
     let operator = Operator::new();
     let plan = Gateway::plan(Server::Prosody, Ground::Full, &operator.config).await;
     let alice = plan.seat("alice").await;
@@ -68,7 +68,7 @@ async fn a_database_that_takes_nothing(errno: u32, text: &str) {
     let begun = Instant::now();
     two.customer.write("w2", "And this?").await;
     told_to_wait(&two.customer.find(|frame| frame["for"] == "w2").await, "w2");
-    assert!(begun.elapsed() < Duration::from_secs(1), "turned away after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(1), "refused after {:?}", begun.elapsed());
     let id = two.seat.say(&two.chat, "What do I do now?").await;
     assert_eq!(two.seat.error_for(&id).await.0, "resource-constraint");
     let line = two.seat.hears(STOPPED).await;
@@ -82,7 +82,7 @@ async fn a_database_that_takes_nothing(errno: u32, text: &str) {
     // A command in flight is stored after all, and acknowledged as usual; the others are resent.
     gateway.db.take_again().await;
     let ack = two.customer.find(|frame| frame["id"] == "w1").await;
-    assert_eq!(ack["type"], "ack", "never an entry to the socket that said it: {ack}");
+    assert_eq!(ack["type"], "ack", "never an entry to the socket that sent it: {ack}");
     two.seat.hears(AGAIN).await;
     gateway.until_ready(true).await;
     let ack = two.customer.insisted("w2", "And this?").await;
@@ -97,14 +97,14 @@ async fn a_database_that_takes_nothing(errno: u32, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_only_reads() {
+async fn a_read_only_database() {
     let text = "The MariaDB server is running with the --read-only option";
-    a_database_that_takes_nothing(1290, text).await;
+    a_database_that_stores_nothing(1290, text).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_full() {
-    a_database_that_takes_nothing(1114, "The table log is full").await;
+async fn a_full_database() {
+    a_database_that_stores_nothing(1114, "The table log is full").await;
 }
 
 /// A node announces its position in the log before it is stored; that must not look like a lost
@@ -215,7 +215,7 @@ async fn a_slow_database() {
     told_to_wait(&two.customer.next().await, "new");
     two.customer.write("kept", "Do you read me?").await;
     told_to_wait(&two.customer.next().await, "kept");
-    assert!(frozen.elapsed() < waited + Duration::from_secs(1), "turned away at once");
+    assert!(frozen.elapsed() < waited + Duration::from_secs(1), "refused at once");
     let refused = two.seat.say(&two.chat, "Not now.").await;
     assert_eq!(two.seat.error_for(&refused).await.0, "resource-constraint");
     way.freeze(false);
@@ -245,7 +245,7 @@ async fn a_slow_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_gone_is_noticed_soon() {
+async fn a_lost_database_is_detected_soon() {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
     let mut way = plan.way_to_database("memory://", "");
     way.open();

@@ -67,7 +67,7 @@ async fn an_agent_who_floods() {
 
 /// A proxy to a server that ends the stream at a certain word, as a server does that cannot handle
 /// a stanza.
-async fn touchy(target: u16, word: &'static [u8]) -> SocketAddr {
+async fn ends_stream_at(target: u16, word: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -114,7 +114,7 @@ async fn a_stanza_that_ends_the_stream_twice() {
     let account = plan.account("clerk");
     plan.hire(&format!("{account}@{}", plan.xmpp.host), 50).await;
     let clerk = Clerk::come(&plan.xmpp, &account, "c").await;
-    plan.xmpp.component = touchy(plan.xmpp.component, b"unbearable").await.port();
+    plan.xmpp.component = ends_stream_at(plan.xmpp.component, b"unbearable").await.port();
     plan.configure(plan.url().as_str(), "memory://", LIMITS);
     let node = Process::start(&plan.config).await;
     let visitors = [0, 1].map(|_| Visitor::come(vec![node.address]));
@@ -135,23 +135,23 @@ async fn a_stanza_that_ends_the_stream_twice() {
     visitors[0].hears("re c0 3").await;
     assert_eq!(visitors[0].look().heard, ["re c0 0", "re c0 1", "re c0 2", "re c0 3"]);
     assert!(!clerk.look().arrived.iter().any(|one| one.text.contains("unbearable")));
-    assert!(node.has_logged("Row(Pos("), "the operator learns which row it was");
-    assert!(!node.has_logged("unbearable"), "and not its words");
+    assert!(node.has_logged("Row(Pos("), "the log names the row");
+    assert!(!node.has_logged("unbearable"), "but not its text");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_dies_and_all_its_customers_come_at_once() {
-    come_back(400).await;
+async fn a_node_dies_and_all_its_customers_reconnect_at_once() {
+    reconnect(400).await;
 }
 
 /// The same, measured by hand: `cargo nextest run --run-ignored all two_thousand`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes long, and four thousand open files"]
-async fn two_thousand_come_at_once() {
-    come_back(2_000).await;
+async fn two_thousand_reconnect_at_once() {
+    reconnect(2_000).await;
 }
 
-async fn come_back(count: usize) {
+async fn reconnect(count: usize) {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, LIMITS).await;
     let account = plan.account("clerk");
     plan.hire(&format!("{account}@{}", plan.xmpp.host), 1).await;
@@ -175,7 +175,7 @@ async fn come_back(count: usize) {
         }
     }
     let here = |visitor: &Visitor| visitor.look().welcomes[0].0 == dying.address;
-    assert!(crowd.iter().all(here), "all are on the one node");
+    assert!(crowd.iter().all(here), "all are connected to one node");
     dying.kill();
     let killed = Instant::now();
     let going_on = async {

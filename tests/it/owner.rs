@@ -116,7 +116,7 @@ pub(crate) fn node(db: &Db, handle: LinkHandle, world: Arc<dyn World>) -> Node {
 }
 
 #[tokio::test]
-async fn a_stream_that_ran_out_of_time_while_the_lease_did_not_is_opened_again() {
+async fn a_stream_that_expired_before_the_lease_is_reopened() {
     let db = Db::new(Backend::Sqlite).await;
     let (mut link, handle) = Double::new();
     let node = node(&db, handle, Arc::new(SystemWorld));
@@ -186,7 +186,7 @@ async fn told(socket: &mut CustomerSocket, last: &str) -> Vec<String> {
 
 /// In one step of the desk a conversation begins, ends, and the next one begins.
 #[tokio::test]
-async fn of_two_conversations_that_begin_in_the_same_millisecond_the_later_one_stays_in_hand() {
+async fn of_two_conversations_begun_in_the_same_millisecond_the_later_stays_open() {
     let db = Db::new(Backend::Sqlite).await;
     let acme = TenantKey::new("acme").unwrap();
     let (mut link, handle) = Double::new();
@@ -227,7 +227,7 @@ async fn of_two_conversations_that_begin_in_the_same_millisecond_the_later_one_s
 }
 
 #[tokio::test]
-async fn a_conversation_is_closed_from_the_shell_by_whoever_owns_the_link() {
+async fn a_close_from_the_command_line_is_executed_by_the_owner() {
     let db = Db::new(Backend::Sqlite).await;
     let acme = TenantKey::new("acme").unwrap();
     let (mut link, handle) = Double::new();
@@ -262,7 +262,7 @@ const INBOX: usize = 4_096;
 
 /// All leave at once, before the desk has processed any of it: more than its inbox holds.
 #[tokio::test]
-async fn of_thousands_who_leave_at_once_none_stays_as_a_ghost() {
+async fn thousands_who_leave_at_once_are_all_removed() {
     let db = Db::new(Backend::Sqlite).await;
     let acme = TenantKey::new("acme").unwrap();
     let (mut link, handle) = Double::new();

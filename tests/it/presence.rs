@@ -37,9 +37,9 @@ macro_rules! everywhere {
     )*};
 }
 
-everywhere!(online_over_a_restart, a_desk_taken_out_of_the_list);
+everywhere!(online_over_a_restart, a_desk_removed_from_the_roster);
 
-on_both_servers!(a_client_by_name_only, one_who_hides, a_lost_client_of_two);
+on_both_servers!(a_client_that_sleeps, an_invisible_agent, a_lost_client_of_two);
 
 const PING: &str = "urn:xmpp:ping";
 
@@ -75,7 +75,7 @@ async fn online_over_a_restart(server: Server, kind: &str) {
 
 /// The desk is removed from the agent's roster: the agent counts as offline until they subscribe
 /// again (with the privilege the entry is restored at once).
-async fn a_desk_taken_out_of_the_list(server: Server, kind: &str) {
+async fn a_desk_removed_from_the_roster(server: Server, kind: &str) {
     let plan = plan(server, kind).await;
     let mut alice = plan.seat("alice").await;
     let gateway = plan.open().await;
@@ -97,7 +97,7 @@ async fn a_desk_taken_out_of_the_list(server: Server, kind: &str) {
 
 /// A client whose machine sleeps: its connection is open, and nothing answers. Its offer goes to
 /// another agent long before it expires.
-async fn a_client_by_name_only(server: Server) {
+async fn a_client_that_sleeps(server: Server) {
     let plan = plan(server, "u").await;
     plan.queue(Strategy::LeastLoaded, 600_000).await;
     let mut alice = plan.seat("alice").await;
@@ -124,7 +124,7 @@ async fn a_client_by_name_only(server: Server) {
 
 /// Unavailable but still connected: receipts and typing of a client do not make its agent
 /// available.
-async fn one_who_hides(server: Server) {
+async fn an_invisible_agent(server: Server) {
     let plan = plan(server, "u").await;
     let mut alice = plan.seat("alice").await;
     let gateway = plan.open().await;
@@ -145,7 +145,7 @@ async fn one_who_hides(server: Server) {
             _ = &mut left => break,
             _ = typing.tick() => alice.write(&types).await,
         }
-        assert!(begun.elapsed() < Duration::from_secs(40), "she is there for ever");
+        assert!(begun.elapsed() < Duration::from_secs(40), "she stays available for ever");
     }
     gateway.end().await;
 }

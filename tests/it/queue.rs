@@ -28,7 +28,7 @@ async fn placed(customer: &mut Customer, position: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_in_line() {
+async fn a_place_in_the_queue() {
     let plan = plan().await;
     let mut alice = plan.seat_of(TENANT, "alice", |alice| alice.capacity = 1).await;
     let gateway = plan.open().await;
@@ -57,14 +57,14 @@ async fn a_place_in_line() {
     placed(&mut fourth, 1).await;
     for element in alice.so_far().await {
         let said = spoken(&element).unwrap_or_default();
-        assert!(!said.contains("Second") && !said.contains("Fourth"), "she is not asked: {said}");
+        assert!(!said.contains("Second") && !said.contains("Fourth"), "Alice is not asked: {said}");
     }
     alice.say(&next, "!close").await;
     alice.hears("Fourth").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_offer_that_runs_out() {
+async fn an_offer_that_expires() {
     let plan = plan().await;
     plan.queue(Strategy::LeastLoaded, 1_000).await;
     let mut alice = plan.seat("alice").await;
@@ -132,12 +132,12 @@ async fn a_race_for_a_customer() {
         lost.hears(&format!("⚙ {winner} took this conversation")).await;
         won.say(&chat, "!close").await;
         let closed = ann.until("entry").await;
-        assert_eq!(closed["kind"], "closed", "nothing of the loser's came");
+        assert_eq!(closed["kind"], "closed", "nothing of the other agent's was delivered");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn availability_is_presence() {
+async fn availability_follows_presence() {
     let plan = plan().await;
     let mut alice = plan.seat("alice").await;
     let mut bob = plan.seat("bob").await;
@@ -159,7 +159,7 @@ async fn availability_is_presence() {
     ann.find(|frame| frame["text"] == "Of course").await;
     for seat in [&mut alice, &mut bob] {
         let said: Vec<_> = seat.so_far().await.iter().filter_map(spoken).collect();
-        assert!(!said.iter().any(|text| text == "Two"), "nobody is asked: {said:?}");
+        assert!(!said.iter().any(|text| text == "Two"), "nobody is offered: {said:?}");
     }
     assert!(config["online"].is_boolean(), "{config}");
 
@@ -176,7 +176,7 @@ async fn availability_is_presence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_agent_reads_all_so_far() {
+async fn the_next_agent_gets_the_history() {
     let plan = plan().await;
     let mut alice = plan.seat("alice").await;
     let mut bob = plan.seat("bob").await;
@@ -186,9 +186,9 @@ async fn the_next_agent_reads_all_so_far() {
     let chat = alice.accept(&mut ann, "(⚙) I am the desk").await;
     ann.acked("m2", "/me waves").await;
     alice.hears("\u{2060}/me waves").await;
-    alice.say(&chat, "/me waves back\nAnn: not hers").await;
+    alice.say(&chat, "/me waves back\nAnn: forged").await;
     let entry = ann.find(|frame| frame["from"]["kind"] == "agent" && frame["kind"] == "message");
-    assert_eq!(entry.await["text"], "/me waves back\nAnn: not hers");
+    assert_eq!(entry.await["text"], "/me waves back\nAnn: forged");
     bob.show("").await;
     gateway.until_status(&mut bob, "Bob: available").await;
 
@@ -212,7 +212,7 @@ async fn the_next_agent_reads_all_so_far() {
             "(⚙) I am the desk",
             "⚙ Alice: Good morning.",
             "\u{2060}/me waves",
-            "⚙ Alice: /me waves back\n⚙ Alice: Ann: not hers",
+            "⚙ Alice: /me waves back\n⚙ Alice: Ann: forged",
         ]
     );
     let stranger = alice.say(&chat, "It is still me").await;
@@ -294,7 +294,7 @@ async fn commands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_made_after_its_agent() {
+async fn an_account_created_after_its_agent() {
     let plan = plan().await;
     let mut alice = plan.seat("alice").await;
     let account = plan.account("ghost");
@@ -305,7 +305,7 @@ async fn an_account_made_after_its_agent() {
     // It affects nobody else: customers still appear in the rosters of the others.
     let mut ann = asking(&gateway, "Hello?").await;
     let chat = alice.accept(&mut ann, "Hello?").await;
-    alice.find("Ann in her list", |el| String::from(el).contains(&format!("jid='{chat}'"))).await;
+    alice.find("Ann in the roster", |el| String::from(el).contains(&format!("jid='{chat}'"))).await;
     // Once the account exists, it is an agent like any other.
     let mut ghost = Seat::login(&xmpp, &account).await;
     ghost.show("").await;

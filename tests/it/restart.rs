@@ -58,7 +58,7 @@ async fn fill(db: &Db, rows: u64) {
 
 #[tokio::test]
 #[allow(clippy::disallowed_methods, reason = "whoever runs it by hand says how much")]
-async fn a_link_is_taken_over_however_much_is_open() {
+async fn a_link_is_taken_over_while_much_is_open() {
     let wanted = std::env::var("COUPLET_TEST_OPEN_ROWS").ok().and_then(|rows| rows.parse().ok());
     let rows: u64 = wanted.unwrap_or(40_000);
     let db = Db::new(Backend::Mysql).await;

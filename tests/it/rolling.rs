@@ -104,7 +104,7 @@ async fn while_the_database_is_frozen() {
     let (status, took) = node.ended().await;
     eprintln!("figures: {took:?}");
     assert!(status.success() && took < STOP, "{status} after {took:?}");
-    assert_eq!(visitor.look().said[number].acked, None, "nothing is promised that is not stored");
+    assert_eq!(visitor.look().said[number].acked, None, "nothing is acked that is not stored");
     way.freeze(false);
     node.start_again().await;
     visitor.hears("re c0 1").await;
@@ -113,7 +113,7 @@ async fn while_the_database_is_frozen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asked_twice_it_ends_at_once() {
+async fn a_second_signal_ends_it_at_once() {
     let (plan, way) = behind_a_way().await;
     let (mut node, _visitor, _clerk) = one(&plan).await;
     way.freeze(true);
@@ -179,7 +179,7 @@ async fn while_a_customer_does_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_database_is_away_a_link_is_left_in_time() {
+async fn without_a_database_the_link_is_released_in_time() {
     // Another node must not get the link before this one's stream is closed: so it closes the
     // stream itself, even if the XMPP server reads nothing any more.
     let own = OwnServer::start().await;
@@ -204,7 +204,7 @@ async fn while_the_database_is_away_a_link_is_left_in_time() {
     node.until_logged("closed the component stream because the lease was about to expire").await;
     let left = frozen.elapsed();
     eprintln!("figures: left after {left:?}");
-    assert!(left < Duration::from_secs(6), "the lease may be another's by now: {left:?}");
+    assert!(left < Duration::from_secs(6), "another node may hold the lease by now: {left:?}");
     way.freeze(false);
     own.thaw();
     node.until_ready().await;

@@ -175,13 +175,13 @@ async fn age(gateway: &Gateway) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tabs_that_return_together_stay_signed_in() {
+async fn tabs_that_reconnect_together_stay_signed_in() {
     let gateway = gateway().await;
     let mut ann = gateway.customer().await;
     let conversation = ann.acked("m1", "Mine").await["conversation"].clone();
-    let her = who(&ann).to_owned();
+    let anns = who(&ann).to_owned();
     let is_hers = |back: &Customer| {
-        assert_eq!(who(back), her);
+        assert_eq!(who(back), anns);
         assert_eq!(back.welcome["conversation"]["id"], conversation);
     };
     // At once, and one after the other; whichever is stored last, and used first.
@@ -208,7 +208,7 @@ async fn tabs_that_return_together_stay_signed_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_the_version_before_replaced_stays_good() {
+async fn a_token_replaced_by_the_previous_version_stays_valid() {
     let gateway = gateway().await;
     let ann = gateway.customer().await;
     age(&gateway).await;
@@ -316,7 +316,7 @@ async fn identities() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_jwt_that_ran_out_locks_nobody_out() {
+async fn an_expired_jwt_locks_nobody_out() {
     let gateway = gateway().await;
     let at = gateway.address;
     let late =
@@ -356,7 +356,7 @@ async fn a_jwt_that_ran_out_locks_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_libraries_put_into_a_jwt_is_understood() {
+async fn claims_of_common_jwt_libraries_are_accepted() {
     let gateway = gateway().await;
     let greet = async |claims: Value| {
         let identity = jwt(claims, IDENTITY_SECRET);

@@ -30,7 +30,7 @@ macro_rules! on_every_server {
     )*};
 }
 
-on_every_server!(strangers, what_is_not_said);
+on_every_server!(strangers, what_customers_never_receive);
 
 /// Queries that an agent's client may send to an address.
 const QUERIES: [&str; 7] = [
@@ -133,7 +133,7 @@ async fn strangers(server: Server) {
     assert!(!history.to_string().contains("stranger"));
 }
 
-async fn what_is_not_said(server: Server) {
+async fn what_customers_never_receive(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let alice = plan.seat("alice").await;
     let gateway = plan.open().await;

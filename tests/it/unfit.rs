@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::{Bystanders, Seat};
 
-on_both_servers!(what_the_database_never_takes, a_row_that_cannot_be_read);
+on_both_servers!(a_row_that_the_database_never_accepts, a_row_that_cannot_be_read);
 
-async fn what_the_database_never_takes(server: Server) {
+async fn a_row_that_the_database_never_accepts(server: Server) {
     let plan = Gateway::plan(server, Ground::Full, "").await;
     let alice = plan.seat("alice").await;
     let gateway = plan.open().await;
@@ -46,7 +46,7 @@ async fn what_the_database_never_takes(server: Server) {
     assert_eq!(entry["type"], "entry");
     two.customer.write("bad", "xyzzy").await;
     let again = two.customer.find(|frame| frame["for"] == "bad").await;
-    assert_eq!(again["code"], "conflict", "known, and not tried again");
+    assert_eq!(again["code"], "conflict", "known, and not retried");
     two.go_on().await;
     gateway.end().await;
 }

@@ -67,7 +67,7 @@ impl Play {
     }
 
     /// Resent, each is stored and exists once.
-    async fn all_can_be_said_again(&mut self, ids: &[String]) {
+    async fn all_can_be_resent(&mut self, ids: &[String]) {
         for (number, id) in ids.iter().enumerate() {
             self.two.seat.say_as(id, &self.two.chat, &format!("Line {number}")).await;
             self.two.seat.receipt_for(id).await;
@@ -94,7 +94,7 @@ async fn a_database_that_is_gone(server: Server) {
     play.way.open();
     play.two.customer.insisted("kept", "Do you read me?").await;
     play.gateway.until_ready(true).await;
-    play.all_can_be_said_again(&ids).await;
+    play.all_can_be_resent(&ids).await;
     play.gateway.end().await;
 }
 
@@ -108,7 +108,7 @@ async fn a_database_that_is_silent(server: Server) {
     play.way.freeze(false);
     play.two.customer.insisted("kept", "Do you read me?").await;
     play.gateway.until_ready(true).await;
-    play.all_can_be_said_again(&ids).await;
+    play.all_can_be_resent(&ids).await;
     play.gateway.end().await;
 }
 

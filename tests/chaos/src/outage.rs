@@ -67,8 +67,8 @@ pub(crate) fn costs(events: &[Event]) -> Vec<Cost> {
         };
         let arrival = match affects {
             Affects::Agent(agent) => {
-                let his = arrivals.iter().filter(|(_, other)| other == agent);
-                longest(his.map(|(at, _)| *at), from, upto, end)
+                let theirs = arrivals.iter().filter(|(_, other)| other == agent);
+                longest(theirs.map(|(at, _)| *at), from, upto, end)
             }
             Affects::All | Affects::Customers(_) => {
                 longest(arrivals.iter().map(|(at, _)| *at), from, upto, end)

@@ -22,7 +22,7 @@ fn clients(redis: &OwnBackend) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_became_a_replica_is_left() {
+async fn connections_to_a_replica_are_replaced() {
     let (old, new) = (OwnBackend::redis().await, OwnBackend::redis().await);
     let mut way = Way::to(old.port());
     way.open();
@@ -45,7 +45,7 @@ async fn a_server_that_became_a_replica_is_left() {
             }
         }
     };
-    let told = timeout(Duration::from_secs(10), told).await.expect("it is noticed");
+    let told = timeout(Duration::from_secs(10), told).await.expect("the failover is detected");
     assert!(told.contains("replica"), "{told}");
     bus.publish(&topic, "meanwhile".into()).await.unwrap();
     assert_eq!(next(&mut heard).await, Some("meanwhile".into()));
@@ -59,7 +59,7 @@ async fn a_server_that_became_a_replica_is_left() {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(Duration::from_secs(15), works).await.expect("all connections are made anew");
+    timeout(Duration::from_secs(15), works).await.expect("all connections are reopened");
     cache.set("key", "new".into(), LONG).await.unwrap();
     assert_eq!(cache.get("key").await.unwrap(), Some("new".into()));
     let heard_there = async {
@@ -71,6 +71,6 @@ async fn a_server_that_became_a_replica_is_left() {
             }
         }
     };
-    timeout(Duration::from_secs(10), heard_there).await.expect("it hears again");
+    timeout(Duration::from_secs(10), heard_there).await.expect("it receives again");
     assert!(clients(&new) >= 2, "there");
 }

@@ -66,7 +66,7 @@ async fn carry(mut client: TcpStream, far: Arc<str>, mut state: watch::Receiver<
 }
 
 #[tokio::test]
-async fn a_subscription_outlives_a_cut_wire() {
+async fn a_subscription_survives_a_cut_connection() {
     let (state, url) = wire().await;
     let (cache, bus) = connect(&url.into()).unwrap();
     let topic = unique("cut");
@@ -94,7 +94,7 @@ async fn a_subscription_outlives_a_cut_wire() {
 }
 
 #[tokio::test]
-async fn a_short_cut_is_mended_at_the_first_word() {
+async fn a_short_cut_is_repaired_by_the_next_command() {
     let (state, url) = wire().await;
     let (cache, bus) = connect(&url.into()).unwrap();
     bus.publish(&unique("topic"), "x".into()).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_short_cut_is_mended_at_the_first_word() {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_found_out_and_left() {
+async fn a_silent_server_is_detected_and_disconnected() {
     let (state, url) = wire().await;
     let (cache, bus) = connect(&url.clone().into()).unwrap();
     let topic = unique("silent");
@@ -147,7 +147,7 @@ async fn a_silent_server_is_found_out_and_left() {
 }
 
 #[tokio::test]
-async fn whoever_no_longer_listens_is_unsubscribed_at_the_server() {
+async fn a_dropped_subscription_is_unsubscribed_at_the_server() {
     let url = servers().redis.url;
     let (_, bus) = connect(&url.clone().into()).unwrap();
     let topic = unique("dropped");

@@ -6,7 +6,7 @@ use super::{Served, edit, retract, told};
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::{CORRECT, about, bare};
 
-on_both_servers!(a_customers_own_words, an_agents_own_words, a_colleagues_words);
+on_both_servers!(changes_by_the_customer, changes_by_the_agent, changes_by_a_colleague);
 
 /// The code of a refusal that does not repeat the customer's text.
 fn code(error: &Value) -> &str {
@@ -16,15 +16,15 @@ fn code(error: &Value) -> &str {
     error["code"].as_str().unwrap()
 }
 
-async fn a_customers_own_words(server: Server) {
+async fn changes_by_the_customer(server: Server) {
     let mut on = Served::on(server).await;
     let refused = on.ann.does(edit("e1", "nothing", "secret")).await;
-    assert_eq!(code(&refused), "conflict", "never said");
+    assert_eq!(code(&refused), "conflict", "never sent");
     let morning = on.morning.clone();
     let refused = on.ann.does(retract("e2", &morning)).await;
-    assert_eq!(code(&refused), "conflict", "an agent's stanza is no word of his");
+    assert_eq!(code(&refused), "conflict", "an agent's message is not the customer's");
     let refused = on.ann.does(edit("e3", "m1", "  ")).await;
-    assert_eq!(code(&refused), "bad_frame", "an edit says something");
+    assert_eq!(code(&refused), "bad_frame", "an edit needs a text");
 
     // Named by any of its ids, from any device; a resent command is executed once.
     let mut phone = on.ann.return_as(on.gateway.address, None).await;
@@ -49,16 +49,16 @@ async fn a_customers_own_words(server: Server) {
     assert_eq!(code(&refused), "not_open");
     on.ann.acked("n1", "Me again").await;
     let refused = on.ann.does(retract("e10", "m2")).await;
-    assert_eq!(code(&refused), "conflict", "it stands in another conversation");
+    assert_eq!(code(&refused), "conflict", "it is in another conversation");
     let read = on.ann.history(&on.conversation).await;
     let read: Vec<_> = read.iter().map(told).collect();
-    assert_eq!(read[0], "1 message", "no word is left of it");
+    assert_eq!(read[0], "1 message", "no text is left of it");
     assert_eq!(read[3..6], ["4 edit target 1", "5 edit target 1", "6 retract target 1"]);
     assert_eq!(read[6], r#"7 message "Bye""#);
     on.gateway.end().await;
 }
 
-async fn an_agents_own_words(server: Server) {
+async fn changes_by_the_agent(server: Server) {
     let mut on = Served::on(server).await;
     let chat = on.chat.clone();
     let not_taken_back = (
@@ -108,7 +108,7 @@ async fn an_agents_own_words(server: Server) {
     on.gateway.end().await;
 }
 
-async fn a_colleagues_words(server: Server) {
+async fn changes_by_a_colleague(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let mut bob = plan.seat("bob").await;
     bob.show("dnd").await;

@@ -12,7 +12,7 @@ use crate::support::gateway::{Gateway, Ground, Server, TENANT};
 use crate::support::process::Process;
 use crate::support::seat::{CORRECT, REPLY, RETRACT, about, spoken};
 
-on_both_servers!(a_cut_socket, a_lost_stream, a_takeover, an_agent_who_was_away);
+on_both_servers!(a_cut_socket, a_lost_stream, a_takeover, an_agent_who_was_offline);
 
 const TAKEN_BACK: &str = "⚙ The customer deleted a message";
 
@@ -40,7 +40,7 @@ async fn a_cut_socket(server: Server) {
             "8 retract target 7",
         ]
     );
-    assert_eq!(on.ann.does(edit("e1", "m1", "Hello there")).await["seq"], 4, "done already");
+    assert_eq!(on.ann.does(edit("e1", "m1", "Hello there")).await["seq"], 4, "executed already");
     on.ann.acked("m2", "So?").await;
     on.alice.hears("So?").await;
     let heard = on.alice.so_far().await;
@@ -124,7 +124,7 @@ async fn a_takeover(server: Server) {
 }
 
 /// An agent's client was offline: messages changed meanwhile arrive in their latest version.
-async fn an_agent_who_was_away(server: Server) {
+async fn an_agent_who_was_offline(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let mut bob = plan.seat("bob").await;
     bob.show("dnd").await;

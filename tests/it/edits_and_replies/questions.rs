@@ -7,7 +7,7 @@ use super::{Served, told};
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::{REPLY, about, spoken};
 
-on_both_servers!(buttons, a_form, who_comes_later, answers_after_a_restart);
+on_both_servers!(buttons, a_form, the_next_agent_sees_the_question, answers_after_a_restart);
 
 const ASKED: &str = "⚙ Question sent";
 
@@ -94,7 +94,7 @@ async fn a_form(server: Server) {
 
 /// Asking a question accepts a waiting customer, as a reply does. The next agent sees the question
 /// as its text and options.
-async fn who_comes_later(server: Server) {
+async fn the_next_agent_sees_the_question(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let mut alice = plan.seat("alice").await;
     let mut bob = plan.seat("bob").await;

@@ -5,7 +5,7 @@ use super::Served;
 use crate::support::gateway::Server;
 use crate::support::seat::{body, spoken};
 
-on_both_servers!(a_refusal_is_seen, commands_are_never_said, what_rings_is_declined);
+on_both_servers!(a_refusal_is_seen, commands_never_reach_the_customer, calls_are_declined);
 
 async fn a_refusal_is_seen(server: Server) {
     let mut on = Served::on(server).await;
@@ -20,8 +20,11 @@ async fn a_refusal_is_seen(server: Server) {
     // Another client of the agent may find the error in the archive, and must not take its text for
     // a message of the customer.
     let returned = "⚙ Not sent: Your refund is on its way.";
-    assert_eq!(body(&error).as_deref(), Some(returned), "with its words, marked");
-    assert!(error.has_child("no-store", "urn:xmpp:hints"), "in no archive that heeds hints");
+    assert_eq!(body(&error).as_deref(), Some(returned), "with its text, marked");
+    assert!(
+        error.has_child("no-store", "urn:xmpp:hints"),
+        "kept out of archives that honour hints"
+    );
     let said = "⚙ Not sent: this conversation is closed. Type !reopen to start a new one.";
     let first = on.alice.hears(said).await;
     assert_eq!(spoken(&first).as_deref(), Some(said));
@@ -33,7 +36,7 @@ async fn a_refusal_is_seen(server: Server) {
     on.gateway.end().await;
 }
 
-async fn commands_are_never_said(server: Server) {
+async fn commands_never_reach_the_customer(server: Server) {
     let mut on = Served::on(server).await;
     let chat = on.chat.clone();
     let asked = on.alice.say(&chat, "!ask Which size? | A5 | A4").await;
@@ -53,7 +56,7 @@ async fn commands_are_never_said(server: Server) {
     on.gateway.end().await;
 }
 
-async fn what_rings_is_declined(server: Server) {
+async fn calls_are_declined(server: Server) {
     let mut on = Served::on(server).await;
     let chat = on.chat.clone();
     on.alice

@@ -37,7 +37,7 @@ async fn between_customers(server: Server) {
     assert_eq!(eve.does(stolen).await["code"], "not_open");
     assert_eq!(eve.does(reply("eve-2", 4, "Which?")).await["seq"], 2);
     let own = eve.history(ack["conversation"].as_str().unwrap()).await;
-    assert_eq!(told(&own[1]), r#"2 message "Which?""#, "an answer to nothing of hers");
+    assert_eq!(told(&own[1]), r#"2 message "Which?""#, "not a reply to a message of Eve's");
     let day = on.alice.hears("Good day").await;
     on.alice.hears("Which?").await;
     let eves = bare(&day).to_owned();
@@ -55,7 +55,7 @@ async fn between_customers(server: Server) {
     let own = eve.history(ack["conversation"].as_str().unwrap()).await;
     let own: Vec<_> = own.iter().skip(4).map(told).collect();
     let quoted = r#"6 message "> Hello\nHello again""#;
-    assert_eq!(own, [r#"5 message "Good evening.""#, quoted], "words of their own");
+    assert_eq!(own, [r#"5 message "Good evening.""#, quoted], "messages of their own");
     let read: Vec<_> = on.read_anew().await.iter().map(told).collect();
     assert_eq!(
         read,
@@ -70,7 +70,11 @@ async fn between_customers(server: Server) {
     // A customer rates only the end of their own conversation.
     eve.does(json!({"type": "end", "id": "end"})).await;
     let rating = json!({"type": "rate", "id": "r1", "score": 1});
-    assert_eq!(on.ann.does(rating.clone()).await["code"], "conflict", "his goes on");
+    assert_eq!(
+        on.ann.does(rating.clone()).await["code"],
+        "conflict",
+        "Ann's conversation is still open"
+    );
     assert_eq!(eve.does(rating).await["conversation"], ack["conversation"]);
     assert!(super::rating::stored(&on.gateway, &on.conversation).await.is_empty());
     on.gateway.end().await;

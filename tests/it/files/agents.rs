@@ -89,7 +89,7 @@ async fn link(seat: &mut Seat, chat: &str, url: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_fetched_from_where_it_must_not_be() {
+async fn nothing_is_fetched_from_other_places() {
     let (gateway, mut place, mut customer, mut seat, chat) = talking("").await;
     let port = place.port;
     for url in [
@@ -133,7 +133,7 @@ async fn nothing_is_fetched_from_where_it_must_not_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_hears_why_and_the_chat_goes_on() {
+async fn an_agent_is_told_why_and_the_chat_goes_on() {
     let (gateway, mut place, mut customer, mut seat, chat) =
         talking("[limits]\nfile_megabytes = 1\n").await;
     let million = vec![0; 1024 * 1024];
@@ -173,7 +173,7 @@ async fn an_agent_hears_why_and_the_chat_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_outlives_a_restart() {
+async fn a_link_survives_a_restart() {
     let (mut gateway, mut place, customer, mut seat, chat) = talking("").await;
     link(&mut seat, &chat, &place.url("/files/cat.png")).await;
     let (_, hanging) = place.next().await;
@@ -191,7 +191,7 @@ async fn a_link_outlives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn words_beside_a_link_are_words() {
+async fn text_beside_a_link_is_kept() {
     let (gateway, mut place, mut customer, mut seat, chat) = talking("").await;
     let url = place.url("/files/a.png");
     let id = seat.fresh();

@@ -18,7 +18,7 @@ async fn gateway(more: &str) -> Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_may_ask_and_a_session_may_send() {
+async fn uploads_need_a_session_and_an_allowed_origin() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let url = format!("http://{}/v1/acme/files", gateway.address);
@@ -55,7 +55,7 @@ async fn a_page_may_ask_and_a_session_may_send() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_it_holds_counts_and_not_its_name() {
+async fn the_content_decides_the_type_not_the_name() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let token = customer.token();
@@ -126,7 +126,7 @@ async fn status(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn too_much_is_refused_while_it_comes() {
+async fn too_much_is_refused_during_the_upload() {
     let gateway = gateway("[limits]\nfile_megabytes = 1\n").await;
     let customer = gateway.customer().await;
     // Announced size too large: nothing of the body is read.
@@ -159,12 +159,12 @@ async fn too_much_is_refused_while_it_comes() {
     let taken = send(gateway.address, TENANT, &customer.token(), "x.png", large).await;
     assert_eq!(taken.status(), 201);
     let kept = std::fs::read_dir(gateway.files().join("acme")).unwrap().count();
-    assert_eq!(kept, 1, "nothing is left of those that were refused");
+    assert_eq!(kept, 1, "refused uploads leave nothing");
     gateway.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stops_coming_is_let_go() {
+async fn a_stalled_upload_is_closed() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let begun = Instant::now();
@@ -197,7 +197,7 @@ async fn too_many_are_told_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tenant_has_its_own_wishes() {
+async fn tenants_have_their_own_limits() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("none", |tenant| tenant.settings.files.bytes = Some(0)).await;
     plan.tenant("pdf", |tenant| {
@@ -220,7 +220,7 @@ async fn a_tenant_has_its_own_wishes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_sends_another_ones_file() {
+async fn nobody_sends_anothers_file() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("other", |_| {}).await;
     let gateway = plan.open().await;
@@ -245,7 +245,7 @@ async fn nobody_sends_another_ones_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_people_send_every_day_is_taken_under_its_name() {
+async fn common_file_types_are_accepted() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let docx = include_bytes!("../../files/python-docx.docx");
@@ -279,7 +279,7 @@ async fn what_people_send_every_day_is_taken_under_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_picture_was_taken_goes_to_nobody() {
+async fn location_metadata_is_removed() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let pictures: [(&str, &[u8]); 3] = [

@@ -6,7 +6,7 @@ use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::upload::{self, DOT};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_put_away_and_nothing_of_it_runs() {
+async fn a_file_is_downloaded_and_never_executed() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("other", |_| {}).await;
     let gateway = plan.open().await;
@@ -63,7 +63,7 @@ async fn a_file_is_put_away_and_nothing_of_it_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_its_customer_takes_back_is_gone() {
+async fn a_retracted_file_is_gone() {
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
     let mut customer = gateway.customer().await;
     let file = upload::picture(gateway.address, &customer, "dot.png").await;

@@ -40,7 +40,7 @@ async fn send_from(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_senders_keep_nobody_from_sending() {
+async fn slow_uploads_block_nobody() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, PROXIES).await;
     let hostile = gateway.customer().await;
     let customer = gateway.customer().await;
@@ -72,7 +72,7 @@ async fn slow_senders_keep_nobody_from_sending() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_that_never_comes_to_its_file_is_let_go() {
+async fn a_form_without_a_file_is_closed() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, "").await;
     let customer = gateway.customer().await;
     let mut stream = by_hand(&gateway, &customer.token(), "transfer-encoding: chunked").await;
@@ -89,7 +89,7 @@ async fn a_form_that_never_comes_to_its_file_is_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_has_an_end_for_each_and_for_all() {
+async fn daily_limits_per_customer_and_per_tenant() {
     let quotas = "megabytes_per_customer_per_day = 1\nmegabytes_per_tenant_per_day = 2";
     let gateway = with_files("[limits]\nfile_megabytes = 1\n", quotas).await;
     let megabyte = vec![b'x'; 1024 * 1024];
@@ -114,7 +114,7 @@ async fn a_day_has_an_end_for_each_and_for_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_are_made_up_are_asked_for_seldom() {
+async fn guessed_links_are_rate_limited() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, PROXIES).await;
     let customer = gateway.customer().await;
     let file = upload::picture(gateway.address, &customer, "dot.png").await;
@@ -142,7 +142,7 @@ async fn files_that_are_made_up_are_asked_for_seldom() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_address_has_so_many_connections() {
+async fn connections_per_address_are_limited() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, "").await;
     let mut open = Vec::new();
     for _ in 0..110 {

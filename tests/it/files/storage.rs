@@ -48,7 +48,7 @@ fn pieces(
     stream::iter(bytes.chunks(7).map(|piece| Ok(Bytes::from_static(piece))))
 }
 
-async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
+async fn a_file_without_a_message_is_removed_after_a_day(backend: Backend) {
     let db = Db::new(backend).await;
     acme(&db.store).await;
     let folder = tempfile::tempdir().unwrap();
@@ -96,17 +96,17 @@ async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
 }
 
 #[tokio::test]
-async fn what_no_message_has_is_gone_after_a_day_sqlite() {
-    what_no_message_has_is_gone_after_a_day(Backend::Sqlite).await;
+async fn a_file_without_a_message_is_removed_after_a_day_sqlite() {
+    a_file_without_a_message_is_removed_after_a_day(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn what_no_message_has_is_gone_after_a_day_mysql() {
-    what_no_message_has_is_gone_after_a_day(Backend::Mysql).await;
+async fn a_file_without_a_message_is_removed_after_a_day_mysql() {
+    a_file_without_a_message_is_removed_after_a_day(Backend::Mysql).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_message_has_stays_and_goes_with_its_tenant() {
+async fn a_file_of_a_message_stays_until_its_tenant_is_removed() {
     use couplet::ports::store::Directory as _;
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
     let mut customer = gateway.customer().await;
@@ -156,7 +156,7 @@ async fn bucket() -> (tokio::process::Child, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_does_as_well_as_a_folder() {
+async fn a_bucket_works_like_a_folder() {
     let (_server, at) = bucket().await;
     let storage = open(At::Bucket(S3 {
         bucket: "chat".to_owned(),
@@ -187,7 +187,7 @@ async fn a_bucket_does_as_well_as_a_folder() {
     let mut writer = storage.put("acme/y").await.unwrap();
     writer.write(Bytes::from(vec![1; 6 * 1024 * 1024])).await.unwrap();
     writer.abort().await;
-    assert!(storage.get("acme/y", 0..1).await.unwrap().is_none(), "nothing of what was let go");
+    assert!(storage.get("acme/y", 0..1).await.unwrap().is_none(), "nothing of the aborted upload");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +208,7 @@ async fn a_gateway_keeps_files_in_a_bucket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storage_that_is_away_is_told_and_the_chat_goes_on() {
+async fn an_unreachable_storage_is_reported_and_the_chat_goes_on() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     std::fs::write(plan.files(), "no folder").unwrap();
     let gateway = plan.open().await;

@@ -16,7 +16,7 @@ async fn say(customer: &mut Customer, id: &str, file: &Value) -> Value {
     customer.find(|frame| frame["id"] == id || frame["for"] == id).await
 }
 
-async fn a_file_is_said_once(ground: Ground) {
+async fn a_file_is_sent_once(ground: Ground) {
     let gateway = Gateway::start(Server::Prosody, ground, "").await;
     let (mut customer, alice, chat) = talking(&gateway).await;
     let file = upload::picture(gateway.address, &customer, "dot.png").await;
@@ -56,11 +56,11 @@ async fn a_file_is_said_once(ground: Ground) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_said_once_sqlite() {
-    a_file_is_said_once(Ground::Embedded).await;
+async fn a_file_is_sent_once_sqlite() {
+    a_file_is_sent_once(Ground::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_said_once_mysql() {
-    a_file_is_said_once(Ground::Full).await;
+async fn a_file_is_sent_once_mysql() {
+    a_file_is_sent_once(Ground::Full).await;
 }

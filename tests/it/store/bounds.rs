@@ -15,8 +15,8 @@ suite!(
     a_row_by_its_place,
     answers_of_an_old_conversation,
     a_long_tail,
-    only_what_is_not_confirmed,
-    what_an_operator_wants_closed,
+    only_unconfirmed_rows,
+    closes_requested_by_an_operator,
 );
 
 async fn a_row_by_its_place(db: &Db) {
@@ -67,7 +67,7 @@ async fn a_long_tail(db: &Db) {
     assert_eq!(snapshot.rows, [(conversation_id(1), 12_001), (conversation_id(2), 2)]);
 }
 
-async fn only_what_is_not_confirmed(db: &Db) {
+async fn only_unconfirmed_rows(db: &Db) {
     let epoch = acme(&db.store).await;
     let mut batch = vec![opened(1, 1)];
     batch.extend((1..=1_000).map(|seq| said(seq + 1, 1, seq, "x")));
@@ -85,7 +85,7 @@ async fn only_what_is_not_confirmed(db: &Db) {
     assert_eq!(messages[0], (conversation_id(1), Pos(802), Seq(801)));
 }
 
-async fn what_an_operator_wants_closed(db: &Db) {
+async fn closes_requested_by_an_operator(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.append(&link(), epoch, &[opened(1, 1), opened(2, 2)]).await.expect("stored");
     let ask = async |tenant: &str, number| {
@@ -114,7 +114,7 @@ async fn what_an_operator_wants_closed(db: &Db) {
 
 /// How MySQL finds messages that others refer to: by keys, without reading the rest.
 #[tokio::test]
-async fn words_are_found_by_an_index() {
+async fn messages_are_found_by_an_index() {
     let db = Db::new(Backend::Mysql).await;
     let epoch = acme(&db.store).await;
     let mut batch = vec![opened(1, 1)];

@@ -57,7 +57,7 @@ async fn use_all(store: &SqlStore, epoch: Epoch, number: u64) -> Result<(), Stor
 }
 
 #[tokio::test]
-async fn a_server_that_only_reads_is_left() {
+async fn a_read_only_server_is_left() {
     let (_own, root, url) = a_server().await;
     let store = connect(&url).await;
     let epoch = acme(&store).await;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::fixture::*;
 use crate::support::db::Db;
 
-suite!(a_row_takes_its_files_and_gives_them_back, links_without_an_end_are_recalled);
+suite!(a_row_takes_and_releases_its_files, unfinished_links_are_restored);
 
 fn file(number: u128) -> File {
     File {
@@ -42,7 +42,7 @@ fn agent() -> Author {
     Author::Agent { jid: jid("alice@example.org"), name: "Alice".into() }
 }
 
-async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
+async fn a_row_takes_and_releases_its_files(db: &Db) {
     let epoch = acme(&db.store).await;
     let owner = customer(1);
     let expires_at = Some(T0.plus(1_000));
@@ -63,7 +63,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
         db.store.file_written(&file, T0.plus(2_000)).await.expect("whole");
     }
     assert_eq!(db.store.files_of(owner.id, &ids).await.expect("read").len(), 2);
-    assert_eq!(db.store.files_of(customer(2).id, &ids).await, Ok(vec![]), "not his");
+    assert_eq!(db.store.files_of(customer(2).id, &ids).await, Ok(vec![]), "another customer's");
     assert_eq!(db.store.file(&key("other"), file(1).id).await, Ok(None), "not that tenant's");
     assert_eq!(db.store.waiting_files(owner.id).await, Ok(2));
 
@@ -105,7 +105,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     assert_eq!(db.store.expired_files(T0.plus(5_000), 9).await, Ok(vec![]));
 }
 
-async fn links_without_an_end_are_recalled(db: &Db) {
+async fn unfinished_links_are_restored(db: &Db) {
     let epoch = acme(&db.store).await;
     let linked = |pos, url: &str| row(pos, None, agent(), RowKind::Linked { url: url.into() });
     let batch = [

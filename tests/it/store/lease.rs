@@ -10,7 +10,7 @@ use crate::support::db::Db;
 
 suite!(
     one_of_many_wins,
-    held_until_it_runs_out,
+    held_until_it_expires,
     renewed_and_fenced,
     released,
     set_back,
@@ -51,7 +51,7 @@ async fn one_of_many_wins(db: &Db) {
     }
 }
 
-async fn held_until_it_runs_out(db: &Db) {
+async fn held_until_it_expires(db: &Db) {
     let short = Duration::from_millis(1500);
     let first = db.store.acquire(&link(), node(1), short).await.expect("an answer");
     let Lease::Granted { epoch: first, .. } = first else { panic!("{first:?}") };
@@ -101,7 +101,7 @@ async fn set_back(db: &Db) {
     let held = db.store.acquire(&link(), node(2), short).await;
     assert_eq!(held, Ok(Lease::Held { by: node(1), remaining: short }));
     // Its owner may be alive: an owner who renews in time keeps it.
-    db.store.renew(&link(), epoch, short, true).await.expect("still his");
+    db.store.renew(&link(), epoch, short, true).await.expect("still held");
     let held = db.store.acquire(&link(), node(2), short).await.expect("an answer");
     let Lease::Held { remaining, .. } = held else { panic!("{held:?}") };
     tokio::time::sleep(remaining + Duration::from_millis(20)).await;

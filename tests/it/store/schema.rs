@@ -10,7 +10,7 @@ use url::Url;
 use super::fixture::*;
 use crate::support::db::{Backend, Db, server};
 
-suite!(migrated_again, what_another_version_wrote, what_is_too_long);
+suite!(migrated_again, rows_of_another_version, values_that_are_too_long);
 
 async fn migrated_again(db: &Db) {
     db.store.ready().await.expect("ready");
@@ -24,7 +24,7 @@ async fn migrated_again(db: &Db) {
     db.store.ready().await.expect("and works");
 }
 
-async fn what_another_version_wrote(db: &Db) {
+async fn rows_of_another_version(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.append(&link(), epoch, &[opened(1, 1)]).await.expect("stored");
     db.tamper("UPDATE log SET kind = 'hologram'").await;
@@ -45,7 +45,7 @@ impl IntoPos for u64 {
     }
 }
 
-async fn what_is_too_long(db: &Db) {
+async fn values_that_are_too_long(db: &Db) {
     let epoch = acme(&db.store).await;
     let mut append = opened(1, 1);
     std::sync::Arc::make_mut(&mut append.row).pos = couplet::chat::ids::Pos(u64::MAX);
@@ -167,7 +167,7 @@ async fn nodes_migrate_mysql_at_once() {
 }
 
 /// A database of the previous version, with rows in it.
-async fn rows_of_before(backend: Backend) {
+async fn rows_of_the_previous_version(backend: Backend) {
     let db = Db::bare(backend).await;
     let connection = sea_orm::Database::connect(db.url.expose_secret()).await.expect("it is there");
     Migrator::up(&connection, Some(1)).await.expect("the first step");
@@ -213,18 +213,18 @@ async fn rows_of_before(backend: Backend) {
 }
 
 #[tokio::test]
-async fn rows_of_before_sqlite() {
-    rows_of_before(Backend::Sqlite).await;
+async fn rows_of_the_previous_version_sqlite() {
+    rows_of_the_previous_version(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn rows_of_before_mysql() {
-    rows_of_before(Backend::Mysql).await;
+async fn rows_of_the_previous_version_mysql() {
+    rows_of_the_previous_version(Backend::Mysql).await;
 }
 
 /// A table is removed while a store is in use, as by a restored backup.
 #[tokio::test]
-async fn schema_lost_in_use() {
+async fn a_schema_lost_while_in_use() {
     let db = Db::new(Backend::Mysql).await;
     db.tamper("DROP TABLE agent_queues, agents, queues, tenants").await;
     match db.store.tenants().await {

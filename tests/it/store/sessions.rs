@@ -9,16 +9,16 @@ use crate::support::db::Db;
 suite!(
     token_rotation,
     created_again,
-    those_who_come_at_once,
-    those_who_return_at_once,
+    sessions_created_together,
+    sessions_resumed_together,
     walls_between_tenants,
-    one_customer_a_subject,
+    one_customer_per_subject,
     localpart_is_unique_on_its_link,
     names,
     a_token_is_replaced_once,
     a_session_is_claimed_once,
-    who_turned_out_to_be_somebody_known,
-    a_first_name_may_bring_an_address,
+    a_session_is_adopted_by_a_known_customer,
+    a_first_name_may_set_the_address,
 );
 
 async fn get(db: &Db, tenant: &TenantKey, token: [u8; 32]) -> Option<Session> {
@@ -116,7 +116,7 @@ async fn created_again(db: &Db) {
     let again = session(1, &customer(1));
     db.store.create_session(&again, T0).await.expect("the answer to the first was lost");
     let second = session(9, &customer(1));
-    db.store.create_session(&second, T0).await.expect("another browser of his");
+    db.store.create_session(&second, T0).await.expect("another browser of the same customer");
     assert_eq!(get(db, &key("acme"), [9; 32]).await.expect("there").customer, customer(1));
     let stolen = Session { token: [1; 32], ..session(8, &customer(1)) };
     let refused = db.store.create_session(&stolen, T0).await;
@@ -127,7 +127,7 @@ async fn created_again(db: &Db) {
     assert_eq!(refused, Err(StoreError::Missing("the tenant nobody".to_owned())));
 }
 
-async fn those_who_come_at_once(db: &Db) {
+async fn sessions_created_together(db: &Db) {
     acme(&db.store).await;
     let mut comers: Vec<Session> = (20..80).map(|n| session(n, &customer(n.into()))).collect();
     // Among them: a retry after a lost response, another browser of a known customer, and two that
@@ -152,7 +152,7 @@ async fn those_who_come_at_once(db: &Db) {
     }
 }
 
-async fn those_who_return_at_once(db: &Db) {
+async fn sessions_resumed_together(db: &Db) {
     acme(&db.store).await;
     db.store.add_tenant(&tenant("beta")).await.expect("added");
     let mut known: Vec<Session> = (20..60).map(|n| session(n, &customer(n.into()))).collect();
@@ -202,7 +202,7 @@ async fn walls_between_tenants(db: &Db) {
     assert_eq!(found, Ok(None));
 }
 
-async fn one_customer_a_subject(db: &Db) {
+async fn one_customer_per_subject(db: &Db) {
     acme(&db.store).await;
     assert_eq!(db.store.claim(&session(1, &customer(1)), "u1").await, Ok(Claim::Made));
     let expected = Err(StoreError::Exists("a customer with this subject".to_owned()));
@@ -252,7 +252,7 @@ fn naming(name: &str, replaces: bool) -> Naming {
     Naming { name: name.into(), replaces, address: None }
 }
 
-async fn who_turned_out_to_be_somebody_known(db: &Db) {
+async fn a_session_is_adopted_by_a_known_customer(db: &Db) {
     let epoch = acme(&db.store).await;
     let (ann, anonymous) = (session(1, &customer(1)), session(2, &customer(2)));
     assert_eq!(db.store.claim(&ann, "ann").await, Ok(Claim::Made));
@@ -286,7 +286,7 @@ async fn who_turned_out_to_be_somebody_known(db: &Db) {
     assert_eq!(get(db, &key("acme"), anonymous.token).await, Some(moved));
 }
 
-async fn a_first_name_may_bring_an_address(db: &Db) {
+async fn a_first_name_may_set_the_address(db: &Db) {
     let epoch = acme(&db.store).await;
     db.tamper("UPDATE customers SET name = NULL").await;
     let address = |text: &str| Some(Localpart::new(text).expect("a localpart"));

@@ -13,18 +13,18 @@ use super::fixture::*;
 use crate::support::db::Db;
 
 suite!(
-    nothing_is_an_empty_snapshot,
+    an_empty_log_is_an_empty_snapshot,
     mixed_history,
-    what_is_in_no_view,
+    details_outside_of_views,
     many_open_conversations,
-    offers_that_stand,
+    open_offers,
     closed_and_not_confirmed,
-    who_has_a_conversation,
+    the_holder_of_a_conversation,
     a_long_log,
     a_long_log_of_clocks_that_jumped,
 );
 
-async fn nothing_is_an_empty_snapshot(db: &Db) {
+async fn an_empty_log_is_an_empty_snapshot(db: &Db) {
     assert_eq!(db.store.snapshot(&link(), T0).await, Ok(Snapshot::default()));
 }
 
@@ -153,7 +153,7 @@ fn closed(pos: u64, number: u128, opened_at: Timestamp, lists: &[&str]) -> [Appe
     [with_view(opened(pos, number), number, held), end]
 }
 
-async fn what_is_in_no_view(db: &Db) {
+async fn details_outside_of_views(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.add_tenant(&tenant("bolt")).await.expect("another tenant");
     let alice = "alice@example.org";
@@ -236,7 +236,7 @@ fn for_alice(pos: u64, number: u128, seq: Option<u64>, kind: RowKind) -> Append 
     append
 }
 
-async fn offers_that_stand(db: &Db) {
+async fn open_offers(db: &Db) {
     let epoch = acme(&db.store).await;
     let offered = |pos, number| {
         with_view(for_alice(pos, number, None, RowKind::Offered), number, |view| {
@@ -297,7 +297,7 @@ async fn closed_and_not_confirmed(db: &Db) {
     assert_eq!(owed(60).await.len(), 0, "not for ever");
 }
 
-async fn who_has_a_conversation(db: &Db) {
+async fn the_holder_of_a_conversation(db: &Db) {
     let epoch = acme(&db.store).await;
     let requeued =
         RowKind::Requeued { agent: jid("alice@example.org"), reason: RequeueReason::Silent };

@@ -14,7 +14,7 @@ suite!(
     pages_by_bytes,
     latest_conversation,
     conversations_of_a_tenant,
-    who_serves
+    the_agent_who_serves
 );
 
 async fn pages_of_entries(db: &Db) {
@@ -149,7 +149,7 @@ async fn conversations_of_a_tenant(db: &Db) {
     assert_eq!(db.store.latest(CustomerId(Uuid::nil())).await, Ok(None));
 }
 
-async fn who_serves(db: &Db) {
+async fn the_agent_who_serves(db: &Db) {
     let epoch = acme(&db.store).await;
     let mut joined = answered(2, 1, 1, None);
     Arc::make_mut(&mut joined.row).kind = RowKind::Joined;

@@ -84,7 +84,7 @@ impl Agent {
         }
         loop {
             let Ok(event) = tokio::time::timeout(PATIENCE, events.arriving.recv()).await else {
-                panic!("{} waited in vain; it had got {:#?}", self.jid, events.kept);
+                panic!("{} waited in vain; received so far: {:#?}", self.jid, events.kept);
             };
             let event = event.expect("the client is alive");
             if wanted(&event) {

@@ -133,7 +133,7 @@ impl Crew {
                 .collect();
             let as_said = firsts.clone();
             firsts.sort_unstable();
-            assert_eq!(firsts, as_said, "in the order in which they were said: {said:?}");
+            assert_eq!(firsts, as_said, "in the order in which they were sent: {said:?}");
         }
         self.compare_transcripts().await;
         longest
@@ -160,7 +160,7 @@ impl Crew {
                 .collect();
             stored.sort_unstable();
             expected.sort_unstable();
-            assert_eq!(stored, expected, "both sides know what is stored, and nothing else");
+            assert_eq!(stored, expected, "both sides have what is stored, and nothing else");
         }
     }
 

@@ -41,7 +41,7 @@ impl Customer {
 
     /// Opens a socket without saying hello.
     pub(crate) async fn bare(address: SocketAddr, tenant: &str) -> Self {
-        Self::try_bare(address, tenant).await.expect("the door is open")
+        Self::try_bare(address, tenant).await.expect("the socket opens")
     }
 
     /// Opens a socket, unless the gateway refuses.
@@ -53,7 +53,7 @@ impl Customer {
     /// As `arrive`, from the address `from` that a trusted proxy reports.
     pub(crate) async fn arrive_from(address: SocketAddr, tenant: &str, from: &str) -> Self {
         let headers = [("Sec-WebSocket-Protocol", "couplet.v1"), ("X-Forwarded-For", from)];
-        let socket = knock(address, tenant, &headers).await.expect("the door is open");
+        let socket = knock(address, tenant, &headers).await.expect("the socket opens");
         let mut customer = Self { socket, log: Vec::new(), welcome: Value::Null };
         customer.say(json!({"type": "hello"})).await;
         customer.welcome = customer.until("welcome").await;
@@ -117,7 +117,7 @@ impl Customer {
     pub(crate) async fn next_or_close(&mut self) -> Result<Value, Option<CloseFrame>> {
         loop {
             let Ok(message) = tokio::time::timeout(PATIENCE, self.socket.next()).await else {
-                panic!("the customer waited in vain; he had got {:#?}", self.log);
+                panic!("the customer waited in vain; received so far: {:#?}", self.log);
             };
             match message {
                 Some(Ok(Message::Text(text))) => {

@@ -102,7 +102,7 @@ impl Visitor {
             }
         };
         if timeout(super::customer::PATIENCE, looking).await.is_err() {
-            panic!("{what} did not come to be: {:#?}", self.look());
+            panic!("{what} did not happen: {:#?}", self.look());
         }
     }
 
