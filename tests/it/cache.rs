@@ -1,6 +1,6 @@
 //! Contract of the cache and the message bus: one suite, run against the in-process implementation
 //! and Redis; then failures that only a networked server can have.
-#![allow(clippy::disallowed_methods, reason = "names come from chance, to keep tests apart")]
+#![allow(clippy::disallowed_methods, reason = "names are random, to keep tests apart")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -140,7 +140,7 @@ async fn a_message_with_text_and_several_files_reaches_the_next_agent_too() {
     let entry = customer.find(|frame| frame["text"] == "Which?").await;
     assert_eq!(entry["reply_to"], ack["seq"]);
 
-    // Alice leaves; Bob gets everything, with Alice's messages under her name.
+    // Alice leaves; Bob gets everything, with Alice's messages under the name Alice.
     alice
         .perform(json!({
             "do": "upload", "to": chat, "name": "cat.png", "type": "image/png",

@@ -35,7 +35,7 @@ const NOISE: Duration =
 /// How much the node may grow, in kB, including the buffers for a few thousand frames.
 const GROWN_KB: u64 = 96 * 1024;
 
-#[allow(clippy::disallowed_methods, reason = "whoever runs it by hand says how much")]
+#[allow(clippy::disallowed_methods, reason = "set by those who run it by hand")]
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }

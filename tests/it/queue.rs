@@ -35,7 +35,7 @@ async fn a_place_in_the_queue() {
     let mut first = asking(&gateway, "First").await;
     let chat = alice.accept(&mut first, "First").await;
 
-    // Alice has as many as she can take: the others wait, each with their place.
+    // Alice is at full capacity: the others wait, each with their place.
     let mut second = asking(&gateway, "Second").await;
     placed(&mut second, 1).await;
     let mut third = asking(&gateway, "Third").await;
@@ -45,7 +45,7 @@ async fn a_place_in_the_queue() {
     // Another tab, and a reload, get it too.
     placed(&mut third.return_as(gateway.address, None).await, 2).await;
 
-    // One gives up: those behind move up, and Alice is offered the next once she is free.
+    // One gives up: those behind move up, and Alice is offered the next once there is room.
     second.say(json!({"type": "end", "id": "e1"})).await;
     second.find(|frame| frame["state"] == "closed").await;
     placed(&mut third, 1).await;
@@ -73,8 +73,7 @@ async fn an_offer_that_expires() {
     let gateway = plan.open().await;
     gateway.until_status(&mut alice, "Bob: busy").await;
 
-    // While only Alice is there, she has all the time; once another agent is there, her time is
-    // limited.
+    // While Alice is the only agent, the offer does not expire; with another one online, it does.
     let mut ann = asking(&gateway, "Anyone?").await;
     let chat = bare(&alice.hears("Anyone?").await).to_owned();
     bob.show("").await;
@@ -83,8 +82,7 @@ async fn an_offer_that_expires() {
     let accepted = bob.accept(&mut ann, "Anyone?").await;
     assert_eq!(accepted, chat);
 
-    // Alice replies too late, and is told who has the customer; the customer receives nothing of
-    // it.
+    // Alice replies too late and is told who has the customer, who receives nothing of it.
     let late = alice.say(&chat, "Sorry, I was away. How can I help?").await;
     let error = alice.error_for(&late).await;
     assert_eq!(
@@ -146,7 +144,7 @@ async fn availability_follows_presence() {
     let mut ann = asking(&gateway, "One").await;
     let chat = alice.accept(&mut ann, "One").await;
 
-    // While away, Alice keeps her conversations and is offered no new one.
+    // While away, Alice keeps conversations but is offered no new one.
     alice.show("away").await;
     gateway.until_status(&mut alice, "Alice: away").await;
     gateway.until_status(&mut alice, "Bob: busy").await;
@@ -163,7 +161,7 @@ async fn availability_follows_presence() {
     }
     assert!(config["online"].is_boolean(), "{config}");
 
-    // Back online, she is; and when she leaves, the offer goes at once to an agent who is online.
+    // Back online, Alice is offered; on leaving, the offer goes at once to an agent who is online.
     alice.show("").await;
     let offer = alice.hears("Two").await;
     bob.show("xa").await;
@@ -192,8 +190,8 @@ async fn the_next_agent_gets_the_history() {
     bob.show("").await;
     gateway.until_status(&mut bob, "Bob: available").await;
 
-    // Alice is no longer an agent: within moments she is treated as a stranger, and Bob has her
-    // conversations.
+    // Alice is no longer an agent: within moments the gateway treats Alice as a stranger, and
+    // Bob has the conversations.
     let tenant = TenantKey::new(TENANT).unwrap();
     let jid = AgentJid::normalised(&alice.jid);
     gateway.db.store.remove_agent(&tenant, &jid).await.unwrap();

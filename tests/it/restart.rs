@@ -57,7 +57,7 @@ async fn fill(db: &Db, rows: u64) {
 }
 
 #[tokio::test]
-#[allow(clippy::disallowed_methods, reason = "whoever runs it by hand says how much")]
+#[allow(clippy::disallowed_methods, reason = "set by those who run it by hand")]
 async fn a_link_is_taken_over_while_much_is_open() {
     let wanted = std::env::var("COUPLET_TEST_OPEN_ROWS").ok().and_then(|rows| rows.parse().ok());
     let rows: u64 = wanted.unwrap_or(40_000);

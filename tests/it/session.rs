@@ -234,7 +234,7 @@ fn jwt(claims: Value, secret: &str) -> String {
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
-#[allow(clippy::disallowed_methods, reason = "the gateway judges by the machine's clock")]
+#[allow(clippy::disallowed_methods, reason = "the gateway uses the machine's clock")]
 fn in_seconds(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     i64::try_from(now).unwrap() + seconds

@@ -53,7 +53,7 @@ async fn the_xmpp_server() {
     let said: Vec<_> = alice.so_far().await.iter().filter_map(spoken).collect();
     assert!(
         !said.iter().any(|text| text == "Is anyone in?"),
-        "her client has confirmed that one: {said:?}"
+        "the client has confirmed that one: {said:?}"
     );
 
     // The agent's client has not confirmed them when the server dies again: they are resent under

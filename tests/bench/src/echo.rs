@@ -19,7 +19,7 @@ impl Server {
         let mut command = Command::new("setsid");
         command.arg(std::env::current_exe()?).arg("echo");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let told = child.stdout.take().context("it tells nothing")?;
+        let told = child.stdout.take().context("the echo server has no output")?;
         let mut line = String::new();
         BufReader::new(told).read_line(&mut line)?;
         Ok(Self { port: line.trim().parse()?, child })

@@ -66,7 +66,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
 fn servers(arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     let kinds = arguments.server.map_or(vec![Kind::Prosody, Kind::Ejabberd], |kind| vec![kind]);
     for kind in kinds {
-        say(&format!("{}: servers start", kind.name()));
+        say(&format!("{}: starting servers", kind.name()));
         let run = arguments.folder.join("run");
         let with_peer = arguments.measures("peer");
         let world = World::start(kind, with_peer, &run, &arguments.program)?;

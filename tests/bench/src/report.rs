@@ -154,10 +154,10 @@ impl Report {
         }
         if publish {
             let page = fs::read_to_string(PAGE)?;
-            let (head, _) = page.split_once(MARK).context("the page has no place for figures")?;
+            let (head, _) = page.split_once(MARK).context("the page has no mark for figures")?;
             fs::write(PAGE, format!("{head}{MARK}\n\n{}\n", tables.trim()))?;
         }
-        say(&format!("\n{tables}\nall of it: {}", self.folder.display()));
+        say(&format!("\n{tables}\nresults: {}", self.folder.display()));
         Ok(())
     }
 }

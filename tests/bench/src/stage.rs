@@ -151,7 +151,7 @@ impl<'a> Stage<'a> {
         at_once: usize,
     ) -> anyhow::Result<(Vec<usize>, Ramp)> {
         let world = self.world;
-        let Some(archive) = &world.archive else { bail!("there is no peer here") };
+        let Some(archive) = &world.archive else { bail!("the server has no archive for the peer") };
         if !self.tally.contains_key(&Subject::Peer) {
             self.agents_at(archive)?;
             self.tally.insert(Subject::Peer, Default::default());
@@ -255,7 +255,7 @@ impl<'a> Stage<'a> {
         if missing * 10 > voices.len() {
             let troubles = &self.engine.board.troubles;
             bail!(
-                "{}: {missing} of {} are not answered: {troubles:?}",
+                "{}: {missing} of {} were not answered: {troubles:?}",
                 subject.name(),
                 voices.len()
             );

@@ -197,7 +197,7 @@ impl World {
     pub(crate) fn redis_bytes(&self) -> anyhow::Result<u64> {
         let told = self.redis_says("INFO memory\r\nQUIT\r\n")?;
         let line = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
-        Ok(line.context("Redis tells nothing")?.trim().parse()?)
+        Ok(line.context("Redis sends no response")?.trim().parse()?)
     }
 
     pub(crate) fn flush_redis(&self) -> anyhow::Result<()> {

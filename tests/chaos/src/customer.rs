@@ -3,7 +3,7 @@
 //!
 //! Invariant: everything that arrives is recorded before it is handled.
 
-#![allow(clippy::indexing_slicing, reason = "of JSON, where what is missing is null")]
+#![allow(clippy::indexing_slicing, reason = "indexing JSON: a missing field is null")]
 
 mod socket;
 

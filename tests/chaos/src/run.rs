@@ -259,7 +259,7 @@ fn tell(
     std::fs::write(folder.join("costs.md"), &table)?;
     std::fs::write(folder.join("timeline.svg"), picture::draw(events, &again))?;
     say(&format!("\n{table}"));
-    say(&format!("{faults} faults, {kills} of them kills of nodes"));
+    say(&format!("{faults} faults, of which {kills} killed a node"));
     say(&serde_json::to_string(&verdict.counts)?);
     for (class, count) in verdict.classes() {
         say(&format!("VIOLATION {class:?}: {count}"));
@@ -267,6 +267,6 @@ fn tell(
         some.for_each(|violation| say(&format!("  {}", violation.what)));
     }
     let judged = if verdict.violations.is_empty() { "held" } else { "BROKEN" };
-    say(&format!("the contract: {judged}\nall of it: {}\nagain: {again}", folder.display()));
+    say(&format!("the contract: {judged}\nresults: {}\nrepeat with: {again}", folder.display()));
     Ok(())
 }

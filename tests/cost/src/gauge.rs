@@ -65,7 +65,7 @@ fn run(name: &str, times: usize, file: &Path) -> anyhow::Result<Profile> {
     let said = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
     ensure!(done.status.success(), "{name}: {said}");
     let profile = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    read(&profile).with_context(|| format!("{} says nothing of {GO}", file.display()))
+    read(&profile).with_context(|| format!("{} has no entry for {GO}", file.display()))
 }
 
 /// Reads a profile of callgrind.

@@ -83,15 +83,16 @@ impl Verdict {
         let mut advice = String::new();
         if let Some(other) = &self.other {
             advice += &format!(
-                "The counts were made with {other}; that alone can be the difference. Make them anew \
-                 on the last commit\nthat held, with `tests/cost.sh --accept`, commit that by itself, \
-                 and look at your change then.\n"
+                "The counts were made with {other}; that alone may explain the difference. Record \
+                 them again on the last\ngood commit with `tests/cost.sh --accept`, commit that by \
+                 itself, then check your change.\n"
             );
         }
         for name in &self.dearer {
-            advice += &format!("Where it goes: callgrind_annotate {profiles}/{name}.callgrind\n");
+            advice +=
+                &format!("Where the cost is: callgrind_annotate {profiles}/{name}.callgrind\n");
         }
-        advice + "If it is meant to be so: `tests/cost.sh --accept`, and say in the commit why."
+        advice + "If this is intended: `tests/cost.sh --accept`, and explain it in the commit."
     }
 }
 

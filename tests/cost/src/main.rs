@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         ["--accept"] => accept(),
         // This is what callgrind runs.
         ["go", name, times] => go(name, times).map(|()| true),
-        _ => Err(anyhow!("tests/cost.sh takes nothing, or --accept")),
+        _ => Err(anyhow!("tests/cost.sh takes no argument but --accept")),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

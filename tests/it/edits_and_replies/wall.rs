@@ -43,7 +43,7 @@ async fn between_customers(server: Server) {
     let eves = bare(&day).to_owned();
     assert_ne!(eves, chat);
 
-    // Nor does the agent of both change in one chat what was said in the other.
+    // Nor does the agent of both change in one chat a message of the other.
     let welcome = on.alice.say(&eves, "Welcome.").await;
     on.alice.receipt_for(&welcome).await;
     let id = on.alice.takes_back(&on.morning, &eves).await;

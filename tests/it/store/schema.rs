@@ -71,7 +71,7 @@ async fn complaint(url: &str) -> String {
 }
 
 fn holds(text: &str, word: &str) {
-    assert!(text.contains(word), "{text:?} says nothing of {word:?}");
+    assert!(text.contains(word), "{text:?} does not mention {word:?}");
 }
 
 fn keeps(text: &str, url: &Url) {

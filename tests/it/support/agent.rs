@@ -1,5 +1,5 @@
 //! An agent with a real XMPP client: slixmpp, controlled by JSON lines.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! An agent who replies to everything at once: confirms each message, repeats its text in a reply,
 //! and resends replies that bounced or were not confirmed, under the same id, as a client does.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -1,6 +1,6 @@
 //! Nodes in separate processes over one database, customers and agents who talk through them, and a
 //! final check of what all of them recorded.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;

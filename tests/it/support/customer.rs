@@ -1,5 +1,5 @@
 //! A customer at the widget's protocol, frame by frame.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! A database for each test, on each kind of server.
-#![allow(dead_code, reason = "each test needs some of it")]
-#![allow(clippy::expect_used, reason = "a test that cannot begin has failed")]
+#![allow(dead_code, reason = "each test uses a part")]
+#![allow(clippy::expect_used, reason = "a test that cannot start has failed")]
 
 use couplet::store::{Options, SqlStore};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};

@@ -1,5 +1,5 @@
 //! A component domain for each test, while the others run at the same time.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;

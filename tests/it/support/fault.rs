@@ -1,5 +1,5 @@
 //! Servers that are killed, frozen, or unreachable.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
 //! File storage for each test.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! A gateway for each test, with its own link, tenant and database, in this process.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

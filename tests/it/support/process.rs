@@ -1,6 +1,6 @@
 //! A node as in production: the program itself, in its own process, which can be killed, frozen,
 //! and asked to stop.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! An agent with a minimal client that sends stanza by stanza what an agent's client sends. Faster
 //! to start than a whole client, and able to send what no client would.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::VecDeque;
 

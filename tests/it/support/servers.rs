@@ -40,7 +40,7 @@ pub fn servers() -> Servers {
     serde_json::from_str(&text).expect("servers.json is as tests/servers.sh writes it")
 }
 
-#[allow(clippy::disallowed_methods, reason = "the test run says where its servers are")]
+#[allow(clippy::disallowed_methods, reason = "the test run passes the servers' addresses")]
 fn file() -> PathBuf {
     let path = std::env::var("COUPLET_TEST_SERVERS").expect(
         "COUPLET_TEST_SERVERS names servers.json: run ./tests/run.sh, or tests/servers.sh start",

@@ -1,5 +1,5 @@
 //! Customers' uploads, over HTTP as a browser sends them.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
 

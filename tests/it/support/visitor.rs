@@ -1,6 +1,6 @@
 //! A customer who goes on whatever happens to the nodes: they reconnect with their session, resend
 //! what was not acked, and record everything before they handle it.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -3,7 +3,7 @@
 //!
 //! The build's XMPP library supports only the component's namespace, so the client uses only its
 //! XML parser and does its own writing, which also lets a test send what no client should.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::VecDeque;
 use std::time::Duration;

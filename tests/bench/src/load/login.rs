@@ -45,7 +45,7 @@ impl Login {
                     return Ok(found);
                 }
             }
-            let count = self.stream.read(&mut buffer).context("the server says nothing")?;
+            let count = self.stream.read(&mut buffer).context("the server does not respond")?;
             if count == 0 {
                 bail!("the server closes: {}", String::from_utf8_lossy(&self.came));
             }

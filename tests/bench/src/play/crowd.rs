@@ -136,7 +136,7 @@ fn ramped(
     line = line.with("generator_share", usage.share(GENERATOR));
     if subject == Subject::Ours {
         if failed > 0 {
-            report.broken(format!("{failed} of {count} who came were refused"));
+            report.broken(format!("{failed} of {count} connections were refused"));
         }
         line = line.with("gateway_us_each", each(GATEWAY)).with("mariadb_us_each", each("mariadb"));
     }
@@ -190,7 +190,7 @@ fn storm(
         report.put(line.with("failed", ramp.failed as f64))?;
         if ramp.failed > 0 {
             let troubles = &stage.engine.board.troubles;
-            report.broken(format!("{} of the storm were refused: {troubles:?}", ramp.failed));
+            report.broken(format!("{} reconnections were refused: {troubles:?}", ramp.failed));
         }
         stage.rest(Duration::from_secs(1))?;
     }

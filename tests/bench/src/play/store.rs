@@ -17,7 +17,7 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
     if !arguments.plays("store") {
         return Ok(());
     }
-    say(&format!("{}: {} entries are written", world.kind.name(), arguments.entries));
+    say(&format!("{}: writing {} entries", world.kind.name(), arguments.entries));
     let mut stage = Stage::start(world, "store", arguments.agents, 1)?;
     let empty = measure(&mut stage, arguments, 0, report)?;
     if let Some(node) = stage.nodes.first_mut() {

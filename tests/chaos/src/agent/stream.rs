@@ -106,7 +106,7 @@ impl Stream {
     /// Sends XML as it is.
     pub(super) async fn write(&mut self, xml: &str) -> anyhow::Result<()> {
         let writing = self.writer.write_all(xml.as_bytes());
-        timeout(WRITING, writing).await.context("it takes nothing")??;
+        timeout(WRITING, writing).await.context("the other side reads nothing")??;
         Ok(())
     }
 }

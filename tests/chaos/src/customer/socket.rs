@@ -82,7 +82,7 @@ impl Socket {
         match timeout(WRITING, saying).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("it takes nothing".to_owned()),
+            Err(_) => Err("the other side reads nothing".to_owned()),
         }
     }
 }

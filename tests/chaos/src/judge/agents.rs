@@ -109,7 +109,7 @@ fn delivered(material: &Material<'_>, arrivals: &Arrivals<'_>, verdict: &mut Ver
     for (case, talk) in talks(material) {
         let Some(holder) = talk.holder else {
             if !talk.closed {
-                verdict.add(Class::Unserved, format!("{case}, {} words", talk.words.len()));
+                verdict.add(Class::Unserved, format!("{case}, {} messages", talk.words.len()));
             }
             continue;
         };

@@ -42,7 +42,7 @@ pub(super) fn judge(material: &Material<'_>, demands: &Demands, verdict: &mut Ve
     let all: usize = happened.values().sum();
     let kills: usize = happened.iter().filter(|(kind, _)| kind.kills_node()).map(|(_, n)| n).sum();
     if all < demands.all_faults || kills < demands.kills {
-        verdict.add(Class::TooFew, format!("{all} faults, {kills} of them kills of nodes"));
+        verdict.add(Class::TooFew, format!("{all} faults, of which {kills} killed a node"));
     }
     for (kind, wanted) in &demands.faults {
         let happened = happened.get(kind).copied().unwrap_or_default();
