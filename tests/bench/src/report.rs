@@ -251,7 +251,10 @@ mod tests {
         let tables = tables::all(&figures);
         assert!(tables.contains("| prosody | ours | 1,235 (1,000–1,300) |"), "{tables}");
         let budget = budget::table(&figures);
-        assert!(budget.contains("throughput against the floor | ≥ 0.85 | 0.90 | ✓ |"), "{budget}");
+        assert!(
+            budget.contains("throughput relative to the floor | ≥ 0.85 | 0.90 | ✓ |"),
+            "{budget}"
+        );
         assert!(budget.contains("gateway CPU | ≤ 1.2 | 1.3 | missed |"), "{budget}");
         assert_eq!(picture::all(&figures).len(), 2);
     }

@@ -84,7 +84,7 @@ fn customers(world: &World, arguments: &Arguments, report: &mut Report) -> anyho
     let open = (stage.meter(Subject::Ours).memory(), world.redis_bytes()?);
     let count = 10_000.min(most) - TALKERS;
     let both = ((&idle.0, idle.1), (&open.0, open.1));
-    weighed(world, "ours, more with an open conversation", count, both, report)?;
+    weighed(world, "ours, per open conversation", count, both, report)?;
 
     storm(&mut stage, &mut all, arguments, report)?;
     promise(&stage, Subject::Ours, report)?;

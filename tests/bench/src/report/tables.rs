@@ -36,7 +36,7 @@ const TABLES: [Table; 10] = [
         play: "pairs",
         title: "Side by side",
         point: "",
-        columns: &[("ratio", "ours against it")],
+        columns: &[("ratio", "ours relative to it")],
     },
     Table {
         play: "pace",
@@ -76,7 +76,7 @@ const TABLES: [Table; 10] = [
     },
     Table {
         play: "idle",
-        title: "Memory of one who is idle",
+        title: "Memory per idle connection",
         point: "of",
         columns: &[
             ("gateway_kib_each", "gateway KiB"),
@@ -87,7 +87,7 @@ const TABLES: [Table; 10] = [
     },
     Table {
         play: "storm",
-        title: "All come back at once",
+        title: "All reconnect at once",
         point: "customers",
         columns: &[
             ("seconds", "s until all are served"),
@@ -116,19 +116,19 @@ const TABLES: [Table; 10] = [
     },
     Table {
         play: "promise",
-        title: "What was promised",
+        title: "Guarantees",
         point: "",
         columns: &[
-            ("said", "said"),
+            ("said", "sent"),
             ("acked", "acked"),
-            ("answered", "came back"),
+            ("answered", "answered"),
             ("missing", "missing"),
-            ("strays", "twice or strange"),
+            ("strays", "duplicate or unexpected"),
             ("ticks", "agents' receipts"),
             ("errors", "errors"),
             ("rows_in", "customers' rows"),
             ("rows_out", "agents' rows"),
-            ("rows_per_round_trip", "rows a round trip"),
+            ("rows_per_round_trip", "rows per round trip"),
         ],
     },
 ];
