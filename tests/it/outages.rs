@@ -107,8 +107,8 @@ async fn a_full_database() {
     a_database_that_stores_nothing(1114, "The table log is full").await;
 }
 
-/// A node announces its position in the log before it is stored; that must not look like a lost
-/// log.
+/// Its owner announces how far the conversation has got before it is stored; that must not make it
+/// look like a past one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_that_begins_while_nothing_is_stored() {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
@@ -163,7 +163,7 @@ async fn a_frozen_xmpp_server() {
     gateway.end().await;
 }
 
-/// The owner's last entries may be missing in it; a customer on another node waits no longer than
+/// The cache lacks what only the owner knows; a customer on another node waits no longer than
 /// announced.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_cache() {

@@ -62,7 +62,7 @@ impl Play {
             let error = self.two.seat.find(&format!("{id} back"), is_it).await;
             assert_eq!(condition(&error).0, "resource-constraint");
             let kind = error.children().find(|child| child.name() == "error").unwrap();
-            assert_eq!(kind.attr("type"), Some("wait"), "worth saying again");
+            assert_eq!(kind.attr("type"), Some("wait"), "worth resending");
         }
     }
 

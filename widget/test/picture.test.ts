@@ -1,3 +1,5 @@
+// Displaying pictures: what counts as one, scaling, and files that cannot be drawn.
+
 import { afterEach, expect, test, vi } from 'vitest';
 import { isPicture, picture } from '../src/view/picture';
 

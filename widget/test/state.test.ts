@@ -1,3 +1,5 @@
+// The reducer: how frames and actions change the state.
+
 import { expect, test } from 'vitest';
 import { type Action, initial, isOpen, isToBeRated, latest, reduce, type State, unread } from '../src/state';
 import type { Durable, Entry, ErrorFrame, ServerFrame, Welcome } from '../src/wire';

@@ -1,3 +1,5 @@
+// What outlives a page load, and what does not.
+
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Outgoing } from '../src/state';
 import { createStore } from '../src/store';

@@ -1,3 +1,5 @@
+// The transcript as a text file.
+
 import { expect, test } from 'vitest';
 import en from '../src/i18n/en';
 import { type Action, initial, reduce } from '../src/state';

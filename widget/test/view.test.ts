@@ -1,3 +1,5 @@
+// Rows, log, composer, status line and colours, without a gateway.
+
 import { expect, test } from 'vitest';
 import en from '../src/i18n/en';
 import { accent, contrast } from '../src/launcher/colour';

@@ -1,3 +1,5 @@
+// Frames and ids: what is parsed, dropped and written.
+
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { protocol } from '../protocol.mjs';

@@ -88,7 +88,7 @@ async fn a_session_is_claimed_once(db: &Db) {
     };
     assert_eq!(subject_of(&first).await.as_deref(), Some(winner));
     assert_eq!(db.store.customer_of(&key("acme"), winner).await, Ok(Some(customer(1))));
-    assert_eq!(db.store.claim(&first, winner).await, Ok(Claim::Made), "the answer was lost");
+    assert_eq!(db.store.claim(&first, winner).await, Ok(Claim::Made), "the response was lost");
 
     // The previous version bound the customer first, and may have died before it bound the session.
     let second = session(2, &customer(2));
@@ -114,7 +114,7 @@ async fn a_session_is_claimed_once(db: &Db) {
 async fn created_again(db: &Db) {
     acme(&db.store).await;
     let again = session(1, &customer(1));
-    db.store.create_session(&again, T0).await.expect("the answer to the first was lost");
+    db.store.create_session(&again, T0).await.expect("the response to the first was lost");
     let second = session(9, &customer(1));
     db.store.create_session(&second, T0).await.expect("another browser of the same customer");
     assert_eq!(get(db, &key("acme"), [9; 32]).await.expect("there").customer, customer(1));
@@ -235,7 +235,7 @@ async fn names(db: &Db) {
     acme(&db.store).await;
     let mut customer = customer(1);
     db.tamper("UPDATE customers SET name = NULL").await;
-    // The first token stays if it is not to be replaced, whatever the client knows.
+    // The first name stays unless it is to be replaced, whatever the caller has read.
     for (name, replaces, stands) in
         [("Ærø 🏝️ ", false, "Ærø 🏝️ "), ("b", false, "Ærø 🏝️ "), ("b", true, "b")]
     {
@@ -259,7 +259,7 @@ async fn a_session_is_adopted_by_a_known_customer(db: &Db) {
     let home = customer(1).id;
     assert_eq!(db.store.open_kin(home).await, Ok(None));
     assert_eq!(db.store.adopt(&anonymous, home, "ann").await, Ok(true));
-    assert_eq!(db.store.adopt(&anonymous, home, "ann").await, Ok(true), "the answer was lost");
+    assert_eq!(db.store.adopt(&anonymous, home, "ann").await, Ok(true), "the response was lost");
     let found = get(db, &key("acme"), anonymous.token).await.expect("there");
     assert_eq!(found.subject.as_deref(), Some("ann"));
     assert_eq!((found.customer.id, found.same_as), (customer(2).id, Some(home)));
