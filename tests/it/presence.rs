@@ -145,7 +145,7 @@ async fn an_invisible_agent(server: Server) {
             _ = &mut left => break,
             _ = typing.tick() => alice.write(&types).await,
         }
-        assert!(begun.elapsed() < Duration::from_secs(40), "she stays available for ever");
+        assert!(begun.elapsed() < Duration::from_secs(40), "Alice stays available for ever");
     }
     gateway.end().await;
 }
