@@ -1,6 +1,7 @@
-// Builds dist/: couplet.js, the launcher, a classic script that stands alone; couplet-chat.js, what
-// it loads when there is intent; and a couplet-xx.js for each language. The gateway serves whatever
-// is here under its name. Fails where a size is over its limit.
+// Builds dist/: couplet.js, the launcher (a self-contained classic script); couplet-chat.js, which
+// the launcher loads once the visitor shows interest; and one couplet-xx.js per language. The
+// gateway serves every file in dist/ under its own name. The build fails if a file is over its size
+// limit.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -12,13 +13,15 @@ import { labels, languages } from './languages.mjs';
 
 const target = 'es2020';
 const KIB = 1024;
-/** What a browser transfers: before there is intent (with the configuration), and in all. */
+/**
+ * What a browser transfers before the chat is needed (including the configuration), and in total.
+ */
 const LAUNCHER_BYTES = 5 * KIB;
 const TOTAL_BYTES = 30 * KIB;
-/** A configuration with some queues and a form; brotli would make it smaller. */
+/** A configuration with a few queues and a form; brotli would make it smaller. */
 const CONFIG_BYTES = 512;
 
-// Style sheets are minified and carried as strings: the browser gets them as constructed sheets.
+// Style sheets are minified and shipped as strings; the browser turns them into constructed sheets.
 const inlineCss = {
   name: 'inline-css',
   setup(builder) {

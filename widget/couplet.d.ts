@@ -8,7 +8,7 @@ export interface Start {
   answers?: object | null;
 }
 
-/** Values become texts; what is `null` or `undefined` is left out. */
+/** Values are converted to strings; those that are `null` or `undefined` are left out. */
 export interface Customer {
   name?: unknown;
   email?: unknown;
@@ -20,9 +20,9 @@ export interface Events {
   ready: undefined;
   open: undefined;
   close: undefined;
-  /** A conversation has begun, or one that was open is gone on with. */
+  /** A conversation has begun, or one that was still open is resumed. */
   start: { conversation: string };
-  /** A message of either side, once. */
+  /** A message from either side; emitted once per message. */
   message: {
     conversation: string;
     seq: number;
@@ -41,7 +41,7 @@ export interface Events {
   agent: { conversation: string; name?: string; avatar?: string };
   end: { conversation: string };
   rating: { conversation: string; score: number };
-  /** The JWT has run out, or was refused: call `identify` with a new one. */
+  /** The JWT has expired or was refused: call `identify` with a new one. */
   identity: { expired: boolean };
   error: { code: string; message?: string };
 }
@@ -51,10 +51,10 @@ export type EventName = keyof Events;
 type Details = Exclude<Events[EventName], undefined>;
 type Names<D> = D extends unknown ? keyof D : never;
 type Value<D, N extends PropertyKey> = D extends { [K in N]?: infer V } ? V : never;
-/** What one listener for several events may find. */
+/** The fields that a listener for several events may find. */
 export type AnyDetail = { [N in Names<Details>]?: Value<Details, N> };
 
-/** Without its own type a listener of several events gets all that any of them tells. */
+/** A listener for several events without a type of its own gets the fields of all of them. */
 interface Listening {
   <E extends EventName>(event: E, listener: (detail: Events[E]) => void): void;
   (event: EventName, listener: (detail?: AnyDetail) => void): void;
@@ -77,17 +77,17 @@ export interface Methods {
   off: Listening;
 }
 
-/** Callable by name from the start, with its methods once the script has run. */
+/** Callable with a method's name from the start; has its methods once the script has run. */
 export interface Couplet extends Methods {
   <E extends EventName>(method: 'on' | 'off', event: E, listener: (detail: Events[E]) => void): void;
   (method: 'on' | 'off', event: EventName, listener: (detail?: AnyDetail) => void): void;
   <M extends Exclude<keyof Methods, 'on' | 'off'>>(method: M, ...args: Parameters<Methods[M]>): void;
-  /** Calls that wait for the script, where the page has the stub. */
+  /** Calls made before the script has run, where the page has the stub. */
   q?: ArrayLike<unknown>[];
   readonly version?: string;
 }
 
-/** What a page puts in its place until the script has run. */
+/** What a page defines as `window.Couplet` until the script has run. */
 export type Stub = (this: void, ...call: never[]) => void;
 
 declare global {

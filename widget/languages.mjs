@@ -1,4 +1,4 @@
-// The languages there are: one file each in src/i18n, named by the language's two letters.
+// Lists the languages: one file each in src/i18n, named by the language's two letters.
 import { readdirSync } from 'node:fs';
 import { build } from 'esbuild';
 

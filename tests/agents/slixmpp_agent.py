@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
-"""An agent's XMPP client for tests: slixmpp, driven by JSON lines on stdin, telling JSON lines on stdout.
+"""An agent's XMPP client for tests: slixmpp, which reads JSON lines on stdin and writes JSON lines to stdout.
 
-A command is {"do": NAME, …, "tag"?: ANY}; it is answered by {"event": "result", "do": NAME, "tag": ANY,
-"ok": BOOL, …}, with "error" where ok is false. What happens meanwhile comes as further events:
+A command is {"do": NAME, …, "tag"?: ANY}; its result is {"event": "result", "do": NAME, "tag": ANY,
+"ok": BOOL, …}, with "error" if ok is false. Whatever else happens is written as further events:
 connected, disconnected, message, receipt, marker, chatstate, presence, subscribe, roster_push, other.
 
   connect    jid password host port register? resource? tls? xml? receipts? subscribe? smacks?
              receipts: answer XEP-0184 requests, as clients do (true)
-             subscribe: "accept" subscription requests, as a contact's client does, "deny" or "ignore" them
+             subscribe: what to do with subscription requests: "accept" (as a contact's client does), "deny" or "ignore"
              xml: repeat each stanza's XML in its event (false)
-  presence   show? status? priority? to? type?   sent bare, it is the agent's availability
+  presence   show? status? priority? to? type?   without `to`, it is the agent's availability
   send       to body id? receipt? thread? replace? -> id
   reply      to said quote body -> id           retract  to said -> id
   chatstate  to state            receipt  to for              marker  to for [kind = displayed]
   roster     -> items            disco    to node? -> identities features        items  to -> items
   vcard      to -> name photo    ping     to -> ms             iq  xml -> xml      raw  xml
   command    to node? [fields]   lists the ad-hoc commands, or runs one to its end -> commands | status note fields
-  drop       cuts the connection without a word              quit
+  drop       cuts the connection without closing the stream              quit
 """
 
 import asyncio
@@ -341,7 +341,7 @@ async def main():
                 fault = {"condition": type(error).__name__, "text": str(error)}
                 tell("result", do="connect", tag=command.get("tag"), ok=False, error=fault)
             continue
-        # In the order given, yet an answer that takes its time holds up nothing.
+        # Started in the order given, but a slow one does not delay the others.
         task = asyncio.create_task(perform(command))
         pending.add(task)
         task.add_done_callback(pending.discard)

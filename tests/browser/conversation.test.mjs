@@ -23,7 +23,7 @@ after(async () => {
   await stage?.close();
 });
 
-/** Somebody new, who has asked and been answered. */
+/** A new customer, who has asked a question and got a reply. */
 async function talking(question, answer) {
   const customer = await Customer.arrive(visitors, stage.url);
   await customer.open();
@@ -35,14 +35,14 @@ async function talking(question, answer) {
   return customer;
 }
 
-test('from hello to close: words, ticks, typing, a reload in the middle', async () => {
+test('from hello to close: messages, ticks, typing, a reload in the middle', async () => {
   const customer = await Customer.arrive(visitors, stage.url);
   await customer.open();
   await customer.says('Do the notebooks lie flat?');
   await customer.isTold('You are first in line');
   await customer.ticked('Do the notebooks lie flat?', 'delivered');
 
-  // Who waits is said before the first words; to open them is to have read them.
+  // The customer's details arrive before the first message; opening the chat counts as reading it.
   await alice.takes();
   await alice.sees('Do the notebooks lie flat?');
   await until('the agent is told who waits', async () =>
@@ -50,7 +50,7 @@ test('from hello to close: words, ticks, typing, a reload in the middle', async 
   );
   await customer.ticked('Do the notebooks lie flat?', 'read');
 
-  // To answer is to accept; the agent's name is on all of it.
+  // A reply accepts the conversation; the agent's name is on everything.
   await alice.says('They do, all three sizes.');
   await customer.sees('They do, all three sizes.');
   await customer.isNoted('Alice joined');
@@ -58,14 +58,14 @@ test('from hello to close: words, ticks, typing, a reload in the middle', async 
   equal(await customer.page.locator('couplet-chat .who').last().innerText(), 'A\nAlice');
   await alice.ticked('They do, all three sizes.');
 
-  // Typing, both ways; what is typed is not sent before it is.
+  // Typing, in both directions; the text itself is not sent yet.
   await customer.composer.pressSequentially('Goo');
   await alice.isNotified('is typing');
   await alice.types('Shall');
   await customer.isShownTyping('Alice is typing');
   await customer.seesAll(['Do the notebooks lie flat?', 'They do, all three sizes.']);
 
-  // The page is loaded anew, with the chat open in the agent's hands.
+  // The page is reloaded while the agent has the conversation.
   await customer.reloads();
   await alice.says('Shall I put one aside?');
   const said = ['Do the notebooks lie flat?', 'They do, all three sizes.', 'Shall I put one aside?'];
@@ -75,7 +75,8 @@ test('from hello to close: words, ticks, typing, a reload in the middle', async 
   await alice.sees('Yes please.');
   await customer.ticked('Yes please.', 'read');
 
-  // The agent closes; whatever is said after that is a new conversation with a whole log.
+  // The agent closes; a message after that begins a new conversation, with the whole log still
+  // shown.
   await alice.says('!close');
   await customer.isNoted('This chat has ended');
   await alice.sees('⚙ You closed the conversation');
@@ -123,7 +124,7 @@ test('every text arrives as it was written, both ways', async () => {
   await customer.seesAll(said);
 });
 
-test('a text too long is said to be so, kept, and not sent', async () => {
+test('a text that is too long is reported, kept, and not sent', async () => {
   const customer = await talking('Hello again', 'Hi');
   await customer.composer.fill('x'.repeat(8_003));
   await customer.page.getByText('Too long by 3 characters').waitFor();
@@ -148,7 +149,7 @@ test('all tabs of a customer show one conversation', async () => {
     await tab.seesAll(['From the first tab', 'Good morning.', 'From the second tab', 'I see both.']);
     await tab.ticked('From the second tab', 'read');
   }
-  // What one tab has shown is not news in another.
+  // What one tab has shown is not unread in another.
   await first.part('close').click();
   await alice.says('Are you there?');
   await second.sees('Are you there?');

@@ -1,4 +1,4 @@
-// What a customer wrote is kept and said once, whatever breaks in between.
+// A customer's message is kept and delivered exactly once, whatever fails on the way.
 
 import { deepEqual } from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
@@ -33,17 +33,17 @@ async function talking(question, answer) {
   return customer;
 }
 
-/** The messages of the conversation that began so, as they are in the database. */
+/** The messages in the database of the conversation that began with `first`. */
 async function stored(first) {
   const conversations = await stage.transcript();
   const texts = conversations.map(({ entries }) => entries.flatMap(({ text }) => text ?? []));
   return texts.find(([text]) => text === first);
 }
 
-/** What the agent's client shows of both sides, without the desk's lines. */
+/** What the agent's client shows of both sides, without notices. */
 const spoken = async () => (await alice.texts()).filter((text) => !text.startsWith('⚙'));
 
-test('without a network words are kept, and said once when it is back', async () => {
+test('without a network messages are kept, and sent once when it is back', async () => {
   const customer = await talking('Before the tunnel', 'Good morning.');
   const network = customer.page.context();
   await network.setOffline(true);
@@ -58,7 +58,7 @@ test('without a network words are kept, and said once when it is back', async ()
   const said = ['Before the tunnel', 'Good morning.', 'Said to somebody in a tunnel', 'In the tunnel'];
   await customer.seesAll(said);
 
-  // Once more, and the page is closed before the network is back: the next page says it.
+  // Again, and the page is closed before the network is back: the next page sends the message.
   await network.setOffline(true);
   await customer.isTold('No connection. Trying again');
   await customer.says('In a longer tunnel');
@@ -73,16 +73,17 @@ test('without a network words are kept, and said once when it is back', async ()
   deepEqual(await stored(said[0]), [...said, 'In a longer tunnel']);
 });
 
-test('a gateway killed in the middle and started again loses nothing and says nothing twice', async () => {
+test('a gateway that is killed and restarted neither loses nor repeats a message', async () => {
   const customer = await talking('Before the fall', 'Good morning.');
-  // It dies before or after it has stored this, before or after it has said so.
+  // The gateway dies before or after it has stored the message, before or after it has sent the
+  // ack.
   await customer.says('Upon the fall');
   await stage.kill();
   await customer.isTold('No connection. Trying again');
   await customer.says('While you were gone, one');
   await customer.says('While you were gone, two');
   await customer.ticked('While you were gone, two', 'sending');
-  // The agent's client says at once that this has not arrived.
+  // The agent's client shows at once that this message was not delivered.
   await alice.says('Said to nobody');
   await alice.isRefused('Said to nobody');
 
@@ -95,7 +96,7 @@ test('a gateway killed in the middle and started again loses nothing and says no
   await customer.seesAll([...before, ...after]);
   await customer.isTold('You are talking to Alice');
   await alice.ticked('I have it all.');
-  // What was said to nobody stands where it was said: before or after what came upon the fall.
+  // The undelivered message keeps its place: before or after the message sent at the crash.
   deepEqual(
     (await spoken()).filter((text) => text !== 'Said to nobody'),
     [...before, ...after],

@@ -1,4 +1,4 @@
-// The widget on other people's pages: strict, hostile, small; and who waits for an agent.
+// The widget on other people's pages: strict, hostile, small; and customers who wait for an agent.
 
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
@@ -8,7 +8,7 @@ import { Stage } from './support/stage.mjs';
 import { Visitors } from './support/visitors.mjs';
 import { Customer } from './support/widget.mjs';
 
-/** Boxes are where they come to rest. */
+/** Without animations, boxes are at their final places. */
 const STILL = { reducedMotion: 'reduce' };
 const PHONE = {
   ...STILL,
@@ -45,14 +45,14 @@ async function talk(customer, question, answer) {
   await customer.sees(answer);
 }
 
-test('places in the line, once somebody is there', async () => {
+test('places in the queue, once an agent is online', async () => {
   const gateway = stage.url;
   const url = shop.page('/binding', { gateway, attributes: 'data-queue="binding"' });
   const first = await Customer.arrive(visitors, url);
   const second = await Customer.arrive(visitors, url);
   await first.open();
   await first.says('I am first');
-  // Nobody is in who serves this queue: no place is told, for nothing moves.
+  // No agent of this queue is online: no place is shown, because the queue does not move.
   await first.isTold('Nobody is in right now. The answer comes here.');
   await second.open();
   await second.says('I am second');
@@ -75,7 +75,7 @@ test('places in the line, once somebody is there', async () => {
 });
 
 test('a strict Content-Security-Policy is not touched', async () => {
-  // As docs/embedding.md has it; Trusted Types on top, which the widget needs nothing for.
+  // The policy of docs/embedding.md; plus Trusted Types, for which the widget needs nothing.
   const socket = stage.url.replace('http', 'ws');
   const policy = [
     `default-src 'none'; script-src ${stage.url}; connect-src ${stage.url} ${socket}`,
@@ -90,15 +90,15 @@ test('a strict Content-Security-Policy is not touched', async () => {
   await customer.part('end').click();
   await customer.isTold('This chat has ended');
   deepEqual(visitors.faults, []);
-  // The policy is in force: the page's own attempt at style is refused, and noticed.
+  // The policy is in force: the page's own inline style is refused and reported.
   await customer.page.evaluate(() => document.body.setAttribute('style', 'color: red'));
   equal(visitors.faults.length, 1);
   visitors.faults.pop();
 });
 
 /**
- * Everything in the widget as it is drawn: every element's box and its whole computed style, a line each; without
- * variables, which draw nothing but through a property.
+ * Everything in the widget as it is drawn: one line per element with its box and computed style;
+ * without variables, which draw nothing by themselves.
  */
 const drawn = (customer) =>
   customer.page.evaluate(() => {
@@ -168,7 +168,7 @@ test('on a phone the chat is the whole screen, and Enter breaks the line', async
   await customer.composer.pressSequentially('One line');
   await customer.composer.press('Enter');
   await customer.composer.pressSequentially('and another');
-  // Smaller than that and the phone zooms into the field.
+  // With a smaller font, phones zoom into the field.
   equal(await customer.composer.evaluate((field) => getComputedStyle(field).fontSize), '16px');
   await customer.part('send').tap();
   await customer.seesAll(['One line\nand another']);
@@ -176,7 +176,7 @@ test('on a phone the chat is the whole screen, and Enter breaks the line', async
   await alice.sees('One line\nand another');
   await alice.says('So I see.');
   await customer.sees('So I see.');
-  // Nothing sticks out, and whatever is touched is large enough to be hit (WCAG 2.2, 24 by 24).
+  // Nothing sticks out, and all targets are large enough (WCAG 2.2, 24 by 24).
   equal(await customer.page.evaluate(() => document.documentElement.scrollWidth), 390);
   for (const button of await customer.page.locator('couplet-chat button:visible').all()) {
     const { width, height } = await button.boundingBox();

@@ -18,7 +18,7 @@ const phone = { ...still, viewport: { width: 390, height: 844 }, isMobile: true,
 const stage = await Stage.open({ agents: [['alice']], plainNames: true });
 const visitors = await Visitors.open();
 
-/** The conversation, up to where the agent is about to answer. */
+/** The conversation, up to the agent's reply. */
 async function talk(customer, alice) {
   await customer.open();
   await customer.says('Hello, do the notebooks really lie flat? I draw across both pages.');
@@ -38,7 +38,7 @@ async function talk(customer, alice) {
   await customer.ticked('green', 'read');
 }
 
-// Waiting comes first, while nobody is there.
+// Waiting comes first, while no agent is online.
 const early = await Customer.arrive(visitors, stage.url, still);
 await early.open();
 await early.says('Hello, is somebody there?');
@@ -53,7 +53,7 @@ for (const customer of [early, waiting]) {
 }
 await visitors.leave({ passed: true });
 
-// Both sides of one conversation, the one beside the other.
+// Both sides of one conversation, next to each other.
 const alice = await Agent.login(visitors, stage, 'alice');
 await alice.page.setViewportSize({ width: 804, height: 720 });
 const customer = await Customer.arrive(visitors, stage.url, {

@@ -1,5 +1,5 @@
-// All that is more than words, between the widget and Converse.js, on each XMPP server: the form when
-// nobody is in, corrections, answers, what is taken back, buttons, pictures, a rating.
+// Everything but plain text, between the widget and Converse.js, on each XMPP server: the form when
+// no agent is online, edits, replies, retractions, buttons, pictures, a rating.
 
 import { equal } from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
@@ -21,11 +21,11 @@ afterEach(async (play) => {
 });
 
 for (const on of ['prosody', 'ejabberd']) {
-  test(`more than words, on ${on}`, async () => {
+  test(`everything but plain text, on ${on}`, async () => {
     stage = await Stage.open({ agents: [['alice']], on });
     visitors = await Visitors.open();
 
-    // Nobody is in: it is left, with how to reach the customer, for the next who comes.
+    // No agent is online: the customer leaves a message and contact details for the next agent.
     const customer = await Customer.arrive(visitors, stage.url);
     await customer.open();
     await customer.page.locator('couplet-chat input[name="email"]').fill('ola@shop.example');
@@ -39,7 +39,7 @@ for (const on of ['prosody', 'ejabberd']) {
     await alice.says('Yse, we do.');
     await customer.sees('Yse, we do.');
 
-    // Each corrects what he said.
+    // Each edits a message.
     await customer.corrects('Norwey', 'Do you ship to Norway?');
     await alice.sees('Do you ship to Norway?');
     equal(await alice.message('Norwey').count(), 0, 'in its place');
@@ -47,7 +47,7 @@ for (const on of ['prosody', 'ejabberd']) {
     await customer.sees('Yes, we do.');
     equal((await customer.texts()).includes('Yse, we do.'), false, 'in its place');
 
-    // Each answers the other.
+    // Each replies to the other.
     await customer.replies('Yes, we do.', 'How fast?');
     await alice.sees('How fast?');
     await alice.message('How fast?').locator('.chat-msg__reply-context', { hasText: 'Yes, we do.' }).waitFor();
@@ -55,21 +55,21 @@ for (const on of ['prosody', 'ejabberd']) {
     await customer.sees('To Oslo: two days.');
     await customer.message('To Oslo').locator('[data-part="quote"]', { hasText: 'ship to Norway' }).waitFor();
 
-    // Each takes back what he said.
+    // Each retracts a message.
     await customer.takesBack('How fast?');
     await alice.page.locator('.chat-msg--retracted').waitFor();
     equal(await alice.message('How fast?').count(), 0);
     await alice.takesBack('To Oslo');
     await until('the customer sees it go', async () => !(await customer.texts()).includes('To Oslo: two days.'));
 
-    // Buttons, pressed once.
+    // Buttons can be pressed once.
     await alice.says('!ask Which size? | A5 | A4');
     await customer.sees('Which size?');
     await customer.part('choice').getByText('A4').click();
     await alice.sees('A4');
     await customer.part('choice').first().waitFor({ state: 'hidden' });
 
-    // A picture each way.
+    // A picture in each direction.
     await customer.part('files').setInputFiles(PICTURE);
     await customer.part('tray').locator('canvas').waitFor();
     await customer.part('send').click();
@@ -80,7 +80,7 @@ for (const on of ['prosody', 'ejabberd']) {
     await alice.sendsFile(PICTURE);
     await customer.page.locator('couplet-chat [data-from="agent"] .files img, couplet-chat [data-from="agent"] .files canvas').waitFor();
 
-    // The end, and how it was.
+    // The end, and the rating.
     await alice.says('!close');
     await customer.part('rating').getByLabel('Very good').check();
     await customer.part('send-rating').click();

@@ -40,7 +40,7 @@ function line(who, text) {
   console.log(`${seconds} s  ${who.padEnd(9)} ${text}`);
 }
 
-/** Things that happened, and those who wait for one that matches. */
+/** Events that happened, and the waits for one that matches. */
 class Happenings {
   #seen = [];
   #waiting = new Set();
@@ -50,7 +50,7 @@ class Happenings {
     for (const check of this.#waiting) check(thing);
   }
 
-  /** The first that matches, of those that came and those to come. */
+  /** The first event that matches, past or future. */
   wait(what, matches) {
     const found = this.#seen.find(matches);
     if (found) return found;
@@ -63,7 +63,7 @@ class Happenings {
       const fail = () => {
         done();
         const last = this.#seen.slice(-3).map(String).join('\n  ');
-        reject(new Error(`${what}: did not happen within ${patience / 1000} s. The last that came:\n  ${last}`));
+        reject(new Error(`${what}: did not happen within ${patience / 1000} s. The last events:\n  ${last}`));
       };
       const timer = setTimeout(fail, patience);
       const done = () => {
@@ -75,7 +75,7 @@ class Happenings {
   }
 }
 
-/** The agent: a plain XMPP client, which confirms and marks what it is sent, as people's clients do. */
+/** The agent: a plain XMPP client that sends receipts and markers, as common clients do. */
 class Agent {
   #heard = new Happenings();
 
@@ -84,7 +84,7 @@ class Agent {
     const name = `${username.toUpperCase()}_PASSWORD`;
     const password = process.env[name];
     if (!password) throw new Error(`${name} is not in the environment`);
-    // A private server's certificate is of its own making.
+    // A private server's certificate is self-signed.
     if (/^(127\.|localhost:)/.test(options.c2s)) {
       process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
       process.removeAllListeners('warning');
@@ -100,7 +100,8 @@ class Agent {
   async #hear(stanza) {
     this.#heard.add(stanza);
     const id = stanza.attrs.id;
-    // Where the server does not let the gateway write rosters, its desk asks once; people accept.
+    // Where the server does not let the gateway write rosters, the desk requests a subscription;
+    // people accept it.
     if (stanza.is('presence') && stanza.attrs.type === 'subscribe') {
       await this.xmpp.send(xml('presence', { to: stanza.attrs.from, type: 'subscribed' }));
     }
@@ -164,7 +165,7 @@ class Browser {
     this.errors = errors;
     const home = await fetch(`${options.url}/`);
     if (!home.ok || !(await home.text()).includes('couplet.js')) {
-      // A gateway without a site of its own: a page of ours, from the same origin.
+      // A gateway without a site of its own: a page of ours, on the same origin.
       const body = `<!doctype html><title>A shop</title><script async src="/couplet.js" data-tenant="${options.tenant}"></script>`;
       await page.route(`${options.url}/`, (route) => route.fulfill({ contentType: 'text/html', body }));
     }
@@ -192,7 +193,7 @@ class Browser {
     await this.#message('agent', text).waitFor();
   }
 
-  /** Until the ticks say that the agent's client has it; they then say which. */
+  /** Waits until the ticks show that the agent's client has the message; returns their state. */
   async confirmed(text) {
     const message = this.#message('customer', text);
     const ticked = message.and(this.widget.locator('[data-state="delivered"], [data-state="read"]'));
@@ -268,7 +269,7 @@ async function within(what, promise) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** The three lines, in their order, are in the transcript, whatever its exact form. */
+/** Checks that the three messages are in the transcript in their order, whatever its exact form. */
 async function readTranscript(command) {
   const { stdout } = await promisify(execFile)('sh', ['-c', command], { maxBuffer: 64 << 20 });
   const texts = [];
@@ -284,7 +285,7 @@ async function readTranscript(command) {
   }
 }
 
-/** One JSON document, or one a line. */
+/** One JSON document, or one per line. */
 function documents(text) {
   try {
     return [JSON.parse(text)];

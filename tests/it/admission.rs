@@ -1,4 +1,5 @@
-//! What a gateway turns away, before the upgrade and after it; and that nobody else notices.
+//! What a gateway refuses, before the upgrade and after it; and that other customers notice
+//! nothing.
 
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use crate::support::seat::Bystanders;
 
 const PAGE: &str = "https://www.acme.example";
 
-/// A request for an upgrade as a browser makes it, but for one header.
+/// An upgrade request as a browser sends it, with one header changed.
 async fn knock(gateway: &Gateway, tenant: &str, header: &str, value: Option<&str>) -> Response {
     let good = [
         ("connection", "Upgrade"),
@@ -29,7 +30,8 @@ async fn knock(gateway: &Gateway, tenant: &str, header: &str, value: Option<&str
     request.send().await.unwrap()
 }
 
-/// The status of a problem document, which says the same itself and may be read by any page.
+/// The status of a problem document; checks that its body has the same status and that any origin
+/// may read it.
 async fn problem(response: Response) -> (u16, String) {
     let status = response.status();
     let header =
@@ -43,7 +45,7 @@ async fn problem(response: Response) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_door() {
+async fn upgrades_and_their_refusal() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("strict", |tenant| tenant.settings.origin_required = true).await;
     let gateway = plan.open().await;
@@ -84,7 +86,7 @@ async fn the_door() {
     the_config(&gateway).await;
 }
 
-/// What the widget asks before it opens a socket, and when it cannot.
+/// The configuration, which the widget requests before it opens a socket, and after a refusal.
 async fn the_config(gateway: &Gateway) {
     let ask = async |tenant: &str, origin: Option<&str>| {
         let url = format!("http://{}/v1/{tenant}/config", gateway.address);
@@ -124,7 +126,7 @@ async fn the_config(gateway: &Gateway) {
     }
 }
 
-/// A gateway with two who talk in peace.
+/// A gateway with a customer and an agent in conversation, who must not be disturbed.
 async fn with_bystanders(more: &str) -> (Gateway, Bystanders) {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, more).await;
     let alice = plan.seat("alice").await;
@@ -165,7 +167,7 @@ async fn bad_frames() {
         (&deep, "bad_frame", None),
         (&long, "too_large", Some("long")),
     ];
-    // Ten bad frames close a socket, so nobody gets more than nine of them.
+    // Ten bad frames close a socket, so none gets more than nine.
     for part in table.chunks(9) {
         let mut customer = gateway.customer().await;
         for (frame, code, about) in part {
@@ -179,19 +181,18 @@ async fn bad_frames() {
             assert_eq!(error["for"].as_str(), *about, "{frame}");
             assert!(error["message"].as_str().is_some_and(|text| !text.is_empty()), "{error}");
         }
-        // The socket lives, and nothing of it came to be.
+        // The socket is still open, and nothing was stored.
         customer.say(json!({"type": "ping", "n": 7})).await;
         assert_eq!(customer.next().await, json!({"type": "pong", "n": 7}));
         bystanders.go_on().await;
     }
-    // Unknown fields are ignored.
     let mut customer = gateway.customer().await;
     customer.raw(r#"{"type":"message","id":"m1","text":"x","colour":[{"deep":1}]}"#).await;
     assert_eq!(customer.until("ack").await["seq"], 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_codes() {
+async fn close_codes() {
     let (gateway, mut bystanders) = with_bystanders("").await;
 
     let mut customer = Customer::bare(gateway.address, TENANT).await;
@@ -225,7 +226,7 @@ async fn closing_codes() {
     assert_eq!(customer.close_code().await, Some(1003));
     bystanders.go_on().await;
 
-    // Whoever was closed comes back to what was stored.
+    // A customer whose socket was closed comes back to what was stored.
     let mut back = customer.return_as(gateway.address, None).await;
     assert_eq!(back.caught_up().await.len(), 1);
 }
@@ -236,7 +237,7 @@ async fn too_fast() {
                   sockets_per_address = 3\nsessions_per_minute_per_address = 4\n";
     let (gateway, mut bystanders) = with_bystanders(limits).await;
 
-    // More than twenty at once come too early; later the same id is as good as new.
+    // More than twenty messages at once are too many; later the same id is accepted.
     let mut customer = gateway.customer().await;
     for number in 0..40 {
         customer.write(&format!("m{number}"), "Now!").await;
@@ -247,7 +248,7 @@ async fn too_fast() {
     let mut pause = refused["retry_after_ms"].as_u64().unwrap();
     assert!((1..=1_000).contains(&pause), "{refused}");
     let ack = loop {
-        tokio::time::sleep(std::time::Duration::from_millis(pause)).await; // as it was told
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await; // as the gateway asked
         customer.write(&id, "Now!").await;
         let answer = customer.find(|frame| frame["for"] == *id || frame["id"] == *id).await;
         match answer["retry_after_ms"].as_u64() {
@@ -258,7 +259,7 @@ async fn too_fast() {
     assert_eq!(ack["type"], "ack");
     bystanders.go_on().await;
 
-    // Whoever floods is sent away.
+    // A customer who floods is disconnected.
     for _ in 0..400 {
         customer.send(Message::Ping("x".into())).await;
     }
@@ -267,14 +268,14 @@ async fn too_fast() {
     assert_eq!(customer.close_code().await, Some(4429));
     bystanders.go_on().await;
 
-    // An address has so many sockets, and so many new sessions a minute.
+    // The number of sockets per address is limited, and so are new sessions per minute.
     let (second, _third) = (gateway.customer().await, gateway.customer().await);
     let (status, detail) = problem(knock(&gateway, TENANT, "", None).await).await;
     assert_eq!(status, 429, "{detail}");
     let token = second.token();
     drop(second);
     let mut fourth = loop {
-        // The place is free as soon as the gateway has seen the other go.
+        // The place is free as soon as the gateway has noticed that the other socket closed.
         if let Ok(customer) = Customer::try_bare(gateway.address, TENANT).await {
             break customer;
         }
@@ -283,7 +284,7 @@ async fn too_fast() {
     let bye = fourth.until("bye").await;
     assert!(bye["reconnect_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{bye}");
     assert_eq!(fourth.close_code().await, Some(4429));
-    // A session that is known is no new one.
+    // A known session does not count as a new one.
     let known = json!({"session": token});
     let known = Customer::greet(gateway.address, TENANT, known).await;
     assert_eq!(known.token(), token);
@@ -291,10 +292,10 @@ async fn too_fast() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conversations_an_hour() {
+async fn conversations_per_hour() {
     let more = "[limits]\nconversations_per_hour_per_address = 3\n";
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, more).await;
-    // However much is said before the first word is stored, it is one conversation.
+    // However many messages are sent before the first is stored, they are one conversation.
     let mut ann = gateway.customer().await;
     for number in 0..10 {
         ann.write(&format!("m{number}"), "Hello?").await;
@@ -312,6 +313,6 @@ async fn conversations_an_hour() {
     let refused = bob.until("error").await;
     assert_eq!((&refused["code"], &refused["for"]), (&json!("rate_limited"), &json!("m1")));
     assert!(refused["retry_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{refused}");
-    // Those who talk already go on.
+    // Conversations in progress continue.
     ann.acked("m11", "Still here").await;
 }

@@ -1,6 +1,6 @@
-//! Contract of the cache and the bus: one suite, held by the process's own memory and by Redis;
-//! then what only a server at the end of a wire can do to them.
-#![allow(clippy::disallowed_methods, reason = "names come from chance, to keep tests apart")]
+//! Contract of the cache and the message bus: one suite, run against the in-process implementation
+//! and Redis; then failures that only a networked server can have.
+#![allow(clippy::disallowed_methods, reason = "names are random, to keep tests apart")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ fn redis() -> Pair {
     connect(&servers().redis.url.into()).unwrap()
 }
 
-/// A name that no other test has.
+/// A name that no other test uses.
 fn unique(name: &str) -> String {
     format!("test:{}:{name}", uuid::Uuid::new_v4().simple())
 }
@@ -60,24 +60,24 @@ macro_rules! suite {
 }
 
 suite! {
-    any_bytes_come_out_as_they_went_in
-    a_value_ends
-    a_value_written_anew_lives_its_new_time
-    one_of_many_sets
-    absent_again_once_removed_or_over
+    any_bytes_are_stored_unchanged
+    a_value_expires
+    a_rewritten_value_gets_its_new_lifetime
+    one_of_many_writers_wins
+    a_key_is_absent_once_removed_or_expired
     a_counter_counts_within_its_window
-    many_count_and_none_is_lost
+    concurrent_counts_are_all_counted
     a_key_of_256_bytes_and_odd_times
-    the_server_answers
-    messages_come_in_order_and_to_the_own_node
-    every_listener_hears_and_topics_are_apart
-    nobody_needs_to_listen
-    a_listener_who_left_harms_nobody
-    a_slow_listener_loses_the_newest_and_stops_nobody
+    the_server_responds
+    messages_arrive_in_order_and_at_the_own_node
+    every_subscriber_receives_and_topics_are_separate
+    publishing_needs_no_subscriber
+    a_dropped_subscriber_affects_no_other
+    a_slow_subscriber_loses_the_newest_and_blocks_nobody
     receivers_end_with_the_bus
 }
 
-async fn any_bytes_come_out_as_they_went_in((cache, _): Pair) {
+async fn any_bytes_are_stored_unchanged((cache, _): Pair) {
     let megabyte: Vec<u8> = (0..=255).cycle().take(1024 * 1024).collect();
     for value in [b"".as_slice(), b"a\0b\r\n\0", "🦀👩‍👩‍👧".as_bytes(), &[0xff, 0xfe], &megabyte]
     {
@@ -92,7 +92,7 @@ async fn any_bytes_come_out_as_they_went_in((cache, _): Pair) {
     }
 }
 
-async fn a_value_ends((cache, _): Pair) {
+async fn a_value_expires((cache, _): Pair) {
     let (short, long) = (unique("short"), unique("long"));
     cache.set(&short, "x".into(), SHORT).await.unwrap();
     cache.set(&long, "x".into(), LONG).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_value_ends((cache, _): Pair) {
     assert!(cache.get(&long).await.unwrap().is_some());
 }
 
-async fn a_value_written_anew_lives_its_new_time((cache, _): Pair) {
+async fn a_rewritten_value_gets_its_new_lifetime((cache, _): Pair) {
     let key = unique("anew");
     cache.set(&key, "x".into(), SHORT).await.unwrap();
     cache.set(&key, "y".into(), LONG).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_value_written_anew_lives_its_new_time((cache, _): Pair) {
     assert_eq!(cache.get(&key).await.unwrap(), Some("y".into()));
 }
 
-async fn one_of_many_sets((cache, _): Pair) {
+async fn one_of_many_writers_wins((cache, _): Pair) {
     let key = unique("race");
     let tasks: Vec<_> = (0..50)
         .map(|n: u32| {
@@ -129,7 +129,7 @@ async fn one_of_many_sets((cache, _): Pair) {
     assert_eq!(cache.get(&key).await.unwrap(), Some(winner.to_string().into()));
 }
 
-async fn absent_again_once_removed_or_over((cache, _): Pair) {
+async fn a_key_is_absent_once_removed_or_expired((cache, _): Pair) {
     let key = unique("absent");
     assert!(cache.set_if_absent(&key, "a".into(), LONG).await.unwrap());
     assert!(!cache.set_if_absent(&key, "b".into(), LONG).await.unwrap());
@@ -157,7 +157,7 @@ async fn a_counter_counts_within_its_window((cache, _): Pair) {
     cache.count(&words, LONG).await.expect_err("words cannot be counted on");
 }
 
-async fn many_count_and_none_is_lost((cache, _): Pair) {
+async fn concurrent_counts_are_all_counted((cache, _): Pair) {
     let key = unique("many");
     let tasks: Vec<_> = (0..50)
         .map(|_| {
@@ -183,11 +183,11 @@ async fn a_key_of_256_bytes_and_odd_times((cache, _): Pair) {
     assert!(cache.get(&key).await.unwrap().is_none());
 }
 
-async fn the_server_answers((cache, _): Pair) {
+async fn the_server_responds((cache, _): Pair) {
     cache.ping().await.unwrap();
 }
 
-async fn messages_come_in_order_and_to_the_own_node((_, bus): Pair) {
+async fn messages_arrive_in_order_and_at_the_own_node((_, bus): Pair) {
     let topic = unique("order");
     let mut receiver = bus.subscribe(&topic).await.unwrap();
     for n in 0..500_u32 {
@@ -200,7 +200,7 @@ async fn messages_come_in_order_and_to_the_own_node((_, bus): Pair) {
     assert_eq!(next(&mut receiver).await.map(|large| large.len()), Some(1024 * 1024));
 }
 
-async fn every_listener_hears_and_topics_are_apart((_, bus): Pair) {
+async fn every_subscriber_receives_and_topics_are_separate((_, bus): Pair) {
     let (topic, other) = (unique("shared"), unique("apart"));
     let mut first = bus.subscribe(&topic).await.unwrap();
     let mut second = bus.subscribe(&topic).await.unwrap();
@@ -212,11 +212,11 @@ async fn every_listener_hears_and_topics_are_apart((_, bus): Pair) {
     nothing_comes(&mut first).await;
 }
 
-async fn nobody_needs_to_listen((_, bus): Pair) {
+async fn publishing_needs_no_subscriber((_, bus): Pair) {
     bus.publish(&unique("void"), "x".into()).await.unwrap();
 }
 
-async fn a_listener_who_left_harms_nobody((_, bus): Pair) {
+async fn a_dropped_subscriber_affects_no_other((_, bus): Pair) {
     let topic = unique("left");
     let gone = bus.subscribe(&topic).await.unwrap();
     let mut stays = bus.subscribe(&topic).await.unwrap();
@@ -228,12 +228,12 @@ async fn a_listener_who_left_harms_nobody((_, bus): Pair) {
     let mut back = bus.subscribe(&topic).await.unwrap();
     bus.publish(&topic, "three".into()).await.unwrap();
     let heard = next(&mut back).await;
-    // A bus may be late: what was said before he listened may still be under way.
+    // A bus may be late: what was published before the subscription may still arrive.
     let heard = if heard == Some("two".into()) { next(&mut back).await } else { heard };
     assert_eq!(heard, Some("three".into()));
 }
 
-async fn a_slow_listener_loses_the_newest_and_stops_nobody((_, bus): Pair) {
+async fn a_slow_subscriber_loses_the_newest_and_blocks_nobody((_, bus): Pair) {
     let topic = unique("slow");
     let mut slow = bus.subscribe(&topic).await.unwrap();
     let mut quick = bus.subscribe(&topic).await.unwrap();
@@ -261,7 +261,7 @@ async fn receivers_end_with_the_bus((cache, bus): Pair) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn memory_lives_by_the_clock_of_the_tests() {
+async fn the_in_process_cache_uses_the_test_clock() {
     let (cache, _) = memory();
     cache.set("key", "x".into(), LONG).await.unwrap();
     tokio::time::advance(LONG - Duration::from_millis(1)).await;
@@ -271,7 +271,7 @@ async fn memory_lives_by_the_clock_of_the_tests() {
 }
 
 #[tokio::test]
-async fn an_address_that_does_not_do_is_refused_without_its_password() {
+async fn an_invalid_url_is_refused_without_its_password() {
     for url in ["postgres://u:hunter2@h/0", "redis://u:hunter2@h/zero", "hunter2"] {
         let said = connect(&url.into()).err().expect("is refused").to_string();
         assert!(!said.contains("hunter2"), "{said}");
@@ -279,7 +279,7 @@ async fn an_address_that_does_not_do_is_refused_without_its_password() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_named_in_time_and_without_its_password() {
+async fn an_unreachable_server_is_reported_in_time_and_without_its_password() {
     let (cache, bus) = connect(&"redis://:hunter2@127.0.0.1:1/3".into()).unwrap();
     let began = Instant::now();
     let said = [

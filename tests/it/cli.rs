@@ -1,4 +1,4 @@
-//! The operator's shell as he meets it: the built program, on SQLite in a folder of its own.
+//! The operator's command line: the built program, on SQLite in a folder of its own.
 
 use std::path::Path;
 
@@ -20,10 +20,10 @@ const CONFIG: &str = r#"
     secret = "hunter2"
 "#;
 
-/// A folder with a configuration and a database, and the program run in it.
+/// A folder with a configuration and a database, in which the program runs.
 struct Shell(TempDir);
 
-/// What the program did.
+/// Result of a run of the program.
 struct Done {
     code: Option<i32>,
     out: String,
@@ -47,7 +47,7 @@ impl Shell {
         self.0.path()
     }
 
-    /// Runs it; an argument holds no space, but for `_` there.
+    /// Runs the program with space-separated arguments; `_` in an argument becomes a space.
     async fn run(&self, arguments: &str) -> Done {
         let ran = Command::new(env!("CARGO_BIN_EXE_couplet"))
             .args(arguments.split(' ').map(|argument| argument.replace('_', " ")))
@@ -60,7 +60,7 @@ impl Shell {
         Done { code: ran.status.code(), out: text(ran.stdout), err: text(ran.stderr) }
     }
 
-    /// What it printed, having done it.
+    /// Runs the program, which must succeed; returns what it printed.
     async fn done(&self, arguments: &str) -> String {
         let done = self.run(arguments).await;
         assert_eq!((done.code, done.err.as_str()), (Some(0), ""), "{arguments}: {}", done.out);
@@ -71,7 +71,7 @@ impl Shell {
         serde_json::from_str(&self.done(&format!("{arguments} --json")).await).unwrap()
     }
 
-    /// Why it was not done.
+    /// Runs the program, which must fail; returns the error text.
     async fn failed(&self, arguments: &str) -> String {
         let done = self.run(arguments).await;
         assert_eq!((done.code, done.out.as_str()), (Some(1), ""), "{arguments}: {}", done.err);
@@ -101,7 +101,7 @@ async fn what_is_asked_wrongly_ends_with_2_and_a_bad_configuration_with_1() {
 }
 
 #[tokio::test]
-async fn a_database_without_a_schema_says_how_to_mend_it() {
+async fn a_missing_schema_is_reported_with_its_remedy() {
     let shell = Shell::new(CONFIG);
     assert!(shell.failed("tenant list").await.contains("couplet migrate"));
     assert!(shell.run("check").await.out.contains("couplet migrate"));
@@ -125,7 +125,7 @@ async fn check_tries_everything() {
 }
 
 #[tokio::test]
-async fn tenants_come_and_go() {
+async fn tenants_are_added_and_removed() {
     let shell = Shell::migrated().await;
     let secret = shell.folder().join("key");
     std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();

@@ -1,5 +1,5 @@
-//! The main road: a customer at the protocol, an agent in a real client, both ways, through real
-//! servers, on everything a gateway can stand on.
+//! The main path: a customer at the protocol and an agent in a real client write to each other
+//! through real servers, on every combination of backends.
 
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ macro_rules! on_every_ground {
 
 on_every_ground!(a_conversation);
 
-/// What a text must survive on its way, both ways.
+/// Texts that must arrive unchanged in both directions.
 fn texts() -> Vec<String> {
     vec![
         "👩‍👩‍👧‍👦 🇩🇪 🙂".to_owned(),
@@ -58,7 +58,7 @@ async fn a_conversation(server: Server, ground: Ground) {
     let alice = gateway.agent("alice").await;
     let mut customer = gateway.customer().await;
 
-    // The customer's first message is the offer.
+    // The customer's first message is offered to the agent.
     let ack = customer.acked("m1", "Hello?").await;
     assert_eq!(ack["seq"], 1);
     let waiting = customer.until("state").await;
@@ -71,10 +71,10 @@ async fn a_conversation(server: Server, ground: Ground) {
     let chat = bare(&offer).to_owned();
     assert!(chat.ends_with(&gateway.domain), "{chat}");
 
-    // The agent's client has it, before the agent has said a word.
+    // The agent's client has confirmed it before the agent has replied.
     customer.find(|frame| frame["type"] == "receipt" && frame["delivered"] == 1).await;
 
-    // Answering is accepting; stored before it is confirmed.
+    // A reply accepts the conversation; it is stored before the receipt is sent.
     let id = alice.send(&chat, "Good morning.").await;
     alice.receipt_for(&id).await;
     let joined = customer.until("entry").await;
@@ -85,21 +85,21 @@ async fn a_conversation(server: Server, ground: Ground) {
     assert_eq!((&answer["seq"], &answer["text"]), (&json!(3), &json!("Good morning.")));
     assert_eq!(answer["from"], json!({"kind": "agent", "name": "Alice"}));
 
-    // The agent has read it, and so has the customer.
+    // The agent has read the customer's message, and the customer the agent's.
     let first = offer["id"].as_str().unwrap();
     alice.perform(json!({"do": "marker", "to": chat, "for": first})).await;
     customer.find(|frame| frame["type"] == "receipt" && frame["read"] == 1).await;
     customer.say(json!({"type": "read", "seq": 3})).await;
     alice.event(|event| event["event"] == "marker" && event["for"] == *id).await;
 
-    // Typing, both ways.
+    // Typing, in both directions.
     alice.perform(json!({"do": "chatstate", "to": chat, "state": "composing"})).await;
     let typing = customer.until("typing").await;
     assert_eq!((&typing["on"], &typing["name"]), (&json!(true), &json!("Alice")));
     customer.say(json!({"type": "typing", "on": true})).await;
     alice.event(|event| event["event"] == "chatstate" && event["state"] == "composing").await;
 
-    // Every text comes out as it went in.
+    // Every text arrives unchanged.
     for (number, text) in texts().iter().enumerate() {
         let id = format!("t{number}");
         customer.acked(&id, text).await;
@@ -119,7 +119,7 @@ async fn a_conversation(server: Server, ground: Ground) {
     assert_eq!(back.welcome["conversation"]["agent"]["name"], "Alice");
     let mut customer = back;
 
-    // The close, by the agent; a word into it is refused with the way out.
+    // The agent closes; a later message of theirs is refused with a hint.
     alice.send(&chat, "!close").await;
     let closed = customer.find(|frame| frame["kind"] == "closed").await;
     assert_eq!(closed["from"]["kind"], "agent");
@@ -134,7 +134,7 @@ async fn a_conversation(server: Server, ground: Ground) {
     gateway.end().await;
 }
 
-/// A customer who comes back has the same address and a new conversation.
+/// A customer who comes back has the same address and gets a new conversation.
 async fn returning(gateway: &Gateway, alice: &Agent, customer: Customer, chat: &str) {
     let mut again = customer.return_as(gateway.address, None).await;
     assert_eq!(again.welcome["conversation"], Value::Null);

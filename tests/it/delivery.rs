@@ -1,4 +1,4 @@
-//! What a customer said reaches whoever has the conversation, whatever breaks in between.
+//! A customer's message reaches the agent who has the conversation, whatever fails on the way.
 
 use serde_json::json;
 
@@ -6,14 +6,14 @@ use crate::support::fault::{Faulty as _, OwnServer};
 use crate::support::gateway::{Gateway, Ground, Plan, Server};
 use crate::support::seat::{Seat, spoken};
 
-/// The texts that have come by now, and that do not come from the desk.
+/// The texts received so far, without notices of the desk.
 async fn words(seat: &mut Seat) -> Vec<String> {
     let texts = seat.so_far().await.iter().filter_map(spoken).collect::<Vec<_>>();
     texts.into_iter().filter(|text| !text.starts_with('⚙')).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn last_words_in_an_outage() {
+async fn the_last_message_in_an_outage() {
     let own = OwnServer::start().await;
     let plan = Plan::on(own.xmpp.clone(), "c", Ground::Embedded, "").await;
     let account = plan.account("alice");
@@ -26,8 +26,8 @@ async fn last_words_in_an_outage() {
     ann.acked("m1", "Is anyone in?").await;
     alice.accept(&mut ann, "Is anyone in?").await;
 
-    // The server dies, and with it what the customer has to say before she goes; then the gateway
-    // starts anew as well: only the database knows.
+    // The server dies, and with it an undelivered message of the customer, who then leaves; then
+    // the gateway restarts as well: the message is only in the database.
     own.kill();
     gateway.until_ready(false).await;
     ann.acked("m2", "Never mind, I found it.").await;
@@ -41,7 +41,7 @@ async fn last_words_in_an_outage() {
     assert!(word.attr("id").is_some_and(|id| id.starts_with('p')));
     alice.hears("⚙ The customer ended the conversation").await;
 
-    // Confirmed is confirmed: no other client of hers gets it once more.
+    // A confirmed message is not sent again to another client of the agent.
     alice.so_far().await;
     let mut phone = Seat::login_as(&own.xmpp, &account, "phone").await;
     phone.show("").await;
@@ -62,7 +62,7 @@ async fn an_agents_own_reconnect(server: Server) {
     ann.acked("m1", "Hello").await;
     let chat = alice.accept(&mut ann, "Hello").await;
 
-    // Her client takes what comes without a word (it is about to crash), and is gone.
+    // The agent's client takes messages without confirming them, then crashes.
     alice.confirms = false;
     ann.acked("m2", "One").await;
     let one = alice.hears("One").await;
@@ -70,7 +70,8 @@ async fn an_agents_own_reconnect(server: Server) {
     alice.hears("Two").await;
     drop(alice);
 
-    // What is said while she is away waits for her; all of it comes in order, under the same ids.
+    // Messages sent while the agent is offline wait for them; all arrive in order, under the same
+    // ids.
     ann.acked("m4", "Three").await;
     let mut alice = Seat::login_as(&server.xmpp(), &account, "again").await;
     alice.show("").await;

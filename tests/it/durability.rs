@@ -1,4 +1,4 @@
-//! What is promised of commands and entries, over sockets, tabs and restarts.
+//! Durability of commands and entries, across sockets, tabs and restarts.
 
 use std::collections::HashMap;
 
@@ -11,13 +11,13 @@ use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::bare;
 
-/// Commands something and waits for its ack.
+/// Sends a command and waits for its ack.
 async fn acked(customer: &mut Customer, frame: Value) -> Value {
     customer.say(frame.clone()).await;
     customer.find(|answer| answer["type"] == "ack" && answer["id"] == frame["id"]).await
 }
 
-/// All entries of a conversation, as they are stored.
+/// All stored entries of a conversation.
 async fn stored(gateway: &Gateway, conversation: &Value) -> Vec<Seq> {
     let id = ConversationId(Uuid::parse_str(conversation.as_str().unwrap()).unwrap());
     let rows = gateway.db.store.entries_after(id, Seq(0), 1_000).await.unwrap();
@@ -54,11 +54,10 @@ async fn a_repeated_id(ground: Ground) {
             assert_eq!(acked(customer, frame.clone()).await, acks[&frame["id"]]);
         }
     }
-    // The id stands for what was said first, whatever comes under it later.
+    // The id belongs to the command sent first, whatever is sent under it later.
     let changed = json!({"type": "message", "id": "m1", "text": "Twice?"});
     assert_eq!(acked(&mut tab, changed).await, acks[&json!("m1")]);
 
-    // After a restart of the gateway.
     drop(tab);
     tokio::join!(gateway.restart(), ann.close_code());
     let mut back = ann.return_as(gateway.address, None).await;
@@ -67,10 +66,10 @@ async fn a_repeated_id(ground: Ground) {
     }
     assert_eq!(stored(&gateway, &acks[&json!("m1")]["conversation"]).await, [Seq(1), Seq(2)]);
 
-    // Somebody else may use the same id.
+    // Another customer may use the same id.
     let mut bob = gateway.customer().await;
-    let his = acked(&mut bob, message.clone()).await;
-    assert_ne!(his["conversation"], acks[&json!("m1")]["conversation"]);
+    let bobs = acked(&mut bob, message.clone()).await;
+    assert_ne!(bobs["conversation"], acks[&json!("m1")]["conversation"]);
     drop((back, bob));
     gateway.end().await;
 }
@@ -84,7 +83,7 @@ async fn two_tabs() {
     let mut right = left.return_as(gateway.address, None).await;
     assert_eq!(right.caught_up().await.len(), 1);
 
-    // Both write at once; the same id from both is one message.
+    // Both sockets write at once; the same id from both is one message.
     const EACH: u64 = 50;
     for number in 0..EACH {
         left.write(&format!("l{number}"), &format!("left {number}")).await;
@@ -106,7 +105,7 @@ async fn two_tabs() {
             if id != "both" {
                 assert_eq!(is_ack, id.starts_with(own), "an ack to the sender alone: {frame}");
             }
-            // Only the ack of a command that the other socket was first with may stand elsewhere.
+            // Only the ack of a command that the other socket sent first may be out of order.
             if !(is_ack && id == "both") {
                 assert_eq!(seq, seen + 1, "in order, without a gap: {frame}");
             }
@@ -126,7 +125,7 @@ async fn a_restart_in_the_middle() {
     let mut alice = plan.seat_of("acme", "alice", |alice| alice.capacity = 2).await;
     let mut gateway = plan.open().await;
 
-    // One is served, one is offered, one waits.
+    // One customer is served, one is offered, one waits.
     let mut served = gateway.customer().await;
     let first = served.acked("m1", "Served").await;
     let chat = alice.accept(&mut served, "Served").await;
@@ -160,7 +159,7 @@ async fn a_restart_in_the_middle() {
     let mut waiting = waiting.return_as(gateway.address, None).await;
     waiting.find(|frame| frame["type"] == "state" && frame["position"] == 2).await;
 
-    // The agent goes on; a receipt from before the restart is not asked for again.
+    // The agent continues; a receipt from before the restart is not requested again.
     gateway.until_status(&mut alice, "Alice: available, 1 of 2").await;
     let again = alice.say(&chat, "Are you still there?").await;
     alice.receipt_for(&again).await;
@@ -169,7 +168,7 @@ async fn a_restart_in_the_middle() {
     served.acked("m2", "Yes").await;
     alice.hears("Yes").await;
 
-    // The offer stands: answering it is accepting. The next in line moves up.
+    // The offer is kept: replying accepts it. The next customer in the queue moves up.
     let offered_chat = bare(&offer).to_owned();
     let mut offered = offered.return_as(gateway.address, None).await;
     alice.say(&offered_chat, "And good morning to you.").await;
@@ -180,7 +179,7 @@ async fn a_restart_in_the_middle() {
     alice.say(&offered_chat, "!close").await;
     alice.hears("Waiting").await;
 
-    // What was said before under the same id is still only confirmed, not said twice.
+    // A message resent under the same id is confirmed, but not delivered a second time.
     alice.say_as(&again, &chat, "Are you still there?").await;
     alice.receipt_for(&again).await;
     alice.say(&chat, "Good.").await;
@@ -188,7 +187,7 @@ async fn a_restart_in_the_middle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unconfirmed_messages_come_again_under_the_same_id() {
+async fn unconfirmed_messages_are_resent_under_the_same_id() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     let mut alice = plan.seat("alice").await;
     let mut gateway = plan.open().await;
@@ -196,7 +195,7 @@ async fn unconfirmed_messages_come_again_under_the_same_id() {
     ann.acked("m1", "Hello?").await;
     let chat = alice.accept(&mut ann, "Hello?").await;
 
-    // Her client takes it and says nothing: a fault may have eaten it.
+    // The agent's client takes a message without confirming it, as if a fault had lost it.
     alice.confirms = false;
     ann.acked("m2", "Did you get this?").await;
     let first = alice.hears("Did you get this?").await;
@@ -209,7 +208,7 @@ async fn unconfirmed_messages_come_again_under_the_same_id() {
         ann.find(|frame| frame["delivered"] == 4).await;
     }
 
-    // What she confirmed does not come again.
+    // What the client confirmed is not sent again.
     alice.so_far().await;
     tokio::join!(gateway.restart(), ann.close_code());
     gateway.until_status(&mut alice, "Alice: available").await;

@@ -1,5 +1,5 @@
-//! What is said besides plain words: edits, retractions, replies, questions, ratings, and messages
-//! that are left while nobody is in. Held by Prosody and ejabberd.
+//! Everything besides plain messages: edits, retractions, replies, questions, ratings, and messages
+//! left while no agent is online. Run on Prosody and ejabberd.
 
 use serde_json::{Value, json};
 
@@ -16,24 +16,22 @@ mod rating;
 mod refusals;
 mod wall;
 
-/// A customer and an agent in conversation: "Hello" (1, the command `m1`), joined (2), "Good
-/// morning." (3).
+/// A customer and an agent in conversation, whose entries are: "Hello" (1, the command `m1`),
+/// joined (2), "Good morning." (3).
 struct Served {
     gateway: Gateway,
     ann: Customer,
     alice: Seat,
-    /// The customer's address.
     chat: String,
     conversation: String,
-    /// The id of "Hello", as the agent knows it.
+    /// The id of "Hello" on the agent's side.
     hello: String,
-    /// The id of "Good morning."
     morning: String,
 }
 
 impl Served {
     async fn on(server: Server) -> Self {
-        // A test tries more at once than a person does.
+        // The test writes faster than a person does.
         let limits = "[limits]\nmessage_burst = 200\n";
         Self::by(Gateway::plan(server, Ground::Embedded, limits).await).await
     }
@@ -46,20 +44,21 @@ impl Served {
         Self { gateway, ann, alice, chat, conversation, hello, morning }
     }
 
-    /// The customer's socket breaks; he comes back and has seen everything up to here.
+    /// The customer's socket breaks; they reconnect having seen everything up to `last`.
     async fn comes_back(&mut self, last: u64) {
         let seen = Some((self.conversation.as_str(), last));
         self.ann = self.ann.return_as(self.gateway.address, seen).await;
     }
 
-    /// Everything that was said, as a device of the customer's reads it that was never here.
+    /// All entries, as another device of the customer's loads them.
     async fn read_anew(&self) -> Vec<Value> {
         let mut device = self.ann.return_as(self.gateway.address, None).await;
         device.caught_up().await
     }
 }
 
-/// They greet each other: the conversation, the customer's address, the ids of their words.
+/// Both greet each other; returns the conversation, the customer's address, and the ids of the two
+/// messages.
 async fn greeted(ann: &mut Customer, alice: &mut Seat) -> (String, String, String, String) {
     let ack = ann.insisted("m1", "Hello").await;
     let conversation = ack["conversation"].as_str().unwrap().to_owned();
@@ -83,7 +82,7 @@ fn reply(id: &str, to: u64, text: &str) -> Value {
     json!({"type": "message", "id": id, "reply_to": to, "text": text})
 }
 
-/// What an entry says of itself, on one line.
+/// An entry in short form, on one line.
 fn told(entry: &Value) -> String {
     let of = |field: &str| match &entry[field] {
         Value::Null => String::new(),

@@ -1,5 +1,5 @@
-//! Files both ways: a customer's over HTTP to an agent's real client, an agent's upload back, on both
-//! servers; and everything that must not come of them.
+//! Files in both directions: from a customer over HTTP to an agent's real client, and from an
+//! agent's upload to the customer, on both servers; and what must not result from them.
 
 mod agents;
 mod coming_in;
@@ -19,7 +19,7 @@ use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
 use crate::support::upload::{self, DOT};
 
-/// A customer and an agent in conversation; where the agent writes to.
+/// A customer and an agent in conversation, and the agent's address for the customer.
 async fn talking(gateway: &Gateway) -> (Customer, Agent, String) {
     let alice = gateway.agent("alice").await;
     let mut customer = gateway.customer().await;
@@ -31,11 +31,11 @@ async fn talking(gateway: &Gateway) -> (Customer, Agent, String) {
     (customer, alice, chat)
 }
 
-async fn a_picture_each_way(server: Server, ground: Ground) {
+async fn a_picture_in_each_direction(server: Server, ground: Ground) {
     let gateway = Gateway::start(server, ground, "").await;
     let (mut customer, alice, chat) = talking(&gateway).await;
 
-    // The customer's: the agent's client shows it, for its text is its link.
+    // From the customer: the agent's client shows the file, because the message's text is its link.
     let file = upload::picture(gateway.address, &customer, "dot.png").await;
     let message = json!({"type": "message", "id": "f1", "files": [file["id"]]});
     customer.say(message.clone()).await;
@@ -50,7 +50,7 @@ async fn a_picture_each_way(server: Server, ground: Ground) {
     let seq = ack["seq"].clone();
     customer.find(|frame| frame["type"] == "receipt" && frame["delivered"] == seq).await;
 
-    // Said again it is the same; on his other device it is an entry.
+    // Resent, it is the same message; on another device it is an entry.
     customer.say(message).await;
     let again = customer.find(|frame| frame["type"] == "ack" && frame["id"] == "f1").await;
     assert_eq!(again["seq"], ack["seq"]);
@@ -64,7 +64,7 @@ async fn a_picture_each_way(server: Server, ground: Ground) {
     let got = upload::get(gateway.address, &entries[0]["files"][0]).await;
     assert_eq!(got.bytes().await.unwrap(), DOT);
 
-    // The agent's, uploaded to his own server: the customer gets ours.
+    // From the agent, uploaded to their own server: the customer gets our link.
     let sent = alice
         .perform(json!({
             "do": "upload", "to": chat, "name": "cat.png", "type": "image/png",
@@ -82,7 +82,7 @@ async fn a_picture_each_way(server: Server, ground: Ground) {
     let got = upload::get(gateway.address, &entry["files"][0]).await;
     assert_eq!(got.bytes().await.unwrap(), DOT);
 
-    // Taken back by the agent, it is gone for everybody.
+    // Retracted by the agent, it is gone for everybody.
     let file = entry["files"][0].clone();
     let retract = format!(
         "<message type='chat' id='r1' to='{chat}'><retract xmlns='urn:xmpp:message-retract:1' id='{}'/>\
@@ -97,17 +97,17 @@ async fn a_picture_each_way(server: Server, ground: Ground) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_each_way_on_prosody() {
-    a_picture_each_way(Server::Prosody, Ground::Full).await;
+async fn a_picture_in_each_direction_on_prosody() {
+    a_picture_in_each_direction(Server::Prosody, Ground::Full).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_picture_each_way_on_ejabberd() {
-    a_picture_each_way(Server::Ejabberd, Ground::Embedded).await;
+async fn a_picture_in_each_direction_on_ejabberd() {
+    a_picture_in_each_direction(Server::Ejabberd, Ground::Embedded).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them_too() {
+async fn a_message_with_text_and_several_files_reaches_the_next_agent_too() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, "").await;
     let (mut customer, alice, chat) = talking(&gateway).await;
     let first = upload::picture(gateway.address, &customer, "one.png").await;
@@ -122,14 +122,14 @@ async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them
         (&words["receipt_requested"], &one["receipt_requested"]),
         (&json!(false), &json!(false))
     );
-    assert_eq!(two["receipt_requested"], true, "the last alone stands for all");
+    assert_eq!(two["receipt_requested"], true, "only the last requests a receipt, for all");
     let row = words["id"].as_str().unwrap();
     assert_eq!(one["id"], format!("{row}-1"));
     assert_eq!(two["id"], format!("{row}-2"));
     let seq = ack["seq"].clone();
     customer.find(|frame| frame["type"] == "receipt" && frame["delivered"] == seq).await;
 
-    // The customer answers a file, the agent too.
+    // Both reply to a file.
     customer.say(json!({"type": "message", "id": "f2", "text": "This", "reply_to": seq})).await;
     alice.message_of("> Both\nThis").await;
     let reply = format!(
@@ -140,7 +140,7 @@ async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them
     let entry = customer.find(|frame| frame["text"] == "Which?").await;
     assert_eq!(entry["reply_to"], ack["seq"]);
 
-    // Alice goes; Bob gets all of it, hers under her name.
+    // Alice leaves; Bob gets everything, with Alice's messages under the name Alice.
     alice
         .perform(json!({
             "do": "upload", "to": chat, "name": "cat.png", "type": "image/png",
@@ -161,7 +161,7 @@ async fn a_message_may_have_words_and_several_files_and_the_next_agent_gets_them
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_outlives_a_restart_between_upload_and_message() {
+async fn a_file_survives_a_restart_between_upload_and_message() {
     let mut gateway = Gateway::start(Server::Ejabberd, Ground::Full, "").await;
     let (customer, alice, _) = talking(&gateway).await;
     let file = upload::picture(gateway.address, &customer, "dot.png").await;

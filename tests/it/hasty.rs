@@ -1,6 +1,6 @@
-//! A customer who does not wait: they say one thing after another right behind their `hello`, on a
-//! node that does not own the link, while the owner is killed. Some of it has to come again, and what
-//! is stored has the order in which it was said.
+//! A customer who does not wait: they send one message after another right behind `hello`, on a
+//! node that does not own the link, while the owner is killed. Some have to be resent, and the
+//! messages are stored in the order in which they were sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,26 +19,25 @@ use crate::support::gateway::{Gateway, Ground, Server, TENANT};
 
 on_both_servers!(the_owner_is_killed);
 
-/// Said in one go.
+/// Sent at once.
 const AT_ONCE: usize = 30;
-/// Said in all: fewer than a node keeps in order for one socket.
+/// Sent in total: fewer than a node keeps in order for one socket.
 const AT_MOST: usize = 200;
-/// They go on so fast, and look whether anything has to be said again.
+/// Interval at which they send, and check whether anything has to be resent.
 const PACE: Duration = Duration::from_millis(60);
 
-/// See the module.
 struct Hasty {
     customer: Customer,
     said: usize,
-    /// What is not acked, and when it is to be said again.
+    /// Messages without an ack, and when to resend them.
     open: BTreeMap<usize, Option<Instant>>,
-    /// What had to come again.
+    /// Messages that had to be resent.
     refused: BTreeSet<usize>,
     conversation: Option<ConversationId>,
 }
 
 impl Hasty {
-    /// Says hello and the first words, and waits for nothing.
+    /// Sends hello and the first messages, without waiting.
     async fn come(mut customer: Customer, session: &str) -> Self {
         customer.say(json!({"type": "hello", "session": session})).await;
         let (open, refused) = (BTreeMap::new(), BTreeSet::new());
@@ -59,8 +58,8 @@ impl Hasty {
         self.customer.write(&format!("m{number}"), &format!("c {number}")).await;
     }
 
-    /// Goes on until something was refused and something said later was taken; then says again what
-    /// is missing until nothing is.
+    /// Continues until a message was refused and a later one accepted; then resends what is missing
+    /// until all are stored.
     async fn go_on(&mut self) {
         let mut pace = tokio::time::interval(PACE);
         loop {
@@ -116,14 +115,16 @@ impl Hasty {
 async fn the_owner_is_killed(server: Server) {
     let mut crew = Crew::open(Gateway::plan(server, Ground::Full, LIMITS).await, 1).await;
     let clerk = &crew.clerks[0];
-    // They are served already, and come back.
+    // They have an agent already, and come back.
     let mut earlier = Customer::arrive(crew.nodes[1].address, TENANT).await;
     earlier.insisted("first", "c first").await;
     earlier.entry(|entry| entry["text"] == "re c first").await;
     let customer = Customer::bare(crew.nodes[1].address, TENANT).await;
     crew.nodes[0].kill();
     let mut hasty = Hasty::come(customer, &earlier.token()).await;
-    tokio::time::timeout(2 * PATIENCE, hasty.go_on()).await.expect("all of it is taken in the end");
+    tokio::time::timeout(2 * PATIENCE, hasty.go_on())
+        .await
+        .expect("all messages are accepted in the end");
     eprintln!("of {} words {} had to come again", hasty.said, hasty.refused.len());
 
     let said = (0..hasty.said).map(|number| format!("c {number}"));
@@ -137,9 +138,9 @@ async fn the_owner_is_killed(server: Server) {
             _ => None,
         })
         .collect();
-    assert_eq!(stored, expected, "each once, in the order in which it was said");
+    assert_eq!(stored, expected, "each once, in the order in which they were sent");
 
-    // And so the agent reads it.
+    // The agent gets them in the same order.
     clerk.gets(expected.last().unwrap()).await;
     let mut read: Vec<String> = Vec::new();
     for arrival in &clerk.look().arrived {

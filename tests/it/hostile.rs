@@ -1,6 +1,6 @@
-//! One hostile customer (or stranger) at full speed, beside ordinary ones: these must hardly notice.
+//! One hostile customer (or stranger) at full speed, next to ordinary ones, who must hardly notice.
 //!
-//! By hand, as it is stated for a release: `COUPLET_HOSTILE_CUSTOMERS=200 COUPLET_HOSTILE_SECONDS=30
+//! By hand, as measured for a release: `COUPLET_HOSTILE_CUSTOMERS=200 COUPLET_HOSTILE_SECONDS=30
 //! cargo nextest run --release --test it -E 'test(hostile)' -j 1 --no-capture`.
 
 use std::net::SocketAddr;
@@ -21,22 +21,21 @@ use crate::support::process::Process;
 use crate::support::seat::Seat;
 use crate::support::upload;
 
-/// Where the hostile one comes from. The ordinary ones each have an address of their own.
+/// The address of the hostile one. The ordinary ones each have an address of their own.
 const HOSTILE: &str = "203.0.113.7";
 
-/// What is left behind.
+/// What the attack leaves in the database.
 const ROWS: &str = "SELECT COUNT(*) FROM log";
 
-/// A machine that does other things as well answers so late now and then. A build that is not
-/// optimised is ten times slower than whoever attacks it from the same two cores: there it only has
-/// to go on serving.
+/// Delays that a busy machine causes now and then. An unoptimised build is ten times slower than
+/// its attacker on the same two cores: there it only has to keep serving.
 const NOISE: Duration =
     if cfg!(debug_assertions) { Duration::from_secs(3) } else { Duration::from_millis(250) };
 
-/// What the node may have grown by, in kB. Buffers of a few thousand frames are part of it.
+/// How much the node may grow, in kB, including the buffers for a few thousand frames.
 const GROWN_KB: u64 = 96 * 1024;
 
-#[allow(clippy::disallowed_methods, reason = "whoever runs it by hand says how much")]
+#[allow(clippy::disallowed_methods, reason = "set by those who run it by hand")]
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
@@ -45,7 +44,7 @@ fn span() -> Duration {
     Duration::from_secs(number("COUPLET_HOSTILE_SECONDS", 3))
 }
 
-/// A node in a process of its own, with ordinary customers.
+/// A node in its own process, with ordinary customers.
 struct Scene {
     plan: Plan,
     node: Process,
@@ -69,7 +68,8 @@ impl Scene {
         Self { plan, node, ordinary, said }
     }
 
-    /// The ordinary ones say something twice a second: how long the slowest hundredth waited.
+    /// The ordinary customers send a message twice a second; returns the 99th percentile of their
+    /// waits.
     async fn talk(&mut self) -> Duration {
         let until = Instant::now() + span();
         let round = self.said;
@@ -90,7 +90,7 @@ impl Scene {
         }
         let mut waited = Vec::new();
         while let Some(done) = talking.join_next().await {
-            let (customer, each) = done.expect("an ordinary customer is answered each time");
+            let (customer, each) = done.expect("an ordinary customer gets each ack");
             self.ordinary.push(customer);
             waited.extend(each);
         }
@@ -106,7 +106,7 @@ impl Scene {
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    /// Calm, then hostile: what the ordinary ones notice, and what is left behind.
+    /// Calm, then under attack: what the ordinary customers notice, and what remains.
     async fn compare(
         mut self,
         name: &str,
@@ -125,7 +125,7 @@ impl Scene {
         let grown = self.resident_kb().saturating_sub(memory);
         eprintln!("{name}: calm {calm:?}, hostile {p99:?}, {rows} rows, {grown} kB more");
         assert!(p99 <= (calm * 2).max(NOISE), "{name}: {calm:?} became {p99:?}");
-        // What may come at once, and what may come meanwhile.
+        // The allowed burst, and the allowed rate during the attack.
         let most = most_rows_a_second * (span().as_secs() + 5);
         assert!(rows <= most, "{name} left {rows} rows, more than {most}");
         assert!(grown <= GROWN_KB, "{name} left {grown} kB");
@@ -138,8 +138,8 @@ impl Scene {
     }
 }
 
-/// A socket that is opened again whenever it is closed, and on which frames go out as fast as they
-/// are taken. Its session is kept.
+/// A socket that is reopened whenever it is closed, and that sends frames as fast as the gateway
+/// reads them. It keeps its session.
 async fn flood(address: SocketAddr, mut token: Option<String>, frame: impl Fn(u64) -> String) {
     let mut sent = 0;
     loop {
@@ -166,7 +166,7 @@ async fn flood(address: SocketAddr, mut token: Option<String>, frame: impl Fn(u6
     }
 }
 
-/// One who has said so much, and whether it is over.
+/// A session with `messages` sent, whose conversation is over if `ended`.
 async fn with_a_past(scene: &Scene, messages: u64, ended: bool) -> String {
     let mut customer = Customer::arrive_from(scene.node.address, TENANT, HOSTILE).await;
     for number in 0..messages {
@@ -193,7 +193,7 @@ async fn starts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn edits_of_what_is_not_there() {
+async fn edits_of_missing_messages() {
     let scene = Scene::new().await;
     let address = scene.node.address;
     let token = with_a_past(&scene, 10, false).await;
@@ -218,7 +218,7 @@ async fn many_sockets() {
         }
         while sockets.join_next().await.is_some() {}
     };
-    // The limit of an address; each conversation and session has rows of its own.
+    // The limit per address; each conversation and session has rows of its own.
     scene.compare("many sockets", 60, hostile).await.end().await;
 }
 
@@ -242,7 +242,8 @@ async fn hellos() {
         let mut sockets = JoinSet::new();
         for _ in 0..20 {
             let token = token.clone();
-            // A bad frame count of ten closes it, and it says hello anew; nobody reads what comes.
+            // Ten bad frames close the socket, and it says hello again; nothing that arrives is
+            // read.
             sockets.spawn(flood(address, Some(token), |_| "nonsense".to_owned()));
         }
         while sockets.join_next().await.is_some() {}
@@ -289,7 +290,7 @@ async fn slow_uploads() {
         while slow.join_next().await.is_some() {}
     };
     let scene = scene.compare("slow uploads", 1, hostile).await;
-    // While it is so, others send files.
+    // Meanwhile others upload files.
     let token = with_a_past(&scene, 0, false).await;
     let mut slow = JoinSet::new();
     for _ in 0..40 {
@@ -297,12 +298,12 @@ async fn slow_uploads() {
     }
     let other = Customer::arrive(address, TENANT).await;
     let sending = upload::picture(address, &other, "photo.png");
-    timeout(PATIENCE, sending).await.expect("nobody waits for the slow");
+    timeout(PATIENCE, sending).await.expect("the slow uploads block nobody");
     drop(slow);
     scene.end().await;
 }
 
-/// Sends a file a byte at a time, and again when the gateway has enough of it.
+/// Uploads a file byte by byte, and again when the gateway closes the connection.
 async fn slow_upload(address: SocketAddr, token: String) {
     loop {
         let Ok(mut stream) = TcpStream::connect(address).await else { continue };
@@ -342,7 +343,7 @@ async fn strangers() {
         }
     };
     let mut scene = scene.compare("strangers", 1, hostile).await;
-    // Agents get what is theirs all the while.
+    // Agents keep receiving what is theirs.
     let mut customer = scene.ordinary.pop().unwrap();
     customer.acked("last", "Is anybody there?").await;
     alice.hears_of("An ordinary question").await;

@@ -1,4 +1,4 @@
-//! Who a customer turns out to be, as the agents see it: names, addresses, signing in.
+//! A customer's identity as the agents see it: names, addresses, signing in.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::support::agent::{Agent, bare};
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
 
-on_both_servers!(signing_in_in_the_middle_of_a_chat, a_first_name_makes_the_address);
+on_both_servers!(signing_in_during_a_chat, the_first_name_sets_the_address);
 
 fn who(customer: &Customer) -> Value {
     customer.welcome["session"]["customer"].clone()
@@ -17,7 +17,7 @@ fn local(address: &str) -> &str {
     address.split('@').next().unwrap()
 }
 
-/// A chat with somebody who is known, from beginning to end; under which address.
+/// A chat with a customer whose name is known, from beginning to end; returns its address.
 async fn chat_with_ann(gateway: &Gateway, alice: &Agent) -> (Customer, String) {
     let hello = json!({"identity": signed_as("ann", "Ann Lee")});
     let mut ann = Customer::greet(gateway.address, TENANT, hello).await;
@@ -30,7 +30,7 @@ async fn chat_with_ann(gateway: &Gateway, alice: &Agent) -> (Customer, String) {
     (ann, address)
 }
 
-async fn signing_in_in_the_middle_of_a_chat(server: Server) {
+async fn signing_in_during_a_chat(server: Server) {
     let mut gateway = Gateway::start(server, Ground::Full, "").await;
     let alice = gateway.agent("alice").await;
     let (mut ann, known) = chat_with_ann(&gateway, &alice).await;
@@ -44,7 +44,7 @@ async fn signing_in_in_the_middle_of_a_chat(server: Server) {
     let (token, anonymous) = (tab.token(), who(&tab));
     drop(tab);
 
-    // The page signs in: the chat goes on for the customer ...
+    // The page signs the customer in: the chat continues for the customer …
     let hello = |subject: &str| {
         json!({
             "session": token, "identity": signed_as(subject, "Ann Lee"),
@@ -54,7 +54,7 @@ async fn signing_in_in_the_middle_of_a_chat(server: Server) {
     let mut tab = Customer::greet(gateway.address, TENANT, hello("ann")).await;
     assert_eq!(tab.welcome["conversation"]["id"], conversation);
     assert_eq!((who(&tab), tab.caught_up().await.len()), (anonymous, 3));
-    // ... and for the agent, in the same window, who is told who it is.
+    // … and for the agent, in the same window, who gets a notice of who it is.
     let told = alice.message_with("signed in as Ann Lee").await;
     assert_eq!(bare(&told), chat);
     assert!(told["body"].as_str().unwrap().contains(local(&known)), "{told}");
@@ -63,7 +63,7 @@ async fn signing_in_in_the_middle_of_a_chat(server: Server) {
     tab.acked("m2", "Likewise").await;
     assert_eq!(bare(&alice.message_of("Likewise").await), chat);
 
-    // Another of her devices is led to the same chat; another subject is not.
+    // Another device of the customer leads to the same chat; another subject does not.
     let bye = ann.until("bye").await;
     assert_eq!(bye["reason"], "signed_in");
     let mut phone = ann.return_as(gateway.address, None).await;
@@ -74,7 +74,7 @@ async fn signing_in_in_the_middle_of_a_chat(server: Server) {
     assert_ne!(who(&bob), who(&tab));
     assert_eq!(bob.welcome["conversation"], Value::Null);
 
-    // After the close the history is there, and an agent who writes again is read.
+    // After the close the history is there, and an agent who writes again is answered.
     alice.send(&chat, "!close").await;
     tab.find(|frame| frame["state"] == "closed").await;
     let mut tab = Customer::greet(gateway.address, TENANT, hello("ann")).await;
@@ -87,7 +87,8 @@ async fn signing_in_in_the_middle_of_a_chat(server: Server) {
     alice.send(&chat, "!close").await;
     tab.find(|frame| frame["state"] == "closed").await;
 
-    // Days later she is the one she was, and can still read it. Nobody writes while time is moved.
+    // Days later it is the same customer, who can still read it. Nobody writes while the clock is
+    // moved.
     gateway.stop_first().await;
     for table in
         ["log SET at = at - 172800000", "conversations SET active_at = active_at - 172800000"]
@@ -102,7 +103,7 @@ async fn signing_in_in_the_middle_of_a_chat(server: Server) {
     gateway.end().await;
 }
 
-async fn a_first_name_makes_the_address(server: Server) {
+async fn the_first_name_sets_the_address(server: Server) {
     let gateway = Gateway::start(server, Ground::Embedded, "").await;
     let alice = gateway.agent("alice").await;
     let mut tab = gateway.customer().await;
@@ -113,7 +114,7 @@ async fn a_first_name_makes_the_address(server: Server) {
     let offer = alice.message_of("Hello").await;
     let chat = bare(&offer).to_owned();
     assert!(local(&chat).starts_with("zoe-muller-"), "{chat}");
-    // The tab that was there before the form says the same name, from the same address.
+    // The tab opened before the form has the same name, from the same address.
     earlier.acked("m2", "From the other tab").await;
     let words = alice.message_of("From the other tab").await;
     assert_eq!((bare(&words), &words["nick"]), (&*chat, &json!("Zoë Müller")));
@@ -136,7 +137,7 @@ async fn a_name_is_known_on_every_node() {
     tab.say(json!({"type": "end", "id": "e1"})).await;
     tab.find(|frame| frame["state"] == "closed").await;
     drop(tab);
-    // The other node was told nothing of the name; with its tab the next conversation begins.
+    // The other node was not told the name; it applies from its tab's next conversation.
     earlier.find(|frame| frame["state"] == "closed").await;
     crate::nodes::until_taken(&mut earlier, "m2", "One more thing").await;
     let words = alice.message_of("One more thing").await;

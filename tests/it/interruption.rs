@@ -1,4 +1,4 @@
-//! What an agent is told after an unclean stop, and which errors and orders do not count twice.
+//! The notice to agents after an unclean stop, and which bounces and repeated orders do not count.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::seat::{Seat, bare, spoken};
 
 const LINE: &str = "Connection lost ";
 
-/// Waits until the desk knows that the agent is here: all it would tell him has come by then.
+/// Waits until the desk knows that the agent is online: every notice for them has arrived by then.
 async fn all_that_came(gateway: &Gateway, seat: &mut Seat, name: &str) -> Vec<String> {
     gateway.until_status(seat, &format!("{name}: available")).await;
     seat.so_far().await.iter().filter_map(spoken).collect()
@@ -51,19 +51,20 @@ async fn a_killed_server(own: OwnServer, kind: &str) {
     let mut bob = Seat::login(&own.xmpp, &names[1]).await;
     for seat in [&mut alice, &mut bob] {
         seat.show("").await;
-        // An ejabberd that is killed forgets what was subscribed to in the seconds before.
+        // An ejabberd that is killed forgets the subscriptions of the last seconds.
         seat.write(&format!("<presence to='{}'/>", gateway.desk())).await;
     }
-    // What is stored is confirmed again, before the line: what has no receipt now is not stored.
+    // Stored messages are confirmed before the notice, so a message without a receipt by now is not
+    // stored.
     let line = alice.hears_of(LINE).await;
     assert_eq!(bare(&line), gateway.desk());
     let text = spoken(&line).unwrap();
     assert!(text.contains(" UTC (") && text.ends_with("please send it again."), "{text}");
     alice.receipt_for(&last).await;
     let told = all_that_came(&gateway, &mut bob, "Bob").await;
-    assert!(!told.iter().any(|text| text.contains(LINE)), "he has no chat: {told:?}");
+    assert!(!told.iter().any(|text| text.contains(LINE)), "Bob has no chat: {told:?}");
 
-    // Told once, and not at all after an orderly stop.
+    // Sent once, and not at all after an orderly stop.
     alice.show("away").await;
     drop(ann);
     gateway.restart().await;
@@ -75,16 +76,16 @@ async fn a_killed_server(own: OwnServer, kind: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_that_nobody_gave_up_prosody() {
-    a_lease_that_nobody_gave_up(Server::Prosody).await;
+async fn a_lease_that_was_not_released_prosody() {
+    a_lease_that_was_not_released(Server::Prosody).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_that_nobody_gave_up_ejabberd() {
-    a_lease_that_nobody_gave_up(Server::Ejabberd).await;
+async fn a_lease_that_was_not_released_ejabberd() {
+    a_lease_that_was_not_released(Server::Ejabberd).await;
 }
 
-async fn a_lease_that_nobody_gave_up(server: Server) {
+async fn a_lease_that_was_not_released(server: Server) {
     let plan = Gateway::plan(server, Ground::Full, "").await;
     let mut alice = plan.seat("alice").await;
     let mut gateway = plan.open().await;
@@ -94,7 +95,7 @@ async fn a_lease_that_nobody_gave_up(server: Server) {
     drop(ann);
     gateway.stop_first().await;
 
-    // A node takes the link and dies with it. The next one has to wait until the lease runs out.
+    // A node takes the link and dies. The next one has to wait until the lease expires.
     let link = LinkDomain::new(&gateway.domain).unwrap();
     let dead = NodeId(Uuid::from_u128(7));
     let lease = gateway.db.store.acquire(&link, dead, Duration::from_secs(5)).await.unwrap();
@@ -110,7 +111,7 @@ async fn a_lease_that_nobody_gave_up(server: Server) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_that_come_late() {
+async fn late_bounces() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     let mut alice = plan.seat("alice").await;
     let mut bob = plan.seat_of("acme", "bob", |bob| bob.capacity = 1).await;
@@ -126,7 +127,7 @@ async fn errors_that_come_late() {
     alice.say(&chat, "I am.").await;
     ann.find(|frame| frame["state"] == "active").await;
 
-    // Another's error counts for himself alone.
+    // A bounce from another agent's address counts for that agent only.
     bob.gives_back(&first, &chat).await;
     alice.say(&chat, "How can I help?").await;
     let entry = ann
@@ -137,9 +138,10 @@ async fn errors_that_come_late() {
         .await;
     assert_eq!(entry["text"], "How can I help?", "{entry}");
 
-    // One of what she was sent before she last spoke takes nobody away: a client of hers lives.
+    // A bounce of a message from before the agent last wrote takes no customer away: a client of
+    // theirs is alive.
     alice.gives_back(&first, &chat).await;
-    // One of what she was not heard since does; she answers late and has the customer again.
+    // A bounce of a later message does; the agent replies late and gets the customer back.
     ann.acked("m2", "I have a question.").await;
     let unheard = alice.hears("I have a question.").await.attr("id").unwrap().to_owned();
     alice.gives_back(&unheard, &chat).await;
@@ -149,7 +151,7 @@ async fn errors_that_come_late() {
     alice.say(&chat, "Sorry, here I am.").await;
     ann.find(|frame| frame["state"] == "active").await;
 
-    // What was sent before comes back now: it says nothing of this assignment.
+    // Messages from an earlier assignment bounce now: this does not count for the current one.
     for id in [&head, &first, &first] {
         alice.gives_back(id, &chat).await;
     }
@@ -158,7 +160,7 @@ async fn errors_that_come_late() {
         ann.find(|frame| frame["type"] == "entry" && frame["text"] != "Sorry, here I am.").await;
     assert_eq!(next["text"], "Where were we?", "{next}");
 
-    // But what was sent in it does.
+    // A bounce of a message from the current assignment counts.
     ann.acked("m3", "At the beginning.").await;
     let second = alice.hears("At the beginning.").await.attr("id").unwrap().to_owned();
     alice.gives_back(&second, &chat).await;
@@ -167,7 +169,7 @@ async fn errors_that_come_late() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_a_client_sends_again() {
+async fn a_command_that_a_client_resends() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     let mut alice = plan.seat("alice").await;
     let mut gateway = plan.open().await;
@@ -180,7 +182,8 @@ async fn an_order_that_a_client_sends_again() {
     ann.acked("m2", "One more thing.").await;
     alice.accept(&mut ann, "One more thing.").await;
 
-    // Her client was cut off and sends what it has no confirmation for, here and after a restart.
+    // The agent's client was cut off and resends what it has no confirmation for, now and after a
+    // restart.
     for restarted in [false, true] {
         if restarted {
             drop(ann);

@@ -1,5 +1,5 @@
-//! The rules of the house that no compiler holds: which part may name which, who may know the
-//! clock, what every file begins with, and that the documents point at what is there.
+//! Rules of the source tree that the compiler does not check: which part may use which, who may
+//! read the clock, what every file begins with, and that links in documents lead somewhere.
 //!
 //! Sources are read as tokens: words in comments and strings do not count, words inside macros do.
 
@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which parts of the crate each part may name, besides itself. `main` sees the crate from outside.
-/// What `tests/chaos` needs inside a node, and no ordinary build has (`chaos`), any part may name.
+/// The parts of the crate that each part may use, besides itself. `main` sees the crate from
+/// outside. `chaos`, which `tests/chaos` needs inside a node and no ordinary build contains, may be
+/// used by any part.
 const MAY_NAME: [(&str, &[&str]); 17] = [
     ("chaos", &[]),
     ("chat", &[]),
@@ -51,10 +52,10 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
 /// Parts that compute and do nothing else.
 const PURE: [&str; 3] = ["chat", "wire", "bridge"];
 
-/// What only some may name: a path, or any part of one, and where it may stand.
+/// Names that only some files may use: a path, or any part of one, and the files.
 const KEPT: [(&[&str], &[&str]); 28] = [
     (&["anyhow"], &["src/main.rs", "src/app.rs"]),
-    // The wall clock, chance, the environment.
+    // The wall clock, randomness, the environment.
     (&["SystemTime"], &["src/world.rs"]),
     (&["OsRng"], &["src/world.rs"]),
     (&["Uuid", "now_v7"], &["src/world.rs"]),
@@ -87,7 +88,7 @@ const KEPT: [(&[&str], &[&str]); 28] = [
             "src/xmpp/strangers.rs",
         ],
     ),
-    // The core's types are no public format: between nodes alone they travel as they are.
+    // The core's types are no public format: they are serialized as they are only between nodes.
     (
         &["serde"],
         &[
@@ -106,7 +107,7 @@ const KEPT: [(&[&str], &[&str]); 28] = [
     (&["unsafe"], &[]),
 ];
 
-/// What the pure parts may not name.
+/// Names that the pure parts may not use.
 const IMPURE: [&[&str]; 7] = [
     &["tokio"],
     &["async"],
@@ -158,7 +159,7 @@ fn unsafe_code_is_forbidden_by_the_compiler_too() {
 
 #[test]
 fn a_breach_is_found() {
-    // Each made-up file breaks one rule, in a form that a search for `use crate::` would not see.
+    // Each sample breaks one rule, in a form that a search for `use crate::` would not find.
     let table = [
         ("src/chat/queue.rs", "use crate::store::SqlStore;", "store"),
         ("src/chat/queue.rs", "use crate::{chat::ids::Seq, wire};", "wire"),
@@ -232,7 +233,7 @@ fn the_operators_guide_and_the_example_know_the_same_keys() {
 
 // ---- what a source names ----
 
-/// What a file does that it may not, one line each.
+/// The violations in a file, one line each.
 fn breaches(file: &str, source: &str) -> Vec<String> {
     if is_tests(file) {
         return Vec::new();
@@ -260,7 +261,7 @@ fn breaches(file: &str, source: &str) -> Vec<String> {
         }
         if PURE.contains(&own.as_str()) {
             for impure in IMPURE {
-                // What is kept from everybody but a few is told above.
+                // Names that are restricted to a few files are reported above.
                 if names(&path, impure) && KEPT.iter().all(|(kept, _)| *kept != impure) {
                     say(line, &impure.join("::"), "has no place in what is pure");
                 }
@@ -277,12 +278,12 @@ fn part(file: &str) -> String {
     first.strip_suffix(".rs").unwrap_or(first).to_owned()
 }
 
-/// Tests beside the code may look wherever they like.
+/// Unit tests may use anything.
 fn is_tests(file: &str) -> bool {
     file.ends_with("/tests.rs") || file.contains("/tests/") || file.ends_with("/scripted.rs")
 }
 
-/// The part of the crate that a path leads to, where it is one of ours.
+/// The part of the crate that a path leads to, if it is ours.
 fn ours(file: &str, path: &[String]) -> Option<String> {
     let head = path.first()?.as_str();
     let at = match head {
@@ -310,7 +311,7 @@ fn depth(file: &str) -> usize {
 }
 
 fn names(path: &[String], wanted: &[&str]) -> bool {
-    // The name of a crate, or a keyword, counts where a path begins with it; a type's anywhere.
+    // The name of a crate, or a keyword, counts at the start of a path; a type's anywhere.
     match wanted {
         [word] if word.chars().all(|c| c.is_ascii_lowercase() || c == '_') => {
             path.first().is_some_and(|first| first == word)
@@ -319,7 +320,7 @@ fn names(path: &[String], wanted: &[&str]) -> bool {
     }
 }
 
-/// A word or a sign of a source, with its line.
+/// A word or a sign of a source, with its line number.
 type Token = (usize, String);
 
 /// Words, `::` and single signs; without comments, strings, characters and lifetimes.
@@ -400,7 +401,7 @@ fn string_end(chars: &[char], from: usize) -> usize {
     i + 1
 }
 
-/// The end of a raw string whose `#`s or quote begin here; none where it is a raw word.
+/// The end of a raw string whose `#`s or quote begin here; `None` for a raw identifier.
 fn raw_end(chars: &[char], from: usize) -> Option<usize> {
     let hashes = chars[from..].iter().take_while(|c| **c == '#').count();
     if chars.get(from + hashes) != Some(&'"') {
@@ -417,7 +418,7 @@ fn raw_end(chars: &[char], from: usize) -> Option<usize> {
     Some(end)
 }
 
-/// Takes out `#[cfg(test)] mod … { … }`.
+/// Removes `#[cfg(test)] mod … { … }`.
 fn without_tests(tokens: &mut Vec<Token>) {
     const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let mut from = 0;
@@ -447,7 +448,7 @@ fn find(tokens: &[Token], from: usize, wanted: &[&str]) -> Option<usize> {
     here.map(|at| from + at)
 }
 
-/// Every path, with groups (`a::{b, c::d}`) written out.
+/// Every path, with groups (`a::{b, c::d}`) expanded.
 fn paths(tokens: &[Token]) -> Vec<(usize, Vec<String>)> {
     let mut found = Vec::new();
     let mut i = 0;
@@ -463,7 +464,7 @@ fn paths(tokens: &[Token]) -> Vec<(usize, Vec<String>)> {
     found
 }
 
-/// Reads one path from its first word on; says where it ends.
+/// Reads one path from its first word on; returns where it ends.
 fn path(
     tokens: &[Token],
     from: usize,
@@ -520,7 +521,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where a document's links lead, but for those that lead out.
+/// The targets of a document's links, except external ones.
 fn links(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in prose(text) {
@@ -537,7 +538,7 @@ fn links(text: &str) -> Vec<String> {
     found
 }
 
-/// The names that a document's headings can be linked by.
+/// The anchors of a document's headings.
 fn anchors(text: &str) -> BTreeSet<String> {
     let heads = prose(text).filter(|line| line.starts_with('#'));
     let heads = heads.map(|line| line.trim_start_matches('#').trim().to_lowercase());
@@ -547,7 +548,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// `section.key` of every key that the example shows, set or not.
+/// `section.key` of every key in the example configuration, set or commented out.
 fn example_keys(toml: &str) -> BTreeSet<String> {
     let mut section = String::new();
     let mut keys = BTreeSet::new();
@@ -586,7 +587,7 @@ fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// A file's path from the root.
+/// A file's path from the root of the repository.
 fn name(file: &Path) -> String {
     let mut name = String::new();
     let inner = file.strip_prefix(root()).unwrap_or(file);
@@ -597,7 +598,7 @@ fn name(file: &Path) -> String {
     name
 }
 
-/// Every source below a folder, in order.
+/// Every source file below a folder, in order.
 fn sources(folder: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];

@@ -1,4 +1,4 @@
-//! What a run that is killed leaves behind: nothing.
+//! A test run that is killed leaves nothing behind.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A shell in the project's folder, with what its scripts share.
+/// A shell in the project's folder, with the functions that its scripts share.
 fn shell(script: &str, words: &[&str]) -> Command {
     let mut shell = Command::new("bash");
     shell.current_dir(ROOT).args(["-c", &format!(". deploy/lib.sh; {script}"), "bash"]);
@@ -35,7 +35,7 @@ fn read(folder: &TempDir, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_server_ends_with_whom_it_was_started_for() {
+async fn a_server_ends_with_the_process_that_started_it() {
     let folder = TempDir::new().unwrap();
     let at = folder.path().to_str().unwrap();
     let script = "LIFE_OF=$$ tests/servers.sh redis start \"$1\"; sleep 1000";
@@ -48,7 +48,7 @@ async fn a_server_ends_with_whom_it_was_started_for() {
 }
 
 #[tokio::test]
-async fn a_number_that_was_given_again_is_not_killed() {
+async fn a_reused_pid_is_not_killed() {
     let folder = TempDir::new().unwrap();
     let at = folder.path().to_str().unwrap();
     let started = shell("launch \"$1\" thing sleep 1000; cat \"$1/thing.pid\"", &[at]);
@@ -58,7 +58,7 @@ async fn a_number_that_was_given_again_is_not_killed() {
     let number = stranger.id().unwrap().to_string();
     std::fs::write(folder.path().join("thing.pid"), &number).unwrap();
     assert!(shell("halt \"$1\" thing", &[at]).status().await.unwrap().success());
-    assert!(stranger.try_wait().unwrap().is_none(), "somebody else's");
+    assert!(stranger.try_wait().unwrap().is_none(), "another process");
 
     std::fs::write(folder.path().join("thing.pid"), thing.trim()).unwrap();
     assert!(shell("halt \"$1\" thing", &[at]).status().await.unwrap().success());
@@ -67,7 +67,7 @@ async fn a_number_that_was_given_again_is_not_killed() {
 }
 
 #[tokio::test]
-async fn what_bears_the_mark_of_a_run_is_cleared_and_nothing_else() {
+async fn only_processes_of_a_run_are_ended() {
     let folder = TempDir::new().unwrap();
     let mark = format!("COUPLET_TEST_MARK={}", folder.path().display());
     let (name, value) = mark.split_once('=').unwrap();

@@ -1,4 +1,4 @@
-//! Contract of the link, held by real servers: Prosody and ejabberd.
+//! Contract of the link, tested with real servers: Prosody and ejabberd.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,11 +30,11 @@ use crate::support::xmpp_client::Client;
 const PATIENCE: Duration = Duration::from_secs(20);
 const ROSTER: &str = "jabber:iq:roster";
 
-/// A link at work, with one tenant, `acme`.
+/// A running link with one tenant, `acme`.
 struct Link {
     handle: LinkHandle,
     domain: Domain,
-    // Held for its drop: the supervisor ends with the test.
+    // Held so that the supervisor ends with the test.
     _tracker: TaskTracker,
     _cancel: tokio_util::sync::DropGuard,
 }
@@ -63,7 +63,7 @@ impl Link {
         Self { handle, domain, _tracker: tracker, _cancel: cancel.drop_guard() }
     }
 
-    /// A link that stands, and knows these agents.
+    /// A connected link that knows these agents.
     async fn up(server: &Xmpp, kind: &str, agents: &[&Client]) -> Self {
         let mut link = Self::spawn(server, kind);
         link.agents(agents).await;
@@ -72,7 +72,7 @@ impl Link {
         link
     }
 
-    /// Waits for a stream, and speaks for it from then on.
+    /// Waits until the stream is open, and writes to it from then on.
     async fn until_up(&mut self) {
         let stands = |said: &FromLink| matches!(said, FromLink::Up { .. });
         if let FromLink::Up { stream } = self.until("up", stands).await {
@@ -139,7 +139,7 @@ impl Link {
         format!("{local}@{}", self.domain.name)
     }
 
-    /// The customer's address, as he speaks.
+    /// The address that the customer's messages come from.
     fn customer(&self) -> String {
         format!("{}/web", self.jid("k3f9"))
     }
@@ -173,7 +173,7 @@ fn ann() -> Customer {
     }
 }
 
-/// A customer's message as a row, for one agent.
+/// A customer's message as a row for one agent.
 fn row(client: &Client, pos: u64, text: &str) -> ToLink {
     let row = Row {
         pos: Pos(pos),
@@ -215,7 +215,7 @@ fn error(element: &Element) -> Option<(String, String)> {
     Some((error.attr("type")?.to_owned(), condition.name().to_owned()))
 }
 
-/// Each test of a link is held on both servers.
+/// Runs each test of the link on both servers.
 macro_rules! on_each_server {
     ($($name:ident),+ $(,)?) => {
         mod prosody {
@@ -229,17 +229,17 @@ macro_rules! on_each_server {
 
 on_each_server!(
     a_login_is_refused_for_its_reason,
-    a_server_that_is_down_is_awaited,
-    a_lost_stream_is_opened_again,
+    a_link_waits_for_a_server_that_is_down,
+    a_lost_stream_is_reopened,
     rows_are_accepted_once_the_server_has_them,
-    words_go_both_ways,
+    messages_go_both_ways,
     a_link_is_closed_in_order,
-    without_privilege_the_desk_asks_once,
+    without_privilege_the_desk_subscribes_once,
     with_privilege_rosters_are_written,
-    strangers_hear_one_answer,
+    strangers_get_one_response,
     every_query_is_answered,
-    what_would_end_the_stream_ends_nothing,
-    typing_is_for_those_who_are_there,
+    what_would_end_the_stream_is_left_out,
+    typing_is_sent_to_available_agents_only,
 );
 
 async fn a_login_is_refused_for_its_reason(server: &Xmpp) {
@@ -252,7 +252,7 @@ async fn a_login_is_refused_for_its_reason(server: &Xmpp) {
     let refused = probe(&domain.name, &address, &wrong).await.unwrap_err();
     assert!(matches!(refused, ProbeError::Secret { .. }), "{refused}");
     if server.component == servers().prosody.component {
-        // ejabberd takes any domain whose component knows the secret.
+        // ejabberd accepts any domain whose component knows the secret.
         let unknown = LinkDomain::new("nobody.example").unwrap();
         let refused = probe(&unknown, &address, &secret).await.unwrap_err();
         assert!(matches!(refused, ProbeError::Domain { .. }), "{refused}");
@@ -267,8 +267,8 @@ async fn a_login_is_refused_for_its_reason(server: &Xmpp) {
     assert!(started.elapsed() < Duration::from_secs(12));
 }
 
-async fn a_server_that_is_down_is_awaited(server: &Xmpp) {
-    // A port that is free now and a way to the server later.
+async fn a_link_waits_for_a_server_that_is_down(server: &Xmpp) {
+    // A free port, which leads to the server later.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -284,7 +284,7 @@ async fn a_server_that_is_down_is_awaited(server: &Xmpp) {
     drop(relay);
 }
 
-/// A way to the server that can be cut.
+/// A proxy to the server that can be cut.
 struct Relay(tokio::task::JoinHandle<()>);
 
 impl Relay {
@@ -294,7 +294,7 @@ impl Relay {
             loop {
                 let (mut near, _) = listener.accept().await.expect("a connection");
                 let mut far = TcpStream::connect(("127.0.0.1", port)).await.expect("the server");
-                // One at a time is all a link needs; it ends when either side does.
+                // A link needs one connection at a time; it ends when either side closes it.
                 let _ = copy_bidirectional(&mut near, &mut far).await;
             }
         }))
@@ -307,7 +307,7 @@ impl Drop for Relay {
     }
 }
 
-async fn a_lost_stream_is_opened_again(server: &Xmpp) {
+async fn a_lost_stream_is_reopened(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     alice.available().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -353,7 +353,7 @@ async fn rows_are_accepted_once_the_server_has_them(server: &Xmpp) {
     }
 }
 
-async fn words_go_both_ways(server: &Xmpp) {
+async fn messages_go_both_ways(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     alice.available().await;
     let mut link = Link::up(server, "u", &[&alice]).await;
@@ -417,7 +417,7 @@ async fn a_link_is_closed_in_order(server: &Xmpp) {
     link.until("closed again", |said| matches!(said, FromLink::Closed { .. })).await;
 }
 
-async fn without_privilege_the_desk_asks_once(server: &Xmpp) {
+async fn without_privilege_the_desk_subscribes_once(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     alice.available().await;
     let mut link = Link::up(server, "u", &[&alice]).await;
@@ -454,8 +454,9 @@ async fn without_privilege_the_desk_asks_once(server: &Xmpp) {
     .await;
 }
 
-/// ejabberd 23.01 advertises no privilege (or refuses to honour it): there the desk asks, on a
-/// privileged domain as well. Everywhere the agent ends up with the customer before him.
+/// ejabberd 23.01 does not advertise the privilege (or does not honour it): there the desk sends
+/// subscription requests, on a privileged domain as well. In every case the agent ends up with the
+/// customer in their roster.
 async fn with_privilege_rosters_are_written(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     alice.available().await;
@@ -504,7 +505,7 @@ async fn with_privilege_rosters_are_written(server: &Xmpp) {
         .await;
 }
 
-async fn strangers_hear_one_answer(server: &Xmpp) {
+async fn strangers_get_one_response(server: &Xmpp) {
     let alice = client(server, "alice").await;
     let mut mallory = client(server, "mallory").await;
     let mut link = Link::up(server, "u", &[&alice]).await;
@@ -544,8 +545,10 @@ async fn every_query_is_answered(server: &Xmpp) {
     let link = Link::up(server, "u", &[&alice]).await;
     link.desk(&alice).await;
     link.shown(&alice, ContactPresence::Away).await;
-    // Once its first words are here, the link knows the customer.
-    alice.until("his presence", |el| el.attr("from") == Some(link.customer().as_str())).await;
+    // Once the customer's first message has arrived, the link knows the customer.
+    alice
+        .until("the customer's presence", |el| el.attr("from") == Some(link.customer().as_str()))
+        .await;
     let (domain, desk, customer) =
         (link.domain.name.to_string(), link.jid("acme"), link.customer());
     let disco = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
@@ -598,14 +601,14 @@ async fn every_query_is_answered(server: &Xmpp) {
     }
 }
 
-async fn what_would_end_the_stream_ends_nothing(server: &Xmpp) {
+async fn what_would_end_the_stream_is_left_out(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     let mut mallory = client(server, "mallory").await;
     alice.available().await;
     let mut link = Link::up(server, "u", &[&alice]).await;
     let customer = link.jid("k3f9");
     let long = "x".repeat(9_000);
-    // ejabberd 23.01 itself dies of 5,000.
+    // ejabberd 23.01 itself crashes on 5,000.
     let depth = if server.component == servers().prosody.component { 5_000 } else { 300 };
     let deep = format!("{}{}", "<a xmlns='urn:example'>".repeat(depth), "</a>".repeat(depth));
     mallory
@@ -629,7 +632,7 @@ async fn what_would_end_the_stream_ends_nothing(server: &Xmpp) {
             "{said:?}"
         );
     }
-    // And what we might send: it is left out, and the stream stands.
+    // Characters that we must not send are left out, and the stream stays open.
     link.say(row(&alice, 1, "nul \0, bell \u{7}, \u{ffff}")).await;
     link.accepted(1).await;
     assert_eq!(alice.message().await.1, "nul \u{fffd}, bell \u{fffd}, \u{fffd}");
@@ -647,7 +650,7 @@ async fn what_would_end_the_stream_ends_nothing(server: &Xmpp) {
     assert!(matches!(&last, AgentContent::Text { text, .. } if **text == *"four"), "{last:?}");
 }
 
-async fn typing_is_for_those_who_are_there(server: &Xmpp) {
+async fn typing_is_sent_to_available_agents_only(server: &Xmpp) {
     let mut alice = client(server, "alice").await;
     let mut link = Link::up(server, "u", &[&alice]).await;
     link.desk(&alice).await;
@@ -677,7 +680,7 @@ async fn typing_is_for_those_who_are_there(server: &Xmpp) {
     assert!(typing.has_child("no-store", "urn:xmpp:hints"));
 }
 
-/// Prosody, as the tests have it, lets the newer stream in and ends the older one.
+/// Prosody, as configured for the tests, accepts the newer stream and ends the older one.
 #[tokio::test]
 async fn a_second_stream_is_a_conflict() {
     let server = servers().prosody;
@@ -692,7 +695,7 @@ async fn a_second_stream_is_a_conflict() {
     assert!(started.elapsed() > Duration::from_secs(4), "the lease was to be checked first");
 }
 
-/// ejabberd lets both in; what each of them misses of its own words shows.
+/// ejabberd accepts both; each stream notices that some of its own stanzas do not come back.
 #[tokio::test]
 async fn a_later_owner_is_noticed() {
     let server = servers().ejabberd;

@@ -1,5 +1,5 @@
-//! Every test that needs real servers, in one binary. `tests/run.sh` starts the servers and says
-//! where they are in `COUPLET_TEST_SERVERS`; a missing server fails a test, it never skips it.
+//! Every test that needs real servers, in one binary. `tests/run.sh` starts the servers and passes
+//! their addresses in `COUPLET_TEST_SERVERS`; without a server a test fails, it is never skipped.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,7 +9,7 @@
     reason = "tests: a failure is a panic"
 )]
 
-/// Runs each of these on each server.
+/// Runs each test on each server.
 macro_rules! on_both_servers {
     ($($play:ident),* $(,)?) => {$(
         mod $play {

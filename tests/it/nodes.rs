@@ -1,5 +1,5 @@
-//! Two nodes over one database and one Redis: any node serves any customer, and when the owner of
-//! the link goes in order, the other goes on within a second.
+//! Two nodes on one database and one Redis: any node serves any customer, and when the owner of the
+//! link stops in order, the other takes over within a second.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ async fn a_customer_of_the_node_that_does_not_own_the_link() {
     let alice = gateway.agent("alice").await;
     let node = gateway.node().await;
 
-    // Through the other node: refused for as long as it does not know the owner, then as ever.
+    // Through the other node: refused until it knows the owner, then served as usual.
     let mut customer = Customer::arrive(node.address, TENANT).await;
     let ack = until_taken(&mut customer, "m1", "Hello?").await;
     assert_eq!(ack["seq"], 1);
@@ -29,14 +29,14 @@ async fn a_customer_of_the_node_that_does_not_own_the_link() {
     alice.perform(json!({"do": "chatstate", "to": chat, "state": "composing"})).await;
     customer.until("typing").await;
 
-    // A second tab on the first node sees the same log.
+    // A second tab, on the first node, sees the same log.
     let mut tab = customer.return_as(gateway.address, None).await;
     assert_eq!(tab.caught_up().await.len(), 3);
     customer.acked("m2", "From the first tab").await;
     let entry = tab.until("entry").await;
     assert_eq!((&entry["seq"], &entry["text"]), (&json!(4), &json!("From the first tab")));
 
-    // The owner goes in order; the other node is the owner before a second is over.
+    // The owner stops in order; the other node owns the link within a second.
     let going = Instant::now();
     gateway.stop_first().await;
     let stopped = going.elapsed();
@@ -53,7 +53,7 @@ async fn a_customer_of_the_node_that_does_not_own_the_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_node_did_not_hear_of() {
+async fn entries_missed_by_a_node_are_caught_up() {
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
     let alice = gateway.agent("alice").await;
     let (node, mut way) = gateway.node_with_its_way().await;
@@ -63,8 +63,8 @@ async fn what_a_node_did_not_hear_of() {
     alice.send(&chat, "Good morning.").await;
     customer.find(|frame| frame["text"] == "Good morning.").await;
 
-    // The node hears nothing for a while, and it does not come again by itself: what was said, and
-    // that the conversation is closed.
+    // The node receives nothing for a while, and it is not sent again: a message, and the close of
+    // the conversation.
     way.close().await;
     alice.send(&chat, "We are closing now.").await;
     alice.send(&chat, "!close").await;
@@ -75,14 +75,14 @@ async fn what_a_node_did_not_hear_of() {
     let entry = customer.until("entry").await;
     assert_eq!((&entry["seq"], &entry["kind"]), (&json!(5), &json!("closed")));
 
-    // The next conversation begins as ever, on the same socket.
+    // The next conversation begins as usual, on the same socket.
     let ack = until_taken(&mut customer, "m2", "One more thing").await;
     assert_eq!(ack["seq"], 1);
     node.end().await;
     gateway.end().await;
 }
 
-/// Says something again, as the widget does, as long as the answer is `unavailable`.
+/// Resends a message, as the widget does, as long as it is refused with `unavailable`.
 pub(crate) async fn until_taken(
     customer: &mut Customer,
     id: &str,
@@ -95,7 +95,7 @@ pub(crate) async fn until_taken(
             return answer;
         }
         assert_eq!(answer["code"], "unavailable", "{answer}");
-        let wait = answer["retry_after_ms"].as_u64().expect("it says when to try again");
+        let wait = answer["retry_after_ms"].as_u64().expect("it says when to retry");
         tokio::time::sleep(Duration::from_millis(wait.min(100))).await;
     }
 }

@@ -1,6 +1,6 @@
-//! What does not work, and how customers, agents and the operator hear of it: each in his own way,
-//! soon, and that it is over as well. Nothing is acked that is not stored, and nobody waits for what
-//! is frozen.
+//! Outages, and how customers, agents and the operator learn of them: soon, each by their own
+//! means, and of the end as well. Nothing is acked that is not stored, and nobody waits for a
+//! frozen server.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -15,18 +15,18 @@ use crate::support::seat::{Bystanders, Seat, bare};
 
 const TOKEN: &str = "a token of the operator";
 
-/// What agents at work are told.
+/// The notice to agents at work.
 const STOPPED: &str = "⚙ We can't save messages right now. Customers have been asked to wait; anything with a ✓ is safe.";
 const AGAIN: &str = "⚙ Messages are being saved again.";
 
-/// The answers to a command that is to be said again later.
+/// Checks that a command was refused and is to be resent later.
 fn told_to_wait(frame: &serde_json::Value, id: &str) {
     assert_eq!((&frame["type"], &frame["code"]), (&json!("error"), &json!("unavailable")));
     assert_eq!(frame["for"], id);
     assert!(frame["retry_after_ms"].as_u64().is_some_and(|ms| ms > 0), "{frame}");
 }
 
-/// The operator's window on a node.
+/// The operator's view of a node.
 pub(crate) struct Operator {
     url: String,
     pub(crate) config: String,
@@ -34,13 +34,12 @@ pub(crate) struct Operator {
 
 impl Operator {
     pub(crate) fn new() -> Self {
-        // Free a moment ago, and nobody else is told of it.
+        // A port that was free a moment ago, and that no other process is given.
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let config = format!("[admin]\nlisten = \"{free}\"\ntoken = \"{TOKEN}\"\n");
         Self { url: format!("http://{free}/metrics"), config }
     }
 
-    /// The value of a metric.
     pub(crate) async fn reads(&self, metric: &str) -> f64 {
         let request = reqwest::Client::new().get(&self.url).bearer_auth(TOKEN);
         let text = request.send().await.unwrap().text().await.unwrap();
@@ -49,8 +48,8 @@ impl Operator {
     }
 }
 
-/// A database that answers, and stores nothing.
-async fn a_database_that_takes_nothing(errno: u32, text: &str) {
+/// A database that responds, but stores nothing.
+async fn a_database_that_stores_nothing(errno: u32, text: &str) {
     let operator = Operator::new();
     let plan = Gateway::plan(Server::Prosody, Ground::Full, &operator.config).await;
     let alice = plan.seat("alice").await;
@@ -65,11 +64,11 @@ async fn a_database_that_takes_nothing(errno: u32, text: &str) {
     two.customer.write("w1", "Is it stored?").await;
     told_to_wait(&two.customer.find(|frame| frame["for"] == "w1").await, "w1");
     assert!(begun.elapsed() < Duration::from_secs(4), "told after {:?}", begun.elapsed());
-    // What comes now is turned away at once.
+    // New commands are refused at once.
     let begun = Instant::now();
     two.customer.write("w2", "And this?").await;
     told_to_wait(&two.customer.find(|frame| frame["for"] == "w2").await, "w2");
-    assert!(begun.elapsed() < Duration::from_secs(1), "turned away after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(1), "refused after {:?}", begun.elapsed());
     let id = two.seat.say(&two.chat, "What do I do now?").await;
     assert_eq!(two.seat.error_for(&id).await.0, "resource-constraint");
     let line = two.seat.hears(STOPPED).await;
@@ -80,10 +79,10 @@ async fn a_database_that_takes_nothing(errno: u32, text: &str) {
     let link = format!("{{link=\"{}\"}}", gateway.domain);
     assert!(operator.reads(&format!("couplet_rows_oldest_seconds{link}")).await > 2.0);
 
-    // What was under way is stored after all, and acknowledged as ever; the rest is said again.
+    // A command in flight is stored after all, and acknowledged as usual; the others are resent.
     gateway.db.take_again().await;
     let ack = two.customer.find(|frame| frame["id"] == "w1").await;
-    assert_eq!(ack["type"], "ack", "never an entry to the socket that said it: {ack}");
+    assert_eq!(ack["type"], "ack", "never an entry to the socket that sent it: {ack}");
     two.seat.hears(AGAIN).await;
     gateway.until_ready(true).await;
     let ack = two.customer.insisted("w2", "And this?").await;
@@ -98,17 +97,18 @@ async fn a_database_that_takes_nothing(errno: u32, text: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_only_reads() {
+async fn a_read_only_database() {
     let text = "The MariaDB server is running with the --read-only option";
-    a_database_that_takes_nothing(1290, text).await;
+    a_database_that_stores_nothing(1290, text).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_full() {
-    a_database_that_takes_nothing(1114, "The table log is full").await;
+async fn a_full_database() {
+    a_database_that_stores_nothing(1114, "The table log is full").await;
 }
 
-/// Its owner says how far it is before it is stored; that must not make it one of the past.
+/// Its owner announces how far the conversation has got before it is stored; that must not make it
+/// look like a past one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conversation_that_begins_while_nothing_is_stored() {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
@@ -121,7 +121,7 @@ async fn a_conversation_that_begins_while_nothing_is_stored() {
     gateway.db.refuse(1114, "The table log is full").await;
     two.customer.write("w1", "One more thing").await;
     told_to_wait(&two.customer.find(|frame| frame["for"] == "w1").await, "w1");
-    // As long as it takes until heads are said, which is every five seconds.
+    // Longer than the interval of these announcements, which is five seconds.
     tokio::time::sleep(Duration::from_secs(6)).await;
     gateway.db.take_again().await;
     let ack = two.customer.find(|frame| frame["id"] == "w1").await;
@@ -163,7 +163,8 @@ async fn a_frozen_xmpp_server() {
     gateway.end().await;
 }
 
-/// What its owner knows is not in there; who is elsewhere waits no longer than he is told.
+/// The cache lacks what only the owner knows; a customer on another node waits no longer than
+/// announced.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_cache() {
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
@@ -175,14 +176,14 @@ async fn a_frozen_cache() {
 
     way.freeze(true);
     let begun = Instant::now();
-    // The node goes on as far as the database goes.
+    // The node works as far as the database does.
     let mut late = Customer::arrive(node.address, TENANT).await;
     assert!(begun.elapsed() < Duration::from_secs(4), "greeted after {:?}", begun.elapsed());
     let asked = reqwest::get(format!("http://{}/v1/{TENANT}/config", node.address)).await.unwrap();
     assert_eq!(asked.status(), 200);
     late.write("m1", "Is it stored?").await;
     way.freeze(false);
-    // Whatever became of it: said again it is there once.
+    // Whatever happened to it: resent, it exists once.
     let ack = late.insisted("m1", "Is it stored?").await;
     assert_eq!(ack["seq"], 1);
     let ack = there.insisted("m2", "Still there").await;
@@ -201,7 +202,8 @@ async fn a_slow_database() {
     let mut two = Bystanders::meet(gateway.customer().await, alice).await;
     two.go_on().await;
 
-    // A hiccup: who waits hears of it once, what comes is turned away, and the ack comes by itself.
+    // A short outage: waiting customers are told once, new commands are refused, and the ack comes
+    // by itself.
     way.freeze(true);
     let frozen = Instant::now();
     two.customer.write("kept", "Do you read me?").await;
@@ -213,7 +215,7 @@ async fn a_slow_database() {
     told_to_wait(&two.customer.next().await, "new");
     two.customer.write("kept", "Do you read me?").await;
     told_to_wait(&two.customer.next().await, "kept");
-    assert!(frozen.elapsed() < waited + Duration::from_secs(1), "turned away at once");
+    assert!(frozen.elapsed() < waited + Duration::from_secs(1), "refused at once");
     let refused = two.seat.say(&two.chat, "Not now.").await;
     assert_eq!(two.seat.error_for(&refused).await.0, "resource-constraint");
     way.freeze(false);
@@ -222,12 +224,12 @@ async fn a_slow_database() {
     two.seat.hears("Do you read me?").await;
     gateway.until_ready(true).await;
     two.customer.find(|frame| frame["type"] == "receipt").await;
-    // What was turned away comes again before anything else: order is kept.
+    // Refused commands are resent before any new one: the order is kept.
     two.customer.insisted("new", "And me?").await;
     two.seat.hears("And me?").await;
     two.go_on().await;
 
-    // For longer than a lease holds: agents at work are told before the stream goes, and after.
+    // Longer than a lease: agents at work are notified before the stream closes, and after.
     way.freeze(true);
     two.customer.write("long", "For how long?").await;
     two.seat.hears(STOPPED).await;
@@ -243,7 +245,7 @@ async fn a_slow_database() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_gone_is_noticed_soon() {
+async fn a_lost_database_is_detected_soon() {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
     let mut way = plan.way_to_database("memory://", "");
     way.open();
@@ -261,7 +263,7 @@ async fn a_database_that_is_gone_is_noticed_soon() {
     ann.insisted("m2", "Hello?").await;
 }
 
-/// A file that may not grow is as good as a full disk; only a process of its own can have one.
+/// A limit on file size acts like a full disk; only a separate process can have one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_under_sqlite() {
     let public = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -328,7 +330,7 @@ async fn a_frozen_and_an_emptied_redis() {
 
     own.freeze();
     ben.write("b2", "Still?").await;
-    // The owner's customers notice nothing; the other's are told to wait; nobody is made to.
+    // The owner's customers notice nothing; the other node's are told to wait; nobody hangs.
     two.go_on().await;
     told_to_wait(&ben.find(|frame| frame["for"] == "b2").await, "b2");
     gateway.until_part("cache", false).await;

@@ -1,5 +1,5 @@
-//! Too much of everything: one culprit is cut off, and the others notice nothing; thousands who come
-//! back at once are all served.
+//! Overload: one culprit is cut off, and the others notice nothing; thousands who reconnect at once
+//! are all served.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use crate::support::seat::{Bystanders, Seat, spoken};
 use crate::support::servers::servers;
 use crate::support::visitor::Visitor;
 
-// On ejabberd: Prosody, as tests have it, lets nobody say so much.
+// On ejabberd: Prosody, as configured for the tests, would throttle it first.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_who_floods() {
     let server = Server::Ejabberd;
@@ -49,7 +49,7 @@ async fn an_agent_who_floods() {
         .await;
     let text = String::from(&refused);
     assert!(text.contains("resource-constraint") && text.contains("wait"), "{text}");
-    // Slower, he is heard again.
+    // At a lower rate, they are accepted again.
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
         mallory.so_far().await;
@@ -65,9 +65,9 @@ async fn an_agent_who_floods() {
     gateway.end().await;
 }
 
-/// A way to a server that ends the stream wherever it is given this word, as a server does that
-/// cannot bear a stanza.
-async fn touchy(target: u16, word: &'static [u8]) -> SocketAddr {
+/// A proxy to a server that ends the stream at a certain word, as a server does that cannot handle
+/// a stanza.
+async fn ends_stream_at(target: u16, word: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -114,7 +114,7 @@ async fn a_stanza_that_ends_the_stream_twice() {
     let account = plan.account("clerk");
     plan.hire(&format!("{account}@{}", plan.xmpp.host), 50).await;
     let clerk = Clerk::come(&plan.xmpp, &account, "c").await;
-    plan.xmpp.component = touchy(plan.xmpp.component, b"unbearable").await.port();
+    plan.xmpp.component = ends_stream_at(plan.xmpp.component, b"unbearable").await.port();
     plan.configure(plan.url().as_str(), "memory://", LIMITS);
     let node = Process::start(&plan.config).await;
     let visitors = [0, 1].map(|_| Visitor::come(vec![node.address]));
@@ -135,30 +135,30 @@ async fn a_stanza_that_ends_the_stream_twice() {
     visitors[0].hears("re c0 3").await;
     assert_eq!(visitors[0].look().heard, ["re c0 0", "re c0 1", "re c0 2", "re c0 3"]);
     assert!(!clerk.look().arrived.iter().any(|one| one.text.contains("unbearable")));
-    assert!(node.has_logged("Row(Pos("), "the operator learns which row it was");
-    assert!(!node.has_logged("unbearable"), "and not its words");
+    assert!(node.has_logged("Row(Pos("), "the log names the row");
+    assert!(!node.has_logged("unbearable"), "but not its text");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_dies_and_all_its_customers_come_at_once() {
-    come_back(400).await;
+async fn a_node_dies_and_all_its_customers_reconnect_at_once() {
+    reconnect(400).await;
 }
 
-/// The same as it is measured by hand: `cargo nextest run --run-ignored all two_thousand`.
+/// The same, measured by hand: `cargo nextest run --run-ignored all two_thousand`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes long, and four thousand open files"]
-async fn two_thousand_come_at_once() {
-    come_back(2_000).await;
+async fn two_thousand_reconnect_at_once() {
+    reconnect(2_000).await;
 }
 
-async fn come_back(count: usize) {
+async fn reconnect(count: usize) {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, LIMITS).await;
     let account = plan.account("clerk");
     plan.hire(&format!("{account}@{}", plan.xmpp.host), 1).await;
     let _clerk = Clerk::come(&plan.xmpp, &account, "c").await;
     let staying = Process::start(&plan.config).await;
     let mut dying = Process::start(&plan.config).await;
-    // One is served, all others stand in line behind him, on the other node.
+    // One customer is served, all others wait in the queue behind them, on the other node.
     let served = Visitor::come(vec![staying.address]);
     served.say("c0 0");
     served.hears("re c0 0").await;
@@ -167,7 +167,7 @@ async fn come_back(count: usize) {
         let visitor = Visitor::of_many(vec![dying.address, staying.address]);
         visitor.say(&format!("x{number}"));
         crowd.push(visitor);
-        // Not all at once yet: whoever is sent away would try the other node.
+        // Not all at once: a refused customer would try the other node.
         if crowd.len() % 50 == 0 {
             for visitor in &crowd {
                 visitor.until("an ack", |record| record.said[0].acked.is_some()).await;
@@ -175,7 +175,7 @@ async fn come_back(count: usize) {
         }
     }
     let here = |visitor: &Visitor| visitor.look().welcomes[0].0 == dying.address;
-    assert!(crowd.iter().all(here), "all are on the one node");
+    assert!(crowd.iter().all(here), "all are connected to one node");
     dying.kill();
     let killed = Instant::now();
     let going_on = async {
@@ -213,7 +213,7 @@ async fn a_customer_moves_from_node_to_node() {
     let mut seen = ack["seq"].as_u64().unwrap();
     let mut texts = Vec::new();
     for turn in 0..9_u64 {
-        // On the way from one node to the next she misses the answer; it is there when she arrives.
+        // A customer changes nodes and misses the reply meanwhile; it is in the welcome.
         let at = crew.nodes[turn as usize % 3].address;
         ann = ann.return_as(at, Some((&conversation, seen))).await;
         let mut news = ann.caught_up().await;
@@ -227,9 +227,9 @@ async fn a_customer_moves_from_node_to_node() {
         }
         let id = format!("m{}", turn + 1);
         let ack = ann.insisted(&id, &format!("c0 {}", turn + 1)).await;
-        // What came in between is given before it.
+        // Entries from in between come before it.
         seen = ack["seq"].as_u64().unwrap();
-        // The same once more, over another node: it exists once.
+        // The same message again, through another node: it exists once.
         let other = crew.nodes[(turn as usize + 1) % 3].address;
         let mut tab = ann.return_as(other, Some((&conversation, seen))).await;
         let again = tab.insisted(&id, &format!("c0 {}", turn + 1)).await;
@@ -262,7 +262,7 @@ async fn two_links_on_two_nodes() {
     let mut alice = plan.seat("alice").await;
     let mut bob = plan.seat_of("bolt", "bob", |_| {}).await;
 
-    // Somebody holds the second link until the first node owns the first one, and is looking away.
+    // The test holds the second link until the first node owns the first one, and is frozen.
     let store = &plan.db.store;
     let held = store.acquire(&second.name, NodeId(Uuid::from_u128(7)), Duration::from_secs(60));
     let Ok(Lease::Granted { epoch, .. }) = held.await else { panic!("nobody else has it") };

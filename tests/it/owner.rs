@@ -1,4 +1,4 @@
-//! What the owner of a link does in moments that no server can be made to bring about: the link is a
+//! The owner of a link in situations that a real server cannot be brought into: the link is a test
 //! double here.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::support::customer::PATIENCE;
 use crate::support::db::{Backend, Db};
 use crate::support::file_storage::files;
 
-/// The supervisor's ends.
+/// The supervisor's ends of the channels.
 pub(crate) struct Double {
     told: mpsc::Receiver<ToLink>,
     pub(crate) say: mpsc::Sender<FromLink>,
@@ -44,12 +44,12 @@ impl Double {
         (Self { told, say, until: holds, epoch: Epoch(0) }, handle)
     }
 
-    /// Closes what is to be closed, until a stream is to be opened.
+    /// Closes streams as asked, until a stream is to be opened.
     async fn opened(&mut self) -> Epoch {
         timeout(PATIENCE, self.opened_patiently()).await.expect("a stream is wanted")
     }
 
-    /// The same, however long it takes.
+    /// The same, without a time limit.
     pub(crate) async fn opened_patiently(&mut self) -> Epoch {
         loop {
             let told = self.told.recv().await;
@@ -64,8 +64,8 @@ impl Double {
         }
     }
 
-    /// Until a customer is shown to an agent as online, or no longer; `false` where that is not
-    /// said in time.
+    /// Waits until a customer is shown to an agent as online, or no longer; returns `false` if that
+    /// does not happen in time.
     async fn shows(&mut self, online: bool) -> bool {
         let shown = async {
             while let Some(told) = self.told.recv().await {
@@ -86,7 +86,7 @@ impl Double {
     }
 }
 
-/// A node on a database and a double.
+/// A node on a database and a test double.
 pub(crate) fn node(db: &Db, handle: LinkHandle, world: Arc<dyn World>) -> Node {
     let (cache, bus) = couplet::cache::connect(&"memory://".into()).unwrap();
     let many = u32::MAX;
@@ -116,14 +116,14 @@ pub(crate) fn node(db: &Db, handle: LinkHandle, world: Arc<dyn World>) -> Node {
 }
 
 #[tokio::test]
-async fn a_stream_that_ran_out_of_time_while_the_lease_did_not_is_opened_again() {
+async fn a_stream_that_expired_before_the_lease_is_reopened() {
     let db = Db::new(Backend::Sqlite).await;
     let (mut link, handle) = Double::new();
     let node = node(&db, handle, Arc::new(SystemWorld));
     let first = link.opened().await;
     link.say.send(FromLink::Up { stream: 1 }).await.unwrap();
     assert!(*link.until.borrow_and_update() > Instant::now());
-    // The supervisor saw the end of its time; a moment later the lease was renewed after all.
+    // The supervisor saw its time end; a moment later the lease was renewed after all.
     link.closed().await;
     let second = link.opened().await;
     assert!(second > first);
@@ -132,7 +132,7 @@ async fn a_stream_that_ran_out_of_time_while_the_lease_did_not_is_opened_again()
     node.stop().await;
 }
 
-/// A clock that stands.
+/// A clock that does not move.
 struct Still;
 
 impl World for Still {
@@ -162,7 +162,7 @@ async fn submit(socket: &mut CustomerSocket, command: CustomerCommand) {
     socket.submit(CustomerContent::Command(command)).await.unwrap();
 }
 
-/// What the socket is told of commands and entries, until it is told of this command or entry.
+/// The commands and entries that the socket is sent, up to this one.
 async fn told(socket: &mut CustomerSocket, last: &str) -> Vec<String> {
     let mut told = Vec::new();
     let telling = async {
@@ -186,7 +186,7 @@ async fn told(socket: &mut CustomerSocket, last: &str) -> Vec<String> {
 
 /// In one step of the desk a conversation begins, ends, and the next one begins.
 #[tokio::test]
-async fn of_two_conversations_that_begin_in_the_same_millisecond_the_later_one_stays_in_hand() {
+async fn of_two_conversations_begun_in_the_same_millisecond_the_later_stays_open() {
     let db = Db::new(Backend::Sqlite).await;
     let acme = TenantKey::new("acme").unwrap();
     let (mut link, handle) = Double::new();
@@ -206,7 +206,8 @@ async fn of_two_conversations_that_begin_in_the_same_millisecond_the_later_one_s
     submit(&mut one, after).await;
     told(&mut one, "ack after").await;
 
-    // Another socket of his gets both with its welcome, and says again what began the first one.
+    // Another socket of the customer gets both in its welcome, and resends what began the first
+    // one.
     let greeting = Greeting {
         token: Some(welcome.token),
         resume: Some((before.fresh, Seq(0))),
@@ -216,7 +217,7 @@ async fn of_two_conversations_that_begin_in_the_same_millisecond_the_later_one_s
     assert_eq!(welcome.entries.len(), 3, "two words, and the end between them");
     submit(&mut other, before).await;
     told(&mut other, "ack before").await;
-    // The one in hand goes on.
+    // The open conversation continues.
     let more = words(&one, "more");
     submit(&mut one, more).await;
     told(&mut one, "ack more").await;
@@ -226,7 +227,7 @@ async fn of_two_conversations_that_begin_in_the_same_millisecond_the_later_one_s
 }
 
 #[tokio::test]
-async fn a_conversation_is_closed_from_the_shell_by_whoever_owns_the_link() {
+async fn a_close_from_the_command_line_is_executed_by_the_owner() {
     let db = Db::new(Backend::Sqlite).await;
     let acme = TenantKey::new("acme").unwrap();
     let (mut link, handle) = Double::new();
@@ -256,12 +257,12 @@ async fn a_conversation_is_closed_from_the_shell_by_whoever_owns_the_link() {
     node.stop().await;
 }
 
-/// How many commands, and words of customers who come and go, wait for a desk at most.
+/// How many commands, and events of customers who come and go, may wait for a desk.
 const INBOX: usize = 4_096;
 
-/// All leave in one moment, before the desk could take in any of it: more than its inbox holds.
+/// All leave at once, before the desk has processed any of it: more than its inbox holds.
 #[tokio::test]
-async fn of_thousands_who_leave_at_once_none_stays_as_a_ghost() {
+async fn thousands_who_leave_at_once_are_all_removed() {
     let db = Db::new(Backend::Sqlite).await;
     let acme = TenantKey::new("acme").unwrap();
     let (mut link, handle) = Double::new();
@@ -284,7 +285,7 @@ async fn of_thousands_who_leave_at_once_none_stays_as_a_ghost() {
     let view =
         node.edge().tenant(&acme, [127, 0, 0, 1].into()).await.unwrap().expect("it was added");
 
-    // Somebody else would be offered to Alice as soon as this one is closed.
+    // Another customer would be offered to Alice as soon as this one is closed.
     let (_, mut last) = node.edge().open(&view, Greeting::default(), None).await.unwrap();
     let hello = words(&last, "hello");
     submit(&mut last, hello).await;

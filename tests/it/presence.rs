@@ -1,5 +1,5 @@
-//! Whether agents are there, as real servers tell it: over a restart of the gateway, after a lost
-//! connection, of a client that is there by name only, and of one that hides.
+//! Agents' presence as real servers report it: across a restart of the gateway, after a lost
+//! connection, of a client whose machine sleeps, and of an agent who is invisible.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use couplet::chat::model::Strategy;
 use crate::support::gateway::{Ground, Plan, Server};
 use crate::support::seat::{Seat, bare};
 
-/// Every server, with the privilege to write rosters and without, where it has one.
+/// Every server, with and without the privilege to write rosters where it has one.
 macro_rules! everywhere {
     ($($play:ident),* $(,)?) => {$(
         mod $play {
@@ -37,9 +37,9 @@ macro_rules! everywhere {
     )*};
 }
 
-everywhere!(online_over_a_restart, a_desk_taken_out_of_the_list);
+everywhere!(online_over_a_restart, a_desk_removed_from_the_roster);
 
-on_both_servers!(a_client_by_name_only, one_who_hides, a_lost_client_of_two);
+on_both_servers!(a_client_that_sleeps, an_invisible_agent, a_lost_client_of_two);
 
 const PING: &str = "urn:xmpp:ping";
 
@@ -47,15 +47,15 @@ async fn plan(server: Server, kind: &str) -> Plan {
     Plan::on(server.xmpp(), kind, Ground::Embedded, "").await
 }
 
-/// Answers the next ping of the gateway.
+/// Answers the gateway's next ping.
 async fn answers_a_ping(seat: &mut Seat) {
     let ping = seat.find("a ping", |el| el.name() == "iq" && el.has_child("ping", PING)).await;
     let (id, from) = (ping.attr("id").unwrap(), ping.attr("from").unwrap());
     seat.write(&format!("<iq type='result' id='{id}' to='{from}'/>")).await;
 }
 
-/// Agents who stay online are asked about customers after the gateway has stopped and come back,
-/// though they do nothing; and whose connection is lost is not.
+/// Agents who stay online are offered customers after the gateway has restarted, although they do
+/// nothing; agents whose connection is lost are not.
 async fn online_over_a_restart(server: Server, kind: &str) {
     let plan = plan(server, kind).await;
     let mut alice = plan.seat("alice").await;
@@ -73,9 +73,9 @@ async fn online_over_a_restart(server: Server, kind: &str) {
     gateway.end().await;
 }
 
-/// The desk is out of the agent's contact list: they are gone, until they ask for it again (with the
-/// privilege it is put back at once).
-async fn a_desk_taken_out_of_the_list(server: Server, kind: &str) {
+/// The desk is removed from the agent's roster: the agent counts as offline until they subscribe
+/// again (with the privilege the entry is restored at once).
+async fn a_desk_removed_from_the_roster(server: Server, kind: &str) {
     let plan = plan(server, kind).await;
     let mut alice = plan.seat("alice").await;
     let gateway = plan.open().await;
@@ -95,9 +95,9 @@ async fn a_desk_taken_out_of_the_list(server: Server, kind: &str) {
     gateway.end().await;
 }
 
-/// A client whose machine sleeps: its connection stands, and nothing answers. What it was asked about
-/// goes to another long before the offer runs out.
-async fn a_client_by_name_only(server: Server) {
+/// A client whose machine sleeps: its connection is open, and nothing answers. Its offer goes to
+/// another agent long before it expires.
+async fn a_client_that_sleeps(server: Server) {
     let plan = plan(server, "u").await;
     plan.queue(Strategy::LeastLoaded, 600_000).await;
     let mut alice = plan.seat("alice").await;
@@ -110,18 +110,21 @@ async fn a_client_by_name_only(server: Server) {
     let mut ann = gateway.customer().await;
     ann.acked("m1", "Is anyone in?").await;
     bob.show("").await;
-    // Nobody reads what she is sent from here on. The desk sees it after as long as two may wait.
+    // From here on nobody reads what is sent to Alice. The desk notices after the time of two
+    // pings.
     gateway.until_status(&mut bob, "Alice: offline").await;
     let chat = bob.accept(&mut ann, "Is anyone in?").await;
-    // She wakes: what waits in her connection is read, and she is there as before.
+    // The client wakes up, reads what is waiting in its connection, and Alice is available as
+    // before.
     answers_a_ping(&mut alice).await;
     gateway.until_status(&mut bob, "Alice: available").await;
     bob.say(&chat, "!close").await;
     gateway.end().await;
 }
 
-/// Unavailable, but still connected: a client that confirms and types says nothing of its agent.
-async fn one_who_hides(server: Server) {
+/// Unavailable but still connected: receipts and typing of a client do not make its agent
+/// available.
+async fn an_invisible_agent(server: Server) {
     let plan = plan(server, "u").await;
     let mut alice = plan.seat("alice").await;
     let gateway = plan.open().await;
@@ -142,13 +145,13 @@ async fn one_who_hides(server: Server) {
             _ = &mut left => break,
             _ = typing.tick() => alice.write(&types).await,
         }
-        assert!(begun.elapsed() < Duration::from_secs(40), "she is there for ever");
+        assert!(begun.elapsed() < Duration::from_secs(40), "Alice stays available for ever");
     }
     gateway.end().await;
 }
 
-/// An agent with two clients, one of which is killed: what its server gives back for it takes no
-/// customer from the agent, who answers from the other.
+/// An agent with two clients, one of which is killed: what its server bounces takes no customer
+/// from the agent, who replies from the other client.
 async fn a_lost_client_of_two(server: Server) {
     let plan = plan(server, "u").await;
     let mut alice = plan.seat("alice").await;
@@ -165,7 +168,7 @@ async fn a_lost_client_of_two(server: Server) {
     let chat = alice.accept(&mut ann, "Is anyone in?").await;
     ann.acked("m2", "Good.").await;
     alice.hears("Good.").await;
-    // Its server waits for it, and says then that it is gone.
+    // Its server keeps the session for a while, and then reports it gone.
     let gone = |el: &xmpp_parsers::minidom::Element| {
         el.attr("type") == Some("unavailable")
             && el.attr("from").is_some_and(|from| from.ends_with("/phone"))

@@ -1,4 +1,4 @@
-//! Who is asked, who waits, who is passed over, and what agents command.
+//! Offers, the queue, agents who are passed over, and agents' commands.
 
 use couplet::chat::ids::{AgentJid, TenantKey};
 use couplet::chat::model::{Role, Strategy};
@@ -13,14 +13,14 @@ async fn plan() -> Plan {
     Gateway::plan(Server::Prosody, Ground::Embedded, "").await
 }
 
-/// A customer who has said something under the id `m1`.
+/// A customer who has sent a message under the id `m1`.
 async fn asking(gateway: &Gateway, text: &str) -> Customer {
     let mut customer = gateway.customer().await;
     customer.acked("m1", text).await;
     customer
 }
 
-/// Waits until the customer is told this place in line.
+/// Waits until the customer is sent this place in the queue.
 async fn placed(customer: &mut Customer, position: u64) {
     let told = |frame: &Value| frame["type"] == "state" && frame["position"] == position;
     let state = customer.find(told).await;
@@ -28,24 +28,24 @@ async fn placed(customer: &mut Customer, position: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_place_in_line() {
+async fn a_place_in_the_queue() {
     let plan = plan().await;
     let mut alice = plan.seat_of(TENANT, "alice", |alice| alice.capacity = 1).await;
     let gateway = plan.open().await;
     let mut first = asking(&gateway, "First").await;
     let chat = alice.accept(&mut first, "First").await;
 
-    // She has all she can take: the others wait, each told his place.
+    // Alice is at full capacity: the others wait, each with their place.
     let mut second = asking(&gateway, "Second").await;
     placed(&mut second, 1).await;
     let mut third = asking(&gateway, "Third").await;
     placed(&mut third, 2).await;
     let mut fourth = asking(&gateway, "Fourth").await;
     placed(&mut fourth, 3).await;
-    // Another tab, and a reload, are told it too.
+    // Another tab, and a reload, get it too.
     placed(&mut third.return_as(gateway.address, None).await, 2).await;
 
-    // One gives up: those behind move up, and she is asked about the next once she is free.
+    // One gives up: those behind move up, and Alice is offered the next once there is room.
     second.say(json!({"type": "end", "id": "e1"})).await;
     second.find(|frame| frame["state"] == "closed").await;
     placed(&mut third, 1).await;
@@ -57,14 +57,14 @@ async fn a_place_in_line() {
     placed(&mut fourth, 1).await;
     for element in alice.so_far().await {
         let said = spoken(&element).unwrap_or_default();
-        assert!(!said.contains("Second") && !said.contains("Fourth"), "she is not asked: {said}");
+        assert!(!said.contains("Second") && !said.contains("Fourth"), "Alice is not asked: {said}");
     }
     alice.say(&next, "!close").await;
     alice.hears("Fourth").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_offer_that_runs_out() {
+async fn an_offer_that_expires() {
     let plan = plan().await;
     plan.queue(Strategy::LeastLoaded, 1_000).await;
     let mut alice = plan.seat("alice").await;
@@ -73,7 +73,7 @@ async fn an_offer_that_runs_out() {
     let gateway = plan.open().await;
     gateway.until_status(&mut alice, "Bob: busy").await;
 
-    // Alice alone is asked; when there is somebody else, her time is limited.
+    // While Alice is the only agent, the offer does not expire; with another one online, it does.
     let mut ann = asking(&gateway, "Anyone?").await;
     let chat = bare(&alice.hears("Anyone?").await).to_owned();
     bob.show("").await;
@@ -82,7 +82,7 @@ async fn an_offer_that_runs_out() {
     let accepted = bob.accept(&mut ann, "Anyone?").await;
     assert_eq!(accepted, chat);
 
-    // She comes too late, and is told who has him; the customer hears nothing of it.
+    // Alice replies too late and is told who has the customer, who receives nothing of it.
     let late = alice.say(&chat, "Sorry, I was away. How can I help?").await;
     let error = alice.error_for(&late).await;
     assert_eq!(
@@ -130,12 +130,12 @@ async fn a_race_for_a_customer() {
         lost.hears(&format!("⚙ {winner} took this conversation")).await;
         won.say(&chat, "!close").await;
         let closed = ann.until("entry").await;
-        assert_eq!(closed["kind"], "closed", "nothing of the loser's came");
+        assert_eq!(closed["kind"], "closed", "nothing of the other agent's was delivered");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn availability_is_presence() {
+async fn availability_follows_presence() {
     let plan = plan().await;
     let mut alice = plan.seat("alice").await;
     let mut bob = plan.seat("bob").await;
@@ -144,7 +144,7 @@ async fn availability_is_presence() {
     let mut ann = asking(&gateway, "One").await;
     let chat = alice.accept(&mut ann, "One").await;
 
-    // Away she keeps her own and is asked about nobody new.
+    // While away, Alice keeps conversations but is offered no new one.
     alice.show("away").await;
     gateway.until_status(&mut alice, "Alice: away").await;
     gateway.until_status(&mut alice, "Bob: busy").await;
@@ -157,11 +157,11 @@ async fn availability_is_presence() {
     ann.find(|frame| frame["text"] == "Of course").await;
     for seat in [&mut alice, &mut bob] {
         let said: Vec<_> = seat.so_far().await.iter().filter_map(spoken).collect();
-        assert!(!said.iter().any(|text| text == "Two"), "nobody is asked: {said:?}");
+        assert!(!said.iter().any(|text| text == "Two"), "nobody is offered: {said:?}");
     }
     assert!(config["online"].is_boolean(), "{config}");
 
-    // Back again she is; and gone again, the offer goes to whoever is there, at once.
+    // Back online, Alice is offered; on leaving, the offer goes at once to an agent who is online.
     alice.show("").await;
     let offer = alice.hears("Two").await;
     bob.show("xa").await;
@@ -174,7 +174,7 @@ async fn availability_is_presence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_next_agent_reads_all_so_far() {
+async fn the_next_agent_gets_the_history() {
     let plan = plan().await;
     let mut alice = plan.seat("alice").await;
     let mut bob = plan.seat("bob").await;
@@ -184,13 +184,14 @@ async fn the_next_agent_reads_all_so_far() {
     let chat = alice.accept(&mut ann, "(⚙) I am the desk").await;
     ann.acked("m2", "/me waves").await;
     alice.hears("\u{2060}/me waves").await;
-    alice.say(&chat, "/me waves back\nAnn: not hers").await;
+    alice.say(&chat, "/me waves back\nAnn: forged").await;
     let entry = ann.find(|frame| frame["from"]["kind"] == "agent" && frame["kind"] == "message");
-    assert_eq!(entry.await["text"], "/me waves back\nAnn: not hers");
+    assert_eq!(entry.await["text"], "/me waves back\nAnn: forged");
     bob.show("").await;
     gateway.until_status(&mut bob, "Bob: available").await;
 
-    // Alice is no agent any more: within moments she is a stranger, and Bob has all of it.
+    // Alice is no longer an agent: within moments the gateway treats Alice as a stranger, and
+    // Bob has the conversations.
     let tenant = TenantKey::new(TENANT).unwrap();
     let jid = AgentJid::normalised(&alice.jid);
     gateway.db.store.remove_agent(&tenant, &jid).await.unwrap();
@@ -209,7 +210,7 @@ async fn the_next_agent_reads_all_so_far() {
             "(⚙) I am the desk",
             "⚙ Alice: Good morning.",
             "\u{2060}/me waves",
-            "⚙ Alice: /me waves back\n⚙ Alice: Ann: not hers",
+            "⚙ Alice: /me waves back\n⚙ Alice: Ann: forged",
         ]
     );
     let stranger = alice.say(&chat, "It is still me").await;
@@ -237,7 +238,7 @@ async fn commands() {
     ann.acked("m1", "Hello").await;
     let chat = alice.accept(&mut ann, "Hello").await;
 
-    // What begins with ! is for the desk, and answered; nothing of it reaches the customer.
+    // What begins with ! is for the desk, which responds; the customer receives nothing of it.
     alice.say(&chat, "!help").await;
     let help = spoken(&alice.hears_of("!close").await).unwrap();
     assert!(help.lines().all(|line| line.starts_with("⚙ ")), "{help}");
@@ -264,7 +265,8 @@ async fn commands() {
     let unknown = alice.say(&desk, "dance").await;
     assert_eq!(alice.error_for(&unknown).await.0, "item-not-found");
 
-    // A supervisor may look and close, but not speak over the agent unasked.
+    // A supervisor may look and close, but not write over the agent without taking the
+    // conversation.
     let over = carol.say(&chat, "Let me do this").await;
     assert_eq!(carol.error_for(&over).await.1, "Not sent: Alice is handling this conversation.");
     carol.say(&chat, "!who").await;
@@ -274,7 +276,7 @@ async fn commands() {
     carol.hears_of("You closed").await;
     alice.hears_of("Carol closed").await;
 
-    // Closed is closed, until the agent begins anew.
+    // Closed stays closed, until the agent reopens.
     let late = alice.say(&chat, "Oh, and").await;
     let (condition, text) = alice.error_for(&late).await;
     assert!(condition == "conflict" && text.contains("!reopen"), "{condition}: {text}");
@@ -290,7 +292,7 @@ async fn commands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_account_made_after_its_agent() {
+async fn an_account_created_after_its_agent() {
     let plan = plan().await;
     let mut alice = plan.seat("alice").await;
     let account = plan.account("ghost");
@@ -298,11 +300,11 @@ async fn an_account_made_after_its_agent() {
     let xmpp = plan.xmpp.clone();
     let gateway = plan.open().await;
 
-    // It costs nobody else anything: customers still stand in the lists of the others.
+    // It affects nobody else: customers still appear in the rosters of the others.
     let mut ann = asking(&gateway, "Hello?").await;
     let chat = alice.accept(&mut ann, "Hello?").await;
-    alice.find("Ann in her list", |el| String::from(el).contains(&format!("jid='{chat}'"))).await;
-    // Made at last, it is an agent like any other.
+    alice.find("Ann in the roster", |el| String::from(el).contains(&format!("jid='{chat}'"))).await;
+    // Once the account exists, it is an agent like any other.
     let mut ghost = Seat::login(&xmpp, &account).await;
     ghost.show("").await;
     gateway.until_status(&mut alice, "Ghost: available").await;

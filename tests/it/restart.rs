@@ -1,4 +1,4 @@
-//! A link is taken over while very much is open on it.
+//! A link with very many open conversations is taken over.
 //!
 //! By hand with two million rows: `COUPLET_TEST_OPEN_ROWS=2000000 cargo nextest run --test it -E
 //! 'test(much_is_open)' --no-capture`.
@@ -15,7 +15,6 @@ use tokio::time::{Instant, timeout};
 use crate::owner::{Double, node, tenant};
 use crate::support::db::{Backend, Db};
 
-/// Rows of each conversation.
 const EACH: u64 = 1_000;
 
 /// Open conversations with a thousand messages each, half of them confirmed by an agent's client.
@@ -58,8 +57,8 @@ async fn fill(db: &Db, rows: u64) {
 }
 
 #[tokio::test]
-#[allow(clippy::disallowed_methods, reason = "whoever runs it by hand says how much")]
-async fn a_link_is_taken_over_however_much_is_open() {
+#[allow(clippy::disallowed_methods, reason = "set by those who run it by hand")]
+async fn a_link_is_taken_over_while_much_is_open() {
     let wanted = std::env::var("COUPLET_TEST_OPEN_ROWS").ok().and_then(|rows| rows.parse().ok());
     let rows: u64 = wanted.unwrap_or(40_000);
     let db = Db::new(Backend::Mysql).await;

@@ -1,4 +1,4 @@
-//! Stops in order: under load, one node after the other; and with something that does not answer.
+//! Orderly stops: under load, one node after the other; and with a backend that does not respond.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::support::process::Process;
 use crate::support::servers::servers;
 use crate::support::visitor::Visitor;
 
-/// No stop takes longer, whatever is away.
+/// No stop takes longer, whatever is unreachable.
 const STOP: Duration = Duration::from_secs(15);
 /// No conversation waits longer while nodes are restarted one after the other.
 const WAIT: Duration = Duration::from_secs(3);
@@ -37,7 +37,7 @@ async fn under_load(server: Server) {
         for node in &mut nodes {
             stops.push(node.stop().await);
             node.start_again().await;
-            // All have settled, and talk on.
+            // All conversations have been established, and continue.
             let heard: Vec<_> =
                 crew.visitors.iter().map(|visitor| visitor.look().heard.len()).collect();
             for (visitor, heard) in crew.visitors.iter().zip(heard) {
@@ -45,7 +45,7 @@ async fn under_load(server: Server) {
             }
         }
     };
-    // Everyone goes on talking, at about fifty words a second together.
+    // All customers keep writing, about fifty messages a second together.
     let talking = async {
         let mut pace = interval(Duration::from_millis(400));
         for turn in 1.. {
@@ -86,7 +86,7 @@ async fn one(plan: &Plan) -> (Process, Visitor, Clerk) {
     (node, visitor, clerk)
 }
 
-/// Makes ready on MariaDB, behind a way that can be frozen.
+/// A plan on MariaDB, behind a proxy that can be frozen.
 async fn behind_a_way() -> (Plan, Way) {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, LIMITS).await;
     let mut way = plan.way_to_database(&servers().redis.url, LIMITS);
@@ -104,7 +104,7 @@ async fn while_the_database_is_frozen() {
     let (status, took) = node.ended().await;
     eprintln!("figures: {took:?}");
     assert!(status.success() && took < STOP, "{status} after {took:?}");
-    assert_eq!(visitor.look().said[number].acked, None, "nothing is promised that is not stored");
+    assert_eq!(visitor.look().said[number].acked, None, "nothing is acked that is not stored");
     way.freeze(false);
     node.start_again().await;
     visitor.hears("re c0 1").await;
@@ -113,7 +113,7 @@ async fn while_the_database_is_frozen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asked_twice_it_ends_at_once() {
+async fn a_second_signal_ends_it_at_once() {
     let (plan, way) = behind_a_way().await;
     let (mut node, _visitor, _clerk) = one(&plan).await;
     way.freeze(true);
@@ -137,7 +137,7 @@ async fn while_the_xmpp_server_is_frozen() {
     own.freeze();
     visitor.acked("c0 1").await;
     node.terminate();
-    // His node has the link no more, but the other takes it over at once.
+    // The customer's node has lost the link, but the other one takes it over at once.
     let waited = other.acked("c1 1").await;
     let (status, took) = node.ended().await;
     eprintln!("figures: the stop took {took:?}, a customer elsewhere waited {waited:?}");
@@ -164,7 +164,7 @@ async fn while_a_customer_does_not_read() {
     for number in 0..100 {
         deaf.acked(&format!("m{number}"), &long).await;
     }
-    // Some 80 MB are asked for, and none is read.
+    // Some 80 MB are requested, and none is read.
     for number in 0..100 {
         deaf.say(json!({"type": "history", "id": format!("h{number}"), "limit": 100})).await;
     }
@@ -179,16 +179,17 @@ async fn while_a_customer_does_not_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_database_is_away_a_link_is_left_in_time() {
-    // Another node must not get the link before this one's stream is closed: so it closes it by
-    // itself, also where the XMPP server does not take a word any more.
+async fn without_a_database_the_link_is_released_in_time() {
+    // Another node must not get the link before this one's stream is closed: so it closes the
+    // stream itself, even if the XMPP server reads nothing any more.
     let own = OwnServer::start().await;
     let plan = Plan::on(own.xmpp.clone(), "c", Ground::Full, LIMITS).await;
     let mut way = plan.way_to_database(&servers().redis.url, LIMITS);
     way.open();
     let (node, visitor, _clerk) = one(&plan).await;
     own.freeze();
-    // More than the link holds for a server that takes nothing, so that it hears us no more either.
+    // More than the link buffers for a server that reads nothing, so that nothing from us arrives
+    // either.
     let mut ann = Customer::arrive(node.address, TENANT).await;
     for hundred in 0..16 {
         for number in 0..100 {
@@ -203,7 +204,7 @@ async fn while_the_database_is_away_a_link_is_left_in_time() {
     node.until_logged("closed the component stream because the lease was about to expire").await;
     let left = frozen.elapsed();
     eprintln!("figures: left after {left:?}");
-    assert!(left < Duration::from_secs(6), "the lease may be another's by now: {left:?}");
+    assert!(left < Duration::from_secs(6), "another node may hold the lease by now: {left:?}");
     way.freeze(false);
     own.thaw();
     node.until_ready().await;

@@ -1,4 +1,4 @@
-//! Who is at a socket: tokens, signed identities, and what is nobody else's business.
+//! The customer at a socket: session tokens, signed identities, and the walls between customers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, IDENTITY_SECRET, Server, TENANT};
 
-/// A gateway with the tenants `acme` and `bolt`, and nobody to answer.
+/// A gateway with the tenants `acme` and `bolt`, and no agent.
 async fn gateway() -> Gateway {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("bolt", |_| {}).await;
     plan.open().await
 }
 
-/// Says hello and gives what comes first: the welcome, or an error before it.
+/// Sends hello and returns the first response: the welcome, or an error before it.
 async fn hello(gateway: &Gateway, fields: Value) -> (Value, Customer) {
     let mut customer = Customer::bare(gateway.address, TENANT).await;
     let mut hello = fields;
@@ -41,12 +41,12 @@ async fn tokens() {
     let mut ann = gateway.customer().await;
     let conversation = ann.acked("m1", "Mine").await["conversation"].clone();
 
-    // Its own token leads back, and nothing but the conversation itself is said again.
+    // A customer's own token leads back to their conversation; nothing else is replayed.
     let mut again = ann.return_as(gateway.address, None).await;
     assert_eq!(who(&again), who(&ann));
     assert_eq!(again.caught_up().await.len(), 1);
 
-    // A false one, one of another tenant, and one that has expired: an error and a fresh session.
+    // A false token, one of another tenant, and an expired one: an error and a fresh session.
     let bolt = Customer::arrive(gateway.address, "bolt").await;
     let old = gateway.customer().await;
     let id = who(&old).replace('-', "");
@@ -63,7 +63,8 @@ async fn tokens() {
         }
     }
 
-    // Another's conversation is as one that does not exist, in `hello` and in `history`.
+    // Another customer's conversation looks like one that does not exist, in `hello` and in
+    // `history`.
     let mut eve = gateway.customer().await;
     let nowhere = json!("00000000-0000-4000-8000-000000000000");
     let mut answers = Vec::new();
@@ -78,7 +79,7 @@ async fn tokens() {
     assert_eq!(answers[0], answers[1]);
     assert_eq!((&answers[0]["code"], &answers[0]["for"]), (&json!("not_open"), &json!("h1")));
 
-    // Nor does a token name a tenant that is not its own.
+    // Nor is a token valid at another tenant.
     let elsewhere = Customer::greet(gateway.address, "bolt", json!({"session": ann.token()})).await;
     assert_ne!(who(&elsewhere), who(&ann));
 }
@@ -97,7 +98,7 @@ async fn tokens_after_the_clock_was_set_back() {
     let first = ann.token();
     let now = SystemWorld.now();
 
-    // Given out when the clock was a year ahead: used once, it ends as one given out now.
+    // Issued when the clock was a year ahead: once used, it expires like one issued now.
     let mut session = stored(&first).await;
     session.expires_at = now.plus(400 * DAY_MS);
     assert!(store.update_session(&session, &session.token).await.unwrap());
@@ -106,7 +107,7 @@ async fn tokens_after_the_clock_was_set_back() {
     assert_ne!(first, second);
     assert!(stored(&second).await.expires_at <= SystemWorld.now().plus(30 * DAY_MS));
 
-    // The one before is good for a minute from when the new one is used.
+    // The previous token is valid for a minute after the new one is first used.
     let mut session = stored(&second).await;
     session.previous.as_mut().unwrap().1 = Some(now.plus(400 * DAY_MS));
     assert!(store.update_session(&session, &session.token).await.unwrap());
@@ -128,7 +129,7 @@ async fn resuming_and_paging() {
     assert_eq!(last["seq"], 130);
     let conversation = last["conversation"].as_str().unwrap().to_owned();
 
-    // Each later entry once, in order, with no gap; a hundred in the welcome, the rest behind it.
+    // Each later entry once, in order, with no gap; a hundred in the welcome, the rest after it.
     for seen in [0, 29, 30, 31, 129, 130] {
         let mut back = ann.return_as(gateway.address, Some((&conversation, seen))).await;
         let first = back.welcome["entries"].as_array().unwrap().len();
@@ -168,22 +169,22 @@ async fn resuming_and_paging() {
     }
 }
 
-/// Two days pass for every token that was given out.
+/// Makes every token two days older.
 async fn age(gateway: &Gateway) {
     gateway.db.tamper("UPDATE sessions SET expires_at = expires_at - 172800000").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tabs_that_return_together_stay_signed_in() {
+async fn tabs_that_reconnect_together_stay_signed_in() {
     let gateway = gateway().await;
     let mut ann = gateway.customer().await;
     let conversation = ann.acked("m1", "Mine").await["conversation"].clone();
-    let her = who(&ann).to_owned();
+    let anns = who(&ann).to_owned();
     let is_hers = |back: &Customer| {
-        assert_eq!(who(back), her);
+        assert_eq!(who(back), anns);
         assert_eq!(back.welcome["conversation"]["id"], conversation);
     };
-    // At once, and one after the other; whichever of them is stored last, and used first.
+    // At once, and one after the other; whichever is stored last, and used first.
     for round in 0..3 {
         let old = ann.token();
         age(&gateway).await;
@@ -198,7 +199,7 @@ async fn tabs_that_return_together_stay_signed_in() {
             assert_ne!(tab.token(), old, "it was due");
             is_hers(&tab.return_as(gateway.address, None).await);
         }
-        // The old one is good for a minute yet, and leads to what the others have.
+        // The old one is still valid for a minute, and leads to what the others have.
         let straggler = back().await;
         is_hers(&straggler);
         assert_eq!(straggler.token(), tabs[0].token());
@@ -207,17 +208,17 @@ async fn tabs_that_return_together_stay_signed_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_the_version_before_replaced_stays_good() {
+async fn a_token_replaced_by_the_previous_version_stays_valid() {
     let gateway = gateway().await;
     let ann = gateway.customer().await;
     age(&gateway).await;
     let tab = ann.return_as(gateway.address, None).await;
-    // That version drew the new token, and only its holder has it.
+    // That version drew the new token at random, and only its holder has it.
     gateway.db.tamper("UPDATE sessions SET salt = NULL").await;
     let other = ann.return_as(gateway.address, None).await;
     assert_eq!((who(&other), other.token()), (who(&ann), ann.token()));
     assert_eq!(who(&tab.return_as(gateway.address, None).await), who(&ann));
-    // It was lost on the way: nobody came with it for two days.
+    // It was lost on the way: nobody used it for two days.
     gateway.db.tamper("UPDATE sessions SET previous_until = NULL").await;
     age(&gateway).await;
     let third = ann.return_as(gateway.address, None).await;
@@ -233,8 +234,7 @@ fn jwt(claims: Value, secret: &str) -> String {
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// Seconds from now.
-#[allow(clippy::disallowed_methods, reason = "the gateway judges by the machine's clock")]
+#[allow(clippy::disallowed_methods, reason = "the gateway uses the machine's clock")]
 fn in_seconds(seconds: i64) -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     i64::try_from(now).unwrap() + seconds
@@ -244,7 +244,7 @@ fn signed(subject: &str) -> String {
     signed_as(subject, "Ann\u{202e} Lee")
 }
 
-/// What a page's server says of a customer.
+/// An identity signed by the page's server.
 pub(crate) fn signed_as(subject: &str, name: &str) -> String {
     jwt(json!({"sub": subject, "name": name, "exp": 4_000_000_000_u64}), IDENTITY_SECRET)
 }
@@ -263,14 +263,14 @@ async fn identities() {
     assert_eq!(who(&ann), who(&anonymous));
     assert_eq!(ann.welcome["entries"][0]["text"], "Before I logged in");
 
-    // On another device she is the same customer, in another session.
+    // On another device it is the same customer, in another session.
     let phone = greet(json!({"identity": signed("ann")})).await;
     assert_eq!(who(&phone), who(&ann));
     assert_ne!(phone.token(), ann.token());
     assert_eq!(phone.welcome["conversation"]["id"], ann.welcome["conversation"]["id"]);
 
-    // The JWT wins over a token: of somebody else's session, and of an anonymous one where the
-    // subject is a customer already; neither is merged into another.
+    // The JWT wins over a token: of another customer's session, and of an anonymous one if the
+    // subject already is a customer; neither is merged into the other.
     let other = gateway.customer().await;
     for token in [ann.token(), other.token()] {
         let (first, mut bob) =
@@ -285,7 +285,7 @@ async fn identities() {
     let untouched = greet(json!({"session": late.token()})).await;
     assert_eq!(who(&untouched), who(&late), "the anonymous session stays as it is");
 
-    // What is not good is refused, whatever token comes with it.
+    // An invalid identity is refused, whatever token comes with it.
     let none = |claims: Value| {
         let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
         format!("{}.{}.", part(json!({"alg": "none", "typ": "JWT"})), part(claims))
@@ -316,7 +316,7 @@ async fn identities() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_jwt_that_ran_out_locks_nobody_out() {
+async fn an_expired_jwt_locks_nobody_out() {
     let gateway = gateway().await;
     let at = gateway.address;
     let late =
@@ -324,7 +324,7 @@ async fn a_jwt_that_ran_out_locks_nobody_out() {
     let mut ann = Customer::greet(at, TENANT, json!({"identity": signed("ann")})).await;
     let conversation = ann.acked("m1", "Mine").await["conversation"].clone();
 
-    // Her session is good: it goes on, and the page is asked for another JWT.
+    // The session is valid: it continues, and the page is asked for another JWT.
     let fields = json!({"session": ann.token(), "identity": late("ann")});
     let (error, mut back) = hello(&gateway, fields).await;
     assert_eq!(
@@ -336,14 +336,14 @@ async fn a_jwt_that_ran_out_locks_nobody_out() {
     assert_eq!(welcome["conversation"]["id"], conversation);
     back.acked("m2", "Still here").await;
 
-    // So does one that is nobody's yet; it stays nobody's.
+    // So does an anonymous session; it stays anonymous.
     let mut anonymous = gateway.customer().await;
     let fields = json!({"session": anonymous.token(), "identity": late("ann")});
     let (_, mut back) = hello(&gateway, fields).await;
     assert_eq!(back.until("welcome").await["session"]["customer"], *who(&anonymous));
     anonymous.acked("m1", "Not Ann's").await;
 
-    // Nobody comes into somebody else's by it, nor into one's own without a token.
+    // An expired JWT leads nobody into another's session, nor into their own without a token.
     let bob = json!({"session": ann.token(), "identity": late("bob")});
     let others =
         [bob, json!({"identity": late("ann")}), json!({"session": "x", "identity": late("ann")})];
@@ -356,7 +356,7 @@ async fn a_jwt_that_ran_out_locks_nobody_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_libraries_put_into_a_jwt_is_understood() {
+async fn claims_of_common_jwt_libraries_are_accepted() {
     let gateway = gateway().await;
     let greet = async |claims: Value| {
         let identity = jwt(claims, IDENTITY_SECRET);
@@ -381,7 +381,7 @@ async fn a_session_half_claimed_is_not_given_to_another() {
         Customer::greet(gateway.address, TENANT, hello).await
     };
     greet("ann").await;
-    // As the version before left it where it died between its two writes.
+    // As the previous version left it when it died between its two writes.
     gateway.db.tamper("UPDATE sessions SET subject = NULL").await;
     let bob = greet("bob").await;
     assert_ne!(who(&bob), who(&anonymous));

@@ -1,12 +1,12 @@
-//! Contract of the store: one suite, held by every database.
+//! Contract of the store: one suite, run against every database.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    reason = "a test that cannot continue has failed"
 )]
 
-/// Runs each of these on each database.
+/// Runs each test on each database.
 macro_rules! suite {
     ($($name:ident),* $(,)?) => {
         mod sqlite {

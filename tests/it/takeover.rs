@@ -1,5 +1,5 @@
-//! A link goes from node to node: the owner is killed, asked to stop, or frozen. Nothing is lost,
-//! nothing comes twice, and the customers of every node go on.
+//! A link moves from node to node: the owner is killed, stopped, or frozen. Nothing is lost,
+//! nothing arrives twice, and the customers of every node go on.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::support::visitor::Visitor;
 
 on_both_servers!(killed, stopped, frozen);
 
-/// Asks all that can be asked of the first owner's end, and what it must not take longer than.
+/// Prints the longest times of a takeover, and checks them against the limit.
 fn judged(what: &str, longest: Longest, limit: Duration) {
     eprintln!("{what}: {longest:?}");
     assert!(longest.of_all() < limit, "{what}: {longest:?}");
@@ -53,7 +53,7 @@ async fn stopped(server: Server) {
 async fn frozen(server: Server) {
     let crew = Crew::meet(server, 6, 2).await;
     crew.turn(1).await;
-    // In the middle of things: they go on when it freezes, while it is frozen, and when it wakes.
+    // In the middle: messages are sent as the node freezes, while it is frozen, and when it wakes.
     for (who, visitor) in crew.visitors.iter().enumerate() {
         visitor.say(&format!("c{who} 2"));
     }
@@ -80,8 +80,8 @@ async fn frozen(server: Server) {
     crew.end().await;
 }
 
-/// A way to a database that, once armed, takes the first commit and whatever comes after it, and
-/// passes nothing on: so the server is left with an open transaction.
+/// A proxy to a database that, once armed, swallows the first commit and everything after it, so
+/// that the server is left with an open transaction.
 async fn half_way(target: SocketAddr, armed: Arc<AtomicBool>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -115,8 +115,8 @@ async fn half_way(target: SocketAddr, armed: Arc<AtomicBool>) -> SocketAddr {
     address
 }
 
-/// A node that loses its power, or its network, holds the lock on its link until the database gives
-/// it up: that must not take longer than the lease.
+/// A node that loses power, or its network, holds the lock on its link until the database releases
+/// it: that must not take longer than the lease.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_the_middle_of_a_transaction() {
     let plan = Gateway::plan(Server::Prosody, Ground::Full, LIMITS).await;
@@ -130,7 +130,7 @@ async fn in_the_middle_of_a_transaction() {
     let second = Process::start(&plan.config).await;
     let visitor = Visitor::come(vec![second.address]);
     armed.store(true, Ordering::Relaxed);
-    // The first word begins a conversation, and that takes more than one statement.
+    // The first message begins a conversation, which takes more than one statement.
     let waited = visitor.acked("in the middle").await;
     eprintln!("figures: {waited:?}");
     assert!(waited < Duration::from_secs(10), "{waited:?}");

@@ -1,4 +1,5 @@
-//! Who may speak: whoever has no business with a customer learns nothing of him and reaches him by nothing.
+//! Permissions: somebody without business with a customer can neither learn anything about them nor
+//! reach them.
 
 use serde_json::json;
 use xmpp_parsers::minidom::Element;
@@ -29,9 +30,9 @@ macro_rules! on_every_server {
     )*};
 }
 
-on_every_server!(strangers, what_is_not_said);
+on_every_server!(strangers, what_customers_never_receive);
 
-/// What an agent's client may ask of an address.
+/// Queries that an agent's client may send to an address.
 const QUERIES: [&str; 7] = [
     "<query xmlns='http://jabber.org/protocol/disco#info'/>",
     "<query xmlns='http://jabber.org/protocol/disco#items'/>",
@@ -42,8 +43,8 @@ const QUERIES: [&str; 7] = [
     "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'/></pubsub>",
 ];
 
-/// All that comes back to one who tries everything on an address, with the address and ids made the
-/// same; the last thing tried is answered last.
+/// Everything returned to a client that tries everything on an address, with address and ids
+/// normalised; the last attempt is answered last.
 async fn tried(seat: &mut Seat, address: &str) -> Vec<String> {
     seat.so_far().await;
     for kind in ["", "type='probe'", "type='subscribe'", "type='unavailable'", "type='unsubscribe'"]
@@ -69,7 +70,8 @@ async fn tried(seat: &mut Seat, address: &str) -> Vec<String> {
         let head = format!("type='chat' id='m{number}' to='{address}'");
         seat.write(&format!("<message {head}>{told}</message>")).await;
     }
-    // Each with a body is refused, all in the same way; the last of them is the last of all.
+    // Each message with a body is refused, all in the same way; the last of them is the last of
+    // all.
     let mut answers = vec![];
     for number in 3..told.len() {
         let id = format!("m{number}");
@@ -82,13 +84,13 @@ async fn tried(seat: &mut Seat, address: &str) -> Vec<String> {
     others.retain(|el| bare(el) == address);
     let mut others: Vec<_> = others.iter().map(|el| plain(el, address)).collect();
     assert!(others.len() >= 2 * QUERIES.len(), "every query is answered: {others:#?}");
-    // Messages and queries do not wait for one another.
+    // Messages and queries do not wait for each other.
     others.sort();
     answers.extend(others);
     answers
 }
 
-/// A stanza without the address it came from, and without the name that is made of it.
+/// A stanza without the address it came from, and without the name that is derived from it.
 fn plain(element: &Element, address: &str) -> String {
     let localpart = address.split('@').next().unwrap();
     let made = format!("Visitor {}", &localpart[..4]);
@@ -99,7 +101,7 @@ async fn strangers(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     plan.tenant("bolt", |_| {}).await;
     let alice = plan.seat("alice").await;
-    // Nobody of these is asked about the customer: no agent, one of another tenant, one who is busy.
+    // None of these is offered the customer: a non-agent, an agent of another tenant, a busy one.
     let mallory = plan.stranger("mallory").await;
     let erin = plan.seat_of("bolt", "erin", |_| {}).await;
     let mut dave = plan.seat("dave").await;
@@ -124,21 +126,21 @@ async fn strangers(server: Server) {
                 .all(|el| { !el.attr("from").is_some_and(|from| from.starts_with(&stranger.jid)) })
         );
     }
-    // Nor does the customer's side show a trace.
+    // Nor is there a trace on the customer's side.
     let history = json!({"type": "history", "id": "h1"});
     two.customer.say(history).await;
     let history = two.customer.find(|frame| frame["for"] == "h1").await;
     assert!(!history.to_string().contains("stranger"));
 }
 
-async fn what_is_not_said(server: Server) {
+async fn what_customers_never_receive(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let alice = plan.seat("alice").await;
     let gateway = plan.open().await;
     let mut two = Bystanders::meet(gateway.customer().await, alice).await;
     let (chat, me) = (two.chat.clone(), two.seat.jid.clone());
 
-    // What is wrapped in a message, or is no word to the customer, is passed over.
+    // A message wrapped in another, or without text for the customer, is ignored.
     let inner = format!(
         "<message xmlns='jabber:client' type='chat' from='{me}' to='{chat}'><body>Forged</body></message>"
     );
@@ -159,7 +161,7 @@ async fn what_is_not_said(server: Server) {
         two.go_on().await;
     }
 
-    // End-to-end encryption: refused with a hint, and its fallback is nobody's word.
+    // End-to-end encryption: refused with a hint, and its fallback text is not delivered.
     let fallback = "<body>I sent you an OMEMO encrypted message</body>";
     for (number, encrypted) in [
         "<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='1'/><payload>x</payload></encrypted>",
@@ -180,7 +182,7 @@ async fn what_is_not_said(server: Server) {
         two.go_on().await;
     }
 
-    // Too long is not cut but given back.
+    // A text that is too long is refused, not cut.
     let long = two.seat.say(&chat, &"é".repeat(8_001)).await;
     let (condition, text) = two.seat.error_for(&long).await;
     assert!(condition == "policy-violation" && text.contains("8,000"), "{condition}: {text}");
@@ -189,7 +191,7 @@ async fn what_is_not_said(server: Server) {
     let entry = two.customer.until("entry").await;
     assert_eq!(entry["text"].as_str().unwrap().chars().count(), 8_000);
 
-    // Whoever speaks without a name for it still speaks: a message without an id, of type normal.
+    // A message without an id, of type normal, is delivered all the same.
     two.seat.write(&format!("<message to='{chat}'><body>Bare</body></message>")).await;
     assert_eq!(two.customer.until("entry").await["text"], "Bare");
     assert!(two.seat.so_far().await.iter().all(|el| body(el).as_deref() != Some("Forged")));

@@ -1,20 +1,20 @@
-//! Rows that the database refuses for what they hold. It should not happen, and yet holds nobody up:
-//! whoever said it is told, and everything else goes on.
+//! Rows that the database refuses for their content. It should not happen, and when it does it
+//! delays nobody: the author is notified, and everything else goes on.
 
 use serde_json::json;
 
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::{Bystanders, Seat};
 
-on_both_servers!(what_the_database_never_takes, a_row_that_cannot_be_read);
+on_both_servers!(a_row_that_the_database_never_accepts, a_row_that_cannot_be_read);
 
-async fn what_the_database_never_takes(server: Server) {
+async fn a_row_that_the_database_never_accepts(server: Server) {
     let plan = Gateway::plan(server, Ground::Full, "").await;
     let alice = plan.seat("alice").await;
     let gateway = plan.open().await;
     let mut two = Bystanders::meet(gateway.customer().await, alice).await;
     two.go_on().await;
-    // As a schema that was changed by hand: a column too short, a check, a trigger.
+    // Like a schema that was changed by hand: a column too short, a check, a trigger.
     gateway
         .db
         .tamper(
@@ -22,11 +22,11 @@ async fn what_the_database_never_takes(server: Server) {
         )
         .await;
 
-    // The customer's: refused for good, under its id.
+    // From the customer: refused for good, under its id.
     two.customer.write("bad", "xyzzy").await;
     let answer = two.customer.find(|frame| frame["for"] == "bad").await;
     let answer = if answer["code"] == "unavailable" {
-        // It was under way when the desk began anew; said again it is known.
+        // It was in flight when the desk restarted; resent, it is known.
         two.customer.write("bad", "xyzzy").await;
         two.customer.find(|frame| frame["for"] == "bad" && frame["code"] != "unavailable").await
     } else {
@@ -37,7 +37,7 @@ async fn what_the_database_never_takes(server: Server) {
     two.customer.insisted("good", "Still there?").await;
     two.seat.hears("Still there?").await;
 
-    // The agent's: it comes back as an error that is not worth another try.
+    // From the agent: returned as an error that says not to retry.
     let id = two.seat.say(&two.chat, "Say xyzzy").await;
     assert_eq!(two.seat.error_for(&id).await.0, "not-acceptable");
     gateway.until_ready(true).await;
@@ -46,12 +46,12 @@ async fn what_the_database_never_takes(server: Server) {
     assert_eq!(entry["type"], "entry");
     two.customer.write("bad", "xyzzy").await;
     let again = two.customer.find(|frame| frame["for"] == "bad").await;
-    assert_eq!(again["code"], "conflict", "known, and not tried again");
+    assert_eq!(again["code"], "conflict", "known, and not retried");
     two.go_on().await;
     gateway.end().await;
 }
 
-/// It keeps from agents what it says, and nothing else.
+/// Such a row keeps from agents only its own text.
 async fn a_row_that_cannot_be_read(server: Server) {
     let plan = Gateway::plan(server, Ground::Full, "").await;
     let account = plan.account("alice");

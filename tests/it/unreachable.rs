@@ -1,5 +1,5 @@
-//! Servers that are away at the start, go away, or know us not: each has its clear word, none ends
-//! the gateway, and all works once they are back.
+//! Servers that are down at the start, fail later, or do not know us: each is reported clearly,
+//! none ends the gateway, and everything works once they are back.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,8 @@ async fn the_xmpp_server() {
     let link = format!("link {}", plan.domain);
     let gateway = plan.launch().await;
 
-    // Down at the start: the process lives and says what is missing; what customers say is kept.
+    // Down at the start: the process lives and reports what is missing; customers' messages are
+    // stored.
     assert_eq!(gateway.get("/healthz").await.status(), 200);
     let parts = gateway.until_part("database", true).await;
     assert_eq!((&parts["parts"][&link], &parts["ready"]), (&json!(false), &json!(false)));
@@ -35,7 +36,7 @@ async fn the_xmpp_server() {
     alice.show("").await;
     let chat = alice.accept(&mut ann, "Is anyone in?").await;
 
-    // Killed in the middle: what is said meanwhile is stored, and reaches the agent afterwards.
+    // Killed in the middle: messages sent meanwhile are stored, and reach the agent afterwards.
     own.kill();
     let parts = gateway.until_ready(false).await;
     assert_eq!(parts["parts"][&link], false);
@@ -52,10 +53,11 @@ async fn the_xmpp_server() {
     let said: Vec<_> = alice.so_far().await.iter().filter_map(spoken).collect();
     assert!(
         !said.iter().any(|text| text == "Is anyone in?"),
-        "she has confirmed that one: {said:?}"
+        "the client has confirmed that one: {said:?}"
     );
 
-    // Her client has taken them in silence when the server dies again: under the same ids they come.
+    // The agent's client has not confirmed them when the server dies again: they are resent under
+    // the same ids.
     own.kill();
     gateway.until_ready(false).await;
     own.start_again().await;
@@ -68,7 +70,7 @@ async fn the_xmpp_server() {
     alice.say(&chat, "Sorry for that.").await;
     assert_eq!(ann.find(|frame| frame["type"] == "entry").await["text"], "Sorry for that.");
 
-    // Frozen: the customer does not notice, and everything comes once, in order.
+    // Frozen: the customer does not notice, and everything arrives once, in order.
     own.freeze();
     for number in 4..=8 {
         ann.acked(&format!("m{number}"), &format!("Line {number}")).await;
@@ -87,7 +89,7 @@ async fn the_database() {
     let alice = plan.seat("alice").await;
     let gateway = plan.launch().await;
 
-    // Down at the start: the process lives, and says so to whoever asks.
+    // Down at the start: the process lives and reports it.
     assert_eq!(gateway.get("/healthz").await.status(), 200);
     gateway.until_part("database", false).await;
     way.open();
@@ -96,7 +98,7 @@ async fn the_database() {
     two.go_on().await;
     let known = two.customer.token();
 
-    // Gone in the middle: nothing is acked, who comes is told when to come again.
+    // Failing later: nothing is acked, and new customers are told when to retry.
     way.close().await;
     two.customer.write("kept", "Do you read me?").await;
     let parts = gateway.until_part("database", false).await;
@@ -126,7 +128,7 @@ async fn the_database() {
     tokio::join!(hello(json!({})), hello(json!({"session": known})), config, history);
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
 
-    // And back: what was said under an id is said again under it, and exists once.
+    // Back again: a message resent under its id exists once.
     way.open();
     let ack = two.customer.insisted("kept", "Do you read me?").await;
     assert_eq!(ack["seq"], 6, "{ack}");
@@ -150,7 +152,7 @@ async fn the_cache() {
     let alice = plan.seat("alice").await;
     let gateway = plan.launch().await;
 
-    // Away at the start: it is said, and one node alone does not need it.
+    // Down at the start: it is reported, and a single node does not need it.
     assert_eq!(gateway.get("/healthz").await.status(), 200);
     assert_eq!(gateway.until_ready(true).await["parts"]["cache"], false);
     let mut two = Bystanders::meet(gateway.customer().await, alice).await;
@@ -158,7 +160,7 @@ async fn the_cache() {
     way.open();
     gateway.until_part("cache", true).await;
 
-    // Silent for a while, then gone: nobody who talks notices.
+    // Silent for a while, then gone: customers in conversation notice nothing.
     way.freeze(true);
     for works in [false, true] {
         let turned = gateway.until_part("cache", works);
@@ -181,7 +183,6 @@ async fn the_cache() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_secrets() {
-    // Of the database.
     let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
     let mut url = plan.url();
     url.set_password(Some("hunter2")).unwrap();
@@ -197,7 +198,6 @@ async fn wrong_secrets() {
     assert!(!body.contains("hunter2") && !body.contains("root"), "{body}");
     gateway.end().await;
 
-    // Of the XMPP server.
     let mut plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.xmpp.secret = "hunter2".to_owned();
     plan.configure(plan.url().as_str(), "memory://", "");
@@ -229,7 +229,7 @@ async fn a_check_leaves_a_running_link_alone() {
     gateway.end().await;
 }
 
-/// What `couplet check` says of a part.
+/// The report of `couplet check` on a part.
 async fn checked(plan: &Plan, name: &str) -> String {
     let mut check = Command::new(env!("CARGO_BIN_EXE_couplet"));
     check.args(["check", "--config"]).arg(&plan.config);

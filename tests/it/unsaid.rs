@@ -1,5 +1,5 @@
-//! What agents said and nobody could store: it comes back to them on the stream they said it on. Of
-//! each message they learn one thing, and the right one.
+//! Agents' messages that could not be stored: each is refused with an error on the stream it was
+//! sent on. For each message the agent gets one response, and the right one.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::seat::{Bystanders, condition};
 
 on_both_servers!(a_database_that_is_gone, a_database_that_is_silent, a_stop_without_a_database);
 
-/// A customer and an agent who talk, over a database whose way can be closed.
+/// A customer and an agent in conversation, over a database whose proxy can be closed.
 struct Play {
     operator: Operator,
     way: Way,
@@ -33,8 +33,8 @@ impl Play {
         Self { operator, way, gateway, two }
     }
 
-    /// Waits until so many rows wait for the database: what is said from now on waits behind it, and was
-    /// never given to the database.
+    /// Waits until this many rows are pending for the database: a message sent from now on is
+    /// queued behind them and never reaches the database.
     async fn until_rows_wait(&self, rows: f64) {
         let metric = format!("couplet_rows_waiting{{link=\"{}\"}}", self.gateway.domain);
         let waiting = async {
@@ -45,7 +45,7 @@ impl Play {
         tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap();
     }
 
-    /// The agent says twenty things; the ids.
+    /// The agent sends twenty messages; returns the ids.
     async fn say_twenty(&mut self) -> Vec<String> {
         let mut ids = Vec::new();
         for number in 0..20 {
@@ -62,12 +62,12 @@ impl Play {
             let error = self.two.seat.find(&format!("{id} back"), is_it).await;
             assert_eq!(condition(&error).0, "resource-constraint");
             let kind = error.children().find(|child| child.name() == "error").unwrap();
-            assert_eq!(kind.attr("type"), Some("wait"), "worth saying again");
+            assert_eq!(kind.attr("type"), Some("wait"), "worth resending");
         }
     }
 
-    /// Said again it is stored, and exists once.
-    async fn all_can_be_said_again(&mut self, ids: &[String]) {
+    /// Resent, each is stored and exists once.
+    async fn all_can_be_resent(&mut self, ids: &[String]) {
         for (number, id) in ids.iter().enumerate() {
             self.two.seat.say_as(id, &self.two.chat, &format!("Line {number}")).await;
             self.two.seat.receipt_for(id).await;
@@ -94,7 +94,7 @@ async fn a_database_that_is_gone(server: Server) {
     play.way.open();
     play.two.customer.insisted("kept", "Do you read me?").await;
     play.gateway.until_ready(true).await;
-    play.all_can_be_said_again(&ids).await;
+    play.all_can_be_resent(&ids).await;
     play.gateway.end().await;
 }
 
@@ -108,18 +108,18 @@ async fn a_database_that_is_silent(server: Server) {
     play.way.freeze(false);
     play.two.customer.insisted("kept", "Do you read me?").await;
     play.gateway.until_ready(true).await;
-    play.all_can_be_said_again(&ids).await;
+    play.all_can_be_resent(&ids).await;
     play.gateway.end().await;
 }
 
-/// The same on an orderly stop, which waits for the database a moment only.
+/// The same on an orderly stop, which waits for the database only a moment.
 async fn a_stop_without_a_database(server: Server) {
     let mut play = Play::begin(server).await;
     play.way.close().await;
     play.two.customer.write("kept", "Do you read me?").await;
     play.until_rows_wait(1.0).await;
     let ids = play.say_twenty().await;
-    // Those who were too slow for that are refused anyhow: nothing is taken after 2 s.
+    // Messages that are too late for that are refused anyhow: nothing is accepted after 2 s.
     play.until_rows_wait(5.0).await;
     play.gateway.stop_first().await;
     play.all_are_returned(&ids).await;

@@ -1,9 +1,8 @@
-// How two states differ, in the words that the page is told.
+// Compares two states and emits the page's events for what changed.
 
 import type { Emit } from './launcher/events';
 import { type Conversation, isOpen, latest, type State, unread } from './state';
 
-/** Tells the page what became different between two states. */
 export function announce(before: State, after: State, emit: Emit): void {
   if (before.open !== after.open) emit(after.open ? 'open' : 'close');
   const was = latest(before);

@@ -1,22 +1,22 @@
-// How a customer who looks elsewhere learns that an answer has come: the tab's title, a sound, and
-// a notification where leave was given.
+// Draws the attention of a customer who is looking elsewhere to a new message: the tab's title, a
+// sound, and a notification if permission was granted.
 //
-// Invariants: of several tabs one speaks, and once for each message; nothing is said of what is
-// already being looked at; the page's own title is as it was once the customer is back.
+// Invariants: of several tabs only one announces a message, and only once; a message that is being
+// looked at is not announced; the page's own title is restored once the customer is back.
 
 import { isSpoken, type Line, latest, type State, unread } from './state';
 import type { Store } from './store';
 
 export interface Attention {
   notice(before: State, after: State): void;
-  /** Whether leave to notify can still be asked for, or has been given. */
+  /** Whether permission to notify can still be requested, or has been granted. */
   mayAsk(): boolean;
   isGranted(): boolean;
   ask(): Promise<boolean>;
   stop(): void;
 }
 
-/** Another tab may be showing the message; what it has read, it says in this time. */
+/** Another tab may be showing the message; it reports what has been read within this time. */
 const PATIENCE_MS = 400;
 const SHOWN_CHARS = 120;
 
@@ -24,7 +24,7 @@ export function createAttention(tenant: string, store: Store): Attention {
   let current: State | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let audio: AudioContext | undefined;
-  /** What stands before the page's own title. */
+  /** The prefix we put before the page's own title. */
   let counted = '';
 
   function notice(before: State, after: State): void {
@@ -60,10 +60,10 @@ export function createAttention(tenant: string, store: Store): Attention {
     else once();
   }
 
-  /** Two soft tones, the second lower: made here, because a strict page forbids media. */
+  /** Two soft tones, the second lower. Generated here because a strict page forbids media files. */
   function sound(): void {
     try {
-      // Before the customer has done anything here a browser would refuse, and complain.
+      // Browsers refuse sound before the first interaction, and log a warning.
       if (navigator.userActivation && !navigator.userActivation.hasBeenActive) return;
       audio ??= new AudioContext();
       void audio.resume();
@@ -82,7 +82,7 @@ export function createAttention(tenant: string, store: Store): Attention {
         tone.stop(begin + 0.3);
       }
     } catch {
-      // No sound, then.
+      // No sound then.
     }
   }
 
@@ -95,7 +95,7 @@ export function createAttention(tenant: string, store: Store): Attention {
         note.close();
       };
     } catch {
-      // Phones want a service worker for it, which is the page's to have.
+      // Mobile browsers require a service worker, which is up to the page.
     }
   }
 
@@ -124,7 +124,7 @@ const isHidden = () => document.visibilityState === 'hidden';
 
 const isLookedAt = ({ open }: State) => open && !isHidden();
 
-/** The last message of the other side that is news and has not been shown. */
+/** The last message from the other side that is unread and has not been shown. */
 function newest(state: State): Line | undefined {
   const conversation = latest(state);
   const fresh = conversation?.entries.filter(

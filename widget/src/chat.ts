@@ -1,10 +1,9 @@
-// The conversation as the widget conducts it: state, socket and store brought together.
+// The widget's conversation: connects state, socket and store.
 //
-// Everything that happens becomes an action for the reducer; everything that follows from a
-// change is done in `settle`. Invariants: a durable command is stored before it is sent and
-// repeated under its own id until it is answered; one is under way at a time, so that a refusal
-// that passes cannot reorder what the customer wrote; without consent there is neither socket nor
-// storage.
+// Everything that happens becomes an action for the reducer; everything that follows from a change
+// is done in `settle`. Invariants: a durable command is stored before it is sent and resent under
+// its own id until it is acknowledged; only one is in flight at a time, so that a temporary refusal
+// cannot reorder what the customer wrote; without consent there is neither a socket nor storage.
 
 import { announce } from './announce';
 import { createAttention } from './attention';
@@ -54,15 +53,15 @@ const REPEAT_AFTER_MS = 5_000;
 const HOLD_MS = 2_000;
 const TYPING_EVERY_MS = 3_000;
 const TYPING_ENDS_MS = 5_000;
-/** An agent's client may vanish while it says "typing". */
+/** An agent's client may disconnect without ending "typing". */
 const TYPING_FORGOTTEN_MS = 30_000;
 const HISTORY_PAGE = 50;
 const CONFIG_FRESH_MS = 60_000;
 const LASTING = ['name', 'email', 'phone'];
-/** Tags that are longer say nothing more about the language. */
+/** A longer tag says nothing more about the language. */
 const LOCALE_CHARS = 35;
 
-/** What a conversation is begun with, as a page may say it. */
+/** What a page may pass when it starts a conversation. */
 export interface Wanted {
   queue?: unknown;
   subject?: unknown;
@@ -71,7 +70,7 @@ export interface Wanted {
 
 export interface ChatPort {
   settings: Settings;
-  /** The session is gone, and with it the chat. */
+  /** The session has ended, and the chat with it. */
   ended?(): void;
   emit: Emit;
   render(state: State): void;
@@ -97,7 +96,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
   let typingTimer: Timer;
   let hushTimer: Timer;
   let configAt = Date.now();
-  /** Waits for the whole of the conversation. */
+  /** Called once the whole conversation has been loaded. */
   let whole: (() => void) | undefined;
 
   const socket = createSocket({
@@ -133,17 +132,17 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     settle(before);
   }
 
-  /** All that follows from a change of state. */
+  /** Does everything that follows from a change of state. */
   function settle(before: State): void {
     const after = state;
     remember(before);
-    // That it is closed is worth a note only where the page would open it.
+    // Store "closed" only where the page would otherwise open the panel.
     if (before.open !== after.open)
       store.saveTab({ open: after.open || (settings.open ? false : undefined) });
     render(after);
     announce(before, after, emit);
     attention.notice(before, after);
-    if (state !== after) return; // A listener changed more, and what follows has been done for that.
+    if (state !== after) return; // A listener changed the state again, and that change is already settled.
     const isWaiting = after.outbox.some(({ failed }) => !failed) || after.uploads.some(({ link }) => !link);
     socket.want(after.consented && (after.open || isOpen(after) || isWaiting));
     if (state !== after) return;
@@ -170,7 +169,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     const conversation = latest(state);
     if (!session || !conversation) return;
     const { id, last, known } = conversation;
-    // Another tab may be ahead.
+    // Another tab may be further.
     const other: Partial<Remembered> = session.conversation === id ? session : {};
     const seq = Math.max(last, known, other.seq ?? 0);
     const read = Math.max(conversation.read, other.read ?? 0);
@@ -207,14 +206,17 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     }
   }
 
-  /** Said to the page, by event and on the console, with the call that it comes of. */
+  /** Reports a bad call to the page, as an event and on the console. */
   function complain(call: string, what: string, code = TOO_LARGE): void {
     const message = `Couplet.${call}: ${what}`;
     console.warn(message);
     emit('error', { code, message });
   }
 
-  /** A command that no gateway takes is refused here, and does not hold up what comes after it. */
+  /**
+   * A command that is too large for any gateway is refused here, so that it does not block later
+   * ones.
+   */
   function tooLarge(id: string): void {
     const message = 'The command is larger than a frame may be.';
     receive({ type: 'error', for: id, code: TOO_LARGE, message });
@@ -227,11 +229,11 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
       emit('identity', { expired: reason === 'identity_expired' });
     }
     if (frame.for !== underWay || !PASSING.has(frame.code)) return;
-    // Keep the words, wait as told (a little longer, for not all should come back at once), say them again.
+    // Keep the message, wait as long as the gateway asks plus some jitter, then resend it.
     repeatIn((frame.retry_after_ms ?? HOLD_MS) + Math.random() * 500);
   }
 
-  /** Sends the first command that waits, unless one is under way. */
+  /** Sends the first pending command, unless one is in flight. */
   function pump(): void {
     const waiting = state.outbox.find((out) => !out.failed);
     if (underWay !== undefined && underWay === waiting?.frame.id) return;
@@ -252,7 +254,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     }, ms);
   }
 
-  /** Says what has been read, once it is on the screen. */
+  /** Reports what has been read, once it is on the screen. */
   function show(): void {
     const conversation = latest(state);
     if (!conversation || !state.open || document.visibilityState === 'hidden') return;
@@ -267,7 +269,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     dispatch({ type: 'queued', out: { frame, at: Date.now(), ...shown } });
   }
 
-  /** Words and wishes that must reach the desk before the first message does. */
+  /** Sends what the desk needs (queue, answers) before the first message. */
   function start(asked: Wanted = {}): void {
     if (isOpen(state) || state.outbox.some(({ frame, failed }) => frame.type === 'start' && !failed)) return;
     const say = (what: string, code?: string) => complain('start', what, code);
@@ -277,23 +279,23 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     const given = isFields(asked.answers) ? asked.answers : {};
     if (asked.answers != null && given !== asked.answers)
       say('the answers are left out: no object of fields');
-    // What is asked for now comes first, should it not all fit.
+    // What this call passes comes first, in case not everything fits.
     const answers = fitAnswers({ ...given, ...state.known, ...given }, say);
     if (Object.keys(answers).length > 0) frame.answers = answers;
     queue(frame);
   }
 
-  /** Says something; where no conversation is open, with what is known of the customer going ahead. */
+  /** Sends a message; if no conversation is open, sends what is known of the customer first. */
   function say(text: string, asked: Start = {}, files: FileLink[] = [], replyTo?: number): void {
     if (!text.trim() && files.length === 0) return;
     typing(false);
-    // Without wishes the message itself starts the conversation.
+    // Without queue or answers the message itself starts the conversation.
     const answers = { ...state.known, ...asked.answers };
     if (!isStarting(state) && (settings.queue || asked.queue || Object.keys(answers).length > 0))
       start(asked);
     message(text, files.slice(0, FILES), replyTo);
     for (let at = FILES; at < files.length; at += FILES) message('', files.slice(at, at + FILES));
-    // Now there is something to wait for; who has answered before is not asked again.
+    // Now a reply is expected, so offer notifications, unless the customer has already decided.
     const isAnswered = store.preferences().notify !== undefined || state.notify !== 'off';
     if (!isAnswered && attention.mayAsk()) dispatch({ type: 'chose', notify: 'ask' });
   }
@@ -310,8 +312,8 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
   }
 
   /**
-   * What is in the composer: a new message, an answer to one, or an edit of an own one. False where
-   * there is nothing left to edit; the words are still the customer's then.
+   * Sends what is in the composer: a new message, a reply to one, or an edit of an own one. Returns
+   * false if the message to edit no longer exists; the text then stays in the composer.
    */
   function send(text: string, asked: Start = {}): boolean {
     const { aim } = state;
@@ -331,7 +333,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     return true;
   }
 
-  /** Who one is does not change from one conversation to the next; what it is about does. */
+  /** Remembers what does not change from one conversation to the next: who the customer is. */
   function remind(answers: Record<string, string> = {}): void {
     const lasting = Object.entries(answers).filter(([name]) => LASTING.includes(name));
     if (lasting.length > 0) dispatch({ type: 'known', answers: Object.fromEntries(lasting) });
@@ -341,7 +343,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     return latest(state)?.entries.find((entry) => entry.seq === seq);
   }
 
-  /** Asks for what came before; false where there is nothing to ask for now. */
+  /** Requests earlier entries; returns false if there is nothing to request now. */
   function older(): boolean {
     const conversation = latest(state);
     const before = conversation?.entries[0]?.seq;
@@ -377,13 +379,13 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     dispatch({ type: 'chose', muted, notify: notify && attention.isGranted() ? 'on' : undefined });
     const outbox = store.outbox();
     dispatch({ type: 'restored', session: store.session(), outbox });
-    // Not by the customer's hand, so the focus stays with the page.
+    // The customer did not open it, so the focus stays with the page.
     if (store.tab().open && !state.open) dispatch({ type: 'panel', open: true, quiet: true });
     const kept = new Set(state.outbox.map(({ frame }) => frame.id));
     for (const { frame } of outbox) if (!kept.has(frame.id)) store.dropOut(frame.id);
   }
 
-  /** Another tab has begun, or has shown, what this one has not. */
+  /** Another tab has started a conversation, or shown messages, that this tab has not. */
   function otherTab(session: Remembered): void {
     const conversation = latest(state);
     if (!state.consented) return;
@@ -391,14 +393,15 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
       restore();
       socket.restart();
     } else if (session.open && session.conversation !== conversation?.id && state.link === 'idle') {
-      // A connected tab learns of it from its own socket; one that has none finds its reason here.
+      // A connected tab learns of it from its own socket; an unconnected one has a reason to
+      // connect.
       restore();
     } else if (session.conversation === conversation?.id && (session.read ?? 0) > (conversation?.read ?? 0)) {
       dispatch({ type: 'seen', upTo: session.read });
     }
   }
 
-  /** A page that was kept for "back" has not heard what other tabs did meanwhile. */
+  /** A page restored from the back/forward cache has missed what other tabs did meanwhile. */
   function back({ persisted }: PageTransitionEvent): void {
     if (persisted && state.customer && !store.session()) ended?.();
   }
@@ -414,7 +417,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
   ];
   document.addEventListener('visibilitychange', show);
 
-  /** Who is in changes; what the page was loaded with may be of this morning. */
+  /** Whether agents are online changes; the configuration the page loaded may be hours old. */
   async function refresh(): Promise<void> {
     if (Date.now() - configAt < CONFIG_FRESH_MS) return;
     configAt = Date.now();
@@ -431,7 +434,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     typing,
     older,
 
-    /** Takes up what an earlier page left behind. */
+    /** Resumes what an earlier page left behind. */
     begin(): void {
       if (state.consented) restore();
     },
@@ -443,7 +446,9 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
       restore();
     },
 
-    /** `quiet` where the page opens it by itself; what the customer has closed in this tab stays closed. */
+    /**
+     * `quiet`: opened by the page. A panel that the customer has closed in this tab stays closed.
+     */
     panel(open: boolean, quiet = false): void {
       if (quiet && (state.open || store.tab().open === false)) return;
       if (open && state.link === 'refused') socket.restart();
@@ -451,7 +456,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
       dispatch({ type: 'panel', open, quiet });
     },
 
-    /** What was half written on the page before this one. */
+    /** What was half written on the previous page. */
     draft: () => store.tab(),
 
     drafted(draft: string, answers: Record<string, string>): void {
@@ -512,7 +517,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
       dispatch({ type: 'chose', notify: notify ? 'on' : 'off' });
     },
 
-    /** Calls back once all of the conversation is here, or as much of it as can be had now. */
+    /** Calls back once the whole conversation is loaded, or as much of it as is available now. */
     whole(then: () => void): void {
       whole = then;
       settle(state);
@@ -534,8 +539,8 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     },
 
     /**
-     * Ends the session on this device and leaves nothing of it behind; where another tab has done so,
-     * only lets go of it.
+     * Ends the session on this device and removes all of its data. If another tab has already done
+     * so, only disconnects.
      */
     shutdown(isElsewhere = false): void {
       over = true;

@@ -1,4 +1,4 @@
-// A style sheet as a string: the build minifies it, the test runner hands it over as it is.
+// A style sheet as a string: minified by the build, unchanged in the test runner.
 declare module '*.css?inline' {
   const css: string;
   export default css;

@@ -1,4 +1,4 @@
-// The least there is to making elements: no markup is ever parsed, text only ever becomes text.
+// Minimal helpers to create elements: markup is never parsed, text only becomes text nodes.
 
 type Attributes = Record<string, string | boolean | undefined>;
 
@@ -15,7 +15,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** A drawing on a square of 24, for the eye only. */
+/** A decorative drawing on a 24 by 24 square, hidden from screen readers. */
 export function drawing(className: string, ...shapes: [string, Record<string, string>][]): SVGElement {
   const svg = document.createElementNS(SVG, 'svg');
   const attributes = { class: className, viewBox: '0 0 24 24', 'aria-hidden': 'true', focusable: 'false' };
@@ -28,7 +28,10 @@ export function drawing(className: string, ...shapes: [string, Record<string, st
   return svg;
 }
 
-/** Sets or removes; touches nothing when nothing changes, so that no one is told of it. */
+/**
+ * Sets or removes an attribute; does not touch an unchanged one, so that observers are not
+ * notified.
+ */
 export function setAttribute(element: Element, name: string, value: string | boolean | undefined): void {
   const text = value === true ? '' : value === false ? undefined : value;
   if ((element.getAttribute(name) ?? undefined) === text) return;
@@ -36,7 +39,10 @@ export function setAttribute(element: Element, name: string, value: string | boo
   else element.setAttribute(name, text);
 }
 
-/** Whether a key belongs to an input method: the one that ends a composition says so in its code alone. */
+/**
+ * Whether a key belongs to an input method: the key that ends a composition has only its code
+ * (229).
+ */
 export function isComposing({ isComposing, keyCode }: KeyboardEvent): boolean {
   return isComposing || keyCode === 229;
 }

@@ -1,14 +1,14 @@
-// What a page gives, made to fit what the gateway takes, so that nothing is refused, and no socket
-// closed, for its size.
+// Fits what a page passes to the gateway's limits, so that nothing is refused, and no socket
+// closed, because of its size.
 //
-// Invariant: what is good is kept. Only what does not fit is cut or left out, and each time it is
-// said which.
+// Invariant: what is valid is kept. Only what does not fit is cut or left out, and each time a
+// warning says what.
 
 import { ANSWER_CHARS, scalars } from './wire';
 
-/** The gateway closes a socket on which a larger frame comes. */
+/** The gateway closes a socket that sends a larger frame. */
 const FRAME_BYTES = 65_536;
-/** A JWT of claims that are meant to be read stays far below. */
+/** A JWT with ordinary claims is far smaller. */
 export const IDENTITY_CHARS = 8_192;
 const QUEUE_CHARS = 64;
 const SUBJECT_CHARS = 200;
@@ -18,14 +18,14 @@ const ANSWERS_BYTES = 16_384;
 
 export type Complain = (what: string) => void;
 
-/** The beginning of a text that is longer than `limit` scalars, with an ellipsis; else the text. */
+/** The text, or if it is longer than `limit` scalars its beginning with an ellipsis. */
 export function cut(text: string, limit: number): string {
-  // A scalar is one unit of a text or two, so there is no need to look further.
+  // A scalar is one or two UTF-16 units, so there is no need to look further.
   if (text.length <= limit || scalars(text.slice(0, 2 * limit + 2)) <= limit) return text;
   return `${[...text.slice(0, 2 * limit)].slice(0, limit - 1).join('')}…`;
 }
 
-/** Whether the text of a frame is more than the gateway reads. */
+/** Whether an encoded frame is larger than the gateway accepts. */
 export function isTooLarge(encoded: string): boolean {
   return encoded.length * 3 > FRAME_BYTES && new TextEncoder().encode(encoded).length > FRAME_BYTES;
 }
@@ -33,7 +33,7 @@ export function isTooLarge(encoded: string): boolean {
 export const isFields = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The key of a queue, where it can be one; the gateway knows which there are. */
+/** The key of a queue, if it can be one; only the gateway knows which queues exist. */
 export function fitQueue(queue: unknown, complain: Complain): string | undefined {
   const isKey = typeof queue === 'string' && queue.length <= QUEUE_CHARS;
   if (!isKey && queue != null) complain('the queue is left out: it is no key');
@@ -47,7 +47,7 @@ export function fitSubject(subject: unknown, complain: Complain): string | undef
   return fit || undefined;
 }
 
-/** Answers as texts, in their order, as many of them as fit. */
+/** Answers as strings, in their order, as many as fit. */
 export function fitAnswers(given: object, complain: Complain): Record<string, string> {
   const fit = new Map<string, string>();
   let bytes = 0;
@@ -81,7 +81,7 @@ export function fitAnswers(given: object, complain: Complain): Record<string, st
   return Object.fromEntries(fit);
 }
 
-/** The protocol takes texts; a page may know its customers by numbers, flags and lists, too. */
+/** The protocol takes strings; a page may also pass numbers, booleans and lists. */
 function asText(value: unknown): string | undefined {
   if (value == null || typeof value === 'function') return undefined;
   try {

@@ -1,13 +1,13 @@
-// Where the customer is: the page's address and title, and word of every move within it.
+// Where the customer is: the page's address and title, and each navigation within the page.
 //
-// Host prototypes are never patched: the Navigation API says it where there is one, elsewhere a
-// look at the address each second does. Query and fragment stay in the browser.
+// Host prototypes are never patched: the Navigation API reports navigations; in browsers without it
+// the address is checked once a second. Query and fragment stay in the browser.
 
 import { cut } from './fit';
 import type { Page } from './wire';
 
 const LOOK_EVERY_MS = 1_000;
-/** What is said of a page goes along with every hello, and must not be its larger part. */
+/** The page is sent with every hello and must not be the larger part of it. */
 const ADDRESS_CHARS = 2_000;
 const TITLE_CHARS = 200;
 
@@ -17,7 +17,7 @@ export function currentPage(): Page {
   return page;
 }
 
-/** Origin and path of an address. */
+/** Origin and path of a URL. */
 export function bare(url: string): string {
   try {
     const { origin, pathname } = new URL(url, location.href);
@@ -27,7 +27,7 @@ export function bare(url: string): string {
   }
 }
 
-/** Calls back after each move to another address; returns how to stop. */
+/** Calls back after each navigation to another address; returns a function that stops it. */
 export function watchPage(moved: () => void): () => void {
   let url = bare(location.href);
   const look = () => {
@@ -38,7 +38,7 @@ export function watchPage(moved: () => void): () => void {
   };
   const navigation = (window as { navigation?: EventTarget }).navigation;
   if (navigation) {
-    // Routers set the title after the address, hence the breath.
+    // Routers set the title after the address, hence the delay.
     const later = () => setTimeout(look, 50);
     navigation.addEventListener('currententrychange', later);
     return () => navigation.removeEventListener('currententrychange', later);

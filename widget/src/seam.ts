@@ -1,5 +1,5 @@
-// Where the launcher and the chat meet: they are two scripts, and this is all they know of each
-// other. The launcher stays what it is for minutes in a browser's cache, so add here, never rename.
+// The interface between the launcher and the chat, which are two scripts. Browsers cache the
+// launcher for minutes, so a new chat may meet an old launcher: add here, never rename.
 
 import type { Words } from './i18n/en';
 import type { Answer } from './launcher/config';
@@ -12,31 +12,31 @@ export interface Seam {
   settings: Settings;
   host: Host;
   emit: Emit;
-  /** The tenant's configuration as the launcher got it, and how to get it anew. */
+  /** The tenant's configuration as the launcher loaded it, and how to reload it. */
   config: Promise<Answer>;
   ask(): Promise<Answer>;
-  /** The session is not there any more: another tab has ended it. */
+  /** The session no longer exists: another tab has ended it. */
   ended?(): void;
   language: Choice;
   words: Words;
 }
 
-/** A method of `window.Couplet` with what it was called with. */
+/** A method of `window.Couplet` and its arguments. */
 export type Call = [name: string, ...args: unknown[]];
 
 export interface Chat {
   call(...call: Call): void;
   setLanguage(language: Choice, words: Words): void;
-  /** What another tab has ended, that tab has cleared away. */
+  /** `isElsewhere`: another tab has ended the session and already removed its data. */
   destroy(isElsewhere?: boolean): void;
 }
 
-/** What `couplet-chat.js` exports. `calls` came before it had loaded. */
+/** The exports of `couplet-chat.js`. `calls` were made before it had loaded. */
 export interface ChatChunk {
   start(seam: Seam, calls: Call[]): Chat;
 }
 
-/** What `couplet-xx.js` exports. */
+/** The exports of `couplet-xx.js`. */
 export interface WordsChunk {
   default: Words;
 }

@@ -1,9 +1,9 @@
 // One socket to the gateway, kept alive for as long as it is wanted.
 //
-// It knows connections, not conversations: it says hello, hands every frame on, and after a loss
-// tries again with full jitter (a random wait below a doubling bound), never sooner than the
-// gateway asked. Invariants: at most one live WebSocket; nothing is sent before `welcome`; after
-// `want(false)` no timer is left running.
+// It knows connections, not conversations: it sends hello, passes every frame on, and after a loss
+// reconnects with full jitter (a random wait below a doubling bound), never sooner than the gateway
+// asked. Invariants: at most one live WebSocket; nothing but hello is sent before `welcome`; after
+// `want(false)` no timer is running.
 
 import { type ClientFrame, encode, type Hello, parse, type ServerFrame, SUBPROTOCOL } from './wire';
 
@@ -11,21 +11,21 @@ export type Link = 'idle' | 'connecting' | 'online' | 'retrying' | 'refused';
 
 export interface SocketPort {
   url: string;
-  /** Asked anew for every connection: another tab may have a newer session token. */
+  /** Called for every connection: another tab may have stored a newer session token. */
   hello(): Hello;
   onFrame(frame: ServerFrame): void;
   onLink(link: Link): void;
-  /** The gateway closed the connection over the size of a frame. */
+  /** The gateway closed the connection because a frame was too large. */
   onTooLarge(): void;
-  /** After an upgrade that never opened: is it a clear no? */
+  /** After an upgrade that never opened: whether the gateway definitely refuses us. */
   isRefused(): Promise<boolean>;
 }
 
 export interface Socket {
   want(wanted: boolean): void;
-  /** False when there is no connection to send on; the caller keeps what matters. */
+  /** Returns false when there is no connection to send on; the caller keeps durable commands. */
   send(frame: ClientFrame): boolean;
-  /** Connects anew, so that a new hello is said. */
+  /** Reconnects, so that a new hello is sent. */
   restart(): void;
 }
 
@@ -35,14 +35,14 @@ const RATE_WAIT_MS = 10_000;
 const WELCOME_WITHIN_MS = 15_000;
 const PING_EVERY_MS = 30_000;
 const ANSWER_WITHIN_MS = 10_000;
-/** A connection that lived this long was a good one, and the doubling starts over. */
+/** After a connection that lived this long, the backoff starts over. */
 const SETTLED_AFTER_MS = 2_000;
 
 const CLOSE_TOO_LARGE = 1009;
 const CLOSE_IDENTITY_REFUSED = 4401;
 const CLOSE_RATE = 4429;
 
-/** The wait before attempt number `attempt` (from 0): full jitter above the gateway's own floor. */
+/** The wait before attempt number `attempt` (from 0): full jitter above the gateway's minimum. */
 export function backoff(attempt: number, floor = 0, random = Math.random): number {
   return floor + random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
 }
@@ -67,7 +67,7 @@ export function createSocket(port: SocketPort): Socket {
   function connect(): void {
     clearTimeout(retryTimer);
     retryTimer = undefined;
-    // While attempts fail one after another the link stays `retrying`, so that no one sees it flicker.
+    // While attempts keep failing the link stays `retrying`, so that the display does not flicker.
     if (link !== 'retrying') become('connecting');
     const mine = new WebSocket(port.url, SUBPROTOCOL);
     let opened = false;
@@ -99,7 +99,7 @@ export function createSocket(port: SocketPort): Socket {
     }
     if (frame.type === 'bye') floor = frame.reconnect_after_ms ?? 0;
     if (link === 'online') {
-      // Any frame proves the connection, so the next proof is due only after a quiet while.
+      // Any frame proves the connection alive, so the next ping is due only after some silence.
       clearTimeout(deadline);
       clearTimeout(pingTimer);
       pingTimer = setTimeout(ping, PING_EVERY_MS);
@@ -113,7 +113,7 @@ export function createSocket(port: SocketPort): Socket {
     expectWithin(ANSWER_WITHIN_MS);
   }
 
-  /** Gives the connection up unless something is heard in time. */
+  /** Drops the connection unless a frame arrives in time. */
   function expectWithin(ms: number): void {
     clearTimeout(deadline);
     deadline = setTimeout(() => {
@@ -142,7 +142,7 @@ export function createSocket(port: SocketPort): Socket {
     attempt += 1;
   }
 
-  /** Lets go of the socket at once; a late event of it finds itself disowned. */
+  /** Drops the socket at once; its late events are ignored. */
   function drop(): void {
     for (const timer of [deadline, pingTimer, settleTimer, retryTimer]) clearTimeout(timer);
     retryTimer = undefined;
@@ -151,21 +151,24 @@ export function createSocket(port: SocketPort): Socket {
     old?.close();
   }
 
-  /** The network or the page may be back: try now, or find out whether the connection still lives. */
+  /**
+   * The network or the page may be back: reconnect now, or check whether the connection still
+   * works.
+   */
   function wake(): void {
     if (document.visibilityState === 'hidden' || !wanted) return;
     if (link === 'online') ping();
     else if (link === 'idle' || (retryTimer !== undefined && floor === 0)) connect();
   }
 
-  /** The browser has lost its network: what is said into this connection now may hang for long. */
+  /** The browser is offline: what is sent on this connection now may hang for a long time. */
   function cut(): void {
     if (!ws) return;
     drop();
     retry();
   }
 
-  /** A page kept for "back" must not hold a socket, or the browser will not keep it. */
+  /** A page with an open socket is not kept in the back/forward cache. */
   function sleep(): void {
     drop();
     become('idle');

@@ -1,4 +1,4 @@
-// Where the second script begins: the chat and its view, from what the launcher hands over.
+// Entry point of the second script: creates the chat and its view from what the launcher passes.
 
 import { type Chat, createChat } from './chat';
 import { isFields } from './fit';
@@ -6,7 +6,7 @@ import type { Call, ChatChunk } from './seam';
 import { createLanguage } from './view/language';
 import { createView, type View } from './view/view';
 
-/** What says who is here must be known before the first word to the gateway. */
+/** Calls that identify the customer must be made before the first frame to the gateway. */
 const FIRST = ['identify', 'setCustomer', 'setPage'];
 
 export const start: ChatChunk['start'] = (seam, calls) => {
@@ -16,7 +16,7 @@ export const start: ChatChunk['start'] = (seam, calls) => {
   view = createView(host, chat, settings.gateway, createLanguage(seam.language.tag, seam.words));
   const methods = methodsOf(chat);
   const call = (...[name, ...args]: Call) => methods[name]?.(...(args as never[]));
-  /** Of the calls that waited a bad one must not stop the others. */
+  /** Makes queued calls; a bad one must not stop the others. */
   const callEach = (made: Call[]) => {
     for (const one of made) {
       try {
@@ -46,10 +46,10 @@ export const start: ChatChunk['start'] = (seam, calls) => {
   };
 };
 
-/** What a page calls. What makes no sense throws, and the launcher says so with the name of the call. */
+/** What a page can call. Invalid calls throw; the launcher reports them with the method's name. */
 function methodsOf(chat: Chat): Record<string, (...args: never[]) => void> {
   return {
-    /** `quiet` is the launcher's: opened by the page's own wish, without taking the focus. */
+    /** `quiet` is set by the launcher: opened by the page, without taking the focus. */
     open: (quiet?: unknown) => chat.panel(true, quiet === true),
     close: () => chat.panel(false),
     toggle: () => chat.panel(!chat.state().open),

@@ -1,8 +1,8 @@
-// What the widget knows, and the one pure function that changes it.
+// The widget's state, and the one pure function that changes it.
 //
-// Invariants: the entries of a conversation are in `seq` order and each is there once; `last` is
-// the end of what is held without a gap, and so what a resume may claim to have seen; a message of
-// ours is either in the outbox or an entry, never both.
+// Invariants: the entries of a conversation are in `seq` order and unique; there are no gaps up to
+// `last`, so a resume may claim to have seen everything up to it; an own message is either in the
+// outbox or an entry, never both.
 
 import { cut } from './fit';
 import type { Config } from './launcher/config';
@@ -30,40 +30,40 @@ export interface Conversation {
   state: ConversationState;
   agent?: Agent;
   position?: number;
-  /** It waits while nobody is in: the gateway tells no place then. */
+  /** The customer waits while nobody is online; the gateway sends no place then. */
   unattended?: boolean;
   eta?: number;
   entries: readonly Line[];
-  /** All from the first entry held to here is held. */
+  /** Every entry from the first one held up to this `seq` is held. */
   last: number;
-  /** What comes up to here is no news: it was seen before this page was loaded. */
+  /** Entries up to this `seq` were seen before this page was loaded. */
   known: number;
-  /** Shown to the customer up to here. */
+  /** Entries up to this `seq` were shown to the customer. */
   read: number;
-  /** Own messages up to here have reached, or were read in, the agent's client. */
+  /** Own messages up to these `seq`s have reached, or were read in, the agent's client. */
   delivered: number;
   confirmed: number;
-  /** The id of the `history` that is under way. */
+  /** The id of the pending `history` request. */
   asking?: string;
-  /** Nothing older is to be had. */
+  /** There are no earlier entries. */
   complete: boolean;
-  /** The score the customer gave it; 0 where none was wished to be given. */
+  /** The customer's score; 0 if they declined to give one. */
   rated?: number;
 }
 
 export interface Outgoing {
   frame: Durable;
   at: number;
-  /** What the frame only names, to be shown: its files, and the label of a choice. */
+  /** To display what the frame only references: its files, and the label of a choice. */
   files?: FileLink[];
   label?: string;
-  /** The error code of a lasting refusal; only the customer can send it again. */
+  /** The error code of a permanent refusal; only the customer can resend it. */
   failed?: string;
-  /** By how many characters it is too long; it cannot be sent as it is, and is not kept. */
+  /** By how many characters it is too long; it cannot be sent as it is, and is not stored. */
   excess?: number;
 }
 
-/** What is remembered of a session between two page loads. */
+/** What is stored of a session between two page loads. */
 export interface Remembered {
   token: string;
   customer: string;
@@ -77,7 +77,7 @@ export interface Remembered {
 export interface State {
   link: Link;
   open: boolean;
-  /** Opened without being asked for by the customer, so the focus stays where it is. */
+  /** The customer did not open the panel, so the focus stays where it is. */
   quiet: boolean;
   consented: boolean;
   config: Config;
@@ -86,16 +86,16 @@ export interface State {
   customer?: string;
   conversations: readonly Conversation[];
   outbox: readonly Outgoing[];
-  /** Files that will go with the next message. */
+  /** Files that will be sent with the next message. */
   uploads: readonly Upload[];
-  /** What the next message answers, or which own one it replaces. */
+  /** The message that the next one replies to, or the own message it replaces. */
   aim?: Aim;
-  /** Answers of the form that the page already knows. */
+  /** Answers of the form that the page has already given. */
   known: Readonly<Record<string, string>>;
-  /** The queue that the page has chosen; nobody asks for it then. */
+  /** The queue chosen by the page; the customer is not asked for it then. */
   queue?: string;
   muted: boolean;
-  /** Whether the customer may be asked for, has given or refused leave to be notified. */
+  /** Permission to notify: may be requested, was granted or was refused. */
   notify: 'ask' | 'on' | 'off';
   typing?: { name?: string };
 }
@@ -125,17 +125,17 @@ export type Action =
   | { type: 'seen'; upTo?: number }
   | { type: 'hushed' };
 
-/** How much of a long conversation a reload shows at once; the rest is fetched on scrolling back. */
+/** How much of a long conversation a reload shows at once; scrolling back fetches the rest. */
 const REPLAYED = 50;
-/** What is shown of a text that is too long to be sent. */
+/** How much is shown of a text that is too long to send. */
 const EXCERPT_CHARS = 280;
-/** Unsent words older than this are not sent behind the customer's back. */
+/** Unsent messages older than this are not sent without asking the customer. */
 const STALE_MS = 24 * 3600_000;
 
-/** What no waiting makes fit. */
+/** The refusal of a command that will never fit. */
 export const TOO_LARGE = 'too_large';
 
-/** Errors that pass: the command stays in the outbox and is sent again. */
+/** Temporary errors: the command stays in the outbox and is resent. */
 export const PASSING = new Set(['rate_limited', 'unavailable']);
 
 export const initial: State = {
@@ -155,7 +155,7 @@ export const initial: State = {
 export function reduce(state: State, action: Action): State {
   switch (action.type) {
     case 'link':
-      // What was asked or heard on a lost connection will not be answered or taken back.
+      // Requests and typing states of a lost connection will not be completed.
       return { ...offLine(state), link: action.link };
     case 'panel':
       return { ...state, open: action.open, quiet: action.open && !!action.quiet };
@@ -192,7 +192,7 @@ export function reduce(state: State, action: Action): State {
   }
 }
 
-/** The conversation that is open, or was last. */
+/** The open conversation, or else the last one. */
 export function latest(state: State): Conversation | undefined {
   return state.conversations[state.conversations.length - 1];
 }
@@ -210,19 +210,19 @@ export function unread(state: State): number {
   return count;
 }
 
-/** A message from the other side. */
+/** Whether an entry is a message from the other side. */
 export function isSpoken(line: Line): boolean {
   return line.kind === 'message' && (line.from.kind === 'agent' || line.from.kind === 'bot');
 }
 
-/** Something is on its way that will begin a conversation, or go into one. */
+/** Whether a command is pending that will begin a conversation, or belongs to one. */
 export function isStarting(state: State): boolean {
   return state.outbox.some(
     ({ frame, failed }) => !failed && (frame.type === 'start' || frame.type === 'message'),
   );
 }
 
-/** The conversation has ended, the customer took part, and has not said how it was. */
+/** Whether the conversation has ended, the customer took part, and has not rated it. */
 export function isToBeRated(state: State): boolean {
   const conversation = latest(state);
   if (conversation?.state !== 'closed' || conversation.rated !== undefined) return false;
@@ -302,11 +302,13 @@ function welcome(state: State, frame: Welcome, identified: boolean): State {
   let next: State = { ...state, customer: session.customer, textChars: limits?.text_chars };
   next.fileBytes = limits?.file_bytes;
   if (state.customer && state.customer !== session.customer) {
-    // Someone else now: a log belongs to one customer, and so do words typed under another name.
+    // A different customer: a log belongs to one customer, and so do messages typed under another
+    // name.
     next.conversations = [];
     if (identified) next.outbox = state.outbox.map((out) => ({ ...out, failed: 'forbidden' }));
   }
-  // What was open and is not what the gateway calls open has ended meanwhile.
+  // A conversation that was open, and is not the one the gateway reports as open, has ended
+  // meanwhile.
   next.conversations = next.conversations.map((c) => (c.id === open?.id ? c : { ...c, state: 'closed' }));
   if (open) {
     const isNew = !next.conversations.some(({ id }) => id === open.id);
@@ -358,11 +360,13 @@ function insert(conversation: Conversation, entry: Entry): Conversation {
   };
 }
 
-/** What is read later has later changes in it already, so a change may be met twice. */
+/**
+ * Entries that are loaded later already include later changes, so a change may be applied twice.
+ */
 function amend(entries: Line[], { kind, target, text, from }: Entry): Line[] {
   return entries.map((line) => {
     if (line.seq !== target || line.kind !== 'message' || line.from.kind !== from.kind) return line;
-    // The words of an edit are gone where the message was taken back after it.
+    // The text of an edit is empty where the message was retracted after it.
     return kind === 'retract' || text === undefined ? retracted(line) : { ...line, text, edited: true };
   });
 }
@@ -410,21 +414,24 @@ function refuse(state: State, id: string | undefined, code: string): State {
   return { ...next, conversations };
 }
 
-/** Words are kept for the customer to decide about; of a wish what can be granted is. */
+/**
+ * A refused message is kept for the customer to decide about; a refused start is reduced to what
+ * can be granted.
+ */
 export function refused(out: Outgoing, code: string): Outgoing | undefined {
   const { frame } = out;
   if (frame.type === 'start') return code === 'stale' ? undefined : humbler(out, frame, code);
   if (frame.type !== 'message' && frame.type !== 'edit') return undefined;
   const excess = scalars(frame.text ?? '') - TEXT_CHARS;
   if (excess <= 0) return { ...out, failed: out.failed ?? code };
-  // Only the beginning is kept, to show which one it was.
+  // Only the beginning is kept, so that the customer recognises the message.
   const text = cut(frame.text ?? '', EXCERPT_CHARS);
   return { ...out, frame: { ...frame, text }, failed: TOO_LARGE, excess };
 }
 
 const WHO = ['name', 'email', 'phone'];
 
-/** A refused wish without what may have been the reason; it goes in the place of the first. */
+/** A refused start without what may have been the reason; it takes the place of the first. */
 function humbler(
   out: Outgoing,
   frame: Extract<Durable, { type: 'start' }>,

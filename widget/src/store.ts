@@ -1,8 +1,8 @@
-// What outlives a page load: the session and the words that are not yet acknowledged.
+// What outlives a page load: the session and the commands that are not yet acknowledged.
 //
-// Keyed by tenant, one key for each unsent command, because several tabs write here and must not
-// overwrite one another. Where the browser refuses storage, or consent has not been given, the
-// same calls work in memory. Nothing here throws.
+// Keyed by tenant, one key per unsent command, because several tabs write here and must not
+// overwrite each other. Where the browser refuses storage, or consent has not been given, the same
+// calls work in memory. Nothing here throws.
 
 import { cut } from './fit';
 import { outPrefix, prefix as prefixOf, sessionKey as sessionKeyOf, tabKey } from './keys';
@@ -19,18 +19,18 @@ const DURABLE: string[] = [
   'end',
 ] satisfies Durable['type'][];
 
-/** What the customer chose, and what one tab has already said aloud. */
+/** The customer's choices, and what one tab has already announced. */
 export interface Preferences {
   muted?: boolean;
   notify?: boolean;
   heard?: string;
 }
 
-/** What is half done in this tab: it goes along to the next page, and not to other tabs. */
+/** What is half done in this tab: it follows to the next page, but not to other tabs. */
 export interface Tab {
   open?: boolean;
   draft?: string;
-  /** Of the form before the chat. */
+  /** Answers to the form before the chat. */
   answers?: Record<string, string>;
 }
 
@@ -44,13 +44,16 @@ export interface Store {
   dropOut(id: string): void;
   tab(): Tab;
   saveTab(more: Tab): void;
-  /** From now on on disk; what was kept in memory moves there. */
+  /** From now on writes to disk, and moves there what was held in memory. */
   persist(): void;
-  /** Removes everything, and writes nothing any more. */
+  /** Removes everything and stops writing. */
   clear(): void;
-  /** As `clear`, where another tab has cleared already and there may be another session since. */
+  /** Like `clear`, but another tab has cleared already and a new session may exist since. */
   leave(): void;
-  /** Calls back with the session as another tab wrote it: what is on disk may be what this one wrote since. */
+  /**
+   * Calls back with the session that another tab wrote; this tab may have overwritten it on disk
+   * since.
+   */
   watch(changed: (session: Remembered) => void): () => void;
 }
 
@@ -162,12 +165,12 @@ export function createStore(tenant: string, persistent: boolean): Store {
   };
 }
 
-/** What a command must have to be looked at at all. */
+/** Whether a stored value has what a command needs. */
 function isOutgoing({ frame, at }: Partial<Outgoing>): boolean {
   return typeof frame?.id === 'string' && DURABLE.includes(frame.type) && Number.isFinite(at);
 }
 
-/** What another hand has spoilt counts as nothing. */
+/** Returns undefined for a stored value that someone else has damaged. */
 function parsed<T>(text: string | null | undefined): T | undefined {
   try {
     return text ? JSON.parse(text) : undefined;

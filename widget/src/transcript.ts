@@ -1,4 +1,4 @@
-// The conversation as a text to keep. Pure; saving it is the last line.
+// The conversation as a text file. Pure, except for the function that saves it.
 
 import { h } from './dom';
 import { latest, type State } from './state';
@@ -7,7 +7,7 @@ import { type MessageRow, rows } from './view/rows';
 
 export function transcript(state: State, language: Language): string {
   const { words, time, day, dayAndTime } = language;
-  // It is read who knows when.
+  // With the year: it may be read much later.
   const dated = (at: number) => day(at, true);
   const conversation = latest(state);
   const only = { ...state, conversations: conversation ? [conversation] : [], outbox: [] };
@@ -30,6 +30,6 @@ export function transcript(state: State, language: Language): string {
 export function save(text: string, name: string): void {
   const url = URL.createObjectURL(new Blob([text], { type: 'text/plain;charset=utf-8' }));
   h('a', { href: url, download: name }).click();
-  // The browser reads it after this.
+  // The browser reads the file only after this call.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

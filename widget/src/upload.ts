@@ -1,8 +1,8 @@
-// Files on their way to the gateway: one request each, with progress, that can be cancelled and
-// tried again. They belong to no message yet; the message that takes them names their ids.
+// Uploads files to the gateway: one request each, with progress, which can be cancelled and
+// retried. They belong to no message yet; the message that takes them refers to their ids.
 //
-// Invariants: nothing is sent that is too large for the gateway, and of types it is the judge; a file that failed says why and
-// stays until the customer takes it away.
+// Invariants: a file that is too large for the gateway is not sent, while types are for the gateway
+// to judge; a failed file shows why and stays until the customer removes it.
 
 import { type FileLink, newId } from './wire';
 
@@ -11,34 +11,34 @@ export interface Upload {
   file: File;
   /** From 0 to 1. */
   progress: number;
-  /** What the gateway calls it; with this it is there. */
+  /** The gateway's link; set once the file is uploaded. */
   link?: FileLink;
   failed?: 'large' | 'type' | 'network';
 }
 
 export interface UploadPort {
-  /** Where files go, and who sends them; without a session there is a wait for one. */
+  /** Where files are sent, and with which session; without a session uploads wait for one. */
   url: string;
   token(): string | undefined;
   limit(): number | undefined;
   changed(uploads: readonly Upload[]): void;
-  /** The gateway's files are as old as the session; a new one is needed. */
+  /** The gateway refused the session as too old; a new one is needed. */
   refused(): void;
 }
 
 export interface Uploads {
   add(files: Iterable<File>): void;
   retry(id: string): void;
-  /** Takes one away, cancelled where it is still on its way. */
+  /** Removes a file, and cancels it if it is still uploading. */
   remove(id: string): void;
-  /** Begins what waits for a session. */
+  /** Starts the uploads that were waiting for a session. */
   go(): void;
-  /** All that is there, handed over to a message. */
+  /** Returns all uploaded files, to be sent with a message. */
   take(): FileLink[];
   stop(): void;
 }
 
-/** More than this at a time the gateway may refuse. */
+/** The gateway may refuse more than this at a time. */
 const AT_A_TIME = 2;
 const TOO_LARGE = 413;
 const WRONG_TYPE = 415;
@@ -77,7 +77,7 @@ export function createUploads(port: UploadPort): Uploads {
     request.setRequestHeader('Authorization', `Bearer ${token}`);
     request.upload.onprogress = ({ loaded, total }) => change(id, { progress: total ? loaded / total : 0 });
     request.onloadend = () => {
-      // A request that was cancelled has been forgotten.
+      // A cancelled request is no longer in the map.
       if (!requests.delete(id)) return;
       const link = request.status < 300 ? parsed(request.responseText, file) : undefined;
       change(id, link ? { progress: 1, link } : { progress: 0, failed: reason(request.status) });
@@ -126,8 +126,9 @@ export function createUploads(port: UploadPort): Uploads {
 }
 
 /**
- * Only the size is judged here. The same file has another type in each browser and system (a CSV is
- * `application/vnd.ms-excel` where Excel is installed), and the gateway looks at what is in it.
+ * Only the size is checked here. The type of the same file differs between browsers and systems (a
+ * CSV is `application/vnd.ms-excel` where Excel is installed), and the gateway looks at its
+ * content.
  */
 function refusal(file: File, port: UploadPort): Upload['failed'] {
   const limit = port.limit();

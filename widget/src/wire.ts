@@ -1,13 +1,13 @@
 // The customer's socket protocol, version `couplet.v1`, as the widget speaks it.
 //
-// Types only, and the one place where text from the network becomes a value. Invariants: an
-// unknown field is carried and ignored, an unknown frame type is dropped, nothing here throws.
+// Types, and the one place where text from the network becomes a value. Invariants: an unknown
+// field is kept and ignored, an unknown frame type is dropped, nothing here throws.
 
 import type * as protocol from './protocol';
 
 export const SUBPROTOCOL = 'couplet.v1';
 
-/** What the gateway allows when it has not said otherwise. */
+/** The gateway's limit unless it has sent another one. */
 export const TEXT_CHARS = 8000;
 
 export type ConversationState = protocol.Phase;
@@ -15,31 +15,36 @@ export type Agent = protocol.Agent;
 export type From = protocol.From;
 export type FileLink = Pick<protocol.File, 'id' | 'name'> & Partial<protocol.File>;
 
-/** What an agent or a bot offers to be chosen. */
+/** A choice that an agent or a bot offers. */
 export type Choosable = protocol.Button;
 
-/** The `value` of a button, or a text for each field of a form that was filled in. */
+/** The `value` of a button, or a text for each field of a completed form. */
 export type Chosen = protocol.ChoiceValue;
 
-/** As many files as one message may have. */
+/** The most files in one message. */
 export const FILES = 10;
 
-/** The longest answers to an agent's form, to one before the chat, and comment of a rating. */
+/**
+ * The longest answer to an agent's form, answer to the form before the chat, and rating comment.
+ */
 export const FIELD_CHARS = 500;
 export const ANSWER_CHARS = 1000;
 export const COMMENT_CHARS = 1000;
 
-/** A question of a form, the tenant's or an agent's. */
+/** A question of a form, of the tenant or of an agent. */
 export interface Field extends Partial<protocol.Field> {
   name: string;
-  /** Where it is missing, the widget's own word for `name`, `email`, `phone`. */
+  /** If missing, the widget's own label for `name`, `email`, `phone`. */
   label?: string;
   type?: 'text' | 'email' | 'tel' | 'textarea' | 'select' | 'checkbox';
   required?: boolean;
   options?: string[];
 }
 
-/** One durable line of a conversation; `seq` is dense from 1. Of a kind unknown here nothing is shown. */
+/**
+ * A durable entry of a conversation; `seq` is dense from 1. Entries of an unknown kind are not
+ * shown.
+ */
 export type Entry = Omit<protocol.Entry, 'kind' | 'files' | 'form'> & {
   kind: string;
   files?: FileLink[];
@@ -50,13 +55,13 @@ export type Page = protocol.Page;
 export type Start = Omit<protocol.Start, 'id'>;
 export type Hello = Frame<'hello'>;
 
-/** The commands that are repeated under the same `id` until they are answered. */
+/** The commands that are resent under the same `id` until they are acknowledged. */
 export type Durable = Frame<'message' | 'edit' | 'retract' | 'choice' | 'rate' | 'start' | 'end'>;
 export type ClientFrame = protocol.ClientFrame;
 type Frame<T> = Extract<ClientFrame, { type: T }>;
 
 type Received<T> = Extract<protocol.ServerFrame, { type: T }>;
-/** As `parse` leaves them: lists hold whole entries. */
+/** As `parse` returns them: lists hold complete entries. */
 export type Welcome = Omit<Received<'welcome'>, 'entries'> & { entries: Entry[] };
 export type Entries = Omit<Received<'entries'>, 'entries'> & { entries: Entry[] };
 export type ErrorFrame = Received<'error'>;
@@ -79,7 +84,7 @@ const TYPES = new Set([
   'bye',
 ]);
 
-/** Reads one frame; undefined for whatever this version does not know. */
+/** Reads one frame; returns undefined for a frame that this version does not know. */
 export function parse(data: unknown): ServerFrame | undefined {
   if (typeof data !== 'string') return undefined;
   let frame: ServerFrame;
@@ -92,7 +97,7 @@ export function parse(data: unknown): ServerFrame | undefined {
   if (frame.type === 'entry') return isEntry(frame) ? frame : undefined;
   if (frame.type === 'welcome' || frame.type === 'entries') {
     const conversation = frame.type === 'entries' ? frame.conversation : frame.conversation?.id;
-    // Within a list an entry may leave out the conversation that the frame already names.
+    // An entry in a list may leave out the conversation that the frame already names.
     const entries = (frame.entries ?? []) as Partial<Entry>[];
     return { ...frame, entries: entries.map((entry) => ({ conversation, ...entry })).filter(isEntry) };
   }
@@ -105,7 +110,7 @@ function isEntry(entry: Partial<Entry>): entry is Entry {
 
 /**
  * A value as JSON. Not left to the browser alone: old frameworks give every array a `toJSON` that
- * makes a text of it.
+ * returns a string.
  */
 export function encode(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(encode).join()}]`;
@@ -115,14 +120,14 @@ export function encode(value: unknown): string {
   return `{${fields.map(([name, field]) => `${encode(name)}:${encode(field)}`).join()}}`;
 }
 
-/** The length of a text as the gateway counts it: in Unicode scalars. */
+/** The length of a text as the gateway counts it: in Unicode scalar values. */
 export function scalars(text: string): number {
   let count = 0;
   for (const _ of text) count += 1;
   return count;
 }
 
-/** A lone surrogate has no place in UTF-8 and would make the frame a bad one. */
+/** A lone surrogate is not valid in UTF-8 and would make the frame invalid. */
 export function wellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd');
 }

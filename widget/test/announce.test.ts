@@ -1,4 +1,4 @@
-// What the page is told of two states that differ.
+// The events the page gets for the difference between two states.
 
 import { expect, test } from 'vitest';
 import { announce } from '../src/announce';
@@ -17,7 +17,7 @@ function told(before: State, ...actions: Action[]): [string, unknown][] {
   return list;
 }
 
-test('a first message begins a conversation, and is told once', () => {
+test('a first message begins a conversation, and is announced once', () => {
   const files = undefined;
   expect(told(initial, said)).toEqual([
     ['start', { conversation: 'c' }],
@@ -31,7 +31,7 @@ test('a first message begins a conversation, and is told once', () => {
   expect(told(reduce(initial, said), said)).toEqual([]);
 });
 
-test('the panel, the place, the agent, the end and the rating are told as they change', () => {
+test('changes of panel, place, agent, end and rating are announced', () => {
   const state = reduce(initial, said);
   expect(told(state, { type: 'panel', open: true })).toEqual([['open', undefined]]);
   const place = { position: 2, eta_s: 60 };

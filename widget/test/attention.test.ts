@@ -1,4 +1,4 @@
-// What a customer who looks elsewhere learns, and how often.
+// How a customer who is looking elsewhere is notified, and how often.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createAttention } from '../src/attention';
@@ -67,7 +67,7 @@ function tab(more: Partial<State> = {}) {
   return { ...attention, become, hears: (seq: number) => become(says(state, seq)), state: () => state };
 }
 
-test('title, sound and notification; the title goes back', () => {
+test('title, sound and notification; the title is restored', () => {
   const { hears, stop } = tab();
   hears(1);
   vi.runAllTimers();
@@ -80,7 +80,7 @@ test('title, sound and notification; the title goes back', () => {
   stop();
 });
 
-test('of two tabs one speaks, once for each message', () => {
+test('only one of two tabs announces a message, and only once', () => {
   const tabs = [tab(), tab()];
   for (const { hears } of tabs) hears(1);
   vi.runAllTimers();
@@ -91,7 +91,7 @@ test('of two tabs one speaks, once for each message', () => {
   for (const { stop } of tabs) stop();
 });
 
-test('nothing is said of what is looked at, here or, by then, in another tab', () => {
+test('a message being looked at, here or in another tab, is not announced', () => {
   visibility = 'visible';
   const here = tab({ open: true });
   here.hears(1);
@@ -105,7 +105,7 @@ test('nothing is said of what is looked at, here or, by then, in another tab', (
   for (const { stop } of [here, other]) stop();
 });
 
-test('muted is silent, and without leave there is no notification', () => {
+test('muted is silent, and without permission there is no notification', () => {
   const { hears, stop } = tab({ muted: true, notify: 'off' });
   hears(1);
   vi.runAllTimers();
@@ -113,7 +113,7 @@ test('muted is silent, and without leave there is no notification', () => {
   stop();
 });
 
-test('what was heard on an earlier page is not said again on the next', () => {
+test('a message announced on one page is not announced again on the next', () => {
   const first = tab();
   first.hears(1);
   vi.runAllTimers();
@@ -125,7 +125,7 @@ test('what was heard on an earlier page is not said again on the next', () => {
   next.stop();
 });
 
-test('leave is asked for where it can be had', async () => {
+test('permission is requested where it can be granted', async () => {
   const { mayAsk, ask, isGranted, stop } = tab();
   expect([mayAsk(), isGranted(), await ask()]).toEqual([true, true, true]);
   Object.assign(Notification, { permission: 'denied' });

@@ -1,4 +1,4 @@
-// The chat against the tests' gateway: what is sent, when, and what becomes of it when things break.
+// The chat against the test gateway: what is sent, when, and what happens when things break.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Chat, createChat } from '../src/chat';
@@ -19,7 +19,7 @@ beforeEach(async () => {
   await gateway.listen();
   chats = [];
   events = [];
-  // Full jitter, but none of the waiting.
+  // Full jitter, but with almost no wait.
   vi.spyOn(Math, 'random').mockReturnValue(0.02);
 });
 
@@ -59,7 +59,7 @@ const texts = (chat: Chat) =>
     .map((l) => l.text);
 const isSent = (chat: Chat) => until(() => chat.state().outbox.length === 0 && !!latest(chat.state()));
 
-test('no socket without a reason; the panel is one', async () => {
+test('no socket without a reason; the open panel is one', async () => {
   const chat = arrive();
   expect(chat.state().link).toBe('idle');
   chat.panel(true);
@@ -71,7 +71,7 @@ test('no socket without a reason; the panel is one', async () => {
   await until(() => gateway.sockets === 0);
 });
 
-test('messages are sent one at a time, in order, through refusals that pass', async () => {
+test('messages are sent one at a time, in order, despite temporary refusals', async () => {
   const chat = arrive();
   gateway.errors = [
     { code: 'rate_limited', retry_after_ms: 20 },
@@ -83,7 +83,7 @@ test('messages are sent one at a time, in order, through refusals that pass', as
   expect(texts(chat)).toEqual(['one', 'two', 'three']);
 });
 
-test('what lost its ack is said again under its id, and exists once', async () => {
+test('a message whose ack was lost is resent under its id, and exists once', async () => {
   const chat = arrive();
   chat.send('one');
   await isSent(chat);
@@ -97,7 +97,7 @@ test('what lost its ack is said again under its id, and exists once', async () =
   expect(gateway.current.log).toHaveLength(2);
 });
 
-test('unsent words outlive the page', async () => {
+test('unsent messages outlive the page', async () => {
   gateway.refuse = 503;
   const chat = arrive();
   chat.send('hold this');
@@ -108,7 +108,7 @@ test('unsent words outlive the page', async () => {
   expect(texts(next)).toEqual(['hold this']);
 });
 
-test('a lasting refusal marks the message, lets the next pass, and can be tried again', async () => {
+test('a permanent refusal marks the message, lets the next one pass, and can be retried', async () => {
   const chat = arrive();
   gateway.errors = [{ code: 'forbidden' }];
   chat.send('no');
@@ -132,7 +132,7 @@ test('a refused page asks config why and stops; opening the panel tries again', 
   await until(() => chat.state().link === 'online');
 });
 
-test('an identity refused is not tried again until there is another', async () => {
+test('a refused identity is not retried until there is another', async () => {
   const chat = arrive();
   chat.panel(true);
   await until(() => chat.state().link === 'online');
@@ -143,7 +143,7 @@ test('an identity refused is not tried again until there is another', async () =
   expect(gateway.of('hello').pop()).toMatchObject({ identity: 'jwt' });
 });
 
-test('a JWT that ran out is asked for anew, and the chat goes on meanwhile', async () => {
+test('a new JWT is requested for an expired one, and the chat goes on meanwhile', async () => {
   const chat = arrive();
   chat.identify('old');
   chat.panel(true);
@@ -172,7 +172,7 @@ test('the gateway says when to come back', async () => {
   expect(Date.now() - left).toBeGreaterThanOrEqual(290);
 });
 
-test('a session the gateway does not know any more is replaced, and the words are kept', async () => {
+test('a session that the gateway no longer knows is replaced, and messages are kept', async () => {
   const first = arrive();
   first.send('one');
   await isSent(first);
@@ -184,7 +184,7 @@ test('a session the gateway does not know any more is replaced, and the words ar
   expect(JSON.parse(localStorage.getItem('couplet:demo:session') ?? '')).toMatchObject({ token: 'token-2' });
 });
 
-test('queue and answers go ahead of the first message', async () => {
+test('queue and answers are sent before the first message', async () => {
   const chat = arrive({ queue: 'sales' });
   chat.setCustomer({ name: 'Kim' });
   chat.send('hello');
@@ -196,7 +196,7 @@ test('queue and answers go ahead of the first message', async () => {
   expect(gateway.of('start')).toHaveLength(1);
 });
 
-test('unread is counted while the panel is shut, and read is said once it is open', async () => {
+test('unread messages are counted while the panel is closed, and reported as read once it is open', async () => {
   const chat = arrive();
   chat.send('hello');
   await isSent(chat);
@@ -210,7 +210,7 @@ test('unread is counted while the panel is shut, and read is said once it is ope
   expect(unread(chat.state())).toBe(0);
 });
 
-test('typing is said now and then, and taken back by sending', async () => {
+test('typing is reported now and then, and ends when the message is sent', async () => {
   const chat = arrive();
   chat.send('hello');
   await isSent(chat);
@@ -220,7 +220,7 @@ test('typing is said now and then, and taken back by sending', async () => {
   expect(gateway.of('typing').map(({ on }) => on)).toEqual([true, false]);
 });
 
-test('when the browser loses its network the connection is given up at once', async () => {
+test('when the browser goes offline the connection is dropped at once', async () => {
   const chat = arrive();
   chat.send('one');
   await isSent(chat);
@@ -233,7 +233,7 @@ test('when the browser loses its network the connection is given up at once', as
   expect(gateway.current.log.map(({ text }) => text)).toEqual(['one', 'two']);
 });
 
-test('ending closes the conversation, and the next words begin another', async () => {
+test('ending closes the conversation, and the next message begins another', async () => {
   const chat = arrive();
   chat.send('one');
   await isSent(chat);
@@ -248,7 +248,7 @@ test('ending closes the conversation, and the next words begin another', async (
   expect(events.map(([name]) => name)).toEqual(expect.arrayContaining(['start', 'message', 'state', 'end']));
 });
 
-test('a tab that has no reason for a socket finds one in what another tab began', async () => {
+test('a tab without a socket connects when another tab begins a conversation', async () => {
   const other = arrive();
   const chat = arrive();
   chat.send('one');
@@ -264,7 +264,7 @@ test('a tab that has no reason for a socket finds one in what another tab began'
   await until(() => unread(other.state()) === 1);
   chat.panel(true);
   await until(() => gateway.of('read').length === 1);
-  // Two tabs write at once, and what is on disk is the one that has shown less.
+  // Two tabs write at once, and the one that has shown less wins on disk.
   const shown = written();
   localStorage.setItem('couplet:demo:session', JSON.stringify({ ...JSON.parse(shown ?? ''), read: 1 }));
   tell(shown);
@@ -281,7 +281,7 @@ test('shutdown leaves nothing behind', async () => {
   expect(localStorage.length).toBe(0);
 });
 
-/** A conversation with an agent, in which both have said something. */
+/** A conversation with an agent, in which both have written. */
 async function talking(more: Partial<Settings> = {}): Promise<Chat> {
   const chat = arrive(more);
   chat.panel(true);
@@ -295,7 +295,7 @@ async function talking(more: Partial<Settings> = {}): Promise<Chat> {
 
 const idOf = (chat: Chat) => latest(chat.state())?.id ?? '';
 
-test('an answer names the message it answers, and only while its conversation is open', async () => {
+test('a reply names the message it replies to, and only while its conversation is open', async () => {
   const chat = await talking();
   chat.aim('reply', idOf(chat), 3);
   chat.send('to that');
@@ -308,7 +308,7 @@ test('an answer names the message it answers, and only while its conversation is
   expect(gateway.of('message')[2]).not.toHaveProperty('reply_to');
 });
 
-test('an own message is edited and taken back by its id', async () => {
+test('an own message is edited and retracted by its id', async () => {
   const chat = await talking();
   const { id } = gateway.of('message')[0] ?? {};
   chat.aim('edit', idOf(chat), 1);
@@ -333,7 +333,7 @@ test('an edit that changes nothing is not sent', async () => {
   expect(gateway.of('edit')).toEqual([]);
 });
 
-test('a choice is sent once for its entry and stands as it was offered', async () => {
+test('a choice is sent once for its entry and shown with its label', async () => {
   const chat = await talking();
   gateway.says('Which colour?', { buttons: [{ label: 'Blue', value: 'b' }] });
   await until(() => texts(chat)?.length === 3);
@@ -368,7 +368,7 @@ test('a file is uploaded with the session, then goes with a message', async () =
   expect(latest(chat.state())?.entries[3]).toMatchObject({ files: [{ id: 'f1', name: 'a.txt' }] });
 });
 
-test('what is known of the customer and chosen in the form goes ahead of the first words', async () => {
+test('what is known of the customer and chosen in the form is sent before the first message', async () => {
   const chat = arrive();
   chat.setCustomer({ vip: true, nothing: null });
   chat.send('hello', { queue: 'sales', answers: { name: 'Kim' } });
@@ -377,7 +377,7 @@ test('what is known of the customer and chosen in the form goes ahead of the fir
   expect(gateway.of('start')[0]).toMatchObject({ queue: 'sales', answers: { name: 'Kim', vip: 'true' } });
 });
 
-test('a transcript waits for all of a conversation', async () => {
+test('a transcript waits for the whole conversation', async () => {
   const chat = arrive();
   chat.say('first');
   await isSent(chat);
@@ -392,7 +392,7 @@ test('a transcript waits for all of a conversation', async () => {
   expect(latest(later.state())?.entries).toHaveLength(170);
 });
 
-test('who one is is not asked again for the next conversation, and goes along with it', async () => {
+test('name and email are not asked for again in the next conversation, and are sent with it', async () => {
   const chat = arrive();
   chat.send('one', { answers: { name: 'Kim', order: '1482' } });
   await isSent(chat);
@@ -411,7 +411,7 @@ test('a file chosen before there is a session waits for it, and is a reason for 
   expect(gateway.uploads[0]?.token).toBe('Bearer token-1');
 });
 
-test('an edit that comes too late gives the words back', async () => {
+test('an edit that is too late leaves its text in the composer', async () => {
   const chat = await talking();
   chat.aim('edit', idOf(chat), 1);
   gateway.closes();
@@ -421,7 +421,7 @@ test('an edit that comes too late gives the words back', async () => {
   expect(chat.state().outbox).toEqual([]);
 });
 
-test('a wish too old to be sent is forgotten on disk, too', () => {
+test('a start that is too old to be sent is removed from disk, too', () => {
   const at = Date.now() - 25 * 3600_000;
   localStorage.setItem('couplet:demo:out:e', JSON.stringify({ frame: { type: 'end', id: 'e' }, at }));
   const chat = arrive();

@@ -1,4 +1,4 @@
-// The headings of days in the log: which there are, each in its place, with a year where it is needed.
+// The day headings of the log: which there are, their places, and a year where it is needed.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import de from '../src/i18n/de';
@@ -16,7 +16,7 @@ afterEach(() => void vi.useRealTimers());
 
 const at = (...date: [number, number, number, number?]) => new Date(...date).getTime();
 
-/** A message for each time; then one for each that is not stored yet. */
+/** A message for each time: first the stored ones, then those that are not stored yet. */
 function log(stored: number[], waiting: number[] = []): State {
   const from = { kind: 'agent', name: 'Ann' } as const;
   let state: State = { ...initial };
@@ -44,7 +44,7 @@ test('today has no heading, yesterday has one, and so has today after it', () =>
   ]);
 });
 
-test('a year is named where it is another one', () => {
+test('a year is named if it is not the current one', () => {
   vi.setSystemTime(at(2026, 0, 1, 0));
   expect(said(log([at(2024, 11, 31, 23), at(2025, 11, 31, 23), at(2026, 0, 1, 0)]))).toEqual([
     'Tuesday 31 December 2024',
@@ -57,13 +57,13 @@ test('a year is named where it is another one', () => {
   expect(createLanguage('de', de).day(at(2025, 11, 31))).toBe('Mittwoch, 31. Dezember 2025');
 });
 
-test('the same weekday and date of another year is no today', () => {
+test('the same weekday and date of another year is not today', () => {
   // Both are a Friday, 6 March.
   vi.setSystemTime(at(2026, 2, 6, 12));
   expect(said(log([at(2020, 2, 6, 12)]))).toEqual(['Friday 6 March 2020', '0']);
 });
 
-test('a day that comes again has its heading each time, where it belongs', () => {
+test('a day that recurs has its heading each time', () => {
   vi.setSystemTime(at(2026, 2, 6, 12));
   const state = log([at(2026, 2, 5), at(2026, 2, 6)], [at(2026, 2, 5, 22), at(2026, 2, 6, 11)]);
   const lines = [
@@ -94,7 +94,7 @@ test('a day that comes again has its heading each time, where it belongs', () =>
   expect(shown()).toEqual(lines);
 });
 
-test('after midnight what was today is named', () => {
+test('after midnight the previous day is named', () => {
   vi.setSystemTime(at(2026, 2, 5, 23));
   const state = log([at(2026, 2, 5, 23)]);
   expect(said(state)).toEqual(['0']);

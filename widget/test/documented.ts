@@ -1,5 +1,5 @@
-// Every call that docs/embedding.md has, as a page in TypeScript writes it. It is compiled with
-// `npm run check` and never run.
+// Every call in docs/embedding.md, as a page in TypeScript would write it. `npm run check` compiles
+// it; it is never run.
 
 import type { AnyDetail, Customer, Start } from '../couplet';
 

@@ -1,4 +1,4 @@
-// The parts of the panel, each by itself: what is shown, what is asked, what is called.
+// The parts of the panel, each by itself: what is shown, what is asked, which callbacks are called.
 
 import { expect, test, vi } from 'vitest';
 import ar from '../src/i18n/ar';
@@ -60,7 +60,7 @@ function piece(row: MessageRow | undefined) {
 
 const own = { from: { kind: 'customer' }, id: 'a' } as const;
 
-test('what is answered stands above the answer and leads to it', () => {
+test('a quote is above its reply and leads to the original', () => {
   const row = messages(log({ text: 'Which one?' }, { ...own, reply_to: 1 }))[1];
   const { element, reveal } = piece(row);
   expect(part(element, 'quote').textContent).toBe('Reply to Ann: Which one?');
@@ -93,7 +93,7 @@ test('buttons are offered until one is chosen, or the chat has ended', () => {
   expect(messages(log({ buttons }, { kind: 'closed' }))[0]?.buttons).toEqual([]);
 });
 
-test('a form of a bot is answered by its fields, and read as lines', () => {
+test("a bot's form is answered by its fields, and shown as lines", () => {
   const form = [{ name: 'order', label: 'Order', required: true }, { name: 'note' }];
   const { element, choose } = piece(messages(log({ form }))[0]);
   const submit = part(element, 'submit');
@@ -105,7 +105,7 @@ test('a form of a bot is answered by its fields, and read as lines', () => {
   expect(choose).toHaveBeenCalledWith(1, { order: '1482' }, 'Order: 1482');
 });
 
-test('an own message can be answered, edited and, asked twice, deleted; a strange one only answered', () => {
+test("an own message can be replied to, edited and, after confirmation, deleted; another's only replied to", () => {
   const state = log({}, own);
   const strange = piece(messages(state)[0]);
   part(strange.element, 'more').click();
@@ -125,7 +125,7 @@ test('an own message can be answered, edited and, asked twice, deleted; a strang
   expect(mine.retract).toHaveBeenCalledWith(2);
 });
 
-test('an edit shows at once, as being sent; a refused one keeps both words and says so', () => {
+test('an edit shows at once, as being sent; a refused one keeps both texts and says so', () => {
   const out = { frame: { type: 'edit', id: 'e', target: 'a', text: 'better' } as const, at: noon };
   const editing = reduce(log(own), { type: 'queued', out });
   expect(messages(editing)[0]).toMatchObject({
@@ -142,7 +142,7 @@ test('an edit shows at once, as being sent; a refused one keeps both words and s
   expect(discard).toHaveBeenCalledWith('e');
 });
 
-test('what was taken back says so and shows neither words nor files', () => {
+test('a retracted message says so and shows neither text nor files', () => {
   const files = [{ id: 'f', name: 'a.txt', url: '/f' }];
   const { element } = piece(messages(log({ files }, { kind: 'retract', target: 1, text: undefined }))[0]);
   expect(part(element, 'text').textContent).toBe('Message removed');
@@ -162,7 +162,7 @@ test('a file is a link with its size, and never one that runs', () => {
   expect(second?.hasAttribute('href')).toBe(false);
 });
 
-test('fields say what is missing or wrong, and mend it while it is written', () => {
+test('fields say what is missing or wrong, and check again while it is corrected', () => {
   const fields = [
     { name: 'name', required: true },
     { name: 'email' },
@@ -199,7 +199,7 @@ test('fields say what is missing or wrong, and mend it while it is written', () 
   expect(answers()).toEqual({ name: 'Kim', email: 'kim@example.org', size: 'L', terms: 'yes' });
 });
 
-test('what is asked before the chat: the form of the hour, and the queue where there is a choice', () => {
+test('the questions before the chat: the form in force, and the queue if there is a choice', () => {
   const queues = [
     { key: 'default', name: 'General' },
     { key: 'sales', name: 'Sales' },
@@ -222,7 +222,7 @@ test('what is asked before the chat: the form of the hour, and the queue where t
   expect(chosen('General')).toEqual({ queue: undefined, answers: { a: 'b' } });
 });
 
-test('a rating wants a score, then takes words, then thanks', () => {
+test('a rating needs a score, then offers a comment, then thanks', () => {
   const port = { language, rate: vi.fn(), skipRating: vi.fn(), refocus: vi.fn() };
   const { element, render } = createRating(port);
   document.body.replaceChildren(element);
@@ -244,7 +244,7 @@ test('a rating wants a score, then takes words, then thanks', () => {
   expect(port.skipRating).toHaveBeenCalledOnce();
 });
 
-test('the table of emoji is one stop, and the arrows move in it', () => {
+test('the emoji table is one tab stop, and the arrows move in it', () => {
   const pick = vi.fn();
   const element = createEmoji('Emoji', pick);
   document.body.replaceChildren(element);
@@ -261,7 +261,7 @@ test('the table of emoji is one stop, and the arrows move in it', () => {
   expect(pick).toHaveBeenCalledWith(buttons[1]?.textContent);
 });
 
-test('the tray says how far a file is, and what is wrong with it', () => {
+test("the tray shows a file's progress and errors", () => {
   const port = { language, retryFile: vi.fn(), removeFile: vi.fn(), refocus: vi.fn() };
   const { element, status, render } = createTray(port);
   const upload: Upload = { id: 'u', file: new File(['12345'], 'a.txt'), progress: 0.4 };
@@ -284,7 +284,7 @@ test('the tray says how far a file is, and what is wrong with it', () => {
   expect(element.childElementCount).toBe(0);
 });
 
-test('the options are disclosed by their button and closed by Escape; leave to notify is asked for openly', () => {
+test('the options are opened by their button and closed by Escape; permission to notify is requested in plain view', () => {
   const port = { language, download: vi.fn(), mute: vi.fn(), notify: vi.fn() };
   const { button, element, offer, render } = createOptions(port);
   document.body.replaceChildren(button, element);
@@ -344,7 +344,7 @@ test('the form goes with the first message, which waits until it is filled in', 
   expect((part(element, 'composer') as HTMLTextAreaElement).value).toBe('');
 });
 
-test('nobody in: it says so, and when someone will be', () => {
+test('nobody online: the panel says so, and when someone will be', () => {
   const { element, render } = panel();
   const opens_at = Date.now() + 3_600_000;
   render({ ...initial, config: { online: false, opens_at } });
@@ -353,7 +353,7 @@ test('nobody in: it says so, and when someone will be', () => {
   );
 });
 
-test('an edit fills the composer, and gives back what stood there', () => {
+test('an edit fills the composer, and restores the draft afterwards', () => {
   const { element, render, aimless } = panel();
   const input = part(element, 'composer') as HTMLTextAreaElement;
   const state = log(own);
@@ -369,7 +369,7 @@ test('an edit fills the composer, and gives back what stood there', () => {
   expect(input.value).toBe('half a thought');
 });
 
-test('files are taken where the gateway takes them, and pasted ones too', () => {
+test('files are accepted if the gateway accepts them, pasted ones too', () => {
   const { element, render, attach } = panel();
   const paste = () => {
     const event = new Event('paste', { bubbles: true });
@@ -386,7 +386,7 @@ test('files are taken where the gateway takes them, and pasted ones too', () => 
   expect(attach).toHaveBeenCalledOnce();
 });
 
-test('a message with a file needs no words, and waits while the file is on its way', () => {
+test('a message with a file needs no text, and waits for the upload', () => {
   const { element, render } = panel();
   const upload: Upload = { id: 'u', file: new File(['x'], 'x.txt'), progress: 0.5 };
   const send = part(element, 'send') as HTMLButtonElement;

@@ -1,4 +1,4 @@
-// What a page gives, made to fit: what is kept, what is cut, and what is said of it.
+// Fitting what a page passes to the limits: what is kept, what is cut, and the warnings.
 
 import { expect, test } from 'vitest';
 import { cut, fitAnswers, fitQueue, fitSubject, isTooLarge } from '../src/fit';
@@ -12,14 +12,14 @@ const answersOf = (given: object): [Record<string, string>, number] => {
 const many = (count: number, value = 'x') =>
   Object.fromEntries(Array.from({ length: count }, (_, at) => [`field${at}`, value]));
 
-test('a text is cut by what a reader counts, and only where it is too long', () => {
+test('a text is cut by characters, and only if it is too long', () => {
   expect(cut('😀'.repeat(5), 5)).toBe('😀'.repeat(5));
   expect(cut('😀'.repeat(6), 5)).toBe('😀😀😀😀…');
   expect(cut('abc', 3)).toBe('abc');
   expect(cut('a'.repeat(9_000_000), 10)).toBe('aaaaaaaaa…');
 });
 
-test('of a customer all that is good is kept', () => {
+test('all valid fields of a customer are kept', () => {
   expect(answersOf({ name: 'Kim', note: 'n'.repeat(1_001) })).toEqual([
     { name: 'Kim', note: `${'n'.repeat(999)}…` },
     1,
@@ -29,7 +29,7 @@ test('of a customer all that is good is kept', () => {
   expect([Object.keys(kept).length, kept.name, complaints]).toEqual([32, 'Kim', 9]);
 });
 
-test('all of it together is bounded in bytes', () => {
+test('all answers together are bounded in bytes', () => {
   const [kept, complaints] = answersOf(many(30, 'é'.repeat(1_000)));
   expect([Object.keys(kept).length, complaints]).toEqual([8, 22]);
   expect(answersOf({ name: 'Kim', blob: 'x'.repeat(70_000) })[0].name).toBe('Kim');
@@ -50,7 +50,7 @@ test.each([
   expect(answersOf({ value })[0].value).toBe(text);
 });
 
-test('what cannot become a text harms nothing beside it', () => {
+test('a value that cannot become a string does not affect the others', () => {
   const circle: Record<string, unknown> = {};
   circle.self = circle;
   const angry = {

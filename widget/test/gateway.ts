@@ -1,7 +1,7 @@
-// A gateway for tests: the customer's socket as the contract has it, one process, all in memory.
+// A gateway for tests: the customer's socket protocol, one process, all in memory.
 //
-// It is what the widget believes the gateway to be, and nothing more: no XMPP, no database. The
-// test plays the agent through it, and breaks it where a network would break.
+// It does what the widget expects of the gateway and nothing more: no XMPP, no database. Tests act
+// as the agent through it, and break the connection as a network would.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,7 +20,7 @@ interface Conversation {
   read: number;
 }
 
-/** What a command adds to the log. */
+/** The entry that a command adds to the log. */
 const LINES: Record<string, (frame: Frame, log: Frame[]) => Frame> = {
   message: ({ id, text, reply_to }) => ({ kind: 'message', id, text, reply_to }),
   edit: ({ target, text }, log) => ({ kind: 'edit', target: seqOf(log, target), text }),
@@ -51,33 +51,34 @@ export interface Page {
 
 export class Gateway {
   config: Frame = { tenant: 'demo', name: 'Demo shop', color: null, locale: 'en', online: true };
-  /** Answers `config` and upgrades with this status instead. */
+  /** The HTTP status with which `config` and upgrades are refused. */
   refuse = 0;
-  /** Errors to answer the next durable commands with. */
+  /** Errors with which the next durable commands are refused. */
   errors: Frame[] = [];
   /** Commands are stored, but their acks get lost. */
   loseAcks = false;
   fileBytes = 1000;
-  /** Answers uploads with this status instead. */
+  /** The HTTP status with which uploads are refused. */
   refuseFiles = 0;
-  /** Uploads come in and are never answered. */
+  /** Uploads are received but never get a response. */
   stallFiles = false;
-  /** What was uploaded. */
   files: Frame[] = [];
-  /** The bodies and tokens of uploads, as they came. */
+  /** Bodies and tokens of uploads, as received. */
   uploads: { body: string; token: string }[] = [];
   welcomeLimit = 100;
-  /** Queues that there are not. */
+  /** Queues that do not exist. */
   unknownQueues: string[] = [];
-  /** The commands that were not refused. */
+  /** The commands that were accepted. */
   taken: Frame[] = [];
-  /** How often a socket was closed over the size of a frame. */
+  /** How often a socket was closed because a frame was too large. */
   tooLarge = 0;
-  /** Every frame that came, in order. */
+  /** Every frame received, in order. */
   heard: Frame[] = [];
-  /** Every request that came, as `GET /path`. */
+  /** Every request received, as `GET /path`. */
   requests: string[] = [];
-  /** What becomes of a frame on its way, either way; without it each arrives once, at once. */
+  /**
+   * Decides what happens to a frame, in either direction; without it each arrives once, at once.
+   */
   weather?: () => { lost?: boolean; doubled?: boolean; late?: number };
   pages = new Map<string, Page>();
   conversations: Conversation[] = [];
@@ -144,12 +145,12 @@ export class Gateway {
     await new Promise((done) => this.server.close(done));
   }
 
-  /** Ends every connection as a lost network would. */
+  /** Ends every connection, as a network failure would. */
   cut(code?: number): void {
     for (const { ws } of this.peers) code ? ws.close(code) : ws.terminate();
   }
 
-  /** Says it to every socket, outside of any conversation. */
+  /** Sends a frame to every socket, outside of any conversation. */
   tell(frame: Frame): void {
     for (const peer of this.peers) this.send(peer, frame);
   }
@@ -180,7 +181,7 @@ export class Gateway {
     this.state();
   }
 
-  /** Says the place in line; none where nobody is in. */
+  /** Sends the place in the queue; no place when nobody is online. */
   place(position?: number, eta_s?: number): void {
     this.state({ position, eta_s });
   }
@@ -231,7 +232,7 @@ export class Gateway {
     });
   }
 
-  /** Through the weather: a frame may be lost, come late, or come twice; none overtakes another. */
+  /** Applies the weather: a frame may be lost, late or duplicated; none overtakes another. */
   private carry(deliver: () => void): void {
     if (!this.weather) return deliver();
     const { lost, doubled, late = 0 } = this.weather();
@@ -258,7 +259,7 @@ export class Gateway {
     if (!this.loseAcks) this.send(peer, done);
   }
 
-  /** What a gateway refuses for its size or because it knows no such thing, as docs/protocol.md has it. */
+  /** Refuses what the gateway refuses for its size or as unknown, see docs/protocol.md. */
   private judge({ type, text, queue, subject, answers, files }: Frame): Frame | undefined {
     const longer = (value: unknown, limit: number) => [...String(value ?? '')].length > limit;
     if (longer(text, 8000) || files?.length > 10) return { code: 'too_large' };

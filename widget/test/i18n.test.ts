@@ -1,4 +1,4 @@
-// Every language has every word, in every form of number that it needs.
+// Every language has every text, in every plural form that it needs.
 
 import { expect, test } from 'vitest';
 import en, { type Words } from '../src/i18n/en';
@@ -6,14 +6,14 @@ import { count, type Plural, say } from '../src/i18n/say';
 import { chooseLanguage, openLabel } from '../src/launcher/language';
 import { createLanguage } from '../src/view/language';
 
-/** Put in as the build puts it in. */
+/** Inserted as the build does. */
 declare const LABELS: Record<string, string>;
 const languages = Object.keys(LABELS);
 
 const wordsOf = async (key: string): Promise<Words> => (await import(`../src/i18n/${key}.ts`)).default;
 const holes = (text: string) => (text.match(/\{\d\}|#/g) ?? []).sort();
 
-test('there are the languages that are promised', () => {
+test('the documented languages exist', () => {
   expect(languages).toEqual(['ar', 'de', 'en', 'es', 'fr', 'he', 'ja', 'pt']);
 });
 
@@ -41,25 +41,25 @@ test.each(languages)('%s has every form of number', async (key) => {
   for (const [name, word] of Object.entries(words)) {
     if (typeof word !== 'object' || Array.isArray(word)) continue;
     const forms = word as Plural;
-    // A place may be a mere number, which has no forms.
+    // A place may be a plain number, which has no forms.
     const needed = name !== 'place' ? cardinal : forms.other === '#' ? ['other'] : ordinal;
     expect(Object.keys(forms).sort(), name).toEqual([...needed].sort());
     for (const n of [3, 11, 100]) expect(count(key, n, forms), name).toContain(count(key, n, { other: '#' }));
   }
 });
 
-test.each(languages)('%s: the launcher says in it what it does', async (key) => {
+test.each(languages)('%s: the launcher has its label', async (key) => {
   expect(openLabel({ key, tag: key })).toBe((await wordsOf(key)).open);
 });
 
-test('names and numbers go where they belong', () => {
+test('names and numbers are filled in', () => {
   expect(say('{1} before {0}', 'b', 'a')).toBe('a before b');
   expect(say('{0} says {1}', '{1}', 'no')).toBe('{1} says no');
   expect(count('en', 1, { one: '# hour', other: '# hours' })).toBe('1 hour');
   expect(count('en', 1200, { one: '# hour', other: '# hours' })).toBe('1,200 hours');
 });
 
-test('sizes, places and waits are said as people say them', () => {
+test('sizes, places and waits read naturally', () => {
   const { size, place, wait } = createLanguage('en', en);
   expect([size(0), size(999), size(1500), size(10_000_000)]).toEqual([
     '0 byte',
@@ -82,10 +82,11 @@ test.each([
   [[' fr '], 'fr', 'fr'],
   [['es-419'], 'es', 'es-419'],
   [['ar-EG-u-nu-latn'], 'ar', 'ar-EG-u-nu-latn'],
-  // The first that is known counts, wherever it stands.
+  // The first known language counts, whatever comes before it.
   [[undefined, 'xx', 'nb-NO', 'fr-CA', 'en'], 'fr', 'fr-CA'],
   [[null, 'zh-Hant-TW', 'ja'], 'ja', 'ja'],
-  // Three letters that begin like a language are another one: Estonian's `est` is no Spanish.
+  // Three letters that begin like a known language are a different one: `est` is Estonian, not
+  // Spanish.
   [['est', 'arn', 'fil', 'de'], 'de', 'de'],
   [['de_nonsense!', 'en-GB'], 'en', 'en-GB'],
   [['not a tag', '', 'toString', 'C', 'fr'], 'fr', 'fr'],

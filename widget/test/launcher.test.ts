@@ -1,5 +1,5 @@
-// The first script: what it does before there is intent, what counts as intent, and that nothing
-// of it stays. The chat it loads is a stand-in.
+// The first script: what it does before there is intent, what counts as intent, and that it leaves
+// nothing behind. The chat it loads is a stub.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Couplet } from '../couplet';
@@ -41,7 +41,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** The script tag on the page, and the script run. */
+/** Adds the script tag to the page and runs the script. */
 async function embed(data: Record<string, string> = {}, early: unknown[][] = []): Promise<void> {
   for (const tag of document.querySelectorAll('script')) tag.remove();
   const script = document.createElement('script');
@@ -80,7 +80,7 @@ test.each(['pointerenter', 'focus', 'pointerdown'])('%s on the button is intent'
   expect(load).toHaveBeenCalledTimes(2);
 });
 
-test('a click before the chat has come opens it, however often', async () => {
+test('any number of clicks before the chat has loaded open it', async () => {
   await embed();
   await shown();
   button()?.click();
@@ -91,7 +91,7 @@ test('a click before the chat has come opens it, however often', async () => {
   expect(chat.call).toHaveBeenCalledWith('toggle');
 });
 
-test('calls wait in order for the chat; only some of them bring it', async () => {
+test('calls wait in order for the chat; only some of them load it', async () => {
   await embed({}, [['setCustomer', { name: 'Kim' }]]);
   await shown();
   expect(load).not.toHaveBeenCalled();
@@ -126,7 +126,7 @@ test('an open conversation is intent, a closed one is not, and consent comes fir
   await vi.waitFor(() => expect(start.mock.calls[1]?.[1]).toEqual([['consent']]));
 });
 
-test('of the pages said before the chat has come only the last one counts', async () => {
+test('of several setPage calls before the chat has loaded only the last one counts', async () => {
   await embed();
   for (const url of ['/a', '/b']) window.Couplet?.setPage?.(url);
   window.Couplet?.open?.();
@@ -134,20 +134,20 @@ test('of the pages said before the chat has come only the last one counts', asyn
   expect(start.mock.calls[0]?.[1]).toEqual([['setPage', '/b'], ['open']]);
 });
 
-test('markup of the page under the name of the script changes nothing', async () => {
+test('an element that shadows currentScript changes nothing', async () => {
   vi.spyOn(document, 'currentScript', 'get').mockReturnValue(document.createElement('img') as never);
   await embed();
   await shown();
   expect(asked).toEqual(['https://chat.example/v1/demo/config']);
 });
 
-test('words left unsent are intent', async () => {
+test('an unsent message is intent', async () => {
   localStorage.setItem('couplet:demo:out:a', '{}');
   await embed();
   await started();
 });
 
-test('a blocked chat is said to the page, and the next click tries again at another address', async () => {
+test('a blocked chat is reported to the page, and the next click retries at another address', async () => {
   vi.spyOn(console, 'warn').mockImplementation(() => {});
   const errors: unknown[] = [];
   await embed({}, [['on', 'error', (detail: unknown) => errors.push(detail)]]);
@@ -186,7 +186,7 @@ test('the colour is kept readable, the theme and the language follow the page', 
   await vi.waitFor(() => expect(chat.setLanguage).toHaveBeenCalledWith({ key: 'en', tag: 'en' }, en));
 });
 
-test('the tag a second time does nothing', async () => {
+test('a second script tag does nothing', async () => {
   await embed();
   await shown();
   const first = window.Couplet;
@@ -205,7 +205,7 @@ test('a page that replaces its body gets the widget back', async () => {
   await vi.waitFor(() => expect(document.querySelector('couplet-chat')).toBe(element));
 });
 
-test('shutdown leaves nothing, and a later call begins anew', async () => {
+test('shutdown leaves nothing, and a later call starts afresh', async () => {
   localStorage.setItem('couplet:demo:session', '{"open":true}');
   localStorage.setItem('page', 'its own');
   await embed();
@@ -219,7 +219,7 @@ test('shutdown leaves nothing, and a later call begins anew', async () => {
   expect(document.querySelectorAll('couplet-chat')).toHaveLength(1);
 });
 
-test('of the languages of the browser the first that is spoken counts', async () => {
+test('the first browser language that the widget speaks counts', async () => {
   vi.spyOn(navigator, 'languages', 'get').mockReturnValue(['nb-NO', 'fr-CA', 'en']);
   vi.spyOn(navigator, 'language', 'get').mockReturnValue('nb-NO');
   await embed();

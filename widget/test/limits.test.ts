@@ -1,5 +1,5 @@
-// What is too large or wrong for the gateway: nothing of it closes a socket, holds up what comes
-// after it, or takes with it what was good.
+// Data that is too large or wrong for the gateway: it does not close a socket, does not block later
+// commands, and does not discard what was valid.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Chat, createChat } from '../src/chat';
@@ -44,7 +44,7 @@ const until = (check: () => boolean) => expect.poll(check, { timeout: 4000, inte
 const said = () => gateway.of('message').map(({ text }) => text);
 const stored = () => Object.keys(localStorage).filter((key) => key.includes(':out:'));
 
-test('a text of 70,000 characters stays here, is said to page and customer, and holds nothing up', async () => {
+test('a text of 70,000 characters is not sent, is reported to page and customer, and blocks nothing', async () => {
   arrive();
   chat.say('x'.repeat(70_000));
   chat.say('y'.repeat(8_001));
@@ -58,7 +58,7 @@ test('a text of 70,000 characters stays here, is said to page and customer, and 
   await until(() => stored().length === 0);
 });
 
-test('a value of 70 kB goes along cut, with the name beside it', async () => {
+test('a value of 70 kB is sent cut, and the name beside it is kept', async () => {
   arrive();
   chat.setCustomer({ blob: 'b'.repeat(70_000), name: 'Kim' });
   chat.say('hello');
@@ -68,7 +68,7 @@ test('a value of 70 kB goes along cut, with the name beside it', async () => {
   expect(gateway.tooLarge).toBe(0);
 });
 
-test('what an older version stored and no gateway takes is dropped', async () => {
+test('a stored command that no gateway accepts is dropped', async () => {
   for (const [id, frame] of Object.entries({
     a: { type: 'message', id: 'a', text: 'x'.repeat(70_000) },
     b: { type: 'start', id: 'b', answers: { blob: 'x'.repeat(70_000), name: 'Kim' } },
@@ -107,7 +107,7 @@ test.each([
   ]);
 });
 
-test('an unknown queue is the default one, said to the page', async () => {
+test('an unknown queue becomes the default one, and is reported to the page', async () => {
   gateway.unknownQueues = ['old'];
   arrive('old');
   chat.setCustomer({ name: 'Kim' });
@@ -119,7 +119,7 @@ test('an unknown queue is the default one, said to the page', async () => {
   expect(codes).toEqual(['unknown_queue']);
 });
 
-test('a gateway of narrower limits gets less, and at last the bare wish', async () => {
+test('a gateway with narrower limits gets less, and in the end a bare start', async () => {
   const errors = [{ code: 'too_large' }, { code: 'too_large' }];
   gateway.errors = errors;
   arrive();
@@ -135,7 +135,7 @@ test('a gateway of narrower limits gets less, and at last the bare wish', async 
   expect(new Set(gateway.of('start').map(({ id }) => id)).size).toBe(3);
 });
 
-test('a page of endless title and address says hello', async () => {
+test('a page with a very long title and address can say hello', async () => {
   document.title = `A\ud800 ${'t'.repeat(100_000)}`;
   arrive();
   chat.setPage(`/${'p'.repeat(100_000)}`);
@@ -147,7 +147,7 @@ test('a page of endless title and address says hello', async () => {
   expect(codes).toEqual(['too_large']);
 });
 
-test('more files than a message may have go in several', async () => {
+test('more files than a message may have are sent in several', async () => {
   arrive();
   chat.panel(true);
   await until(() => chat.state().link === 'online');
@@ -162,7 +162,7 @@ test('more files than a message may have go in several', async () => {
   await until(() => chat.state().outbox.length === 0 && !!latest(chat.state()));
 });
 
-test('a socket closed over a size takes with it what was under way, and no more', async () => {
+test('a socket closed for a too large frame discards the command in flight, and no more', async () => {
   arrive();
   chat.say('first');
   await until(() => chat.state().outbox.length === 0);

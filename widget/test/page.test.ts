@@ -1,4 +1,4 @@
-// What faces the host page: the script tag, the queue of early calls, the address.
+// The side facing the host page: the script tag, the queue of early calls, the address.
 
 import { afterEach, expect, test, vi } from 'vitest';
 import type { Couplet } from '../couplet';
@@ -17,7 +17,7 @@ function script(attributes: Record<string, string>): HTMLScriptElement {
   return element;
 }
 
-test('the script tag says it all, and its own address names the gateway', () => {
+test('the script tag holds all settings, and its own address names the gateway', () => {
   const src = 'https://chat.example/couplet.js';
   const all = {
     src,

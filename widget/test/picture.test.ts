@@ -1,16 +1,18 @@
+// Displaying pictures: what counts as one, scaling, and files that cannot be drawn.
+
 import { afterEach, expect, test, vi } from 'vitest';
 import { isPicture, picture } from '../src/view/picture';
 
 afterEach(() => vi.unstubAllGlobals());
 
-test('pictures are told by their type, and very large ones are not fetched unasked', () => {
+test('pictures are recognised by their type, and very large ones are not fetched automatically', () => {
   expect(isPicture('image/png', 1000)).toBe(true);
   expect(isPicture('image/png', 50_000_000)).toBe(false);
   for (const type of ['image/svg+xml', 'text/html', 'ximage/png', undefined])
     expect(isPicture(type)).toBe(false);
 });
 
-test('a wide picture is drawn smaller, in proportion, and without the page being known', async () => {
+test('a wide picture is scaled down, and fetched without credentials or referrer', async () => {
   const asked = vi.fn(async () => new Response('bytes'));
   vi.stubGlobal('fetch', asked);
   vi.stubGlobal('createImageBitmap', async () => ({ width: 1280, height: 500, close() {} }));
@@ -24,7 +26,7 @@ test('a wide picture is drawn smaller, in proportion, and without the page being
   expect(asked).toHaveBeenCalledWith('https://g/f', { credentials: 'omit', referrerPolicy: 'no-referrer' });
 });
 
-test('what is no picture after all, or not there, is left out', async () => {
+test('a file that is no picture, or is missing, is left out', async () => {
   vi.stubGlobal('fetch', async () => new Response('', { status: 404 }));
   const bitmap = vi.fn(async () => Promise.reject(new Error('no picture')));
   vi.stubGlobal('createImageBitmap', bitmap);

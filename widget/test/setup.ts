@@ -1,4 +1,4 @@
-// What jsdom leaves out and the widget leans on.
+// What jsdom lacks and the widget needs.
 
 class NoResize {
   observe(): void {}

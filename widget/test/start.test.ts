@@ -1,5 +1,5 @@
-// The second script as the launcher starts it, against the tests' gateway: what the customer sees
-// and does, from the button to the database and back.
+// The second script as the launcher starts it, against the test gateway: what the customer sees and
+// does, from the button to the gateway and back.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import de from '../src/i18n/de';
@@ -56,7 +56,7 @@ function write(text: string): void {
   input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', cancelable: true, bubbles: true }));
 }
 
-test('opened, it has the focus; closed, it gives it back', async () => {
+test('opening takes the focus; closing returns it', async () => {
   const link = document.createElement('a');
   link.href = '#';
   document.body.append(link);
@@ -71,7 +71,7 @@ test('opened, it has the focus; closed, it gives it back', async () => {
   link.remove();
 });
 
-test('opened by the page alone it leaves the focus where it is', () => {
+test('a panel opened by the page leaves the focus where it is', () => {
   begin([['open', true]]);
   expect(part('panel')?.hidden).toBe(false);
   expect(host.shadow.activeElement).toBeNull();
@@ -95,7 +95,7 @@ test('a conversation, to the rating', async () => {
   expect(told.map(([name]) => name)).toContain('rating');
 });
 
-test('what comes while it is shut is counted on the button', async () => {
+test('messages received while it is closed are counted on the button', async () => {
   begin([['send', 'hello']]);
   await until(() => gateway.conversations.length === 1);
   gateway.join('Ann');
@@ -107,7 +107,7 @@ test('what comes while it is shut is counted on the button', async () => {
   await until(() => gateway.of('read').length === 1);
 });
 
-test('who is here is said before the first word', async () => {
+test('the customer is identified before the first message', async () => {
   begin([
     ['send', 'hello'],
     ['setCustomer', { name: 'Kim' }],
@@ -140,7 +140,7 @@ test('without consent nothing is stored and no socket is opened', async () => {
   vi.unstubAllGlobals();
 });
 
-test('another language keeps what was being written', () => {
+test('a change of language keeps the draft', () => {
   begin();
   const input = part<HTMLTextAreaElement>('composer');
   if (input) input.value = 'half a thought';

@@ -1,3 +1,5 @@
+// The reducer: how frames and actions change the state.
+
 import { expect, test } from 'vitest';
 import { type Action, initial, isOpen, isToBeRated, latest, reduce, type State, unread } from '../src/state';
 import type { Durable, Entry, ErrorFrame, ServerFrame, Welcome } from '../src/wire';
@@ -30,14 +32,14 @@ const queued = (id: string, at = 0): Action => ({
 const run = (...actions: Action[]): State => actions.reduce(reduce, initial);
 const seqs = (state: State) => latest(state)?.entries.map(({ seq }) => seq);
 
-test('entries stand in order, each once, and `last` stops at a gap', () => {
+test('entries are in order and unique, and `last` stops at a gap', () => {
   const state = run(arrives(1), arrives(4), arrives(2), arrives(2));
   expect(seqs(state)).toEqual([1, 2, 4]);
   expect(latest(state)?.last).toBe(2);
   expect(latest(reduce(state, arrives(3)))?.last).toBe(4);
 });
 
-test('an ack turns the message that waited into its entry', () => {
+test('an ack turns the pending message into its entry', () => {
   const state = run(
     queued('a'),
     frame({ type: 'ack', id: 'a', conversation: 'c', seq: 1, at: 5 }),
@@ -47,14 +49,14 @@ test('an ack turns the message that waited into its entry', () => {
   expect(latest(state)?.entries).toMatchObject([{ seq: 1, id: 'a', text: 'a', from: { kind: 'customer' } }]);
 });
 
-test('an entry with the id of a message that waits is that message', () => {
+test('an entry with the id of a pending message is that message', () => {
   const own = { id: 'a', from: { kind: 'customer' } } as const;
   expect(run(queued('a'), arrives(1, own)).outbox).toEqual([]);
-  // An agent's id is from another space.
+  // An agent's message ids are independent of ours.
   expect(run(queued('a'), arrives(1, { id: 'a' })).outbox).toHaveLength(1);
 });
 
-test('a refusal that passes keeps the message waiting, a lasting one marks it, a retry clears the mark', () => {
+test('a temporary refusal keeps the message pending, a permanent one marks it, a retry clears the mark', () => {
   const refused = (code: ErrorFrame['code']) => frame({ type: 'error', code, message: '', for: 'a' });
   expect(run(queued('a'), refused('rate_limited')).outbox[0]?.failed).toBeUndefined();
   const state = run(queued('a'), refused('too_large'));
@@ -62,7 +64,7 @@ test('a refusal that passes keeps the message waiting, a lasting one marks it, a
   expect(reduce(state, { type: 'retry', id: 'a' }).outbox[0]?.failed).toBeUndefined();
 });
 
-test('a welcome ends what was open and is not open any more, and begins what is', () => {
+test('a welcome closes a conversation that has ended and starts the open one', () => {
   const conversation = {
     id: 'd',
     state: 'active',
@@ -100,14 +102,14 @@ test('after a reload the tail is replayed, and only what is new counts as unread
   expect(unread(reduce(state, { type: 'seen' }))).toBe(0);
 });
 
-test('words unsent for a day are not sent behind the back', () => {
+test('a message unsent for a day is not sent without asking', () => {
   const outbox = [
     { frame: { type: 'message', id: 'a', text: 'a' } as const, at: Date.now() - 25 * 3600_000 },
   ];
   expect(run({ type: 'restored', outbox }).outbox[0]?.failed).toBe('stale');
 });
 
-test('history goes in front and says when there is no more', () => {
+test('history is put in front and reports its end', () => {
   const state = run(
     { type: 'restored', session: { token: 't', customer: 'me', conversation: 'c', seq: 60 }, outbox: [] },
     arrives(11),
@@ -124,7 +126,7 @@ test('receipts only ever grow, and what is read has been delivered', () => {
   expect(latest(run(arrives(1), receipt(1, 3), receipt(2)))).toMatchObject({ delivered: 3, confirmed: 3 });
 });
 
-test('an edit and a retraction change the line they name, of their own author only', () => {
+test('an edit and a retraction change only the message they name, by the same author', () => {
   const state = run(
     arrives(1),
     arrives(2),
@@ -136,7 +138,7 @@ test('an edit and a retraction change the line they name, of their own author on
   expect(latest(state)?.entries[1]).toMatchObject({ text: undefined, retracted: true });
 });
 
-test('what was taken back before it was read has no words, nor has its edit', () => {
+test('a message retracted before it was read has no text, nor has its edit', () => {
   const state = run(
     arrives(1, { text: undefined }),
     arrives(2, { kind: 'edit', target: 1, text: undefined }),
@@ -160,7 +162,7 @@ test('an own edit and an own retraction take effect with their ack', () => {
   expect(gone.outbox).toEqual([]);
 });
 
-test('a refused edit stays to be tried again or discarded; a refused choice is dropped', () => {
+test('a refused edit can be retried or discarded; a refused choice is dropped', () => {
   const state = run(
     { type: 'queued', out: { frame: { type: 'edit', id: 'e', target: 'a', text: 'new' }, at: 0 } },
     { type: 'queued', out: { frame: { type: 'choice', id: 'h', of: 1, value: 'x' }, at: 0 } },
@@ -171,7 +173,7 @@ test('a refused edit stays to be tried again or discarded; a refused choice is d
   expect(reduce(state, { type: 'discarded', id: 'e' }).outbox).toEqual([]);
 });
 
-test('what is chosen stands in the log as it was offered', () => {
+test('a choice is shown with the label that was offered', () => {
   const state = run(
     arrives(1, { buttons: [{ label: 'Blue', value: 'b' }] }),
     {
@@ -183,7 +185,7 @@ test('what is chosen stands in the log as it was offered', () => {
   expect(latest(state)?.entries[1]).toMatchObject({ kind: 'choice', reply_to: 1, text: 'Blue' });
 });
 
-test('a rating is asked for once, and only where somebody answered', () => {
+test('a rating is asked for once, and only if somebody replied', () => {
   const over = arrives(3, { kind: 'closed', from: { kind: 'system' } });
   const both = [arrives(1, { from: { kind: 'customer' } }), arrives(2)] as const;
   expect(isToBeRated(run(...both))).toBe(false);
@@ -206,7 +208,7 @@ test('the place is known only while waiting; typing ends with the message or the
   expect(reduce(typing, { type: 'link', link: 'retrying' }).typing).toBeUndefined();
 });
 
-test('a message tried again keeps its files; a stale wish is gone', () => {
+test('a retried message keeps its files; a stale start is dropped', () => {
   const at = Date.now();
   const files = [{ id: 'f', name: 'a.txt' }];
   const message: Durable = { type: 'message', id: 'a', files: ['f'] };

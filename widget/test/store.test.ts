@@ -1,3 +1,5 @@
+// What outlives a page load, and what does not.
+
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Outgoing } from '../src/state';
 import { createStore } from '../src/store';
@@ -31,7 +33,7 @@ test('without consent everything stays in memory until it is given', () => {
   expect(createStore('a', true).outbox()).toHaveLength(1);
 });
 
-test('a browser that refuses storage is worked with all the same', () => {
+test('a browser that refuses storage does no harm', () => {
   vi.spyOn(Storage.prototype, 'setItem').mockImplementation(() => {
     throw new DOMException('full', 'QuotaExceededError');
   });
@@ -40,7 +42,7 @@ test('a browser that refuses storage is worked with all the same', () => {
   expect(store.session()).toEqual(session);
 });
 
-test('what another hand has spoilt counts as nothing', () => {
+test('a damaged value is ignored', () => {
   localStorage.setItem('couplet:a:session', '{');
   localStorage.setItem('couplet:a:out:x', '{');
   const store = createStore('a', true);
@@ -48,7 +50,7 @@ test('what another hand has spoilt counts as nothing', () => {
   expect(store.outbox()).toEqual([]);
 });
 
-test('what the customer prefers is kept, a part at a time', () => {
+test('preferences are stored, one at a time', () => {
   const store = createStore('a', true);
   store.savePreferences({ muted: true });
   store.savePreferences({ heard: 'c:1' });

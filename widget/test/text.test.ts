@@ -1,4 +1,4 @@
-// What of a text is an address. In the left column the address stands between ‹ and ›.
+// Which part of a text is an address: in the left column it is between ‹ and ›.
 
 import { expect, test } from 'vitest';
 import { linked } from '../src/view/text';
@@ -47,7 +47,7 @@ test.each([
   expect(again.join('')).toBe(marked);
 });
 
-test('a long run of brackets takes no long time', () => {
+test('a long run of brackets is handled quickly', () => {
   const started = performance.now();
   linked(`https://a.example/${'('.repeat(8_000)} ${'https://)'.repeat(1_000)}`);
   expect(performance.now() - started).toBeLessThan(2_000);

@@ -1,3 +1,5 @@
+// The transcript as a text file.
+
 import { expect, test } from 'vitest';
 import en from '../src/i18n/en';
 import { type Action, initial, reduce } from '../src/state';
@@ -5,7 +7,7 @@ import { transcript } from '../src/transcript';
 import { createLanguage } from '../src/view/language';
 import type { Entry } from '../src/wire';
 
-test('a transcript says who said what, when, in answer to what', () => {
+test('a transcript has author, time, text and the message replied to', () => {
   const at = new Date(2024, 2, 5, 12).getTime();
   const entries: Partial<Entry>[] = [
     { from: { kind: 'customer' }, id: 'a', text: 'Is it\nblue?' },

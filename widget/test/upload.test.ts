@@ -1,4 +1,4 @@
-// Uploads against the tests' gateway.
+// Uploads against the test gateway.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createUploads, type Upload, type UploadPort } from '../src/upload';
@@ -33,7 +33,7 @@ function make(more: Partial<UploadPort> = {}) {
 const file = (text = 'words', type = 'text/plain') => new File([text], 'a.txt', { type });
 const until = (check: () => boolean) => expect.poll(check, { timeout: 4000, interval: 10 }).toBe(true);
 
-test('a file gets there and is handed over once', async () => {
+test('a file is uploaded and returned once', async () => {
   const all = make();
   all.add([file(), file('more')]);
   await until(() => uploads.every(({ link }) => link));
@@ -45,7 +45,7 @@ test('a file gets there and is handed over once', async () => {
   expect(all.take()).toEqual([]);
 });
 
-test('what is too large is not sent', () => {
+test('a file that is too large is not sent', () => {
   const all = make();
   all.add([file('far too long a text'), file('x')]);
   expect(uploads.map(({ failed }) => failed)).toEqual(['large', undefined]);
@@ -66,7 +66,7 @@ test('a CSV is sent under whatever type the browser thinks it has', async () => 
   expect(gateway.uploads).toHaveLength(5);
 });
 
-test('two are under way at a time, and one that fails lets the next go', async () => {
+test('two are uploaded at a time, and one that fails lets the next start', async () => {
   gateway.stallFiles = true;
   const all = make();
   all.add([file('1'), file('2'), file('3'), file('4')]);
@@ -108,7 +108,7 @@ test.each([
   await until(() => uploads[0]?.link !== undefined);
 });
 
-test('what is taken away is cancelled', async () => {
+test('a removed file is cancelled', async () => {
   const all = make();
   all.add([file()]);
   all.remove(uploads[0]?.id ?? '');

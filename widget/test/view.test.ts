@@ -1,3 +1,5 @@
+// Rows, log, composer, status line and colours, without a gateway.
+
 import { expect, test } from 'vitest';
 import en from '../src/i18n/en';
 import { accent, contrast } from '../src/launcher/colour';
@@ -48,7 +50,7 @@ test('messages group by author and minute', () => {
   ]);
 });
 
-test('of a long log only the rows that became different are touched', () => {
+test('only the changed rows of a long log are updated', () => {
   const before = log({}, { reply_to: 1 }, { from: { kind: 'customer' }, id: 'a' }, {});
   const [was, same] = [rows(before, en, day), rows({ ...before }, en, day)];
   expect(was.map((row, at) => isSame(row, same[at]))).toEqual([true, true, true, true, true]);
@@ -80,7 +82,7 @@ test('a day that is not today is named once; joins and ends are notes', () => {
   ]);
 });
 
-test('the log makes each element once and leaves history unspoken', () => {
+test('the log creates each element once and does not announce history', () => {
   const { element, render } = createLog({ ...logPort, language });
   const state = log({}, { text: '<b>not bold</b>' });
   render(state);
@@ -127,7 +129,7 @@ test('the composer sends on Enter, not within a composition, and never cuts', ()
   expect(input.value).toBe('');
 });
 
-test('the status says plainly where things stand', () => {
+test('the status describes the state plainly', () => {
   const waiting = (position?: number, eta_s?: number): State => {
     const frame = { type: 'state', conversation: 'c', state: 'waiting', position, eta_s } as const;
     return reduce({ ...initial, link: 'online' }, { type: 'frame', frame });
@@ -135,7 +137,7 @@ test('the status says plainly where things stand', () => {
   const says = (state: State) => statusLine(state, language);
   expect(says(initial)).toBe('');
   expect(says(waiting())).toBe('Nobody is in right now. The answer comes here.');
-  // It has begun, or the page was loaded anew: whether somebody is in is not said yet.
+  // Just started, or just reloaded: the gateway has not yet said whether an agent is online.
   expect(says({ ...log({ from: { kind: 'customer' } }), link: 'online' })).toBe('');
   expect(says(waiting(2, 170))).toBe('You are second in line, about 3 minutes');
   expect(says(waiting(1, 60))).toBe('You are first in line, about 1 minute');
@@ -143,7 +145,7 @@ test('the status says plainly where things stand', () => {
   expect(says({ ...waiting(2), link: 'retrying' })).toBe('No connection. Trying again');
 });
 
-test('text on any colour can be read, and nothing but a colour is taken', () => {
+test('text on any colour is readable, and only colours are accepted', () => {
   for (const colour of ['#0f6b5c', '#3fb6a1', '#fff', '#000000', '#777777', '#ff0000', '#767676']) {
     const pair = accent(colour);
     expect(contrast(pair?.fill ?? '', pair?.text ?? '')).toBeGreaterThanOrEqual(4.5);
@@ -162,7 +164,7 @@ test('addresses become links without the full stop, and only those of the web', 
   expect(webAddress('/f/1', 'https://g')).toBe('https://g/f/1');
 });
 
-test("what is the gateway's own is so below a path, too", () => {
+test('an address of the gateway is recognised below a path, too', () => {
   expect(ofGateway('/f/1', 'https://g')).toBe('https://g/f/1');
   expect(ofGateway('/f/1', 'https://g/chat')).toBe('https://g/chat/f/1');
   expect(ofGateway('//evil.example/f/1', 'https://g/chat')).toBeUndefined();

@@ -1,3 +1,5 @@
+// Frames and ids: what is parsed, dropped and written.
+
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { protocol } from '../protocol.mjs';
@@ -5,13 +7,13 @@ import { encode, newId, parse, scalars } from '../src/wire';
 
 const from = { kind: 'agent', name: 'Ann' };
 
-test('what is not a frame of this protocol is dropped and throws nothing', () => {
+test('an invalid frame is dropped and throws nothing', () => {
   for (const data of ['', '{', 'null', '[]', '{"type":"later"}', new ArrayBuffer(2)]) {
     expect(parse(data)).toBeUndefined();
   }
 });
 
-test('an entry without its bones is dropped, unknown fields are carried', () => {
+test('an entry without its required fields is dropped, unknown fields are kept', () => {
   expect(parse(JSON.stringify({ type: 'entry', seq: 1 }))).toBeUndefined();
   const entry = { type: 'entry', conversation: 'c', seq: 1, at: 1, kind: 'message', from, later: true };
   expect(parse(JSON.stringify(entry))).toEqual(entry);
@@ -32,13 +34,13 @@ test('a lone surrogate is replaced, a pair is not', () => {
   expect(encode({ 'a\ud800': 'a\ud800b😀' })).toBe('{"a\ufffd":"a\ufffdb😀"}');
 });
 
-test('ids are of the allowed characters and differ', () => {
+test('ids consist of the allowed characters and differ', () => {
   const ids = Array.from({ length: 100 }, newId);
   expect(new Set(ids).size).toBe(100);
   for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
 });
 
-test('JSON is JSON, also where a framework has taught arrays another one', () => {
+test('JSON is correct, even if a framework has given arrays a toJSON', () => {
   const value = { a: [1, 'x', null, { b: true }], c: undefined, 'd"': '\u2028' };
   expect(JSON.parse(encode(value))).toEqual({ a: [1, 'x', null, { b: true }], 'd"': '\u2028' });
   const taught = Object.assign(['x'], { toJSON: () => '["x"]' });

@@ -1,13 +1,14 @@
-// The demo's agent page: a stock Converse.js, told where the demo's XMPP server is.
+// The demo's agent page: a stock Converse.js, configured for the demo's XMPP server.
 //
-// `/agent.json` says { websocket, domain, accounts }; `?jid=alice` (or alice@domain) chooses the
-// account, and without it the page asks. Each tab is its own agent, so nothing is kept beyond it.
+// `/agent.json` returns { websocket, domain, accounts }; `?jid=alice` (or alice@domain) chooses the
+// account, and without it the page asks. Each tab is its own agent, so nothing is stored.
 
-// Its footer loads pictures from elsewhere; an element of that name that is there first stays.
+// The client's footer loads pictures from other hosts; defining the element first replaces it.
 customElements.define('converse-footer', class extends HTMLElement {});
 
-// Two messages that come at once from somebody new make this release of Converse open two chats,
-// and show only what came into one: ⚙ lines would be lost. Here the second waits for the first.
+// If two messages arrive at once from a new contact, this release of Converse opens two chats and
+// shows only the messages of one, so ⚙ lines would be lost. Here the second message waits for the
+// first.
 converse.plugins.add('one-chat-each', {
   initialize() {
     const { chats } = this._converse.api;
@@ -51,7 +52,7 @@ function start(jid, websocket) {
     loglevel: 'warn',
     i18n: 'en',
 
-    // The server is the one named above; nothing is looked up, nothing is asked of other hosts.
+    // The server is the one given above; no lookup, no request to other hosts.
     discover_connection_methods: false,
     allow_registration: false,
     providers_link: '',
@@ -65,7 +66,7 @@ function start(jid, websocket) {
     show_client_info: false,
     geouri_replacement: '$&',
 
-    // A customer is not in the roster, and must be able to write all the same.
+    // A customer is not in the roster and must be able to write all the same.
     allow_non_roster_messaging: true,
     send_chat_markers: ['received', 'displayed', 'acknowledged'],
     send_chat_state_notifications: true,

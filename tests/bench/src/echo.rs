@@ -1,5 +1,5 @@
-//! The bare echo server: tokio and tokio-tungstenite, and nothing else. It runs in a process of its
-//! own: this program, started with the word `echo`.
+//! The bare echo server: tokio and tokio-tungstenite, nothing else. It runs in a process of its
+//! own: this program, started with the argument `echo`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The process, as the benchmark sees it.
+/// The echo process, as the benchmark sees it.
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
@@ -19,7 +19,7 @@ impl Server {
         let mut command = Command::new("setsid");
         command.arg(std::env::current_exe()?).arg("echo");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let told = child.stdout.take().context("it tells nothing")?;
+        let told = child.stdout.take().context("the echo server has no output")?;
         let mut line = String::new();
         BufReader::new(told).read_line(&mut line)?;
         Ok(Self { port: line.trim().parse()?, child })
@@ -37,7 +37,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves until whoever started it is gone; tells its port first.
+/// Prints its port, then serves until the parent process is gone.
 pub(crate) fn serve() -> anyhow::Result<()> {
     std::thread::spawn(|| {
         let _ = std::io::stdin().lock().read_line(&mut String::new());

@@ -13,12 +13,11 @@ use crate::load::customer::TENANT;
 use crate::measure::Process;
 use crate::world::{HOST, OURS, World};
 
-/// What processes of the gateway are called.
+/// The name of the gateway's processes in the results.
 pub(crate) const GATEWAY: &str = "gateway";
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One node.
 #[derive(Debug)]
 pub(crate) struct Node {
     program: PathBuf,
@@ -29,7 +28,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Writes its settings.
+    /// Writes the node's configuration.
     pub(crate) fn new(world: &World, tag: &str, number: usize) -> anyhow::Result<Self> {
         let [port, admin] = free_ports()?;
         let config = world.folder.join(format!("{tag}-node-{number}.toml"));
@@ -43,16 +42,16 @@ impl Node {
         })
     }
 
-    /// Starts the process, and waits until it says that it can work; how long that took.
+    /// Starts the process, and waits until it is ready; returns how long that took.
     pub(crate) fn start(&mut self) -> anyhow::Result<Duration> {
         let log = fs::File::options().create(true).append(true).open(&self.log)?;
-        // In a session of its own, as a service would be: the scheduler shares by session.
+        // In a session of its own, like a service: the scheduler shares CPU by session.
         let mut command = Command::new("setsid");
         command.arg(&self.program).arg("serve").arg("--config").arg(&self.config);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let begun = Instant::now();
         let child = self.process.insert(command.spawn().context("the gateway does not start")?);
-        // By this tests/bench.sh ends it, if we are ended before we can.
+        // tests/bench.sh ends it by this pid, if this process is killed first.
         fs::write(self.config.with_extension("pid"), child.id().to_string())?;
         while !is_ready(self.port) {
             if child.try_wait()?.is_some() || begun.elapsed() > PATIENCE {
@@ -63,7 +62,6 @@ impl Node {
         Ok(begun.elapsed())
     }
 
-    /// Ends the process in order.
     pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
         let Some(mut child) = self.process.take() else { return Ok(()) };
         let pid = child.id().to_string();
@@ -79,12 +77,11 @@ impl Node {
         Ok(())
     }
 
-    /// The number is the system's to give again.
+    /// Removes the pid file: the number may be reused by another process.
     fn forget(&self) {
         let _ = fs::remove_file(self.config.with_extension("pid"));
     }
 
-    /// The process, by what it is.
     pub(crate) fn process(&self) -> Process {
         let pid = self.process.as_ref().map_or(0, Child::id);
         Process { name: GATEWAY, pid }
@@ -106,7 +103,7 @@ pub(crate) fn database(tag: &str) -> String {
     format!("couplet_{}", tag.replace('-', "_"))
 }
 
-/// A fresh database with its tenant, queue and agents, through the operator's shell.
+/// A fresh database with its tenant, queue and agents, created with the operator's command line.
 pub(crate) fn prepare(world: &World, tag: &str, agents: &[String]) -> anyhow::Result<()> {
     let name = database(tag);
     world.sql(&format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}"))?;
@@ -132,7 +129,7 @@ pub(crate) fn prepare(world: &World, tag: &str, agents: &[String]) -> anyhow::Re
     Ok(())
 }
 
-/// Limits are for strangers; the load of a benchmark comes from few addresses and is meant.
+/// With high limits: the load of a benchmark comes from few addresses.
 fn settings(world: &World, tag: &str, port: u16, admin: u16) -> String {
     let (database, domain) = (database(tag), OURS);
     let (mariadb, redis) = (world.database_port, world.redis_port);
@@ -152,7 +149,7 @@ fn settings(world: &World, tag: &str, port: u16, admin: u16) -> String {
     )
 }
 
-/// Whether a node says that it can work.
+/// Whether a node reports that it is ready.
 fn is_ready(port: u16) -> bool {
     let ask = || -> Option<bool> {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
@@ -165,7 +162,7 @@ fn is_ready(port: u16) -> bool {
     ask().unwrap_or(false)
 }
 
-/// Ports that nobody listens on.
+/// Free ports.
 pub(crate) fn free_ports() -> anyhow::Result<[u16; 2]> {
     let script = ". deploy/lib.sh; free_ports 2";
     let told = Command::new("bash").args(["-c", script]).output()?;

@@ -1,20 +1,21 @@
-//! The benchmark: what a message costs, how long it takes and how many go through, beside what one
-//! would use instead and beside what the server itself allows. See `docs/benchmarks.md` for what it
-//! found, and `tests/bench.sh` for how it is started.
+//! The benchmark: what a message costs, how long it takes and how many go through, compared with
+//! the alternative and with what the XMPP server itself allows. See `docs/benchmarks.md` for the
+//! results, and `tests/bench.sh` for how to start it.
 //!
-//! | module | what it answers for |
+//! | module | purpose |
 //! |---|---|
-//! | [`world`] [`gateway`] [`echo`] | what is measured: private servers, real processes of the gateway |
-//! | [`load`] | the load generator, and why it is as it is |
-//! | [`wire`] | what goes over the wires, as bytes |
+//! | [`world`] [`gateway`] [`echo`] | what is measured: private servers, real processes of the
+//! gateway |
+//! | [`load`] | the load generator, and the reasons for its design |
+//! | [`wire`] | protocols, as bytes |
 //! | [`measure`] | CPU and memory of processes |
-//! | [`stage`] | fresh nodes, agents who are in, everybody who speaks |
+//! | [`stage`] | fresh nodes, available agents, all connections |
 //! | [`play`] | what is measured, in which order |
-//! | [`report`] | lines of JSON, tables, pictures |
+//! | [`report`] | JSON lines, tables, pictures |
 //!
-//! Who is measured: *ours*; the *floor*, a raw component in the gateway's place, which sends the
-//! same stanzas (and the *bare floor*, which sends half of them and promises nothing); the *peer*,
-//! browsers that speak XMPP to a server with an archive; a *bare echo* over WebSocket.
+//! The subjects: *ours*, the gateway; the *floor*, a raw component in the gateway's place, which
+//! sends the same stanzas (and the *bare floor*, which sends half of them and guarantees nothing);
+//! the *peer*, browsers that speak XMPP to a server with an archive; a *bare echo* over WebSocket.
 
 mod echo;
 mod gateway;
@@ -50,13 +51,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs all that is wished; whether every promise held.
+/// Runs the selected measurements; returns whether every guarantee was kept.
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let begun = Instant::now();
     let mut report = Report::new(&arguments.folder, arguments.json.as_deref())?;
     let ran = servers(arguments, &mut report);
     report.note(format!("{:.0} s in all.", begun.elapsed().as_secs_f64()));
-    // What was measured before an error is worth its tables.
+    // What was measured before an error is reported, too.
     report.finish(arguments.publish && ran.is_ok())?;
     ran?;
     Ok(report.broken.is_empty())
@@ -65,7 +66,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
 fn servers(arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     let kinds = arguments.server.map_or(vec![Kind::Prosody, Kind::Ejabberd], |kind| vec![kind]);
     for kind in kinds {
-        say(&format!("{}: servers start", kind.name()));
+        say(&format!("{}: starting servers", kind.name()));
         let run = arguments.folder.join("run");
         let with_peer = arguments.measures("peer");
         let world = World::start(kind, with_peer, &run, &arguments.program)?;

@@ -1,21 +1,21 @@
-//! What is measured of processes: CPU and memory, as the kernel counts them.
+//! CPU and memory of processes, as the kernel counts them.
 
 use std::collections::BTreeMap;
 use std::fs;
 
-/// A process by what it is, with everything it has started.
+/// A named process, with all its descendants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) name: &'static str,
     pub(crate) pid: u32,
 }
 
-/// CPU by what each process is, in microseconds.
+/// CPU time by name, in microseconds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Usage(pub(crate) BTreeMap<&'static str, u64>);
 
 impl Usage {
-    /// What was used since.
+    /// What was used since `before`.
     pub(crate) fn since(&self, before: &Self) -> Self {
         let used = self.0.iter().map(|(name, now)| {
             (*name, now.saturating_sub(before.0.get(name).copied().unwrap_or_default()))
@@ -23,7 +23,7 @@ impl Usage {
         Self(used.collect())
     }
 
-    /// The share of one name of all others, which it is to be small beside.
+    /// The share of one name relative to the sum of all others.
     pub(crate) fn share(&self, name: &str) -> f64 {
         let mine = self.0.get(name).copied().unwrap_or_default() as f64;
         let others: u64 =
@@ -32,26 +32,25 @@ impl Usage {
     }
 }
 
-/// The generator's own name.
+/// The name of the load generator.
 pub(crate) const GENERATOR: &str = "generator";
 
-/// Reads what processes use.
 #[derive(Debug, Clone)]
 pub(crate) struct Meter(pub(crate) Vec<Process>);
 
 impl Meter {
-    /// These and the generator itself.
+    /// Measures these processes and the generator itself.
     pub(crate) fn of(mut processes: Vec<Process>) -> Self {
         processes.push(Process { name: GENERATOR, pid: std::process::id() });
         Self(processes)
     }
 
-    /// CPU so far, of children too, living ones and those that ended.
+    /// CPU time so far, including children, living and ended.
     pub(crate) fn read(&self) -> Usage {
         let children = children();
         let mut usage = BTreeMap::new();
         for process in &self.0 {
-            // The servers and nodes are the generator's children, and count for themselves.
+            // The servers and nodes are children of the generator, but are counted separately.
             let used = match process.name {
                 GENERATOR => cpu(process.pid, false),
                 _ => tree(process.pid, &children).iter().map(|pid| cpu(*pid, true)).sum(),
@@ -61,7 +60,7 @@ impl Meter {
         Usage(usage)
     }
 
-    /// Resident memory in KiB, by what each process is.
+    /// Resident memory in KiB, by name.
     pub(crate) fn memory(&self) -> BTreeMap<&'static str, u64> {
         let children = children();
         let mut memory = BTreeMap::new();
@@ -74,7 +73,7 @@ impl Meter {
     }
 }
 
-/// The fields of a process from its state on.
+/// The fields of /proc/PID/stat from the state on.
 fn stat(pid: u32) -> Option<Vec<u64>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let rest = stat.rsplit_once(") ")?.1;
@@ -95,7 +94,7 @@ fn rss(pid: u32) -> u64 {
     pages * rustix::param::page_size() as u64 / 1_024
 }
 
-/// Who was started by whom.
+/// The children of each process.
 fn children() -> BTreeMap<u32, Vec<u32>> {
     let mut found: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -118,7 +117,7 @@ fn tree(root: u32, children: &BTreeMap<u32, Vec<u32>>) -> Vec<u32> {
     all
 }
 
-/// The middle of some numbers, with the least and the greatest.
+/// The median of some numbers, with minimum and maximum.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,

@@ -2,10 +2,10 @@
 //!
 //! | module | plays |
 //! |---|---|
-//! | [`talk`] | `saturate`, `pace`, each side by side; `promise` |
+//! | [`talk`] | `saturate`, `pace`, all subjects side by side; `promise` |
 //! | [`crowd`] | `ramp`, `idle`, `growth`, `storm`, `restart` |
 //! | [`nodes`] | `nodes`: three nodes on one link |
-//! | [`store`] | `store`: a log that holds millions of entries already |
+//! | [`store`] | `store`: a log that already holds millions of entries |
 
 pub(crate) mod crowd;
 pub(crate) mod nodes;
@@ -21,69 +21,69 @@ use crate::report::{Line, Report};
 use crate::stage::{Stage, Subject};
 use crate::world::Kind;
 
-/// What a run is to be.
+/// Options of a run.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "tests/bench.sh", about = "The benchmark; see docs/benchmarks.md")]
 pub(crate) struct Arguments {
-    /// Few repeats and short ones: under five minutes.
+    /// Few and short repetitions: under five minutes.
     #[arg(long)]
     pub(crate) quick: bool,
     /// Only these plays: saturate, pace, ramp, idle, growth, storm, restart, nodes, store.
     #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Only these: ours, floor, peer, echo.
+    /// Only these subjects: ours, floor, peer, echo.
     #[arg(long, value_delimiter = ',')]
     pub(crate) subjects: Vec<String>,
     /// Only this XMPP server.
     #[arg(long, value_enum)]
     pub(crate) server: Option<Kind>,
-    /// Where the lines of JSON go, if not beside the tables.
+    /// File for the JSON lines, in addition to the one beside the tables.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Puts the tables and pictures into docs/, too.
+    /// Also writes the tables and pictures into docs/.
     #[arg(long)]
     pub(crate) publish: bool,
-    /// Seconds of a stretch that is measured.
+    /// Length of a measured period, in seconds.
     #[arg(long)]
     pub(crate) seconds: Option<f64>,
-    /// Repeats, interleaved.
+    /// Repetitions, interleaved.
     #[arg(long)]
     pub(crate) repeats: Option<usize>,
-    /// Messages on their way at saturation.
+    /// Messages in flight at saturation.
     #[arg(long, default_value_t = 256)]
     pub(crate) window: usize,
-    /// Customers who talk.
+    /// Customers who write.
     #[arg(long, default_value_t = 1_000)]
     pub(crate) customers: usize,
-    /// Agents who answer.
+    /// Agents who reply.
     #[arg(long, default_value_t = 50)]
     pub(crate) agents: usize,
     /// Customers of a crowd.
     #[arg(long)]
     pub(crate) crowd: Option<usize>,
-    /// Entries that the log holds already in the play `store`, which runs only where it is named.
+    /// Entries already in the log in the play `store`, which runs only when named.
     #[arg(long, default_value_t = 5_000_000)]
     pub(crate) entries: u64,
-    /// The gateway.
+    /// Path of the gateway.
     #[arg(long, default_value = "target/release/couplet")]
     pub(crate) program: PathBuf,
-    /// Where all of it is kept.
+    /// Folder for all results.
     #[arg(long, default_value = "target/bench")]
     pub(crate) folder: PathBuf,
 }
 
 impl Arguments {
-    /// Whether a play is wished.
+    /// Whether a play is selected.
     pub(crate) fn plays(&self, name: &str) -> bool {
         if self.only.is_empty() { name != "store" } else { self.only.iter().any(|it| it == name) }
     }
 
-    /// Whether someone is to be measured.
+    /// Whether a subject is selected.
     pub(crate) fn measures(&self, subject: &str) -> bool {
         self.subjects.is_empty() || self.subjects.iter().any(|it| it == subject)
     }
 
-    /// One number for a quick run, another for a whole one.
+    /// One number for a quick run, another for a full one.
     pub(crate) fn either<T>(&self, quick: T, whole: T) -> T {
         if self.quick { quick } else { whole }
     }
@@ -101,7 +101,7 @@ impl Arguments {
     }
 }
 
-/// Notes whether all that was said came back once, and for ours, that it is stored.
+/// Records whether everything sent was answered once, and for ours, whether it is stored.
 pub(crate) fn promise(
     stage: &Stage<'_>,
     subject: Subject,
@@ -133,7 +133,7 @@ pub(crate) fn promise(
     if subject == Subject::Peer {
         let rows = archive_rows(stage)?;
         line = line.with("rows_per_round_trip", rows as f64 / answered.max(1) as f64);
-        // What it promises is its own affair; what it lost is told in the line.
+        // Another system's guarantees are not judged; what it lost is in the result.
         kept = true;
     }
     report.put(line)?;

@@ -1,4 +1,4 @@
-//! What was measured: a line of JSON each, and tables and pictures of them all.
+//! The results: JSON lines, and tables and pictures of them all.
 
 mod budget;
 mod picture;
@@ -16,17 +16,16 @@ use crate::gateway::GATEWAY;
 use crate::load::drive::Stretch;
 use crate::measure::{GENERATOR, Spread};
 
-/// Where figures are published, after this mark.
+/// The page where figures are published, after this mark.
 const PAGE: &str = "docs/benchmarks.md";
 const MARK: &str = "<!-- What follows is written by tests/bench.sh --publish. -->";
 
-/// One measurement.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Line {
     pub(crate) play: &'static str,
     pub(crate) server: &'static str,
     pub(crate) subject: &'static str,
-    /// At so many of something: messages a second, customers, conversations.
+    /// The point of measurement: messages per second, customers, conversations.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) point: Option<u64>,
     pub(crate) run: usize,
@@ -43,20 +42,20 @@ impl Line {
         Self { play, server, subject, point: None, run, numbers: BTreeMap::new() }
     }
 
-    /// At so many of something.
+    /// Sets the point of measurement.
     pub(crate) fn at(mut self, point: u64) -> Self {
         self.point = Some(point);
         self
     }
 
-    /// With a number.
+    /// Adds a number.
     pub(crate) fn with(mut self, name: &str, number: f64) -> Self {
         let rounded = if number.abs() < 100.0 { 1_000.0 } else { 10.0 };
         self.numbers.insert(name.to_owned(), (number * rounded).round() / rounded);
         self
     }
 
-    /// With all that is known of a stretch.
+    /// Adds all numbers of a period.
     pub(crate) fn stretch(mut self, stretch: &Stretch) -> Self {
         self = self.with("round_trips_per_s", stretch.rate());
         self = self.with("missing", stretch.missing as f64);
@@ -87,18 +86,17 @@ impl Line {
     }
 }
 
-/// See the module.
 pub(crate) struct Report {
     folder: PathBuf,
     file: File,
     lines: Vec<Line>,
-    /// What is broken of the promises.
+    /// Guarantees that were broken.
     pub(crate) broken: Vec<String>,
     notes: Vec<String>,
 }
 
 impl Report {
-    /// Begins one; `json` beside the folder's own file, where it is wished.
+    /// Begins a report in a folder; `json` is an additional file for the lines.
     pub(crate) fn new(folder: &Path, json: Option<&Path>) -> anyhow::Result<Self> {
         fs::create_dir_all(folder)?;
         let file = json.map_or_else(|| folder.join("results.jsonl"), Path::to_owned);
@@ -111,7 +109,7 @@ impl Report {
         })
     }
 
-    /// Notes a measurement, and tells of it.
+    /// Records and prints a measurement.
     pub(crate) fn put(&mut self, line: Line) -> anyhow::Result<()> {
         writeln!(self.file, "{}", serde_json::to_string(&line)?)?;
         let some = line.numbers.iter().filter(|(name, number)| {
@@ -125,19 +123,19 @@ impl Report {
         Ok(())
     }
 
-    /// Notes a word for the head of the tables.
+    /// Adds a remark to the head of the tables.
     pub(crate) fn note(&mut self, words: String) {
         say(&words);
         self.notes.push(words);
     }
 
-    /// Notes a broken promise.
+    /// Records a broken guarantee.
     pub(crate) fn broken(&mut self, words: String) {
         say(&format!("BROKEN: {words}"));
         self.broken.push(words);
     }
 
-    /// Writes the tables and the pictures; into the documents too, where they are to be published.
+    /// Writes the tables and the pictures, with `publish` also into the documents.
     pub(crate) fn finish(&self, publish: bool) -> anyhow::Result<()> {
         let figures = Figures(&self.lines);
         let mut tables = self.notes.join("\n");
@@ -156,20 +154,19 @@ impl Report {
         }
         if publish {
             let page = fs::read_to_string(PAGE)?;
-            let (head, _) = page.split_once(MARK).context("the page has no place for figures")?;
+            let (head, _) = page.split_once(MARK).context("the page has no mark for figures")?;
             fs::write(PAGE, format!("{head}{MARK}\n\n{}\n", tables.trim()))?;
         }
-        say(&format!("\n{tables}\nall of it: {}", self.folder.display()));
+        say(&format!("\n{tables}\nresults: {}", self.folder.display()));
         Ok(())
     }
 }
 
-/// Tells of the progress.
 pub(crate) fn say(words: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{words}");
 }
 
-/// All measurements, to be asked.
+/// Queries on all measurements.
 pub(crate) struct Figures<'a>(&'a [Line]);
 
 impl Figures<'_> {
@@ -177,7 +174,7 @@ impl Figures<'_> {
         self.0.iter().filter(move |line| line.play == play)
     }
 
-    /// Who was measured in a play, in the order in which it happened.
+    /// The subjects measured in a play, in their order.
     fn rows(&self, play: &str) -> Vec<(&'static str, &'static str, Option<u64>)> {
         let mut rows = Vec::new();
         for line in self.of(play) {
@@ -189,7 +186,7 @@ impl Figures<'_> {
         rows
     }
 
-    /// The middle of one number over all runs.
+    /// The median of one number over all runs.
     fn spread(
         &self,
         play: &str,
@@ -202,7 +199,7 @@ impl Figures<'_> {
         Spread::of(lines.filter_map(|line| line.numbers.get(number).copied()).collect())
     }
 
-    /// The same, at the greatest of the points.
+    /// The same, at the highest point.
     fn at_most_points(
         &self,
         play: &str,
@@ -214,7 +211,7 @@ impl Figures<'_> {
         self.spread(play, (server, subject, points.into_iter().max()?), number)
     }
 
-    /// A number at the greatest of the points against that at the least.
+    /// The ratio of a number at the highest point to that at the lowest.
     fn growth(&self, server: &str, subject: &str, number: &str) -> Option<Spread> {
         let points = self.points("growth", server, subject);
         let (least, most) = (points.iter().min()?, points.iter().max()?);
@@ -254,7 +251,10 @@ mod tests {
         let tables = tables::all(&figures);
         assert!(tables.contains("| prosody | ours | 1,235 (1,000–1,300) |"), "{tables}");
         let budget = budget::table(&figures);
-        assert!(budget.contains("throughput against the floor | ≥ 0.85 | 0.90 | ✓ |"), "{budget}");
+        assert!(
+            budget.contains("throughput relative to the floor | ≥ 0.85 | 0.90 | ✓ |"),
+            "{budget}"
+        );
         assert!(budget.contains("gateway CPU | ≤ 1.2 | 1.3 | missed |"), "{budget}");
         assert_eq!(picture::all(&figures).len(), 2);
     }

@@ -1,4 +1,4 @@
-//! A stage: fresh nodes on a fresh database, agents who are in, and everybody who speaks.
+//! A stage: fresh nodes on a fresh database, available agents, and all connections.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,12 +16,13 @@ use crate::load::{Role, login, peer::Peer};
 use crate::measure::{Meter, Process};
 use crate::world::{HOST, OURS, World, Xmpp};
 
-/// The rate is that of so many of a hundred: the last stragglers say nothing of it.
+/// The connection rate is measured for this percentage of the customers, so that the last
+/// stragglers do not count.
 const MOST: usize = 95;
-/// Who is not welcomed when nobody was for so long, will not be.
+/// Gives up waiting for welcomes when none has come for this long.
 const WELCOME_NS: u64 = 30_000_000_000;
 
-/// Who is measured.
+/// The subjects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
     Ours,
@@ -42,40 +43,39 @@ impl Subject {
         }
     }
 
-    /// Receipts (XEP-0184) that follow each answer.
+    /// Receipts (XEP-0184) that follow each reply.
     fn receipts(self) -> u64 {
         match self {
             Self::Ours | Self::Peer => 1,
-            // The agent's and the component's both pass here.
+            // The agent's and the component's receipts both arrive here.
             Self::Floor => 2,
             Self::Bare | Self::Echo => 0,
         }
     }
 }
 
-/// How connecting many went.
+/// How connecting many customers went.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ramp {
     pub(crate) count: usize,
     pub(crate) seconds: f64,
     pub(crate) failed: u64,
-    /// How many came first, nearly all of them, and after how many seconds.
+    /// How many connected first (nearly all), and after how many seconds.
     pub(crate) most: (usize, f64),
 }
 
-/// See the module.
 pub(crate) struct Stage<'a> {
     pub(crate) world: &'a World,
     pub(crate) tag: String,
     pub(crate) engine: Engine,
     pub(crate) nodes: Vec<Node>,
     agents: Vec<String>,
-    /// All that each subject said and heard.
+    /// The counts of each subject.
     pub(crate) tally: BTreeMap<Subject, (Counts, usize)>,
 }
 
 impl<'a> Stage<'a> {
-    /// Starts so many nodes, with so many agents who are in.
+    /// Starts nodes, and agents who are available.
     pub(crate) fn start(
         world: &'a World,
         tag: &str,
@@ -101,17 +101,17 @@ impl<'a> Stage<'a> {
         Ok(stage)
     }
 
-    /// Has the agents log in on a server.
+    /// Logs the agents in on a server.
     fn agents_at(&mut self, xmpp: &Xmpp) -> anyhow::Result<()> {
         for name in &self.agents {
             let stream = login::agent(xmpp.c2s, HOST, name)?;
             self.engine.adopt(stream, Box::new(Agent::default()))?;
         }
-        // Their presence makes its way.
+        // Time for their presence to arrive.
         self.rest(Duration::from_secs(1))
     }
 
-    /// Lets a time pass in which nobody speaks.
+    /// Lets a time pass in which nobody writes.
     pub(crate) fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
         let until = self.engine.clock() + u64::try_from(time.as_nanos())?;
         while self.engine.clock() < until {
@@ -120,7 +120,7 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Connects new customers, so many at once; their voices.
+    /// Connects new customers, a limited number at once; returns their voices.
     pub(crate) fn customers(
         &mut self,
         count: usize,
@@ -144,14 +144,14 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Connects browsers to the server with the archive, where the agents are in, too.
+    /// Connects browsers to the server with the archive, where the agents are logged in, too.
     pub(crate) fn browsers(
         &mut self,
         count: usize,
         at_once: usize,
     ) -> anyhow::Result<(Vec<usize>, Ramp)> {
         let world = self.world;
-        let Some(archive) = &world.archive else { bail!("there is no peer here") };
+        let Some(archive) = &world.archive else { bail!("the server has no archive for the peer") };
         if !self.tally.contains_key(&Subject::Peer) {
             self.agents_at(archive)?;
             self.tally.insert(Subject::Peer, Default::default());
@@ -163,7 +163,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// A raw component with so many voices.
+    /// A raw component with a number of voices.
     pub(crate) fn floor(
         &mut self,
         form: Form,
@@ -178,7 +178,7 @@ impl<'a> Stage<'a> {
         Ok((0..count).map(|_| self.engine.board.voice(connection)).collect())
     }
 
-    /// Connects so many of a kind, so many at once.
+    /// Opens connections of one kind, a limited number at once.
     pub(crate) fn ramp(
         &mut self,
         count: usize,
@@ -213,21 +213,21 @@ impl<'a> Stage<'a> {
                 break;
             }
         }
-        // Who was not welcomed was not served; the time is that of the others.
+        // Only those who were welcomed count, also for the time.
         let seconds = (heard - begun) as f64 / 1e9;
         let most = (most.0, (most.1 - begun) as f64 / 1e9);
         let failed = self.engine.board.counts.failed - before.failed + (count - done) as u64;
         Ok((voices, Ramp { count, seconds, failed, most }))
     }
 
-    /// Drops the connections of these voices; what their customers would come back with.
+    /// Drops the connections of these voices; returns what their customers need to reconnect.
     pub(crate) fn drop_all(&mut self, voices: &[usize]) -> Vec<Memory> {
         let connections = voices.iter().filter_map(|voice| self.engine.board.connection(*voice));
         let connections: Vec<usize> = connections.collect();
         connections.into_iter().filter_map(|number| self.engine.close(number)).collect()
     }
 
-    /// Has voices of a subject speak; see [`drive::drive`].
+    /// Lets voices of a subject write; see [`drive::drive`].
     pub(crate) fn drive(
         &mut self,
         subject: Subject,
@@ -242,7 +242,7 @@ impl<'a> Stage<'a> {
         Ok(stretch)
     }
 
-    /// Has each voice of a subject say one message and be answered; see [`drive::once`].
+    /// Lets each voice of a subject send one message and wait for the reply; see [`drive::once`].
     pub(crate) fn once(
         &mut self,
         subject: Subject,
@@ -255,7 +255,7 @@ impl<'a> Stage<'a> {
         if missing * 10 > voices.len() {
             let troubles = &self.engine.board.troubles;
             bail!(
-                "{}: {missing} of {} are not answered: {troubles:?}",
+                "{}: {missing} of {} were not answered: {troubles:?}",
                 subject.name(),
                 voices.len()
             );
@@ -269,7 +269,7 @@ impl<'a> Stage<'a> {
         *lost += missing;
     }
 
-    /// Every process that works for a subject, and the generator.
+    /// Measures every process that works for a subject, and the generator.
     pub(crate) fn meter(&self, subject: Subject) -> Meter {
         let world = self.world;
         let (database, redis) = (world.database.process(), world.redis.process());
@@ -287,7 +287,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// Messages that the database holds: customers' and agents'.
+    /// Messages in the database: customers' and agents'.
     pub(crate) fn rows(&self) -> anyhow::Result<(u64, u64)> {
         let told = self.world.sql(&format!(
             "SELECT COALESCE(SUM(author = 'customer'), 0), COALESCE(SUM(author = 'agent'), 0) \

@@ -1,9 +1,9 @@
-//! What goes over the wires, as bytes.
+//! Protocols, as bytes.
 //!
-//! The generator must stay far below the CPU that it measures, and it handles every message of
-//! every side: so nothing here builds a tree, decodes JSON or allocates for a message. It looks
-//! for the few marks it needs in what came, and writes into buffers that are used again.
-//! Invariant: it is no parser for strangers; it reads what our own servers write.
+//! The generator must use far less CPU than what it measures, and it handles every message of every
+//! side: so nothing here builds a tree, decodes JSON or allocates per message. It searches the
+//! input for the few marks it needs, and writes into buffers that are reused. Invariant: this is no
+//! parser for untrusted input; it reads what our own servers write.
 
 pub(crate) mod json;
 pub(crate) mod stanza;
@@ -12,18 +12,17 @@ pub(crate) mod words;
 
 use memchr::memmem;
 
-/// What stands between two marks, and what follows the second.
+/// The bytes between two marks, and those after the second.
 pub(crate) fn between<'a>(bytes: &'a [u8], from: &[u8], to: &[u8]) -> Option<&'a [u8]> {
     let rest = after(bytes, from)?;
     rest.get(..memmem::find(rest, to)?)
 }
 
-/// What follows a mark.
+/// The bytes after a mark.
 pub(crate) fn after<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
     bytes.get(memmem::find(bytes, mark)? + mark.len()..)
 }
 
-/// Whether a mark is there.
 pub(crate) fn has(bytes: &[u8], mark: &[u8]) -> bool {
     memmem::find(bytes, mark).is_some()
 }
@@ -38,12 +37,11 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
     found
 }
 
-/// Writes parts, one after the other.
 pub(crate) fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
     parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
-/// Writes a decimal number, ten digits wide at least.
+/// Writes a decimal number, padded to at least ten digits.
 pub(crate) fn write_number(out: &mut Vec<u8>, number: u64) {
     let mut digits = [b'0'; 20];
     let (mut rest, mut first) = (number, digits.len());

@@ -1,8 +1,8 @@
 //! The servers of a run: private, on free ports, started and stopped by `tests/servers.sh`.
 //!
-//! Their settings are those that are shipped, in `prosody/` and `deploy/ejabberd/`, with what
-//! `tests/bench/servers/` adds; they are the same for everyone who is measured, and the peer's
-//! differ by its archive and its anonymous users alone.
+//! Their settings are the shipped ones, from `prosody/` and `deploy/ejabberd/`, plus those in
+//! `tests/bench/servers/`; they are the same for all subjects, and the peer's differ only by the
+//! archive and the anonymous users.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -24,7 +24,6 @@ pub(crate) const FLOOR: &str = "u000.localhost";
 /// The component domain of the bare floor.
 pub(crate) const BARE: &str = "u001.localhost";
 
-/// Which XMPP server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Kind {
     Prosody,
@@ -57,7 +56,7 @@ struct Told {
     secret: Option<String>,
 }
 
-/// One server.
+/// A server.
 #[derive(Debug)]
 pub(crate) struct Server {
     name: &'static str,
@@ -88,7 +87,6 @@ impl Server {
         fs::read_to_string(file).ok()?.trim().parse().ok()
     }
 
-    /// The process, by what it is.
     pub(crate) fn process(&self) -> Process {
         Process { name: self.name, pid: self.pid().unwrap_or_default() }
     }
@@ -102,7 +100,7 @@ impl Drop for Server {
     }
 }
 
-/// An XMPP server, and where it is reached.
+/// An XMPP server and its ports.
 #[derive(Debug)]
 pub(crate) struct Xmpp {
     pub(crate) server: Server,
@@ -125,13 +123,13 @@ impl Xmpp {
     }
 }
 
-/// Everything but the gateway.
+/// All servers.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) kind: Kind,
     pub(crate) folder: PathBuf,
     pub(crate) program: PathBuf,
-    /// For ours and the floor: no archive.
+    /// For ours and the floor: without an archive.
     pub(crate) xmpp: Xmpp,
     /// For the peer: the same, with an archive in SQL.
     pub(crate) archive: Option<Xmpp>,
@@ -142,7 +140,6 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts all.
     pub(crate) fn start(
         kind: Kind,
         with_peer: bool,
@@ -180,12 +177,12 @@ impl World {
         })
     }
 
-    /// Asks the database; the rows, one a line, with tabs between the columns.
+    /// Queries the database; returns the rows, one per line, with tabs between the columns.
     pub(crate) fn sql(&self, query: &str) -> anyhow::Result<String> {
         sql(self.database_port, "", query)
     }
 
-    /// What the database is set to, as far as it is about keeping what is committed.
+    /// The database's settings for durability.
     pub(crate) fn durability(&self) -> anyhow::Result<Vec<(String, String)>> {
         let told = self.sql(
             "SELECT CONCAT('version', CHAR(9), VERSION()); SHOW GLOBAL VARIABLES WHERE \
@@ -200,10 +197,9 @@ impl World {
     pub(crate) fn redis_bytes(&self) -> anyhow::Result<u64> {
         let told = self.redis_says("INFO memory\r\nQUIT\r\n")?;
         let line = told.lines().find_map(|line| line.strip_prefix("used_memory:"));
-        Ok(line.context("Redis tells nothing")?.trim().parse()?)
+        Ok(line.context("Redis sends no response")?.trim().parse()?)
     }
 
-    /// Forgets everything in Redis.
     pub(crate) fn flush_redis(&self) -> anyhow::Result<()> {
         self.redis_says("FLUSHALL\r\nQUIT\r\n").map(drop)
     }
@@ -217,7 +213,7 @@ impl World {
     }
 }
 
-/// What tells `tests/servers.sh` of the benchmark's settings.
+/// Environment variables that pass the benchmark's settings to `tests/servers.sh`.
 fn settings(
     kind: Kind,
     archive: Option<(u16, &Path)>,
@@ -242,7 +238,7 @@ fn settings(
     Ok(settings)
 }
 
-/// The database of the peer's archive.
+/// Creates the database of the peer's archive.
 fn prepare_archive(kind: Kind, port: u16) -> anyhow::Result<()> {
     sql(port, "", "CREATE DATABASE archive CHARACTER SET utf8mb4")?;
     // With a password: ejabberd's driver sends a hash of an empty one, which is refused.

@@ -4,13 +4,13 @@ import { Person } from './person.mjs';
 import { PASSWORD } from './stage.mjs';
 
 export class Agent extends Person {
-  /** Logs in at the agent's page; the desk then knows the agent to be there. */
+  /** Logs in at the agent's page, and waits until the desk knows that the agent is there. */
   static async login(visitors, stage, name) {
     const agent = new Agent(await visitors.page());
     await agent.page.goto(`${stage.url}/agent?jid=${stage.jid(name)}`);
     await agent.page.locator('input[name="password"]').fill(PASSWORD);
     await agent.page.locator('input[name="password"]').press('Enter');
-    // The desk is the first contact, and online once it has seen the agent come.
+    // The desk is the first contact; it is online once it has received the agent's presence.
     const desk = agent.page.locator('converse-roster [data-jid^="demo@"]');
     await desk.waitFor();
     if (stage.on === 'ejabberd') await agent.#agrees();
@@ -18,14 +18,17 @@ export class Agent extends Person {
     return agent;
   }
 
-  /** Where the gateway may not write contact lists: the desk asks once, and the agent agrees. */
+  /**
+   * Where the gateway may not write rosters, the desk requests a subscription, and the agent
+   * accepts it.
+   */
   async #agrees() {
     await this.page.locator('converse-roster [data-group="Contact requests"] .contact-actions button').click();
     await this.page.locator('converse-roster .accept-xmpp-request').click();
     await this.page.locator('.modal.show button[type="submit"]').click();
   }
 
-  /** Opens the chat that has news; answers the address of its customer. */
+  /** Opens the chat with unread messages; returns its customer's address. */
   async takes() {
     const news = this.page.locator('[data-group="New messages"] a.open-chat').first();
     const jid = await news.getAttribute('data-jid');
@@ -44,7 +47,7 @@ export class Agent extends Person {
     await this.#composer().press('Enter');
   }
 
-  /** Strikes the keys one after another, and sends nothing. */
+  /** Types the text key by key, without sending it. */
   async types(text) {
     await this.#composer().pressSequentially(text);
   }
@@ -53,7 +56,7 @@ export class Agent extends Person {
     return this.chat.locator('.chat-msg__text').allTextContents();
   }
 
-  /** Each file goes up to the XMPP server, and its link into the chat. */
+  /** Uploads each file to the XMPP server; its link is sent in the chat. */
   async sendsFile(path) {
     await this.chat.locator('input.fileupload').setInputFiles(path);
   }
@@ -75,18 +78,18 @@ export class Agent extends Person {
     await this.page.locator('.modal.show button[type="submit"]').click();
   }
 
-  /** Under the messages: who is typing. */
+  /** The notification below the messages: who is typing. */
   async isNotified(words) {
     await this.chat.locator('.chat-content__notifications', { hasText: words }).waitFor();
   }
 
-  /** The tick that says that Couplet has stored it. */
+  /** The tick that shows that Couplet has stored the message. */
   async ticked(text) {
     const words = this.page.locator('.chat-msg__text', { hasText: text });
     await this.chat.locator('.chat-msg', { has: words }).locator('.chat-msg__receipt').waitFor();
   }
 
-  /** One's own message, marked as not delivered. */
+  /** An own message is marked as not delivered. */
   async isRefused(text) {
     const words = this.page.locator('.chat-msg__text', { hasText: text });
     await this.chat.locator('.chat-msg', { has: words }).locator('.chat-msg__error').waitFor();

@@ -1,10 +1,10 @@
-// Somebody who talks, at whichever side: what both do alike, each by the means of his own page.
+// A person who chats, on either side: what both do alike, each with the means of their own page.
 
 import { until } from './until.mjs';
 
 export const start = (text) => (text.length > 60 ? `${text.slice(0, 60)}…` : text);
 
-/** Who comes from it has `says(text)`, `texts()`, and `act(text, action)`: what is done with a message. */
+/** A subclass has `says(text)`, `texts()`, and `act(text, action)`, which uses a message's menu. */
 export class Person {
   constructor(page) {
     this.page = page;

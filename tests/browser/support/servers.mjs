@@ -1,5 +1,5 @@
-// The servers of this run (tests/servers.sh), and what a play takes of them: a component domain
-// and agents' accounts of its own.
+// The servers of this run (tests/servers.sh), and what a test uses of them: a component domain and
+// agents' accounts of its own.
 
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-/** What is of use to the one who looks into a failure. */
+/** Logs, for those who look into a failure. */
 export const LOGS = join(ROOT, 'target/run');
 const DOMAINS = 200;
 
@@ -16,11 +16,14 @@ const DOMAINS = 200;
 export function xmppServer(kind) {
   const file = process.env.COUPLET_TEST_SERVERS;
   if (!file)
-    throw new Error('COUPLET_TEST_SERVERS names servers.json: run tests/run.sh, or tests/servers.sh start');
+    throw new Error('COUPLET_TEST_SERVERS must name servers.json: run tests/run.sh, or tests/servers.sh start');
   return JSON.parse(readFileSync(file, 'utf8'))[kind];
 }
 
-/** A privileged component domain that nobody else uses until it is given back; see tests/it/support/domain.rs. */
+/**
+ * A privileged component domain for exclusive use until it is released; see
+ * tests/it/support/domain.rs.
+ */
 export function takeDomain(server) {
   const locks = join(tmpdir(), 'couplet-test-domains');
   mkdirSync(locks, { recursive: true });
@@ -39,10 +42,10 @@ export function takeDomain(server) {
   throw new Error(`no domain is free: remove ${locks} if no test is running`);
 }
 
-/** Registers an account in band (XEP-0077), unless it is there. */
+/** Registers an account in band (XEP-0077), unless it exists. */
 export async function register(server, username, password) {
   const socket = connect(server.c2s, '127.0.0.1');
-  socket.setTimeout(10_000, () => socket.destroy(new Error('the XMPP server does not answer')));
+  socket.setTimeout(10_000, () => socket.destroy(new Error('the XMPP server does not respond')));
   const head =
     "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' " +
     `to='${server.host}' version='1.0'>`;
@@ -66,7 +69,7 @@ export async function register(server, username, password) {
   throw new Error(`${username} was not registered: ${heard}`);
 }
 
-/** A port nobody listens on, below the range of outgoing connections, none of which can take it then. */
+/** A free port below the ephemeral range, so that no outgoing connection can take it. */
 export async function freePort() {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);

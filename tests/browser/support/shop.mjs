@@ -1,4 +1,4 @@
-// A web server of a business's own, on another origin than the gateway: the pages that embed the widget.
+// A business's own web server, on another origin than the gateway: the pages that embed the widget.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -15,7 +15,10 @@ export class Shop {
     return shop;
   }
 
-  /** Puts a page up; answers its address. `attributes` are the script tag's, `style` the host's own. */
+  /**
+   * Publishes a page; returns its address. `attributes` are the script tag's, `style` the host's
+   * own.
+   */
   page(path, { gateway, attributes = '', style = '', policy }) {
     const body = `<!doctype html><html lang="en"><meta charset="utf-8">
       <meta name="viewport" content="width=device-width, initial-scale=1"><title>A shop</title>

@@ -1,4 +1,4 @@
-// A gateway of a play's own: its link, its database, its tenant and agents, and the demo's site.
+// A gateway for one test: its link, its database, its tenant and agents, and the demo's site.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,8 +26,8 @@ export const PASSWORD = 'secret';
 
 export class Stage {
   /**
-   * Ready for customers, `on` one of the XMPP servers. `agents` are hired, each on the terms that
-   * `couplet agent add` takes; pages of `origins` may embed the widget.
+   * Ready for customers, with one of the XMPP servers (`on`). `agents` maps names to the options of
+   * `couplet agent add`; pages of `origins` may embed the widget.
    */
   static async open({ agents, queues = [], origins = [], plainNames = false, on = 'prosody' }) {
     for (const needed of [couplet, converse]) {
@@ -40,9 +40,9 @@ export class Stage {
     stage.folder = mkdtempSync(join(tmpdir(), 'couplet-browser-'));
     stage.port = await freePort();
     stage.url = `http://localhost:${stage.port}`;
-    // Accounts are of this stage alone, whatever else runs at the same time.
+    // Accounts belong to this stage alone, whatever else runs at the same time.
     stage.account = (agent) => (plainNames ? agent : `${agent}-${stage.domain.unique}`);
-    // Stays behind, for the one who looks into a failure.
+    // Kept for those who look into a failure.
     mkdirSync(LOGS, { recursive: true });
     stage.log = join(LOGS, `gateway-of-${basename(process.argv[1], '.mjs')}-${on}.log`);
     rmSync(stage.log, { force: true });
@@ -67,7 +67,7 @@ export class Stage {
     return stage;
   }
 
-  /** An agent with an account, who serves once logged in. */
+  /** Creates an agent with an account; they are available once logged in. */
   async #hire(agent, terms) {
     await register(this.server, this.account(agent), PASSWORD);
     const name = agent[0].toUpperCase() + agent.slice(1);
@@ -117,7 +117,7 @@ upload_hosts = [${text(`http://${this.server.host}:${this.server.http}`)}]
     );
   }
 
-  /** The operator's shell. */
+  /** Runs the operator's command-line tool. */
   async couplet(...words) {
     const { stdout } = await promisify(execFile)(couplet, [...words, '--config', this.config]);
     return stdout;
@@ -133,7 +133,7 @@ upload_hosts = [${text(`http://${this.server.host}:${this.server.http}`)}]
     });
   }
 
-  /** Without a word to anybody. */
+  /** Kills the gateway without a shutdown. */
   async kill() {
     await this.#end('SIGKILL');
   }
@@ -145,7 +145,7 @@ upload_hosts = [${text(`http://${this.server.host}:${this.server.http}`)}]
     await ended;
   }
 
-  /** Every message of every conversation, oldest first, as the operator exports it. */
+  /** Every message of every conversation, oldest first, as exported by the operator's tool. */
   async transcript() {
     return JSON.parse(await this.couplet('transcript', 'export', '--tenant', TENANT, '--format', 'json'));
   }

@@ -1,7 +1,7 @@
-// Nothing takes longer; a play that waits for it has failed.
+// Nothing takes longer; a test that waits for it has failed.
 export const PATIENCE = 20_000;
 
-/** Asks again and again until the answer is yes, or the patience is over. */
+/** Repeats the check until it is true or the time is up. */
 export async function until(what, check) {
   for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
     if (await check()) return;

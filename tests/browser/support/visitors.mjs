@@ -1,5 +1,5 @@
-// A browser, and the people in it: each has a context of their own. What their pages complain of
-// is kept, and fails the play at its end.
+// A browser, and the people in it: each has a context of their own. Errors reported by their pages
+// are collected, and fail the test at its end.
 
 import { deepEqual } from 'node:assert/strict';
 import { chromium } from 'playwright-core';
@@ -23,7 +23,7 @@ export class Visitors {
     return visitors;
   }
 
-  /** A page of somebody new, or one more of a context's. */
+  /** A page of a new person, or another one in an existing context. */
   async page({ context, ...options } = {}) {
     const own = context ?? (await this.#someone(options));
     const page = await own.newPage();
@@ -45,7 +45,10 @@ export class Visitors {
     return context;
   }
 
-  /** The play is over: everybody but who stays leaves, and nothing was complained of. Of a failure there are pictures. */
+  /**
+   * Ends a test: closes the pages of all but those who stay, and fails if a page reported an error.
+   * Saves pictures of a failed test.
+   */
   async leave(play, ...staying) {
     if (!play.passed) await this.#depict(play.name);
     for (const context of this.#contexts.filter((one) => !staying.includes(one))) await context.close();

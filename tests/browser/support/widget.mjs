@@ -12,7 +12,7 @@ export class Customer extends Person {
     this.composer = this.part('composer');
   }
 
-  /** A new person (a context of their own), or with `context` one more tab of the same. */
+  /** A new person (a context of their own), or with `context` another tab of the same one. */
   static async arrive(visitors, url, { context, ...options } = {}) {
     const customer = new Customer(await visitors.page({ context, ...options }));
     await customer.page.goto(url);
@@ -28,13 +28,13 @@ export class Customer extends Person {
     await this.composer.waitFor();
   }
 
-  /** Loads the page anew: a chat that was open is open again. */
+  /** Reloads the page: a chat that was open is open again. */
   async reloads() {
     await this.page.reload();
     await this.composer.waitFor();
   }
 
-  /** Puts the words in at once, and sends them. */
+  /** Enters the text at once, and sends it. */
   async says(text) {
     await this.composer.fill(text);
     await this.part('send').click();
@@ -45,7 +45,7 @@ export class Customer extends Person {
     return this.part('text').allTextContents();
   }
 
-  /** The log comes to hold exactly these messages, once each, in this order. */
+  /** Waits until the log has exactly these messages, once each, in this order. */
   async seesAll(wanted) {
     let seen = [];
     const isWhole = async () => {
@@ -76,18 +76,18 @@ export class Customer extends Person {
     await this.status.getByText(words).waitFor();
   }
 
-  /** Three dots to the eye, words to the ear. */
+  /** Three dots to be seen, text for screen readers. */
   async isShownTyping(words) {
     await this.part('typing').waitFor();
     await this.part('typing').getByText(words).waitFor({ state: 'attached' });
   }
 
-  /** A line between the messages. */
+  /** A note between the messages. */
   async isNoted(words) {
     await this.page.locator('couplet-chat .note', { hasText: words }).waitFor();
   }
 
-  /** One's own message has got so far: `sending sent delivered read`. */
+  /** Waits until an own message has the state: `sending sent delivered read`. */
   async ticked(text, state) {
     const words = this.page.locator('[data-part="text"]', { hasText: text });
     await this.page

@@ -1,7 +1,7 @@
-//! An agent's client, raw and fast: it confirms what arrives, answers, and says again under the
-//! same id what was not confirmed.
+//! An agent's client, raw and fast: it confirms what arrives, replies, and resends under the same
+//! id what was not confirmed.
 //!
-//! Invariant: everything that comes is recorded before it is looked at.
+//! Invariant: everything that arrives is recorded before it is handled.
 
 mod stream;
 
@@ -21,7 +21,7 @@ use crate::proxy::Way;
 use crate::record::{Case, Record, What};
 use crate::servers::{DOMAIN, HOST};
 
-/// What the desk's lines say when an agent has a customer no more.
+/// Parts of the notices after which an agent no longer has a customer.
 const OVER: [&str; 6] = [
     "no longer yours",
     "passed to a colleague",
@@ -33,30 +33,29 @@ const OVER: [&str; 6] = [
 
 const CLIENT: &str = "jabber:client";
 const RECEIPTS: &str = "urn:xmpp:receipts";
-/// A message without a tick is said again after so long.
+/// A message that is not confirmed within this time is resent.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How often the server is asked whether it lives.
+/// The interval of pings to the server.
 const PING: Duration = Duration::from_secs(3);
-/// A stream on which nothing came for so long is given up.
+/// A stream on which nothing arrived for this long is closed.
 const SILENCE: Duration = Duration::from_secs(8);
-/// Messages without a tick at once; beyond them nothing new is said.
+/// The most unconfirmed messages; beyond them nothing new is sent.
 const WINDOW: usize = 24;
 
-/// Agents' clients come after customers' in the count of the settled.
+/// Agents' numbers among the clients that have settled start here, after those of customers.
 pub(crate) const FIRST: usize = 100_000;
 
-/// What an agent is told to be.
+/// The presence that an agent is told to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// There, and free.
+    /// Available.
     Free,
-    /// There, but takes nothing new.
+    /// Online, but takes nothing new.
     Away,
-    /// Logged out.
     Gone,
 }
 
-/// A message without a tick.
+/// A message that is not confirmed yet.
 #[derive(Debug)]
 struct Unticked {
     to: String,
@@ -65,7 +64,6 @@ struct Unticked {
     due: Instant,
 }
 
-/// See the module.
 pub(crate) struct Agent {
     number: usize,
     way: Arc<Way>,
@@ -74,14 +72,14 @@ pub(crate) struct Agent {
     random: ChaCha8Rng,
     shown: watch::Receiver<Shown>,
     unticked: BTreeMap<u64, Unticked>,
-    /// What is to be said, to whom, at its time.
+    /// Replies to send, with time and addressee.
     replies: Vec<(Instant, String)>,
-    /// Customers who can be spoken to, with the number of words said to each.
+    /// Customers that can be written to, with the number of messages sent to each.
     chats: HashMap<String, u32>,
     counter: u64,
     logins: u64,
     attempt: u32,
-    /// The last words to everybody are said.
+    /// Whether the last message in each chat has been sent.
     farewell: bool,
 }
 
@@ -138,7 +136,7 @@ impl Agent {
         }
     }
 
-    /// At the end every agent is there.
+    /// At the end every agent is available.
     fn shows(&self) -> Shown {
         if self.phases.now() == Phase::Load { *self.shown.borrow() } else { Shown::Free }
     }
@@ -189,7 +187,7 @@ impl Agent {
         }
     }
 
-    /// The last word in each conversation is an agent's: nothing after it could reveal its loss.
+    /// The last message in each conversation is an agent's: no later one could reveal its loss.
     fn bid_farewell(&mut self) {
         if self.phases.now() == Phase::Quiet && !self.farewell {
             self.farewell = true;
@@ -205,7 +203,7 @@ impl Agent {
         due.min(reply).min(far)
     }
 
-    /// Says what is due.
+    /// Sends what is due.
     async fn speak(&mut self, stream: &mut Stream) -> anyhow::Result<()> {
         let now = Instant::now();
         let mut replies = std::mem::take(&mut self.replies);
@@ -330,7 +328,7 @@ impl Agent {
             .and_then(|error| error.children().next())
             .map_or_else(String::new, |condition| condition.name().to_owned());
         if let Some(number) = own(&id) {
-            // What says no is final; what says not now is said again.
+            // These refusals are final; after any other the message is resent.
             if ["conflict", "item-not-found", "policy-violation", "not-acceptable"]
                 .contains(&condition.as_str())
             {

@@ -1,9 +1,9 @@
-//! A customer's client, raw and fast: it says everything again under the same id until it is
-//! acknowledged, on whatever node, and resumes with what it holds.
+//! A customer's client, raw and fast: it resends everything under the same id until it is acked, by
+//! any node, and resumes with what it holds.
 //!
-//! Invariant: everything that comes is recorded before it is looked at.
+//! Invariant: everything that arrives is recorded before it is handled.
 
-#![allow(clippy::indexing_slicing, reason = "of JSON, where what is missing is null")]
+#![allow(clippy::indexing_slicing, reason = "indexing JSON: a missing field is null")]
 
 mod socket;
 
@@ -21,20 +21,20 @@ use crate::nodes::Nodes;
 use crate::phase::{Phase, Phases};
 use crate::record::{Case, Record, What};
 
-/// Commands on their way at once.
+/// The most commands in flight.
 const WINDOW: usize = 4;
-/// Between two messages, in milliseconds, at most.
+/// The longest pause between two messages, in milliseconds.
 const PAUSE_MS: u64 = 400;
-/// A command without an answer is said again after so long.
+/// A command without a response is resent after this time.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the gateway is asked whether it lives.
+/// The interval of pings to the gateway.
 const PING: Duration = Duration::from_secs(3);
-/// A socket on which nothing came for so long is given up.
+/// A socket on which nothing arrived for this long is closed.
 const SILENCE: Duration = Duration::from_secs(8);
-/// Messages of a conversation before the customer thinks of ending it.
+/// The least messages of a conversation before the customer may end it.
 const TALK: u32 = 12;
 
-/// A command that is not acknowledged yet.
+/// A command that is not acked yet.
 #[derive(Debug)]
 struct Command {
     frame: Value,
@@ -43,7 +43,6 @@ struct Command {
     due: Instant,
 }
 
-/// See the module.
 pub(crate) struct Customer {
     number: usize,
     nodes: Arc<Nodes>,
@@ -51,11 +50,11 @@ pub(crate) struct Customer {
     phases: Phases,
     random: ChaCha8Rng,
     token: Option<String>,
-    /// The conversation in hand and the last entry of it without a gap.
+    /// The current conversation, and the last entry up to which there is no gap.
     held: Option<(Case, u64)>,
     past: HashSet<Case>,
     commands: BTreeMap<u64, Command>,
-    /// Acknowledged ones, to be repeated at times.
+    /// Acked commands, some of which are resent later.
     done: Vec<Value>,
     counter: u64,
     talked: u32,
@@ -63,7 +62,7 @@ pub(crate) struct Customer {
     attempt: u32,
 }
 
-/// Why a socket is left.
+/// Why a socket was left.
 type Left = String;
 
 impl Customer {
@@ -92,7 +91,7 @@ impl Customer {
         }
     }
 
-    /// Comes and comes again, until the run is over.
+    /// Connects again and again, until the run is over.
     pub(crate) async fn run(mut self) {
         while self.phases.now() != Phase::Over {
             let node = self.random.random_range(0..self.nodes.0.len());
@@ -140,7 +139,7 @@ impl Customer {
         }
     }
 
-    /// Serves one socket; says why it was left and how long to stay away.
+    /// Serves one socket; returns why it was left, and how long to stay away in ms.
     async fn serve(&mut self, mut socket: Socket, welcome: &Value) -> (Left, u64) {
         for entry in welcome["entries"].as_array().into_iter().flatten() {
             self.entry(entry);
@@ -185,7 +184,7 @@ impl Customer {
         }
     }
 
-    /// When there is something to say.
+    /// When there is something to send.
     fn until(&self) -> Instant {
         let far = Instant::now() + Duration::from_millis(500);
         let due = self.commands.values().map(|command| command.due).min().unwrap_or(far);
@@ -216,7 +215,7 @@ impl Customer {
         Ok(())
     }
 
-    /// Something new to say.
+    /// Creates new commands.
     fn think(&mut self, node: usize) {
         let pause = self.random.random_range(0..PAUSE_MS);
         self.next = Instant::now() + Duration::from_millis(pause);
@@ -248,8 +247,8 @@ impl Customer {
         self.commands.insert(number, Command { frame, text, said: 0, due: Instant::now() });
     }
 
-    /// Says something acknowledged once more, over a socket of its own on another node: it may be
-    /// of a conversation before.
+    /// Resends an acked command over a separate socket on another node; it may belong to an earlier
+    /// conversation.
     fn repeat_elsewhere(&mut self, node: usize) {
         let which = self.random.random_range(0..self.done.len());
         let Some(frame) = self.done.get(which).cloned() else { return };
@@ -275,7 +274,7 @@ impl Customer {
         tokio::spawn(tokio::time::timeout(Duration::from_secs(10), repeating));
     }
 
-    /// Takes a frame; says why and for how long the socket is to be left, where it is.
+    /// Handles a frame; returns why and for how long the socket is to be left, if it is.
     fn take(&mut self, frame: &Value) -> Option<(Left, u64)> {
         match frame["type"].as_str().unwrap_or_default() {
             "entry" => self.entry(frame),
@@ -317,7 +316,7 @@ impl Customer {
         self.hold(case, seq);
     }
 
-    /// Moves what is held without a gap.
+    /// Advances the end of what is held without a gap.
     fn hold(&mut self, case: Case, seq: u64) {
         match self.held {
             Some((held, at)) if held == case => {
@@ -343,8 +342,8 @@ impl Customer {
         if self.done.len() < 400 {
             self.done.push(command.frame);
         }
-        // It began a conversation that this client was never shown: it may even be over by now, so
-        // that nothing more would come of it. It is asked for, whole.
+        // It began a conversation that this client was never shown; it may even be over, so that
+        // nothing more would arrive. So its whole history is requested.
         if unknown && command.said > 1 {
             self.past.extend(self.held.map(|(held, _)| held));
             self.held = Some((case, 0));

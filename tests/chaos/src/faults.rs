@@ -1,6 +1,6 @@
-//! The faults, and when each happens: a plan made from a seed before the run.
+//! The faults and their times: a plan made from a seed before the run.
 //!
-//! Invariant: the same seed and length give the same plan. (What a fault meets depends on the
+//! Invariant: the same seed and length give the same plan. (What a fault hits depends on the
 //! machine; the order of the faults, their times and targets do not.)
 
 mod inject;
@@ -14,16 +14,14 @@ use serde::Serialize;
 
 pub(crate) use self::inject::Injector;
 
-/// Makes the enum of kinds and the list of them.
+/// Defines the enum of kinds and the list of them.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)+) => {
-        /// A kind of fault.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub(crate) enum Kind {
             $($(#[$doc])* #[serde(rename = $name)] $kind,)+
         }
 
-        /// Every kind there is.
         pub(crate) const KINDS: &[Kind] = &[$(Kind::$kind,)+];
 
         impl fmt::Display for Kind {
@@ -39,57 +37,57 @@ kinds! {
     OwnerKill = "owner killed",
     /// `kill -9` of another node.
     NodeKill = "other node killed",
-    /// The owner dies between a commit and the acknowledgement.
+    /// The owner dies between a commit and the ack.
     KillCommitAck = "owner killed between commit and ack",
-    /// The owner dies between a commit and the stanza.
+    /// The owner dies between a commit and sending the stanza.
     KillCommitSend = "owner killed between commit and send",
-    /// The owner dies between a stanza and its barrier.
+    /// The owner dies between sending a stanza and its barrier.
     KillSendBarrier = "owner killed between send and barrier",
-    /// The owner stands still for less than its lease.
+    /// The owner is frozen for less than its lease.
     OwnerFreezeShort = "owner frozen, shorter than the lease",
-    /// The owner stands still for longer.
+    /// The owner is frozen for longer than its lease.
     OwnerFreezeLong = "owner frozen, longer than the lease",
-    /// The owner stands still with rows that it has not written, until another has taken over.
+    /// The owner is frozen with unwritten rows, until another node has taken over.
     FreezeCommit = "owner frozen before a commit, until another took over",
-    /// SIGTERM of the owner, and a start.
+    /// SIGTERM to the owner, then a start.
     OwnerStop = "owner stopped in order",
     /// `kill -9` of the database.
     DatabaseKill = "database killed",
-    /// The database stands still.
+    /// The database is frozen.
     DatabaseFreeze = "database frozen",
-    /// The owner's way to the database is cut.
+    /// The owner's connections to the database are cut.
     DatabaseCut = "owner's way to the database cut",
-    /// It falls silent.
+    /// They swallow everything.
     DatabaseSilent = "owner's way to the database half-open",
-    /// It is slow.
+    /// They are slow.
     DatabaseSlow = "owner's way to the database slow",
-    /// `kill` of Redis; it comes back empty.
+    /// `kill` of Redis; it restarts empty.
     RedisKill = "Redis killed",
-    /// Redis stands still.
+    /// Redis is frozen.
     RedisFreeze = "Redis frozen",
     /// FLUSHALL.
     RedisFlush = "Redis flushed",
-    /// A node's way to Redis is cut.
+    /// A node's connections to Redis are cut.
     RedisCut = "a node's way to Redis cut",
     /// `kill -9` of the XMPP server.
     XmppKill = "XMPP server killed",
-    /// It stands still.
+    /// The XMPP server is frozen.
     XmppFreeze = "XMPP server frozen",
     /// The component stream is cut.
     StreamCut = "component stream cut",
-    /// It falls silent.
+    /// It swallows everything.
     StreamSilent = "component stream half-open",
     /// It is slow.
     StreamSlow = "component stream slow",
     /// A quarter of the customers' sockets is cut.
     CustomersCut = "customers' sockets cut",
-    /// They fall silent.
+    /// They swallow everything.
     CustomersSilent = "customers' sockets half-open",
     /// They are slow.
     CustomersSlow = "customers' sockets slow",
     /// An agent's connection is cut.
     AgentCut = "an agent's connection cut",
-    /// It falls silent.
+    /// It swallows everything.
     AgentSilent = "an agent's connection half-open",
     /// An agent is away and takes nothing new.
     AgentAway = "an agent away",
@@ -98,7 +96,7 @@ kinds! {
 }
 
 impl Kind {
-    /// Whether a node dies of it.
+    /// Whether it kills a node.
     pub(crate) fn kills_node(self) -> bool {
         matches!(
             self,
@@ -121,7 +119,7 @@ impl Kind {
         }
     }
 
-    /// Whether everybody waits until the lease is another's, or a dead connection is noticed.
+    /// Whether service returns only once the lease has moved, or a dead connection is detected.
     fn is_heavy(self) -> bool {
         matches!(
             self,
@@ -136,7 +134,7 @@ impl Kind {
         )
     }
 
-    /// Whether only some customers, or one agent, feel it.
+    /// Whether it affects only some customers, or one agent.
     fn is_partial(self) -> bool {
         matches!(
             self,
@@ -150,8 +148,7 @@ impl Kind {
         )
     }
 
-    /// For how long what is broken stays broken, in milliseconds; where it is killed, until it is
-    /// started again.
+    /// How long the fault lasts, in milliseconds; after a kill, how long until the restart.
     fn lasts_ms(self) -> (u64, u64) {
         match self {
             Self::OwnerKill | Self::NodeKill => (200, 1_500),
@@ -178,30 +175,30 @@ pub(crate) struct Fault {
     pub(crate) kind: Kind,
     pub(crate) when: When,
     pub(crate) lasts_ms: u64,
-    /// By it a target is chosen, where there are several.
+    /// Chooses a target, if there are several.
     pub(crate) dice: u64,
 }
 
 /// When a fault begins, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum When {
-    /// So long after the load began.
+    /// This long after the load began.
     At(u64),
-    /// So long after service has come back from the one before.
+    /// This long after service has recovered from the fault before.
     Recovered(u64),
-    /// So long after the one before began, whatever has come of it.
+    /// This long after the fault before began, whether or not it is over.
     Upon(u64),
 }
 
 /// In a short run, how long before the end the last fault begins, in milliseconds.
 const TAIL_MS: u64 = 3_000;
-/// In a long one, how long a round of every kind may take, in seconds.
+/// In a long run, how long a round of all kinds may take, in seconds.
 const ROUND_S: u64 = 220;
-/// In a long run, every so manieth fault comes upon the one before.
+/// In a long run, every n-th fault begins during the one before.
 const UPON: u32 = 6;
 
-/// Every kind at least once. In a short run they come one upon another; in a long one there are
-/// rounds of all kinds, and service is to come back between most faults.
+/// Every kind at least once. In a short run faults overlap; in a long one there are rounds of all
+/// kinds, and service recovers between most faults.
 pub(crate) fn plan(seed: u64, seconds: u64) -> Vec<Fault> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let rounds = seconds / ROUND_S;
@@ -212,7 +209,7 @@ pub(crate) fn plan(seed: u64, seconds: u64) -> Vec<Fault> {
     for round in 0..rounds {
         let (mut apart, mut shared): (Vec<Kind>, Vec<Kind>) =
             KINDS.iter().partition(|kind| kind.is_partial());
-        // Nodes die most of all.
+        // Nodes die most often.
         shared.extend([Kind::NodeKill; 4]);
         shared.shuffle(&mut random);
         apart.shuffle(&mut random);
@@ -222,7 +219,7 @@ pub(crate) fn plan(seed: u64, seconds: u64) -> Vec<Fault> {
             let when = if upon { When::Upon(pause) } else { When::Recovered(pause) };
             faults.push(fault(&mut random, kind, when, u64::MAX));
         }
-        // What only some feel goes on beside.
+        // Partial faults happen at the same time as others.
         let step = ROUND_S * 1_000 / u64::try_from(apart.len()).unwrap_or(1);
         for (number, kind) in (0..).zip(apart) {
             let at = round * ROUND_S * 1_000 + number * step + random.random_range(0..step / 2);
@@ -232,7 +229,7 @@ pub(crate) fn plan(seed: u64, seconds: u64) -> Vec<Fault> {
     faults
 }
 
-/// Every kind once, spread so that those that take long begin far from one another.
+/// Every kind once, spread so that the long ones begin far apart.
 fn crowded(random: &mut ChaCha8Rng, seconds: u64) -> Vec<Fault> {
     let span = seconds.saturating_mul(1_000).saturating_sub(TAIL_MS).max(1_000);
     let (mut heavy, mut light): (Vec<Kind>, Vec<Kind>) =

@@ -1,7 +1,7 @@
-//! The verdict: from the record and the log in the database, and from nothing else.
+//! The verdict: computed from the record and the log in the database, and from nothing else.
 //!
-//! Invariant: pure. The same record and log have the same verdict; each way to break the contract
-//! has a class of its own, and a test in which it is caught.
+//! Invariant: pure. The same record and log give the same verdict; each way to break the contract
+//! has its own class, and a test in which it is detected.
 
 mod agents;
 mod customers;
@@ -23,15 +23,15 @@ pub(crate) use self::run::Demands;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Class {
-    /// An acknowledged command is not in the log.
+    /// An acked command is not in the log.
     LostAcked,
     /// An agent's confirmed message is not in the log.
     LostTicked,
     /// Something is in the log twice.
     Doubled,
-    /// A command was acknowledged in two different ways.
+    /// A command was acked in two different ways.
     AckChanged,
-    /// Somebody was shown what is not in the log, or not so.
+    /// A client was shown an entry that is not in the log, or differs from it.
     Phantom,
     /// A conversation's `seq`s in the log are not dense.
     SeqGap,
@@ -45,17 +45,17 @@ pub(crate) enum Class {
     EntrySkipped,
     /// The agent who has the conversation never got a message.
     Undelivered,
-    /// Nobody has a conversation, though agents are free.
+    /// Nobody has a conversation, although agents are available.
     Unserved,
     /// A message arrived under two stanza ids.
     TwoIds,
-    /// An agent got messages out of order, and nothing had interrupted him.
+    /// An agent got messages out of order without an interruption of their connection.
     Disordered,
     /// The customer was told that a message was delivered before it was.
     FalseReceipt,
-    /// A client waits for an answer that does not come.
+    /// A client waits for a response that does not come.
     Unsettled,
-    /// The run saw fewer messages than planned.
+    /// The run had fewer messages than planned.
     TooFew,
     /// A planned kind of fault did not happen.
     FaultMissed,
@@ -64,47 +64,43 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    /// Whether it may be only a matter of time.
+    /// Whether it may only be a matter of time.
     pub(crate) fn may_heal(self) -> bool {
         matches!(self, Self::EntryMissing | Self::Undelivered | Self::Unserved)
     }
 }
 
-/// One breach of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Violation {
     pub(crate) class: Class,
     pub(crate) what: String,
 }
 
-/// What was counted on the way.
+/// Counts of what happened in the run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
-    /// Customers' messages, acknowledged.
+    /// Customers' messages that were acked.
     pub(crate) acked: usize,
-    /// Agents' messages, confirmed.
+    /// Agents' messages that were confirmed.
     pub(crate) ticked: usize,
-    /// Rows of the log.
     pub(crate) rows: usize,
-    /// Conversations.
     pub(crate) conversations: usize,
-    /// Commands that customers said again.
+    /// Commands that customers resent.
     pub(crate) commands_repeated: usize,
-    /// Acknowledgements that came again.
+    /// Repeated acks.
     pub(crate) acks_repeated: usize,
-    /// Messages that agents said again.
+    /// Messages that agents resent.
     pub(crate) words_repeated: usize,
     /// Stanzas that arrived at an agent again, under the same id.
     pub(crate) stanzas_repeated: usize,
     /// Messages out of order at an agent whose connection had been interrupted.
     pub(crate) disordered_by_interruption: usize,
-    /// Commands that were never acknowledged; in the log or not.
+    /// Commands that were never acked; in the log or not.
     pub(crate) unacked: usize,
     /// Agents' messages that were refused for good.
     pub(crate) returned: usize,
 }
 
-/// What the judge says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Verdict {
     pub(crate) counts: Counts,
@@ -116,7 +112,7 @@ impl Verdict {
         self.violations.push(Violation { class, what });
     }
 
-    /// How many of each class.
+    /// The number of violations per class.
     pub(crate) fn classes(&self) -> BTreeMap<Class, usize> {
         let mut classes = BTreeMap::new();
         for violation in &self.violations {
@@ -131,27 +127,26 @@ impl Verdict {
     }
 }
 
-/// What the parts of the judge look things up in.
+/// Lookup tables for the parts of the judge.
 struct Material<'a> {
     events: &'a [Event],
     rows: &'a [Row],
-    /// By a message's words, which are unique.
+    /// By a message's text, which is unique.
     by_text: HashMap<&'a str, &'a Row>,
     by_seq: HashMap<(Case, u64), &'a Row>,
-    /// Which customer has which number.
+    /// The number of each conversation's customer.
     customers: HashMap<Case, usize>,
     /// When the record began, in epoch milliseconds.
     began_ms: i64,
 }
 
 impl Material<'_> {
-    /// A database's time as one of the record, in microseconds.
+    /// Converts a time of the database to one of the record, in microseconds.
     fn time(&self, at_ms: i64) -> u64 {
         u64::try_from(at_ms.saturating_sub(self.began_ms)).unwrap_or_default() * 1_000
     }
 }
 
-/// Judges a run.
 pub(crate) fn judge(
     events: &[Event],
     rows: &[Row],

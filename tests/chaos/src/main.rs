@@ -1,17 +1,17 @@
-//! The checker: faults under load, then a verdict on the delivery contract. See `docs/reliability.md`
-//! for what is promised, and `tests/chaos.sh` for how it is started.
+//! The checker: faults under load, then a verdict on the delivery contract. See
+//! `docs/reliability.md` for the contract, and `tests/chaos.sh` for how to start it.
 //!
-//! | module | what it answers for |
+//! | module | purpose |
 //! |---|---|
 //! | [`servers`] [`nodes`] | what is broken: private servers, real gateway processes |
-//! | [`proxy`] | the ways between them |
+//! | [`proxy`] | the connections between them |
 //! | [`customer`] [`agent`] | the clients |
-//! | [`faults`] | what happens when, and doing it |
+//! | [`faults`] | the plan of the faults, and their injection |
 //! | [`record`] [`transcript`] | what was seen, what is stored |
 //! | [`judge`] | the verdict: pure |
 //! | [`outage`] [`picture`] | what each fault cost, and a picture of it |
 //! | [`run`] | one run, from the servers' start to the verdict |
-//! | [`prove`] | that the checker can fail |
+//! | [`prove`] | the proof that the checker can fail |
 
 mod agent;
 mod customer;
@@ -34,54 +34,51 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-/// Faults under load, then a verdict on the delivery contract.
+/// Injects faults under load, then checks the delivery contract.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "tests/chaos.sh")]
 pub(crate) struct Arguments {
-    /// How long the load lasts.
+    /// Duration of the load, in seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// What the faults are drawn from.
+    /// Seed of the plan of faults.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The XMPP server.
     #[arg(long, value_enum, default_value = "prosody")]
     server: Xmpp,
-    /// How many nodes.
+    /// Number of nodes.
     #[arg(long, default_value_t = 3)]
     nodes: usize,
-    /// How many customers.
+    /// Number of customers.
     #[arg(long, default_value_t = 40)]
     customers: usize,
-    /// How many agents.
+    /// Number of agents.
     #[arg(long, default_value_t = 8)]
     agents: usize,
-    /// How many messages the run must see; by default what the length allows.
+    /// The least number of messages; by default derived from the duration.
     #[arg(long)]
     messages: Option<usize>,
     /// Only faults whose names contain this.
     #[arg(long)]
     only: Option<String>,
-    /// A fault that is built in, see `src/chaos.rs`: the run must find it.
+    /// A bug to switch on, see `src/chaos.rs`: the run must detect it.
     #[arg(long)]
     mutant: Option<String>,
-    /// Runs every mutant and demands that each is caught.
+    /// Runs every mutant and requires that each is detected.
     #[arg(long)]
     prove: bool,
     /// The gateway, built with the feature `chaos`.
     #[arg(long, default_value = "target/chaos/couplet")]
     program: PathBuf,
-    /// Where runs are kept.
+    /// Folder for the runs.
     #[arg(long, default_value = "target/chaos")]
     folder: PathBuf,
 }
 
-/// An XMPP server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Xmpp {
-    /// Prosody.
     Prosody,
-    /// ejabberd.
     Ejabberd,
 }
 
@@ -104,7 +101,7 @@ async fn main() -> ExitCode {
             run::run(&arguments).await.map(|verdict| verdict.violations.is_empty())
         }
     };
-    // Whatever is dropped half-way takes its processes with it.
+    // Dropping the rest ends its processes.
     let done = tokio::select! {
         done = working => done,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
@@ -119,7 +116,6 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Tells the person at the terminal.
 pub(crate) fn say(words: &str) {
     let _ = writeln!(std::io::stdout(), "{words}");
 }

@@ -1,4 +1,4 @@
-//! The gateway's nodes: real processes, each with ways of its own to everything it needs.
+//! The gateway's nodes: real processes, each with its own proxies to everything it needs.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -15,22 +15,20 @@ use tokio::sync::Mutex;
 use crate::proxy::Way;
 use crate::servers::{DOMAIN, HOST, Servers, kill};
 
-/// Customers share ways to each node, in so many groups.
+/// Customers share proxies to each node, in this many groups.
 pub(crate) const GROUPS: usize = 4;
 
-/// The tenant.
 pub(crate) const TENANT: &str = "acme";
 
 const SIGABRT: i32 = 6;
 
-/// One node.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) number: usize,
     pub(crate) database: Way,
     pub(crate) redis: Way,
     pub(crate) component: Way,
-    /// Customers' ways to it, one a group.
+    /// Customers' proxies to it, one per group.
     pub(crate) doors: Vec<Way>,
     port: u16,
     program: PathBuf,
@@ -39,7 +37,7 @@ pub(crate) struct Node {
     mutant: Option<String>,
     pid: AtomicU32,
     process: Mutex<Option<Child>>,
-    /// Held by whoever breaks it, until it is whole again.
+    /// Locked by a fault until it is repaired.
     pub(crate) hurt: Mutex<()>,
 }
 
@@ -50,7 +48,7 @@ pub(crate) enum Ended {
     AtPoint,
     /// By a signal, or an error of its own.
     Otherwise,
-    /// In order.
+    /// With an orderly stop.
     InOrder,
 }
 
@@ -87,7 +85,6 @@ impl Node {
         Ok(node)
     }
 
-    /// Starts the process.
     pub(crate) async fn start(&self) -> anyhow::Result<()> {
         let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
         // The node ends with this process, however that ends.
@@ -95,7 +92,7 @@ impl Node {
         command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program);
         command.arg("serve").arg("--config").arg(&self.config);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
-        // A Ctrl-C is for the checker to pass on.
+        // In its own process group: the checker handles Ctrl-C.
         command.process_group(0);
         if let Some(mutant) = &self.mutant {
             command.env("COUPLET_MUTANT", mutant);
@@ -114,7 +111,7 @@ impl Node {
         }
     }
 
-    /// Waits for the end of the process for so long; none where it lives on.
+    /// Waits a limited time for the end of the process; `None` if it is still running.
     pub(crate) async fn ended(&self, patience: Duration) -> Option<Ended> {
         let mut process = self.process.lock().await;
         let child = process.as_mut()?;
@@ -123,7 +120,6 @@ impl Node {
         Some(how(status))
     }
 
-    /// Sends the process a signal.
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.pid.load(Ordering::Relaxed);
         if pid > 0 {
@@ -131,14 +127,14 @@ impl Node {
         }
     }
 
-    /// Whether the process stands still (proc(5)).
+    /// Whether the process is frozen (proc(5)).
     pub(crate) fn is_frozen(&self) -> bool {
         let pid = self.pid.load(Ordering::Relaxed);
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
     }
 
-    /// Whether the node says that it can work.
+    /// Whether the node reports that it is ready.
     pub(crate) async fn is_ready(&self) -> bool {
         let asking = async {
             let mut tcp = TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
@@ -162,12 +158,11 @@ fn how(status: ExitStatus) -> Ended {
     }
 }
 
-/// All nodes.
 #[derive(Debug)]
 pub(crate) struct Nodes(pub(crate) Vec<Node>);
 
 impl Nodes {
-    /// Prepares the database and starts so many nodes.
+    /// Prepares the database and starts the nodes.
     pub(crate) async fn start(
         count: usize,
         agents: usize,
@@ -188,7 +183,7 @@ impl Nodes {
         Ok(nodes)
     }
 
-    /// Waits until all can work.
+    /// Waits until all nodes are ready.
     pub(crate) async fn until_ready(&self, patience: Duration) -> anyhow::Result<()> {
         let waiting = async {
             for node in &self.0 {
@@ -209,7 +204,7 @@ impl Nodes {
     }
 }
 
-/// The schema, the tenant, its queue and its agents, through the operator's shell.
+/// Creates the schema, the tenant, its queue and its agents with the operator's command line.
 async fn prepare(
     agents: usize,
     servers: &Servers,
@@ -262,7 +257,7 @@ fn configure(
     std::fs::write(file, text)
 }
 
-/// Ports that nobody listens on.
+/// Free ports.
 fn free_ports() -> anyhow::Result<[u16; 2]> {
     let script = ". deploy/lib.sh; free_ports 2";
     let told = std::process::Command::new("bash").args(["-c", script]).output()?;

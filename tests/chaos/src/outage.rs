@@ -1,5 +1,5 @@
-//! How long service was away after each fault: the longest time in which those whom it affected
-//! got no acknowledgement, and agents no message.
+//! How long service was unavailable after each fault: the longest time in which the affected
+//! customers got no ack, and agents no message.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
@@ -9,15 +9,16 @@ use serde::Serialize;
 use crate::faults::Kind;
 use crate::record::{Affects, Event, What};
 
-/// A gap that begins so long after a fault has been healed is not its doing, in microseconds.
+/// A gap that begins later than this after a fault was repaired is not caused by it, in
+/// microseconds.
 const AFTER_US: u64 = 1_000_000;
 
-/// What faults of one kind cost, in milliseconds.
+/// The cost of faults of one kind, in milliseconds.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Cost {
     pub(crate) kind: Kind,
     pub(crate) count: usize,
-    /// While nothing else took everybody's service away.
+    /// The number of faults during which no other fault affected everybody.
     pub(crate) alone: usize,
     pub(crate) acks_median: u64,
     pub(crate) acks_worst: u64,
@@ -25,7 +26,7 @@ pub(crate) struct Cost {
     pub(crate) arrivals_worst: u64,
 }
 
-/// What each kind of fault cost.
+/// The cost of each kind of fault.
 pub(crate) fn costs(events: &[Event]) -> Vec<Cost> {
     let end = load_end(events);
     let mut acks: Vec<(u64, usize)> = Vec::new();
@@ -55,7 +56,7 @@ pub(crate) fn costs(events: &[Event]) -> Vec<Cost> {
         }
         let ack = match affects {
             Affects::All => longest(acks.iter().map(|(at, _)| *at), from, upto, end),
-            // Nobody was at that node.
+            // No customer was connected to that node.
             Affects::Customers(these) if these.is_empty() => 0,
             Affects::Customers(these) => {
                 let these: HashSet<usize> = these.iter().copied().collect();
@@ -66,14 +67,14 @@ pub(crate) fn costs(events: &[Event]) -> Vec<Cost> {
         };
         let arrival = match affects {
             Affects::Agent(agent) => {
-                let his = arrivals.iter().filter(|(_, other)| other == agent);
-                longest(his.map(|(at, _)| *at), from, upto, end)
+                let theirs = arrivals.iter().filter(|(_, other)| other == agent);
+                longest(theirs.map(|(at, _)| *at), from, upto, end)
             }
             Affects::All | Affects::Customers(_) => {
                 longest(arrivals.iter().map(|(at, _)| *at), from, upto, end)
             }
         };
-        // Until when its doing lasts, at most.
+        // The latest end of its effect.
         let until = to.max(from + ack).max(from + arrival);
         seen.push(Seen { kind, from, until, all: *affects == Affects::All, ack, arrival });
     }
@@ -95,7 +96,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether nothing else took everybody's service away at the same time.
+    /// Whether no other fault affected everybody at the same time.
     fn is_alone(&self, among: &[Seen]) -> bool {
         let crosses = |other: &&Seen| {
             other.all
@@ -107,13 +108,13 @@ impl Seen {
     }
 }
 
-/// When the load was over.
+/// The end of the load.
 pub(crate) fn load_end(events: &[Event]) -> u64 {
     let quiet = events.iter().find(|event| matches!(event.what, What::Quiet));
     quiet.or(events.last()).map_or(0, |event| event.at)
 }
 
-/// Of those that were alone, as long as there are any.
+/// Computed from faults that were alone, if there are any.
 fn cost(kind: Kind, faults: &[&Seen], all: &[Seen]) -> Cost {
     let mut alone: Vec<&Seen> = faults.to_vec();
     alone.retain(|fault| fault.is_alone(all));
@@ -137,8 +138,8 @@ fn cost(kind: Kind, faults: &[&Seen], all: &[Seen]) -> Cost {
     }
 }
 
-/// The longest gap that began, or was there, between `from` and `upto`; what of it lies before
-/// `from` does not count.
+/// The longest gap that began, or existed, between `from` and `upto`; its part before `from` does
+/// not count.
 fn longest(times: impl Iterator<Item = u64>, from: u64, upto: u64, end: u64) -> u64 {
     let (mut before, mut longest) = (0, 0);
     for at in times.chain([end]) {
@@ -154,7 +155,7 @@ fn longest(times: impl Iterator<Item = u64>, from: u64, upto: u64, end: u64) -> 
     longest
 }
 
-/// As a table for the documents.
+/// A table for the documents.
 pub(crate) fn table(costs: &[Cost]) -> String {
     let mut table =
         "| fault | times | alone | no ack: median | worst | no arrival: median | worst |\n\

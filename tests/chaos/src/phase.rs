@@ -1,22 +1,19 @@
-//! Where a run stands, and who of its clients has nothing left to do.
+//! The phase of a run, and which of its clients have nothing left to do.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-/// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Clients speak.
+    /// Clients send.
     Load,
     /// Clients only finish what they began.
     Quiet,
-    /// Clients stop.
     Over,
 }
 
-/// See the module.
 #[derive(Debug, Clone)]
 pub(crate) struct Phases {
     phase: watch::Receiver<Phase>,
@@ -24,13 +21,13 @@ pub(crate) struct Phases {
 }
 
 impl Phases {
-    /// The phases, and the end that sets them.
+    /// The phases, and the sender that sets them.
     pub(crate) fn new() -> (Self, watch::Sender<Phase>) {
         let (sender, phase) = watch::channel(Phase::Load);
         (Self { phase, settled: Arc::default() }, sender)
     }
 
-    /// Where the run stands.
+    /// The current phase.
     pub(crate) fn now(&self) -> Phase {
         *self.phase.borrow()
     }
@@ -45,7 +42,7 @@ impl Phases {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner).remove(&client);
     }
 
-    /// How many clients have nothing left to do.
+    /// The number of clients that have nothing left to do.
     pub(crate) fn count(&self) -> usize {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner).len()
     }

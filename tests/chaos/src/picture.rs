@@ -1,5 +1,4 @@
-//! A picture of the run: faults as bars, acknowledgements and confirmations a second, and how long
-//! they took.
+//! A picture of the run: faults as bars, acks and confirmations per second, and how long they took.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -12,12 +11,11 @@ const WIDTH: f64 = 1_150.0;
 const LANE: f64 = 13.0;
 const GRAPH: f64 = 130.0;
 
-/// A second of the run.
 #[derive(Debug, Clone, Default)]
 struct Second {
     acks: u32,
     ticks: u32,
-    /// Milliseconds from a command's first saying to its acknowledgement.
+    /// Milliseconds from the first sending of a command to its ack.
     waits: Vec<u64>,
 }
 
@@ -54,7 +52,7 @@ pub(crate) fn draw(events: &[Event], title: &str) -> String {
     label(&mut svg, rate_foot - GRAPH + 10.0, &format!("{rate:.0} a second"));
     label(&mut svg, rate_foot - GRAPH + 24.0, "blue: customers' acks");
     label(&mut svg, rate_foot - GRAPH + 38.0, "green: agents' ✓");
-    // From a millisecond to a hundred seconds, by powers of ten.
+    // From a millisecond to a hundred seconds, on a logarithmic scale.
     let level = |ms: u64| wait_foot - GRAPH * ((ms.max(1) as f64).log10() / 5.0).min(1.0);
     for (share, color) in [(0.5, "#9333ea"), (0.99, "#dc2626")] {
         let points = seconds.iter().enumerate().filter_map(|(number, second)| {

@@ -1,9 +1,9 @@
-//! The proof that the checker can fail: every mutant must be caught, by what it breaks.
+//! The proof that the checker can fail: every mutant must be detected by the violations it causes.
 
 use crate::judge::Class;
 use crate::{Arguments, run, say};
 
-/// A mutant, and the breaches by which it may be known.
+/// A mutant, and the violations by which it may be detected.
 type Mutant = (&'static str, &'static [Class]);
 
 const MUTANTS: [Mutant; 7] = [
@@ -19,10 +19,10 @@ const MUTANTS: [Mutant; 7] = [
     ("requeue-forgets-backlog", &[Class::Undelivered]),
 ];
 
-/// How many seeds are tried before a mutant counts as not caught.
+/// How many seeds are tried before a mutant counts as not detected.
 const TRIES: u64 = 3;
 
-/// Runs every mutant; whether all were caught.
+/// Runs every mutant; returns whether all were detected.
 pub(crate) async fn all(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut missed = Vec::new();
     for (name, classes) in MUTANTS {

@@ -1,7 +1,8 @@
-//! A way over TCP that can be cut, fall silent, or be slow.
+//! A TCP proxy that can cut connections, swallow data, or be slow.
 //!
-//! Invariant: a connection that has swallowed something never passes anything again, as no network
-//! loses a piece in the middle: whoever waits on it must find out by himself.
+//! Invariant: a connection that has swallowed something never passes anything again, because no
+//! network loses a piece in the middle of a stream: the two ends have to detect the loss
+//! themselves.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -13,20 +14,19 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What becomes of what is written.
+/// What happens to data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// It passes.
+    /// It is passed on.
     Pass,
-    /// Every connection is closed, none is let in.
+    /// Every connection is closed, and new ones are refused.
     Cut,
-    /// It is swallowed, and nobody is told.
+    /// It is swallowed, and the sender is not told.
     HalfOpen,
-    /// It passes later.
+    /// It is passed on later.
     Delay(Duration),
 }
 
-/// See the module.
 #[derive(Debug)]
 pub(crate) struct Way {
     pub(crate) port: u16,
@@ -35,7 +35,7 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    /// A way to a port on loopback.
+    /// A proxy to a port on loopback.
     pub(crate) async fn to(target: u16) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
@@ -45,12 +45,12 @@ impl Way {
         Ok(Self { port, mode, open })
     }
 
-    /// Changes what becomes of what is written, on connections that are there too.
+    /// Sets the mode, for existing connections too.
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
 
-    /// How many connections stand.
+    /// The number of open connections.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
@@ -103,7 +103,7 @@ async fn connection(near: TcpStream, target: u16, mut mode: watch::Receiver<Mode
     }
 }
 
-/// Until either direction has ended in a way that the other may know of.
+/// Waits until one direction has ended in a way that the other end may learn of.
 async fn both(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     tokio::select! {
         () = one => {}
@@ -116,7 +116,7 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::
     loop {
         let count = match from.read(&mut buffer).await {
             Ok(count @ 1..) => count,
-            // The end of a connection is not heard through a broken wire, either.
+            // The end of a connection is not passed on through a broken proxy, either.
             _ => {
                 let _ = mode.wait_for(|mode| *mode != Mode::HalfOpen).await;
                 return;
@@ -136,14 +136,14 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut mode: watch::
     }
 }
 
-/// Reads to the end, for nobody; while the wire is broken even the end is not passed on.
+/// Reads to the end and discards; while the proxy is broken even the end is not passed on.
 async fn swallow(from: &mut OwnedReadHalf, mode: &mut watch::Receiver<Mode>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(1..) = from.read(&mut buffer).await {}
     let _ = mode.wait_for(|mode| *mode != Mode::HalfOpen).await;
 }
 
-/// Closes so that the other side gets a reset, as from a port where nobody listens.
+/// Closes with a reset, as a port without a listener does.
 fn reset(near: &TcpStream) {
     let _ = socket2::SockRef::from(near).set_linger(Some(Duration::ZERO));
 }

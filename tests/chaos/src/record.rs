@@ -1,7 +1,7 @@
 //! What happened, in the order in which it was seen: before any deduplication, on both sides.
 //!
-//! Every line goes to a file as it happens, so that a run that breaks off can still be read, and is
-//! kept in memory for the judge.
+//! Every event is written to a file as it happens, so that an aborted run can still be analysed,
+//! and is kept in memory for the judge.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -14,12 +14,11 @@ use serde::{Serialize, Serializer};
 
 use crate::faults::Kind;
 
-/// A conversation's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Case(pub(crate) u128);
 
 impl Case {
-    /// Reads one: 32 hex digits.
+    /// Parses an id: 32 hex digits.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32).map(Self)
     }
@@ -37,57 +36,56 @@ impl Serialize for Case {
     }
 }
 
-/// One line of the record.
+/// One event of the record.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Event {
     /// Microseconds since the run began.
     pub(crate) at: u64,
-    /// What was seen.
     #[serde(flatten)]
     pub(crate) what: What,
 }
 
-/// What can be seen. Customers and agents go by their numbers.
+/// What can be seen. Customers and agents are identified by numbers.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub(crate) enum What {
-    /// A customer's socket is welcomed; it had said what it holds.
+    /// A customer's socket is welcomed; `resumed` is what it had said it holds.
     Welcome { customer: usize, id: Case, node: usize, resumed: Option<(Case, u64)> },
     /// A customer's socket is gone.
     Shut { customer: usize, why: String },
-    /// A customer gave a command, `again` where not for the first time.
+    /// A customer sent a command, `again` if not for the first time.
     Command { customer: usize, id: String, text: Option<String>, again: bool },
-    /// It was acknowledged.
+    /// It was acked.
     Ack { customer: usize, id: String, case: Case, seq: Option<u64> },
-    /// It was acknowledged once more, to a repetition over a socket of its own on another node.
+    /// It was acked once more, when resent over a separate socket on another node.
     Echo { customer: usize, id: String, case: Case, seq: Option<u64> },
     /// It was refused.
     Refused { customer: usize, id: Option<String>, code: String },
-    /// A line of a conversation came.
+    /// An entry of a conversation arrived.
     Entry { customer: usize, case: Case, seq: u64, kind: String, text: Option<String> },
-    /// What an agent's client has confirmed.
+    /// An agent's client has confirmed messages up to `delivered`.
     Receipt { customer: usize, case: Case, delivered: u64 },
     /// An agent's session begins.
     Login { agent: usize },
-    /// It is over.
+    /// An agent's session is over.
     Logout { agent: usize, why: String },
-    /// An agent wrote, `again` where not for the first time.
+    /// An agent wrote, `again` if not for the first time.
     Spoke { agent: usize, to: String, id: String, text: String, again: bool },
     /// The gateway confirmed it.
     Tick { agent: usize, id: String },
-    /// It came back.
+    /// It was refused with an error.
     Returned { agent: usize, id: String, condition: String },
-    /// Something arrived at an agent.
+    /// A message arrived at an agent.
     Heard { agent: usize, from: String, case: Option<Case>, id: String, text: String },
     /// A fault begins.
     Fault { fault: usize, kind: Kind, target: String, affects: Affects },
-    /// It is over: what was broken is there again.
+    /// A fault is repaired; `hit` if it had a target.
     Healed { fault: usize, hit: bool },
     /// No more faults; the clients only finish.
     Quiet,
 }
 
-/// Whose service a fault takes away.
+/// Whose service a fault affects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Affects {
@@ -99,7 +97,6 @@ pub(crate) enum Affects {
     Agent(usize),
 }
 
-/// See the module.
 #[derive(Debug, Clone)]
 pub(crate) struct Record(Arc<Inner>);
 
@@ -127,7 +124,7 @@ pub(crate) struct Tally {
 }
 
 impl Record {
-    /// Begins one.
+    /// Begins a record.
     pub(crate) fn begin(file: &Path) -> std::io::Result<Self> {
         let lines = Lines { events: Vec::new(), file: BufWriter::new(File::create(file)?) };
         let began_ms = now_ms();
@@ -140,7 +137,7 @@ impl Record {
         })))
     }
 
-    /// Writes something down.
+    /// Records an event.
     pub(crate) fn put(&self, what: What) {
         match what {
             What::Ack { .. } => self.0.acks.fetch_add(1, Ordering::Relaxed),
@@ -148,15 +145,15 @@ impl Record {
             _ => 0,
         };
         let mut lines = self.lines();
-        // Under the lock: the order of the lines is the order of their times.
+        // Under the lock, so that the lines are in the order of their times.
         let event = Event { at: self.now(), what };
-        // A disk that is full shows in the verdict's counts, not here.
+        // A full disk shows in the verdict's counts, not here.
         let _ = serde_json::to_writer(&mut lines.file, &event);
         let _ = lines.file.write_all(b"\n");
         lines.events.push(event);
     }
 
-    /// How many acknowledgements customers had so far, and how many arrivals agents.
+    /// The number of acks to customers, and of arrivals at agents, so far.
     pub(crate) fn pulse(&self) -> (u64, u64) {
         (self.0.acks.load(Ordering::Relaxed), self.0.arrivals.load(Ordering::Relaxed))
     }
@@ -166,19 +163,19 @@ impl Record {
         u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// When it began, in epoch milliseconds: by it the database's times are compared.
+    /// When it began, in epoch milliseconds, to compare with times of the database.
     pub(crate) fn began_ms(&self) -> i64 {
         self.0.began_ms
     }
 
-    /// All of it so far.
+    /// All events so far.
     pub(crate) fn events(&self) -> Vec<Event> {
         let mut lines = self.lines();
         let _ = lines.file.flush();
         lines.events.clone()
     }
 
-    /// What came after the first `seen` lines, counted.
+    /// Counts the events after the first `seen`.
     pub(crate) fn tally(&self, seen: &mut usize, tally: &mut Tally) {
         let lines = self.lines();
         for event in lines.events.iter().skip(*seen) {
@@ -192,7 +189,7 @@ impl Record {
         *seen = lines.events.len();
     }
 
-    /// On which node each customer was welcomed last.
+    /// The node at which each customer was last welcomed.
     pub(crate) fn last_nodes(&self, at: &mut [Option<usize>]) {
         let mut missing = at.len();
         for event in self.lines().events.iter().rev() {

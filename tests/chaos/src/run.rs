@@ -22,14 +22,14 @@ use crate::record::{Event, Record, Tally, What};
 use crate::servers::Servers;
 use crate::{Arguments, outage, picture, say, transcript};
 
-/// How long clients may take to finish once all is whole.
+/// How long clients may take to finish once everything is repaired.
 const SETTLE: Duration = Duration::from_secs(75);
-/// With a mutant, which may keep them from it for ever.
+/// The same with a mutant, which may prevent it for ever.
 const SETTLE_MUTANT: Duration = Duration::from_secs(35);
-/// How often the status is told.
+/// The interval of the status line.
 const STATUS: Duration = Duration::from_secs(5);
 
-/// Runs once, writes down what was seen, and tells the verdict.
+/// Runs once, writes the record, and prints the verdict.
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
     let folder = folder(arguments)?;
     let mutant = arguments.mutant.as_deref();
@@ -72,7 +72,7 @@ fn folder(arguments: &Arguments) -> anyhow::Result<PathBuf> {
     Ok(std::path::absolute(folder)?)
 }
 
-/// Clients at work.
+/// The running clients.
 struct Load {
     servers: Arc<Servers>,
     nodes: Arc<Nodes>,
@@ -144,7 +144,8 @@ impl Load {
         Ok((self.record.events(), verdict))
     }
 
-    /// Waits until the clients have nothing left to do and nothing is missing that may still come.
+    /// Waits until the clients have nothing left to do and nothing is missing that may still
+    /// arrive.
     async fn settle(
         &self,
         arguments: &Arguments,
@@ -154,7 +155,7 @@ impl Load {
         let all = arguments.customers.max(1) + arguments.agents.max(1);
         let patience = if arguments.mutant.is_some() { SETTLE_MUTANT } else { SETTLE };
         let until = Instant::now() + patience;
-        // What agents still say at the end is said by then.
+        // By then the agents' last messages have been sent.
         sleep(Duration::from_secs(3)).await;
         loop {
             let settled = self.phases.count();
@@ -188,8 +189,8 @@ fn chosen(arguments: &Arguments) -> Vec<Fault> {
     plan
 }
 
-/// By default so many messages as half an hour of many faults must carry, and fewer in a short run
-/// whose faults come one upon another.
+/// By default a run must carry 112 messages per second, and one of less than ten minutes, whose
+/// faults overlap, 25.
 fn demands(arguments: &Arguments, plan: &[Fault]) -> Demands {
     let a_second = if arguments.seconds >= 600 { 112 } else { 25 };
     let seconds = usize::try_from(arguments.seconds).unwrap_or(usize::MAX);
@@ -202,7 +203,7 @@ fn demands(arguments: &Arguments, plan: &[Fault]) -> Demands {
     Demands { messages, faults, all_faults: long / 9, kills: long / 30 }
 }
 
-/// One line every few seconds.
+/// Prints a line every few seconds.
 async fn status(record: Record, phases: Phases) {
     let (mut seen, mut tally, mut before) = (0, Tally::default(), 0);
     let mut pace = interval(STATUS);
@@ -222,7 +223,7 @@ async fn status(record: Record, phases: Phases) {
     }
 }
 
-/// Writes and says what came of it.
+/// Writes and prints the results.
 fn tell(
     arguments: &Arguments,
     folder: &Path,
@@ -258,7 +259,7 @@ fn tell(
     std::fs::write(folder.join("costs.md"), &table)?;
     std::fs::write(folder.join("timeline.svg"), picture::draw(events, &again))?;
     say(&format!("\n{table}"));
-    say(&format!("{faults} faults, {kills} of them kills of nodes"));
+    say(&format!("{faults} faults, of which {kills} killed a node"));
     say(&serde_json::to_string(&verdict.counts)?);
     for (class, count) in verdict.classes() {
         say(&format!("VIOLATION {class:?}: {count}"));
@@ -266,6 +267,6 @@ fn tell(
         some.for_each(|violation| say(&format!("  {}", violation.what)));
     }
     let judged = if verdict.violations.is_empty() { "held" } else { "BROKEN" };
-    say(&format!("the contract: {judged}\nall of it: {}\nagain: {again}", folder.display()));
+    say(&format!("the contract: {judged}\nresults: {}\nrepeat with: {again}", folder.display()));
     Ok(())
 }

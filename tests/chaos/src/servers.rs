@@ -1,4 +1,4 @@
-//! The servers of a run: MariaDB, Redis, and Prosody or ejabberd, private and mortal.
+//! The servers of a run: MariaDB, Redis, and Prosody or ejabberd, private ones that may be killed.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,7 +19,7 @@ pub(crate) struct Server {
     name: &'static str,
     folder: PathBuf,
     ports: Vec<String>,
-    /// Held by whoever breaks it, until it is whole again.
+    /// Locked by a fault until it is repaired.
     pub(crate) hurt: Mutex<()>,
 }
 
@@ -31,7 +31,7 @@ impl Server {
         Ok(Self { name, folder, ports: Vec::new(), hurt: Mutex::default() })
     }
 
-    /// What it says of itself; keeps its ports for the restarts.
+    /// Reads its description; keeps its ports for restarts.
     fn told(&mut self) -> anyhow::Result<Told> {
         let told: Told =
             serde_json::from_str(&std::fs::read_to_string(self.folder.join("server.json"))?)?;
@@ -53,7 +53,7 @@ impl Server {
         }
     }
 
-    /// Starts it again where it was, with what it had stored.
+    /// Restarts it on the same ports, with what it had stored.
     pub(crate) async fn start_again(&self) -> anyhow::Result<()> {
         servers_sh(self.name, "start", &self.folder, &self.ports).await
     }
@@ -62,12 +62,11 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.signal("KILL");
-        // The number is the system's to give again.
+        // The pid may be reused by another process.
         let _ = std::fs::remove_file(self.folder.join(format!("{}.pid", self.name)));
     }
 }
 
-/// Sends a signal to a process.
 pub(crate) fn kill(pid: u32, signal: &str) {
     let mut kill = std::process::Command::new("kill");
     let _ = kill.args([format!("-{signal}"), pid.to_string()]).stderr(Stdio::null()).status();
@@ -82,7 +81,6 @@ struct Told {
     secret: Option<String>,
 }
 
-/// All of them.
 #[derive(Debug)]
 pub(crate) struct Servers {
     pub(crate) database: Server,
@@ -96,7 +94,6 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// Starts all.
     pub(crate) async fn start(xmpp: &'static str, run: &Path) -> anyhow::Result<Self> {
         let (database, redis, xmpp) = tokio::try_join!(
             Server::start("mariadb", run),
@@ -120,7 +117,7 @@ impl Servers {
         })
     }
 
-    /// The database's address, through the port of a way to it.
+    /// The database's URL through a proxy's port.
     pub(crate) fn database_url(port: u16) -> String {
         format!("mysql://root@127.0.0.1:{port}/couplet")
     }

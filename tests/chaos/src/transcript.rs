@@ -1,4 +1,4 @@
-//! What the database holds at the end, read directly.
+//! The content of the database at the end, read directly.
 
 use anyhow::Context as _;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, QueryResult, Statement};
@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use crate::record::Case;
 
-/// A row of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) pos: u64,
@@ -17,12 +16,12 @@ pub(crate) struct Row {
     pub(crate) at: i64,
     pub(crate) kind: String,
     pub(crate) author: String,
-    /// The agent's number, where one wrote it.
+    /// The number of the agent who wrote it, if one did.
     pub(crate) agent: Option<usize>,
     pub(crate) text: Option<String>,
 }
 
-/// Makes the database.
+/// Creates the database.
 pub(crate) async fn create(url: &str) -> anyhow::Result<()> {
     let (server, name) = url.rsplit_once('/').context("the address names no database")?;
     let connection = Database::connect(format!("{server}/")).await?;

@@ -1,8 +1,8 @@
-//! What a round of a path costs.
+//! Measures the cost of a round of a path.
 //!
-//! Invariant: what comes before the rounds and after them is no part of it. Instructions are those
-//! that callgrind ascribes to [`go`]; calls it ascribes to nobody beyond the caller, so a path is gone
-//! a few times and many times, and what the rounds between allocate is the difference.
+//! Invariant: what happens before and after the rounds does not count. Instructions are those that
+//! callgrind attributes to [`go`]; calls it attributes only to the direct caller, so a path is run
+//! with few rounds and with many, and the difference is what the rounds between allocate.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,24 +12,23 @@ use anyhow::{Context as _, ensure};
 
 use crate::paths::{ROUNDS, Rounds};
 
-/// How many rounds are gone the first time.
+/// The number of rounds of the first run.
 const FEW: usize = ROUNDS / 10;
 
-/// What callgrind knows [`go`] by.
+/// The name of [`go`] in callgrind's output.
 const GO: &str = "cost::gauge::go";
 
-/// What calls to these are: an allocation.
+/// Calls to these count as allocations.
 const ALLOCATORS: [&str; 6] =
     ["malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc", "memalign"];
 
-/// What one round costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cost {
     pub(crate) instructions: f64,
     pub(crate) allocations: f64,
 }
 
-/// What a profile says.
+/// The result of a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Profile {
     /// Instructions within [`go`].
@@ -38,13 +37,13 @@ struct Profile {
     allocations: u64,
 }
 
-/// Goes so many rounds; says whether each did what it is for.
+/// Runs the rounds; returns whether each did what it is for.
 #[inline(never)]
 pub(crate) fn go(rounds: &mut Rounds, times: usize) -> bool {
     (0..times).all(|_| rounds())
 }
 
-/// Measures a path; what callgrind wrote stays in the folder.
+/// Measures a path; callgrind's output stays in the folder.
 pub(crate) fn measure(name: &str, folder: &Path) -> anyhow::Result<Cost> {
     let few = run(name, FEW, &folder.join(format!("{name}.few")))?;
     let all = run(name, ROUNDS, &folder.join(format!("{name}.callgrind")))?;
@@ -66,7 +65,7 @@ fn run(name: &str, times: usize, file: &Path) -> anyhow::Result<Profile> {
     let said = String::from_utf8_lossy(&done.stdout) + String::from_utf8_lossy(&done.stderr);
     ensure!(done.status.success(), "{name}: {said}");
     let profile = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    read(&profile).with_context(|| format!("{} says nothing of {GO}", file.display()))
+    read(&profile).with_context(|| format!("{} has no entry for {GO}", file.display()))
 }
 
 /// Reads a profile of callgrind.
@@ -85,7 +84,7 @@ fn read(profile: &str) -> Option<Profile> {
             called = names.get(id).copied().unwrap_or_default();
         } else if let Some(calls) = line.strip_prefix("calls=") {
             let number: u64 = calls.split(' ').next()?.parse().ok()?;
-            // The next line holds where the call stands, and what all of them cost.
+            // The next line has the position of the call, and the cost of all calls.
             let cost = lines.next()?.split(' ').nth(1)?;
             if ALLOCATORS.contains(&called) {
                 allocations += number;
@@ -97,7 +96,7 @@ fn read(profile: &str) -> Option<Profile> {
     Some(Profile { instructions: instructions?, allocations })
 }
 
-/// What counts depend on besides our code.
+/// What counts depend on besides our code: compiler and tools.
 pub(crate) fn made_with() -> anyhow::Result<String> {
     let version = |program: &str, argument: &str| -> anyhow::Result<String> {
         let said = Command::new(program).arg(argument).output().context(program.to_owned())?;

@@ -1,7 +1,7 @@
-//! What the paths cost before, and whether that still holds.
+//! The recorded costs of the paths, and the comparison with new ones.
 //!
-//! Invariants: a path that costs more than its margin allows does not hold. Nor does one that costs
-//! so much less: a gain that is not written down would hide the next loss.
+//! Invariants: a path that costs more than its margin allows fails. So does one that costs less by
+//! as much: a gain that is not recorded would hide the next loss.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,9 +10,10 @@ use anyhow::Context as _;
 
 use crate::gauge::Cost;
 
-/// How much of what a path costs it may cost more, or less.
+/// The relative change that is allowed.
 const MARGIN: f64 = 0.03;
-/// Where it allocates little: what grows now and then allocates a part of a time a round.
+/// The absolute change that is allowed for paths with few allocations: occasional growth of a
+/// buffer allocates a fraction of a time per round.
 const ALLOCATIONS: f64 = 0.25;
 
 const HEAD: &str = "\
@@ -21,7 +22,7 @@ const HEAD: &str = "\
 ";
 const MADE_WITH: &str = "# Made with: ";
 
-/// What each path costs.
+/// The cost of each path.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Ledger {
     /// What counts depend on besides our code.
@@ -30,7 +31,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads what [`Display`](fmt::Display) wrote.
+    /// Parses the output of [`Display`](fmt::Display).
     pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
         let mut ledger = Self::default();
         for line in text.lines() {
@@ -63,16 +64,16 @@ impl fmt::Display for Ledger {
     }
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug)]
 pub(crate) struct Verdict {
-    /// Each path in a line.
+    /// One line per path.
     pub(crate) table: String,
-    /// Whether every path costs what it cost.
+    /// Whether every path is within its margin.
     pub(crate) holds: bool,
-    /// Those that cost more.
+    /// The paths that cost more.
     dearer: Vec<String>,
-    /// What the counts before were made with, where that is not what these are.
+    /// What the recorded counts were made with, if that differs from now.
     other: Option<String>,
 }
 
@@ -82,19 +83,20 @@ impl Verdict {
         let mut advice = String::new();
         if let Some(other) = &self.other {
             advice += &format!(
-                "The counts were made with {other}; that alone can be the difference. Make them anew \
-                 on the last commit\nthat held, with `tests/cost.sh --accept`, commit that by itself, \
-                 and look at your change then.\n"
+                "The counts were made with {other}; that alone may explain the difference. Record \
+                 them again on the last\ngood commit with `tests/cost.sh --accept`, commit that by \
+                 itself, then check your change.\n"
             );
         }
         for name in &self.dearer {
-            advice += &format!("Where it goes: callgrind_annotate {profiles}/{name}.callgrind\n");
+            advice +=
+                &format!("Where the cost is: callgrind_annotate {profiles}/{name}.callgrind\n");
         }
-        advice + "If it is meant to be so: `tests/cost.sh --accept`, and say in the commit why."
+        advice + "If this is intended: `tests/cost.sh --accept`, and explain it in the commit."
     }
 }
 
-/// Whether each path costs what it cost.
+/// Compares each path with its recorded cost.
 pub(crate) fn compare(before: &Ledger, now: &Ledger) -> Verdict {
     let mut table =
         format!("{:<28} {:>16} {:>8} {:>16}\n", "path", "instructions", "", "allocations");
@@ -144,7 +146,7 @@ pub(crate) fn compare(before: &Ledger, now: &Ledger) -> Verdict {
     Verdict { table, holds, dearer, other }
 }
 
-/// By which part of what it was something changed; not at all where it is less than so much.
+/// The relative change; zero if it is smaller than `least`.
 fn change(before: f64, now: f64, least: f64) -> f64 {
     if (now - before).abs() <= least { 0.0 } else { (now - before) / before.max(1.0) }
 }

@@ -1,6 +1,6 @@
-//! The core, the frames and the converters as `src/` has them, and nothing else of the gateway:
-//! without database and network they are built, optimised, in seconds, and what they cost can be
-//! counted to the instruction.
+//! The core, the frames and the converters of `src/`, and nothing else of the gateway: without
+//! database and network they are built with optimisation in seconds, and their cost can be counted
+//! to the instruction.
 
 #[path = "../../../src/bridge/mod.rs"]
 pub mod bridge;

@@ -1,11 +1,11 @@
-//! What the hot paths cost, in instructions and allocations, against what they cost before. See
-//! `tests/cost.sh` for how it is started.
+//! The cost of the hot paths, in instructions and allocations, compared with the recorded cost. See
+//! `tests/cost.sh` for how to start it.
 //!
-//! | module | what it answers for |
+//! | module | purpose |
 //! |---|---|
-//! | [`paths`] | what is done, round after round |
-//! | [`gauge`] | what a round costs, as callgrind counts it |
-//! | [`ledger`] | what it cost before, and whether that still holds |
+//! | [`paths`] | the work that is measured, round after round |
+//! | [`gauge`] | the cost of a round, as callgrind counts it |
+//! | [`ledger`] | the recorded cost, and the comparison |
 
 mod gauge;
 mod ledger;
@@ -22,9 +22,9 @@ use anyhow::{Context as _, anyhow};
 use gauge::Cost;
 use ledger::Ledger;
 
-/// What the paths cost before.
+/// The recorded costs.
 const LEDGER: &str = "tests/cost/counts.txt";
-/// What callgrind wrote.
+/// Folder of callgrind's output.
 const PROFILES: &str = "target/cost/callgrind";
 
 fn main() -> ExitCode {
@@ -33,9 +33,9 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         [] => hold(),
         ["--accept"] => accept(),
-        // What callgrind runs.
+        // This is what callgrind runs.
         ["go", name, times] => go(name, times).map(|()| true),
-        _ => Err(anyhow!("tests/cost.sh takes nothing, or --accept")),
+        _ => Err(anyhow!("tests/cost.sh takes no argument but --accept")),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures every path and says whether each costs what it cost.
+/// Measures every path and compares it with its recorded cost.
 fn hold() -> anyhow::Result<bool> {
     let before = Ledger::parse(&std::fs::read_to_string(LEDGER).context(LEDGER)?)?;
     let now = measured()?;
@@ -59,7 +59,7 @@ fn hold() -> anyhow::Result<bool> {
     Ok(verdict.holds)
 }
 
-/// Measures every path and writes down what it costs.
+/// Measures every path and records its cost.
 fn accept() -> anyhow::Result<bool> {
     let now = measured()?;
     // The first time there is nothing to compare with.
@@ -70,7 +70,7 @@ fn accept() -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// Every path, two at a time.
+/// Measures every path, two at a time.
 fn measured() -> anyhow::Result<Ledger> {
     std::fs::create_dir_all(PROFILES).context(PROFILES)?;
     let left = Mutex::new(paths::PATHS.iter());
@@ -92,7 +92,7 @@ fn measured() -> anyhow::Result<Ledger> {
     Ok(Ledger { made_with: gauge::made_with()?, costs: costs.collect::<anyhow::Result<_>>()? })
 }
 
-/// Goes a path so many times.
+/// Runs a number of rounds of a path.
 fn go(name: &str, times: &str) -> anyhow::Result<()> {
     let path = paths::PATHS.iter().find(|path| path.name == name).context("no such path")?;
     let mut rounds = (path.prepare)()?;
@@ -100,12 +100,11 @@ fn go(name: &str, times: &str) -> anyhow::Result<()> {
         gauge::go(&mut rounds, times.parse()?),
         "{name}: a round did not do what it is for"
     );
-    // What is torn down here is torn down once, and is no part of any round.
+    // The teardown is not part of any round.
     std::mem::forget(rounds);
     Ok(())
 }
 
-/// Tells the person at the terminal.
 fn say(words: &str) {
     let _ = writeln!(std::io::stdout(), "{words}");
 }

@@ -1,4 +1,4 @@
-//! Whatever a customer's client sends is read or refused; a refusal comes without its words.
+//! Whatever a customer's client sends is parsed or refused; a refusal does not repeat its text.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Whatever an agent's client sends is read, refused or passed over; and whatever a customer says
-//! becomes a stanza that an XML parser takes back unchanged.
+//! Whatever an agent's client sends is parsed, refused or ignored; and whatever a customer writes
+//! becomes a stanza that an XML parser reads back unchanged.
 
 #![no_main]
 
@@ -31,7 +31,7 @@ fuzz_target!(|inner: &str| {
     let Decoded::Event(Event::Agent(input)) = decode(element, context) else { return };
     let AgentContent::Text { text, .. } = input.content else { return };
     assert!(text.chars().count() <= TEXT_CHARS);
-    // What came in goes out again as a line of the desk's, and is still XML.
+    // What came in goes out again as a notice of the desk, and is still XML.
     let said = ToAgent {
         agent: alice,
         resource: None,

@@ -1,5 +1,5 @@
-//! A Redis that becomes a replica while another takes its place: it closes no connection and takes what
-//! is published, so nobody would notice by themselves.
+//! A Redis that becomes a replica while another server takes over: it closes no connection and
+//! accepts publications, so the failover has to be detected actively.
 
 use std::process::Command;
 use std::time::Duration;
@@ -15,14 +15,14 @@ fn ask(redis: &OwnBackend, words: &[&str]) -> String {
     String::from_utf8(done.stdout).unwrap()
 }
 
-/// Clients of a server besides the one that asks: those with subscriptions, and the others.
+/// The number of a server's clients besides the one that asks: subscribers and others.
 fn clients(redis: &OwnBackend) -> usize {
     let count = |kind| ask(redis, &["CLIENT", "LIST", "TYPE", kind]).lines().count();
     count("pubsub") + count("normal") - 1
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_became_a_replica_is_left() {
+async fn connections_to_a_replica_are_replaced() {
     let (old, new) = (OwnBackend::redis().await, OwnBackend::redis().await);
     let mut way = Way::to(old.port());
     way.open();
@@ -35,7 +35,7 @@ async fn a_server_that_became_a_replica_is_left() {
     cache.set("key", "value".into(), LONG).await.unwrap();
     cache.ping().await.unwrap();
 
-    // No other is there yet: what works still works, and the operator hears of it.
+    // The other server is not there yet: what works keeps working, and the operator is notified.
     ask(&old, &["REPLICAOF", "127.0.0.1", &new.port().to_string()]);
     let told = async {
         loop {
@@ -45,21 +45,21 @@ async fn a_server_that_became_a_replica_is_left() {
             }
         }
     };
-    let told = timeout(Duration::from_secs(10), told).await.expect("it is noticed");
+    let told = timeout(Duration::from_secs(10), told).await.expect("the failover is detected");
     assert!(told.contains("replica"), "{told}");
     bus.publish(&topic, "meanwhile".into()).await.unwrap();
     assert_eq!(next(&mut heard).await, Some("meanwhile".into()));
 
-    // From here on new connections lead to the other one.
+    // From here on new connections lead to the other server.
     way.lead_to(new.port());
     let works = async {
         while cache.ping().await.is_err() || clients(&old) > 0 {
-            // Whoever says something notices.
+            // A publisher detects the failover.
             bus.publish(&topic, "meanwhile".into()).await.unwrap();
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(Duration::from_secs(15), works).await.expect("all connections are made anew");
+    timeout(Duration::from_secs(15), works).await.expect("all connections are reopened");
     cache.set("key", "new".into(), LONG).await.unwrap();
     assert_eq!(cache.get("key").await.unwrap(), Some("new".into()));
     let heard_there = async {
@@ -71,6 +71,6 @@ async fn a_server_that_became_a_replica_is_left() {
             }
         }
     };
-    timeout(Duration::from_secs(10), heard_there).await.expect("it hears again");
+    timeout(Duration::from_secs(10), heard_there).await.expect("it receives again");
     assert!(clients(&new) >= 2, "there");
 }

@@ -1,4 +1,4 @@
-//! What a wire can do: it is cut, it falls silent, it comes back.
+//! Network failures between the gateway and Redis: cut, silent, restored.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,17 +11,17 @@ use url::Url;
 
 use super::{connect, next, nothing_comes, servers, unique};
 
-/// How the wire is.
+/// The state of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wire {
     Whole,
-    /// Connections are closed, and closed again at once.
+    /// Connections are closed, and new ones closed at once.
     Cut,
-    /// Nothing passes, and nobody is told.
+    /// Nothing is passed on, and no connection is closed.
     Silent,
 }
 
-/// A wire to Redis that can be cut, and the address of its near end.
+/// A proxy to Redis that can be cut, and its address.
 async fn wire() -> (watch::Sender<Wire>, String) {
     let mut url = Url::parse(&servers().redis.url).unwrap();
     let far = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(6379));
@@ -38,7 +38,7 @@ async fn wire() -> (watch::Sender<Wire>, String) {
     (state, url.into())
 }
 
-/// Cuts it, and waits until every connection is closed.
+/// Cuts the connections, and waits until all of them are closed.
 async fn cut(state: &watch::Sender<Wire>) {
     state.send_replace(Wire::Cut);
     while state.receiver_count() > 1 {
@@ -66,7 +66,7 @@ async fn carry(mut client: TcpStream, far: Arc<str>, mut state: watch::Receiver<
 }
 
 #[tokio::test]
-async fn a_subscription_outlives_a_cut_wire() {
+async fn a_subscription_survives_a_cut_connection() {
     let (state, url) = wire().await;
     let (cache, bus) = connect(&url.into()).unwrap();
     let topic = unique("cut");
@@ -82,7 +82,8 @@ async fn a_subscription_outlives_a_cut_wire() {
 
     state.send_replace(Wire::Whole);
     cache.ping().await.unwrap();
-    // A new topic's answer tells that the listener is back, and with it all older subscriptions.
+    // The response for a new topic shows that the listener has reconnected, with all older
+    // subscriptions.
     let began = Instant::now();
     while bus.subscribe(&unique("probe")).await.is_err() {
         assert!(began.elapsed() < Duration::from_secs(10), "it does not come back");
@@ -93,7 +94,7 @@ async fn a_subscription_outlives_a_cut_wire() {
 }
 
 #[tokio::test]
-async fn a_short_cut_is_mended_at_the_first_word() {
+async fn a_short_cut_is_repaired_by_the_next_command() {
     let (state, url) = wire().await;
     let (cache, bus) = connect(&url.into()).unwrap();
     bus.publish(&unique("topic"), "x".into()).await.unwrap();
@@ -105,7 +106,7 @@ async fn a_short_cut_is_mended_at_the_first_word() {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_found_out_and_left() {
+async fn a_silent_server_is_detected_and_disconnected() {
     let (state, url) = wire().await;
     let (cache, bus) = connect(&url.clone().into()).unwrap();
     let topic = unique("silent");
@@ -130,7 +131,7 @@ async fn a_silent_server_is_found_out_and_left() {
         assert!(said.contains("Redis at 127.0.0.1:"), "{said}");
     }
 
-    // Whoever is told over the old connections is gone; new ones are opened.
+    // The subscribers of the old connections are gone; new connections are opened.
     cut(&state).await;
     state.send_replace(Wire::Whole);
     let (_, other) = connect(&url.into()).unwrap();
@@ -146,7 +147,7 @@ async fn a_silent_server_is_found_out_and_left() {
 }
 
 #[tokio::test]
-async fn whoever_no_longer_listens_is_unsubscribed_at_the_server() {
+async fn a_dropped_subscription_is_unsubscribed_at_the_server() {
     let url = servers().redis.url;
     let (_, bus) = connect(&url.clone().into()).unwrap();
     let topic = unique("dropped");

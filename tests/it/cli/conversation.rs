@@ -1,4 +1,4 @@
-//! `couplet conversation`: what the shell asks of the owner of a link.
+//! `couplet conversation`: requests of the command line to the owner of a link.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::Shell;
 use super::transcript::conversation;
 
 #[tokio::test]
-async fn a_conversation_is_to_be_closed_also_where_no_gateway_runs() {
+async fn closing_is_requested_even_if_no_gateway_runs() {
     let shell = Shell::migrated().await;
     shell.done("tenant add acme --name Acme").await;
     shell.done("tenant add other --name Other").await;
@@ -38,7 +38,7 @@ async fn a_conversation_is_to_be_closed_also_where_no_gateway_runs() {
             "conversation {id} of acme will be closed as soon as a gateway serves chat.localhost\n"
         )
     );
-    assert_eq!(shell.json(&close).await["state"], "asked", "once more, which is no harm");
+    assert_eq!(shell.json(&close).await["state"], "asked", "again, which does no harm");
     assert_eq!(store.closings(&link).await, Ok(vec![conversation]));
     let other = shell.failed(&format!("conversation close --tenant other {id}")).await;
     assert!(other.contains(&format!("other has no conversation {id}")));

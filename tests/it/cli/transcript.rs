@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::Shell;
 
-/// A conversation of its own customer, with messages of his alone.
+/// A conversation of a customer of its own, with messages of that customer only.
 pub(super) fn conversation(number: u64, first: Pos, messages: u64) -> (Session, Vec<Append>) {
     let tenant = TenantKey::new("acme").unwrap();
     let id = |kind: u64| Uuid::from_u64_pair(kind, number);

@@ -1,4 +1,4 @@
-//! Whose words may be changed, until when, and how it is refused otherwise.
+//! Whose messages may be changed, until when, and how a change is refused otherwise.
 
 use serde_json::Value;
 
@@ -6,9 +6,9 @@ use super::{Served, edit, retract, told};
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::{CORRECT, about, bare};
 
-on_both_servers!(a_customers_own_words, an_agents_own_words, a_colleagues_words);
+on_both_servers!(changes_by_the_customer, changes_by_the_agent, changes_by_a_colleague);
 
-/// The code of a refusal that says nothing of the customer's own words.
+/// The code of a refusal that does not repeat the customer's text.
 fn code(error: &Value) -> &str {
     assert_eq!(error["type"], "error", "{error}");
     let message = error["message"].as_str().unwrap();
@@ -16,17 +16,17 @@ fn code(error: &Value) -> &str {
     error["code"].as_str().unwrap()
 }
 
-async fn a_customers_own_words(server: Server) {
+async fn changes_by_the_customer(server: Server) {
     let mut on = Served::on(server).await;
     let refused = on.ann.does(edit("e1", "nothing", "secret")).await;
-    assert_eq!(code(&refused), "conflict", "never said");
+    assert_eq!(code(&refused), "conflict", "never sent");
     let morning = on.morning.clone();
     let refused = on.ann.does(retract("e2", &morning)).await;
-    assert_eq!(code(&refused), "conflict", "an agent's stanza is no word of his");
+    assert_eq!(code(&refused), "conflict", "an agent's message is not the customer's");
     let refused = on.ann.does(edit("e3", "m1", "  ")).await;
-    assert_eq!(code(&refused), "bad_frame", "an edit says something");
+    assert_eq!(code(&refused), "bad_frame", "an edit needs a text");
 
-    // Named by any of its ids, from any device; a command that is repeated is done once.
+    // Named by any of its ids, from any device; a resent command is executed once.
     let mut phone = on.ann.return_as(on.gateway.address, None).await;
     assert_eq!(phone.does(edit("e4", "m1", "Hello there")).await["seq"], 4);
     assert_eq!(told(&on.ann.until("entry").await), r#"4 edit target 1 "Hello there""#);
@@ -41,7 +41,7 @@ async fn a_customers_own_words(server: Server) {
         assert_eq!(about(&on.alice.hears(text).await, "replace", CORRECT), Some(&*on.hello));
     }
 
-    // Once the conversation is over nothing of it changes any more.
+    // Once the conversation is over, nothing in it changes any more.
     on.ann.acked("m2", "Bye").await;
     on.alice.say(&on.chat, "!close").await;
     on.ann.find(|frame| frame["state"] == "closed").await;
@@ -49,16 +49,16 @@ async fn a_customers_own_words(server: Server) {
     assert_eq!(code(&refused), "not_open");
     on.ann.acked("n1", "Me again").await;
     let refused = on.ann.does(retract("e10", "m2")).await;
-    assert_eq!(code(&refused), "conflict", "it stands in another conversation");
+    assert_eq!(code(&refused), "conflict", "it is in another conversation");
     let read = on.ann.history(&on.conversation).await;
     let read: Vec<_> = read.iter().map(told).collect();
-    assert_eq!(read[0], "1 message", "no word is left of it");
+    assert_eq!(read[0], "1 message", "no text is left of it");
     assert_eq!(read[3..6], ["4 edit target 1", "5 edit target 1", "6 retract target 1"]);
     assert_eq!(read[6], r#"7 message "Bye""#);
     on.gateway.end().await;
 }
 
-async fn an_agents_own_words(server: Server) {
+async fn changes_by_the_agent(server: Server) {
     let mut on = Served::on(server).await;
     let chat = on.chat.clone();
     let not_taken_back = (
@@ -69,13 +69,13 @@ async fn an_agents_own_words(server: Server) {
         let id = on.alice.takes_back(&said, &chat).await;
         assert_eq!(on.alice.error_for(&id).await, not_taken_back, "{said}");
     }
-    // A correction of what is not his to correct is words like any: nothing he wrote is lost.
+    // A correction that the agent may not make is delivered as a message: their text is not lost.
     let (hello, morning) = (on.hello.clone(), on.morning.clone());
     let id = on.alice.corrects(&hello, &chat, "How are you?").await;
     on.alice.receipt_for(&id).await;
     assert_eq!(told(&on.ann.until("entry").await), r#"4 message "How are you?""#);
 
-    // Corrected, and the correction corrected; said again by his client it is done once.
+    // Corrected, and corrected again; resent by the agent's client it is executed once.
     let first = on.alice.corrects(&morning, &chat, "Good evening").await;
     for _ in 0..2 {
         on.alice.corrects_as("second", &first, &chat, "Good evening.").await;
@@ -108,7 +108,7 @@ async fn an_agents_own_words(server: Server) {
     on.gateway.end().await;
 }
 
-async fn a_colleagues_words(server: Server) {
+async fn changes_by_a_colleague(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let mut bob = plan.seat("bob").await;
     bob.show("dnd").await;
@@ -117,8 +117,8 @@ async fn a_colleagues_words(server: Server) {
     bob.show("").await;
     on.gateway.until_status(&mut bob, "Bob: available").await;
 
-    // Her server gives a message back: he has the customer now, and reads what was said so far as
-    // it was said last.
+    // Alice's server bounces a message: Bob has the customer now, and gets the history in its
+    // latest version.
     on.alice.confirms = false;
     on.ann.does(edit("e1", "m1", "Hello there")).await;
     let last = on.alice.hears("Hello there").await.attr("id").unwrap().to_owned();
@@ -129,7 +129,7 @@ async fn a_colleagues_words(server: Server) {
     let id = bob.say(&chat, "Bob here.").await;
     bob.receipt_for(&id).await;
 
-    // Her words are hers, and she has him no more.
+    // Bob may not change Alice's message, and Alice no longer has the customer.
     let id = bob.takes_back(&morning, &chat).await;
     assert_eq!(bob.error_for(&id).await.0, "item-not-found");
     let id = on.alice.corrects(&morning, &chat, "Good evening.").await;

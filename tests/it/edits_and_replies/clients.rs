@@ -1,4 +1,4 @@
-//! A stock client does it all, both ways: slixmpp with XEP-0308, 0424 and 0461.
+//! All of it with a stock client, in both directions: slixmpp with XEP-0308, 0424 and 0461.
 
 use serde_json::json;
 
@@ -18,7 +18,7 @@ async fn both_ways(server: Server) {
     let yes = alice.send(&chat, "Yse, we do.").await;
     ann.entry(|entry| entry["kind"] == "message").await;
 
-    // What he may be sent is what the widget shows.
+    // The features announced for the customer are those that the widget shows.
     let info = alice.perform(json!({"do": "disco", "to": format!("{chat}/web")})).await;
     let features = info["features"].as_array().unwrap();
     for feature in ["message-correct:0", "message-retract:1", "reply:0", "fallback:0"] {
@@ -28,7 +28,7 @@ async fn both_ways(server: Server) {
         );
     }
 
-    // The customer edits, and the agent.
+    // An edit by the customer, and one by the agent.
     let ack = ann.does(edit("m2", "m1", "Do you ship to Norway?")).await;
     assert_eq!(ack["seq"], 4);
     let edited = alice.message_of("Do you ship to Norway?").await;
@@ -38,7 +38,7 @@ async fn both_ways(server: Server) {
     let entry = ann.until("entry").await;
     assert_eq!(told(&entry), r#"5 edit target 3 "Yes, we do.""#);
 
-    // Each answers the other's words; a client that knows of replies shows no quote.
+    // Replies in both directions; a client that supports replies shows no quote.
     ann.does(reply("m3", 3, "How fast?")).await;
     let answer = alice.message_with("How fast?").await;
     let how_fast = answer["id"].clone();
@@ -51,14 +51,14 @@ async fn both_ways(server: Server) {
     assert_eq!(told(&entry), r#"7 message reply_to 1 "To Oslo: two days.""#);
     alice.receipt_for(&two_days).await;
 
-    // Each takes back what he said.
+    // Retractions in both directions.
     alice.perform(json!({"do": "retract", "to": chat, "said": two_days})).await;
     assert_eq!(told(&ann.until("entry").await), "8 retract target 7");
     ann.does(retract("m4", "m3")).await;
     let back = alice.message_of("⚙ The customer deleted a message").await;
     assert_eq!(back["retract"], how_fast);
 
-    // Whoever reads it now reads how it was said last.
+    // Another device loads the latest version.
     let mut device = ann.return_as(gateway.address, None).await;
     let read: Vec<_> = device.caught_up().await.iter().map(told).collect();
     assert_eq!(

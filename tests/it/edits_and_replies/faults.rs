@@ -1,5 +1,5 @@
-//! Changes of words when something breaks: the customer's socket, the stream to the server, the node
-//! that owns the link.
+//! Edits, retractions and replies while something fails: the customer's socket, the stream to the
+//! server, the node that owns the link.
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -12,17 +12,17 @@ use crate::support::gateway::{Gateway, Ground, Server, TENANT};
 use crate::support::process::Process;
 use crate::support::seat::{CORRECT, REPLY, RETRACT, about, spoken};
 
-on_both_servers!(a_cut_socket, a_lost_stream, a_takeover, an_agent_who_was_away);
+on_both_servers!(a_cut_socket, a_lost_stream, a_takeover, an_agent_who_was_offline);
 
 const TAKEN_BACK: &str = "⚙ The customer deleted a message";
 
 async fn a_cut_socket(server: Server) {
     let mut on = Served::on(server).await;
     let chat = on.chat.clone();
-    // Stored, but his socket breaks before he reads that it is.
+    // Stored, but the customer's socket breaks before the ack arrives.
     on.ann.say(edit("e1", "m1", "Hello there")).await;
     on.alice.hears("Hello there").await;
-    // Meanwhile the agent corrects, answers, and takes something back.
+    // Meanwhile the agent corrects, replies and retracts.
     on.alice.corrects(&on.morning, &chat, "Good evening.").await;
     on.alice.replies(&on.hello, &chat, "Hello", "How can I help?").await;
     let wrong = on.alice.say(&chat, "Wrong window").await;
@@ -40,7 +40,7 @@ async fn a_cut_socket(server: Server) {
             "8 retract target 7",
         ]
     );
-    assert_eq!(on.ann.does(edit("e1", "m1", "Hello there")).await["seq"], 4, "done already");
+    assert_eq!(on.ann.does(edit("e1", "m1", "Hello there")).await["seq"], 4, "executed already");
     on.ann.acked("m2", "So?").await;
     on.alice.hears("So?").await;
     let heard = on.alice.so_far().await;
@@ -65,7 +65,7 @@ async fn a_lost_stream(server: Server) {
     way.open();
     on.gateway.until_ready(true).await;
 
-    // All of it comes, in order, and nothing of what was taken back.
+    // Everything arrives, in order, and nothing of what was retracted.
     assert_eq!(about(&on.alice.hears("Hello there").await, "replace", CORRECT), Some(&*on.hello));
     let answer = on.alice.hears("> ⚙ Good morning.\nAre you in?").await;
     assert_eq!(about(&answer, "reply", REPLY), Some(&*on.morning));
@@ -75,7 +75,7 @@ async fn a_lost_stream(server: Server) {
     let heard: Vec<_> = on.alice.so_far().await.iter().filter_map(spoken).collect();
     assert!(!heard.iter().any(|text| text.contains("Forget")), "{heard:?}");
 
-    // Her client says again what it has no receipt for.
+    // The agent's client resends what it has no receipt for.
     for _ in 0..2 {
         on.alice.corrects_as("once", &on.morning, &chat, "Good evening.").await;
         on.alice.receipt_for("once").await;
@@ -98,7 +98,7 @@ async fn a_takeover(server: Server) {
     assert_eq!(question["seq"], 4);
     first.kill();
 
-    // The other owns the link now, and knows of before only what is in the database.
+    // The other node owns the link now, and knows only what is in the database.
     assert_eq!(ann.insists(edit("e1", "m1", "Hello there")).await["seq"], 5);
     assert_eq!(about(&alice.hears("Hello there").await, "replace", CORRECT), Some(&*hello));
     assert_eq!(ann.insists(edit("e1", "m1", "Hello there")).await["seq"], 5, "once");
@@ -123,8 +123,8 @@ async fn a_takeover(server: Server) {
     plan.db.remove().await;
 }
 
-/// Her own client was away: what was changed meanwhile comes as it was said last.
-async fn an_agent_who_was_away(server: Server) {
+/// An agent's client was offline: messages changed meanwhile arrive in their latest version.
+async fn an_agent_who_was_offline(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let mut bob = plan.seat("bob").await;
     bob.show("dnd").await;

@@ -1,4 +1,4 @@
-//! A form before the chat, and a message that is left while nobody is in.
+//! The form before the chat, and a message left while no agent is online.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::seat::{Seat, bare, spoken};
 
 use couplet::ports::store::FormField;
 
-on_both_servers!(nobody_is_in, the_form_of_a_tenant);
+on_both_servers!(no_agent_is_online, a_tenants_form);
 
 fn field(name: &str, label: Option<&str>, required: bool) -> FormField {
     FormField { name: name.to_owned(), label: label.map(str::to_owned), required }
@@ -18,7 +18,7 @@ async fn config(gateway: &Gateway, tenant: &str) -> Value {
     gateway.get(&format!("/v1/{tenant}/config")).await.json().await.unwrap()
 }
 
-async fn nobody_is_in(server: Server) {
+async fn no_agent_is_online(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let account = plan.account("alice");
     plan.employ(&format!("{account}@{}", plan.xmpp.host), "alice").await;
@@ -37,7 +37,7 @@ async fn nobody_is_in(server: Server) {
     drop(ann);
     gateway.restart().await;
 
-    // The next agent who comes gets it, with how the customer can be reached.
+    // The next agent to come online gets it, with the customer's contact details.
     let mut alice = Seat::login(&xmpp, &account).await;
     alice.show("").await;
     let head = alice.hears_of("is waiting").await;
@@ -54,7 +54,7 @@ async fn nobody_is_in(server: Server) {
     let id = alice.say(&chat, "They do.").await;
     alice.receipt_for(&id).await;
 
-    // What she writes is there when he comes back.
+    // The agent's reply is there when the customer comes back.
     let hello = json!({"session": token, "conversation": conversation, "last_seq": 3});
     let mut ann = Customer::greet(gateway.address, TENANT, hello).await;
     let missed = ann.caught_up().await;
@@ -62,7 +62,7 @@ async fn nobody_is_in(server: Server) {
     gateway.end().await;
 }
 
-async fn the_form_of_a_tenant(server: Server) {
+async fn a_tenants_form(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let form = vec![field("name", None, true), field("order", Some("Bestellnummer 📦"), false)];
     plan.tenant("bolt", |bolt| bolt.settings.form = form).await;
@@ -76,7 +76,10 @@ async fn the_form_of_a_tenant(server: Server) {
             {"name": "order", "label": "Bestellnummer 📦", "required": false},
         ])
     );
-    assert!(config(&gateway, TENANT).await.get("form").is_none(), "no form, no field of it");
+    assert!(
+        config(&gateway, TENANT).await.get("form").is_none(),
+        "without a form there is no field for it"
+    );
 
     let mut ann = Customer::arrive(gateway.address, "bolt").await;
     let answers = json!({"name": "⚙ Ann\u{202e}", "order": "17\n18"});
@@ -85,7 +88,7 @@ async fn the_form_of_a_tenant(server: Server) {
     let head = spoken(&carol.hears_of("is waiting").await).unwrap();
     assert!(head.contains("(⚙) Ann is waiting") && !head.contains('\u{202e}'), "{head}");
     let told = spoken(&carol.hears_of("order: ").await).unwrap();
-    assert!(told.lines().all(|line| line.starts_with("⚙ ")), "one line an answer: {told}");
+    assert!(told.lines().all(|line| line.starts_with("⚙ ")), "one line per answer: {told}");
     carol.hears("Where is it?").await;
     gateway.end().await;
 }

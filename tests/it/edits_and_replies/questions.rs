@@ -1,5 +1,5 @@
-//! Questions with buttons and forms: put by the agent, answered in the widget, read by the agent as
-//! text.
+//! Questions with buttons and forms: asked by the agent, answered in the widget, and shown to the
+//! agent as text.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::{Served, told};
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::{REPLY, about, spoken};
 
-on_both_servers!(buttons, a_form, who_comes_later, answers_after_a_restart);
+on_both_servers!(buttons, a_form, the_next_agent_sees_the_question, answers_after_a_restart);
 
 const ASKED: &str = "⚙ Question sent";
 
@@ -27,7 +27,7 @@ async fn buttons(server: Server) {
         assert!(text.starts_with("Not sent. Example: !ask "), "{text}");
     }
     for _ in 0..2 {
-        // Her client says it again; it is asked once.
+        // The agent's client resends it; the question is asked once.
         on.alice.say_as("ask", &chat, "!ask Which size? | A5 | A4 <wide>").await;
         on.alice.hears(ASKED).await;
     }
@@ -37,7 +37,7 @@ async fn buttons(server: Server) {
     let offered = json!([{"value": "1", "label": "A5"}, {"value": "2", "label": "A4 <wide>"}]);
     assert_eq!((&question["buttons"], &question["form"]), (&offered, &Value::Null));
 
-    // What was not offered, or is no question, is no answer.
+    // A value that was not offered, or an entry that is no question, is refused.
     let form = json!({"1": "A5"});
     for (of, value) in [
         (4, json!("3")),
@@ -56,7 +56,7 @@ async fn buttons(server: Server) {
     assert_eq!(about(&answer, "reply", REPLY), Some("ask"));
     on.ann.find(|frame| frame["type"] == "receipt" && frame["delivered"] == 5).await;
 
-    // He changes his mind, and another device knows it.
+    // The customer changes their answer from another device.
     on.ann.does(chosen("c2", 4, "1")).await;
     on.alice.hears("> ⚙ Which size?\nA5").await;
     let read: Vec<_> = on.read_anew().await.iter().map(told).collect();
@@ -92,9 +92,9 @@ async fn a_form(server: Server) {
     on.gateway.end().await;
 }
 
-/// To ask is to answer: it takes a customer who waits. Whoever has him next reads the question as
-/// its text and what could be chosen.
-async fn who_comes_later(server: Server) {
+/// Asking a question accepts a waiting customer, as a reply does. The next agent sees the question
+/// as its text and options.
+async fn the_next_agent_sees_the_question(server: Server) {
     let plan = Gateway::plan(server, Ground::Embedded, "").await;
     let mut alice = plan.seat("alice").await;
     let mut bob = plan.seat("bob").await;
@@ -120,7 +120,7 @@ async fn who_comes_later(server: Server) {
     assert_eq!(spoken(&read).unwrap(), "> ⚙ Alice: Which size?\nA5");
     bob.say(&chat, "A5 it is.").await;
     ann.entry(|entry| entry["text"] == "A5 it is.").await;
-    // The question stands, whoever asked it.
+    // The question can still be answered, whoever asked it.
     ann.does(chosen("c2", 3, "2")).await;
     bob.hears("> ⚙ Alice: Which size?\nA4").await;
     gateway.end().await;

@@ -1,4 +1,4 @@
-//! What customers think of a conversation: after its end, once more, and after a restart.
+//! Ratings by customers: after the end of a conversation, a second one, and after a restart.
 
 use couplet::chat::ids::{ConversationId, Pos};
 use couplet::chat::model::RowKind;
@@ -15,7 +15,7 @@ fn rate(id: &str, score: u8, comment: Option<&str>) -> Value {
     json!({"type": "rate", "id": id, "score": score, "comment": comment})
 }
 
-/// The ratings of a conversation, in order.
+/// The stored ratings of a conversation, in order.
 pub(super) async fn stored(gateway: &Gateway, conversation: &str) -> Vec<u8> {
     let id = ConversationId(Uuid::parse_str(conversation).unwrap());
     let rows = gateway.db.store.rows(id, Pos(0), Pos(u64::MAX >> 1), 1_000).await.unwrap();
@@ -36,13 +36,13 @@ async fn after_the_end(server: Server) {
     let ack = on.ann.does(rate("r3", 4, Some("Quick,\nand ⚙ kind"))).await;
     assert_eq!((&ack["seq"], &ack["conversation"]), (&Value::Null, &json!(on.conversation)));
     on.alice.hears("⚙ The customer rated the conversation 4 of 5: “Quick, and ⚙ kind”").await;
-    // Said again it is the same; said otherwise the last counts.
+    // A resent rating is the same; of several ratings the last counts.
     assert_eq!(on.ann.does(rate("r3", 4, None)).await["at"], ack["at"]);
     on.ann.does(rate("r4", 2, None)).await;
     on.alice.hears("⚙ The customer rated the conversation 2 of 5").await;
     assert_eq!(stored(&on.gateway, &on.conversation).await, [4, 2]);
 
-    // It is no entry, and none of the next conversation.
+    // A rating is no entry, and does not belong to the next conversation.
     let read = on.ann.history(&on.conversation).await;
     assert_eq!(read.last().unwrap()["kind"], "closed", "{read:?}");
     on.ann.acked("n1", "Me again").await;
@@ -60,7 +60,7 @@ async fn after_a_restart(server: Server) {
     let ack = on.ann.does(rate("r1", 5, Some("Thanks"))).await;
     assert_eq!(ack["conversation"], on.conversation.as_str());
     on.alice.hears("⚙ The customer rated the conversation 5 of 5: “Thanks”").await;
-    // The command is known after the next restart too.
+    // The command is still known after another restart.
     on.gateway.restart().await;
     on.comes_back(4).await;
     assert_eq!(on.ann.does(rate("r1", 5, Some("Thanks"))).await["at"], ack["at"]);

@@ -1,11 +1,11 @@
-//! What is refused to an agent, and what no customer can do anything with: said in an error that brings
-//! the words back, and in a line.
+//! What an agent sends and the customer cannot receive: refused with an error that contains the
+//! text, and with a notice.
 
 use super::Served;
 use crate::support::gateway::Server;
 use crate::support::seat::{body, spoken};
 
-on_both_servers!(a_refusal_is_seen, commands_are_never_said, what_rings_is_declined);
+on_both_servers!(a_refusal_is_seen, commands_never_reach_the_customer, calls_are_declined);
 
 async fn a_refusal_is_seen(server: Server) {
     let mut on = Served::on(server).await;
@@ -17,15 +17,18 @@ async fn a_refusal_is_seen(server: Server) {
     let late = on.alice.say(&chat, "Your refund is on its way.").await;
     let error = on.alice.find("an error", |el| el.attr("id") == Some(&*late)).await;
     assert_eq!(error.attr("type"), Some("error"));
-    // Another client of theirs may find the error in the archive, and must not take its words for
-    // the customer's.
+    // Another client of the agent may find the error in the archive, and must not take its text for
+    // a message of the customer.
     let returned = "⚙ Not sent: Your refund is on its way.";
-    assert_eq!(body(&error).as_deref(), Some(returned), "with its words, marked");
-    assert!(error.has_child("no-store", "urn:xmpp:hints"), "in no archive that heeds hints");
+    assert_eq!(body(&error).as_deref(), Some(returned), "with its text, marked");
+    assert!(
+        error.has_child("no-store", "urn:xmpp:hints"),
+        "kept out of archives that honour hints"
+    );
     let said = "⚙ Not sent: this conversation is closed. Type !reopen to start a new one.";
     let first = on.alice.hears(said).await;
     assert_eq!(spoken(&first).as_deref(), Some(said));
-    // Dino takes two messages of the same words without ids for one.
+    // Dino treats two messages with the same text and no id as one.
     on.alice.say(&chat, "Is it?").await;
     let second = on.alice.hears(said).await;
     let ids = [first.attr("id"), second.attr("id")];
@@ -33,7 +36,7 @@ async fn a_refusal_is_seen(server: Server) {
     on.gateway.end().await;
 }
 
-async fn commands_are_never_said(server: Server) {
+async fn commands_never_reach_the_customer(server: Server) {
     let mut on = Served::on(server).await;
     let chat = on.chat.clone();
     let asked = on.alice.say(&chat, "!ask Which size? | A5 | A4").await;
@@ -53,7 +56,7 @@ async fn commands_are_never_said(server: Server) {
     on.gateway.end().await;
 }
 
-async fn what_rings_is_declined(server: Server) {
+async fn calls_are_declined(server: Server) {
     let mut on = Served::on(server).await;
     let chat = on.chat.clone();
     on.alice
@@ -76,7 +79,7 @@ async fn what_rings_is_declined(server: Server) {
         ))
         .await;
     on.alice.hears("⚙ Not sent: customers can't join group chats.").await;
-    // A file that is only announced is confirmed, lest it be sent again.
+    // A file that is only announced is confirmed, so that the client does not resend it.
     on.alice
         .write(&format!(
             "<message to='{chat}' type='chat' id='f1'><file-sharing xmlns='urn:xmpp:sfs:0'/>\

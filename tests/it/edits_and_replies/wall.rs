@@ -1,5 +1,5 @@
-//! Nobody changes, answers or rates what is another customer's or another tenant's, however he names
-//! it; and what is refused tells nothing of what there is.
+//! No customer changes, answers or rates what belongs to another customer or tenant, however they
+//! name it; and a refusal does not reveal what exists.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use crate::support::seat::bare;
 
 on_both_servers!(between_customers, between_tenants);
 
-/// All that a customer may try upon words, a question and a conversation that are not his.
+/// Everything a customer may try on a message, a question and a conversation that are not theirs.
 async fn tries(ann: &mut Customer, begun: bool) {
     let none = if begun { "conflict" } else { "not_open" };
     for (id, target) in [("x1", "m1"), ("x2", "p1"), ("x3", "s1")] {
@@ -32,18 +32,18 @@ async fn between_customers(server: Server) {
     tries(&mut eve, false).await;
     let ack = eve.acked("eve-1", "Good day").await;
     tries(&mut eve, true).await;
-    // Her own conversation is all that she can name.
+    // A customer can only name their own conversation.
     let stolen = json!({"type": "history", "id": "h1", "conversation": on.conversation});
     assert_eq!(eve.does(stolen).await["code"], "not_open");
     assert_eq!(eve.does(reply("eve-2", 4, "Which?")).await["seq"], 2);
     let own = eve.history(ack["conversation"].as_str().unwrap()).await;
-    assert_eq!(told(&own[1]), r#"2 message "Which?""#, "an answer to nothing of hers");
+    assert_eq!(told(&own[1]), r#"2 message "Which?""#, "not a reply to a message of Eve's");
     let day = on.alice.hears("Good day").await;
     on.alice.hears("Which?").await;
     let eves = bare(&day).to_owned();
     assert_ne!(eves, chat);
 
-    // Nor does the agent of both change in one chat what was said in the other.
+    // Nor does the agent of both change in one chat a message of the other.
     let welcome = on.alice.say(&eves, "Welcome.").await;
     on.alice.receipt_for(&welcome).await;
     let id = on.alice.takes_back(&on.morning, &eves).await;
@@ -55,7 +55,7 @@ async fn between_customers(server: Server) {
     let own = eve.history(ack["conversation"].as_str().unwrap()).await;
     let own: Vec<_> = own.iter().skip(4).map(told).collect();
     let quoted = r#"6 message "> Hello\nHello again""#;
-    assert_eq!(own, [r#"5 message "Good evening.""#, quoted], "words of their own");
+    assert_eq!(own, [r#"5 message "Good evening.""#, quoted], "messages of their own");
     let read: Vec<_> = on.read_anew().await.iter().map(told).collect();
     assert_eq!(
         read,
@@ -67,10 +67,14 @@ async fn between_customers(server: Server) {
         ]
     );
 
-    // The end of his conversation is his to rate, not hers, and her end is none of his.
+    // A customer rates only the end of their own conversation.
     eve.does(json!({"type": "end", "id": "end"})).await;
     let rating = json!({"type": "rate", "id": "r1", "score": 1});
-    assert_eq!(on.ann.does(rating.clone()).await["code"], "conflict", "his goes on");
+    assert_eq!(
+        on.ann.does(rating.clone()).await["code"],
+        "conflict",
+        "Ann's conversation is still open"
+    );
     assert_eq!(eve.does(rating).await["conversation"], ack["conversation"]);
     assert!(super::rating::stored(&on.gateway, &on.conversation).await.is_empty());
     on.gateway.end().await;
@@ -85,7 +89,8 @@ async fn between_tenants(server: Server) {
     on.alice.say(&chat, "!ask Which? | A5 | A4").await;
     on.ann.entry(|entry| entry["seq"] == 4).await;
 
-    // An agent of the other tenant hears the same at this address as at one that is nobody's.
+    // An agent of the other tenant gets the same response for this address as for one that does not
+    // exist.
     let nobody = format!("nobody@{}", on.gateway.domain);
     for address in [&chat, &nobody] {
         let said = [
@@ -103,7 +108,7 @@ async fn between_tenants(server: Server) {
             assert_eq!(bob.error_for(&id).await, none, "{address}");
         }
     }
-    // Nor a session of the one tenant at the other's door.
+    // Nor does a session of one tenant work at the other.
     let hello = json!({"session": on.ann.token()});
     let mut eve = Customer::greet(on.gateway.address, "bolt", hello).await;
     assert_ne!(eve.welcome["session"]["customer"], on.ann.welcome["session"]["customer"]);

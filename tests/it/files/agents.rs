@@ -1,4 +1,4 @@
-//! Agents' files: from where they are fetched, and what an agent hears of one that is not.
+//! Agents' files: where they are fetched from, and the notice for one that cannot be fetched.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -10,7 +10,7 @@ use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::Seat;
 use crate::support::upload::{self, DOT};
 
-/// A place that gives out files as a test wants it to.
+/// A server whose responses the test decides.
 struct Place {
     port: u16,
     asked: mpsc::UnboundedReceiver<(String, TcpStream)>,
@@ -42,7 +42,7 @@ impl Place {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Who asks next.
+    /// The next request.
     async fn next(&mut self) -> (String, TcpStream) {
         let asked = self.asked.recv();
         tokio::time::timeout(crate::support::customer::PATIENCE, asked).await.unwrap().unwrap()
@@ -60,7 +60,7 @@ async fn answer(mut stream: TcpStream, head: &str, body: &[u8]) {
     let _ = stream.shutdown().await;
 }
 
-/// A conversation whose agent may fetch from a place of the test's own.
+/// A conversation whose agent may fetch from the test's own server.
 async fn talking(more: &str) -> (Gateway, Place, Customer, Seat, String) {
     let place = Place::new().await;
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, more).await;
@@ -75,7 +75,7 @@ async fn talking(more: &str) -> (Gateway, Place, Customer, Seat, String) {
     (gateway, place, customer, seat, chat)
 }
 
-/// Sends a link as a client that has uploaded does; its stanza's id.
+/// Sends a link as a client does after an upload; returns the stanza's id.
 async fn link(seat: &mut Seat, chat: &str, url: &str) -> String {
     let id = seat.fresh();
     let url = url.replace('&', "&amp;");
@@ -89,7 +89,7 @@ async fn link(seat: &mut Seat, chat: &str, url: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_fetched_from_where_it_must_not_be() {
+async fn nothing_is_fetched_from_other_places() {
     let (gateway, mut place, mut customer, mut seat, chat) = talking("").await;
     let port = place.port;
     for url in [
@@ -108,7 +108,7 @@ async fn nothing_is_fetched_from_where_it_must_not_be() {
         let text = crate::support::seat::body(&line).unwrap();
         assert!(text.contains("your own server"), "{url}: {text}");
     }
-    // Nor beside the path that was named.
+    // Nor from outside the configured path.
     for path in ["/", "/admin", "/filesystem/a.png", "/files/../admin", "/files/..%2fadmin"] {
         link(&mut seat, &chat, &place.url(path)).await;
         let line = seat.hears_of("did not reach the customer").await;
@@ -116,7 +116,7 @@ async fn nothing_is_fetched_from_where_it_must_not_be() {
         assert!(text.contains("your own server"), "{path}: {text}");
     }
     assert!(place.is_unasked());
-    // Nor where a place sends us on to.
+    // Nor from the target of a redirect.
     link(&mut seat, &chat, &place.url("/files/away.png")).await;
     let (path, stream) = place.next().await;
     assert_eq!(path, "/files/away.png");
@@ -133,7 +133,7 @@ async fn nothing_is_fetched_from_where_it_must_not_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_hears_why_and_the_chat_goes_on() {
+async fn an_agent_is_told_why_and_the_chat_goes_on() {
     let (gateway, mut place, mut customer, mut seat, chat) =
         talking("[limits]\nfile_megabytes = 1\n").await;
     let million = vec![0; 1024 * 1024];
@@ -153,7 +153,7 @@ async fn an_agent_hears_why_and_the_chat_goes_on() {
         let text = crate::support::seat::body(&line).unwrap();
         assert!(text.contains(said), "{head}: {text}");
     }
-    // One that hangs holds up nothing: neither words nor another file.
+    // A file that hangs blocks neither messages nor another file.
     link(&mut seat, &chat, &place.url("/files/slow.png")).await;
     let (_, mut slow) = place.next().await;
     slow.write_all(b"HTTP/1.1 200 OK\r\n\r\n\x89PNG").await.unwrap();
@@ -173,7 +173,7 @@ async fn an_agent_hears_why_and_the_chat_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_link_outlives_a_restart() {
+async fn a_link_survives_a_restart() {
     let (mut gateway, mut place, customer, mut seat, chat) = talking("").await;
     link(&mut seat, &chat, &place.url("/files/cat.png")).await;
     let (_, hanging) = place.next().await;
@@ -191,7 +191,7 @@ async fn a_link_outlives_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn words_beside_a_link_are_words() {
+async fn text_beside_a_link_is_kept() {
     let (gateway, mut place, mut customer, mut seat, chat) = talking("").await;
     let url = place.url("/files/a.png");
     let id = seat.fresh();

@@ -1,4 +1,4 @@
-//! What comes in: by whom, of what kind, how much, how fast.
+//! Uploads: from whom, of which types, how much, how fast.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ async fn gateway(more: &str) -> Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_may_ask_and_a_session_may_send() {
+async fn uploads_need_a_session_and_an_allowed_origin() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let url = format!("http://{}/v1/acme/files", gateway.address);
@@ -55,7 +55,7 @@ async fn a_page_may_ask_and_a_session_may_send() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_it_holds_counts_and_not_its_name() {
+async fn the_content_decides_the_type_not_the_name() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let token = customer.token();
@@ -90,7 +90,7 @@ async fn what_it_holds_counts_and_not_its_name() {
     assert_eq!((&text["type"], &text["name"]), (&json!("text/plain"), &json!("x.html.txt")));
     let empty = send(gateway.address, TENANT, &token, "x.png", "").await;
     assert_eq!(empty.status(), 400);
-    // Whatever they are called, all of them lie in one folder, under names of our own.
+    // Whatever their names, all files are in one folder, under names that the gateway chose.
     let kept = std::fs::read_dir(gateway.files().join("acme")).unwrap();
     let kept: Vec<String> = kept.map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(kept.len(), names.len() + 1);
@@ -101,7 +101,7 @@ async fn what_it_holds_counts_and_not_its_name() {
     gateway.end().await;
 }
 
-/// Begins to send a form by hand; what comes in answer once `body` was written.
+/// Begins an upload by hand; returns the connection after the request head.
 pub(super) async fn by_hand(gateway: &Gateway, token: &str, length: &str) -> TcpStream {
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     let head = format!(
@@ -126,14 +126,14 @@ async fn status(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn too_much_is_refused_while_it_comes() {
+async fn too_much_is_refused_during_the_upload() {
     let gateway = gateway("[limits]\nfile_megabytes = 1\n").await;
     let customer = gateway.customer().await;
-    // Said before: nothing of it is read.
+    // Announced size too large: nothing of the body is read.
     let length = format!("content-length: {}", 50 * 1024 * 1024);
     let mut said = by_hand(&gateway, &customer.token(), &length).await;
     assert_eq!(status(&mut said).await, "HTTP/1.1 413");
-    // Not said: it is cut as soon as it is too much, and the connection closed.
+    // No announced size: cut off at the limit, and the connection is closed.
     let mut unsaid = by_hand(&gateway, &customer.token(), "transfer-encoding: chunked").await;
     unsaid.write_all(&chunk(&[FIELD, DOT].concat())).await.unwrap();
     let piece = chunk(&vec![7; 64 * 1024]);
@@ -150,7 +150,7 @@ async fn too_much_is_refused_while_it_comes() {
     assert_eq!(status(&mut unsaid).await, "HTTP/1.1 413");
     let mut rest = Vec::new();
     let _ = unsaid.read_to_end(&mut rest).await;
-    // A whole one over the limit, and one that is just right.
+    // A complete upload over the limit, and one of exactly the limit.
     let mut large = DOT.to_vec();
     large.resize(1024 * 1024 + 1, 0);
     let refused = send(gateway.address, TENANT, &customer.token(), "x.png", large.clone()).await;
@@ -159,12 +159,12 @@ async fn too_much_is_refused_while_it_comes() {
     let taken = send(gateway.address, TENANT, &customer.token(), "x.png", large).await;
     assert_eq!(taken.status(), 201);
     let kept = std::fs::read_dir(gateway.files().join("acme")).unwrap().count();
-    assert_eq!(kept, 1, "nothing is left of those that were refused");
+    assert_eq!(kept, 1, "refused uploads leave nothing");
     gateway.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stops_coming_is_let_go() {
+async fn a_stalled_upload_is_closed() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let begun = Instant::now();
@@ -174,7 +174,7 @@ async fn what_stops_coming_is_let_go() {
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     let mut rest = Vec::new();
     let _ = slow.read_to_end(&mut rest).await;
-    // One that breaks off leaves nothing either.
+    // An upload that breaks off leaves nothing either.
     let mut broken = by_hand(&gateway, &customer.token(), "transfer-encoding: chunked").await;
     broken.write_all(&chunk(&[FIELD, DOT].concat())).await.unwrap();
     drop(broken);
@@ -197,7 +197,7 @@ async fn too_many_are_told_to_wait() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tenant_has_its_own_wishes() {
+async fn tenants_have_their_own_limits() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("none", |tenant| tenant.settings.files.bytes = Some(0)).await;
     plan.tenant("pdf", |tenant| {
@@ -220,7 +220,7 @@ async fn a_tenant_has_its_own_wishes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_sends_another_ones_file() {
+async fn nobody_sends_anothers_file() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("other", |_| {}).await;
     let gateway = plan.open().await;
@@ -228,7 +228,7 @@ async fn nobody_sends_another_ones_file() {
     let mut bea = gateway.customer().await;
     let mut stranger = Customer::arrive(gateway.address, "other").await;
     let file = upload::picture(gateway.address, &ann, "dot.png").await;
-    // His token is no good at another tenant, nor is his file.
+    // The customer's token is not valid at another tenant, nor is their file.
     let refused = send(gateway.address, "other", &ann.token(), "dot.png", DOT).await;
     assert_eq!(refused.status(), 401);
     let made_up = "0123456789abcdef0123456789abcdef";
@@ -245,7 +245,7 @@ async fn nobody_sends_another_ones_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_people_send_every_day_is_taken_under_its_name() {
+async fn common_file_types_are_accepted() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let docx = include_bytes!("../../files/python-docx.docx");
@@ -279,7 +279,7 @@ async fn what_people_send_every_day_is_taken_under_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_picture_was_taken_goes_to_nobody() {
+async fn location_metadata_is_removed() {
     let gateway = gateway("").await;
     let customer = gateway.customer().await;
     let pictures: [(&str, &[u8]); 3] = [

@@ -1,4 +1,4 @@
-//! What is given out, to whom, and how.
+//! Downloads: what is served, to whom, and how.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::upload::{self, DOT};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_is_put_away_and_nothing_of_it_runs() {
+async fn a_file_is_downloaded_and_never_executed() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     plan.tenant("other", |_| {}).await;
     let gateway = plan.open().await;
@@ -29,7 +29,7 @@ async fn a_file_is_put_away_and_nothing_of_it_runs() {
     assert!(header("cache-control").contains("private"));
     let tag = header("etag");
 
-    // Parts of it, and what a browser has already.
+    // Ranges, and what a browser has already cached.
     let url = format!("http://{}{}", gateway.address, file["url"].as_str().unwrap());
     let ask =
         |name: &'static str, value: String| upload::client().get(&url).header(name, value).send();
@@ -42,7 +42,7 @@ async fn a_file_is_put_away_and_nothing_of_it_runs() {
     let head = upload::client().head(&url).send().await.unwrap();
     assert_eq!(head.headers()["content-length"], DOT.len().to_string().as_str());
 
-    // Neither without its link's own words, nor under another tenant.
+    // Neither without the link's signature, nor under another tenant.
     let path = file["url"].as_str().unwrap();
     let (bare, query) = path.split_once('?').unwrap();
     let until: i64 = query.split(['=', '&']).nth(1).unwrap().parse().unwrap();
@@ -63,7 +63,7 @@ async fn a_file_is_put_away_and_nothing_of_it_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_its_customer_takes_back_is_gone() {
+async fn a_retracted_file_is_gone() {
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
     let mut customer = gateway.customer().await;
     let file = upload::picture(gateway.address, &customer, "dot.png").await;

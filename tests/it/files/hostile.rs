@@ -1,4 +1,4 @@
-//! Customers who send, and strangers who ask, as much as they can: it is theirs alone that suffers.
+//! Customers who upload, and strangers who request, as much as they can: only they are slowed down.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use crate::support::upload::{self, DOT, send};
 
 const PROXIES: &str = "[http]\ntrusted_proxies = [\"127.0.0.1\"]\n";
 
-/// A gateway with settings of its own for files.
+/// A gateway with its own settings for files.
 async fn with_files(more: &str, files: &str) -> Gateway {
     let plan: Plan = Gateway::plan(Server::Prosody, Ground::Full, more).await;
     let config = std::fs::read_to_string(&plan.config).unwrap();
@@ -40,11 +40,11 @@ async fn send_from(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_senders_keep_nobody_from_sending() {
+async fn slow_uploads_block_nobody() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, PROXIES).await;
     let hostile = gateway.customer().await;
     let customer = gateway.customer().await;
-    // Twenty files, each a byte every now and then.
+    // Twenty uploads, each sending a byte now and then.
     let mut slow = Vec::new();
     for _ in 0..20 {
         let mut stream = by_hand(&gateway, &hostile.token(), "transfer-encoding: chunked").await;
@@ -57,7 +57,7 @@ async fn slow_senders_keep_nobody_from_sending() {
         assert_eq!(sent.status(), 201, "{:?}", sent.text().await);
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    // Those beyond two were told to wait; the two were let go, for nothing came.
+    // Those beyond two were told to wait; the two were closed because nothing came.
     let mut told = Vec::new();
     for mut stream in slow {
         let mut answer = vec![0; 12];
@@ -66,13 +66,13 @@ async fn slow_senders_keep_nobody_from_sending() {
     }
     let count = |status: &str| told.iter().filter(|one| one.ends_with(status)).count();
     assert_eq!(count("408") + count("429"), 20, "{told:?}");
-    // Two of them have a turn, for ten seconds each; of two spans of ten seconds either may end first.
+    // Two have a turn, for ten seconds each; of two spans of ten seconds either may end first.
     assert!(count("429") >= 10, "{told:?}");
     gateway.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_form_that_never_comes_to_its_file_is_let_go() {
+async fn a_form_without_a_file_is_closed() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, "").await;
     let customer = gateway.customer().await;
     let mut stream = by_hand(&gateway, &customer.token(), "transfer-encoding: chunked").await;
@@ -89,7 +89,7 @@ async fn a_form_that_never_comes_to_its_file_is_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_has_an_end_for_each_and_for_all() {
+async fn daily_limits_per_customer_and_per_tenant() {
     let quotas = "megabytes_per_customer_per_day = 1\nmegabytes_per_tenant_per_day = 2";
     let gateway = with_files("[limits]\nfile_megabytes = 1\n", quotas).await;
     let megabyte = vec![b'x'; 1024 * 1024];
@@ -114,7 +114,7 @@ async fn a_day_has_an_end_for_each_and_for_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_are_made_up_are_asked_for_seldom() {
+async fn guessed_links_are_rate_limited() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, PROXIES).await;
     let customer = gateway.customer().await;
     let file = upload::picture(gateway.address, &customer, "dot.png").await;
@@ -133,7 +133,7 @@ async fn files_that_are_made_up_are_asked_for_seldom() {
         }
     }
     assert!((10..=20).contains(&refused), "{refused}");
-    // What has no good form costs nothing, and is no file either.
+    // A malformed link costs nothing and returns no file.
     for wrong in [url.replace("mark=", "mark=x"), url.replace("until=", "until=9")] {
         assert_eq!(ask(&wrong, "192.0.2.1").await, 404);
     }
@@ -142,13 +142,13 @@ async fn files_that_are_made_up_are_asked_for_seldom() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_address_has_so_many_connections() {
+async fn connections_per_address_are_limited() {
     let gateway = Gateway::start(Server::Prosody, Ground::Embedded, "").await;
     let mut open = Vec::new();
     for _ in 0..110 {
         open.push(TcpStream::connect(gateway.address).await.unwrap());
     }
-    // The last were closed at once; the first when they asked nothing.
+    // The last connections were closed at once; the first when they sent no request.
     let mut byte = [0];
     let last = open.last_mut().unwrap();
     let closed = tokio::time::timeout(Duration::from_secs(5), last.read(&mut byte)).await;

@@ -1,4 +1,4 @@
-//! Where files lie: a folder, or what speaks S3; and that nothing stays that no message has.
+//! Where files are stored: a folder or an S3 server; and that files without a message are removed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,7 +23,7 @@ use crate::support::file_storage::files_in;
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::upload::{self, DOT};
 
-/// A clock that a test sets.
+/// A clock that the test sets.
 struct Clock(AtomicI64);
 
 impl World for Clock {
@@ -48,7 +48,7 @@ fn pieces(
     stream::iter(bytes.chunks(7).map(|piece| Ok(Bytes::from_static(piece))))
 }
 
-async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
+async fn a_file_without_a_message_is_removed_after_a_day(backend: Backend) {
     let db = Db::new(backend).await;
     acme(&db.store).await;
     let folder = tempfile::tempdir().unwrap();
@@ -61,7 +61,7 @@ async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
     assert_eq!(file.size, DOT.len() as u64);
     let path = folder.path().join(format!("acme/{}", file.id));
     assert_eq!(std::fs::read(&path).unwrap(), DOT);
-    // What breaks off leaves nothing.
+    // An upload that breaks off leaves nothing.
     let broken =
         stream::iter([Ok(Bytes::from(vec![7; 9_000])), Err(std::io::Error::other("gone"))]);
     let all = FileRules { bytes: 100_000, types: Arc::new(["*/*".to_owned()]) };
@@ -69,7 +69,7 @@ async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
     assert_eq!(refused, Err(UploadError::Broken));
     assert_eq!(std::fs::read_dir(folder.path().join("acme")).unwrap().count(), 1);
     assert_eq!(db.store.waiting_files(owner.id).await, Ok(1));
-    // One whose gateway died while it came in is recorded, and goes after an hour.
+    // A file whose gateway died during the upload is recorded, and removed after an hour.
     let dead = StoredFile {
         file: File { id: FileId(Uuid::from_u128(1)), size: 0, ..file.clone() },
         tenant: owner.tenant.clone(),
@@ -87,7 +87,7 @@ async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
     assert_eq!(files.sweep().await, Ok(1));
     assert!(!path.exists());
     assert_eq!(db.store.waiting_files(owner.id).await, Ok(0));
-    // So many may wait, and no more.
+    // The number of files without a message is limited.
     for _ in 0..20 {
         kept().await.unwrap();
     }
@@ -96,17 +96,17 @@ async fn what_no_message_has_is_gone_after_a_day(backend: Backend) {
 }
 
 #[tokio::test]
-async fn what_no_message_has_is_gone_after_a_day_sqlite() {
-    what_no_message_has_is_gone_after_a_day(Backend::Sqlite).await;
+async fn a_file_without_a_message_is_removed_after_a_day_sqlite() {
+    a_file_without_a_message_is_removed_after_a_day(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn what_no_message_has_is_gone_after_a_day_mysql() {
-    what_no_message_has_is_gone_after_a_day(Backend::Mysql).await;
+async fn a_file_without_a_message_is_removed_after_a_day_mysql() {
+    a_file_without_a_message_is_removed_after_a_day(Backend::Mysql).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_message_has_stays_and_goes_with_its_tenant() {
+async fn a_file_of_a_message_stays_until_its_tenant_is_removed() {
     use couplet::ports::store::Directory as _;
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
     let mut customer = gateway.customer().await;
@@ -127,7 +127,7 @@ async fn what_a_message_has_stays_and_goes_with_its_tenant() {
     gateway.end().await;
 }
 
-/// A program that speaks S3, with a bucket.
+/// An S3 server with a bucket.
 async fn bucket() -> (tokio::process::Child, String) {
     let python = concat!(env!("CARGO_MANIFEST_DIR"), "/target/venv/bin/python");
     let program = "import threading, time\n\
@@ -156,7 +156,7 @@ async fn bucket() -> (tokio::process::Child, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_does_as_well_as_a_folder() {
+async fn a_bucket_works_like_a_folder() {
     let (_server, at) = bucket().await;
     let storage = open(At::Bucket(S3 {
         bucket: "chat".to_owned(),
@@ -166,7 +166,7 @@ async fn a_bucket_does_as_well_as_a_folder() {
         key: Some(("id".to_owned(), "secret".into())),
     }));
     storage.check().await.unwrap();
-    // A small one, and one in several parts.
+    // A small file, and one in several parts.
     for size in [3_usize, 11 * 1024 * 1024] {
         let whole: Vec<u8> = (0..size).map(|n| (n % 251) as u8).collect();
         let mut writer = storage.put("acme/x").await.unwrap();
@@ -187,7 +187,7 @@ async fn a_bucket_does_as_well_as_a_folder() {
     let mut writer = storage.put("acme/y").await.unwrap();
     writer.write(Bytes::from(vec![1; 6 * 1024 * 1024])).await.unwrap();
     writer.abort().await;
-    assert!(storage.get("acme/y", 0..1).await.unwrap().is_none(), "nothing of what was let go");
+    assert!(storage.get("acme/y", 0..1).await.unwrap().is_none(), "nothing of the aborted upload");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +208,7 @@ async fn a_gateway_keeps_files_in_a_bucket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storage_that_is_away_is_told_and_the_chat_goes_on() {
+async fn an_unreachable_storage_is_reported_and_the_chat_goes_on() {
     let plan = Gateway::plan(Server::Prosody, Ground::Embedded, "").await;
     std::fs::write(plan.files(), "no folder").unwrap();
     let gateway = plan.open().await;

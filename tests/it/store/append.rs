@@ -1,4 +1,4 @@
-//! The log: what is appended stands once, whole, and in its place.
+//! The log: every appended row is stored once, whole, and in its place.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use super::fixture::*;
 use crate::support::db::Db;
 
 suite!(
-    repeated_append_stands_once,
-    half_the_rows_are_there,
-    any_repeats_leave_each_row_once,
-    foreign_row_is_told,
+    a_repeated_append_is_stored_once,
+    a_batch_of_which_half_is_stored,
+    any_repeats_store_each_row_once,
+    a_foreign_row_is_reported,
     a_taken_seq_or_command_is_foreign,
-    nothing_of_a_failed_batch_remains,
+    a_failed_batch_leaves_nothing,
     any_number_of_rows,
     thousand_rows_with_long_texts,
     fenced_after_a_takeover,
     takeover_under_load_leaves_no_gap,
     a_conversation_begins_once,
-    cursor_never_goes_back,
+    the_cursor_never_moves_back,
     commands_are_found_over_conversations,
     rows_between_positions,
 );
@@ -37,7 +37,7 @@ async fn log_of(db: &Db, number: u128) -> Vec<Arc<couplet::chat::model::Row>> {
         .expect("the log can be read")
 }
 
-async fn repeated_append_stands_once(db: &Db) {
+async fn a_repeated_append_is_stored_once(db: &Db) {
     let epoch = acme(&db.store).await;
     let batch = [opened(1, 1), said(2, 1, 1, "Hello"), said(3, 1, 2, "Hello")];
     for _ in 0..3 {
@@ -48,7 +48,7 @@ async fn repeated_append_stands_once(db: &Db) {
     assert_eq!(customer.conversations, 1, "counted once");
 }
 
-async fn half_the_rows_are_there(db: &Db) {
+async fn a_batch_of_which_half_is_stored(db: &Db) {
     let epoch = acme(&db.store).await;
     let batch = [
         opened(1, 1),
@@ -69,14 +69,14 @@ async fn half_the_rows_are_there(db: &Db) {
     assert_eq!((view.head, view.delivered), (Seq(2), Seq(1)), "views of new rows are written");
 }
 
-async fn any_repeats_leave_each_row_once(db: &Db) {
+async fn any_repeats_store_each_row_once(db: &Db) {
     let epoch = acme(&db.store).await;
     let mut batch = vec![opened(1, 1)];
     for n in 2..=60 {
         let fresh = said(n, 1, n - 1, "words");
         batch.push(with_view(fresh, 1, |view| view.head = Seq(n - 1)));
     }
-    // Batches that begin anywhere in what is stored and go on from there.
+    // Batches that begin anywhere in what is stored and continue from there.
     let steps = prop::collection::vec((0_usize..8, 1_usize..12), 40);
     let steps = steps.new_tree(&mut TestRunner::deterministic()).expect("steps").current();
     let mut stored = 0;
@@ -86,12 +86,12 @@ async fn any_repeats_leave_each_row_once(db: &Db) {
         db.store.append(&link(), epoch, &batch[from..upto]).await.expect("appended");
         stored = stored.max(upto);
         let view = db.store.conversation(conversation_id(1)).await.expect("read").expect("there");
-        assert_eq!(view.head, Seq(stored as u64 - 1), "no older view came back");
+        assert_eq!(view.head, Seq(stored as u64 - 1), "no older view is restored");
     }
     assert_eq!(log_of(db, 1).await, rows(&batch[..stored]));
 }
 
-async fn foreign_row_is_told(db: &Db) {
+async fn a_foreign_row_is_reported(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.append(&link(), epoch, &[opened(1, 1), said(2, 1, 1, "mine")]).await.expect("stored");
     let other = [opened(1, 1), said(2, 1, 1, "Mine"), said(3, 1, 2, "more")];
@@ -114,10 +114,10 @@ async fn a_taken_seq_or_command_is_foreign(db: &Db) {
         with_command(said(3, 1, 2, "another session's"), 2, "m1"),
         with_command(said(4, 1, 3, "another case"), 1, "M1"),
     ];
-    db.store.append(&link(), epoch, &other).await.expect("these are other commands");
+    db.store.append(&link(), epoch, &other).await.expect("these are different commands");
 }
 
-async fn nothing_of_a_failed_batch_remains(db: &Db) {
+async fn a_failed_batch_leaves_nothing(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.append(&link(), epoch, &[opened(1, 1), said(2, 1, 1, "a")]).await.expect("stored");
     let before = db.store.snapshot(&link(), T0).await.expect("read");
@@ -245,7 +245,7 @@ async fn takeover_under_load_leaves_no_gap(db: &Db) {
     other.close().await;
 }
 
-async fn cursor_never_goes_back(db: &Db) {
+async fn the_cursor_never_moves_back(db: &Db) {
     let epoch = acme(&db.store).await;
     let stands_at = async || {
         db.store.snapshot(&link(), couplet::chat::ids::Timestamp(0)).await.map(|s| s.cursor)

@@ -1,4 +1,4 @@
-//! What one conversation may ask of the database, however long it is.
+//! Bounds on what one conversation may cost the database, however long it is.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ suite!(
     a_row_by_its_place,
     answers_of_an_old_conversation,
     a_long_tail,
-    only_what_is_not_confirmed,
-    what_an_operator_wants_closed,
+    only_unconfirmed_rows,
+    closes_requested_by_an_operator,
 );
 
 async fn a_row_by_its_place(db: &Db) {
@@ -67,7 +67,7 @@ async fn a_long_tail(db: &Db) {
     assert_eq!(snapshot.rows, [(conversation_id(1), 12_001), (conversation_id(2), 2)]);
 }
 
-async fn only_what_is_not_confirmed(db: &Db) {
+async fn only_unconfirmed_rows(db: &Db) {
     let epoch = acme(&db.store).await;
     let mut batch = vec![opened(1, 1)];
     batch.extend((1..=1_000).map(|seq| said(seq + 1, 1, seq, "x")));
@@ -85,7 +85,7 @@ async fn only_what_is_not_confirmed(db: &Db) {
     assert_eq!(messages[0], (conversation_id(1), Pos(802), Seq(801)));
 }
 
-async fn what_an_operator_wants_closed(db: &Db) {
+async fn closes_requested_by_an_operator(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.append(&link(), epoch, &[opened(1, 1), opened(2, 2)]).await.expect("stored");
     let ask = async |tenant: &str, number| {
@@ -112,9 +112,9 @@ async fn what_an_operator_wants_closed(db: &Db) {
     assert_eq!(left, 0, "nothing of it is left");
 }
 
-/// How MySQL finds the words that somebody refers to: by keys, past all that was said.
+/// How MySQL finds messages that others refer to: by keys, without reading the rest.
 #[tokio::test]
-async fn words_are_found_by_an_index() {
+async fn messages_are_found_by_an_index() {
     let db = Db::new(Backend::Mysql).await;
     let epoch = acme(&db.store).await;
     let mut batch = vec![opened(1, 1)];
@@ -132,7 +132,6 @@ async fn words_are_found_by_an_index() {
         Reference::Customer(CommandKey { session, id: CommandId::new(id).expect("an id") })
     };
     let agents = |id: &str| Reference::Agent { jid: jid("alice@example.org"), stanza: id.into() };
-    // Counted from here on.
     let before = db.rows_read().await;
     for (reference, found) in [
         (command(1, "m4000"), true),

@@ -1,4 +1,4 @@
-//! Words that are said otherwise or taken back, questions, ratings: what is read afterwards.
+//! Edited and retracted messages, questions, ratings: what is read afterwards.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::fixture::*;
 use crate::support::db::Db;
 
-suite!(what_is_read_was_said_last, what_stands_may_have_changed, what_else_is_said_comes_back);
+suite!(the_latest_text_is_read, a_repeated_batch_with_changes, questions_and_ratings_are_restored);
 
 const TARGET: Target = Target { seq: Seq(1), pos: Pos(2) };
 
@@ -36,7 +36,7 @@ fn by(session: u8, id: &str) -> Reference {
     })
 }
 
-async fn what_is_read_was_said_last(db: &Db) {
+async fn the_latest_text_is_read(db: &Db) {
     let epoch = acme(&db.store).await;
     let first = with_command(said(2, 1, 1, "one"), 1, "m1");
     let other = with_command(said(4, 1, 3, "other device"), 2, "m1");
@@ -50,19 +50,19 @@ async fn what_is_read_was_said_last(db: &Db) {
     };
     assert_eq!(found(by(1, "m1")).await, Some(Seq(1)));
     assert_eq!(found(by(2, "m1")).await, Some(Seq(3)));
-    assert!(found(by(3, "m1")).await.is_some(), "said on another device");
+    assert!(found(by(3, "m1")).await.is_some(), "sent from another device");
     assert_eq!(found(by(1, "m2")).await, None);
     let stanza = |who: &str| Reference::Agent { jid: jid(who), stanza: "s1".into() };
     assert_eq!(found(stanza("alice@example.org")).await, Some(Seq(2)));
     assert_eq!(found(stanza("bob@example.org")).await, None);
     let elsewhere = db.store.words(conversation_id(2), &by(1, "m1")).await;
-    assert_eq!(elsewhere, Ok(None), "a conversation knows its own words alone");
+    assert_eq!(elsewhere, Ok(None), "a conversation only has its own messages");
     let retraction = changed(6, 5, RowKind::Retract { target: TARGET });
     db.store.append(&link(), epoch, &[retraction]).await.expect("stored");
-    assert_eq!(words(db).await, ["", "Good day!", "other device", ""], "no word of it is left");
+    assert_eq!(words(db).await, ["", "Good day!", "other device", ""], "no text of it is left");
 }
 
-async fn what_stands_may_have_changed(db: &Db) {
+async fn a_repeated_batch_with_changes(db: &Db) {
     let epoch = acme(&db.store).await;
     let retraction = changed(4, 3, RowKind::Retract { target: TARGET });
     let batch = [opened(1, 1), said(2, 1, 1, "one"), edited(3, 2, "two"), retraction];
@@ -73,7 +73,7 @@ async fn what_stands_may_have_changed(db: &Db) {
     assert_eq!(foreign, Err(StoreError::Foreign(Pos(2))));
 }
 
-async fn what_else_is_said_comes_back(db: &Db) {
+async fn questions_and_ratings_are_restored(db: &Db) {
     let epoch = acme(&db.store).await;
     let labels = || vec!["A5".into(), "A4 📄".into()];
     let asked = |offers| RowKind::Asked { text: "Which?".into(), offers };

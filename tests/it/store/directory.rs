@@ -1,4 +1,4 @@
-//! Tenants, queues, agents; each change is seen by the revision.
+//! Tenants, queues, agents; the revision shows each change.
 
 use couplet::chat::ids::{LinkDomain, Pos, Seq};
 use couplet::chat::model::{AgentSettings, CloseReason, QueueSettings, Role, State, Strategy};
@@ -103,7 +103,7 @@ async fn settings_of_a_link(db: &Db) {
     far.link = LinkDomain::new("other.example.org").expect("a domain");
     db.store.add_tenant(&far).await.expect("added");
     db.store.put_queue(&acme, &settings("sales")).await.expect("added");
-    // The same agent serves two tenants; another differs from him by the case of a letter.
+    // The same agent serves two tenants; another's address differs by the case of one letter.
     let both = agent("élan@example.org", &["default", "sales"]);
     db.store.put_agent(&acme, &both).await.expect("added");
     db.store.put_agent(&acme, &agent("Élan@example.org", &[])).await.expect("added");

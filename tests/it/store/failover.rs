@@ -1,5 +1,5 @@
-//! A server that only reads from now on, and one that accepts small packets alone. Both on a MariaDB of
-//! the test's own, for what is set there is set for everybody.
+//! A server that becomes read-only, and one that accepts only small packets. Both on a MariaDB of
+//! the test's own, because the settings apply to the whole server.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use super::fixture::*;
 use crate::support::fault::OwnBackend;
 
-/// A server, its administrator, and the address for a user who is held by `read_only`.
+/// A server, its administrator, and the URL of a user to whom `read_only` applies.
 async fn a_server() -> (OwnBackend, DatabaseConnection, String) {
     let own = OwnBackend::mariadb().await;
     let root = Database::connect(own.url("mysql://root@", "/mysql")).await.expect("it is there");
@@ -33,7 +33,7 @@ async fn connect(url: &str) -> SqlStore {
     store
 }
 
-/// The connections of the store that the server has.
+/// The ids of the store's connections on the server.
 async fn connections(root: &DatabaseConnection) -> BTreeSet<u64> {
     let asked = "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = 'couplet'";
     let statement = Statement::from_string(root.get_database_backend(), asked);
@@ -42,7 +42,7 @@ async fn connections(root: &DatabaseConnection) -> BTreeSet<u64> {
     rows.into_iter().map(|row| id(row).unsigned_abs()).collect()
 }
 
-/// Uses each kind of connection there is.
+/// Uses each kind of connection.
 async fn use_all(store: &SqlStore, epoch: Epoch, number: u64) -> Result<(), StoreError> {
     let other = LinkDomain::new(&format!("c{number}.example.org")).expect("a domain");
     store.append(&link(), epoch, &[said(number, 1, number - 1, "Hello")]).await?;
@@ -57,7 +57,7 @@ async fn use_all(store: &SqlStore, epoch: Epoch, number: u64) -> Result<(), Stor
 }
 
 #[tokio::test]
-async fn a_server_that_only_reads_is_left() {
+async fn a_read_only_server_is_left() {
     let (_own, root, url) = a_server().await;
     let store = connect(&url).await;
     let epoch = acme(&store).await;
@@ -73,7 +73,7 @@ async fn a_server_that_only_reads_is_left() {
     assert!(matches!(&refused, Err(StoreError::ReadOnly(_))), "{refused:?}");
     let renewed = store.renew(&link(), epoch, MINUTE, true).await;
     assert!(matches!(&renewed, Err(StoreError::ReadOnly(_))), "{renewed:?}");
-    // Whatever only reads goes over a new connection as well: an old one reads what was.
+    // Reads move to a new connection as well: an old one would read stale data.
     store.conversation(conversation_id(1)).await.expect("read");
     store.tenants().await.expect("read");
     store.snapshot(&link(), T0).await.expect("read");
@@ -108,7 +108,7 @@ async fn batches_fit_into_what_the_server_accepts() {
     let store = connect(&url).await;
     let epoch = acme(&store).await;
     let mut batch = vec![opened(1, 1)];
-    // 1.2 MB: in one statement unless told otherwise.
+    // 1.2 MB: in one statement unless limited.
     for pos in 2..=300 {
         batch.push(said(pos, 1, pos - 1, &"€".repeat(1_400)));
     }
@@ -116,7 +116,8 @@ async fn batches_fit_into_what_the_server_accepts() {
     let stored = store.rows(conversation_id(1), Pos(0), Pos(1_000), 1_000).await.expect("read");
     assert_eq!(stored, rows(&batch));
 
-    // What cannot be divided is known before it is tried: the server would end the connection.
+    // A row that cannot be split is refused before it is sent: the server would close the
+    // connection.
     let long = store.append(&link(), epoch, &[said(301, 1, 300, &"€".repeat(30_000))]).await;
     assert!(matches!(&long, Err(StoreError::TooLarge(_))), "{long:?}");
     store.append(&link(), epoch, &[said(301, 1, 300, "Short")]).await.expect("the next is taken");

@@ -1,4 +1,4 @@
-//! Files and the rows that have them.
+//! Files, and the rows that refer to them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::fixture::*;
 use crate::support::db::Db;
 
-suite!(a_row_takes_its_files_and_gives_them_back, links_without_an_end_are_recalled);
+suite!(a_row_takes_and_releases_its_files, unfinished_links_are_restored);
 
 fn file(number: u128) -> File {
     File {
@@ -22,7 +22,7 @@ fn file(number: u128) -> File {
     }
 }
 
-/// A row in the conversation 1, which `opened(1, 1)` began.
+/// A row in conversation 1, which `opened(1, 1)` began.
 fn row(pos: u64, seq: Option<u64>, author: Author, kind: RowKind) -> Append {
     let opened = opened(1, 1);
     let row = Row {
@@ -42,7 +42,7 @@ fn agent() -> Author {
     Author::Agent { jid: jid("alice@example.org"), name: "Alice".into() }
 }
 
-async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
+async fn a_row_takes_and_releases_its_files(db: &Db) {
     let epoch = acme(&db.store).await;
     let owner = customer(1);
     let expires_at = Some(T0.plus(1_000));
@@ -63,7 +63,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
         db.store.file_written(&file, T0.plus(2_000)).await.expect("whole");
     }
     assert_eq!(db.store.files_of(owner.id, &ids).await.expect("read").len(), 2);
-    assert_eq!(db.store.files_of(customer(2).id, &ids).await, Ok(vec![]), "not his");
+    assert_eq!(db.store.files_of(customer(2).id, &ids).await, Ok(vec![]), "another customer's");
     assert_eq!(db.store.file(&key("other"), file(1).id).await, Ok(None), "not that tenant's");
     assert_eq!(db.store.waiting_files(owner.id).await, Ok(2));
 
@@ -79,7 +79,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     assert_eq!((kept.expires_at, kept.is_taken, kept.file), (None, true, file(1)));
     assert_eq!(db.store.expired_files(T0.plus(5_000), 9).await.expect("read").len(), 1);
 
-    // Another row takes no file from it, and has none to give back.
+    // Another row cannot take the file, and does not release it.
     let files: Arc<[File]> = Arc::new([file(1)]);
     let second = RowKind::Files { files, text: "Mine".into(), reply_to: None, of: None };
     let second = row(3, Some(2), Author::Customer, second);
@@ -91,7 +91,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     let kept = db.store.file(&key("acme"), file(1).id).await.expect("read").expect("there");
     assert_eq!((kept.expires_at, kept.is_taken), (None, true), "it is the first row's still");
 
-    // Taken back: nothing of it is left in the log, and the file's time is over.
+    // Retracted: nothing of it is left in the log, and the file may be removed.
     let target = Target { seq: Seq(1), pos: Pos(2) };
     let retract = row(5, Some(4), Author::Customer, RowKind::Retract { target });
     db.store.append(&link(), epoch, &[retract]).await.expect("stored");
@@ -105,7 +105,7 @@ async fn a_row_takes_its_files_and_gives_them_back(db: &Db) {
     assert_eq!(db.store.expired_files(T0.plus(5_000), 9).await, Ok(vec![]));
 }
 
-async fn links_without_an_end_are_recalled(db: &Db) {
+async fn unfinished_links_are_restored(db: &Db) {
     let epoch = acme(&db.store).await;
     let linked = |pos, url: &str| row(pos, None, agent(), RowKind::Linked { url: url.into() });
     let batch = [

@@ -1,4 +1,4 @@
-//! Tenants, customers and rows to test with.
+//! Tenants, customers and rows for the tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use couplet::ports::store::{
 use couplet::store::SqlStore;
 use uuid::Uuid;
 
-/// The moment at which everything begins; the milliseconds are not 0.
+/// The time at which everything begins; the milliseconds are not 0.
 pub(crate) const T0: Timestamp = Timestamp(1_767_225_600_123);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
@@ -82,7 +82,7 @@ pub(crate) fn session(number: u8, customer: &Customer) -> Session {
     }
 }
 
-/// `acme` with customers 1 to 3, and its link in our hands.
+/// `acme` with customers 1 to 3; we hold the lease of its link.
 pub(crate) async fn acme(store: &SqlStore) -> Epoch {
     store.add_tenant(&tenant("acme")).await.expect("a new tenant");
     for number in 1..=3_u8 {
@@ -92,7 +92,7 @@ pub(crate) async fn acme(store: &SqlStore) -> Epoch {
     take(store, 1).await
 }
 
-/// Takes the link for a minute.
+/// Takes the lease of the link for a minute.
 pub(crate) async fn take(store: &SqlStore, by: u128) -> Epoch {
     match store.acquire(&link(), node(by), MINUTE).await.expect("an answer") {
         Lease::Granted { epoch, .. } => epoch,
@@ -104,7 +104,7 @@ pub(crate) fn conversation_id(number: u128) -> ConversationId {
     ConversationId(Uuid::from_u128(3000 + number))
 }
 
-/// A conversation with the customer of the same number.
+/// A conversation of the customer with the same number.
 pub(crate) fn conversation(number: u128) -> Conversation {
     Conversation {
         id: conversation_id(number),
@@ -125,7 +125,7 @@ pub(crate) fn conversation(number: u128) -> Conversation {
     }
 }
 
-/// The row that opens a conversation, with its view.
+/// The row that opens a conversation, with the conversation's view.
 pub(crate) fn opened(pos: u64, number: u128) -> Append {
     let row = Row {
         pos: Pos(pos),
@@ -163,7 +163,7 @@ pub(crate) fn answered(pos: u64, number: u128, seq: u64, stanza: Option<&str>) -
     append
 }
 
-/// The same, made by a command.
+/// The same row, created by a command.
 pub(crate) fn with_command(mut append: Append, session: u8, id: &str) -> Append {
     Arc::make_mut(&mut append.row).key = Some(CommandKey {
         session: SessionId(Uuid::from_u128(2000 + u128::from(session))),
@@ -172,7 +172,7 @@ pub(crate) fn with_command(mut append: Append, session: u8, id: &str) -> Append 
     append
 }
 
-/// The same, with the view changed.
+/// The same row, with a changed view.
 pub(crate) fn with_view(
     mut append: Append,
     number: u128,
@@ -184,7 +184,6 @@ pub(crate) fn with_view(
     append
 }
 
-/// The rows alone.
 pub(crate) fn rows(appends: &[Append]) -> Vec<Arc<Row>> {
     appends.iter().map(|append| append.row.clone()).collect()
 }

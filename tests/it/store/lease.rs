@@ -1,4 +1,4 @@
-//! Leases: one owner at a time, on the database's clock.
+//! Leases: one owner at a time, by the database's clock.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::db::Db;
 
 suite!(
     one_of_many_wins,
-    held_until_it_runs_out,
+    held_until_it_expires,
     renewed_and_fenced,
     released,
     set_back,
@@ -19,7 +19,7 @@ suite!(
 
 async fn one_of_many_wins(db: &Db) {
     let others = [db.another().await, db.another().await, db.another().await];
-    // The first time of all, when the link has no row yet, and once more after it.
+    // The first time, when the link has no row yet, and once more afterwards.
     for round in 0..2_u128 {
         let link = link();
         let ask = |n: usize| {
@@ -51,7 +51,7 @@ async fn one_of_many_wins(db: &Db) {
     }
 }
 
-async fn held_until_it_runs_out(db: &Db) {
+async fn held_until_it_expires(db: &Db) {
     let short = Duration::from_millis(1500);
     let first = db.store.acquire(&link(), node(1), short).await.expect("an answer");
     let Lease::Granted { epoch: first, .. } = first else { panic!("{first:?}") };
@@ -64,7 +64,7 @@ async fn held_until_it_runs_out(db: &Db) {
     let second = db.store.acquire(&link(), node(2), short).await.expect("an answer");
     let Lease::Granted { epoch, silent: Some(silent) } = second else { panic!("{second:?}") };
     assert_eq!(epoch, first.next());
-    // Not given up: it was certainly held when it was granted, and not after it ran out.
+    // Not released: the lease was certainly held when granted, and not after it expired.
     assert!(silent >= short && silent < 2 * short, "{silent:?}");
     assert_eq!(db.store.renew(&link(), first, MINUTE, true).await, Err(StoreError::Fenced));
 }
@@ -94,14 +94,14 @@ async fn released(db: &Db) {
 }
 
 async fn set_back(db: &Db) {
-    // A lease of an hour stands for one that the database's clock, an hour ahead, once gave.
+    // A lease of an hour, as it would be granted while the database's clock was an hour ahead.
     let short = Duration::from_millis(1500);
     let ahead = db.store.acquire(&link(), node(1), Duration::from_secs(3600)).await;
     let Ok(Lease::Granted { epoch, silent: None }) = ahead else { panic!("{ahead:?}") };
     let held = db.store.acquire(&link(), node(2), short).await;
     assert_eq!(held, Ok(Lease::Held { by: node(1), remaining: short }));
-    // Its owner may live: whoever renews in time keeps it.
-    db.store.renew(&link(), epoch, short, true).await.expect("still his");
+    // Its owner may be alive: an owner who renews in time keeps it.
+    db.store.renew(&link(), epoch, short, true).await.expect("still held");
     let held = db.store.acquire(&link(), node(2), short).await.expect("an answer");
     let Lease::Held { remaining, .. } = held else { panic!("{held:?}") };
     tokio::time::sleep(remaining + Duration::from_millis(20)).await;

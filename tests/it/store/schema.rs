@@ -1,4 +1,4 @@
-//! Reaching the database: migrations, and what is said when it cannot be done.
+//! Connecting to the database, migrations, and their error texts.
 
 use couplet::ports::store::{Directory, Log, StoreError, Tenant};
 use couplet::store::{Options, SqlStore};
@@ -10,7 +10,7 @@ use url::Url;
 use super::fixture::*;
 use crate::support::db::{Backend, Db, server};
 
-suite!(migrated_again, what_another_version_wrote, what_is_too_long);
+suite!(migrated_again, rows_of_another_version, values_that_are_too_long);
 
 async fn migrated_again(db: &Db) {
     db.store.ready().await.expect("ready");
@@ -24,7 +24,7 @@ async fn migrated_again(db: &Db) {
     db.store.ready().await.expect("and works");
 }
 
-async fn what_another_version_wrote(db: &Db) {
+async fn rows_of_another_version(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.append(&link(), epoch, &[opened(1, 1)]).await.expect("stored");
     db.tamper("UPDATE log SET kind = 'hologram'").await;
@@ -45,7 +45,7 @@ impl IntoPos for u64 {
     }
 }
 
-async fn what_is_too_long(db: &Db) {
+async fn values_that_are_too_long(db: &Db) {
     let epoch = acme(&db.store).await;
     let mut append = opened(1, 1);
     std::sync::Arc::make_mut(&mut append.row).pos = couplet::chat::ids::Pos(u64::MAX);
@@ -53,7 +53,7 @@ async fn what_is_too_long(db: &Db) {
     assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
 }
 
-/// What connecting and asking whether it is ready says.
+/// The error texts of connecting and of the readiness check.
 async fn complaint(url: &str) -> String {
     let options = Options { connections: 1, patience: Duration::from_secs(3) };
     let ready = match SqlStore::connect(&SecretString::from(url), options).await {
@@ -71,7 +71,7 @@ async fn complaint(url: &str) -> String {
 }
 
 fn holds(text: &str, word: &str) {
-    assert!(text.contains(word), "{text:?} says nothing of {word:?}");
+    assert!(text.contains(word), "{text:?} does not mention {word:?}");
 }
 
 fn keeps(text: &str, url: &Url) {
@@ -166,8 +166,8 @@ async fn nodes_migrate_mysql_at_once() {
     migrate_at_once(Backend::Mysql).await;
 }
 
-/// A database of the version before, with rows in it.
-async fn rows_of_before(backend: Backend) {
+/// A database of the previous version, with rows in it.
+async fn rows_of_the_previous_version(backend: Backend) {
     let db = Db::bare(backend).await;
     let connection = sea_orm::Database::connect(db.url.expose_secret()).await.expect("it is there");
     Migrator::up(&connection, Some(1)).await.expect("the first step");
@@ -186,7 +186,7 @@ async fn rows_of_before(backend: Backend) {
         ))
         .await;
     }
-    // Broken off half-way, and begun again.
+    // Interrupted half-way, and started again.
     db.store.migrate().await.expect("the next step");
     for step in ["form", "lookups"] {
         db.tamper(&format!("DELETE FROM seaql_migrations WHERE version LIKE '%{step}'")).await;
@@ -202,7 +202,7 @@ async fn rows_of_before(backend: Backend) {
     db.store.add_tenant(&fresh).await.expect("a form can be kept");
     let found = db.store.tenant(&key("full")).await.expect("read").expect("there");
     assert_eq!(found.settings, fresh.settings);
-    // The version before goes on beside it: what it writes names no form.
+    // The previous version keeps running beside it: the rows it writes have no form.
     db.tamper(
         "INSERT INTO tenants (slug, name, link, origins, origin_required, idle_close_ms) \
          VALUES ('old', 'Old', 7, '[]', 0, 60000)",
@@ -213,18 +213,18 @@ async fn rows_of_before(backend: Backend) {
 }
 
 #[tokio::test]
-async fn rows_of_before_sqlite() {
-    rows_of_before(Backend::Sqlite).await;
+async fn rows_of_the_previous_version_sqlite() {
+    rows_of_the_previous_version(Backend::Sqlite).await;
 }
 
 #[tokio::test]
-async fn rows_of_before_mysql() {
-    rows_of_before(Backend::Mysql).await;
+async fn rows_of_the_previous_version_mysql() {
+    rows_of_the_previous_version(Backend::Mysql).await;
 }
 
-/// A table taken away while a store is in use, as by a restored backup.
+/// A table is removed while a store is in use, as by a restored backup.
 #[tokio::test]
-async fn schema_lost_in_use() {
+async fn a_schema_lost_while_in_use() {
     let db = Db::new(Backend::Mysql).await;
     db.tamper("DROP TABLE agent_queues, agents, queues, tenants").await;
     match db.store.tenants().await {

@@ -9,16 +9,16 @@ use crate::support::db::Db;
 suite!(
     token_rotation,
     created_again,
-    those_who_come_at_once,
-    those_who_return_at_once,
+    sessions_created_together,
+    sessions_resumed_together,
     walls_between_tenants,
-    one_customer_a_subject,
+    one_customer_per_subject,
     localpart_is_unique_on_its_link,
     names,
     a_token_is_replaced_once,
     a_session_is_claimed_once,
-    who_turned_out_to_be_somebody_known,
-    a_first_name_may_bring_an_address,
+    a_session_is_adopted_by_a_known_customer,
+    a_first_name_may_set_the_address,
 );
 
 async fn get(db: &Db, tenant: &TenantKey, token: [u8; 32]) -> Option<Session> {
@@ -61,7 +61,7 @@ async fn a_token_is_replaced_once(db: &Db) {
         salt: Some([number; 32]),
         ..session.clone()
     };
-    // Two tabs, on two nodes, that have read the same.
+    // Two tabs, on two nodes, that have read the same token.
     let (one, other) = (by(101), by(102));
     let (first, second) = tokio::join!(
         db.store.update_session(&one, &session.token),
@@ -78,7 +78,7 @@ async fn a_session_is_claimed_once(db: &Db) {
     let subject_of = async |session: &Session| {
         get(db, &key("acme"), session.token).await.expect("there").subject
     };
-    // Two subjects at once: one has both the session and its customer, the other nothing.
+    // Two subjects at once: one gets both the session and its customer, the other nothing.
     let first = session(1, &customer(1));
     let (ann, bob) = tokio::join!(db.store.claim(&first, "ann"), db.store.claim(&first, "bob"));
     let winner = match (ann.expect("done"), bob.expect("done")) {
@@ -88,9 +88,9 @@ async fn a_session_is_claimed_once(db: &Db) {
     };
     assert_eq!(subject_of(&first).await.as_deref(), Some(winner));
     assert_eq!(db.store.customer_of(&key("acme"), winner).await, Ok(Some(customer(1))));
-    assert_eq!(db.store.claim(&first, winner).await, Ok(Claim::Made), "the answer was lost");
+    assert_eq!(db.store.claim(&first, winner).await, Ok(Claim::Made), "the response was lost");
 
-    // The version before bound the customer first, and may have died before it bound the session.
+    // The previous version bound the customer first, and may have died before it bound the session.
     let second = session(2, &customer(2));
     let id = customer(2).id.0.simple().to_string();
     db.tamper(&format!("UPDATE customers SET subject = x'636c656f' WHERE lower(hex(id)) = '{id}'"))
@@ -106,7 +106,7 @@ async fn a_session_is_claimed_once(db: &Db) {
     let mut disguised = third.clone();
     disguised.customer.tenant = key("beta");
     assert_eq!(db.store.claim(&disguised, "eve").await, Ok(Claim::Refused));
-    // Subjects are compared to the last blank and by their case.
+    // Subjects are compared exactly, including trailing blanks and case.
     assert_eq!(db.store.claim(&third, "Cleo ").await, Ok(Claim::Made));
     assert_eq!(db.store.customer_of(&key("acme"), "Cleo ").await, Ok(Some(customer(3))));
 }
@@ -114,9 +114,9 @@ async fn a_session_is_claimed_once(db: &Db) {
 async fn created_again(db: &Db) {
     acme(&db.store).await;
     let again = session(1, &customer(1));
-    db.store.create_session(&again, T0).await.expect("the answer to the first was lost");
+    db.store.create_session(&again, T0).await.expect("the response to the first was lost");
     let second = session(9, &customer(1));
-    db.store.create_session(&second, T0).await.expect("another browser of his");
+    db.store.create_session(&second, T0).await.expect("another browser of the same customer");
     assert_eq!(get(db, &key("acme"), [9; 32]).await.expect("there").customer, customer(1));
     let stolen = Session { token: [1; 32], ..session(8, &customer(1)) };
     let refused = db.store.create_session(&stolen, T0).await;
@@ -127,10 +127,11 @@ async fn created_again(db: &Db) {
     assert_eq!(refused, Err(StoreError::Missing("the tenant nobody".to_owned())));
 }
 
-async fn those_who_come_at_once(db: &Db) {
+async fn sessions_created_together(db: &Db) {
     acme(&db.store).await;
     let mut comers: Vec<Session> = (20..80).map(|n| session(n, &customer(n.into()))).collect();
-    // Among them: an answer that was lost, another browser of one who is known, two who may not.
+    // Among them: a retry after a lost response, another browser of a known customer, and two that
+    // are refused.
     comers[10] = session(1, &customer(1));
     comers[20] = session(40, &customer(2));
     comers[30].token = comers[0].token;
@@ -151,21 +152,21 @@ async fn those_who_come_at_once(db: &Db) {
     }
 }
 
-async fn those_who_return_at_once(db: &Db) {
+async fn sessions_resumed_together(db: &Db) {
     acme(&db.store).await;
     db.store.add_tenant(&tenant("beta")).await.expect("added");
     let mut known: Vec<Session> = (20..60).map(|n| session(n, &customer(n.into()))).collect();
     for session in &known {
         db.store.create_session(session, T0).await.expect("created");
     }
-    // One has a new token, and does not know of it.
+    // One has a new token, and does not know it yet.
     let before = known[7].token;
     known[7].previous = Some((before, None));
     known[7].token = [207; 32];
     assert_eq!(db.store.update_session(&known[7], &before).await, Ok(true));
     let (acme, beta) = (key("acme"), key("beta"));
     let mut asks: Vec<_> = known.iter().map(|session| (&acme, session.token)).collect();
-    // Two tabs of one, a token from before, one nobody has, and one at another tenant's door.
+    // Two tabs of one customer, an older token, an unknown one, and one at another tenant.
     asks.extend([
         (&acme, known[3].token),
         (&acme, before),
@@ -201,7 +202,7 @@ async fn walls_between_tenants(db: &Db) {
     assert_eq!(found, Ok(None));
 }
 
-async fn one_customer_a_subject(db: &Db) {
+async fn one_customer_per_subject(db: &Db) {
     acme(&db.store).await;
     assert_eq!(db.store.claim(&session(1, &customer(1)), "u1").await, Ok(Claim::Made));
     let expected = Err(StoreError::Exists("a customer with this subject".to_owned()));
@@ -234,7 +235,7 @@ async fn names(db: &Db) {
     acme(&db.store).await;
     let mut customer = customer(1);
     db.tamper("UPDATE customers SET name = NULL").await;
-    // The first one stays where it is not to be replaced, whatever the asker knows.
+    // The first name stays unless it is to be replaced, whatever the caller has read.
     for (name, replaces, stands) in
         [("Ærø 🏝️ ", false, "Ærø 🏝️ "), ("b", false, "Ærø 🏝️ "), ("b", true, "b")]
     {
@@ -251,21 +252,21 @@ fn naming(name: &str, replaces: bool) -> Naming {
     Naming { name: name.into(), replaces, address: None }
 }
 
-async fn who_turned_out_to_be_somebody_known(db: &Db) {
+async fn a_session_is_adopted_by_a_known_customer(db: &Db) {
     let epoch = acme(&db.store).await;
     let (ann, anonymous) = (session(1, &customer(1)), session(2, &customer(2)));
     assert_eq!(db.store.claim(&ann, "ann").await, Ok(Claim::Made));
     let home = customer(1).id;
     assert_eq!(db.store.open_kin(home).await, Ok(None));
     assert_eq!(db.store.adopt(&anonymous, home, "ann").await, Ok(true));
-    assert_eq!(db.store.adopt(&anonymous, home, "ann").await, Ok(true), "the answer was lost");
+    assert_eq!(db.store.adopt(&anonymous, home, "ann").await, Ok(true), "the response was lost");
     let found = get(db, &key("acme"), anonymous.token).await.expect("there");
     assert_eq!(found.subject.as_deref(), Some("ann"));
     assert_eq!((found.customer.id, found.same_as), (customer(2).id, Some(home)));
-    // Neither it nor its customer can become anybody else's.
+    // Neither it nor its customer can be claimed by another subject.
     assert_eq!(db.store.claim(&anonymous, "bob").await, Ok(Claim::Refused));
     assert_eq!(db.store.adopt(&anonymous, customer(3).id, "bob").await, Ok(false));
-    // Nor can one who is a subject's be adopted.
+    // Nor can a claimed session be adopted.
     assert_eq!(db.store.adopt(&ann, customer(3).id, "cleo").await, Ok(false));
     assert_eq!(get(db, &key("acme"), ann.token).await.expect("there").same_as, None);
 
@@ -285,7 +286,7 @@ async fn who_turned_out_to_be_somebody_known(db: &Db) {
     assert_eq!(get(db, &key("acme"), anonymous.token).await, Some(moved));
 }
 
-async fn a_first_name_may_bring_an_address(db: &Db) {
+async fn a_first_name_may_set_the_address(db: &Db) {
     let epoch = acme(&db.store).await;
     db.tamper("UPDATE customers SET name = NULL").await;
     let address = |text: &str| Some(Localpart::new(text).expect("a localpart"));
@@ -295,7 +296,8 @@ async fn a_first_name_may_bring_an_address(db: &Db) {
     let ann = db.store.name_customer(&customer(1), &naming("Ann", "ann-67kb")).await;
     let ann = ann.expect("written");
     assert_eq!((ann.name.as_deref(), ann.localpart.as_str()), (Some("Ann"), "ann-67kb"));
-    // Who has a name keeps the address, and so does who was shown to an agent.
+    // A customer who has a name keeps their address, and so does one who has been shown to an
+    // agent.
     let again = db.store.name_customer(&ann, &naming("Bea", "bea-1234")).await;
     assert_eq!(again, Ok(ann));
     db.store.append(&link(), epoch, &[opened(1, 2)]).await.expect("stored");

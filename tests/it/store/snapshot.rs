@@ -13,18 +13,18 @@ use super::fixture::*;
 use crate::support::db::Db;
 
 suite!(
-    nothing_is_an_empty_snapshot,
+    an_empty_log_is_an_empty_snapshot,
     mixed_history,
-    what_is_in_no_view,
+    details_outside_of_views,
     many_open_conversations,
-    offers_that_stand,
+    open_offers,
     closed_and_not_confirmed,
-    who_has_a_conversation,
+    the_holder_of_a_conversation,
     a_long_log,
     a_long_log_of_clocks_that_jumped,
 );
 
-async fn nothing_is_an_empty_snapshot(db: &Db) {
+async fn an_empty_log_is_an_empty_snapshot(db: &Db) {
     assert_eq!(db.store.snapshot(&link(), T0).await, Ok(Snapshot::default()));
 }
 
@@ -122,12 +122,12 @@ async fn mixed_history(db: &Db) {
     assert_eq!(later.agent_messages, Vec::new());
 }
 
-/// What [`opened`] says that the customer filled in.
+/// The answers of the customer in [`opened`].
 fn answers() -> Answers {
     vec![("b".into(), "2".into()), ("a".into(), "1".into())]
 }
 
-/// A row that the customer does not see, but for a close.
+/// A row that the customer does not see, unless it is a close.
 fn moved(pos: u64, number: u128, kind: RowKind, recipients: &[&str]) -> Append {
     let mut append = opened(pos, number);
     let row = Arc::make_mut(&mut append.row);
@@ -136,7 +136,7 @@ fn moved(pos: u64, number: u128, kind: RowKind, recipients: &[&str]) -> Append {
     append
 }
 
-/// A conversation that Alice had and that was closed, with its customer in the lists of these.
+/// A closed conversation of Alice's, whose customer is in the rosters `lists`.
 fn closed(pos: u64, number: u128, opened_at: Timestamp, lists: &[&str]) -> [Append; 2] {
     let held = |view: &mut Conversation| {
         view.opened_at = opened_at;
@@ -153,11 +153,11 @@ fn closed(pos: u64, number: u128, opened_at: Timestamp, lists: &[&str]) -> [Appe
     [with_view(opened(pos, number), number, held), end]
 }
 
-async fn what_is_in_no_view(db: &Db) {
+async fn details_outside_of_views(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.add_tenant(&tenant("bolt")).await.expect("another tenant");
     let alice = "alice@example.org";
-    // It was open over a weekend.
+    // The conversation was open over a weekend.
     let [first, gone] = closed(1, 1, T0.plus(-3 * 24 * 3_600_000), &[alice]);
     let [second, alone] = closed(3, 2, T0.plus(1), &[]);
     let requeued = RowKind::Requeued { agent: jid(alice), reason: RequeueReason::Silent };
@@ -188,7 +188,7 @@ async fn what_is_in_no_view(db: &Db) {
     };
     assert_eq!(snapshot.recall, expected);
     assert_eq!(snapshot.agent_messages, [gone.row.clone(), alone.row.clone()], "what was ordered");
-    // A customer leaves the lists a day after the close: who came long ago has left.
+    // A customer is removed from rosters a day after the close: an older one is gone.
     let later = db.store.snapshot(&link(), T0.plus(48 * 3_600_000 + 1)).await.expect("read");
     assert_eq!(later.recall.departing, Vec::new());
 }
@@ -201,7 +201,7 @@ async fn many_open_conversations(db: &Db) {
     let epoch = acme(&db.store).await;
     let mut batch = Vec::new();
     for number in 0..600_u64 {
-        // All with one customer, which no desk does, but the store does not care.
+        // All with one customer, which no desk does, but the store allows it.
         let mut begun = opened(2 * number + 1, 1);
         let id = conversation_id(u128::from(number));
         Arc::make_mut(&mut begun.row).conversation = id;
@@ -224,7 +224,7 @@ async fn many_open_conversations(db: &Db) {
     );
 }
 
-/// A row of the desk's own that is for Alice.
+/// A row by the desk, addressed to Alice.
 fn for_alice(pos: u64, number: u128, seq: Option<u64>, kind: RowKind) -> Append {
     let mut append = opened(pos, number);
     append.view = None;
@@ -236,7 +236,7 @@ fn for_alice(pos: u64, number: u128, seq: Option<u64>, kind: RowKind) -> Append 
     append
 }
 
-async fn offers_that_stand(db: &Db) {
+async fn open_offers(db: &Db) {
     let epoch = acme(&db.store).await;
     let offered = |pos, number| {
         with_view(for_alice(pos, number, None, RowKind::Offered), number, |view| {
@@ -297,7 +297,7 @@ async fn closed_and_not_confirmed(db: &Db) {
     assert_eq!(owed(60).await.len(), 0, "not for ever");
 }
 
-async fn who_has_a_conversation(db: &Db) {
+async fn the_holder_of_a_conversation(db: &Db) {
     let epoch = acme(&db.store).await;
     let requeued =
         RowKind::Requeued { agent: jid("alice@example.org"), reason: RequeueReason::Silent };
@@ -326,7 +326,7 @@ async fn who_has_a_conversation(db: &Db) {
     assert_eq!(notices(0, 5, 10).await, [(one, first)]);
 }
 
-/// Rows of an agent, each with its moment.
+/// Rows of an agent, one at each time.
 fn answers_at(times: impl IntoIterator<Item = Timestamp>) -> Vec<Append> {
     let row = |(pos, at)| {
         let mut append = answered(pos, 1, pos, Some(&format!("s{pos}")));
@@ -336,7 +336,7 @@ fn answers_at(times: impl IntoIterator<Item = Timestamp>) -> Vec<Append> {
     (2..).zip(times).map(row).collect()
 }
 
-/// The positions of what agents said in the last quarter of an hour.
+/// The positions of what agents wrote in the last quarter of an hour.
 async fn remembered(db: &Db, now: Timestamp) -> Vec<u64> {
     let snapshot = db.store.snapshot(&link(), now).await.expect("read");
     snapshot.agent_messages.iter().map(|row| row.pos.0).collect()
@@ -358,7 +358,7 @@ async fn a_long_log(db: &Db) {
 async fn a_long_log_of_clocks_that_jumped(db: &Db) {
     let epoch = acme(&db.store).await;
     db.store.append(&link(), epoch, &[opened(1, 1)]).await.expect("stored");
-    // Two hours ahead for 1,500 s, and then put right for 1,000 s.
+    // The clock is two hours ahead for 1,500 s, and then correct for 1,000 s.
     let ahead = (0..1_500).map(|second| T0.plus((7_200 + second) * 1_000));
     let right = (1_500..2_500).map(|second| T0.plus(second * 1_000));
     let said = answers_at(ahead.chain(right));

@@ -1,4 +1,4 @@
-//! What goes in comes out, to the last blank.
+//! Text is stored exactly, including trailing blanks.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::fixture::*;
 use crate::support::db::Db;
 
-suite!(hard_texts, any_row_comes_back);
+suite!(hard_texts, any_row_is_read_back);
 
 async fn hard_texts(db: &Db) {
     let epoch = acme(&db.store).await;
@@ -93,7 +93,7 @@ fn kind() -> impl Strategy<Value = RowKind> {
     ]
 }
 
-async fn any_row_comes_back(db: &Db) {
+async fn any_row_is_read_back(db: &Db) {
     let epoch = acme(&db.store).await;
     let mut runner = TestRunner::deterministic();
     let any = (

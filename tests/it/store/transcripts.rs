@@ -14,7 +14,7 @@ suite!(
     pages_by_bytes,
     latest_conversation,
     conversations_of_a_tenant,
-    who_serves
+    the_agent_who_serves
 );
 
 async fn pages_of_entries(db: &Db) {
@@ -48,7 +48,7 @@ async fn pages_of_entries(db: &Db) {
     assert_eq!(other, Ok(Vec::new()), "what began has no entry yet");
 }
 
-/// The longest words take 32 KB each: a page of a hundred of them would be 3.2 MB.
+/// The longest messages take 32 KB each: a page of a hundred would be 3.2 MB.
 async fn pages_by_bytes(db: &Db) {
     let epoch = acme(&db.store).await;
     let long = "\u{1f642}".repeat(8_000);
@@ -96,7 +96,7 @@ async fn latest_conversation(db: &Db) {
     let latest = db.store.latest(customer(1).id).await.expect("read").expect("there");
     assert_eq!(latest.id, conversation_id(1), "the open one");
     assert_eq!((latest.head, latest.active_at), (Seq(1), T0.plus(3)), "as the log has it");
-    // Several who ask at once, one of them twice, one who never said anything.
+    // Several requests at once: one customer twice, one who never wrote.
     let asks = [1, 2, 1].map(|number| db.store.open_conversation(customer(number).id));
     let open = futures_util::future::join_all(asks).await;
     assert_eq!(open, [Ok(Some(latest.clone())), Ok(None), Ok(Some(latest))]);
@@ -123,7 +123,7 @@ async fn conversations_of_a_tenant(db: &Db) {
     let mut foreign = with_view(opened(1, 50), 50, |view| view.tenant = key("beta"));
     Arc::make_mut(&mut foreign.row).tenant = key("beta");
     let mut batch = vec![foreign];
-    // Two begin in the same millisecond, and the ids do not say which began first.
+    // Two begin in the same millisecond, and their ids do not tell which was first.
     for (pos, number, at) in [(2, 3, 5), (3, 1, 5), (4, 2, 1)] {
         batch.push(with_view(opened(pos, number), number, |view| view.opened_at = T0.plus(at)));
     }
@@ -149,7 +149,7 @@ async fn conversations_of_a_tenant(db: &Db) {
     assert_eq!(db.store.latest(CustomerId(Uuid::nil())).await, Ok(None));
 }
 
-async fn who_serves(db: &Db) {
+async fn the_agent_who_serves(db: &Db) {
     let epoch = acme(&db.store).await;
     let mut joined = answered(2, 1, 1, None);
     Arc::make_mut(&mut joined.row).kind = RowKind::Joined;
@@ -158,7 +158,7 @@ async fn who_serves(db: &Db) {
     db.store.append(&link(), epoch, &[opened(1, 1), joined]).await.expect("stored");
     assert_eq!(db.store.begins(conversation_id(1)).await, Ok(Some(Pos(1))));
     assert_eq!(db.store.begins(conversation_id(2)).await, Ok(None), "it is not stored");
-    // Back in the queue he is still the one who served last.
+    // Back in the queue, the agent is still the one who served last.
     let requeued = with_view(said(3, 1, 2, "?"), 1, |view| view.state = State::Waiting);
     db.store.append(&link(), epoch, &[requeued]).await.expect("stored");
     let found = db.store.customer_at(&link(), &customer(1).localpart).await.expect("read");

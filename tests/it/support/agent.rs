@@ -1,5 +1,5 @@
-//! An agent with a real XMPP client: slixmpp, driven line by line.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! An agent with a real XMPP client: slixmpp, controlled by JSON lines.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use super::customer::PATIENCE;
 use super::servers::Xmpp;
 
-/// See the module.
 pub(crate) struct Agent {
     pub(crate) jid: String,
     commands: Mutex<ChildStdin>,
@@ -24,7 +23,7 @@ pub(crate) struct Agent {
 
 struct Events {
     arriving: mpsc::UnboundedReceiver<Value>,
-    /// Came while something else was waited for.
+    /// Events that arrived while another was waited for.
     kept: Vec<Value>,
 }
 
@@ -67,7 +66,7 @@ impl Agent {
         agent
     }
 
-    /// Does something, and waits until it is done.
+    /// Performs a command, and waits until it is done.
     pub(crate) async fn perform(&self, mut command: Value) -> Value {
         let tag = self.tags.fetch_add(1, Ordering::Relaxed);
         command["tag"] = tag.into();
@@ -77,7 +76,7 @@ impl Agent {
         result
     }
 
-    /// The next event like this; those before it are kept for later.
+    /// The next matching event; those before it are kept for later.
     pub(crate) async fn event(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut events = self.events.lock().await;
         if let Some(at) = events.kept.iter().position(&wanted) {
@@ -85,7 +84,7 @@ impl Agent {
         }
         loop {
             let Ok(event) = tokio::time::timeout(PATIENCE, events.arriving.recv()).await else {
-                panic!("{} waited in vain; it had got {:#?}", self.jid, events.kept);
+                panic!("{} waited in vain; received so far: {:#?}", self.jid, events.kept);
             };
             let event = event.expect("the client is alive");
             if wanted(&event) {
@@ -95,7 +94,6 @@ impl Agent {
         }
     }
 
-    /// Sets the availability.
     pub(crate) async fn show(&mut self, show: &str) {
         match show {
             "" => self.perform(json!({"do": "presence"})).await,
@@ -104,23 +102,22 @@ impl Agent {
         };
     }
 
-    /// Says something with a receipt asked for; the stanza's id.
+    /// Sends a message with a receipt requested; returns the stanza's id.
     pub(crate) async fn send(&self, to: &str, body: &str) -> String {
         let sent = json!({"do": "send", "to": to, "body": body, "receipt": true});
         self.perform(sent).await["id"].as_str().unwrap().to_owned()
     }
 
-    /// The next message with a text.
     pub(crate) async fn message(&self) -> Value {
         self.event(|event| event["event"] == "message" && event["type"] != "error").await
     }
 
-    /// The next message with this text.
+    /// The next message with exactly this text.
     pub(crate) async fn message_of(&self, text: &str) -> Value {
         self.event(|event| event["event"] == "message" && event["body"] == text).await
     }
 
-    /// The next message whose text contains this.
+    /// The next message whose text contains `part`.
     pub(crate) async fn message_with(&self, part: &str) -> Value {
         self.event(|event| {
             event["event"] == "message"
@@ -130,12 +127,12 @@ impl Agent {
         .await
     }
 
-    /// The next answer of an address, an error too.
+    /// The next message or error from an address.
     pub(crate) async fn message_or_error_from(&self, bare: &str) -> Value {
         self.event(|event| event["event"] == "message" && self::bare(event) == bare).await
     }
 
-    /// The error that came back for a stanza.
+    /// The error for a stanza.
     pub(crate) async fn error_for(&self, id: &str) -> Value {
         self.event(|event| {
             event["event"] == "message" && event["type"] == "error" && event["id"] == id
@@ -143,13 +140,11 @@ impl Agent {
         .await
     }
 
-    /// The receipt for a stanza.
     pub(crate) async fn receipt_for(&self, id: &str) -> Value {
         self.event(|event| event["event"] == "receipt" && event["for"] == id).await
     }
 }
 
-/// The bare JID a message came from.
 pub(crate) fn bare(event: &Value) -> &str {
     event["from"].as_str().and_then(|from| from.split('/').next()).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
-//! An agent who answers everything at once: he confirms, repeats what a customer said in an answer,
-//! and says again what came back or was not confirmed, as his client does: under the same id.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! An agent who replies to everything at once: confirms each message, repeats its text in a reply,
+//! and resends replies that bounced or were not confirmed, under the same id, as a client does.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,12 +16,11 @@ use super::servers::Xmpp;
 use super::xmpp_client::Client;
 
 const RECEIPTS: &str = "urn:xmpp:receipts";
-/// What is not confirmed in this time is said again.
+/// A message that is not confirmed within this time is resent.
 const AGAIN: Duration = Duration::from_millis(1_500);
-/// What came back is said again after this.
+/// The delay before a bounced message is resent.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// A message that arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Arrival {
     pub(crate) chat: String,
@@ -30,18 +29,17 @@ pub(crate) struct Arrival {
     pub(crate) at: Instant,
 }
 
-/// What he saw and did.
+/// What the agent has received and sent.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
-    /// Everything with a text, before anything is made of it.
+    /// Every message with a text, recorded before it is handled.
     pub(crate) arrived: Vec<Arrival>,
-    /// What he said, and when it was confirmed.
+    /// What the agent sent, and when it was confirmed.
     pub(crate) said: Vec<(String, Option<Instant>)>,
-    /// Errors that came back for his words.
+    /// Errors for the agent's messages.
     pub(crate) errors: Vec<String>,
 }
 
-/// See the module.
 pub(crate) struct Clerk {
     pub(crate) jid: String,
     says: mpsc::UnboundedSender<(String, String)>,
@@ -56,7 +54,8 @@ impl Drop for Clerk {
 }
 
 impl Clerk {
-    /// Logs in and is available. Texts that begin with `marked` are answered with `re ` before them.
+    /// Logs in and becomes available. Texts that begin with `marked` get a reply of `re ` and the
+    /// text.
     pub(crate) async fn come(server: &Xmpp, account: &str, marked: &'static str) -> Self {
         let mut client = Client::login(server, account, "desk").await;
         client.available().await;
@@ -67,7 +66,7 @@ impl Clerk {
         Self { jid, says, desk, work: tokio::spawn(work.work()) }
     }
 
-    /// Says something in a chat, once what he said there before is confirmed.
+    /// Sends a message in a chat, once the earlier ones there are confirmed.
     pub(crate) fn say(&self, chat: &str, text: &str) {
         let _ = self.says.send((chat.to_owned(), text.to_owned()));
     }
@@ -76,7 +75,7 @@ impl Clerk {
         self.desk.lock().unwrap()
     }
 
-    /// Waits until a text has arrived: its first arrival.
+    /// Waits until a text has arrived; returns its first arrival.
     pub(crate) async fn gets(&self, text: &str) -> Arrival {
         let looking = async {
             loop {
@@ -93,7 +92,7 @@ impl Clerk {
         }
     }
 
-    /// Waits until everything he said is confirmed.
+    /// Waits until everything the agent sent is confirmed.
     pub(crate) async fn confirmed(&self) {
         let all = async {
             while self.look().said.iter().any(|(_, at)| at.is_none()) {
@@ -109,7 +108,7 @@ struct Work {
     client: Client,
     words: mpsc::UnboundedReceiver<(String, String)>,
     desk: Arc<Mutex<Desk>>,
-    /// What is to be said in each chat; the first has been said, and is said again at its time.
+    /// Messages to send in each chat; the first has been sent, and is resent at the given time.
     chats: HashMap<String, (Instant, VecDeque<(String, String)>)>,
     marked: &'static str,
 }
@@ -122,7 +121,7 @@ impl Work {
             tokio::select! {
                 element = self.client.next() => self.hear(&element).await,
                 Some((chat, text)) = self.words.recv() => self.say(chat, text).await,
-                // Whoever hears nothing for a while takes the stream for dead.
+                // The gateway takes a silent stream for dead.
                 _ = alive.tick() => {
                     let ping = "<iq type='get' id='alive'><ping xmlns='urn:xmpp:ping'/></iq>";
                     self.client.write(ping).await;

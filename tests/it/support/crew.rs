@@ -1,6 +1,6 @@
-//! Nodes in processes of their own over one database, customers and agents who talk through them, and
-//! the judgement on what they all wrote down.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! Nodes in separate processes over one database, customers and agents who talk through them, and a
+//! final check of what all of them recorded.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -16,14 +16,13 @@ use super::gateway::{Gateway, Ground, Plan, Server};
 use super::process::Process;
 use super::visitor::Visitor;
 
-/// Nobody is held back by what one address may do.
+/// Limits high enough that tests, which share one address, are not throttled.
 pub(crate) const LIMITS: &str = "[limits]\nmessages_per_second = 1000\nmessage_burst = 10000\n\
      messages_per_second_per_address = 100000\nkilobytes_per_second = 10000\n\
      kilobytes_per_second_per_address = 100000\nreads_per_minute = 100000\n\
      sockets_per_address = 100000\nsessions_per_minute_per_address = 1000000\n\
      conversations_per_hour_per_address = 1000000\n";
 
-/// See the module.
 pub(crate) struct Crew {
     pub(crate) plan: Plan,
     pub(crate) nodes: Vec<Process>,
@@ -31,12 +30,12 @@ pub(crate) struct Crew {
     pub(crate) clerks: Vec<Clerk>,
 }
 
-/// The longest that anything took.
+/// The longest times that were measured.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Longest {
-    /// From a customer's word to its acknowledgement.
+    /// From sending a customer's message to its ack.
     pub(crate) ack: Duration,
-    /// From a customer's word to its arrival at an agent.
+    /// From sending a customer's message to its arrival at an agent.
     pub(crate) arrival: Duration,
 }
 
@@ -47,15 +46,15 @@ impl Longest {
 }
 
 impl Crew {
-    /// Three nodes, of which the first owns the link; customers spread over them, each served by an
-    /// agent, each in conversation already.
+    /// Three nodes, of which the first owns the link; customers spread over them, each already in
+    /// conversation with an agent.
     pub(crate) async fn meet(server: Server, visitors: usize, clerks: usize) -> Self {
         let mut crew = Self::open(Gateway::plan(server, Ground::Full, LIMITS).await, clerks).await;
         crew.visit(visitors).await;
         crew
     }
 
-    /// Three nodes and agents who are there, by this plan.
+    /// Three nodes and available agents, from this plan.
     pub(crate) async fn open(plan: Plan, clerks: usize) -> Self {
         let mut staff = Vec::new();
         for number in 0..clerks {
@@ -70,7 +69,7 @@ impl Crew {
         Self { plan, nodes, visitors: Vec::new(), clerks: staff }
     }
 
-    /// So many customers come and begin to talk.
+    /// Customers arrive and begin to talk.
     pub(crate) async fn visit(&mut self, visitors: usize) {
         for number in 0..visitors {
             self.visitors.push(Visitor::come(self.from(number)));
@@ -78,13 +77,13 @@ impl Crew {
         self.turn(0).await;
     }
 
-    /// All nodes, beginning with this one.
+    /// The addresses of all nodes, starting with this one.
     pub(crate) fn from(&self, first: usize) -> Vec<SocketAddr> {
         let nodes = self.nodes.iter().cycle().skip(first % self.nodes.len());
         nodes.take(self.nodes.len()).map(|node| node.address).collect()
     }
 
-    /// Every customer says something, and hears an agent say it back.
+    /// Every customer sends a message and waits for an agent's reply.
     pub(crate) async fn turn(&self, number: u64) {
         for (who, visitor) in self.visitors.iter().enumerate() {
             visitor.say(&format!("c{who} {number}"));
@@ -92,15 +91,15 @@ impl Crew {
         self.answered(number).await;
     }
 
-    /// Waits until every customer has heard the answer to what he said under this number.
+    /// Waits until every customer has the reply to their message of this number.
     pub(crate) async fn answered(&self, number: u64) {
         for (who, visitor) in self.visitors.iter().enumerate() {
             visitor.hears(&format!("re c{who} {number}")).await;
         }
     }
 
-    /// Judges from what all wrote down, and from the database, once all has been answered: nothing
-    /// lost, nothing twice, order kept.
+    /// Checks, once everything has been answered, what all have recorded and what is in the
+    /// database: nothing lost, nothing twice, order kept.
     pub(crate) async fn judge(&self) -> Longest {
         for clerk in &self.clerks {
             clerk.confirmed().await;
@@ -134,7 +133,7 @@ impl Crew {
                 .collect();
             let as_said = firsts.clone();
             firsts.sort_unstable();
-            assert_eq!(firsts, as_said, "in the order in which they were said: {said:?}");
+            assert_eq!(firsts, as_said, "in the order in which they were sent: {said:?}");
         }
         self.compare_transcripts().await;
         longest
@@ -161,11 +160,10 @@ impl Crew {
                 .collect();
             stored.sort_unstable();
             expected.sort_unstable();
-            assert_eq!(stored, expected, "both sides know what is stored, and nothing else");
+            assert_eq!(stored, expected, "both sides have what is stored, and nothing else");
         }
     }
 
-    /// Stops everything in order.
     pub(crate) async fn end(mut self) {
         self.visitors.clear();
         for node in &self.nodes {

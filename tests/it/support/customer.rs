@@ -1,5 +1,5 @@
 //! A customer at the widget's protocol, frame by frame.
-#![allow(dead_code, reason = "each test needs some of it")]
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,22 +15,20 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 /// Nothing takes longer; a test that waits for it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// See the module.
 pub(crate) struct Customer {
     socket: WebSocketStream<TcpStream>,
-    /// Every frame so far, for the one who looks into a failure.
+    /// Every frame so far, for those who look into a failure.
     log: Vec<Value>,
-    /// The last welcome.
     pub(crate) welcome: Value,
 }
 
 impl Customer {
-    /// Opens a socket and says hello as somebody new.
+    /// Opens a socket and says hello as a new customer.
     pub(crate) async fn arrive(address: SocketAddr, tenant: &str) -> Self {
         Self::greet(address, tenant, json!({})).await
     }
 
-    /// Opens a socket and says hello with these fields; the welcome may come behind an error.
+    /// Opens a socket and says hello with these fields; an error may come before the welcome.
     pub(crate) async fn greet(address: SocketAddr, tenant: &str, mut hello: Value) -> Self {
         let mut customer = Self::bare(address, tenant).await;
         hello["type"] = "hello".into();
@@ -41,28 +39,29 @@ impl Customer {
         customer
     }
 
-    /// Opens a socket and says nothing.
+    /// Opens a socket without saying hello.
     pub(crate) async fn bare(address: SocketAddr, tenant: &str) -> Self {
-        Self::try_bare(address, tenant).await.expect("the door is open")
+        Self::try_bare(address, tenant).await.expect("the socket opens")
     }
 
-    /// Opens a socket, if the gateway lets it.
+    /// Opens a socket, unless the gateway refuses.
     pub(crate) async fn try_bare(address: SocketAddr, tenant: &str) -> Result<Self, Error> {
         let socket = knock(address, tenant, &[("Sec-WebSocket-Protocol", "couplet.v1")]).await?;
         Ok(Self { socket, log: Vec::new(), welcome: Value::Null })
     }
 
-    /// The same from another address, as a trusted proxy says it.
+    /// As `arrive`, from the address `from` that a trusted proxy reports.
     pub(crate) async fn arrive_from(address: SocketAddr, tenant: &str, from: &str) -> Self {
         let headers = [("Sec-WebSocket-Protocol", "couplet.v1"), ("X-Forwarded-For", from)];
-        let socket = knock(address, tenant, &headers).await.expect("the door is open");
+        let socket = knock(address, tenant, &headers).await.expect("the socket opens");
         let mut customer = Self { socket, log: Vec::new(), welcome: Value::Null };
         customer.say(json!({"type": "hello"})).await;
         customer.welcome = customer.until("welcome").await;
         customer
     }
 
-    /// Comes back with the session of another socket; `seen` is the conversation and its last entry seen.
+    /// Reconnects with the session of another socket; `seen` is the conversation and the last entry
+    /// seen.
     pub(crate) async fn return_as(&self, address: SocketAddr, seen: Option<(&str, u64)>) -> Self {
         let mut hello = json!({"session": self.token()});
         if let Some((conversation, seq)) = seen {
@@ -72,12 +71,11 @@ impl Customer {
         Self::greet(address, super::gateway::TENANT, hello).await
     }
 
-    /// The session's token.
     pub(crate) fn token(&self) -> String {
         self.welcome["session"]["token"].as_str().expect("a welcome has a token").to_owned()
     }
 
-    /// All entries of the welcome, with those that follow it.
+    /// All entries of the welcome and of the pages that follow it.
     pub(crate) async fn caught_up(&mut self) -> Vec<Value> {
         let mut part = self.welcome.clone();
         let mut all = Vec::new();
@@ -90,27 +88,24 @@ impl Customer {
         }
     }
 
-    /// Sends a frame.
     pub(crate) async fn say(&mut self, frame: Value) {
         self.raw(&frame.to_string()).await;
     }
 
-    /// Sends a text as it is.
+    /// Sends a text frame as it is.
     pub(crate) async fn raw(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.expect("the socket is open");
     }
 
-    /// Says something under an id.
+    /// Sends a message under an id.
     pub(crate) async fn write(&mut self, id: &str, text: &str) {
         self.say(json!({"type": "message", "id": id, "text": text})).await;
     }
 
-    /// Sends anything.
     pub(crate) async fn send(&mut self, message: Message) {
         self.socket.send(message).await.expect("the socket is open");
     }
 
-    /// The next frame.
     pub(crate) async fn next(&mut self) -> Value {
         match self.next_or_close().await {
             Ok(frame) => frame,
@@ -118,11 +113,11 @@ impl Customer {
         }
     }
 
-    /// The next frame, or how the socket closed.
+    /// The next frame, or the close frame of the socket.
     pub(crate) async fn next_or_close(&mut self) -> Result<Value, Option<CloseFrame>> {
         loop {
             let Ok(message) = tokio::time::timeout(PATIENCE, self.socket.next()).await else {
-                panic!("the customer waited in vain; he had got {:#?}", self.log);
+                panic!("the customer waited in vain; received so far: {:#?}", self.log);
             };
             match message {
                 Some(Ok(Message::Text(text))) => {
@@ -131,7 +126,7 @@ impl Customer {
                     return Ok(frame);
                 }
                 Some(Ok(Message::Close(frame))) => {
-                    // Returned with the next reading; the gateway waits for it.
+                    // The read returns the close later; the gateway waits for our close frame.
                     let _ = tokio::time::timeout(PATIENCE, self.socket.next()).await;
                     return Err(frame);
                 }
@@ -141,7 +136,7 @@ impl Customer {
         }
     }
 
-    /// The code with which the socket closes, whatever comes before.
+    /// The code with which the socket closes; frames before it are skipped.
     pub(crate) async fn close_code(&mut self) -> Option<u16> {
         loop {
             if let Err(close) = self.next_or_close().await {
@@ -150,12 +145,12 @@ impl Customer {
         }
     }
 
-    /// The next frame of a type; those before it are passed over.
+    /// The next frame of a type; those before it are skipped.
     pub(crate) async fn until(&mut self, kind: &str) -> Value {
         self.find(|frame| frame["type"] == kind).await
     }
 
-    /// The next frame like this; those before it are passed over.
+    /// The next matching frame; those before it are skipped.
     pub(crate) async fn find(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
             let frame = self.next().await;
@@ -165,12 +160,13 @@ impl Customer {
         }
     }
 
-    /// Says something until it is acked, each time as much later as it was told.
+    /// Sends a message until it is acked, waiting each time as long as the gateway asks.
     pub(crate) async fn insisted(&mut self, id: &str, text: &str) -> Value {
         self.insists(json!({"type": "message", "id": id, "text": text})).await
     }
 
-    /// Gives a command until it is done or refused for good, each time as much later as it was told.
+    /// Sends a command until it is acked or refused for good, waiting each time as long as the
+    /// gateway asks.
     pub(crate) async fn insists(&mut self, command: Value) -> Value {
         loop {
             let answer = self.does(command.clone()).await;
@@ -181,32 +177,32 @@ impl Customer {
         }
     }
 
-    /// Gives a command: its ack, or the error about it.
+    /// Sends a command; returns its ack, or its error.
     pub(crate) async fn does(&mut self, command: Value) -> Value {
         let id = command["id"].clone();
         self.say(command).await;
         self.find(|frame| frame["type"] == "ack" && frame["id"] == id || frame["for"] == id).await
     }
 
-    /// Asks for what was said; the entries.
+    /// Requests the history; returns the entries.
     pub(crate) async fn history(&mut self, conversation: &str) -> Vec<Value> {
         let ask = json!({"type": "history", "id": "history", "conversation": conversation});
         self.does(ask).await["entries"].as_array().expect("entries").clone()
     }
 
-    /// The next entry like this; those before it are passed over.
+    /// The next matching entry; frames before it are skipped.
     pub(crate) async fn entry(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         self.find(|frame| frame["type"] == "entry" && wanted(frame)).await
     }
 
-    /// Says something and waits for its ack.
+    /// Sends a message and waits for its ack.
     pub(crate) async fn acked(&mut self, id: &str, text: &str) -> Value {
         self.write(id, text).await;
         self.find(|frame| frame["type"] == "ack" && frame["id"] == id).await
     }
 }
 
-/// Asks for an upgrade with these headers besides those of the handshake.
+/// Requests an upgrade with additional headers.
 pub(crate) async fn knock(
     address: SocketAddr,
     tenant: &str,

@@ -1,6 +1,6 @@
-//! A database of a test's own, on each kind of server.
-#![allow(dead_code, reason = "each test needs some of it")]
-#![allow(clippy::expect_used, reason = "a test that cannot begin has failed")]
+//! A database for each test, on each kind of server.
+#![allow(dead_code, reason = "each test uses a part")]
+#![allow(clippy::expect_used, reason = "a test that cannot start has failed")]
 
 use couplet::store::{Options, SqlStore};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
@@ -10,23 +10,18 @@ use url::Url;
 
 use super::servers::servers;
 
-/// Where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
-    /// A file.
     Sqlite,
-    /// A MariaDB or MySQL server.
     Mysql,
 }
 
-/// An empty database.
 #[derive(Debug)]
 pub(crate) struct Db {
-    /// Where it is.
     pub(crate) backend: Backend,
-    /// The store that the test is about, with its schema.
+    /// The store under test, with its schema.
     pub(crate) store: SqlStore,
-    /// What the gateway would be given.
+    /// The URL for the gateway's configuration.
     pub(crate) url: SecretString,
     name: String,
     _folder: Option<TempDir>,
@@ -40,7 +35,7 @@ impl Db {
         db
     }
 
-    /// From now on the log takes no row, with the error that MySQL gives for such a reason.
+    /// From now on the log refuses rows with this error of MySQL's.
     pub(crate) async fn refuse(&self, errno: u32, text: &str) {
         let name = &self.name;
         administer(&format!(
@@ -50,12 +45,12 @@ impl Db {
         .await;
     }
 
-    /// Takes rows again.
+    /// Accepts rows again.
     pub(crate) async fn take_again(&self) {
         administer(&format!("DROP TRIGGER {}.refuse", self.name)).await;
     }
 
-    /// A database with nothing in it.
+    /// A database without a schema.
     #[allow(clippy::disallowed_methods, reason = "tests that run at once need different names")]
     pub(crate) async fn bare(backend: Backend) -> Self {
         let name = format!("couplet_{}", uuid::Uuid::new_v4().simple());
@@ -82,7 +77,7 @@ impl Db {
         connect(&self.url).await
     }
 
-    /// Does something that no gateway does.
+    /// Executes a statement that no gateway executes.
     pub(crate) async fn tamper(&self, statement: &str) {
         let url = self.url.expose_secret();
         let connection = Database::connect(url).await.expect("the database is there");
@@ -90,7 +85,7 @@ impl Db {
         connection.close().await.expect("closed");
     }
 
-    /// What a statement counts.
+    /// The result of a `SELECT COUNT` statement.
     pub(crate) async fn count(&self, statement: &str) -> i64 {
         let connection =
             Database::connect(self.url.expose_secret()).await.expect("the database is there");
@@ -99,8 +94,8 @@ impl Db {
         counted
     }
 
-    /// How many rows of this database's log its server has read by now: MariaDB counts when told to,
-    /// MySQL always.
+    /// How many rows of this database's log the server has read so far: MariaDB counts only when
+    /// configured to, MySQL always.
     pub(crate) async fn rows_read(&self) -> i64 {
         let connection = Database::connect(server().as_str()).await.expect("the server is there");
         let name = &self.name;
@@ -121,7 +116,7 @@ impl Db {
         counted.expect("the server counts")
     }
 
-    /// Takes it away.
+    /// Drops the database.
     pub(crate) async fn remove(self) {
         self.store.close().await;
         if self.backend == Backend::Mysql {
@@ -130,7 +125,7 @@ impl Db {
     }
 }
 
-/// The address of the server, with no database in it.
+/// The URL of the server, without a database.
 pub(crate) fn server() -> Url {
     let mut url = Url::parse(&servers().mysql.url).expect("servers.json names an address");
     url.set_path("");

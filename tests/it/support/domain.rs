@@ -1,5 +1,5 @@
-//! A component domain of a test's own, while the others run beside it.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! A component domain for each test, while the others run at the same time.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
@@ -9,22 +9,23 @@ use couplet::chat::ids::LinkDomain;
 
 use super::servers::Xmpp;
 
-/// How many there are of each kind.
+/// The number of domains of each kind.
 const DOMAINS: u32 = 200;
 
 /// A domain that nobody else uses until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Domain {
-    /// Its name.
     pub(crate) name: LinkDomain,
     lock: PathBuf,
 }
 
-/// Takes a free domain on a server: `c` a privileged one (XEP-0356), `u` one without privilege.
+/// Takes a free domain on a server: `c` for a privileged one (XEP-0356), `u` for one without
+/// privilege.
 pub(crate) fn domain(server: &Xmpp, kind: &str) -> Domain {
     let locks = std::env::temp_dir().join("couplet-test-domains");
     fs::create_dir_all(&locks).expect("a folder for locks");
-    // Where runs begin differs, so that a lock left by a killed test costs only that one domain.
+    // Each run starts at another number, so that a lock left by a killed test costs only that one
+    // domain.
     let first = std::process::id() % DOMAINS;
     for n in (0..DOMAINS).map(|n| (n + first) % DOMAINS) {
         let name = format!("{kind}{n:03}.{}", server.host);
@@ -39,7 +40,7 @@ pub(crate) fn domain(server: &Xmpp, kind: &str) -> Domain {
 }
 
 impl Domain {
-    /// The same domain once more, for a test of two streams on it.
+    /// The same domain again, for a test of two streams on it.
     pub(crate) fn same(of: &Self) -> Self {
         Self { name: of.name.clone(), lock: PathBuf::new() }
     }
@@ -47,7 +48,7 @@ impl Domain {
 
 impl Drop for Domain {
     fn drop(&mut self) {
-        // Left behind, it only makes one domain unusable.
+        // A lock that cannot be removed only makes one domain unusable.
         let _ = fs::remove_file(&self.lock);
     }
 }

@@ -1,5 +1,5 @@
-//! Servers that are away, go away, or say nothing for a while.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! Servers that are killed, frozen, or unreachable.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,27 +16,25 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::servers::Xmpp;
 
-/// A process that can be killed and frozen.
 pub(crate) trait Faulty {
-    /// The process, while there is one.
+    /// The process id, while the process exists.
     fn pid(&self) -> Option<String>;
 
-    /// Kills it, as a power cut does.
+    /// Kills it, like a power cut.
     fn kill(&self) {
         self.signal("-KILL");
     }
 
-    /// Stops it in the middle of whatever it does, until it is thawed.
+    /// Freezes it (SIGSTOP) until it is thawed.
     fn freeze(&self) {
         assert!(self.signal("-STOP"), "it runs");
     }
 
-    /// See [`freeze`](Self::freeze).
     fn thaw(&self) {
         assert!(self.signal("-CONT"), "it runs");
     }
 
-    /// Says whether there was one to take the signal.
+    /// Sends a signal; returns whether the process existed.
     fn signal(&self, signal: &str) -> bool {
         let Some(pid) = self.pid() else { return false };
         let mut kill = std::process::Command::new("kill");
@@ -44,7 +42,7 @@ pub(crate) trait Faulty {
     }
 }
 
-/// An XMPP server of a test's own.
+/// An XMPP server for one test.
 pub(crate) struct OwnServer {
     pub(crate) xmpp: Xmpp,
     kind: &'static str,
@@ -52,12 +50,10 @@ pub(crate) struct OwnServer {
 }
 
 impl OwnServer {
-    /// Starts a Prosody.
     pub(crate) async fn start() -> Self {
         Self::start_a("prosody").await
     }
 
-    /// Starts an ejabberd.
     pub(crate) async fn ejabberd() -> Self {
         Self::start_a("ejabberd").await
     }
@@ -69,7 +65,7 @@ impl OwnServer {
         Self { xmpp: serde_json::from_str(&told).unwrap(), kind, folder }
     }
 
-    /// Starts it again where it was, with its accounts.
+    /// Restarts it on the same ports, with its accounts.
     pub(crate) async fn start_again(&self) {
         let _ = std::fs::remove_file(pid_file(&self.folder, self.kind));
         let ports = [self.xmpp.c2s, self.xmpp.component, self.xmpp.http];
@@ -89,7 +85,7 @@ impl Drop for OwnServer {
     }
 }
 
-/// A MariaDB or a Redis of a test's own.
+/// A MariaDB or a Redis for one test.
 pub(crate) struct OwnBackend {
     port: u16,
     kind: &'static str,
@@ -118,7 +114,7 @@ impl OwnBackend {
         self.port
     }
 
-    /// Its address between what stands before and after.
+    /// Its URL: its address between `before` and `after`.
     pub(crate) fn url(&self, before: &str, after: &str) -> String {
         format!("{before}127.0.0.1:{}{after}", self.port)
     }
@@ -149,19 +145,19 @@ async fn servers_sh(kind: &str, folder: &TempDir, ports: &[String]) {
     assert!(command.status().await.unwrap().success(), "the server starts");
 }
 
-/// A way to a server that can be closed, as if nothing listened there, and frozen, as if the
-/// server had fallen asleep. Closed at first.
+/// A proxy to a server that can be closed, as if nothing listened there, and frozen, as if the
+/// server did not respond. Closed at first.
 pub(crate) struct Way {
     pub(crate) address: SocketAddr,
     target: watch::Sender<SocketAddr>,
-    /// Keeps the port while nobody listens there.
+    /// Keeps the port while the proxy does not listen.
     bound: Option<TcpSocket>,
     carrying: Option<JoinHandle<()>>,
     frozen: watch::Sender<bool>,
 }
 
 impl Way {
-    /// A closed way to a server on loopback.
+    /// A closed proxy to a server on loopback.
     pub(crate) fn to(port: u16) -> Self {
         let bound = bind(SocketAddr::from(([127, 0, 0, 1], 0)));
         let address = bound.local_addr().unwrap();
@@ -170,19 +166,19 @@ impl Way {
         Self { address, target, bound: Some(bound), carrying: None, frozen }
     }
 
-    /// Lets connections through.
+    /// Accepts connections.
     pub(crate) fn open(&mut self) {
         let listener = self.bound.take().expect("it is closed").listen(128).unwrap();
         self.carrying =
             Some(tokio::spawn(carry(listener, self.target.subscribe(), self.frozen.subscribe())));
     }
 
-    /// Leads to another server from now on; connections that are there stay where they are.
+    /// Leads new connections to another server; existing ones stay.
     pub(crate) fn lead_to(&self, port: u16) {
         self.target.send_replace(SocketAddr::from(([127, 0, 0, 1], port)));
     }
 
-    /// Cuts every connection and lets no further one through.
+    /// Cuts every connection and refuses new ones.
     pub(crate) async fn close(&mut self) {
         let carrying = self.carrying.take().expect("it is open");
         carrying.abort();
@@ -190,7 +186,7 @@ impl Way {
         self.bound = Some(bind(self.address));
     }
 
-    /// Nothing gets through, nor is anything cut.
+    /// While frozen, nothing is passed on, but no connection is closed.
     pub(crate) fn freeze(&self, frozen: bool) {
         self.frozen.send_replace(frozen);
     }

@@ -1,5 +1,5 @@
-//! Files of a test's own.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! File storage for each test.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use couplet::ports::world::World;
 use couplet::runtime::files::{FileParts, FileQuotas, FileRules, Files};
 use couplet::store::SqlStore;
 
-/// Files in a folder that is not there before the first comes; agents' are fetched from nowhere.
+/// Files in a folder that is created with the first file; agents' files are not fetched.
 pub(crate) fn files(store: &SqlStore, world: Arc<dyn World>) -> Files {
     files_in(store, world, &std::env::temp_dir().join("couplet-no-files"))
 }

@@ -1,5 +1,5 @@
-//! A gateway of a test's own: its own link, tenant and database, in this process.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! A gateway for each test, with its own link, tenant and database, in this process.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -27,12 +27,10 @@ use super::fault::Way;
 use super::seat::Seat;
 use super::servers::{Xmpp, servers};
 
-/// What a gateway stands on.
+/// The backends of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ground {
-    /// SQLite and the in-process cache.
     Embedded,
-    /// MariaDB and Redis.
     Full,
 }
 
@@ -41,9 +39,8 @@ pub(crate) enum Ground {
 pub(crate) enum Server {
     /// Prosody, with XEP-0356.
     Prosody,
-    /// Prosody, as it comes.
+    /// Prosody, by default.
     PlainProsody,
-    /// ejabberd.
     Ejabberd,
 }
 
@@ -55,7 +52,7 @@ impl Server {
         }
     }
 
-    /// The kind of component domains, see `support::domain`.
+    /// The kind of component domain, see `support::domain`.
     fn kind(self) -> &'static str {
         match self {
             Self::Prosody => "c",
@@ -64,8 +61,8 @@ impl Server {
     }
 }
 
-/// All that a gateway stands on, before it runs: who is an agent from its first moment on need not
-/// wait until changed settings are taken up.
+/// The backends of a gateway before it runs: agents created now are known from its start, and tests
+/// need not wait until changed settings are picked up.
 pub(crate) struct Plan {
     pub(crate) xmpp: Xmpp,
     pub(crate) domain: String,
@@ -75,7 +72,6 @@ pub(crate) struct Plan {
     folder: TempDir,
 }
 
-/// A running gateway.
 pub(crate) struct Gateway {
     xmpp: Xmpp,
     pub(crate) domain: String,
@@ -88,7 +84,6 @@ pub(crate) struct Gateway {
     running: JoinHandle<anyhow::Result<()>>,
 }
 
-/// A further node.
 pub(crate) struct Node {
     pub(crate) address: SocketAddr,
     stop: CancellationToken,
@@ -102,14 +97,13 @@ impl Node {
     }
 }
 
-/// The tenant of every gateway.
 pub(crate) const TENANT: &str = "acme";
 
-/// What tenants' identity tokens are signed with.
+/// The secret of the tenants' identity tokens.
 pub(crate) const IDENTITY_SECRET: &str = "a secret of thirty-two characters";
 
 impl Plan {
-    /// Makes ready for a gateway on this server, on a domain of this kind.
+    /// Prepares a gateway on this server, on a domain of this kind.
     pub(crate) async fn on(xmpp: Xmpp, kind: &str, ground: Ground, more: &str) -> Self {
         let taken = domain(&xmpp, kind);
         let domain = taken.name.to_string();
@@ -131,17 +125,15 @@ impl Plan {
         plan
     }
 
-    /// The link's domain.
     pub(crate) fn taken_name(&self) -> LinkDomain {
         self.taken.name.clone()
     }
 
-    /// Where the database is.
     pub(crate) fn url(&self) -> Url {
         Url::parse(self.db.url.expose_secret()).unwrap()
     }
 
-    /// Puts a way of the test's own between the gateway and its database, closed at first.
+    /// Puts a proxy between the gateway and its database, closed at first.
     pub(crate) fn way_to_database(&self, cache: &str, more: &str) -> Way {
         let mut url = self.url();
         let way = Way::to(url.port().unwrap());
@@ -150,12 +142,11 @@ impl Plan {
         way
     }
 
-    /// Where its files lie.
     pub(crate) fn files(&self) -> PathBuf {
         self.folder.path().join("files")
     }
 
-    /// Writes the configuration anew.
+    /// Rewrites the configuration.
     pub(crate) fn configure(&self, database: &str, cache: &str, more: &str) {
         let text = format!(
             "{more}\n[database]\nurl = {database:?}\n[cache]\nurl = {cache:?}\n\
@@ -172,17 +163,17 @@ impl Plan {
         std::fs::write(&self.config, text).unwrap();
     }
 
-    /// The localpart of an agent's account: of this gateway alone, whatever else runs.
+    /// The localpart of an agent's account, unique to this gateway.
     pub(crate) fn account(&self, name: &str) -> String {
         account(&self.domain, name)
     }
 
-    /// An agent who is available, at a client made of little.
+    /// An available agent with a minimal client.
     pub(crate) async fn seat(&self, name: &str) -> Seat {
         self.seat_of(TENANT, name, |_| {}).await
     }
 
-    /// The same, of a tenant and with settings of his own.
+    /// The same, of a given tenant and with given settings.
     pub(crate) async fn seat_of(
         &self,
         tenant: &str,
@@ -203,40 +194,40 @@ impl Plan {
         self.db.store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
     }
 
-    /// The same for one who serves so many at a time.
+    /// The same, with a capacity.
     pub(crate) async fn hire(&self, jid: &str, capacity: u32) {
         let settings = AgentSettings { capacity, ..settings(jid, "clerk", Role::Agent) };
         self.db.store.put_agent(&TenantKey::new(TENANT).unwrap(), &settings).await.unwrap();
     }
 
-    /// An account of the server, available, that is no agent.
+    /// An available account of the server that is no agent.
     pub(crate) async fn stranger(&self, name: &str) -> Seat {
         let mut seat = Seat::login(&self.xmpp, &self.account(name)).await;
         seat.show("").await;
         seat
     }
 
-    /// A further tenant on the same link.
+    /// Another tenant on the same link.
     pub(crate) async fn tenant(&self, key: &str, set: impl FnOnce(&mut Tenant)) {
         let mut tenant = tenant(key, &self.domain);
         set(&mut tenant);
         self.db.store.add_tenant(&tenant).await.unwrap();
     }
 
-    /// Writes the queue `default` anew.
+    /// Rewrites the queue `default`.
     pub(crate) async fn queue(&self, strategy: Strategy, offer_ms: i64) {
         let key = TenantKey::new(TENANT).unwrap();
         self.db.store.put_queue(&key, &queue(strategy, offer_ms)).await.unwrap();
     }
 
-    /// Starts the gateway, and waits until it can work.
+    /// Starts the gateway, and waits until it is ready.
     pub(crate) async fn open(self) -> Gateway {
         let gateway = self.launch().await;
         gateway.until_ready(true).await;
         gateway
     }
 
-    /// Starts the gateway, whatever is away.
+    /// Starts the gateway without waiting, whatever is unreachable.
     pub(crate) async fn launch(self) -> Gateway {
         let Self { xmpp, domain, taken, db, config, folder } = self;
         let (address, stop, running) = run(&config).await;
@@ -245,22 +236,22 @@ impl Plan {
 }
 
 impl Gateway {
-    /// Starts one; `more` is added to its configuration.
+    /// Starts a gateway; `more` is appended to its configuration.
     pub(crate) async fn start(server: Server, ground: Ground, more: &str) -> Self {
         Self::plan(server, ground, more).await.open().await
     }
 
-    /// Makes ready for one.
+    /// Prepares a gateway.
     pub(crate) async fn plan(server: Server, ground: Ground, more: &str) -> Plan {
         Plan::on(server.xmpp(), server.kind(), ground, more).await
     }
 
-    /// A further tenant on the same link.
+    /// Another tenant on the same link.
     pub(crate) async fn tenant(&self, key: &str) {
         add_tenant(&self.db.store, key, &self.domain).await;
     }
 
-    /// An agent who is logged in and whom the desk knows to be available.
+    /// A logged-in agent whom the desk knows to be available.
     pub(crate) async fn agent(&self, name: &str) -> Agent {
         let mut agent = self.absent_agent(name).await;
         agent.show("").await;
@@ -281,12 +272,12 @@ impl Gateway {
         agent
     }
 
-    /// The account of an agent: of this gateway alone, whatever else runs at the same time.
+    /// The account of an agent, unique to this gateway.
     pub(crate) fn jid(&self, name: &str) -> String {
         format!("{}@{}", account(&self.domain, name), self.xmpp.host)
     }
 
-    /// Waits until the desk says that the agent takes conversations, by asking the desk.
+    /// Asks the desk until it reports the agent as available.
     pub(crate) async fn until_available(&self, agent: &Agent, name: &str) {
         let desk = format!("{TENANT}@{}", self.domain);
         let wanted = format!("{}: available", capital(name));
@@ -310,7 +301,7 @@ impl Gateway {
         Node { address, stop, running }
     }
 
-    /// The same, with a way of its own to the cache, open.
+    /// The same, with its own proxy to the cache, open.
     pub(crate) async fn node_with_its_way(&self) -> (Node, Way) {
         let config = std::fs::read_to_string(&self.config).unwrap();
         let theirs = Url::parse(&servers().redis.url).unwrap();
@@ -330,12 +321,11 @@ impl Gateway {
         self.running = tokio::spawn(async { Ok(()) });
     }
 
-    /// The desk's JID.
     pub(crate) fn desk(&self) -> String {
         format!("{TENANT}@{}", self.domain)
     }
 
-    /// Waits until the desk says this of itself, by asking it.
+    /// Asks the desk until its status contains this.
     pub(crate) async fn until_status(&self, seat: &mut Seat, wanted: &str) {
         let desk = self.desk();
         loop {
@@ -343,27 +333,28 @@ impl Gateway {
             if seat.answer_from(&desk).await.contains(wanted) {
                 return;
             }
-            // Whoever asks faster than this is taken for a flood, and gets errors.
+            // Faster requests are treated as a flood and get errors.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Asks the public listener.
+    /// A request to the public listener.
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
         reqwest::get(format!("http://{}{path}", self.address)).await.unwrap()
     }
 
-    /// Waits until the node says that it is ready, or that it is not; what it says of its parts.
+    /// Waits until the node reports that it is ready, or that it is not; returns the report on its
+    /// parts.
     pub(crate) async fn until_ready(&self, ready: bool) -> Value {
         self.until_parts(|answer| answer["ready"] == ready).await
     }
 
-    /// Waits until a part of it works, or does not; the answer that says so.
+    /// Waits until one of its parts works, or does not; returns the report.
     pub(crate) async fn until_part(&self, part: &str, works: bool) -> Value {
         self.until_parts(|answer| answer["parts"][part] == works).await
     }
 
-    /// Waits until the node says this of its parts.
+    /// Waits until the report on its parts matches.
     pub(crate) async fn until_parts(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         let asking = async {
             let mut pace = tokio::time::interval(Duration::from_millis(20));
@@ -381,7 +372,7 @@ impl Gateway {
         tokio::time::timeout(PATIENCE, asking).await.expect("its readiness changes in time")
     }
 
-    /// Stops it in order and starts it again, on the same database and link.
+    /// Stops it in order and restarts it on the same database and link.
     pub(crate) async fn restart(&mut self) {
         self.halt().await;
         let (address, stop, running) = run(&self.config).await;
@@ -394,12 +385,11 @@ impl Gateway {
         (&mut self.running).await.unwrap().unwrap();
     }
 
-    /// Where its files lie.
     pub(crate) fn files(&self) -> PathBuf {
         self.config.with_file_name("files")
     }
 
-    /// Stops it and takes its database away.
+    /// Stops it and drops its database.
     pub(crate) async fn end(mut self) {
         self.halt().await;
         self.db.remove().await;

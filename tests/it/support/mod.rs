@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! Test clients, servers and fixtures.
 
 pub(crate) mod agent;
 pub(crate) mod clerk;

@@ -1,6 +1,6 @@
-//! A node as it is in production: the program itself, in a process of its own, that can be killed,
-//! frozen, and asked to stop.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! A node as in production: the program itself, in its own process, which can be killed, frozen,
+//! and asked to stop.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use super::customer::PATIENCE;
 use super::fault::Faulty;
 
-/// See the module. Killed when it is dropped.
+/// Killed when dropped.
 pub(crate) struct Process {
     pub(crate) address: SocketAddr,
     config: PathBuf,
@@ -24,18 +24,18 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a node, and waits until it says that it is ready.
+    /// Starts a node, and waits until it is ready.
     pub(crate) async fn start(config: &Path) -> Self {
-        // Free a moment ago; whoever else wants a port gets another.
+        // A port that was free a moment ago; other processes get other ports.
         let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let node = Self::launch(config, free);
         node.until_ready().await;
         node
     }
 
-    /// Starts a node there, whatever is away.
+    /// Starts a node on this address without waiting, whatever is unreachable.
     pub(crate) fn launch(config: &Path, address: SocketAddr) -> Self {
-        // It ends with the test, however that ends.
+        // The process ends with the test, however that ends.
         let mut child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_couplet")])
             .args(["serve", "--config"])
@@ -59,13 +59,12 @@ impl Process {
         Self { address, config: config.to_owned(), child, log }
     }
 
-    /// Starts it again where it was.
+    /// Restarts it on the same address.
     pub(crate) async fn start_again(&mut self) {
         *self = Self::launch(&self.config, self.address);
         self.until_ready().await;
     }
 
-    /// Waits until it serves customers.
     pub(crate) async fn until_ready(&self) {
         let asking = async {
             let mut pace = tokio::time::interval(Duration::from_millis(20));
@@ -80,7 +79,7 @@ impl Process {
         tokio::time::timeout(PATIENCE, asking).await.expect("it is ready in time");
     }
 
-    /// Waits until its log has a line with this.
+    /// Waits until its log has a line that contains `part`.
     pub(crate) async fn until_logged(&self, part: &str) {
         let looking = async {
             while !self.has_logged(part) {
@@ -99,7 +98,7 @@ impl Process {
         assert!(self.signal("-TERM"), "it runs");
     }
 
-    /// Waits until it has ended: how, and how long that took.
+    /// Waits until it has ended; returns its exit status and how long that took.
     pub(crate) async fn ended(&mut self) -> (ExitStatus, Duration) {
         let begun = Instant::now();
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;

@@ -1,6 +1,6 @@
-//! An agent's seat: a client made of little that does what an agent does, stanza by stanza. Quicker
-//! to be there than a whole client, and it may write what no client would.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! An agent with a minimal client that sends stanza by stanza what an agent's client sends. Faster
+//! to start than a whole client, and able to send what no client would.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::VecDeque;
 
@@ -18,24 +18,23 @@ pub(crate) const REPLY: &str = "urn:xmpp:reply:0";
 pub(crate) const FALLBACK: &str = "urn:xmpp:fallback:0";
 const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 
-/// See the module.
 pub(crate) struct Seat {
     pub(crate) jid: String,
-    /// Whether messages are confirmed as clients do (XEP-0184).
+    /// Whether it sends receipts, as clients do (XEP-0184).
     pub(crate) confirms: bool,
     client: Client,
-    /// Came while something else was waited for.
+    /// Stanzas that arrived while another was waited for.
     kept: VecDeque<Element>,
     numbered: u64,
 }
 
 impl Seat {
-    /// Registers an account where there is none, and logs in.
+    /// Registers an account if it does not exist, and logs in.
     pub(crate) async fn login(server: &Xmpp, name: &str) -> Self {
         Self::login_as(server, name, "seat").await
     }
 
-    /// The same with a resource of one's own.
+    /// The same with a given resource.
     pub(crate) async fn login_as(server: &Xmpp, name: &str, resource: &str) -> Self {
         let client = Client::login(server, name, resource).await;
         let jid = client.jid.clone();
@@ -52,37 +51,37 @@ impl Seat {
         self.client.write(&xml).await;
     }
 
-    /// Writes what is given, as it is.
+    /// Sends XML as it is.
     pub(crate) async fn write(&mut self, xml: &str) {
         self.client.write(xml).await;
     }
 
-    /// Says something with a receipt asked for; the stanza's id.
+    /// Sends a message with a receipt requested; returns the stanza's id.
     pub(crate) async fn say(&mut self, to: &str, text: &str) -> String {
         let id = self.fresh();
         self.say_as(&id, to, text).await;
         id
     }
 
-    /// The same under an id.
+    /// The same under a given id.
     pub(crate) async fn say_as(&mut self, id: &str, to: &str, text: &str) {
         self.say_with("", id, to, text).await;
     }
 
-    /// Says otherwise what it said under an id (XEP-0308).
+    /// Corrects a message (XEP-0308).
     pub(crate) async fn corrects(&mut self, said: &str, to: &str, text: &str) -> String {
         let id = self.fresh();
         self.corrects_as(&id, said, to, text).await;
         id
     }
 
-    /// The same under an id.
+    /// The same under a given id.
     pub(crate) async fn corrects_as(&mut self, id: &str, said: &str, to: &str, text: &str) {
         let replace = format!("<replace xmlns='{CORRECT}' id='{said}'/>");
         self.say_with(&replace, id, to, text).await;
     }
 
-    /// Takes back what it said under an id (XEP-0424), with a text for clients that know nothing of it.
+    /// Retracts a message (XEP-0424), with a fallback text for clients without support.
     pub(crate) async fn takes_back(&mut self, said: &str, to: &str) -> String {
         let id = self.fresh();
         let more = format!(
@@ -93,7 +92,7 @@ impl Seat {
         id
     }
 
-    /// Answers what was said under an id (XEP-0461), with it quoted for clients that know nothing of it.
+    /// Replies to a message (XEP-0461), with a quote for clients without support.
     pub(crate) async fn replies(
         &mut self,
         said: &str,
@@ -112,7 +111,7 @@ impl Seat {
         id
     }
 
-    /// Writes what a server writes when it gives a message back. Anybody may write it for himself.
+    /// Sends what a server sends when it bounces a message. Any client may send it for itself.
     pub(crate) async fn gives_back(&mut self, id: &str, chat: &str) {
         let error =
             format!("<error type='cancel'><service-unavailable xmlns='{STANZAS}'/></error>");
@@ -131,14 +130,14 @@ impl Seat {
         format!("s{}", self.numbered)
     }
 
-    /// Asks something; the answer, an error too.
+    /// Sends a query; returns the response, which may be an error.
     pub(crate) async fn ask(&mut self, to: &str, query: &str) -> Element {
         let id = self.fresh();
         self.write(&format!("<iq type='get' id='{id}' to='{to}'>{query}</iq>")).await;
         self.find("an answer", |el| el.name() == "iq" && el.attr("id") == Some(&id)).await
     }
 
-    /// The next stanza like this; those before it are kept for later.
+    /// The next matching stanza; those before it are kept for later.
     pub(crate) async fn find(&mut self, what: &str, wanted: impl Fn(&Element) -> bool) -> Element {
         if let Some(at) = self.kept.iter().position(&wanted) {
             return self.kept.remove(at).unwrap();
@@ -167,7 +166,7 @@ impl Seat {
         self.find(text, |el| spoken(el).as_deref() == Some(text)).await
     }
 
-    /// The next message whose text contains this.
+    /// The next message whose text contains `part`.
     pub(crate) async fn hears_of(&mut self, part: &str) -> Element {
         self.find(part, |el| spoken(el).is_some_and(|text| text.contains(part))).await
     }
@@ -178,13 +177,12 @@ impl Seat {
         body(&found).unwrap_or_default()
     }
 
-    /// The condition and the text of the error that came back for a stanza.
+    /// The condition and the text of the error for a stanza.
     pub(crate) async fn error_for(&mut self, id: &str) -> (String, String) {
         let answers = |el: &Element| el.attr("type") == Some("error") && el.attr("id") == Some(id);
         condition(&self.find(&format!("an error for {id}"), answers).await)
     }
 
-    /// Waits for the receipt for a stanza.
     pub(crate) async fn receipt_for(&mut self, id: &str) {
         self.find(&format!("a receipt for {id}"), |el| {
             el.get_child("received", RECEIPTS).is_some_and(|of| of.attr("id") == Some(id))
@@ -192,15 +190,15 @@ impl Seat {
         .await;
     }
 
-    /// Every stanza that has come by now: all that was under way before the server answers a ping.
+    /// Every stanza so far: all that was in flight before the server answers a ping.
     pub(crate) async fn so_far(&mut self) -> Vec<Element> {
         let host = self.jid.split('@').next_back().unwrap().to_owned();
         self.ask(&host, "<ping xmlns='urn:xmpp:ping'/>").await;
         self.kept.drain(..).collect()
     }
 
-    /// Answers the first message of a customer who waits, and so accepts him: the address of the
-    /// chat, once the customer knows that he is served.
+    /// Replies to the first message of a waiting customer, and so accepts them; returns the address
+    /// of the chat, once the customer knows that they are served.
     pub(crate) async fn accept(&mut self, customer: &mut Customer, first: &str) -> String {
         let offer = self.hears(first).await;
         let chat = bare(&offer).to_owned();
@@ -230,12 +228,11 @@ pub(crate) fn spoken(element: &Element) -> Option<String> {
     body(element).filter(|_| element.attr("type") != Some("error"))
 }
 
-/// Which words a message is about, as this element of it says: `replace`, `retract`, `reply`.
+/// The id in this element of a message: `replace`, `retract`, `reply`.
 pub(crate) fn about<'a>(message: &'a Element, name: &str, ns: &str) -> Option<&'a str> {
     message.get_child(name, ns)?.attr("id")
 }
 
-/// The bare JID a stanza came from.
 pub(crate) fn bare(element: &Element) -> &str {
     element.attr("from").and_then(|from| from.split('/').next()).unwrap_or_default()
 }
@@ -257,19 +254,18 @@ pub(crate) struct Bystanders {
 }
 
 impl Bystanders {
-    /// Begins their conversation.
     pub(crate) async fn meet(mut customer: Customer, mut seat: Seat) -> Self {
         customer.acked("first", "I only stand by.").await;
         let chat = seat.accept(&mut customer, "I only stand by.").await;
         Self::of(customer, seat, chat)
     }
 
-    /// Those who have begun one already.
+    /// The same with a conversation that has already begun.
     pub(crate) fn of(customer: Customer, seat: Seat, chat: String) -> Self {
         Self { customer, seat, chat, turns: 0 }
     }
 
-    /// Both say something, and both get it; the customer sees nothing else in between.
+    /// Both send a message, and both receive it; the customer sees nothing else in between.
     pub(crate) async fn go_on(&mut self) {
         self.turns += 1;
         let (asked, told) =

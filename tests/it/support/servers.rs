@@ -1,18 +1,17 @@
-//! Where the servers of this run are.
+//! The servers of this test run.
 #![allow(dead_code, unreachable_pub)]
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// An XMPP server.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Xmpp {
-    /// Where clients log in, on loopback.
+    /// Port where clients log in, on loopback.
     pub c2s: u16,
-    /// Where components connect.
+    /// Port where components connect.
     pub component: u16,
-    /// HTTP, with `/xmpp-websocket`.
+    /// Port of HTTP, with `/xmpp-websocket`.
     pub http: u16,
     /// The host of the agents' accounts.
     pub host: String,
@@ -20,14 +19,11 @@ pub struct Xmpp {
     pub secret: String,
 }
 
-/// A database or cache.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Url {
-    /// Where it is.
     pub url: String,
 }
 
-/// All servers of this run.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Servers {
     /// Prosody: `c000.localhost`… are privileged (XEP-0356), `u000.localhost`… are not.
@@ -36,17 +32,15 @@ pub struct Servers {
     pub ejabberd: Xmpp,
     /// MariaDB, as an administrator who may create databases.
     pub mysql: Url,
-    /// Redis.
     pub redis: Url,
 }
 
-/// The servers of this run.
 pub fn servers() -> Servers {
     let text = std::fs::read_to_string(file()).expect("servers.json can be read");
     serde_json::from_str(&text).expect("servers.json is as tests/servers.sh writes it")
 }
 
-#[allow(clippy::disallowed_methods, reason = "the test run says where its servers are")]
+#[allow(clippy::disallowed_methods, reason = "the test run passes the servers' addresses")]
 fn file() -> PathBuf {
     let path = std::env::var("COUPLET_TEST_SERVERS").expect(
         "COUPLET_TEST_SERVERS names servers.json: run ./tests/run.sh, or tests/servers.sh start",

@@ -1,6 +1,6 @@
-//! A customer who goes on whatever happens to the nodes: he comes back with his session, says again
-//! what was not acknowledged, and writes down all he sees before he makes anything of it.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! A customer who goes on whatever happens to the nodes: they reconnect with their session, resend
+//! what was not acked, and record everything before they handle it.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -19,14 +19,14 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use super::gateway::TENANT;
 
-/// A node that says nothing for so long is left for another.
+/// A node that is silent for this long is left for another.
 const SILENCE: Duration = Duration::from_millis(1_500);
-/// The same for one of a crowd, which would otherwise spend its time on asking.
+/// The same for one of many customers, who would otherwise spend their time on pings.
 const CROWDS_SILENCE: Duration = Duration::from_secs(15);
-/// How long a node has for a welcome.
+/// How long a node may take for the welcome.
 const WELCOME: Duration = Duration::from_secs(8);
 
-/// One word of his.
+/// One message of the customer's.
 #[derive(Debug, Clone)]
 pub(crate) struct Said {
     pub(crate) text: String,
@@ -34,23 +34,22 @@ pub(crate) struct Said {
     pub(crate) acked: Option<Instant>,
 }
 
-/// What he did and saw.
+/// What the customer has sent and received.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) said: Vec<Said>,
-    /// What agents said to him, in the order of their numbers.
+    /// Agents' messages, in the order of their numbers.
     pub(crate) heard: Vec<String>,
-    /// Welcomes, and from which node.
+    /// When welcomes came, and from which node.
     pub(crate) welcomes: Vec<(SocketAddr, Instant)>,
-    /// How far apart from the stop he was told to come back.
+    /// The reason of each `bye`, and how long to stay away, in ms.
     pub(crate) byes: Vec<(String, u64)>,
     pub(crate) conversation: Option<String>,
     pub(crate) last: u64,
-    /// What must not be.
+    /// What must not happen.
     pub(crate) wrong: Vec<String>,
 }
 
-/// See the module.
 pub(crate) struct Visitor {
     says: mpsc::UnboundedSender<usize>,
     record: Arc<Mutex<Record>>,
@@ -64,12 +63,12 @@ impl Drop for Visitor {
 }
 
 impl Visitor {
-    /// Comes to the first of these nodes, and to the next whenever one is gone.
+    /// Connects to the first of these nodes, and to the next whenever one is gone.
     pub(crate) fn come(nodes: Vec<SocketAddr>) -> Self {
         Self::who_bears(SILENCE, nodes)
     }
 
-    /// The same for one of a crowd.
+    /// The same for one of many customers.
     pub(crate) fn of_many(nodes: Vec<SocketAddr>) -> Self {
         Self::who_bears(CROWDS_SILENCE, nodes)
     }
@@ -82,7 +81,7 @@ impl Visitor {
         Self { says, record, life: tokio::spawn(life.live()) }
     }
 
-    /// Says something, once what he said before is acknowledged; the number of it.
+    /// Sends a message, once the earlier ones are acked; returns its number.
     pub(crate) fn say(&self, text: &str) -> usize {
         let mut record = self.look();
         let number = record.said.len();
@@ -95,7 +94,7 @@ impl Visitor {
         self.record.lock().unwrap()
     }
 
-    /// Waits until what he did and saw is so.
+    /// Waits until the record matches.
     pub(crate) async fn until(&self, what: &str, wanted: impl Fn(&Record) -> bool) {
         let looking = async {
             while !wanted(&self.look()) {
@@ -103,11 +102,11 @@ impl Visitor {
             }
         };
         if timeout(super::customer::PATIENCE, looking).await.is_err() {
-            panic!("{what} did not come to be: {:#?}", self.look());
+            panic!("{what} did not happen: {:#?}", self.look());
         }
     }
 
-    /// Says something and waits for its acknowledgement: how long that took.
+    /// Sends a message and waits for its ack; returns how long that took.
     pub(crate) async fn acked(&self, text: &str) -> Duration {
         let number = self.say(text);
         self.until(text, |record| record.said[number].acked.is_some()).await;
@@ -124,7 +123,7 @@ struct Life {
     nodes: Vec<SocketAddr>,
     record: Arc<Mutex<Record>>,
     words: mpsc::UnboundedReceiver<usize>,
-    /// Not acknowledged yet; only the first has been said.
+    /// Messages without an ack; only the first has been sent.
     waiting: VecDeque<usize>,
     token: Option<String>,
     silence: Duration,
@@ -143,7 +142,7 @@ impl Life {
         }
     }
 
-    /// One socket, from its opening to its end; nothing where it just breaks.
+    /// One socket, from its opening to its end; `None` if it just breaks.
     async fn visit(&mut self, node: SocketAddr) -> Option<Left> {
         let stream = timeout(self.silence, TcpStream::connect(node)).await.ok()?.ok()?;
         let mut request = format!("ws://{node}/v1/{TENANT}/ws").into_client_request().unwrap();
@@ -221,7 +220,7 @@ impl Life {
         }
     }
 
-    /// Says what is next, perhaps once more.
+    /// Sends, or resends, the first message without an ack.
     async fn say(&self, socket: &mut WebSocketStream<TcpStream>) -> Option<()> {
         let Some(number) = self.waiting.front() else { return Some(()) };
         let text = self.record.lock().unwrap().said[*number].text.clone();
@@ -237,7 +236,7 @@ impl Life {
         }
     }
 
-    /// Takes a frame in; says whether something of his is acknowledged by it.
+    /// Handles a frame; returns whether it acked one of the customer's messages.
     fn took(&mut self, frame: &Value) -> bool {
         match frame["type"].as_str() {
             Some("entries") => {
@@ -268,8 +267,8 @@ impl Life {
         }
     }
 
-    /// Whether it is the next of the conversation; what is not is written down, unless it is an
-    /// acknowledgement said again.
+    /// Checks that it is the next entry of the conversation; records what is not, unless it is a
+    /// repeated ack.
     fn step(&self, frame: &Value, ack: bool) -> bool {
         let mut record = self.record.lock().unwrap();
         let seq = frame["seq"].as_u64().unwrap();

@@ -1,8 +1,9 @@
-//! An agent's client, made of little: it registers itself, logs in, and shows each stanza as it came.
+//! A minimal client for agents: it registers an account, logs in, and returns each stanza as it
+//! arrives.
 //!
-//! The build's XMPP library speaks the component's namespace alone, so the client borrows only its
-//! reading of XML and writes by itself, which also lets a test write what no client should.
-#![allow(dead_code, reason = "each test needs some of it")]
+//! The build's XMPP library supports only the component's namespace, so the client uses only its
+//! XML parser and does its own writing, which also lets a test send what no client should.
+#![allow(dead_code, reason = "each test uses a part")]
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,16 +23,14 @@ use super::servers::Xmpp;
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long it looks for what must not come.
+/// How long it watches for what must not come.
 const SILENCE: Duration = Duration::from_millis(700);
 
 const NS: &str = "jabber:client";
 
 type Reader = Join<BufReader<OwnedReadHalf>, Sink>;
 
-/// A client that is logged in.
 pub(crate) struct Client {
-    /// The bare JID.
     pub(crate) jid: String,
     reader: XmlStream<Reader, Element>,
     writer: OwnedWriteHalf,
@@ -40,7 +39,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Registers an account where there is none, logs in, binds `resource`, and is not available yet.
+    /// Registers an account if it does not exist, logs in and binds `resource`, without sending
+    /// presence.
     pub(crate) async fn login(server: &Xmpp, name: &str, resource: &str) -> Self {
         let tcp = TcpStream::connect(("127.0.0.1", server.c2s)).await.expect("the server listens");
         tcp.set_nodelay(true).expect("no delay");
@@ -89,21 +89,20 @@ impl Client {
         client
     }
 
-    /// Becomes available.
+    /// Sends available presence.
     pub(crate) async fn available(&mut self) {
         self.write("<presence/>").await;
     }
 
-    /// Writes what is given, as it is.
+    /// Sends XML as it is.
     pub(crate) async fn write(&mut self, xml: &str) {
         self.writer.write_all(xml.as_bytes()).await.expect("the server reads");
     }
 
-    /// The next stanza.
     pub(crate) async fn next(&mut self) -> Element {
         match self.seen.pop_front() {
             Some(seen) => seen,
-            // Longer than any who waits for something and can say for what.
+            // Longer than any wait that can say what it waits for.
             None => self.read(2 * PATIENCE).await.expect("a stanza comes in time"),
         }
     }
@@ -113,7 +112,7 @@ impl Client {
         Some(read.expect("the stream stands").expect("the stream can be read"))
     }
 
-    /// The next stanza that is as wished; the others are passed over, for good.
+    /// The next matching stanza; those before it are dropped.
     pub(crate) async fn until(&mut self, what: &str, wished: impl Fn(&Element) -> bool) -> Element {
         let mut passed = Vec::new();
         let search = async {
@@ -131,14 +130,14 @@ impl Client {
         }
     }
 
-    /// The answer to the query with this id.
+    /// The result of the query with this id.
     pub(crate) async fn result(&mut self, id: &str) -> Element {
         let answer = self.answer(id).await;
         assert_eq!(answer.attr("type"), Some("result"), "{}", String::from(&answer));
         answer
     }
 
-    /// The answer to the query with this id, whatever it is.
+    /// The result or error of the query with this id.
     pub(crate) async fn answer(&mut self, id: &str) -> Element {
         let wished = |el: &Element| el.name() == "iq" && el.attr("id") == Some(id);
         self.until(&format!("an answer to {id}"), wished).await
@@ -151,7 +150,7 @@ impl Client {
         (message, body)
     }
 
-    /// Looks for a while, and shows everything that comes.
+    /// Everything that arrives within a short time.
     pub(crate) async fn everything(&mut self) -> Vec<Element> {
         let mut all = self.seen.drain(..).collect::<Vec<_>>();
         while let Some(element) = self.read(SILENCE).await {
@@ -161,7 +160,6 @@ impl Client {
     }
 }
 
-/// The body of a message.
 pub(crate) fn body(element: &Element) -> Option<String> {
     (element.name() == "message").then(|| element.get_child("body", NS))?.map(Element::text)
 }

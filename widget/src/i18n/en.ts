@@ -1,9 +1,9 @@
-// English, the language every other one is measured against.
+// English, the reference for every other language.
 
 import type { Plural } from './say';
 
 export interface Words {
-  /** Set where the language is written from right to left. */
+  /** Set for languages written from right to left. */
   dir?: 'rtl';
   chat: string;
   open: string;
@@ -12,7 +12,7 @@ export interface Words {
   greeting: string;
   greetingMore: string;
   nobodyIn: string;
-  /** {0}: a day and a time. */
+  /** {0}: day and time. */
   backAt: string;
   end: string;
   messages: string;
@@ -20,15 +20,15 @@ export interface Words {
   write: string;
   send: string;
   tooLong: Plural;
-  /** To one who waits while nobody is in. */
+  /** Shown to a customer who waits while nobody is online. */
   nobodyYet: string;
-  /** {0}: the place. */
+  /** {0}: place in the queue. */
   waitingAt: string;
-  /** {0}: the place, {1}: the wait. */
+  /** {0}: place in the queue, {1}: estimated wait. */
   waitingFor: string;
-  /** The first places in words, where a language would say them so. */
+  /** The first places in words, for languages that would use words. */
   places: string[];
-  /** The place in line as an ordinal; `other` alone where a mere number will do. */
+  /** The place in the queue as an ordinal; only `other` where a plain number will do. */
   place: Plural;
   soon: string;
   minutes: Plural;
@@ -158,7 +158,7 @@ export default {
   uploading: 'Uploading {0}',
   uploaded: '{0} is attached',
   fileTooLarge: 'Too large. At most {0}',
-  fileType: 'Files of this type are not taken',
+  fileType: 'This file type is not accepted',
   fileFailed: 'Not uploaded.',
   removeFile: 'Remove {0}',
   emoji: 'Emoji',

@@ -1,7 +1,7 @@
-// Words with something in them: names where `{0}` stands, numbers where `#` stands, in the form
-// that agrees with the number by the rules of the language and not of English.
+// Fills texts: `{0}` is replaced by a name, `#` by a number, in the plural form that the language's
+// own rules ask for.
 
-/** One text for each form of number that a language has. */
+/** One text for each plural form of the language. */
 export type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
 
 export function say(template: string, ...parts: string[]): string {

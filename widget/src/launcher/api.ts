@@ -1,7 +1,7 @@
 // `window.Couplet`: callable before the script has loaded, and afterwards.
 //
-// A page may define a stub that keeps calls in `q`; they are made, in order, as soon as this runs.
-// Invariant: no call from the page throws into the page.
+// A page may define a stub that collects calls in `q`; they are made, in order, as soon as this
+// runs. Invariant: no call from the page throws into the page.
 
 import type { Couplet } from '../../couplet';
 

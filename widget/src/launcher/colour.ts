@@ -1,4 +1,4 @@
-// The site owner's colour, and text on it that can be read.
+// The site owner's colour, and a readable text colour on it.
 //
 // Invariant: the pair returned has a contrast of at least 4.5:1 (WCAG 2.2 AA).
 
@@ -13,7 +13,7 @@ const READABLE = 4.5;
 
 type Rgb = [number, number, number];
 
-/** Undefined for whatever is not a plain hexadecimal colour. */
+/** Returns undefined for anything but a plain hexadecimal colour. */
 export function accent(colour: string | null | undefined): Accent | undefined {
   let rgb = parse(colour ?? '');
   if (!rgb) return undefined;

@@ -1,7 +1,7 @@
-// The tenant's public configuration, and the answer to "why was I refused?".
+// The tenant's public configuration; also tells why a connection was refused.
 //
-// A browser's script cannot see the status of a refused upgrade, so this request stands in for
-// it: 404 and 403 are a clear no, everything else is a reason to try again later.
+// A script cannot see the HTTP status of a refused upgrade, so this request is made instead: 404
+// and 403 are a definite refusal, everything else is a reason to retry later.
 
 import type { Field } from '../wire';
 
@@ -12,16 +12,16 @@ export interface Config {
   /** The line in the empty log, in place of our own. */
   welcome?: string;
   queues?: { key: string; name: string }[];
-  /** Whether anyone is in, and where nobody is, when someone will be. */
+  /** Whether an agent is online, and if none is, when one will be. */
   online?: boolean;
   opens_at?: number;
-  /** Asked before the chat; and where nobody is in, if that is something else. */
+  /** Asked before the chat; and when nobody is online, if that form differs. */
   form?: Field[];
   away_form?: Field[];
-  /** Whether the customer is asked how it was; yes where nothing is said. */
+  /** Whether the customer is asked for a rating; yes by default. */
   rating?: boolean;
   limits?: { text_chars?: number; file_bytes?: number };
-  /** Media types of files that are taken, as `image/png` or `image/*`; all where nothing is said. */
+  /** Accepted media types of files, as `image/png` or `image/*`; all by default. */
   file_types?: string[];
 }
 
@@ -33,7 +33,7 @@ export async function fetchConfig(gateway: string, tenant: string): Promise<Answ
   try {
     const response = await fetch(`${gateway}/v1/${encodeURIComponent(tenant)}/config`, {
       credentials: 'omit',
-      // Where a browser has none, the button waits for nothing either.
+      // In browsers without it, the request has no time limit.
       signal: AbortSignal.timeout?.(PATIENCE_MS),
     });
     if (response.ok) return { is: 'ok', config: await response.json() };

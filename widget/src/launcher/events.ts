@@ -1,9 +1,9 @@
-// What the page is told: a plain emitter.
+// The emitter of the page's events.
 
 import type { Events as Details, EventName } from '../../couplet';
 
 export type Listener = (detail?: never) => void;
-/** Holds every event to the type that is published of it. */
+/** Binds every event to its published type. */
 export type Emit = <E extends EventName>(
   name: E,
   ...detail: Details[E] extends undefined ? [] : [detail: Details[E]]
@@ -31,7 +31,7 @@ export function createEvents(): Events {
         try {
           listener(detail as never);
         } catch (error) {
-          // A fault in the page's own code must not stop the chat, nor go unseen.
+          // A fault in the page's own code must not stop the chat, nor be hidden.
           console.error(error);
         }
       }

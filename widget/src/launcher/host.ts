@@ -1,9 +1,9 @@
 // The widget's place on the page: one host element, an open shadow root, the launcher in it.
 //
-// Invariants: the page's style stays out and ours stays in; styles come only as constructed
-// sheets, so a strict Content-Security-Policy holds (browsers without them get style elements with
-// the page's nonce); a page that replaces its body gets the widget back; a modal dialog of the page,
-// which makes everything outside of it inert, has the widget inside for as long as it is open.
+// Invariants: the page's styles stay out and ours stay in; styles are constructed sheets only, so a
+// strict Content-Security-Policy holds (browsers without them get style elements with the page's
+// nonce); a page that replaces its body gets the widget back; while a modal dialog of the page,
+// which makes everything outside it inert, is open, the widget is inside the dialog.
 
 import { h } from '../dom';
 import { accent } from './colour';
@@ -15,11 +15,14 @@ export interface Host {
   shadow: ShadowRoot;
   root: HTMLElement;
   button: HTMLButtonElement;
-  /** A further sheet; returns how to change it. */
+  /** Adds a sheet; returns a function that replaces it. */
   sheet(css: string): (css: string) => void;
   dress(colour: string | null | undefined): void;
   setTheme(theme: Theme): void;
-  /** Tells of an element that may be a modal dialog; those in components are not seen from here. */
+  /**
+   * Passes an element that may be a modal dialog; dialogs inside components cannot be found from
+   * here.
+   */
   meet?(target: unknown): void;
   remove(): void;
 }
@@ -40,12 +43,12 @@ export function createHost(settings: Settings): Host {
   let modals: Element[] = [];
   const observer = new MutationObserver((records) => {
     for (const { target } of records) meet(target);
-    // Not at once: a page that takes it away on purpose must not be caught in a loop with it.
+    // With a delay: a page that removes the widget on purpose must not end up in a loop with it.
     if (!element.isConnected) setTimeout(settle, 50);
   });
   let over = false;
 
-  /** What may be a modal dialog, or have been one. */
+  /** Looks at an element that may be, or have been, a modal dialog. */
   function meet(target: unknown): void {
     if (isModal(target) && !modals.includes(target)) modals.push(target);
     modals = modals.filter(isModal);
@@ -61,7 +64,7 @@ export function createHost(settings: Settings): Host {
     const isInside = within !== document.body;
     if (element.parentNode !== within) {
       within.append(element);
-      // Above the dialog, whatever cuts it off or moves it.
+      // Above the dialog, even if the dialog clips or moves its content.
       element.popover = isInside ? 'manual' : null;
       if (isInside) element.showPopover?.();
     }

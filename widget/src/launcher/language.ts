@@ -1,12 +1,10 @@
-// Which language the widget speaks: what the page asks for, else the browser's, else the
-// tenant's, else English. The words are a chunk of their own; here is only what the launcher
-// itself says.
+// Chooses the widget's language: what the page asks for, else the browser's, else the tenant's,
+// else English. The texts are in a separate chunk; only what the launcher itself displays is here.
 
-/** By language, what opens the chat; the build collects it from the files in `i18n/`. */
+/** The launcher's label per language; the build collects it from the files in `i18n/`. */
 declare const LABELS: Record<string, string>;
 
 export interface Choice {
-  /** The chunk. */
   key: string;
   /** The BCP 47 tag for dates and numbers, and for the `lang` attribute. */
   tag: string;
@@ -21,7 +19,7 @@ export function chooseLanguage(...wanted: unknown[]): Choice {
   return { key: 'en', tag: 'en' };
 }
 
-/** A language tag as it is written properly, from how servers, phones and people write it (`de_DE.UTF-8`). */
+/** Normalises a language tag from the forms that servers, phones and people use (`de_DE.UTF-8`). */
 export function tagOf(written: unknown): string | undefined {
   try {
     return Intl.getCanonicalLocales(

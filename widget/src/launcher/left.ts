@@ -1,6 +1,5 @@
-// Whether an earlier page, or another tab, left something that the chat must see to: an open
-// conversation, words not yet sent, an open panel. Looks and forgets; what is stored is the
-// business of `store.ts`.
+// Whether an earlier page, or another tab, left something that needs the chat: an open
+// conversation, unsent messages, an open panel. Only looks and removes; `store.ts` owns the data.
 
 import { outPrefix, prefix, sessionKey, tabKey } from '../keys';
 
@@ -16,7 +15,7 @@ export function isLeftOpen(tenant: string): boolean {
   }
 }
 
-/** Removes all that is kept of a tenant. */
+/** Removes all stored data of a tenant. */
 export function forget(tenant: string): void {
   try {
     for (const storage of [localStorage, sessionStorage]) {
@@ -25,11 +24,14 @@ export function forget(tenant: string): void {
       }
     }
   } catch {
-    // Where nothing can be read nothing was kept.
+    // Where nothing can be read, nothing was stored.
   }
 }
 
-/** Calls back when another tab begins a conversation, or ends the session; returns how to stop. */
+/**
+ * Calls back when another tab begins a conversation or ends the session; returns a function that
+ * stops it.
+ */
 export function watchOthers(tenant: string, opened: () => void, ended: () => void): () => void {
   const listener = ({ key, newValue }: StorageEvent) => {
     if (key !== sessionKey(tenant)) return;

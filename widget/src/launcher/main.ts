@@ -1,8 +1,8 @@
-// Where the script begins: settings, the launcher, and the page's handle on the chat.
+// The script's entry point: settings, the launcher, and the page's API.
 //
-// Until there is intent (a pointer on the launcher, the focus, a call, a conversation that is still
-// going on) the widget is this script, one small request and one button. Everything else is
-// another script (`load.ts`); what the page calls before that has come waits for it.
+// Until there is intent (pointer or focus on the launcher, a call, an open conversation) the widget
+// is this script, one small request and one button. Everything else is in other scripts
+// (`load.ts`); calls made before they have loaded are queued.
 
 import { setAttribute } from '../dom';
 import type { Call, Chat, ChatChunk, WordsChunk } from '../seam';
@@ -15,16 +15,16 @@ import { forget, isLeftOpen, watchOthers } from './left';
 import { load } from './load';
 import { readSettings, type Settings, theme } from './settings';
 
-/** How long the launcher waits for the owner's colour before it shows itself in ours. */
+/** How long the launcher waits for the owner's colour before it appears in the default one. */
 const COLOUR_WITHIN_MS = 1_500;
-/** Calls that are intent; the others wait with it. */
+/** Calls that load the chat; the others are queued until it loads. */
 const LOADING = ['open', 'toggle', 'start', 'send'];
 
 interface Widget {
   call(...call: Call): void;
   relabel(): void;
   setTheme(): void;
-  /** Of the session, unless it has been ended from another tab. */
+  /** Ends the session, unless another tab has already ended it. */
   shutdown(isElsewhere: boolean): void;
 }
 
@@ -42,7 +42,7 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
   let spoken = '';
 
   const ask = () => fetchConfig(gateway, tenant);
-  // A page that a browser prepares, and may never show, is no visit.
+  // A page that is prerendered, and may never be shown, is not a visit.
   const shown = new Promise<unknown>((done) =>
     (document as { prerendering?: boolean }).prerendering
       ? document.addEventListener('prerenderingchange', done, { once: true })
@@ -62,7 +62,7 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
     if (loading) void fetchChat();
   }
 
-  /** The chat names the button once it is there. */
+  /** Labels the button; once the chat has loaded, the chat does. */
   function render(): void {
     host?.dress(settings.color ?? colour);
     if (!host || chat) return;
@@ -93,7 +93,7 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
       spoken = wanted.tag;
       if (spoken !== language().tag) void relabel();
     } catch (error) {
-      // What was asked for waits for the next attempt: a click, a call, or the network back.
+      // Queued calls wait for the next attempt: a click, a call, or the network coming back.
       attempt += 1;
       console.warn('Couplet: the chat did not load', error);
       emit('error', { code: 'unavailable', message: 'The chat did not load.' });
@@ -105,9 +105,9 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
 
   function call(...call: Call): void {
     if (chat) return chat.call(...call);
-    // A click before the chat has come means "open", however often it is repeated.
+    // A click before the chat has loaded means "open", however often it is repeated.
     if (call[0] === 'toggle') call[0] = 'open';
-    // Of these only the last one counts, and a page may say them at every step.
+    // Of these only the last call counts, and a page may make them on every navigation.
     const isLast = call[0] === 'setPage' || call[0] === 'identify';
     calls = isLast ? calls.filter(([name]) => name !== call[0]) : calls;
     calls.push(call);
@@ -115,7 +115,7 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
     if (LOADING.includes(call[0])) begin();
   }
 
-  /** What another page or tab has left open is intent, once there is consent to look. */
+  /** Something left open by another page or tab is intent, once there is consent to look. */
   function look(): void {
     if (isLeftOpen(tenant)) begin();
     stopWatching ??= watchOthers(tenant, begin, ended);
@@ -131,7 +131,7 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
       spoken = wanted.tag;
       chat?.setLanguage(wanted, words.default);
     } catch {
-      // It goes on in the language it speaks.
+      // The panel keeps its current language.
     }
   }
 
@@ -168,7 +168,7 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
       stopWatching?.();
       chat?.destroy(isElsewhere);
       host?.remove();
-      // Where another tab has ended the session there may be a new one already.
+      // If another tab has ended the session, there may be a new one already.
       if (!isElsewhere) forget(tenant);
     },
   };
@@ -182,7 +182,7 @@ function run(settings: Settings): void {
     widget?.shutdown(isElsewhere);
     widget = undefined;
   };
-  /** The widget as it is, or anew after a shutdown. */
+  /** The current widget, or a new one after a shutdown. */
   const alive = () => {
     widget ??= createWidget(settings, emit, () => end(true));
     return widget;
@@ -215,7 +215,7 @@ function whenBody(then: () => void): void {
   else document.addEventListener('DOMContentLoaded', then, { once: true });
 }
 
-// Markup in the page may put an element of its own under this name.
+// Markup in the page may shadow `document.currentScript` with an element of its own.
 const current = document.currentScript;
 const settings = readSettings(
   current instanceof HTMLScriptElement

@@ -1,4 +1,4 @@
-// Two lines that answer each other; the style sheet turns them into a cross when open.
+// The logo: two lines facing each other; the style sheet turns them into a cross when open.
 
 import { drawing } from '../dom';
 

@@ -1,11 +1,11 @@
-// What the embedding page asked for: the script's own address and its `data-*` attributes.
+// What the embedding page configured: the script's own address and its `data-*` attributes.
 //
 // Read once, while the script runs, because `document.currentScript` is gone afterwards.
 
 export type Theme = 'auto' | 'light' | 'dark';
 
 export interface Settings {
-  /** The gateway: the folder the script itself came from, without a `/` at the end. */
+  /** The gateway: the folder the script was loaded from, without a `/` at the end. */
   gateway: string;
   tenant: string;
   queue?: string;
@@ -31,7 +31,7 @@ export function readSettings(script: HTMLScriptElement | null): Settings | undef
     position: data.position === 'left' ? 'left' : 'right',
     color: data.color || undefined,
     open: data.open !== undefined && data.open !== 'false',
-    // A browser hides the nonce attribute from scripts but keeps the property.
+    // Browsers hide the nonce attribute from scripts but keep the property.
     nonce: data.nonce || script.nonce || undefined,
     consentRequired: data.consent === 'required',
   };

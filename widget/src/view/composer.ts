@@ -1,8 +1,9 @@
-// Where the customer writes, and puts files.
+// The composer: the text field and the files to send.
 //
-// Invariants: the words stay until they are handed on; a text too long is said, never cut; Enter
-// sends with a keyboard and breaks the line on a phone; an Enter that ends a composition does
-// neither; what was written is there again after an edit of an older message.
+// Invariants: the text stays until it has been passed on; a text that is too long is reported,
+// never cut; Enter sends on a keyboard and breaks the line on a phone; an Enter that ends a
+// composition does neither; editing an older message keeps and restores the text that was being
+// written.
 
 import { h, isComposing, setAttribute, setText } from '../dom';
 import type { Aim, State } from '../state';
@@ -18,13 +19,13 @@ export interface Composer {
   focus(): void;
   text(): string;
   render(state: State): void;
-  /** Takes files that were dropped or pasted somewhere in the panel. */
+  /** Takes files that were dropped or pasted anywhere in the panel. */
   take(files: Iterable<File>): void;
 }
 
 export interface ComposerPort {
   language: Language;
-  /** False where something else must be seen to first. */
+  /** Returns false if the text cannot be sent yet. */
   send(text: string): boolean;
   typing(on: boolean): void;
   attach(files: Iterable<File>): void;
@@ -123,7 +124,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
 
   function takeAim(state: State): void {
     if (aim === state.aim) return;
-    // What was being written waits while an older message is edited.
+    // Keep the text being written while an older message is edited.
     if (aim?.is === 'edit') input.value = kept;
     aim = state.aim;
     const line = state.conversations
@@ -208,7 +209,7 @@ function tool(
   return h('button', { type, 'data-part': part, class: className, 'aria-label': label, title: label }, icon);
 }
 
-/** Without a keyboard of keys, Shift+Enter is out of reach. */
+/** On-screen keyboards do not offer Shift+Enter. */
 export function isPhone(): boolean {
   return matchMedia('(hover: none) and (pointer: coarse)').matches;
 }

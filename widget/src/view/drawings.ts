@@ -1,4 +1,4 @@
-// The few drawings on buttons. All take the colour of their text.
+// The drawings on buttons. All of them use the colour of the text.
 
 import { drawing } from '../dom';
 
@@ -22,7 +22,7 @@ export const camera = () => icon('M4 8h3.5l1.5-2.5h6L16.5 8H20v11H4zM12 16.2a3 3
 export const smile = () =>
   icon('M12 20.5a8.5 8.5 0 100-17 8.5 8.5 0 000 17zM8.5 14.5a4.5 4.5 0 007 0M9.2 9.8h.01M14.8 9.8h.01');
 
-/** One tick for what is stored, the second for what has arrived. */
+/** One tick for stored, a second for delivered. */
 export function ticks(): SVGElement {
   return drawing(
     'ticks',

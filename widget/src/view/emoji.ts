@@ -1,4 +1,4 @@
-// A small table of emoji. The system's own picker has all of them; these are the ones people use.
+// A small table of common emoji. The system's own picker has all of them.
 
 import { h } from '../dom';
 
@@ -11,7 +11,7 @@ const EMOJI = [
   ...['📦', '📷', '📎', '📅', '💳', '🚚', '🏠', '☕'],
 ];
 
-/** The arrow keys move within the table; it is one stop for the tabulator. */
+/** The arrow keys move within the table; it is a single tab stop. */
 export function createEmoji(label: string, pick: (emoji: string) => void): HTMLElement {
   const buttons = EMOJI.map((emoji, at) =>
     h('button', { type: 'button', class: 'emoji', tabindex: at ? '-1' : '0' }, emoji),

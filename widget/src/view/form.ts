@@ -1,7 +1,7 @@
-// Questions and the fields for their answers: before the chat, when nobody is in, and when an agent
-// or a bot asks.
+// Questions and the fields for their answers: before the chat, when nobody is online, and when an
+// agent or a bot asks.
 //
-// Invariant: what is missing or wrong is said in words at its field, and the focus goes there.
+// Invariant: a missing or wrong answer is explained in words next to its field, and gets the focus.
 
 import { h, setAttribute, setText } from '../dom';
 import type { Words } from '../i18n/en';
@@ -10,9 +10,9 @@ import type { Field } from '../wire';
 
 export interface Fields {
   element: HTMLElement;
-  /** Undefined where something is missing; the customer has been told. */
+  /** Returns undefined if an answer is missing or wrong; the form shows which. */
   answers(): Record<string, string> | undefined;
-  /** What has been filled in so far, right or not. */
+  /** What has been filled in so far, valid or not. */
   given(): Record<string, string>;
 }
 
@@ -96,7 +96,7 @@ function ask(parent: HTMLElement, field: Field, words: Words, longest: number, k
     setAttribute(input, 'aria-invalid', words_ ? 'true' : undefined);
     return !words_;
   }
-  // What was wrong is looked at again while it is mended, what is not yet written is left alone.
+  // A field with an error is checked again while it is corrected; others are left alone.
   input.addEventListener('input', () => fault.textContent && check());
   return { name, value, check, focus: () => input.focus() };
 }

@@ -1,4 +1,4 @@
-// The language of the panel: its words, and dates, sizes and numbers as it writes them.
+// The panel's language: its texts, and how it writes dates, sizes and numbers.
 
 import type { Words } from '../i18n/en';
 import { count, say } from '../i18n/say';
@@ -7,7 +7,7 @@ export interface Language {
   tag: string;
   words: Words;
   time(at: number): string;
-  /** With the year where it is another one than now, or always. */
+  /** With the year if it is not the current one, or if `always`. */
   day(at: number, always?: boolean): string;
   dayAndTime(at: number, always?: boolean): string;
   size(bytes: number): string;

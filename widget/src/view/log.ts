@@ -1,7 +1,8 @@
-// The log: rows become elements, each made once, then only touched where something changed.
+// The log: rows become elements, each created once, then only updated where something changed.
 //
-// Invariants: the order on screen is the order of the rows; a screen reader hears what is new and
-// not what is history; whoever reads further up is not pulled down, whoever is at the end stays there.
+// Invariants: the order on screen is the order of the rows; a screen reader announces what is new
+// and not the history; a customer who has scrolled up is not moved, one who is at the end stays
+// there.
 
 import { h, setAttribute, setText } from '../dom';
 import { type State, unread } from '../state';
@@ -13,7 +14,7 @@ import { isSame, type Row, rows } from './rows';
 export interface Log {
   element: HTMLElement;
   render(state: State): void;
-  /** Puts something at the end, after the last message: what is asked for when the chat is over. */
+  /** Puts an element after the last message: the rating, when the chat is over. */
   append(element: HTMLElement): void;
   /** Puts questions at the end, where the customer is about to begin a conversation. */
   ask(fields: Fields | undefined): void;
@@ -23,9 +24,9 @@ export interface LogPort extends Omit<MessagePort, 'grew' | 'reveal'> {
   older(): unknown;
 }
 
-/** Near enough to the end, or to the beginning, to count as being there. */
+/** Distance from the end, or the beginning, that counts as being there. */
 const NEAR_PX = 48;
-/** Longer than a screen reader takes to notice what was put in silently. */
+/** Longer than a screen reader takes to notice what was inserted silently. */
 const SILENCE_MS = 500;
 
 export function createLog(port: LogPort): Log {
@@ -68,7 +69,7 @@ export function createLog(port: LogPort): Log {
   let lastTop = 0;
   scroll.addEventListener('scroll', () => {
     const { scrollTop, scrollHeight, clientHeight } = scroll;
-    // Only moving up leaves the end; a log that merely became lower is still being followed.
+    // Only scrolling up leaves the end; a log that only became shorter still follows.
     if (scrollHeight - scrollTop - clientHeight < NEAR_PX) isAtEnd = true;
     else if (scrollTop < lastTop) isAtEnd = false;
     lastTop = scrollTop;
@@ -79,7 +80,7 @@ export function createLog(port: LogPort): Log {
     toEnd();
     port.refocus();
   });
-  // The keyboard, a growing composer, the panel shown again: the end stays in sight.
+  // The keyboard, a growing composer, the panel shown again: the end stays in view.
   new ResizeObserver(follow).observe(scroll);
 
   function follow(): void {
@@ -95,7 +96,7 @@ export function createLog(port: LogPort): Log {
   let before: State | undefined;
   let speakTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** What fills the empty log, or comes from further back, is history and not news. */
+  /** What fills the empty log, or is loaded by scrolling back, is history and is not announced. */
   function hush(): void {
     setAttribute(log, 'aria-live', 'off');
     clearTimeout(speakTimer);

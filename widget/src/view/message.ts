@@ -1,6 +1,5 @@
-// One message in the log: who, what is answered, words, files, what can be chosen, how far it has
-// got, and what may be done with it. The element is made once, then only touched where something
-// changed.
+// One message in the log: author, quote, text, files, choices, delivery state and actions. The
+// element is created once, then only updated where something changed.
 
 import { h, setAttribute, setText } from '../dom';
 import { type Chosen, FIELD_CHARS, type FileLink } from '../wire';
@@ -13,7 +12,6 @@ import { link, linked, ofGateway, webAddress } from './text';
 
 export interface Piece {
   element: HTMLElement;
-  /** What it shows. */
   row?: Row;
   update(row: Row): void;
 }
@@ -26,11 +24,11 @@ export interface MessagePort {
   choose(of: number, value: Chosen, label: string): void;
   aim(is: 'reply' | 'edit', conversation: string, seq: number): void;
   retract(seq: number): void;
-  /** Something became larger after it was put in. */
+  /** Something became larger after it was inserted. */
   grew(): void;
   /** Shows the message with this key. */
   reveal(key: string): void;
-  /** The focus was on something that is gone. */
+  /** The element that had the focus is gone. */
   refocus(): void;
 }
 
@@ -47,7 +45,7 @@ export function messagePiece(port: MessagePort): Piece {
   const offer = h('div', { class: 'offer', 'data-part': 'offer', hidden: true });
   const clock = h('span');
   const word = h('span', { class: 'unseen' });
-  // A tick is no news to the ear.
+  // Screen readers do not announce ticks.
   const meta = h('div', { class: 'meta', 'aria-live': 'off' }, word, clock, ticks());
   const again = button('link', 'retry', words.tryAgain);
   const discard = button('link', 'discard', words.discard);
@@ -100,7 +98,7 @@ export function messagePiece(port: MessagePort): Piece {
     return made;
   }
 
-  /** What cannot be taken back is asked for twice. */
+  /** Asks for confirmation, because a deletion cannot be undone. */
   function sure(): void {
     tools.replaceChildren();
     tool('remove', words.reallyRemove, () => {
@@ -152,7 +150,7 @@ export function messagePiece(port: MessagePort): Piece {
     setAttribute(element, 'data-from', row.from.kind);
     setAttribute(element, 'data-state', row.state);
     setAttribute(element, 'data-seq', row.seq?.toString());
-    // The author is named to the eye once a group, to the ear every time.
+    // The author is visible once per group, but read out for every message.
     setAttribute(who, 'class', row.first && !own ? 'who' : 'unseen');
     setText(name, author);
     if (before?.from.avatar !== row.from.avatar || !before) {
@@ -196,7 +194,7 @@ function button(className: string, part: string, label: string): HTMLButtonEleme
 
 const ids = (files: readonly FileLink[] = []) => files.map(({ id, url }) => `${id} ${url}`).join();
 
-/** The initial stands until, and unless, the picture arrives. */
+/** Shows the initial until, and unless, the picture loads. */
 function showFace(face: HTMLElement, name: string, avatar: string | undefined): void {
   face.replaceChildren([...name].slice(0, 1).join('').toUpperCase());
   if (!avatar) return;
@@ -222,7 +220,7 @@ function fileElement(
   return element;
 }
 
-/** What stands on a file that waits to be sent, or on a message that waits to be taken away. */
+/** The button on a file that waits to be sent, or on a message that can be discarded. */
 export function removeButton(label: string): HTMLButtonElement {
   const made = button('plain', 'remove-file', '');
   setAttribute(made, 'aria-label', label);

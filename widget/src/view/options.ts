@@ -1,5 +1,5 @@
-// What is wanted now and then: the transcript, sound. A button that discloses buttons. Leave to
-// notify is asked for in the open, while there is something to wait for.
+// What is needed occasionally: the transcript, sound. A button that reveals buttons. Permission to
+// notify is requested in plain view, while there is a reply to wait for.
 
 import { h, setAttribute, setText } from '../dom';
 import { latest, type State } from '../state';
@@ -9,10 +9,10 @@ import type { Language } from './language';
 export interface Options {
   button: HTMLElement;
   element: HTMLElement;
-  /** Asks for leave to notify. */
+  /** Offers to request permission to notify. */
   offer: HTMLElement;
   render(state: State): void;
-  /** What lies over the log must not stay there when the customer has gone on to something else. */
+  /** Closes the menu over the log when the customer moves on to something else. */
   away(event: Event): void;
 }
 
@@ -81,7 +81,8 @@ export function createOptions(port: OptionsPort): Options {
       setAttribute(download, 'hidden', !latest(state)?.entries.length);
       const conversation = latest(state);
       const entries = conversation?.entries ?? [];
-      // Who comes stands in the log before the wait is over: the offer makes way, and is not moved.
+      // The log shows who joins before the wait is over; the offer disappears then, rather than
+      // being moved.
       const isWaiting = conversation?.state === 'waiting' && entries[entries.length - 1]?.kind !== 'joined';
       setAttribute(offer, 'hidden', state.notify !== 'ask' || !isWaiting);
     },

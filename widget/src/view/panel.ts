@@ -1,4 +1,4 @@
-// The panel: who one talks to, what was said, where one writes.
+// The panel: header, log and composer.
 
 import { h, setAttribute, setText } from '../dom';
 import { isOpen, isStarting, latest, type State } from '../state';
@@ -38,7 +38,7 @@ export interface PanelPort
   drafted(draft: string, answers: Record<string, string>): void;
 }
 
-/** The field in which the queue is chosen. */
+/** The name of the field in which the queue is chosen. */
 const QUEUE = 'couplet-queue';
 
 export function createPanel(port: PanelPort, draft: Draft): Panel {
@@ -79,7 +79,7 @@ export function createPanel(port: PanelPort, draft: Draft): Panel {
   let fields: Fields | undefined;
   let asked = '';
 
-  /** What is asked goes along with the first message. */
+  /** The answers are sent along with the first message. */
   function send(text: string): boolean {
     const answers = fields?.answers();
     if (fields && !answers) return false;
@@ -88,7 +88,7 @@ export function createPanel(port: PanelPort, draft: Draft): Panel {
     return isSent;
   }
 
-  /** So that the next page has it, too. */
+  /** Stores the draft, so that the next page has it. */
   function drafted(): void {
     port.drafted(composer.text(), fields?.given() ?? {});
   }
@@ -158,13 +158,13 @@ export function createPanel(port: PanelPort, draft: Draft): Panel {
 
 const REACH = ['email', 'phone'];
 
-/** What is asked before a conversation: the tenant's form, and the queue where there is a choice. */
+/** The questions before a conversation: the tenant's form, and the queue if there is a choice. */
 export function questions(state: State, { words }: Language): Field[] {
   const { config, known } = state;
   if (isOpen(state) || isStarting(state)) return [];
   const isAway = config.online === false;
   const form = (isAway ? config.away_form : undefined) ?? config.form ?? [];
-  // Where nobody is in, a message waits for the next agent if there is a way to reach the customer.
+  // When nobody is online, a message waits for the next agent if the customer can be reached.
   const isReachable = [...form.map(({ name }) => name), ...Object.keys(known)].some((name) =>
     REACH.includes(name),
   );
@@ -185,7 +185,7 @@ export function questions(state: State, { words }: Language): Field[] {
   return [...form.filter(({ name }) => !known[name]), ...reach, ...choice];
 }
 
-/** The answers without the queue, and the key of the queue that was chosen among them. */
+/** The answers without the queue, and the key of the chosen queue. */
 export function splitQueue(
   answers: Record<string, string>,
   config: State['config'],
@@ -195,10 +195,10 @@ export function splitQueue(
   return { queue: queue === usual(config) ? undefined : queue?.key, answers: rest };
 }
 
-/** Where conversations go that name no queue. */
+/** The queue of conversations that name none. */
 const usual = ({ queues = [] }: State['config']) => queues.find(({ key }) => key === 'default');
 
-/** One plain sentence on where things stand; trouble first, then the line, then the agent. */
+/** One plain sentence about the state: trouble first, then the queue, then the agent. */
 export function statusLine(state: State, { words, place, wait }: Language): string {
   if (state.link === 'refused') return words.refused;
   if (state.link === 'retrying') return words.noConnection;
@@ -208,7 +208,7 @@ export function statusLine(state: State, { words, place, wait }: Language): stri
   if (state.link !== 'online') return words.connecting;
   if (conversation.state === 'waiting') {
     const { position, eta } = conversation;
-    // Until the gateway says where things stand, nothing is promised.
+    // Until the gateway sends a place in the queue, nothing is promised.
     if (!position) return conversation.unattended ? words.nobodyYet : '';
     if (eta === undefined) return say(words.waitingAt, place(position));
     return say(words.waitingFor, place(position), wait(eta));

@@ -1,12 +1,12 @@
 // Pictures, drawn on a canvas from their bytes. So a page needs no `img-src` or `blob:` in its
-// Content-Security-Policy for them, its COEP does not keep them out, and none of their scripts or
-// metadata matters. What the browser cannot draw is left out; a link beside it still leads there.
+// Content-Security-Policy for them, its COEP does not block them, and none of their scripts or
+// metadata matters. What the browser cannot draw is left out; a link beside it still opens it.
 
 import { h } from '../dom';
 
-/** Twice what the widest bubble shows, for fine screens. */
+/** Twice the width of the widest bubble, for high-density screens. */
 const WIDEST_PX = 640;
-/** Larger ones are not fetched unasked. */
+/** Larger pictures are not fetched automatically. */
 const LARGEST_BYTES = 10_000_000;
 
 const DRAWN = /^image\/(png|jpeg|gif|webp|avif|bmp)$/;
@@ -16,8 +16,8 @@ export function isPicture(type: string | undefined, size = 0): boolean {
 }
 
 /**
- * A canvas that fills itself, for the eye only: the name stands beside it. It says with `drawn` that
- * there is something to see.
+ * A canvas that fills itself, hidden from screen readers because the name is next to it. Calls
+ * `drawn` once there is something to see.
  */
 export function picture(source: Blob | string, drawn: () => void): HTMLCanvasElement {
   const canvas = h('canvas', { class: 'picture', 'aria-hidden': 'true' });

@@ -1,4 +1,4 @@
-// How was it? Asked once, when a conversation has ended in which somebody answered.
+// The rating. Asked once, when a conversation in which somebody replied has ended.
 
 import { h, setAttribute } from '../dom';
 import { isStarting, isToBeRated, latest, type State } from '../state';

@@ -1,8 +1,8 @@
-// From state to what stands in the log, line by line. Pure, and so the place for every rule about
-// grouping, ticks, order, and what may be done with a message.
+// Turns the state into the rows of the log. Pure, and so the place for every rule about grouping,
+// ticks, order, and a message's actions.
 //
-// Invariant: a message of ours keeps its key from the first keystroke's send to its last receipt,
-// so its element is never made twice.
+// Invariant: an own message keeps its key from when it is sent to its last receipt, so its element
+// is created only once.
 
 import type { Words } from '../i18n/en';
 import { say } from '../i18n/say';
@@ -11,7 +11,7 @@ import type { Choosable, Field, FileLink, From } from '../wire';
 
 export type MessageState = 'sending' | 'sent' | 'delivered' | 'read' | 'failed';
 
-/** The message that another one answers. */
+/** The message that another one replies to. */
 export interface Quote {
   key: string;
   author: string;
@@ -26,23 +26,23 @@ export interface MessageRow {
   at: number;
   seq?: number;
   conversation?: string;
-  /** The command's id, of an own message that can be sent again. */
+  /** The command's id, of an own message that can be resent. */
   id?: string;
-  /** Of own messages only. */
+  /** Own messages only. */
   state?: MessageState;
-  /** By how many characters it is too long to be sent at all. */
+  /** By how many characters it is too long to be sent. */
   excess?: number;
   files: readonly FileLink[];
   quote?: Quote;
-  /** What can still be chosen, or filled in. */
+  /** The buttons or form that can still be answered. */
   buttons: readonly Choosable[];
   form: readonly Field[];
   mayReply: boolean;
-  /** May be edited and deleted. */
+  /** Whether the customer may edit and delete it. */
   mayChange: boolean;
   edited: boolean;
   retracted: boolean;
-  /** The first and the last of a group: one author, one minute. */
+  /** The first and the last of a group: same author, same minute. */
   first: boolean;
   last: boolean;
 }
@@ -70,7 +70,8 @@ export function rows(state: State, words: Words, day: (at: number) => string): R
     if (rowDay !== shownDay) {
       shownDay = rowDay;
       previous = undefined;
-      // A day may come again, where a clock was wrong or words have waited; each time it is a line of its own.
+      // A day may occur twice, if a clock was wrong or a message was sent late; each time it gets
+      // its own row.
       const times = (headings.get(rowDay) ?? 0) + 1;
       headings.set(rowDay, times);
       list.push({ is: 'day', key: `day ${rowDay} ${times}`, text: day(at) });
@@ -100,10 +101,13 @@ export function rows(state: State, words: Words, day: (at: number) => string): R
   return list;
 }
 
-/** A day by the customer's clock; not by its name, which comes again after some years. */
+/** A day by the customer's clock; not by its name, which recurs after some years. */
 const dateOf = (at: number) => new Date(at).setHours(0, 0, 0, 0);
 
-/** Whether two rows look alike, so that nothing is to be done; lists are compared by identity. */
+/**
+ * Whether two rows look the same, so that nothing has to be updated; lists are compared by
+ * identity.
+ */
 export function isSame(one: Row | Quote | undefined, other: Row | Quote | undefined): boolean {
   if (!one || !other) return one === other;
   const [before, after] = [Object.entries(one), other as unknown as Record<string, unknown>];
@@ -112,7 +116,7 @@ export function isSame(one: Row | Quote | undefined, other: Row | Quote | undefi
   );
 }
 
-/** What a line of a conversation is looked at with. */
+/** What is needed to turn an entry into a row. */
 interface Context {
   conversation: Conversation;
   words: Words;
@@ -185,7 +189,7 @@ function message(context: Context, line: Line): MessageRow {
   };
 }
 
-/** What is said and not stored yet. */
+/** A message that is not stored yet. */
 function waiting(out: Outgoing, context: Context | undefined): MessageRow | undefined {
   const { frame, at, failed, excess, files = blank.files, label } = out;
   const state = failed ? 'failed' : 'sending';
@@ -216,7 +220,7 @@ function quoted({ conversation, words }: Context, seq: number | undefined, kind?
   };
 }
 
-/** Where there is no gap it stands where its number says. */
+/** Without gaps, an entry's index follows from its number. */
 function lineAt({ entries }: Conversation, seq: number): Line | undefined {
   const line = entries[seq - (entries[0]?.seq ?? 0)];
   return line?.seq === seq ? line : entries.find((entry) => entry.seq === seq);

@@ -1,40 +1,47 @@
-// Keys and focus of the panel are its own. As if it were a frame: what is typed here is no shortcut
-// of the page's, and a dialog of the page that holds the focus does not pull the customer out.
+// Keeps the panel's keys and focus to itself, as a frame would: what is typed in the panel triggers
+// no shortcut of the page, and a dialog of the page that traps the focus does not pull the customer
+// out.
 //
-// An event that is meant for us is stopped at the window, before the page hears of it, and told
-// again to the panel alone. What the browser does by itself (a letter, a click on a link) is done
-// all the same, because that asks only whether the event was prevented.
+// An event in the panel is stopped at the window, before the page sees it, and dispatched again
+// within the panel only. The browser's default action (typing a letter, following a link) still
+// happens, because it depends only on whether the event was prevented.
 //
-// Invariants: the page misses nothing that happens outside of the panel, but for the one moment in
-// which a field is given the focus that the page took from it; nothing is done twice.
+// Invariants: the page misses no event outside the panel, except at the moment when a field gets
+// back the focus that the page took from it; no action happens twice.
 
 import type { Host } from '../launcher/host';
 
 const KEYS = ['keydown', 'keypress', 'keyup', 'beforeinput'];
 const FOCUS = ['focus', 'focusin'];
-/** What bubbles on to the page although nobody there can make sense of it. */
+/** Events that bubble on to the page although they mean nothing there. */
 const KEPT_IN = ['input', 'paste', 'copy', 'cut'];
 const PRESSES = ['pointerdown', 'mousedown', 'click'];
-/** What takes an element from those who see, hear, or use the keyboard. */
+/** Attributes that hide an element from people who see, hear, or use the keyboard. */
 const SHUT_OUT = ['inert', 'aria-hidden'];
 const FIELDS = 'textarea, input, select';
 
-/** `panel` is where keys are ours; returns how to stop. */
+/**
+ * `panel` returns the element whose keys are ours; returns a function that stops the sheltering.
+ */
 export function shelter({ shadow, meet }: Host, panel: () => Element | undefined): () => void {
   const listening: [EventTarget, string, (event: Event) => void, boolean][] = [];
   const heard = new WeakSet<Event>();
   let isTakingBack = false;
 
-  /** The element that it happens to, where that is one of ours. */
+  /** The target of an event, if it is one of our elements. */
   function ours(event: Event): HTMLElement | undefined {
     const path = event.composedPath();
     return path.includes(shadow) ? (path[0] as HTMLElement) : undefined;
   }
 
-  /** Only to those within: what is not composed neither leaves the shadow root nor comes by the window. */
+  /**
+   * Dispatches a copy within the panel: an event that is not composed neither leaves the shadow
+   * root nor passes the window.
+   */
   function tell(event: Event, target: Element, isPrevented = false): void {
     const init = { bubbles: event.bubbles, cancelable: true };
-    // A click must be one to be acted on; a key must not, for Firefox composes whatever is made as a key.
+    // A click has to be a MouseEvent to have an effect; a key must not be a KeyboardEvent, for
+    // Firefox makes every one composed.
     const copy = event.type === 'click' ? new MouseEvent('click', init) : new Event(event.type, init);
     const [from, to] = [event, copy] as unknown as Record<string, unknown>[];
     for (const trait in from) if (to && !(trait in to)) to[trait] = from[trait];
@@ -50,7 +57,7 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
     tell(event, target);
   }
 
-  /** Where the page would have pulled the focus out, the field takes it once more, unseen. */
+  /** When the page pulls the focus out, the field takes it back, unnoticed by the page. */
   function takeBack(event: Event): void {
     const field = ours(event)?.closest<HTMLElement>(FIELDS);
     if (!field) return;
@@ -66,7 +73,10 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
     if (isTakingBack && !ours(event)) event.stopImmediatePropagation();
   }
 
-  /** A click that the page has kept from us is told again; what the browser did with it is done. */
+  /**
+   * Repeats a click that the page has stopped; what the browser does by itself has already
+   * happened.
+   */
   function clicked(event: Event): void {
     const target = ours(event);
     if (!target) return;
@@ -84,12 +94,12 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
   }
 
   listen(window, [...KEYS, ...FOCUS], shield);
-  // A modal dialog in a component is seen by the focus that it takes.
+  // A modal dialog inside a component is found by the focus it takes.
   listen(window, ['focusin'], (event) => {
     for (const target of event.composedPath()) meet?.(target);
   });
-  // Libraries of dialogs put it on whatever stands beside theirs. Not at once: a page that insists
-  // must not be caught in a loop with it.
+  // Dialog libraries set these attributes on every sibling of their dialog. Removed with a delay: a
+  // page that insists must not end up in a loop with us.
   const letIn = () => {
     for (const name of SHUT_OUT) shadow.host.removeAttribute(name);
   };
@@ -101,7 +111,7 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
   listen(window, ['click'], clicked);
   const keep = (event: Event) => event.stopPropagation();
   listen(shadow, KEPT_IN, keep, false);
-  // A dialog that closes on a press beside it must not take ours for one.
+  // A dialog that closes on a press outside it must not mistake ours for one.
   const isInside = () => shadow.host.parentNode !== document.body;
   listen(shadow, PRESSES, (event) => isInside() && keep(event), false);
   listen(shadow, ['click'], (event) => heard.add(event));

@@ -1,24 +1,24 @@
-// Text as it was written, with the addresses in it made into links.
+// Displays text as it was written, with the addresses in it as links.
 
 import { h } from '../dom';
 
 const ADDRESS = /\bhttps?:\/\/[^\s<>"`\\^{}|]+/gi;
-/** At least as long as the shortest beginning of one. */
+/** The length of the shortest beginning of an address. */
 const SCHEME = 'http://'.length;
 /**
  * Where an address ends although no space follows: quotation marks and full stops of other scripts
- * (not the letters, which addresses may have), and what is invisible or turns the direction of a text
- * (but for the two joiners, which words may have).
+ * (not the letters, which addresses may contain), and invisible or direction-changing characters
+ * (except the two joiners, which words may contain).
  */
 const END =
   /[\u00ab\u00bb\u201c-\u201f\u2026\u2039\u203a\u3001\u3002\u300a-\u3011\u3014-\u301f\uff01\uff0c\uff1a\uff1b\uff1f\uff61-\uff64]|(?![\u200c\u200d])[\p{Cc}\p{Cf}]/u;
-/** What more likely ends the sentence than the address. */
+/** Punctuation that more likely ends the sentence than the address. */
 const TRAILING = /[.,:;!?'*\u2018\u2019\u060c\u061b\u061f\u06d4\u0964]+$/;
 const PAIRS: Record<string, string> = { ')': '(', ']': '[', '）': '（' };
 
 const OPENING = Object.values(PAIRS);
 
-/** As much of it as is the address: a bracket belongs to it where its partner does. */
+/** The part that is the address: a closing bracket belongs to it if its opening bracket does. */
 function trimmed(match: string): string {
   const end = match.search(END);
   let address = end < 0 ? match : match.slice(0, end);
@@ -33,7 +33,7 @@ function trimmed(match: string): string {
     }
   }
   const before = address.replace(TRAILING, '');
-  // One that was opened last and has nothing in it has been opened by the sentence.
+  // An empty bracket at the end was opened by the sentence.
   const last = open[open.length - 1];
   return last && last.at === before.length - 1 ? before.slice(0, -1).replace(TRAILING, '') : before;
 }
@@ -44,7 +44,7 @@ export function linked(text: string): (Node | string)[] {
   const addresses = new RegExp(ADDRESS);
   for (let match = addresses.exec(text); match; match = addresses.exec(text)) {
     const address = trimmed(match[0]);
-    // What was taken for a part of it may be where the next one begins.
+    // What was cut off may be where the next address begins.
     addresses.lastIndex = match.index + Math.max(SCHEME, address.length);
     if (!webAddress(address, address)) continue;
     parts.push(text.slice(at, match.index), link(address, address));
@@ -54,10 +54,10 @@ export function linked(text: string): (Node | string)[] {
   return parts.filter((part) => part !== '');
 }
 
-/** An address that may be followed or shown: absolute, and of the web. */
+/** An address that may be followed or shown: absolute, and http or https. */
 export function webAddress(url: string | undefined, base: string): string | undefined {
   try {
-    // A path is one on the gateway, which may stand below a path itself.
+    // A path is relative to the gateway, which may itself be below a path.
     const { protocol, href } = new URL(url && /^\/(?!\/)/.test(url) ? base + url : (url ?? ''), base);
     return url && /^https?:$/.test(protocol) ? href : undefined;
   } catch {
@@ -69,7 +69,7 @@ export function link(href: string, text: string): HTMLAnchorElement {
   return h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, text);
 }
 
-/** The address, where it is the gateway's own: what is there may be fetched and shown. */
+/** The address, if it is on the gateway: only those are fetched and shown. */
 export function ofGateway(url: string | undefined, gateway: string): string | undefined {
   const address = webAddress(url, gateway);
   return address?.startsWith(`${gateway}/`) ? address : undefined;

@@ -1,4 +1,4 @@
-// The files that wait to be sent: how far they are, what is wrong with one, how to take it away.
+// The files that wait to be sent: progress, errors, and a button to remove each.
 
 import { h, setAttribute, setText } from '../dom';
 import type { Upload } from '../upload';
@@ -8,7 +8,7 @@ import { isPicture, picture } from './picture';
 
 export interface Tray {
   element: HTMLElement;
-  /** For the ear: what is there now, or what is wrong. */
+  /** For screen readers: which files are here, or what is wrong. */
   status: HTMLElement;
   render(uploads: readonly Upload[], limit: number | undefined): void;
 }
@@ -22,7 +22,7 @@ export interface TrayPort {
 
 interface Item {
   element: HTMLElement;
-  /** How it stands now, where that has become different. */
+  /** The new status text, if it changed. */
   update(upload: Upload, limit: number | undefined): string | undefined;
 }
 

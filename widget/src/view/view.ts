@@ -1,7 +1,7 @@
-// The chat as it is seen: the launcher's button with what is unread, and the panel.
+// The visible chat: the launcher's button with the unread count, and the panel.
 //
-// Invariants: the panel is built when first opened; focus goes into it when the customer opens it,
-// and back to where it was when they close it; a panel that covers the page keeps the focus.
+// Invariants: the panel is built when first opened; the focus moves into it when the customer opens
+// it, and back to where it was when they close it; a panel that covers the page keeps the focus.
 
 import type { Chat } from '../chat';
 import { h, isComposing, setAttribute, setText } from '../dom';
@@ -24,7 +24,7 @@ export interface View {
 }
 
 const FOCUSABLE = 'button, input, select, textarea, a[href], [tabindex="0"]';
-/** On so small a screen the panel is all of it, as the style sheet has it. */
+/** On screens this small the panel covers everything, as the style sheet says. */
 const FULL_SCREEN = '(max-width: 479.98px), (max-height: 479.98px) and (pointer: coarse)';
 
 export function createView(host: Host, chat: Chat, gateway: string, spoken: Language): View {
@@ -95,14 +95,14 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
     if (!isOpen || !panel) return;
     if (event.key === 'Escape' && !isComposing(event)) {
       event.stopPropagation();
-      // Not a dialog of the page that the panel may stand in.
+      // So that the key does not also close a dialog of the page that contains the panel.
       event.preventDefault();
       chat.panel(false);
     }
     if (event.key === 'Tab' && matchMedia(FULL_SCREEN).matches) keepFocus(event, panel.element);
   }
 
-  /** The panel that covers the page must not lose the focus to what is under it. */
+  /** A panel that covers the page must not lose the focus to what is under it. */
   function keepFocus(event: KeyboardEvent, within: HTMLElement): void {
     const stops = [...within.querySelectorAll<HTMLElement>(FOCUSABLE)].filter(
       (stop) => stop.offsetParent && stop.tabIndex >= 0 && !(stop as HTMLButtonElement).disabled,
@@ -114,7 +114,7 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
     (event.shiftKey ? last : first)?.focus();
   }
 
-  /** What only a script can know: the height that the keyboard leaves. */
+  /** The height that the keyboard leaves; only a script can find it out. */
   function measure(): void {
     const { height, offsetTop } = window.visualViewport ?? { height: 0, offsetTop: 0 };
     viewport(height ? `.panel{--height:${height}px;--top:${offsetTop}px}` : '');

@@ -1,5 +1,5 @@
-// The keyboard alone, the ear, the enlarged page, colours and motion that the customer has chosen.
-// What axe can see is in states.browser.ts.
+// Keyboard only, screen readers, zoom, and the customer's settings for colours and motion. What axe
+// can check is in states.browser.ts.
 
 import { expect, test } from 'vitest';
 import { setStage, until } from './stage';
@@ -7,14 +7,14 @@ import { setStage, until } from './stage';
 const stage = setStage();
 const part = (name: string) => stage.part(name);
 
-/** The part that has the focus, in the widget or, with its tag, in the page. */
+/** The part of the widget that has the focus; or, with its tag, the element of the page. */
 const focused = () =>
   stage.page.evaluate(() => {
     const inner = document.activeElement?.shadowRoot?.activeElement as HTMLElement | null;
     return inner ? (inner.dataset.part ?? inner.localName) : document.activeElement?.localName;
   });
 
-test('from the page to the answer and back, by keyboard alone', async () => {
+test('from the page to the reply and back, by keyboard alone', async () => {
   const { gateway, page } = stage;
   const { keyboard } = page;
   await page.goto(gateway.url);
@@ -67,7 +67,7 @@ test('from the page to the answer and back, by keyboard alone', async () => {
   await page.locator('text=Message removed').waitFor();
   expect(await focused()).toBe('composer');
 
-  // The table of emoji is one stop; arrows move in it.
+  // The emoji table is one tab stop; the arrow keys move within it.
   await part('emoji-button').press('Enter');
   await keyboard.press('ArrowRight');
   await keyboard.press('ArrowDown');
@@ -75,7 +75,7 @@ test('from the page to the answer and back, by keyboard alone', async () => {
   expect(await part('composer').inputValue()).toBe('😕');
   expect(await focused()).toBe('composer');
 
-  // Escape closes what is on top first, then the panel, and the focus is where it was.
+  // Escape closes the topmost layer first, then the panel, and the focus returns to where it was.
   await part('options').press('Enter');
   await keyboard.press('Escape');
   expect(await part('options').getAttribute('aria-expanded')).toBe('false');
@@ -86,7 +86,7 @@ test('from the page to the answer and back, by keyboard alone', async () => {
   await page.getByRole('button', { name: 'Open chat, 1 unread message' }).waitFor();
 });
 
-test('what was opened on the way is closed one by one with Escape', async () => {
+test('Escape closes what was opened, layer by layer', async () => {
   const { gateway, page } = stage;
   await stage.talk();
   gateway.says('second');
@@ -109,7 +109,7 @@ test('what was opened on the way is closed one by one with Escape', async () => 
   await part('panel').waitFor({ state: 'hidden' });
 });
 
-test('the options do not stay open over the log when the customer has gone on', async () => {
+test('the options close when the customer moves on', async () => {
   await stage.talk();
   await part('options').click();
   await part('download').waitFor();
@@ -162,7 +162,7 @@ test('a panel that the page opens takes no focus, and gives it back to where it 
   expect(await page.evaluate('document.activeElement.id')).toBe('help');
 });
 
-test('the ear hears what is new, once, and no history', async () => {
+test('a screen reader announces what is new, once, and no history', async () => {
   const { gateway, page } = stage;
   await stage.talk('hello');
   gateway.says('one');
@@ -170,12 +170,12 @@ test('the ear hears what is new, once, and no history', async () => {
   await until(async () => (await part('log').getAttribute('aria-live')) === 'polite');
   expect(await part('log').getAttribute('role')).toBe('log');
   expect(await part('log').getAttribute('aria-relevant')).toBe('additions');
-  // One live region for one thing: ticks, tools and offers inside the log are silent.
+  // One live region only: ticks, tools and offers inside the log are silent.
   expect(await page.locator('[role="log"] [aria-live="polite"], [role="log"] [role="status"]').count()).toBe(
     0,
   );
 
-  // What is there when the page is loaded anew is put in while nobody listens.
+  // What is there when the page is reloaded is inserted silently.
   await page.addInitScript(() => {
     const watch = () => {
       const shadow = document.querySelector('couplet-chat')?.shadowRoot;
@@ -199,7 +199,7 @@ test('the ear hears what is new, once, and no history', async () => {
   const heard = (await page.evaluate('window.heard')) as string[];
   expect(heard.length).toBe(1);
   expect(heard[0]).toContain('two');
-  // Who says it is said with it, though the eye sees the name once a group.
+  // The author is read out with each message, although the name is visible once per group.
   expect(heard[0]).toContain('Ann');
   const names = stage.page.getByRole('listitem').filter({ hasText: 'two' });
   expect(await names.ariaSnapshot()).toContain('Ann');
@@ -209,7 +209,7 @@ for (const [zoom, width, height] of [
   ['200 %', 640, 400],
   ['400 %', 320, 256],
 ] as const) {
-  test(`a page enlarged to ${zoom} has all of it within reach`, async () => {
+  test(`a page enlarged to ${zoom} keeps everything within reach`, async () => {
     await stage.newContext({ viewport: { width, height }, deviceScaleFactor: 1280 / width });
     stage.page = await stage.newPage();
     await stage.talk('a longer text, so that there is something to scroll: '.repeat(4));
@@ -229,10 +229,10 @@ for (const [zoom, width, height] of [
   });
 }
 
-test('text that is spaced out stays whole', async () => {
+test('text with wide spacing is not cut off', async () => {
   const { page } = stage;
   await stage.talk();
-  // WCAG 1.4.12, as a customer's own style sheet or tool would have it.
+  // WCAG 1.4.12, as a customer's own style sheet or tool would set it.
   await page.evaluate(() => {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(
@@ -249,7 +249,7 @@ test('text that is spaced out stays whole', async () => {
   }
 });
 
-test('forced colours: what is a shape by its fill alone has a border', async () => {
+test('forced colours: shapes that only have a fill get a border', async () => {
   const { gateway, page } = stage;
   await page.emulateMedia({ forcedColors: 'active' });
   await stage.talk();
@@ -269,7 +269,7 @@ test('forced colours: what is a shape by its fill alone has a border', async () 
   }
 });
 
-test('who asked for less motion gets none', async () => {
+test('with reduced motion nothing moves', async () => {
   const { gateway, page } = stage;
   const running = () =>
     page.evaluate(() => document.querySelector('couplet-chat')?.shadowRoot?.getAnimations().length);

@@ -1,5 +1,5 @@
-// The built widget in Chromium and in Firefox, driven alike over puppeteer, for what a browser does
-// in its own way: the keyboard, the focus, storage. Each test has its own gateway and its own pages.
+// The built widget in Chromium and in Firefox, both driven by puppeteer, to test what browsers do
+// differently: the keyboard, the focus, storage. Each test has its own gateway and its own pages.
 //
 // CHROMIUM and FIREFOX name the browsers.
 
@@ -19,7 +19,7 @@ export class Both {
   context!: BrowserContext;
   page!: Page;
   gateway!: Gateway;
-  /** What pages have complained of; a test that expects it empties it. */
+  /** Errors that pages have reported; a test that expects one empties the list. */
   faults: string[] = [];
 
   constructor(readonly name: keyof typeof BROWSERS) {}
@@ -31,7 +31,7 @@ export class Both {
   async newPage(): Promise<Page> {
     const page = await this.context.newPage();
     page.on('pageerror', (error) => {
-      // Firefox itself looks for an icon, whatever the page says.
+      // Firefox requests an icon by itself.
       if (!String(error).includes('/favicon.ico')) this.faults.push(String(error));
     });
     return page;
@@ -41,12 +41,12 @@ export class Both {
     return on.locator(`>>> [data-part="${name}"]`).setTimeout(8_000);
   }
 
-  /** Waits until it is there, and shown. */
+  /** Waits until the part exists and is visible. */
   async seen(name: string, on = this.page): Promise<void> {
     await until(async () => (await this.shown(`[data-part="${name}"]`, on)).length > 0);
   }
 
-  /** The texts of what is shown of this. */
+  /** The texts of the visible matches. */
   shown(selector: string, on = this.page): Promise<string[]> {
     return on.evaluate(
       (wanted) =>
@@ -70,7 +70,6 @@ export class Both {
     );
   }
 
-  /** The part of the widget that has the focus. */
   focused(on = this.page): Promise<string | undefined> {
     return on.evaluate(() => {
       const host = document.querySelector('couplet-chat');
@@ -94,7 +93,7 @@ export class Both {
   }
 }
 
-/** These tests, in each browser. */
+/** Runs these tests in each browser. */
 export function inBoth(tests: (both: Both) => void): void {
   describe.each(['chrome', 'firefox'] as const)('%s', (name) => {
     const both = new Both(name);

@@ -1,4 +1,4 @@
-// What a page calls, with too much or with nonsense: in Chromium and in Firefox.
+// Calls from the page with too much data or with nonsense, in Chromium and in Firefox.
 
 import { expect, test } from 'vitest';
 import { inBoth } from './both';
@@ -7,7 +7,7 @@ import { until } from './stage';
 inBoth((both) => {
   const said = () => both.gateway.of('message').map(({ text }) => text);
 
-  /** A page that keeps its calls for the script, as the documentation has it. */
+  /** A page that queues its calls for the script, as documented. */
   function calls(script: string): void {
     const head = `<script nonce="n">
       window.told = [];
@@ -19,7 +19,7 @@ inBoth((both) => {
   }
   const told = () => both.page.evaluate('window.told');
 
-  test('70,000 characters close no socket, are said in place, and hold up nothing', async () => {
+  test('70,000 characters close no socket, are reported in place, and block nothing', async () => {
     const { gateway, page } = both;
     calls(`Couplet('setCustomer', { blob: 'b'.repeat(70_000), name: 'Kim' });
       Couplet('send', 'x'.repeat(70_000)); Couplet('send', 'after it'); Couplet('open');`);

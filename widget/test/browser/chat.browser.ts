@@ -1,4 +1,4 @@
-// What a customer comes for: a conversation, to its end and after it.
+// A whole conversation, to its end and after it.
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -13,7 +13,7 @@ test('a conversation both ways, with place, ticks and typing', async () => {
   await until(() => gateway.sockets === 1);
   await stage.write('Do you ship to Norway?');
   await until(() => gateway.of('message').length === 1);
-  // At night there is no place, and nobody comes soon.
+  // At night: no place in the queue, and no agent soon.
   gateway.place();
   await part('status').getByText('Nobody is in right now. The answer comes here.').waitFor();
   gateway.place(2, 170);
@@ -31,7 +31,7 @@ test('a conversation both ways, with place, ticks and typing', async () => {
   expect(await stage.texts()).toEqual(['Do you ship to Norway?', 'We do, twice a week.']);
 });
 
-test('history comes on scrolling back, and the place in the text is kept', async () => {
+test('history is loaded on scrolling back, and the position is kept', async () => {
   const { gateway, page } = stage;
   await stage.talk('first words');
   for (let n = 3; n <= 140; n += 1) gateway.says(`line ${n}`);
@@ -44,7 +44,7 @@ test('history comes on scrolling back, and the place in the text is kept', async
   expect(await page.locator('.scroll').evaluate((scroll) => scroll.scrollTop)).toBeGreaterThan(500);
 });
 
-test('somebody who reads further up is told of what is new, and not pulled down', async () => {
+test('a customer who has scrolled up is notified of new messages, and not moved', async () => {
   const { gateway, page } = stage;
   await stage.talk('first words');
   for (let n = 3; n <= 40; n += 1) gateway.says(`line ${n}`);
@@ -62,7 +62,7 @@ test('somebody who reads further up is told of what is new, and not pulled down'
   expect(await page.locator('text="news"').evaluate(isInSight)).toBe(true);
 });
 
-test('a picture that was dropped goes up, into the message, and is shown', async () => {
+test('a dropped picture is uploaded, sent with the message, and shown', async () => {
   const { gateway, page } = stage;
   gateway.fileBytes = 100_000;
   const shelf = readFileSync(new URL('shelf.png', import.meta.url));
@@ -90,7 +90,7 @@ test('a picture that was dropped goes up, into the message, and is shown', async
   await part('tray').waitFor({ state: 'hidden' });
 });
 
-test('rated, and kept as a text', async () => {
+test('a rating, and the downloaded transcript', async () => {
   const { gateway, page } = stage;
   await stage.talk();
   gateway.says('Goodbye.');
@@ -103,13 +103,13 @@ test('rated, and kept as a text', async () => {
   await part('options').click();
   const [file] = await Promise.all([page.waitForEvent('download'), part('download').click()]);
   expect(readFileSync(await file.path(), 'utf8')).toContain('Ann:\n  Goodbye.');
-  // What is said after that begins anew.
+  // A message after the end begins a new conversation.
   await stage.write('One more thing');
   await until(() => gateway.conversations.length === 2);
   await page.locator('text=Thank you for your rating').waitFor({ state: 'hidden' });
 });
 
-test('who looks elsewhere is told in the title, and by one sound of all tabs', async () => {
+test('a customer who is looking elsewhere is notified in the title, and by one sound from all tabs', async () => {
   const { gateway, page } = stage;
   await stage.newContext({ permissions: [] });
   stage.page = await stage.newPage();

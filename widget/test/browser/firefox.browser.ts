@@ -1,4 +1,4 @@
-// The main road in Firefox, over WebDriver BiDi: Debian's own, FIREFOX names another.
+// The main path in Firefox, over WebDriver BiDi: Debian's Firefox, or the one that FIREFOX names.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
@@ -30,7 +30,7 @@ beforeEach(async () => {
   }
   gateway.pages.set('/', hostPage(gateway.url));
   page = await browser.newPage();
-  // The browser itself looks for an icon, whatever the page says.
+  // The browser requests an icon by itself.
   const complain = (text: string) => {
     if (!text.includes('/favicon.ico')) faults.push(text);
   };
@@ -62,7 +62,7 @@ async function write(text: string): Promise<void> {
   await part('send').click();
 }
 
-test('a conversation under a strict policy: words, ticks, a reload, a picture, a rating, the end', async () => {
+test('a conversation under a strict policy: messages, ticks, a reload, a picture, a rating, the end', async () => {
   await page.goto(gateway.url);
   await part('launcher').click();
   await write('Do you ship to Norway?');

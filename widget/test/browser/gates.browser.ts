@@ -1,5 +1,5 @@
-// What the widget may cost a page, measured in the browser: bytes over the wire, requests, script
-// time, shifts of the layout.
+// Limits on what the widget costs a page, measured in the browser: bytes on the wire, requests,
+// script time, layout shifts.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { CDPSession } from 'playwright-core';
@@ -15,7 +15,7 @@ const SLOWER = 4;
 const stage = setStage();
 
 beforeEach(() => {
-  // As the gateway serves them, see src/web/widget.rs.
+  // Compressed as the gateway serves them, see src/web/widget.rs.
   for (const name of readdirSync('dist').filter((name) => name.endsWith('.js'))) {
     if (!existsSync(`dist/${name}.br`)) throw new Error('build first');
     stage.gateway.pages.set(`/${name}`, {
@@ -47,7 +47,7 @@ test('bytes and requests: the launcher and its configuration before there is int
   console.info(bytes());
 });
 
-test('every script that ships has a name of its own and stands alone or beside the launcher', () => {
+test('every script that ships is self-contained', () => {
   const names = readdirSync('dist').filter((name) => name.endsWith('.js'));
   expect(names.length).toBeGreaterThan(9);
   for (const name of names) expect(name).toMatch(/^couplet(-[a-z]+)?\.js$/);
@@ -106,7 +106,7 @@ interface Shift {
   sources: { node?: Node; previousRect: DOMRect; currentRect: DOMRect }[];
 }
 
-/** By path, what has come over the wire, headers and all; the page itself counts nothing. */
+/** Bytes received by path, headers included; the page itself is not counted. */
 async function transferred(session: CDPSession): Promise<() => Record<string, number>> {
   const paths = new Map<string, string>();
   const bytes: Record<string, number> = {};

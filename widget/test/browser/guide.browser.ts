@@ -1,5 +1,5 @@
-// The demo's pages about the widget: every example runs, and the appearance that is chosen is the
-// one that is shown and written down.
+// The demo's pages about the widget: every example runs, and the chosen appearance is the one that
+// is shown and written into the snippet.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -47,7 +47,7 @@ test('every example runs, under the strictest of policies', async () => {
   expect(await examples.nth(2).locator('pre').nth(1).textContent()).toContain("subject: 'Order 1482'");
 });
 
-test('an appearance is shown as it is chosen, and written as a tag', async () => {
+test('the chosen appearance is shown, and written as a tag', async () => {
   const { gateway, page } = stage;
   await page.goto(`${gateway.url}/appearance/`);
   const frame = page.frameLocator('#frame');
@@ -75,7 +75,7 @@ test('an appearance is shown as it is chosen, and written as a tag', async () =>
 });
 
 for (const path of ['/examples/', '/appearance/']) {
-  test(`${path} lies in its columns and breaks no rule of axe`, async () => {
+  test(`${path} keeps its columns and breaks no rule of axe`, async () => {
     const { gateway, page } = stage;
     await page.addInitScript({ content: axe });
     for (const colorScheme of ['light', 'dark'] as const) {

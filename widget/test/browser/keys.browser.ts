@@ -1,4 +1,4 @@
-// Keys and the focus on pages that want them for themselves: shortcuts, focus traps, modal dialogs.
+// Keys and focus on pages that want them for themselves: shortcuts, focus traps, modal dialogs.
 
 import { expect, test } from 'vitest';
 import { inBoth } from './both';
@@ -7,7 +7,7 @@ import { until } from './stage';
 const script = (text: string) => `<script nonce="n">${text}</script>`;
 const field = '<input id="field">';
 
-/** Pages take a shadow host for no field, and letters for shortcuts. */
+/** Pages that do not see the field inside a shadow host, and treat letters as shortcuts. */
 const SHORTCUTS = script(`window.pressed = [];
   for (const [on, capture] of [[document, false], [window, false], [document, true]])
     for (const name of ['keydown', 'keypress', 'keyup', 'beforeinput'])
@@ -17,7 +17,7 @@ const SHORTCUTS = script(`window.pressed = [];
         if (event.key !== 'Tab') event.preventDefault();
       }, capture);`);
 
-/** As libraries of dialogs hold the focus. */
+/** The ways in which dialog libraries trap the focus. */
 const TRAPS = {
   'a focusin handler': `document.addEventListener('focusin', ({ target }) => {
     if (!trap.contains(target)) field.focus(); }, true);`,
@@ -43,7 +43,7 @@ inBoth((both) => {
     for (const key of ['Enter', 'Escape']) {
       await both.page.evaluate((key) => {
         const composer = document.querySelector('couplet-chat')?.shadowRoot?.activeElement;
-        // As Safari sends it, and others with some input methods: the composition is over already.
+        // As Safari sends it, and others with some input methods: after the end of the composition.
         const traits = {
           key,
           keyCode: 229,
@@ -63,7 +63,7 @@ inBoth((both) => {
     expect(said()).toEqual(['half a sentence']);
   });
 
-  test('what is typed here is no shortcut of the page', async () => {
+  test('typing in the panel triggers no shortcut of the page', async () => {
     const { page } = both;
     both.host('/', { head: SHORTCUTS, body: field });
     await both.open();
@@ -104,10 +104,10 @@ inBoth((both) => {
     await both.keys('Enter');
     await until(() => said().length === 2);
     expect(said()).toEqual(['hello', 'again']);
-    // Nothing was done twice: one click, one toggle.
+    // No action happened twice: one click, one toggle.
     await both.part('emoji-button').click();
     await both.seen('emoji');
-    // The page has its own field back when the customer goes there.
+    // The page's own field gets the focus back when the customer clicks it.
     await page.click('#field');
     await page.keyboard.type('x');
     expect(await page.evaluate('field.value')).toBe('x');
@@ -149,7 +149,7 @@ inBoth((both) => {
     expect(await both.value()).toBe('a draft goes on');
   });
 
-  test('opened over the open panel, one in another, and taken away', async () => {
+  test('dialogs opened over the panel, nested, and removed', async () => {
     const { page } = both;
     both.host('/', { body: `${DIALOG}<dialog id="first"><p>First</p></dialog>`, ...policy });
     await both.open();

@@ -1,15 +1,15 @@
-// The network as it is: lost, late, double, cut, gone for long; pages that are frozen, reloaded or
-// open twice. Both sides hold the same in the end, and nothing twice.
+// Bad networks: lost, late, duplicated and cut connections, long outages; pages that are frozen,
+// reloaded or open twice. In the end both sides hold the same messages, none twice.
 
 import { expect, test } from 'vitest';
 import { setStage, until } from './stage';
 
 const stage = setStage();
-/** Ten minutes by hand: `STORM_SECONDS=600`. However long, each side says as much. */
+/** `STORM_SECONDS=600` runs it for ten minutes; the number of messages stays the same. */
 const SECONDS = Number(process.env.STORM_SECONDS ?? 60);
 const EVERY_MS = (SECONDS * 1_000) / 120;
 
-/** A small generator of numbers, for a storm that is the same each time. */
+/** A small random number generator with a fixed seed, so that every storm is the same. */
 function dice(seed: number): () => number {
   let state = seed;
   return () => {
@@ -38,7 +38,7 @@ test(
       await page.waitForTimeout(EVERY_MS);
     }
     clearInterval(cuts);
-    // It went on in the storm, not only after it.
+    // The conversation went on during the storm, not only after it.
     expect(gateway.of('hello').length).toBeGreaterThan(5);
     expect(said().filter((text) => text.startsWith('n')).length).toBeGreaterThan(10);
     gateway.weather = undefined;
@@ -52,7 +52,7 @@ test(
   (SECONDS + 40) * 1_000,
 );
 
-test('a reload resumes, and a lost network loses and doubles nothing', async () => {
+test('a reload resumes, and a lost network neither loses nor duplicates a message', async () => {
   const { gateway, page } = stage;
   await stage.talk('one');
   gateway.loseAcks = true;
@@ -70,7 +70,7 @@ test('a reload resumes, and a lost network loses and doubles nothing', async () 
   expect(gateway.conversations.length).toBe(1);
 });
 
-test('words written offline outlive their page, and are said once', async () => {
+test('messages written offline outlive their page, and are sent once', async () => {
   const { page, context } = stage;
   await stage.talk('one');
   await context.setOffline(true);
@@ -91,7 +91,7 @@ test('words written offline outlive their page, and are said once', async () => 
   expect(said()).toEqual(['one', 'two', 'three']);
 });
 
-test('a gateway that is started again finds everything as it was', async () => {
+test('a restarted gateway finds everything as it was', async () => {
   const { gateway } = stage;
   await stage.talk('one');
   const port = Number(new URL(gateway.url).port);
@@ -105,7 +105,7 @@ test('a gateway that is started again finds everything as it was', async () => {
   expect(await stage.texts()).toEqual(said());
 });
 
-test('behind a captive portal it waits, and believes nothing that the portal says', async () => {
+test("behind a captive portal it waits, and ignores the portal's responses", async () => {
   const { gateway, page } = stage;
   await stage.talk('one');
   const portal = { status: 200, contentType: 'text/html', body: '<h1>Please log in</h1>' };
@@ -120,7 +120,7 @@ test('behind a captive portal it waits, and believes nothing that the portal say
   await until(() => said().includes('two'));
 });
 
-test('tabs are one customer, and what one has shown is not news in another', async () => {
+test('tabs are one customer, and what one has shown is not unread in another', async () => {
   const { gateway } = stage;
   await stage.talk('from the first');
   const other = await stage.newPage();

@@ -1,5 +1,5 @@
-// The widget on other people's pages: strict, old, hostile, half blocked; pages that move, sleep
-// and come back; and how it goes without a trace.
+// The widget on other people's pages: strict, old, hostile, half blocked; pages that navigate,
+// sleep and come back; and removal without a trace.
 
 import { expect, test } from 'vitest';
 import { setStage, until } from './stage';
@@ -7,7 +7,7 @@ import { setStage, until } from './stage';
 const stage = setStage();
 const part = (name: string) => stage.part(name);
 
-/** The same server under another name: to the browser, another site. */
+/** The same server under another name, which to the browser is another site. */
 const elsewhere = () => stage.gateway.url.replace('127.0.0.1', 'localhost');
 
 test('a strict policy with a nonce and Trusted Types is not touched, and is in force', async () => {
@@ -55,7 +55,7 @@ test('a page that isolates itself (COEP, COOP) takes it from another site', asyn
   await page.locator('.file canvas').waitFor({ state: 'attached' });
 });
 
-test('old frameworks and frozen prototypes are lived with', async () => {
+test('old frameworks and frozen prototypes do no harm', async () => {
   const { gateway } = stage;
   const head = `<script nonce="n">
     Array.prototype.toJSON = function () { return '[' + this.join() + ']'; };
@@ -101,7 +101,7 @@ test("a hostile page's style stays out", async () => {
   expect(shots[0] === shots[1]).toBe(true);
 });
 
-test('a blocked script leaves the button, says so, and is fetched again', async () => {
+test('a blocked script leaves the button, is reported, and is fetched again', async () => {
   const { page, gateway } = stage;
   await page.route('**/couplet-chat.js*', (route) => route.abort());
   await page.addInitScript(() => {
@@ -122,7 +122,7 @@ test('a blocked script leaves the button, says so, and is fetched again', async 
   await until(() => gateway.of('message').length === 1);
 });
 
-test('without its configuration the button is there, and without a socket words are kept', async () => {
+test('without its configuration the button is there, and without a socket messages are kept', async () => {
   const { page, gateway } = stage;
   await page.route('**/v1/demo/config', (route) => route.abort());
   await page.routeWebSocket('**/ws', (socket) => socket.close());
@@ -147,7 +147,7 @@ test('a page that replaces its body keeps the chat, and a second tag changes not
   expect(gateway.sockets).toBe(1);
 });
 
-test('moves within a page are told, by path alone', async () => {
+test('navigation within a page is reported, by path alone', async () => {
   const { page, gateway } = stage;
   await stage.talk();
   await page.evaluate(() => {
@@ -162,7 +162,7 @@ test('moves within a page are told, by path alone', async () => {
   expect(gateway.of('page')[1]).toMatchObject({ url: `${gateway.url}/` });
 });
 
-test('a page that is kept for "back" has let go of its socket, and goes on', async () => {
+test('a page in the back/forward cache closes its socket, and goes on when restored', async () => {
   const { page, gateway } = stage;
   gateway.pages.set('/next', { body: '<title>Next</title><h1>Next</h1>' });
   await stage.talk();
@@ -210,7 +210,7 @@ test('shutdown leaves nothing: no element, key, socket, listener or request', as
   expect(gateway.requests.length + gateway.heard.length).toBe(heard);
   expect(await page.title()).toBe('A page');
 
-  /** What listens on the window, the document and its navigation. */
+  /** The listeners on the window, the document and its navigation. */
   async function listeners(): Promise<string[]> {
     const session = await page.context().newCDPSession(page);
     const found: string[] = [];

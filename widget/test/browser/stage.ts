@@ -1,8 +1,8 @@
-// The built widget in headless Chromium, on a page under the strictest policy a host may have, with
-// the gateway of the tests behind it. One stage for each file of tests; each test has its own
-// gateway and its own browser context.
+// The built widget in headless Chromium, on a page with the strictest policy a host may have, with
+// the test gateway behind it. One stage per test file; each test has its own gateway and its own
+// browser context.
 //
-// Whatever a page complains of fails the test: errors, and whatever the policy refuses.
+// Whatever a page reports fails the test: errors, and whatever the policy refuses.
 //
 // CHROMIUM names the browser.
 
@@ -17,20 +17,20 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { Gateway, type Page as Served } from '../gateway';
 
-/** What a host page asks for. */
+/** The options of a host page. */
 export interface HostPage {
   /** Attributes of the script tag. */
   attributes?: string;
   head?: string;
   body?: string;
-  /** In place of the strict one; empty for none. */
+  /** A policy in place of the strict one; empty for none. */
   policy?: string;
   /** The address of the script. */
   src?: string;
   headers?: Record<string, string>;
 }
 
-/** A page with the widget, under `default-src 'none'` and what docs/embedding.md adds. */
+/** A page with the widget, under `default-src 'none'` and what docs/embedding.md adds to it. */
 export function hostPage(gateway: string, asked: HostPage = {}): Served {
   const { attributes = '', head = '', body = '', policy, src = '/couplet.js', headers } = asked;
   const strict = [
@@ -55,7 +55,7 @@ export class Stage {
   context!: BrowserContext;
   page!: Page;
   gateway!: Gateway;
-  /** What pages have complained of. */
+  /** Errors that pages have reported. */
   faults: string[] = [];
 
   /** A page with the widget at `path`. */
@@ -97,7 +97,7 @@ export class Stage {
     return on.locator(`[data-part="${name}"]`);
   }
 
-  /** The line of the log with this text. */
+  /** The row of the log with this text. */
   line(text: string, on = this.page) {
     return this.part('message', on).filter({ has: this.part('text', on).filter({ hasText: text }) });
   }
@@ -117,7 +117,7 @@ export class Stage {
     await this.part('send', on).click();
   }
 
-  /** A conversation with Ann, begun with these words. */
+  /** A conversation with Ann that begins with this text. */
   async talk(text = 'hello', on = this.page): Promise<void> {
     await this.open(on);
     await this.write(text, on);
@@ -131,12 +131,12 @@ export async function until(check: () => boolean | Promise<boolean>): Promise<vo
   await expect.poll(check, { timeout: PATIENCE_MS, interval: 20 }).toBe(true);
 }
 
-/** Opens the browser for a file of tests, and for each test a gateway and a page. */
+/** Opens the browser for a test file, and a gateway and a page for each test. */
 export function setStage(): Stage {
   const stage = new Stage();
   beforeAll(async () => {
     stage.browser = await chromium.launch({
-      // A page that is left is kept for "back", as it is outside of tests.
+      // A page that is left goes into the back/forward cache, as it does outside of tests.
       ignoreDefaultArgs: ['--disable-back-forward-cache'],
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'].concat(

@@ -1,8 +1,8 @@
-// Every state of the widget as a customer meets it, in both themes, both directions, on a phone
-// and beside a page: no rule of axe is broken in any of them (WCAG 2.2 A and AA, and axe's best
-// practices), what can be pressed is large enough, and nothing is wider than the panel.
+// Every state of the widget that a customer may see, in both themes, both directions, on a phone
+// and beside a page: none breaks a rule of axe (WCAG 2.2 A and AA, and axe's best practices),
+// targets are large enough, and nothing is wider than the panel.
 //
-// LOOK=1 keeps a picture of each in look/, for the eye, and adds those of a tablet.
+// LOOK=1 saves a picture of each in look/, and adds those of a tablet.
 
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -33,7 +33,7 @@ const LOOKED_AT = STORIES.filter(({ size }) => size !== 'tablet' || process.env.
 for (const { size, colorScheme, locale, color } of LOOKED_AT) {
   const story = `${size}, ${colorScheme}, ${locale.slice(0, 2)}`;
 
-  /** What is on the screen now is judged, and if wished, kept. */
+  /** Checks what is on the screen now and, with LOOK=1, saves a picture. */
   const judge = async (page: Page, name: string) => {
     if (process.env.LOOK)
       await page.screenshot({ path: `${FOLDER}/${story.replaceAll(', ', '-')}-${name}.png` });
@@ -240,7 +240,7 @@ for (const { size, colorScheme, locale, color } of LOOKED_AT) {
   });
 }
 
-test('axe is listened to', async () => {
+test('a violation found by axe fails the test', async () => {
   await stage.page.addInitScript({ content: axe });
   await stage.open();
   await stage.part('close').evaluate((button) => button.removeAttribute('aria-label'));
@@ -252,7 +252,7 @@ const bound = {
   line: (text: string) => stage.line(text),
 };
 
-/** A picture of some size: two colours, drawn by hand. */
+/** A picture with a known size, in two colours. */
 const PICTURE = readFileSync(new URL('shelf.png', import.meta.url));
 
 async function violations(page: Page): Promise<string[]> {
@@ -269,7 +269,7 @@ async function violations(page: Page): Promise<string[]> {
   });
 }
 
-/** What is too small to be hit (24 px, WCAG 2.2), or stands out of the panel. */
+/** Targets that are too small (24 px, WCAG 2.2), and elements that stick out of the panel. */
 function outsize(): string[] {
   const shadow = document.querySelector('couplet-chat')?.shadowRoot;
   const found: string[] = [];

@@ -1,5 +1,5 @@
-// The list of naughty strings, and what attackers write, wherever the widget shows a text: shown as
-// it is, and nothing runs. The page has no policy that would stop it.
+// The list of naughty strings, and attack payloads, wherever the widget shows a text: the text is
+// shown as it is, and nothing runs. The page has no policy that would stop it.
 
 import { createRequire } from 'node:module';
 import { beforeEach, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { setStage, until } from './stage';
 const stage = setStage();
 
 const NAUGHTY: string[] = createRequire(import.meta.url)('big-list-of-naughty-strings');
-/** What runs where a text is taken for markup, an address, an attribute, a style or a template. */
+/** These run if a text is taken for markup, an address, an attribute, a style or a template. */
 const PAYLOADS = [
   '<script>alert(1)</script>',
   '"><script>alert(1)</script>',
@@ -44,9 +44,12 @@ const PAYLOADS = [
   '\u2066\u2067\u202e right to left',
 ];
 const ALL = [...new Set([...NAUGHTY, ...PAYLOADS])].filter((text) => text.trim() !== '');
-/** Said by hand one after the other, with an answer awaited each time: a third of the list, and all the rest. */
+/**
+ * Sent one after the other, each after the reply to the one before: a third of the list, and all
+ * payloads.
+ */
 const SOME = ALL.filter((text, at) => at % 3 === 0 || PAYLOADS.includes(text));
-/** The elements that the widget makes; any other would have come out of a text. */
+/** The elements that the widget creates; any other would have come out of a text. */
 const OWN =
   /^(style|div|button|svg|path|rect|section|header|h2|p|span|i|ol|ul|li|a|form|fieldset|legend|label|input|select|option|textarea|canvas|progress|bdi)$/;
 
@@ -54,7 +57,10 @@ beforeEach(() => {
   stage.host('/', { policy: '', attributes: 'data-locale="en"' });
 });
 
-/** Nothing that is not ours, no handler or address that runs, and nothing wider than the panel. */
+/**
+ * Checks that there is no foreign element, no handler or address that runs, and nothing wider than
+ * the panel.
+ */
 async function isClean(): Promise<void> {
   const tooWide = ({ scrollWidth, clientWidth }: Element) => scrollWidth - clientWidth;
   expect(await stage.page.locator('.scroll').evaluate(tooWide)).toBe(0);
@@ -74,10 +80,10 @@ async function isClean(): Promise<void> {
   expect(strange).toEqual([]);
 }
 
-/** As a text leaves for the gateway: what is not Unicode is replaced. */
+/** A text as it is sent to the gateway: what is not valid Unicode is replaced. */
 const sent = (text: string) => text.replace(/\p{Surrogate}/gu, '\ufffd');
 
-test("an agent's words, names, files, quotes and headings", async () => {
+test("an agent's messages, names, files, quotes and headings", async () => {
   const { gateway, page } = stage;
   gateway.config.name = PAYLOADS[0];
   await stage.open();
@@ -106,7 +112,7 @@ test("an agent's words, names, files, quotes and headings", async () => {
   expect(script).toBeGreaterThan(-1);
 });
 
-test("a customer's words, by hand and by the page's call", async () => {
+test("a customer's messages, typed and sent by the page", async () => {
   const { gateway, page } = stage;
   await stage.talk();
   await page.evaluate((all) => {

@@ -1,4 +1,4 @@
-// What goes along from page to page, what is one tab's own, and what ends in all tabs at once.
+// What is carried from page to page, what belongs to one tab, and what ends in all tabs at once.
 
 import { expect, test } from 'vitest';
 import { inBoth } from './both';
@@ -9,7 +9,7 @@ inBoth((both) => {
   const kept = (page = both.page) => page.evaluate(() => [localStorage.length, sessionStorage.length]);
   const hasWidget = (page = both.page) => page.evaluate(() => !!document.querySelector('couplet-chat'));
 
-  test('the panel and what is half written go along to the next page, and through a reload', async () => {
+  test('the panel and a draft survive navigation and a reload', async () => {
     const { page, gateway } = both;
     gateway.config.form = [{ name: 'name' }, { name: 'order', label: 'Order' }];
     both.host('/', { body: '<a id="next" href="/next">Next</a>' });
@@ -26,7 +26,7 @@ inBoth((both) => {
     await until(() => isOpen());
     expect(await page.evaluate(() => location.pathname)).toBe('/next');
     expect(await both.value()).toBe('half a sen');
-    // The customer has done nothing here yet, so the page keeps the focus.
+    // The customer has not interacted with this page yet, so the page keeps the focus.
     expect(await both.focused()).toBeUndefined();
     await page.reload();
     await until(() => isOpen());
@@ -66,7 +66,7 @@ inBoth((both) => {
     expect(await isOpen()).toBe(false);
   });
 
-  test('a page that is prepared and not shown opens nothing until it is', async () => {
+  test('a prerendered page opens nothing until it is shown', async () => {
     const { page, gateway } = both;
     const head = `<script nonce="n">
       Object.defineProperty(document, 'prerendering', { value: true, configurable: true });
@@ -101,7 +101,7 @@ inBoth((both) => {
     gateway.says('for the one before');
     await until(async () => !(await hasWidget(other)));
     expect(await hasWidget()).toBe(false);
-    // What browsers do to a page that comes back must not wake what has ended.
+    // What browsers do to a page that comes back must not restart what has ended.
     for (const tab of [page, other]) {
       await tab.bringToFront();
       await tab.evaluate(() => {
@@ -114,7 +114,7 @@ inBoth((both) => {
       [0, 0],
     ]);
     expect(gateway.sockets).toBe(0);
-    // Whoever comes next begins anew, in either tab.
+    // The next customer starts afresh, in either tab.
     const hellos = gateway.of('hello').length;
     await other.evaluate(() => window.Couplet?.open?.());
     await both.seen('composer', other);
@@ -125,7 +125,7 @@ inBoth((both) => {
     expect(await hasWidget()).toBe(false);
   });
 
-  test('a tab that has only its button forgets who was here, too', async () => {
+  test('a tab that shows only the button forgets the customer, too', async () => {
     const { page, gateway } = both;
     await both.open();
     await both.write('hello');

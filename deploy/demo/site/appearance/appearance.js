@@ -1,4 +1,4 @@
-// From what is chosen: a preview, and the tag that gives it.
+// From the chosen settings: a preview, and the script tag for it.
 
 import { snippet } from '/examples/list.js';
 
@@ -7,7 +7,7 @@ const form = document.querySelector('#wishes');
 const shown = document.querySelector('#snippet');
 const frame = document.querySelector('#frame');
 
-/** The attributes that differ from what the widget does by itself. */
+/** The attributes that differ from the widget's defaults. */
 function wishes() {
   const { theme, position, coloured, color, locale, queue, open, consent } = form.elements;
   return {
@@ -27,9 +27,9 @@ function show() {
   shown.textContent = snippet(location.origin, TENANT, attributes);
   document.querySelector('#copied').textContent = '';
   document.querySelector('#contrast').textContent = attributes.color
-    ? 'Text on it is set in black or white, and where neither can be read the colour is darkened.'
+    ? 'Text on it is black or white; if neither is readable, the colour is darkened.'
     : '';
-  // What is looked at is always open; whether the page opens it is for the tag alone.
+  // The preview is always open; whether the page opens the chat is only written into the tag.
   const asked = new URLSearchParams({ ...attributes, open: '' });
   frame.src = `/examples/frame.html?${asked}`;
 }

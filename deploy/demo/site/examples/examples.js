@@ -1,4 +1,4 @@
-// The list on the left, the example that runs on the right.
+// The list on the left, the running example on the right.
 
 import { examples, snippet } from './list.js';
 
@@ -11,14 +11,14 @@ function element(tag, text, className = '') {
   return made;
 }
 
-/** Lines that may be wider than their place: the keyboard scrolls what has the focus. */
+/** Lines may be too wide for their box: focusable, so that the keyboard can scroll them. */
 function listing(text) {
   const made = element('pre', text);
   made.tabIndex = 0;
   return made;
 }
 
-/** A method as it is written, without its place in the list. */
+/** The source of a method, without the indentation of the list. */
 function code(run) {
   const lines = String(run).split('\n').slice(1, -1);
   return lines.map((line) => line.replace(/^ {6}/, '')).join('\n');

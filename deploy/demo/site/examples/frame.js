@@ -1,5 +1,5 @@
-// The page in which an example runs, or an appearance is tried: the widget's tag with the attributes
-// asked for, and what the example does.
+// The page in which an example runs, or an appearance is previewed: the widget's tag with the given
+// attributes, and the example's code.
 
 import { examples } from './list.js';
 
@@ -26,7 +26,7 @@ example.run?.({
 
 asked.delete('example');
 const script = document.createElement('script');
-// Only for the sake of this page's Trusted Types: a tag that stands in the page needs none.
+// Needed only for this page's Trusted Types: a tag in the page's markup needs no policy.
 const policy = window.trustedTypes?.createPolicy('example', { createScriptURL: (url) => url });
 script.src = policy ? policy.createScriptURL('/couplet.js') : '/couplet.js';
 script.async = true;

@@ -1,23 +1,24 @@
-// The examples: what is said of each, how its tag is dressed, and what its page does. The functions
-// are shown as they stand here. `show` writes a line into the example's page, `button` puts a button there.
+// The examples: description, attributes of the tag, and the code of the page. The functions are
+// shown as they are written here. `show` writes a line into the example's page, `button` adds a
+// button to it.
 
 export const examples = [
   {
     title: 'One line',
-    about: 'The tag alone. The button is there; everything else is fetched when somebody comes near it.',
+    about: 'The tag alone. Only the button is loaded; everything else is fetched when it gets the pointer or the focus.',
     attributes: {},
   },
   {
     title: 'A link of your own',
-    about: 'Works before the script has loaded, too: calls are kept until then.',
+    about: 'Works before the script has loaded, too: calls are queued until then.',
     attributes: {},
     run({ button }) {
       button('Talk to us', () => Couplet('open'));
     },
   },
   {
-    title: 'To the right desk, with what is known',
-    about: 'Begins a conversation; the agent reads the subject and the answers before the first word.',
+    title: 'To the right queue, with what you know',
+    about: 'Begins a conversation; the agent sees the subject and the answers before the first message.',
     attributes: {},
     run({ button }) {
       button('My order has not come', () => {
@@ -27,15 +28,15 @@ export const examples = [
   },
   {
     title: 'Who the customer is',
-    about: 'Is not asked for again, and told to the agent. Where it must be sure, sign a token: identify.',
+    about: 'The agent sees it, and the customer is not asked again. For a verified identity, sign a token: identify.',
     attributes: {},
     run() {
       Couplet('setCustomer', { name: 'Ola Nordmann', email: 'ola@shop.example', plan: 'gold' });
     },
   },
   {
-    title: 'What is unread, in a place of your own',
-    about: 'Close the panel, let the agent write, and see.',
+    title: 'The unread count, where you want it',
+    about: 'Close the panel, let the agent write, and watch the count.',
     attributes: {},
     run({ show }) {
       Couplet('on', 'unread', ({ count }) => show(`Unread: ${count}`));
@@ -43,7 +44,7 @@ export const examples = [
   },
   {
     title: 'Events, for analytics',
-    about: 'Every event, as it comes. None carries what was said, but message.',
+    about: 'Every event, as it happens. Only message contains what was written.',
     attributes: {},
     run({ show }) {
       for (const event of ['ready', 'open', 'close', 'start', 'state', 'agent', 'end', 'rating', 'error']) {
@@ -62,7 +63,7 @@ export const examples = [
   },
   {
     title: 'Another language',
-    about: 'Eight there are; this one runs from right to left.',
+    about: 'There are eight; this one is written from right to left.',
     attributes: { locale: 'ar', open: '' },
   },
   {
@@ -71,8 +72,8 @@ export const examples = [
     attributes: { theme: 'dark', position: 'left', color: '#e8a33d', open: '' },
   },
   {
-    title: 'Pages that change without loading',
-    about: 'The agent sees where the customer is; the widget stays. Nothing of yours is patched.',
+    title: 'Single-page apps',
+    about: 'The agent sees which page the customer is on; the widget stays. Nothing in your page is patched.',
     attributes: {},
     run({ button, show }) {
       button('To the notebooks', () => {
@@ -93,7 +94,7 @@ export const examples = [
   },
 ];
 
-/** The tag that a page would have. */
+/** The tag that a page would contain. */
 export function snippet(origin, tenant, attributes) {
   const more = Object.entries(attributes).map(([name, value]) => (value ? ` data-${name}="${value}"` : ` data-${name}`));
   return `<script async src="${origin}/couplet.js" data-tenant="${tenant}"${more.join('')}></script>`;

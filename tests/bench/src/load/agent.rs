@@ -1,5 +1,5 @@
-//! An agent's client: it confirms each message (XEP-0184) and answers it with one message of the
-//! same words that asks for a receipt. An offer is accepted by that answer.
+//! An agent's client: it confirms each message (XEP-0184) and replies with one message of the same
+//! text that requests a receipt. The reply accepts an offer.
 
 use anyhow::bail;
 
@@ -8,10 +8,9 @@ use super::board::Board;
 use crate::wire::stanza::{self, Piece};
 use crate::wire::{has, put, write_number};
 
-/// The desk's own lines begin with it (U+2699).
+/// Notices of the desk begin with it (U+2699).
 const DESK: &[u8] = "⚙".as_bytes();
 
-/// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Agent {
     said: u64,
@@ -52,7 +51,7 @@ impl Agent {
         out.extend_from_slice(b"'><body>");
         out.extend_from_slice(body);
         out.extend_from_slice(b"</body>");
-        // The bare floor wants none.
+        // The bare floor requests no receipt.
         if has(message, b"<request") {
             out.extend_from_slice(b"<request xmlns='urn:xmpp:receipts'/>");
         }
@@ -92,7 +91,7 @@ impl Role for Agent {
     }
 }
 
-/// What every client owes: each query an answer, and the desk its subscription.
+/// What every client must do: answer queries, and accept the desk's subscription.
 pub(crate) fn manners(stanza: &[u8], out: &mut Vec<u8>, board: &mut Board) -> anyhow::Result<()> {
     let kind = stanza::attribute(stanza, b" type=").unwrap_or_default();
     let from = stanza::attribute(stanza, b" from=");

@@ -1,23 +1,22 @@
-//! The score: who may speak, what is on its way, what came back and after how long.
+//! Keeps score: which voices may send, what is in flight, what came back and after how long.
 //!
-//! Invariant: a voice has one message on its way at most, and a message counts as come back the
-//! first time; whatever comes a second time, or was never sent, is a stray.
+//! Invariant: a voice has at most one message in flight, and a message counts as answered the first
+//! time; a second reply, or one to a message that was never sent, is a stray.
 
 use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
 
-/// One who says messages and is answered: a customer, a browser, an address of the raw component.
+/// A sender whose messages are answered: a customer, a browser, an address of the raw component.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Voice {
-    /// Its connection.
     pub(crate) connection: usize,
-    /// The message on its way, and when it was meant to be said.
+    /// The message in flight, and when it was due.
     pending: Option<(u64, u64)>,
     acked: bool,
 }
 
-/// What happened so often.
+/// Event counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Connections that were welcomed.
@@ -26,22 +25,20 @@ pub(crate) struct Counts {
     pub(crate) failed: u64,
     /// Connections that ended after it.
     pub(crate) lost: u64,
-    /// Messages said.
     pub(crate) said: u64,
-    /// Messages that the gateway called stored.
+    /// Messages that the gateway acknowledged as stored.
     pub(crate) acked: u64,
-    /// Messages that came back.
+    /// Messages that were answered.
     pub(crate) answered: u64,
-    /// Receipts that agents got for their answers.
+    /// Receipts for agents' replies.
     pub(crate) ticks: u64,
-    /// Answers nobody waited for: doubled, or never asked for.
+    /// Unexpected replies: duplicates, or replies to nothing.
     pub(crate) strays: u64,
-    /// Errors of every kind.
     pub(crate) errors: u64,
 }
 
 impl Counts {
-    /// Both together.
+    /// The sum of both.
     pub(crate) fn and(&self, other: &Self) -> Self {
         Self {
             greeted: self.greeted + other.greeted,
@@ -56,7 +53,7 @@ impl Counts {
         }
     }
 
-    /// What happened since.
+    /// The difference to an earlier count.
     pub(crate) fn since(&self, before: &Self) -> Self {
         Self {
             greeted: self.greeted - before.greeted,
@@ -72,7 +69,6 @@ impl Counts {
     }
 }
 
-/// See the module.
 pub(crate) struct Board {
     /// Nanoseconds since the generator's start, as of this wake-up.
     pub(crate) now: u64,
@@ -80,11 +76,11 @@ pub(crate) struct Board {
     free: VecDeque<usize>,
     next: u64,
     pub(crate) counts: Counts,
-    /// Microseconds from the moment a message was meant to be said to its answer.
+    /// Microseconds from when a message was due to its reply.
     pub(crate) trips: Histogram<u64>,
-    /// The same, to its acknowledgement.
+    /// Microseconds from when a message was due to its ack.
     pub(crate) acks: Histogram<u64>,
-    /// The first errors, for people.
+    /// The first errors, for the log.
     pub(crate) troubles: Vec<String>,
 }
 
@@ -102,30 +98,29 @@ impl Board {
         })
     }
 
-    /// A new voice on a connection; it may not speak before it is freed.
+    /// A new voice on a connection; it may not send before it is freed.
     pub(crate) fn voice(&mut self, connection: usize) -> usize {
         self.voices.push(Voice { connection, pending: None, acked: false });
         self.voices.len() - 1
     }
 
-    /// The connection of a voice.
     pub(crate) fn connection(&self, voice: usize) -> Option<usize> {
         self.voices.get(voice).map(|voice| voice.connection)
     }
 
-    /// From now on these may speak, and no others.
+    /// From now on only these voices may send.
     pub(crate) fn free_only(&mut self, voices: &[usize]) {
         self.free.clear();
         let idle = |voice: &usize| self.voices.get(*voice).is_some_and(|v| v.pending.is_none());
         self.free.extend(voices.iter().copied().filter(idle));
     }
 
-    /// The voice that has waited longest to speak.
+    /// The voice that has waited longest to send.
     pub(crate) fn next_free(&mut self) -> Option<usize> {
         self.free.pop_front()
     }
 
-    /// A message is on its way, meant to be said at `intended`; its number.
+    /// Records a message in flight that was due at `intended`; returns its number.
     pub(crate) fn say(&mut self, voice: usize, intended: u64) -> u64 {
         let message = self.next;
         self.next += 1;
@@ -137,19 +132,19 @@ impl Board {
         message
     }
 
-    /// The gateway called a voice's message stored.
+    /// The gateway acknowledged a voice's message as stored.
     pub(crate) fn acked(&mut self, voice: usize) {
         let Some(state) = self.voices.get_mut(voice) else { return };
         if let (Some((_, intended)), false) = (state.pending, state.acked) {
             state.acked = true;
             let us = self.now.saturating_sub(intended) / 1_000;
-            // A histogram that grows by itself takes any value.
+            // The histogram resizes itself, so any value is accepted.
             let _ = self.acks.record(us);
         }
         self.counts.acked += 1;
     }
 
-    /// A message came back.
+    /// A message was answered.
     pub(crate) fn answered(&mut self, voice: usize, message: u64) {
         let Some(state) = self.voices.get_mut(voice) else {
             self.counts.strays += 1;
@@ -166,25 +161,25 @@ impl Board {
         }
     }
 
-    /// How many messages are on their way.
+    /// The number of messages in flight.
     pub(crate) fn pending(&self) -> usize {
         self.voices.iter().filter(|voice| voice.pending.is_some()).count()
     }
 
-    /// Lets fall what never came back; how many those were.
+    /// Gives up on unanswered messages; returns how many.
     pub(crate) fn forget_pending(&mut self) -> usize {
         let open = self.voices.iter_mut().filter_map(|voice| voice.pending.take());
         open.count()
     }
 
-    /// Something went wrong.
+    /// Counts an error.
     pub(crate) fn trouble(&mut self, what: &[u8]) {
         self.counts.errors += 1;
         let some = what.get(..what.len().min(400)).unwrap_or_default();
         self.remember(String::from_utf8_lossy(some).into_owned());
     }
 
-    /// Keeps the first words of what went wrong.
+    /// Keeps the text of the first errors.
     pub(crate) fn remember(&mut self, what: String) {
         if self.troubles.len() < 8 {
             self.troubles.push(what);

@@ -7,10 +7,9 @@ use super::board::Board;
 use crate::wire::websocket::{self, Reader, Said};
 use crate::wire::{json, words, write_number};
 
-/// The tenant of every run.
 pub(crate) const TENANT: &str = "acme";
 
-/// What a customer comes back with.
+/// What a customer needs to reconnect.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
     pub(crate) token: Box<[u8]>,
@@ -25,7 +24,6 @@ enum Step {
     Open,
 }
 
-/// See the module.
 pub(crate) struct Customer {
     voice: usize,
     step: Step,
@@ -34,7 +32,7 @@ pub(crate) struct Customer {
 }
 
 impl Customer {
-    /// A new one, or one who comes back.
+    /// A new customer, or one who comes back.
     pub(crate) fn new(voice: usize, memory: Memory) -> Self {
         Self { voice, step: Step::Upgrading, reader: Reader::default(), memory }
     }
@@ -58,7 +56,7 @@ impl Customer {
     }
 }
 
-/// One frame.
+/// Handles one frame.
 fn frame(
     frame: &[u8],
     voice: usize,
@@ -73,7 +71,7 @@ fn frame(
             if memory.conversation.is_none() {
                 memory.conversation = json::text(frame, br#""conversation":""#).map(Box::from);
             }
-            // An ack is the place of one's own message.
+            // An ack has the `seq` of the customer's own message.
             if let (Some(seq), _) = json::entry(frame) {
                 memory.seq = memory.seq.max(seq);
             }

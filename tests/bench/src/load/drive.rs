@@ -1,9 +1,9 @@
-//! Who speaks when.
+//! When messages are sent.
 //!
-//! *Closed*: so many messages are always on their way, and each answer lets the next voice speak:
-//! it finds what a system can bear. *Open*: messages are said at a rate, whatever comes back, and
-//! measured from the moment they were meant to be said; so one that had to wait, because the
-//! system or the generator was busy, counts with its wait (no coordinated omission).
+//! *Closed*: a fixed number of messages is always in flight, and each reply lets the next voice
+//! send; this finds the maximum throughput. *Open*: messages are sent at a rate, whatever comes
+//! back, and measured from the moment they were due; so a message that was delayed, because the
+//! system or the generator was busy, counts with its delay (no coordinated omission).
 
 use std::time::Duration;
 
@@ -13,53 +13,53 @@ use super::board::Counts;
 use super::engine::Engine;
 use crate::measure::{Meter, Usage};
 
-/// How messages are said.
+/// How messages are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Plan {
-    /// So many on their way.
+    /// This many in flight.
     Closed(usize),
-    /// So many a second.
+    /// This many per second.
     Open(u64),
 }
 
-/// What was seen of a stretch.
+/// Results of a measured period.
 pub(crate) struct Stretch {
-    /// Its length in seconds.
     pub(crate) seconds: f64,
-    /// What happened in it.
+    /// Round trips within the period.
     pub(crate) answered: u64,
-    /// CPU of each process in it.
+    /// CPU of each process within the period.
     pub(crate) usage: Usage,
-    /// Microseconds to the answer.
+    /// Microseconds to the reply.
     pub(crate) trips: Histogram<u64>,
-    /// Microseconds to the acknowledgement.
+    /// Microseconds to the ack.
     pub(crate) acks: Histogram<u64>,
-    /// Messages that were due and could not even be said, for every voice still waited.
+    /// Messages that were due but not sent, because every voice was still waiting.
     pub(crate) unsaid: u64,
-    /// Messages without an answer at the end.
+    /// Messages without a reply at the end.
     pub(crate) missing: usize,
-    /// Everything from the first message to the last answer.
+    /// Everything from the first message to the last reply.
     pub(crate) counts: Counts,
 }
 
 impl Stretch {
-    /// Round trips a second.
+    /// Round trips per second.
     pub(crate) fn rate(&self) -> f64 {
         self.answered as f64 / self.seconds
     }
 }
 
-/// At saturation the generator looks once in so long: what came meanwhile costs it one wake-up, and
-/// the moment is small beside the time that messages wait there. At a rate it looks at once.
+/// At saturation the generator wakes up at this interval: everything that arrived meanwhile costs
+/// one wake-up, and the delay is small compared with the waits there. At a rate it wakes up at
+/// once.
 const NAP: Duration = Duration::from_millis(1);
 const TICK: Duration = Duration::from_millis(50);
-/// It is quiet when nothing came for so long.
+/// The system is idle when nothing has arrived for this long.
 const QUIET_NS: u64 = 300_000_000;
-/// Answers may take so long after the last message.
+/// How long replies may take after the last message.
 const PATIENCE_NS: u64 = 20_000_000_000;
 
-/// Has these voices speak by a plan: for a while unmeasured, then for so many seconds. So many
-/// receipts follow each answer, and are waited for.
+/// Lets these voices send by a plan: a warm-up without measurement, then `seconds` with. Each reply
+/// is followed by `receipts` receipts, which are awaited.
 pub(crate) fn drive(
     engine: &mut Engine,
     (voices, receipts): (&[usize], u64),
@@ -90,7 +90,7 @@ pub(crate) fn drive(
         let waited = end.saturating_sub(speaker.due_at(number));
         let _ = engine.board.trips.record(waited / 1_000);
     }
-    // What was said in the last moment counts with its full time, too.
+    // Messages from the last moment count with their full time, too.
     let missing = settle(engine, &before, receipts)?;
     Ok(Stretch {
         seconds,
@@ -104,7 +104,8 @@ pub(crate) fn drive(
     })
 }
 
-/// Has each of these voices say one message and be answered, so many at once; how many were not.
+/// Lets each of these voices send one message and wait for the reply, a limited number at once;
+/// returns how many were not answered.
 pub(crate) fn once(
     engine: &mut Engine,
     (voices, receipts): (&[usize], u64),
@@ -134,7 +135,7 @@ pub(crate) fn once(
     settle(engine, &before, receipts)
 }
 
-/// Waits for what is on its way, answers and receipts; how many answers never came.
+/// Waits for replies and receipts in flight; returns how many replies never came.
 fn settle(engine: &mut Engine, before: &Counts, receipts: u64) -> anyhow::Result<usize> {
     let owed = |engine: &Engine| {
         let Counts { answered, ticks, .. } = engine.board.counts.since(before);
@@ -148,7 +149,8 @@ fn settle(engine: &mut Engine, before: &Counts, receipts: u64) -> anyhow::Result
             (least, heard) = (now, engine.clock());
         }
     }
-    // Doubles have time to come, until it is quiet: they are nobody else's.
+    // Waits until nothing arrives any more, so that late duplicates do not count for the next
+    // period.
     let until = engine.clock() + PATIENCE_NS;
     let (mut counts, mut heard) = (engine.board.counts, engine.clock());
     while engine.clock() < until.min(heard + QUIET_NS) {
@@ -164,12 +166,12 @@ struct Speaker {
     plan: Plan,
     begin: u64,
     said: u64,
-    /// Answers before the first message.
+    /// Replies before the first message.
     answered: u64,
 }
 
 impl Speaker {
-    /// How many messages are due by then.
+    /// How many messages are due by a time.
     fn due(&self, at: u64) -> u64 {
         match self.plan {
             Plan::Closed(_) => 0,
@@ -177,7 +179,6 @@ impl Speaker {
         }
     }
 
-    /// When a message is due.
     fn due_at(&self, number: u64) -> u64 {
         match self.plan {
             Plan::Closed(_) => self.begin,
@@ -185,7 +186,7 @@ impl Speaker {
         }
     }
 
-    /// Says what is due, and takes what comes.
+    /// Sends what is due, and handles what arrives.
     fn turn(&mut self, engine: &mut Engine) -> anyhow::Result<()> {
         match self.plan {
             Plan::Closed(window) => {
@@ -207,7 +208,7 @@ impl Speaker {
                         engine.wake_at(due)?;
                         break;
                     }
-                    // Where nobody is free, it is said late and counts with its delay.
+                    // If no voice is free, it is sent late and counts with its delay.
                     let Some(voice) = engine.board.next_free() else { break };
                     engine.say(voice, due);
                     self.said += 1;

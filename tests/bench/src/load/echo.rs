@@ -7,7 +7,6 @@ use super::board::Board;
 use crate::wire::websocket::{self, Reader, Said};
 use crate::wire::words;
 
-/// See the module.
 pub(crate) struct Echo {
     voice: usize,
     open: bool,

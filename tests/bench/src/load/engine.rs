@@ -1,7 +1,7 @@
 //! Connections and their bytes: one `epoll`, one thread.
 //!
-//! Invariant: what came in one wake-up is all read before anything is written, and then each
-//! connection is written to once.
+//! Invariant: everything that arrived by a wake-up is read before anything is written, and then
+//! each connection is written to once.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -24,21 +24,20 @@ use super::customer::Memory;
 
 const TIMER: Token = Token(usize::MAX);
 const READ: usize = 256 * 1024;
-/// Customers of one source address, below the number of its ports.
+/// Customers per source address, below the number of its ports.
 const PER_ADDRESS: usize = 8_000;
 
 struct Connection {
     stream: TcpStream,
     role: Box<dyn Role>,
-    /// The beginning of something that is not whole yet.
+    /// The beginning of an incomplete frame or stanza.
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     connecting: bool,
-    /// Noted to be written to.
+    /// Whether it is in the list of connections to write to.
     dirty: bool,
 }
 
-/// See the module.
 pub(crate) struct Engine {
     poll: Poll,
     events: Events,
@@ -74,7 +73,7 @@ impl Engine {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Takes over a connection that stands and has logged in.
+    /// Takes over an open connection that has logged in.
     pub(crate) fn adopt(
         &mut self,
         stream: std::net::TcpStream,
@@ -84,8 +83,9 @@ impl Engine {
         self.add(TcpStream::from_std(stream), role, false)
     }
 
-    /// Begins a connection to a port of this machine. Connections come from several addresses, for
-    /// none has ports for all; what is dropped is reset, so that no port stays taken.
+    /// Opens a connection to a port of this machine. Connections come from several source
+    /// addresses, because one does not have enough ports; dropped connections are reset, so that
+    /// their ports are free again.
     pub(crate) fn open(&mut self, port: u16, role: Box<dyn Role>) -> anyhow::Result<usize> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -117,17 +117,17 @@ impl Engine {
         Ok(number)
     }
 
-    /// The number the next connection will have.
+    /// The number that the next connection will have.
     pub(crate) fn next_connection(&self) -> usize {
         self.connections.len()
     }
 
-    /// Drops a connection; what its customer would come back with.
+    /// Drops a connection; returns what its customer needs to reconnect.
     pub(crate) fn close(&mut self, connection: usize) -> Option<Memory> {
         self.connections.get_mut(connection)?.take()?.role.memory()
     }
 
-    /// Says a message, meant to be said at `intended`, with whatever else this wake-up has to say.
+    /// Sends a message that was due at `intended`, with everything else this wake-up sends.
     pub(crate) fn say(&mut self, voice: usize, intended: u64) {
         let Some(number) = self.board.connection(voice) else { return };
         let Some(Some(connection)) = self.connections.get_mut(number) else { return };
@@ -139,7 +139,7 @@ impl Engine {
         }
     }
 
-    /// Has the next wake-up come at a time, to the microsecond.
+    /// Schedules the next wake-up, with microsecond precision.
     pub(crate) fn wake_at(&self, at: u64) -> anyhow::Result<()> {
         let wait = at.saturating_sub(self.clock()).max(1);
         let nanoseconds = Timespec {
@@ -152,7 +152,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes what is to be said, waits for what comes, and takes it.
+    /// Writes what is pending, waits for input, and handles it.
     pub(crate) fn turn(&mut self, patience: Duration) -> anyhow::Result<()> {
         self.flush();
         match self.poll.poll(&mut self.events, Some(patience)) {
@@ -205,7 +205,7 @@ impl Engine {
             if inbox.is_empty() && inbox.capacity() > 0 {
                 *inbox = Vec::new();
             }
-            // What fills no buffer was all there was.
+            // A read that does not fill the buffer was the last.
             open = count == READ;
         }
         if !connection.outbox.is_empty() && !connection.dirty {
@@ -215,7 +215,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes what is to be said.
     pub(crate) fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for number in dirty.drain(..) {
@@ -230,7 +229,7 @@ impl Engine {
                         *outbox = Vec::new();
                     }
                 }
-                // The rest goes when the socket says that it takes more.
+                // The rest is sent when the socket is writable again.
                 Ok(count) => drop(outbox.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) => self.end(number, &error.into()),
@@ -248,5 +247,4 @@ impl Engine {
     }
 }
 
-/// `EINPROGRESS`.
 const IN_PROGRESS: i32 = 115;

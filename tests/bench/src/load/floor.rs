@@ -1,10 +1,11 @@
-//! The floor: a raw component (XEP-0114) that stands for many customers at once. What it reaches is
-//! what server and agents' streams allow to anyone who stands where the gateway stands: there is no
-//! socket of a customer, no JSON, no state and no database behind it.
+//! The floor: a raw component (XEP-0114) with many customers' addresses. Its results are the upper
+//! limit that the server and the agents' streams allow to any component in the gateway's place:
+//! there is no customer socket, no JSON, no state and no database behind it.
 //!
-//! It comes in two forms. The *floor* sends the stanzas that the gateway sends: words with the
-//! same marks, which agents' clients confirm, and a receipt for each answer, so four stanzas a round
-//! trip. The *bare floor* sends words and gets words: two stanzas, and no promise at all.
+//! There are two variants. The *floor* sends the same stanzas as the gateway: messages with receipt
+//! requests and markers, which agents' clients confirm, and a receipt for each reply, so four
+//! stanzas per round trip. The *bare floor* sends and receives plain messages: two stanzas, and no
+//! guarantee at all.
 
 use anyhow::bail;
 
@@ -16,13 +17,12 @@ use crate::wire::{has, number, put, words, write_number};
 /// How many stanzas a round trip takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// As the gateway's: four.
+    /// Four, like the gateway.
     Full,
-    /// Words alone: two.
+    /// Two: plain messages.
     Bare,
 }
 
-/// See the module.
 pub(crate) struct Floor {
     form: Form,
     domain: String,

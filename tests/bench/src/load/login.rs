@@ -1,4 +1,4 @@
-//! Logins that happen once, before anything is measured: agents' clients and raw components.
+//! Logins of agents' clients and raw components, which happen once, before anything is measured.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use sha1::{Digest as _, Sha1};
 
 use crate::wire::stanza::{self, Piece};
 
-/// How long a server may take over any step.
+/// How long a server may take for each step.
 const STEP: Duration = Duration::from_secs(20);
 
 struct Login {
@@ -31,7 +31,7 @@ impl Login {
         Ok(self.stream.write_all(xml.as_bytes())?)
     }
 
-    /// The next header or stanza that begins so; others are passed over.
+    /// The next header or stanza with this beginning; others are skipped.
     fn until(&mut self, wished: &[&[u8]]) -> anyhow::Result<Vec<u8>> {
         let mut buffer = [0; 8_192];
         loop {
@@ -45,7 +45,7 @@ impl Login {
                     return Ok(found);
                 }
             }
-            let count = self.stream.read(&mut buffer).context("the server says nothing")?;
+            let count = self.stream.read(&mut buffer).context("the server does not respond")?;
             if count == 0 {
                 bail!("the server closes: {}", String::from_utf8_lossy(&self.came));
             }
@@ -62,7 +62,7 @@ impl Login {
     }
 }
 
-/// Registers an account where there is none, logs in and becomes available.
+/// Registers an account if it does not exist, logs in and sends presence.
 pub(crate) fn agent(port: u16, host: &str, name: &str) -> anyhow::Result<TcpStream> {
     let mut login = Login::begin(port)?;
     login.header("jabber:client", host)?;

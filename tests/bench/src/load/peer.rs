@@ -1,5 +1,5 @@
 //! The peer: a browser that speaks XMPP itself, over WebSocket (RFC 7395) and as an anonymous user,
-//! as people put a chat on a page today with Converse.js.
+//! as websites embed a chat today with Converse.js.
 
 use anyhow::bail;
 
@@ -17,7 +17,6 @@ enum Step {
     Bound,
 }
 
-/// See the module.
 pub(crate) struct Peer {
     voice: usize,
     host: String,
@@ -27,7 +26,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// A browser of a page whose users are anonymous ones of `host`, and who speaks to `agent`.
+    /// A browser that logs in anonymously at `host` and writes to `agent`.
     pub(crate) fn new(voice: usize, host: &str, agent: &str) -> Self {
         Self {
             voice,

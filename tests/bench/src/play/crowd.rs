@@ -1,5 +1,5 @@
-//! Many customers: how fast they come, what each costs while idle, what a message costs among them,
-//! how they come back, and how a node starts among many open conversations.
+//! Many customers: how fast they connect, what each costs while idle, what a message costs among
+//! them, how they reconnect, and how a node starts with many open conversations.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,20 +13,19 @@ use crate::stage::{Ramp, Stage, Subject};
 use crate::world::{Kind, World};
 
 const WARM: f64 = 1.0;
-/// Messages a second while cost is measured as work grows.
-/// Ten agents at the least carry it: no agent may say more than 50 a second.
+/// Messages per second while the cost per message is measured with growing numbers. Needs ten
+/// agents or more: an agent may send at most 50 per second.
 const RATE: u64 = 400;
-/// Customers who talk while others are there.
+/// Customers who write while others are connected.
 const TALKERS: usize = 100;
-/// Connections on their way at once.
+/// Connections being opened at once.
 const AT_ONCE: usize = 2_000;
 const OPENING: usize = 50;
-/// What was freed is given back, and rosters are written.
+/// Time to return freed memory and to write rosters.
 const REST: Duration = Duration::from_secs(3);
 
 type Memory = BTreeMap<&'static str, u64>;
 
-/// Runs it.
 pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     let plays = ["ramp", "idle", "growth", "storm", "restart"];
     if !plays.iter().any(|play| arguments.plays(play)) {
@@ -35,7 +34,7 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
     if arguments.measures("peer") && world.archive.is_some() {
         browsers(world, arguments, report)?;
     }
-    // What customers cost is the same on any server, nearly: a quick run looks once.
+    // The cost of customers hardly depends on the XMPP server: a quick run measures it once.
     let again = arguments.server.is_none() && world.kind != Kind::Prosody;
     if arguments.measures("ours") && !(arguments.quick && again) {
         customers(world, arguments, report)?;
@@ -46,7 +45,7 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
 fn customers(world: &World, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     say(&format!("{}: a crowd of customers", world.kind.name()));
     let mut stage = Stage::start(world, "crowd", arguments.agents, 1)?;
-    // The first ones talk: what is allocated once is behind them.
+    // The first customers write, so that one-time allocations are done.
     let mut all = stage.customers(TALKERS, TALKERS)?.0;
     let ten = all.get(..10).unwrap_or_default().to_vec();
     stage.once(Subject::Ours, &ten, OPENING)?;
@@ -85,7 +84,7 @@ fn customers(world: &World, arguments: &Arguments, report: &mut Report) -> anyho
     let open = (stage.meter(Subject::Ours).memory(), world.redis_bytes()?);
     let count = 10_000.min(most) - TALKERS;
     let both = ((&idle.0, idle.1), (&open.0, open.1));
-    weighed(world, "ours, more with an open conversation", count, both, report)?;
+    weighed(world, "ours, per open conversation", count, both, report)?;
 
     storm(&mut stage, &mut all, arguments, report)?;
     promise(&stage, Subject::Ours, report)?;
@@ -108,7 +107,7 @@ fn grown(
     if !arguments.plays("growth") {
         return Ok(());
     }
-    // A quick run looks at both ends alone.
+    // A quick run measures only the lowest and the highest point.
     let ends = [10, arguments.crowd(), 10_000];
     if arguments.quick && !ends.contains(&point) && (of, point) != ("customers", TALKERS) {
         return Ok(());
@@ -137,14 +136,14 @@ fn ramped(
     line = line.with("generator_share", usage.share(GENERATOR));
     if subject == Subject::Ours {
         if failed > 0 {
-            report.broken(format!("{failed} of {count} who came were refused"));
+            report.broken(format!("{failed} of {count} connections were refused"));
         }
         line = line.with("gateway_us_each", each(GATEWAY)).with("mariadb_us_each", each("mariadb"));
     }
     report.put(line)
 }
 
-/// What each of so many takes, by memory before and after.
+/// What each of a number of connections takes, from the memory before and after.
 fn weighed(
     world: &World,
     subject: &'static str,
@@ -165,7 +164,7 @@ fn weighed(
     report.put(line)
 }
 
-/// The network is cut for all, and all come back at once.
+/// All connections are cut, and all customers reconnect at once.
 fn storm(
     stage: &mut Stage<'_>,
     all: &mut Vec<usize>,
@@ -191,14 +190,14 @@ fn storm(
         report.put(line.with("failed", ramp.failed as f64))?;
         if ramp.failed > 0 {
             let troubles = &stage.engine.board.troubles;
-            report.broken(format!("{} of the storm were refused: {troubles:?}", ramp.failed));
+            report.broken(format!("{} reconnections were refused: {troubles:?}", ramp.failed));
         }
         stage.rest(Duration::from_secs(1))?;
     }
     Ok(())
 }
 
-/// The node is stopped and started; one customer comes and speaks.
+/// The node is stopped and started; one customer connects and writes.
 fn restart(
     stage: &mut Stage<'_>,
     all: &mut Vec<usize>,

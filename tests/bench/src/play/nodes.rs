@@ -1,4 +1,4 @@
-//! Three nodes on one link: one owns it, the others hold sockets and pass on.
+//! Three nodes on one link: one owns it, the others hold sockets and forward.
 
 use super::{Arguments, promise};
 use crate::load::drive::Plan;
@@ -6,7 +6,6 @@ use crate::report::{Line, Report, say};
 use crate::stage::{Stage, Subject};
 use crate::world::World;
 
-/// Runs it.
 pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     if !arguments.plays("nodes") || !arguments.measures("ours") {
         return Ok(());

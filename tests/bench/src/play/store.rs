@@ -1,4 +1,5 @@
-//! A store that holds millions of entries already: is a message as cheap, a start as quick?
+//! A store that already holds millions of entries: does a message cost more, does a start take
+//! longer?
 
 use super::Arguments;
 use crate::gateway;
@@ -9,15 +10,14 @@ use crate::world::World;
 
 /// Entries of each closed conversation.
 const ENTRIES: u64 = 20;
-/// Rows of one statement.
+/// Rows per statement.
 const BATCH: u64 = 250_000;
 
-/// Runs it.
 pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     if !arguments.plays("store") {
         return Ok(());
     }
-    say(&format!("{}: {} entries are written", world.kind.name(), arguments.entries));
+    say(&format!("{}: writing {} entries", world.kind.name(), arguments.entries));
     let mut stage = Stage::start(world, "store", arguments.agents, 1)?;
     let empty = measure(&mut stage, arguments, 0, report)?;
     if let Some(node) = stage.nodes.first_mut() {
@@ -34,7 +34,7 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
     Ok(())
 }
 
-/// What a message costs, and its time; the voices that spoke.
+/// Measures cost and time of a message; returns the voices that wrote.
 fn measure(
     stage: &mut Stage<'_>,
     arguments: &Arguments,
@@ -52,12 +52,13 @@ fn measure(
     Ok(voices)
 }
 
-/// Closed conversations of customers who are gone, below the positions of what follows.
+/// Inserts closed conversations of former customers, with positions below everything that follows.
 fn fill(world: &World, database: &str, entries: u64) -> anyhow::Result<()> {
     let mut written = 0;
     while written < entries {
         let rows = BATCH.min(entries - written);
-        // What stands already keeps its place; these come after it, as if they had been said since.
+        // Existing rows keep their positions; these are inserted behind them, as if they were
+        // newer.
         world.sql(&format!(
             "USE {database}; SET @base = (SELECT COALESCE(MAX(pos), 0) FROM log); \
              SET @link = (SELECT MIN(id) FROM links); SET @at = UNIX_TIMESTAMP() * 1000 - 864000000; \
@@ -81,7 +82,8 @@ fn fill(world: &World, database: &str, entries: u64) -> anyhow::Result<()> {
         written += rows;
         say(&format!("  {written}"));
     }
-    // The XMPP server has heard of all of it; else the next start looks for what it has not.
+    // Marks all of it as delivered to the XMPP server; otherwise the next start would look for
+    // undelivered rows.
     world.sql(&format!(
         "USE {database}; UPDATE links SET cursor_pos = (SELECT MAX(pos) FROM log)"
     ))?;

@@ -1,7 +1,7 @@
-//! Customers and agents talk: as fast as it goes, and at a rate.
+//! Customers and agents in conversation: at full speed, and at a rate.
 //!
-//! All subjects stand beside each other and take turns, so that whatever the machine does meets
-//! them alike; a ratio is of two stretches that followed each other.
+//! All subjects run side by side and take turns, so that disturbances of the machine affect all
+//! alike; a ratio is of two periods that followed each other.
 
 use super::{Arguments, promise};
 use crate::echo;
@@ -13,14 +13,13 @@ use crate::report::{Line, Report, say};
 use crate::stage::{Stage, Subject};
 use crate::world::{BARE, FLOOR, World};
 
-/// Unmeasured seconds before each stretch.
+/// Seconds of warm-up before each period.
 const WARM: f64 = 1.0;
-/// Messages on their way while conversations are opened.
+/// Messages in flight while conversations are opened.
 const OPENING: usize = 50;
-/// What customers say in a second; agents say as much.
+/// Customers' messages per second; agents send as many.
 pub(crate) const RATES: [u64; 3] = [200, 500, 1_000];
 
-/// Runs it.
 pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     let (saturate, pace) = (arguments.plays("saturate"), arguments.plays("pace"));
     if !saturate && !pace {
@@ -31,7 +30,7 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
     let subjects = gather(&mut stage, arguments)?;
     let server = world.kind.name();
     for run in 0..arguments.repeats() {
-        // Each is the first once, for what comes before may cast a shadow.
+        // Each subject is the first once, because the one before may have an effect.
         let turn = || subjects.iter().cycle().skip(run).take(subjects.len());
         if saturate {
             let plan = Plan::Closed(arguments.window);
@@ -65,7 +64,7 @@ pub(crate) fn run(world: &World, arguments: &Arguments, report: &mut Report) -> 
     Ok(())
 }
 
-/// Everybody who is to be measured, with a first round trip behind each.
+/// Connects all subjects, each with a first round trip.
 fn gather(
     stage: &mut Stage<'_>,
     arguments: &Arguments,
@@ -88,7 +87,7 @@ fn gather(
     Ok(subjects)
 }
 
-/// Ours against each other one of the same turn.
+/// The ratio of ours to each other subject in the same turn.
 fn pairs(
     server: &'static str,
     run: usize,
@@ -104,7 +103,7 @@ fn pairs(
     Ok(())
 }
 
-/// What ours takes longer than the floor of the same turn.
+/// What ours takes longer than the floor in the same turn.
 fn added(
     server: &'static str,
     (rate, run): (u64, usize),
@@ -123,7 +122,7 @@ fn added(
     report.put(line)
 }
 
-/// A bare echo of the same library as the gateway's sockets: what a socket costs by itself.
+/// A bare echo with the WebSocket library of the gateway: the cost of a socket by itself.
 pub(crate) fn echo(arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     let plays = ["saturate", "pace", "ramp", "idle"];
     if !arguments.measures("echo") || !plays.iter().any(|play| arguments.plays(play)) {

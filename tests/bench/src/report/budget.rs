@@ -1,4 +1,4 @@
-//! The budget: what is to be reached, beside what was.
+//! The budget: targets, compared with the results.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ enum Goal {
     AtMost(f64),
 }
 
-/// Everything that has a budget and was measured, as a table.
+/// A table of everything that has a target and was measured.
 pub(super) fn table(figures: &Figures<'_>) -> String {
     let mut out = String::new();
     for (name, goal, reached) in lines(figures) {
@@ -29,7 +29,7 @@ pub(super) fn table(figures: &Figures<'_>) -> String {
     if out.is_empty() {
         return out;
     }
-    format!("### The budget\n\n| | to reach | reached | |\n|---|---|---|---|\n{out}\n")
+    format!("### The budget\n\n| | target | result | |\n|---|---|---|---|\n{out}\n")
 }
 
 fn lines(figures: &Figures<'_>) -> Vec<(String, Goal, Option<Spread>)> {
@@ -41,10 +41,14 @@ fn lines(figures: &Figures<'_>) -> Vec<(String, Goal, Option<Spread>)> {
         let mut add = |name: &str, goal, reached| {
             lines.push((format!("{server}: {name}"), goal, reached));
         };
-        add("throughput against the floor", AtLeast(floor), of("pairs", "floor", None, "ratio"));
-        add("throughput against the peer", AtLeast(peer), of("pairs", "peer", None, "ratio"));
+        add(
+            "throughput relative to the floor",
+            AtLeast(floor),
+            of("pairs", "floor", None, "ratio"),
+        );
+        add("throughput relative to the peer", AtLeast(peer), of("pairs", "peer", None, "ratio"));
         let cost = |number| of("saturate", "ours", None, number);
-        add("gateway µs a message", AtMost(15.0), cost("gateway_us_per_message"));
+        add("gateway µs per message", AtMost(15.0), cost("gateway_us_per_message"));
         add("… with database and Redis", AtMost(35.0), cost("without_server_us_per_message"));
         for rate in RATES {
             let added = |number| of("added", "ours", Some(rate), number);
@@ -57,15 +61,16 @@ fn lines(figures: &Figures<'_>) -> Vec<(String, Goal, Option<Spread>)> {
         let each = |subject, number| figures.at_most_points("idle", server, subject, number);
         add("an idle customer, gateway KiB", AtMost(5.0), each("ours", "gateway_kib_each"));
         add("… Redis KiB", AtMost(0.5), each("ours", "redis_kib_each"));
-        let open = "ours, more with an open conversation";
-        add("an open conversation, KiB more", AtMost(4.0), each(open, "gateway_kib_each"));
+        let open = "ours, per open conversation";
+        add("additional KiB for an open conversation", AtMost(4.0), each(open, "gateway_kib_each"));
         let many = |play, number| figures.at_most_points(play, server, "ours", number);
         add("connects/s", AtLeast(5_000.0), many("ramp", "connects_per_s"));
-        add("all come back, s", AtMost(10.0), many("storm", "seconds"));
+        add("all reconnect, s", AtMost(10.0), many("storm", "seconds"));
         add("… refused", AtMost(0.0), many("storm", "failed"));
         add("start with open conversations, s", AtMost(2.0), many("restart", "ack_s"));
         for of in ["customers", "conversations", "entries"] {
-            let name = format!("a message at most {of} against the fewest, gateway CPU");
+            let name =
+                format!("cost of a message with the most {of} relative to the fewest, gateway CPU");
             add(&name, AtMost(1.2), figures.growth(server, of, "gateway_us_per_message"));
         }
     }

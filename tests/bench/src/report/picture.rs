@@ -1,4 +1,4 @@
-//! The pictures, as SVG that reads on white and on dark pages.
+//! The pictures, as SVG that is readable on white and on dark pages.
 
 use std::fmt::Write as _;
 
@@ -17,14 +17,14 @@ const COLORS: [(&str, &str); 5] = [
     ("bare echo", "#a3a3a3"),
 ];
 
-/// All pictures that have something to show, by their files' names.
+/// All pictures that have data, by file name.
 pub(super) fn all(figures: &Figures<'_>) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
     let mut add = |name, picture: Option<String>| all.extend(picture.map(|svg| (name, svg)));
-    add("throughput.svg", bars(figures, "saturate", "round_trips_per_s", "Round trips a second"));
-    add("pace.svg", bars(figures, "pace", "p99_ms", "99 of 100 round trips within, ms"));
+    add("throughput.svg", bars(figures, "saturate", "round_trips_per_s", "Round trips per second"));
+    add("pace.svg", bars(figures, "pace", "p99_ms", "Round trips, 99th percentile, ms"));
     add("memory.svg", memory(figures));
-    add("growth.svg", bars(figures, "growth", "gateway_us_per_message", "Gateway µs a message"));
+    add("growth.svg", bars(figures, "growth", "gateway_us_per_message", "Gateway µs per message"));
     all
 }
 
@@ -57,7 +57,7 @@ fn memory(figures: &Figures<'_>) -> Option<String> {
             rows.push((label, row.1, seen.median, seen.least, seen.most));
         }
     }
-    draw("KiB of memory for one who is idle", &rows)
+    draw("KiB of memory per idle connection", &rows)
 }
 
 fn draw(title: &str, rows: &[(String, &str, f64, f64, f64)]) -> Option<String> {

@@ -1,10 +1,10 @@
-//! The tables, in Markdown: medians, and the least and greatest where there were several runs.
+//! The tables, in Markdown: medians, with minimum and maximum where there were several runs.
 
 use std::fmt::Write as _;
 
 use super::Figures;
 
-/// A table: its play, its title, what its points are, and its columns by number and heading.
+/// A table: its play, title, name of its points, and columns (number and heading).
 struct Table {
     play: &'static str,
     title: &'static str,
@@ -36,7 +36,7 @@ const TABLES: [Table; 10] = [
         play: "pairs",
         title: "Side by side",
         point: "",
-        columns: &[("ratio", "ours against it")],
+        columns: &[("ratio", "ours relative to it")],
     },
     Table {
         play: "pace",
@@ -76,7 +76,7 @@ const TABLES: [Table; 10] = [
     },
     Table {
         play: "idle",
-        title: "Memory of one who is idle",
+        title: "Memory per idle connection",
         point: "of",
         columns: &[
             ("gateway_kib_each", "gateway KiB"),
@@ -87,7 +87,7 @@ const TABLES: [Table; 10] = [
     },
     Table {
         play: "storm",
-        title: "All come back at once",
+        title: "All reconnect at once",
         point: "customers",
         columns: &[
             ("seconds", "s until all are served"),
@@ -116,24 +116,24 @@ const TABLES: [Table; 10] = [
     },
     Table {
         play: "promise",
-        title: "What was promised",
+        title: "Guarantees",
         point: "",
         columns: &[
-            ("said", "said"),
+            ("said", "sent"),
             ("acked", "acked"),
-            ("answered", "came back"),
+            ("answered", "answered"),
             ("missing", "missing"),
-            ("strays", "twice or strange"),
+            ("strays", "duplicate or unexpected"),
             ("ticks", "agents' receipts"),
             ("errors", "errors"),
             ("rows_in", "customers' rows"),
             ("rows_out", "agents' rows"),
-            ("rows_per_round_trip", "rows a round trip"),
+            ("rows_per_round_trip", "rows per round trip"),
         ],
     },
 ];
 
-/// All tables that have something to show.
+/// All tables that have data.
 pub(super) fn all(figures: &Figures<'_>) -> String {
     let mut out = String::new();
     for table in &TABLES {
@@ -187,7 +187,7 @@ fn one(table: &Table, figures: &Figures<'_>, out: &mut String) {
     out.push('\n');
 }
 
-/// A number as people read it.
+/// A number, formatted for people.
 pub(super) fn figure(number: f64) -> String {
     match number.abs() {
         size if size >= 100.0 => grouped(number.round() as u64),
@@ -197,7 +197,7 @@ pub(super) fn figure(number: f64) -> String {
     }
 }
 
-/// With commas.
+/// With thousands separators.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();

@@ -1,8 +1,7 @@
-//! The gateway's frames, as far as the generator looks at them.
+//! The gateway's frames, as far as the generator reads them.
 
 use super::{after, between, has, number, words};
 
-/// The kind of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Welcome,
@@ -26,7 +25,7 @@ pub(crate) fn kind(frame: &[u8]) -> Kind {
     }
 }
 
-/// What an entry says: its `seq`, and the number of the message that an agent's words repeat.
+/// The `seq` of an entry, and the number of the message that an agent's reply repeats.
 pub(crate) fn entry(frame: &[u8]) -> (Option<u64>, Option<u64>) {
     let seq = after(frame, br#""seq":"#).and_then(number);
     let by_agent = has(frame, br#""kind":"agent""#);
@@ -50,7 +49,7 @@ pub(crate) fn entries(frame: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The text under a key, where it needs no unescaping.
+/// The string under a key, if it needs no unescaping.
 pub(crate) fn text<'a>(frame: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     between(frame, key, b"\"")
 }

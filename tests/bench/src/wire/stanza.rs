@@ -4,19 +4,17 @@ use memchr::{memchr, memmem};
 
 use super::between;
 
-/// A piece of a stream.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Piece<'a> {
     /// The header of the stream.
     Opened(&'a [u8]),
-    /// A whole stanza, features and answers of the login too.
+    /// A whole stanza, or an element of the login.
     Stanza(&'a [u8]),
-    /// The end of the stream.
     Ended,
 }
 
-/// The first whole piece, and how many bytes it takes with what stands before it. Servers escape
-/// `>` within attributes, so a tag ends at the next one.
+/// The first complete piece, and how many bytes it takes, including what precedes it. Servers
+/// escape `>` in attributes, so a tag ends at the next one.
 pub(crate) fn piece(bytes: &[u8]) -> Option<(Piece<'_>, usize)> {
     let mut start = memchr(b'<', bytes)?;
     if bytes.get(start + 1) == Some(&b'?') {
@@ -50,7 +48,8 @@ pub(crate) fn piece(bytes: &[u8]) -> Option<(Piece<'_>, usize)> {
     }
 }
 
-/// An attribute of the outermost tag; the name with a blank before and an equals sign behind it.
+/// An attribute of the outermost tag; `name` includes the blank before it and the equals sign after
+/// it.
 pub(crate) fn attribute<'a>(stanza: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let tag = stanza.get(..memchr(b'>', stanza)?)?;
     let rest = tag.get(memmem::find(tag, name)? + name.len()..)?;
@@ -58,7 +57,6 @@ pub(crate) fn attribute<'a>(stanza: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     value.get(..memchr(*quote, value)?)
 }
 
-/// What is said in a message.
 pub(crate) fn body(message: &[u8]) -> Option<&[u8]> {
     between(message, b"<body>", b"</body>")
 }

@@ -1,4 +1,4 @@
-//! The bytes that servers really write.
+//! Input as real servers write it.
 
 use super::stanza::{self, Piece};
 use super::websocket::{self, Reader, Said};

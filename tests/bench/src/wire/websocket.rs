@@ -1,12 +1,11 @@
-//! WebSocket as a client speaks it (RFC 6455): the upgrade, and frames.
+//! The client's side of WebSocket (RFC 6455): the upgrade, and frames.
 //!
-//! The masking key is zero, so the payload stands as it is; a server's work is the same.
+//! The masking key is zero, so the payload is unchanged; the server's work is the same.
 
 use memchr::memmem;
 
 use super::between;
 
-/// The request for the upgrade.
 pub(crate) fn upgrade(out: &mut Vec<u8>, path: &str, host: &str, protocol: Option<&str>) {
     let protocol = protocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
     let request = format!(
@@ -17,10 +16,10 @@ pub(crate) fn upgrade(out: &mut Vec<u8>, path: &str, host: &str, protocol: Optio
     out.extend_from_slice(request.as_bytes());
 }
 
-/// How long the answer to the upgrade is; none where it is not whole yet.
+/// The length of the response to the upgrade; `None` while it is incomplete.
 ///
 /// # Errors
-/// Where the server refuses.
+/// If the server refuses.
 pub(crate) fn upgraded(bytes: &[u8]) -> anyhow::Result<Option<usize>> {
     let Some(end) = memmem::find(bytes, b"\r\n\r\n") else { return Ok(None) };
     let status = between(bytes, b" ", b"\r\n").unwrap_or_default();
@@ -28,7 +27,7 @@ pub(crate) fn upgraded(bytes: &[u8]) -> anyhow::Result<Option<usize>> {
     Ok(Some(end + 4))
 }
 
-/// Writes a text message; `write` writes what it says.
+/// Writes a text frame, whose payload is written by `write`.
 pub(crate) fn text(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     frame(out, 0x81, write);
 }
@@ -43,24 +42,21 @@ fn frame(out: &mut Vec<u8>, first: u8, write: impl FnOnce(&mut Vec<u8>)) {
         *second = 0x80 | short.unwrap_or(126);
     }
     if short.is_none() {
-        // Nothing we say is near 64 KiB.
+        // No message of ours is near 64 KiB.
         let long = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
         out.splice(start + 2..start + 2, long);
     }
 }
 
-/// What a server says.
+/// A message from the server.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Said<'a> {
-    /// A text message.
     Text(&'a [u8]),
-    /// A ping, to be answered with the same.
+    /// A ping, to be answered with the same payload.
     Ping(&'a [u8]),
-    /// The end.
     Closed(Option<u16>),
 }
 
-/// Answers a ping.
 pub(crate) fn pong(out: &mut Vec<u8>, ping: &[u8]) {
     frame(out, 0x8a, |out| out.extend_from_slice(ping));
 }
@@ -83,7 +79,7 @@ fn head(bytes: &[u8]) -> Option<(bool, u8, &[u8], usize)> {
     Some((first & 0x80 != 0, first & 0x0f, payload, header + length))
 }
 
-/// Reads what a server says.
+/// Reassembles messages from frames.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     /// The parts so far of a message in several frames.
@@ -91,7 +87,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Hands over each whole message; says how many bytes are used.
+    /// Passes each complete message on; returns how many bytes are used.
     pub(crate) fn read(
         &mut self,
         bytes: &[u8],

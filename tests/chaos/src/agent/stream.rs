@@ -1,7 +1,8 @@
-//! An agent's client stream: it registers itself, logs in, and shows each stanza as it came.
+//! An agent's client stream: it registers an account, logs in, and returns each stanza as it
+//! arrives.
 //!
-//! The build's XMPP library speaks the component's namespace alone, so the client borrows only its
-//! reading of XML and writes by itself.
+//! The build's XMPP library supports only the component's namespace, so the client uses only its
+//! XML parser and does its own writing.
 
 use std::time::Duration;
 
@@ -18,23 +19,22 @@ use xmpp_parsers::minidom::Element;
 
 use crate::servers::HOST;
 
-/// How long a server may take over any step of the login.
+/// How long a server may take for each step of the login.
 const STEP: Duration = Duration::from_secs(8);
-/// How long it may take to take a stanza.
+/// How long a server may take to read a stanza.
 const WRITING: Duration = Duration::from_secs(4);
 
-/// A silent stream is the client's own to judge.
+/// Longer than the client's own limits: it detects a silent stream itself.
 const TIMEOUTS: Timeouts =
     Timeouts { read_timeout: Duration::from_secs(60), response_timeout: Duration::from_secs(60) };
 
-/// See the module.
 pub(super) struct Stream {
     reader: XmlStream<Join<BufReader<OwnedReadHalf>, Sink>, Element>,
     writer: OwnedWriteHalf,
 }
 
 impl Stream {
-    /// Registers an account where there is none, logs in, and is not available yet.
+    /// Registers an account if it does not exist, and logs in without sending presence.
     pub(super) async fn login(port: u16, name: &str, resource: &str) -> anyhow::Result<Self> {
         let logging_in = async {
             let tcp = TcpStream::connect(("127.0.0.1", port)).await?;
@@ -83,7 +83,7 @@ impl Stream {
         timeout(STEP, logging_in).await.context("the login takes too long")?
     }
 
-    /// The next stanza; none where the stream is over.
+    /// The next stanza; `None` at the end of the stream.
     pub(super) async fn next(&mut self) -> Option<Element> {
         loop {
             match self.reader.next().await {
@@ -103,10 +103,10 @@ impl Stream {
         }
     }
 
-    /// Writes what is given, as it is.
+    /// Sends XML as it is.
     pub(super) async fn write(&mut self, xml: &str) -> anyhow::Result<()> {
         let writing = self.writer.write_all(xml.as_bytes());
-        timeout(WRITING, writing).await.context("it takes nothing")??;
+        timeout(WRITING, writing).await.context("the other side reads nothing")??;
         Ok(())
     }
 }

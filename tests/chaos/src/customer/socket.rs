@@ -13,20 +13,19 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 use crate::nodes::{GROUPS, Nodes, TENANT};
 
-/// How long a socket may take to open, and the welcome to come.
+/// How long a socket may take to open and to receive the welcome.
 const OPENING: Duration = Duration::from_secs(6);
-/// How long a node may take to take a frame.
+/// How long a node may take to read a frame.
 const WRITING: Duration = Duration::from_secs(4);
 
-/// See the module.
 pub(super) struct Socket {
     pub(super) node: usize,
     stream: WebSocketStream<TcpStream>,
 }
 
 impl Socket {
-    /// Opens one through the customer's way to a node and says hello; the welcome comes with it.
-    /// Fails with how long to stay away, in milliseconds.
+    /// Opens a socket through the customer's proxy to a node and says hello; returns it with the
+    /// welcome. Otherwise returns how long to stay away, in milliseconds.
     pub(super) async fn open(
         nodes: &Nodes,
         node: usize,
@@ -59,7 +58,6 @@ impl Socket {
         timeout(OPENING, opening).await.ok().flatten().unwrap_or(Err(0))
     }
 
-    /// The next frame.
     pub(super) async fn next(&mut self) -> Result<Value, String> {
         loop {
             match self.stream.next().await {
@@ -79,13 +77,12 @@ impl Socket {
         }
     }
 
-    /// Says something.
     pub(super) async fn say(&mut self, frame: &Value) -> Result<(), String> {
         let saying = self.stream.send(Message::text(frame.to_string()));
         match timeout(WRITING, saying).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("it takes nothing".to_owned()),
+            Err(_) => Err("the other side reads nothing".to_owned()),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Breaks things according to the plan, and mends them.
+//! Injects faults according to the plan, and repairs them.
 //!
-//! Invariant: whoever breaks a thing holds it until it is whole again, so that two faults never
-//! work on the same thing; a fault that must wait for that begins later.
+//! Invariant: a fault locks its target until it is repaired, so that two faults never work on the
+//! same target; a fault that must wait for the lock begins later.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,28 +17,27 @@ use crate::proxy::{Mode, Way};
 use crate::record::{Affects, Record, What};
 use crate::servers::{Server, Servers};
 
-/// How long a point is waited for before another owner is looked for.
+/// How long to wait for an owner to reach the point before another owner is tried.
 const POINT: Duration = Duration::from_secs(5);
 /// How long a node may take to stop in order.
 const STOP: Duration = Duration::from_secs(30);
-/// Service is there where so many acks and arrivals come in a pulse.
+/// Service has recovered when this many acks and arrivals happen within [`PULSE`].
 const SERVED: u64 = 20;
-/// See [`SERVED`].
 const PULSE: Duration = Duration::from_millis(700);
-/// How long service is waited for.
+/// How long to wait for the service to recover.
 const RECOVERY: Duration = Duration::from_secs(60);
-/// How long a connection that can be broken is waited for.
+/// How long to wait for a connection that can be broken.
 const SOMETHING: Duration = Duration::from_secs(15);
-/// How long another owner is waited for.
+/// How long to wait for another owner.
 const TAKEOVER: Duration = Duration::from_secs(20);
-/// How long a node that wakes is left alone.
+/// How long a node that wakes up is left alone.
 const WAKES: Duration = Duration::from_millis(700);
-/// How often is looked whether something has come to be so.
+/// The polling interval.
 const LOOK: Duration = Duration::from_millis(2);
-/// How much slower a slow way is, for each piece.
+/// The delay that a slow connection adds to each piece.
 const SLOW: Duration = Duration::from_millis(150);
 
-/// All that can be broken.
+/// Everything that can be broken.
 #[derive(Debug)]
 pub(crate) struct Injector {
     pub(crate) servers: Arc<Servers>,
@@ -47,12 +46,12 @@ pub(crate) struct Injector {
     pub(crate) agents: Vec<watch::Sender<Shown>>,
     pub(crate) customers: usize,
     pub(crate) record: Record,
-    /// Nothing begins after it.
+    /// No fault begins after this.
     pub(crate) until: Instant,
 }
 
 impl Injector {
-    /// Carries the plan out; returns when all is whole again.
+    /// Executes the plan; returns when everything is repaired.
     pub(crate) async fn run(self: Arc<Self>, plan: Vec<Fault>) -> anyhow::Result<()> {
         let numbered = plan.into_iter().enumerate();
         let (timed, paced): (Vec<_>, Vec<_>) =
@@ -66,7 +65,7 @@ impl Injector {
         Ok(())
     }
 
-    /// Those that begin at their times.
+    /// Faults that begin at fixed times.
     async fn timed(self: Arc<Self>, plan: Vec<(usize, Fault)>) -> anyhow::Result<()> {
         let began = Instant::now();
         let mut under_way = JoinSet::new();
@@ -85,7 +84,7 @@ impl Injector {
         Ok(())
     }
 
-    /// Those that follow one another.
+    /// Faults that follow one another.
     async fn paced(self: Arc<Self>, plan: Vec<(usize, Fault)>) -> anyhow::Result<()> {
         let mut under_way = JoinSet::new();
         for (number, fault) in plan {
@@ -111,7 +110,7 @@ impl Injector {
         Ok(())
     }
 
-    /// Waits until customers are acknowledged and agents get something, both many times a second.
+    /// Waits until customers get acks and agents get messages, both many times per second.
     async fn until_served(&self) {
         let waiting = async {
             loop {
@@ -214,8 +213,8 @@ impl Injector {
         }
     }
 
-    /// The node that has the stream, for whoever breaks it; waits for one, and for whoever works on
-    /// it, and for the next one where it has the stream no longer then.
+    /// The locked node that has the stream. Waits for a node to have it, and for the lock; if the
+    /// node has lost the stream by then, for the next one.
     async fn owner(&self) -> (&Node, MutexGuard<'_, ()>) {
         loop {
             if let Some(node) = self.nodes.owner() {
@@ -228,13 +227,13 @@ impl Injector {
         }
     }
 
-    /// A node that has it not.
+    /// A locked node that does not have the stream.
     async fn bystander(&self, dice: usize) -> (&Node, MutexGuard<'_, ()>) {
         loop {
             let others: Vec<&Node> =
                 self.nodes.0.iter().filter(|node| node.component.open() == 0).collect();
             let all = self.nodes.0.len();
-            // A single node is owner and all else.
+            // A single node is the only choice.
             let node = match others.get(dice % others.len().max(1)) {
                 Some(node) => *node,
                 None if all == 1 => return self.owner().await,
@@ -292,7 +291,7 @@ impl Injector {
         Ok(())
     }
 
-    /// Arms the owner until an owner dies at the point.
+    /// Arms owners until one dies at the point.
     async fn point(&self, number: usize, kind: Kind, lasts: Duration) -> anyhow::Result<()> {
         let Some(point) = kind.point() else { return Ok(()) };
         for _ in 0..12 {
@@ -310,8 +309,8 @@ impl Injector {
         Ok(())
     }
 
-    /// Lets the owner freeze itself before a commit, and go on in the moment in which another has
-    /// taken over and written little: what it writes then must be refused.
+    /// Lets the owner freeze itself before a commit, and wakes it when another node has taken over
+    /// and written little: what it writes then must be refused.
     async fn freeze(&self, number: usize, kind: Kind) {
         let Some(point) = kind.point() else { return };
         for _ in 0..12 {
@@ -324,11 +323,11 @@ impl Injector {
                 let hit = until(TAKEOVER, taken).await;
                 node.signal("CONT");
                 self.end(number, hit);
-                // Nothing is to hinder it from doing harm.
+                // Leave it the chance to do harm.
                 sleep(WAKES).await;
                 return;
             }
-            // It owns the link no longer, or has nothing to write: the next one is tried.
+            // It no longer owns the link, or has nothing to write: try the next owner.
             node.arm("nothing").await;
             node.signal("CONT");
         }
@@ -390,7 +389,7 @@ impl Injector {
     }
 }
 
-/// Whether something came to be so within a time.
+/// Whether a condition became true within a time.
 async fn until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
     let end = Instant::now() + patience;
     while !is_so() {

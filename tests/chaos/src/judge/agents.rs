@@ -1,5 +1,5 @@
-//! What agents were confirmed and what reached them: their words in the log, customers' words with
-//! whoever has the conversation, under one id each, in order.
+//! Agents: their confirmed messages are in the log, and customers' messages reached the agent who
+//! has the conversation, each under one id, in order.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use crate::faults::Kind;
 use crate::record::{Case, Event, What};
 use crate::transcript::Row;
 
-/// A client notices so late that its connection is dead, in microseconds.
+/// How late a client may notice that its connection is dead, in microseconds.
 const BLIND_US: u64 = 12_000_000;
 
 pub(super) fn judge(material: &Material<'_>, verdict: &mut Verdict) {
@@ -48,12 +48,12 @@ fn ticks(material: &Material<'_>, verdict: &mut Verdict) {
     verdict.counts.ticked = ticked.len();
 }
 
-/// When customers' messages reached agents first.
+/// When customers' messages first reached agents.
 #[derive(Default)]
 struct Arrivals<'a> {
-    /// By the agent and the row.
+    /// By agent and row.
     first: HashMap<(usize, u64), u64>,
-    /// By the row, whoever it was.
+    /// By row, at any agent.
     anyone: HashMap<u64, u64>,
     ids: HashMap<&'a str, &'a str>,
 }
@@ -81,7 +81,7 @@ fn arrivals<'a>(material: &Material<'a>, verdict: &mut Verdict) -> Arrivals<'a> 
     arrivals
 }
 
-/// A conversation: what the customer said, and who has it at its end.
+/// A conversation: what the customer wrote, and who has it at its end.
 #[derive(Default)]
 struct Talk<'a> {
     words: Vec<&'a Row>,
@@ -104,12 +104,12 @@ fn talks<'a>(material: &Material<'a>) -> BTreeMap<Case, Talk<'a>> {
     talks
 }
 
-/// Whoever has the conversation, or had it at its close, got all of it.
+/// The agent who has the conversation, or had it at its close, got all of it.
 fn delivered(material: &Material<'_>, arrivals: &Arrivals<'_>, verdict: &mut Verdict) {
     for (case, talk) in talks(material) {
         let Some(holder) = talk.holder else {
             if !talk.closed {
-                verdict.add(Class::Unserved, format!("{case}, {} words", talk.words.len()));
+                verdict.add(Class::Unserved, format!("{case}, {} messages", talk.words.len()));
             }
             continue;
         };
@@ -124,7 +124,7 @@ fn delivered(material: &Material<'_>, arrivals: &Arrivals<'_>, verdict: &mut Ver
     }
 }
 
-/// When an agent could have lost something on the way.
+/// When an agent may have lost something on the way.
 struct Interruptions(HashMap<Option<usize>, Vec<(u64, u64)>>);
 
 impl Interruptions {

@@ -1,4 +1,4 @@
-//! What customers were acknowledged and shown: all of it in the log, each entry once, in order.
+//! Customers: everything acked or shown is in the log, each entry was shown once, in order.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ pub(super) fn judge(material: &Material<'_>, verdict: &mut Verdict) {
     complete(material, &shown, verdict);
 }
 
-/// Each acknowledgement is in the log, and the same each time.
+/// Each ack matches the log, and is the same each time.
 fn acks(material: &Material<'_>, verdict: &mut Verdict) {
     let mut texts: HashMap<Key<'_>, Option<&str>> = HashMap::new();
     let mut acked: HashMap<Key<'_>, (Case, Option<u64>)> = HashMap::new();
@@ -35,7 +35,7 @@ fn acks(material: &Material<'_>, verdict: &mut Verdict) {
                     continue;
                 };
                 verdict.counts.acks_repeated += 1;
-                // A `start` that changed nothing is not stored: said again later it is carried out anew.
+                // A `start` that changed nothing is not stored: resent later, it is executed again.
                 let of_a_start = id.starts_with('s') && first.1.is_none() && seq.is_none();
                 if first != (*case, *seq) && !of_a_start {
                     let what = format!("c{customer} {id}: first {first:?}, then {case} {seq:?}");
@@ -71,11 +71,11 @@ fn acknowledged(
     }
 }
 
-/// What a socket holds: it was given all of the conversation up to here.
+/// What a socket holds: all of the conversation up to here.
 #[derive(Debug, Clone, Copy, Default)]
 struct Hand(Option<(Case, u64)>);
 
-/// Follows each customer's sockets; says what each was shown at all.
+/// Follows each customer's sockets; returns the entries that each customer was shown.
 fn walk(material: &Material<'_>, verdict: &mut Verdict) -> HashMap<usize, HashSet<(Case, u64)>> {
     let mut hands: HashMap<usize, Hand> = HashMap::new();
     let mut shown: HashMap<usize, HashSet<(Case, u64)>> = HashMap::new();
@@ -101,7 +101,7 @@ fn walk(material: &Material<'_>, verdict: &mut Verdict) -> HashMap<usize, HashSe
                 let hand = hands.entry(*customer).or_default();
                 let next = match hand.0 {
                     Some((held, at)) if held == *case => *seq == at + 1,
-                    // Of a conversation before, or of one that is asked for next.
+                    // From an earlier conversation, or from one that is requested next.
                     _ => *seq == 1 && !is_shown(&shown, *customer, *case),
                 };
                 shown.entry(*customer).or_default().insert((*case, *seq));

@@ -1,4 +1,4 @@
-//! The log by itself: dense in both its numbers, and nothing in it twice.
+//! The log by itself: both its numbers are dense, and nothing is in it twice.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! Whether the run was one at all: enough messages, every fault, every point.
+//! Whether the run itself is valid: enough messages, every fault, every point.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use super::{Class, Material, Verdict};
 use crate::faults::Kind;
 use crate::record::What;
 
-/// What a run must have seen.
+/// What a run must contain.
 #[derive(Debug, Clone)]
 pub(crate) struct Demands {
-    /// Messages, both ways together.
+    /// Messages in both directions together.
     pub(crate) messages: usize,
-    /// Kinds of faults, each so often.
+    /// The least number of faults of each kind.
     pub(crate) faults: Vec<(Kind, usize)>,
-    /// Faults of all kinds.
+    /// The least number of faults of all kinds.
     pub(crate) all_faults: usize,
-    /// Nodes killed.
+    /// The least number of nodes killed.
     pub(crate) kills: usize,
 }
 
@@ -42,12 +42,12 @@ pub(super) fn judge(material: &Material<'_>, demands: &Demands, verdict: &mut Ve
     let all: usize = happened.values().sum();
     let kills: usize = happened.iter().filter(|(kind, _)| kind.kills_node()).map(|(_, n)| n).sum();
     if all < demands.all_faults || kills < demands.kills {
-        verdict.add(Class::TooFew, format!("{all} faults, {kills} of them kills of nodes"));
+        verdict.add(Class::TooFew, format!("{all} faults, of which {kills} killed a node"));
     }
     for (kind, wanted) in &demands.faults {
         let happened = happened.get(kind).copied().unwrap_or_default();
         if happened < *wanted {
-            // A node that died elsewhere has not died at its point.
+            // A node that died elsewhere did not die at its point.
             let class =
                 if kind.point().is_some() { Class::PointMissed } else { Class::FaultMissed };
             verdict.add(class, format!("{kind}: {happened} of {wanted}"));

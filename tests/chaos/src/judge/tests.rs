@@ -1,4 +1,4 @@
-//! Records made by hand, each with one breach; and that one without any is clean.
+//! Records made by hand, each with one violation; and one without any.
 
 use super::*;
 use crate::faults::Kind;
@@ -7,7 +7,7 @@ use crate::record::Affects;
 const CASE: Case = Case(7);
 const CUSTOMER: Case = Case(1);
 
-/// A record and a log that grow step by step; each step a millisecond.
+/// A record and a log that grow step by step; each step is a millisecond.
 #[derive(Default)]
 struct Story {
     events: Vec<Event>,
@@ -16,7 +16,7 @@ struct Story {
 }
 
 impl Story {
-    /// Customer 0 is welcomed and agent 0 is logged in and takes his conversation.
+    /// Customer 0 is welcomed, and agent 0 logs in and takes their conversation.
     fn begin() -> Self {
         let mut story = Self::default();
         story.sees(What::Login { agent: 0 });
@@ -85,7 +85,7 @@ impl Story {
         self.sees(What::Heard { agent, from, case: Some(CASE), id, text })
     }
 
-    /// The customer says something, and all goes well.
+    /// The customer sends a message, without faults.
     fn says(&mut self, text: &str) -> &mut Self {
         self.commands(text);
         self.stored("message", "customer", None, Some(text), true);
@@ -102,14 +102,14 @@ impl Story {
         self.sees(What::Tick { agent: 0, id: text.replace(' ', "-") })
     }
 
-    /// The customer is shown what stands under a number.
+    /// The customer is shown the entry with a number.
     fn entry(&mut self, seq: u64) -> &mut Self {
         let row = self.rows.iter().find(|row| row.seq == Some(seq)).unwrap().clone();
         let (kind, text) = (row.kind, row.text);
         self.sees(What::Entry { customer: 0, case: CASE, seq, kind, text })
     }
 
-    /// The agent says something, and all goes well.
+    /// The agent sends a message, without faults.
     fn answers(&mut self, text: &str) -> &mut Self {
         self.spoke(text).stored("message", "agent", Some(0), Some(text), true).ticked(text);
         let seq = self.head();
@@ -248,7 +248,7 @@ fn one_message_under_two_ids_and_one_of_nowhere() {
     assert_eq!(story.judged(), [Class::Phantom]);
 }
 
-/// Two messages that arrive the other way round.
+/// Two messages that arrive in the wrong order.
 fn disordered(before: impl FnOnce(&mut Story), between: impl FnOnce(&mut Story)) -> Story {
     let mut story = Story::begin();
     before(&mut story);

@@ -1,6 +1,6 @@
-//! The desk at work: what comes, the store's word that its row stands, and what follows.
+//! The desk at work: an event, the store's confirmation of its row, and the effects.
 //!
-//! Time goes on by a little with every event, so that nobody is idle and nothing is late.
+//! The clock advances a little with every event, so that nobody is idle and nothing is late.
 
 use std::sync::Arc;
 
@@ -22,34 +22,34 @@ use super::{
     session, tenant, uuid,
 };
 
-/// Conversations that rounds take turns in.
+/// Open conversations, in which rounds take turns.
 const OPEN: u64 = 50;
-/// Conversations that are open in a crowd.
+/// Open conversations in a crowd.
 const CROWD: u64 = 5_000;
 
-/// A desk, a clock, and a store that takes everything at once.
+/// A desk, a clock, and a store that confirms everything at once.
 struct Play {
     desk: Desk,
     now: Timestamp,
     effects: Vec<Effect>,
 }
 
-/// What followed an event.
+/// The effects of an event.
 #[derive(Default)]
 struct Followed {
     rows: u32,
-    /// Messages among the rows: once a second the marks are another row.
+    /// Messages among the rows: once a second the receipts are another row.
     words: u32,
     closed: u32,
     entries: u32,
     ticks: u32,
     stanzas: u32,
-    /// The customer's words among the rows: where they stand.
+    /// The positions of the customer's messages among the rows.
     said: Vec<Pos>,
 }
 
 impl Play {
-    /// A desk with one agent and so many conversations that he holds.
+    /// A desk with one agent who holds `conversations` conversations.
     fn new(conversations: u64) -> anyhow::Result<Self> {
         let queue = QueueKey::default_queue();
         let agent = AgentSettings {
@@ -92,7 +92,7 @@ impl Play {
         Ok(play)
     }
 
-    /// Gives the desk an event, and its rows to the store, until nothing follows any more.
+    /// Passes an event to the desk, and its rows to the store, until there are no more effects.
     fn take(&mut self, event: Event) -> Followed {
         let mut followed = Followed::default();
         self.now = self.now.plus(20);
@@ -106,7 +106,7 @@ impl Play {
 }
 
 impl Followed {
-    /// Counts what left; says whether there are rows to be stored.
+    /// Counts effects; returns whether there are rows to be stored.
     fn count(&mut self, effects: impl Iterator<Item = Effect>) -> bool {
         let before = self.rows;
         for effect in effects {
@@ -168,7 +168,7 @@ fn comes(number: u64) -> anyhow::Result<Event> {
     })))
 }
 
-/// The customer says something, for the so-manieth time.
+/// The customer sends message `number`.
 fn says(number: u64, time: u64) -> anyhow::Result<Event> {
     let command = CustomerCommand {
         id: CommandId::new(&client_id(time))?,
@@ -183,12 +183,12 @@ fn says(number: u64, time: u64) -> anyhow::Result<Event> {
     }))))
 }
 
-/// The agent says something to him.
+/// The agent sends a message to the customer.
 fn answers(number: u64, time: u64) -> Event {
     from_agent(number, time, true, AgentContent::Text { text: WORDS.into(), about: None })
 }
 
-/// The agent's client has what the customer said.
+/// The agent's client confirms a customer's message.
 fn received(number: u64, pos: Pos) -> Event {
     from_agent(number, pos.0, false, AgentContent::Received { pos })
 }
@@ -205,17 +205,17 @@ fn from_agent(number: u64, time: u64, wants_receipt: bool, content: AgentContent
     }))
 }
 
-/// Whose turn it is.
+/// The conversation whose turn it is.
 fn turn(round: u64) -> u64 {
     1 + round % OPEN
 }
 
-/// A customer's words: a row, the ack, the stanza.
+/// A customer's message: a row, the ack, the stanza.
 pub(super) fn customer_message() -> anyhow::Result<Rounds> {
     customer_message_among(OPEN)
 }
 
-/// The same where many conversations are open: it costs as much.
+/// The same with many open conversations: it costs as much.
 pub(super) fn customer_message_in_a_crowd() -> anyhow::Result<Rounds> {
     customer_message_among(CROWD)
 }
@@ -229,7 +229,7 @@ fn customer_message_among(conversations: u64) -> anyhow::Result<Rounds> {
     }))
 }
 
-/// An agent's words: a row, the entry, the receipt.
+/// An agent's message: a row, the entry, the receipt.
 pub(super) fn agent_message() -> anyhow::Result<Rounds> {
     let mut play = Play::new(OPEN)?;
     let events = numbered(|round| Ok(answers(turn(round), round)))?;
@@ -239,7 +239,7 @@ pub(super) fn agent_message() -> anyhow::Result<Rounds> {
     }))
 }
 
-/// An agent closes a conversation where many are open: whoever waits elsewhere costs nothing.
+/// An agent closes one of many conversations: customers who wait elsewhere cost nothing.
 pub(super) fn agent_closes_in_a_crowd() -> anyhow::Result<Rounds> {
     let mut play = Play::new(CROWD)?;
     let close = || AgentContent::Command {
@@ -251,7 +251,7 @@ pub(super) fn agent_closes_in_a_crowd() -> anyhow::Result<Rounds> {
     Ok(each(events, move |event| play.take(event).closed == 1))
 }
 
-/// An agent's client confirms what a customer said: the tick.
+/// An agent's client confirms a customer's message: the receipt.
 pub(super) fn agent_receipt() -> anyhow::Result<Rounds> {
     let mut play = Play::new(OPEN)?;
     let mut events = Vec::with_capacity(ROUNDS);

@@ -1,4 +1,4 @@
-//! A customer's frames.
+//! Customers' frames.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ use couplet_cost::wire::{ServerFrame, decode, encode};
 
 use super::{Rounds, WORDS, agent, client_id, conversation, each, numbered, row};
 
-/// The words of a customer, from the text of the frame to the command.
+/// A customer's message, from the text of the frame to the command.
 pub(super) fn message_in() -> anyhow::Result<Rounds> {
     let frame = |number| {
         let id = client_id(number);
@@ -23,13 +23,13 @@ pub(super) fn message_in() -> anyhow::Result<Rounds> {
     }))
 }
 
-/// A mark of the moment.
+/// A `read` frame, which is not durable.
 pub(super) fn read_in() -> anyhow::Result<Rounds> {
     let frame = |number| Ok(format!(r#"{{"type":"read","seq":{number}}}"#));
     Ok(each(numbered(frame)?, |text| matches!(act(&text), Some(CustomerContent::Read { .. }))))
 }
 
-/// What a socket makes of a text.
+/// Parses a text as a socket does.
 fn act(text: &str) -> Option<CustomerContent> {
     let request = decode(text).and_then(|frame| action::request(frame, || conversation(0)));
     match request {
@@ -38,7 +38,7 @@ fn act(text: &str) -> Option<CustomerContent> {
     }
 }
 
-/// The acknowledgement of a command.
+/// The ack of a command.
 pub(super) fn ack_out() -> anyhow::Result<Rounds> {
     let acked = |number| {
         let (seq, at) = (Some(Seq(number)), Timestamp(1_770_000_000_000));
@@ -48,7 +48,7 @@ pub(super) fn ack_out() -> anyhow::Result<Rounds> {
     Ok(each(numbered(acked)?, |(id, acked)| sent(ServerFrame::Ack(frame::ack(&id, acked)))))
 }
 
-/// The words of an agent.
+/// An agent's message.
 pub(super) fn entry_out() -> anyhow::Result<Rounds> {
     let rows = numbered(|number| row(number, agent()))?;
     Ok(each(rows, |row| {
@@ -57,7 +57,7 @@ pub(super) fn entry_out() -> anyhow::Result<Rounds> {
     }))
 }
 
-/// A tick.
+/// A receipt.
 pub(super) fn receipt_out() -> anyhow::Result<Rounds> {
     let marks = numbered(|number| Ok((conversation(number), Seq(number))))?;
     Ok(each(marks, |(conversation, delivered)| {

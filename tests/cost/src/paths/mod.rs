@@ -1,8 +1,8 @@
-//! What is done, round after round.
+//! The work that is measured, round after round.
 //!
-//! Invariants: a round is one message, or what else one step of a path is about, as it goes in
-//! practice; each says whether it did what it is for, for one that does nothing costs nothing. What
-//! rounds consume is made before the first of them.
+//! Invariants: a round is one message, or whatever one step of a path handles in practice; each
+//! round checks that it did what it is for, because one that does nothing costs nothing. What
+//! rounds consume is created before the first of them.
 
 mod desk;
 mod frames;
@@ -18,24 +18,22 @@ use couplet_cost::chat::ids::{
 use couplet_cost::chat::model::{Author, CommandKey, Row, RowKind};
 use uuid::Uuid;
 
-/// How many rounds a path is gone.
+/// The number of rounds.
 pub(crate) const ROUNDS: usize = 500;
 
-/// What people say.
+/// The text of messages.
 const WORDS: &str = "Do the notebooks lie flat when they are open? I write with my left.";
 
-/// One after another; each says whether it did what it is for.
+/// Runs one round per call; returns whether it did what it is for.
 pub(crate) type Rounds = Box<dyn FnMut() -> bool>;
 
-/// Something to be measured.
+/// A path to be measured.
 pub(crate) struct Path {
-    /// Its name.
     pub(crate) name: &'static str,
-    /// Makes all that its rounds need.
+    /// Creates everything its rounds need.
     pub(crate) prepare: fn() -> anyhow::Result<Rounds>,
 }
 
-/// All of them.
 pub(crate) const PATHS: [Path; 15] = [
     // The frame codec, and the converter behind it: JSON to command, row to JSON.
     Path { name: "frame-in-message", prepare: frames::message_in },
@@ -48,7 +46,7 @@ pub(crate) const PATHS: [Path; 15] = [
     Path { name: "stanza-out-receipt", prepare: stanzas::receipt_out },
     Path { name: "stanza-in-message", prepare: stanzas::message_in },
     Path { name: "stanza-in-receipt", prepare: stanzas::receipt_in },
-    // The desk: what comes, its row stored, and what follows.
+    // The desk: an event, its row stored, and the effects.
     Path { name: "desk-customer-message", prepare: desk::customer_message },
     Path { name: "desk-customer-message-crowd", prepare: desk::customer_message_in_a_crowd },
     Path { name: "desk-agent-message", prepare: desk::agent_message },
@@ -57,18 +55,18 @@ pub(crate) const PATHS: [Path; 15] = [
     Path { name: "desk-agent-closes-crowd", prepare: desk::agent_closes_in_a_crowd },
 ];
 
-/// Rounds that each take one thing.
+/// Rounds that consume one thing each.
 fn each<T: 'static>(things: Vec<T>, mut round: impl FnMut(T) -> bool + 'static) -> Rounds {
     let mut things = things.into_iter();
     Box::new(move || things.next().is_some_and(|thing| round(black_box(thing))))
 }
 
-/// So many of something as there are rounds.
+/// One thing per round.
 fn numbered<T>(make: impl FnMut(u64) -> anyhow::Result<T>) -> anyhow::Result<Vec<T>> {
     (1..=ROUNDS as u64).map(make).collect()
 }
 
-// ---- names that look like those of practice ----
+// ---- names like those in practice ----
 
 fn domain() -> anyhow::Result<LinkDomain> {
     Ok(LinkDomain::new("chat.example.org")?)
@@ -107,7 +105,7 @@ fn localpart(number: u64) -> Localpart {
     Localpart::drawn(&format!("k3f9q2{number:06}"))
 }
 
-/// The words of a customer, or of an agent, as a row.
+/// A message of a customer, or of an agent, as a row.
 fn row(number: u64, author: Author) -> anyhow::Result<Arc<Row>> {
     let of_customer = author == Author::Customer;
     let key = CommandKey { session: session(number), id: CommandId::new(&client_id(number))? };

@@ -1,4 +1,4 @@
-//! An agent's stanzas, to their bytes and from them.
+//! Agents' stanzas, to their bytes and from them.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::{
     Rounds, WORDS, alice, client_id, conversation, domain, each, localpart, numbered, row, tenant,
 };
 
-/// When stanzas are written: the moment their rows were.
+/// When stanzas are written: the time of their rows.
 const NOW: Timestamp = Timestamp(1_770_000_000_000);
 
-/// The words of a customer.
+/// A customer's message.
 pub(super) fn message_out() -> anyhow::Result<Rounds> {
     out(|number| {
         let name = Some("Ann Lee".into());
@@ -27,7 +27,7 @@ pub(super) fn message_out() -> anyhow::Result<Rounds> {
     })
 }
 
-/// What tells an agent's client that his words are stored.
+/// The receipt for an agent's message.
 pub(super) fn receipt_out() -> anyhow::Result<Rounds> {
     out(|number| {
         let stanza = client_id(number).into();
@@ -59,7 +59,7 @@ fn written(domain: &LinkDomain, to_agent: &ToAgent) -> bool {
     text.is_some_and(|text| black_box(text).starts_with("<message"))
 }
 
-/// The words of an agent, as his client writes them and his server passes them on.
+/// An agent's message, as their client sends it and their server forwards it.
 pub(super) fn message_in() -> anyhow::Result<Rounds> {
     let stanza = |number| {
         let (to, id, thread) = (localpart(number), client_id(number), conversation(number));
@@ -78,7 +78,7 @@ pub(super) fn message_in() -> anyhow::Result<Rounds> {
     })
 }
 
-/// What an agent's client says when it has a customer's words.
+/// The receipt of an agent's client for a customer's message.
 pub(super) fn receipt_in() -> anyhow::Result<Rounds> {
     let stanza = |number| {
         let (to, id) = (localpart(number), client_id(number));
