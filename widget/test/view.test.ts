@@ -136,7 +136,7 @@ test('the status says plainly where things stand', () => {
   expect(says(initial)).toBe('');
   expect(says(waiting())).toBe('Nobody is in right now. The answer comes here.');
   // It has begun, or the page was loaded anew: whether somebody is in is not said yet.
-  expect(says({ ...log({ from: { kind: 'customer' } }), link: 'online' })).toBe('');
+  expect(says({ ...log({ from: { kind: 'customer' } }), link: 'online' })).toBe('\u00a0');
   expect(says(waiting(2, 170))).toBe('You are second in line, about 3 minutes');
   expect(says(waiting(1, 60))).toBe('You are first in line, about 1 minute');
   expect(says(waiting(22, 20))).toBe('You are 22nd in line, less than a minute');
