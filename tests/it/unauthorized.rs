@@ -90,11 +90,15 @@ async fn tried(seat: &mut Seat, address: &str) -> Vec<String> {
     answers
 }
 
-/// A stanza without the address it came from, and without the name that is derived from it.
+/// A stanza without the address it came from, the name derived from it, and an id of its own.
 fn plain(element: &Element, address: &str) -> String {
     let localpart = address.split('@').next().unwrap();
     let made = format!("Visitor {}", &localpart[..4]);
-    String::from(element).replace(localpart, "X").replace(&made, "Visitor X")
+    let plain = String::from(element).replace(localpart, "X").replace(&made, "Visitor X");
+    match element.attr("id").filter(|id| uuid::Uuid::parse_str(id).is_ok()) {
+        Some(id) => plain.replace(id, "ID"),
+        None => plain,
+    }
 }
 
 async fn strangers(server: Server) {

@@ -138,7 +138,7 @@ test('the status describes the state plainly', () => {
   expect(says(initial)).toBe('');
   expect(says(waiting())).toBe('Nobody is in right now. The answer comes here.');
   // Just started, or just reloaded: the gateway has not yet said whether an agent is online.
-  expect(says({ ...log({ from: { kind: 'customer' } }), link: 'online' })).toBe('');
+  expect(says({ ...log({ from: { kind: 'customer' } }), link: 'online' })).toBe('\u00a0');
   expect(says(waiting(2, 170))).toBe('You are second in line, about 3 minutes');
   expect(says(waiting(1, 60))).toBe('You are first in line, about 1 minute');
   expect(says(waiting(22, 20))).toBe('You are 22nd in line, less than a minute');

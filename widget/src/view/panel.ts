@@ -208,8 +208,8 @@ export function statusLine(state: State, { words, place, wait }: Language): stri
   if (state.link !== 'online') return words.connecting;
   if (conversation.state === 'waiting') {
     const { position, eta } = conversation;
-    // Until the gateway sends a place in the queue, nothing is promised.
-    if (!position) return conversation.unattended ? words.nobodyYet : '';
+    // Until the gateway sends a place in the queue, nothing is promised; the line keeps its room.
+    if (!position) return conversation.unattended ? words.nobodyYet : '\u00a0';
     if (eta === undefined) return say(words.waitingAt, place(position));
     return say(words.waitingFor, place(position), wait(eta));
   }

@@ -94,6 +94,10 @@ test("a hostile page's style stays out", async () => {
     await stage.open();
     await part('composer').fill('What is it like here?');
     await page.mouse.move(0, 0);
+    // What was changed last is drawn with the next frame.
+    await page.evaluate(
+      () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+    );
     const clip = (await part('panel').boundingBox()) ?? undefined;
     shots.push((await page.screenshot({ clip, caret: 'hide', animations: 'disabled' })).toString('base64'));
     await part('close').click();

@@ -242,6 +242,8 @@ for (const { size, colorScheme, locale, color } of LOOKED_AT) {
 
 test('a violation found by axe fails the test', async () => {
   await stage.page.addInitScript({ content: axe });
+  // What is still fading in has not its colours yet.
+  await stage.page.emulateMedia({ reducedMotion: 'reduce' });
   await stage.open();
   await stage.part('close').evaluate((button) => button.removeAttribute('aria-label'));
   expect(await violations(stage.page)).toEqual([expect.stringContaining('button-name')]);
