@@ -4,6 +4,7 @@
 //! Invariants: acks and entries of a conversation leave in `seq` order, each once. A notice is only
 //! a hint: entries that are missing are read from the store.
 
+mod cursor;
 pub(crate) mod hub;
 mod identity;
 pub(crate) mod mailbox;

@@ -1,15 +1,15 @@
 //! One customer's socket, without the wire format: what is sent, and in which order.
 //!
-//! Invariants: `cursor` is the last entry of the current conversation that this socket was given.
-//! An entry is sent exactly when it is the next one, and as an ack if the socket waits for it.
-//! Entries that a notice shows to be missing are read from the store. [`CustomerSocket::next`]
-//! loses nothing when it is cancelled: unfinished work stays in the socket.
+//! [`Cursor`] decides what is sent; here is what it needs of the store, and the way to the owner.
+//!
+//! Invariant: [`CustomerSocket::next`] loses nothing when it is cancelled.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::mailbox::{Mailbox, SocketEvent};
+use super::cursor::{Cursor, Need};
+use super::mailbox::Mailbox;
 use super::pages::{PAGE, Pages};
 use super::sessions::Admitted;
 use super::{
@@ -17,13 +17,13 @@ use super::{
     TenantView, Welcome, people,
 };
 use crate::bridge::custom_to_xmpp::action::Greeting;
-use crate::chat::effect::{Answer, CustomerNotice, CustomerState, Phase};
+use crate::chat::effect::{Answer, CustomerState, Phase};
 use crate::chat::event::{
     CustomerAction, CustomerCommand, CustomerConnection, CustomerContent, CustomerEvent,
     CustomerInput, SignedIn, SocketAddress,
 };
-use crate::chat::ids::{CommandId, ConversationId, FileId, LinkDomain, Seq, SessionId, Timestamp};
-use crate::chat::model::{Acked, Conversation, Customer, File, Row, RowKind, State};
+use crate::chat::ids::{ConversationId, FileId, LinkDomain, Seq, SessionId, Timestamp};
+use crate::chat::model::{Conversation, Customer, File, Row, State};
 use crate::chat::refusal::CommandError;
 use crate::ports::store::{Page, StoreError, StoredFile};
 use crate::runtime::admission::TooMany;
@@ -43,41 +43,16 @@ pub struct CustomerSocket {
     address: Option<IpAddr>,
     number: u64,
     mailbox: Arc<Mailbox>,
-    /// The current conversation, and its last entry that was given.
-    cursor: Option<(ConversationId, Seq)>,
-    /// The conversation before: late events of it are ignored without a query.
-    past: Option<ConversationId>,
-    /// Whether the current conversation is open.
-    open: bool,
-    /// A new conversation was counted against the rate and has not begun: further commands belong
-    /// to it.
-    counted: bool,
-    pending: Vec<CommandId>,
+    cursor: Cursor,
     /// Consecutive commands for which no owner was found.
     missed: u32,
-    /// Rest of the welcome: whole conversations, after these entries.
-    backlog: VecDeque<(ConversationId, Seq)>,
-    /// The event that is being processed.
-    event: Option<SocketEvent>,
     pages: Pages,
-    ready: VecDeque<Outbound>,
 }
 
 impl std::fmt::Debug for CustomerSocket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CustomerSocket").field("number", &self.number).finish_non_exhaustive()
     }
-}
-
-/// How an event's conversation relates to the current one.
-#[derive(Debug, PartialEq, Eq)]
-enum Turned {
-    /// It is the current one.
-    InHand,
-    /// It will be, once the rest of the current one was given.
-    NotYet,
-    /// It is an earlier one, or not stored yet.
-    Elsewhere,
 }
 
 impl CustomerSocket {
@@ -102,16 +77,9 @@ impl CustomerSocket {
             address,
             number,
             mailbox,
-            cursor: None,
-            past: None,
-            open: false,
-            counted: false,
-            pending: Vec::new(),
+            cursor: Cursor::new(session.id),
             missed: 0,
-            backlog: VecDeque::new(),
-            event: None,
             pages: Pages::default(),
-            ready: VecDeque::new(),
         };
         socket.shared.status.metrics().socket_opened();
         socket.connected(true, true, page, signed_in);
@@ -127,7 +95,7 @@ impl CustomerSocket {
             identity_expired: expired,
             conversation,
             entries,
-            more: !socket.backlog.is_empty(),
+            more: socket.cursor.has_backlog(),
             now: socket.shared.world.now(),
         };
         Ok((welcome, socket))
@@ -145,20 +113,21 @@ impl CustomerSocket {
             Some((id, _)) => self.own_conversation(id).await?,
             None => None,
         };
+        let mut wanted = VecDeque::new();
         if let (Some(resumed), Some((_, seen))) = (&resumed, resume) {
-            self.backlog.push_back((resumed.id, seen));
+            wanted.push_back((resumed.id, seen));
         }
         if let Some(open) = &open {
             let seen = resume.filter(|(id, _)| *id == open.id).map_or(Seq(0), |(_, seen)| seen);
-            self.backlog.push_back((open.id, seen));
+            wanted.push_back((open.id, seen));
         }
-        self.open = open.is_some();
+        self.cursor.open = open.is_some();
         let head_of = |id| open.iter().chain(&resumed).find(|one| one.id == id).map(|one| one.head);
         let Some(in_hand) = open.as_ref().or(resumed.as_ref()) else {
             return Ok((None, Vec::new()));
         };
         let mut entries = Vec::new();
-        while let Some((conversation, after)) = self.backlog.pop_front() {
+        while let Some((conversation, after)) = wanted.pop_front() {
             let room = PAGE - u32::try_from(entries.len()).unwrap_or(PAGE);
             // Usually there are none: entries after the head that was read are in the mailbox.
             let Page { rows, more } = match head_of(conversation).is_some_and(|head| head <= after)
@@ -168,13 +137,15 @@ impl CustomerSocket {
             };
             let last = rows.last().and_then(|row| row.seq).unwrap_or(after);
             entries.extend(rows);
-            self.move_to(conversation, last);
+            self.cursor.move_to(conversation, last);
             if more {
-                self.backlog.push_front((conversation, last));
+                wanted.push_front((conversation, last));
                 break;
             }
         }
-        let head = in_hand.head.max(self.seen_of(in_hand.id));
+        wanted.into_iter().for_each(|(id, after)| self.cursor.owe(id, after));
+        self.note_position();
+        let head = in_hand.head.max(self.cursor.seen_of(in_hand.id));
         let current = CurrentConversation {
             state: state_of(in_hand, tenant),
             head,
@@ -182,10 +153,6 @@ impl CustomerSocket {
             read: in_hand.read,
         };
         Ok((Some(current), entries))
-    }
-
-    fn seen_of(&self, conversation: ConversationId) -> Seq {
-        self.cursor.filter(|(id, _)| *id == conversation).map(|(_, seq)| seq).unwrap_or_default()
     }
 
     /// A conversation of this customer; one of another customer is treated as one that does not
@@ -208,26 +175,40 @@ impl CustomerSocket {
     /// The next thing to send. Cancel safe.
     pub async fn next(&mut self) -> Outbound {
         loop {
-            if let Some(outbound) = self.ready.pop_front() {
+            if let Some(outbound) = self.cursor.pop() {
+                self.count(&outbound);
                 return outbound;
             }
-            if self.backlog.is_empty() && self.event.is_none() {
-                let event = self.mailbox.next().await;
-                self.event = self.on_event(event);
-            }
-            if !self.backlog.is_empty() || self.event.is_some() {
+            match self.cursor.need() {
+                None => {
+                    let event = self.mailbox.next().await;
+                    self.cursor.on_event(event);
+                }
                 // Boxed, so that an idle socket does not reserve memory for it.
-                Box::pin(self.read_on()).await;
+                Some(need) => Box::pin(self.read(need)).await,
             }
+            self.note_position();
         }
     }
 
-    /// Does what needs the store: the backlog of the welcome, else the current event.
-    async fn read_on(&mut self) {
-        let read = if self.backlog.is_empty() {
-            self.continue_event().await
-        } else {
-            self.send_backlog().await
+    /// The mailbox need not wake the socket for entries that it has.
+    fn note_position(&self) {
+        if let Some((conversation, seq)) = self.cursor.current() {
+            self.mailbox.is_at(conversation, seq);
+        }
+    }
+
+    /// Reads what the cursor needs from the store.
+    async fn read(&mut self, need: Need) {
+        let read = match need {
+            Need::Page(conversation, after) => self
+                .page_after(conversation, after)
+                .await
+                .map(|page| self.cursor.page((conversation, after), page)),
+            Need::IsLater(one, other) => {
+                let is_later = self.is_later(one, other).await;
+                is_later.map(|is_later| self.cursor.is_later(one, is_later))
+            }
         };
         if let Err(error) = read {
             // The state of the database is logged once, by `Status`; this would be logged for each
@@ -237,19 +218,21 @@ impl CustomerSocket {
         }
     }
 
-    /// Reads the next page of the backlog.
-    async fn send_backlog(&mut self) -> Result<(), StoreError> {
-        let Some((conversation, after)) = self.backlog.front().copied() else { return Ok(()) };
-        let page = self.page_after(conversation, after).await?;
-        let last = page.rows.last().and_then(|row| row.seq).unwrap_or(after);
-        self.backlog.pop_front();
-        if page.more {
-            self.backlog.push_front((conversation, last));
+    fn count(&self, outbound: &Outbound) {
+        let metrics = self.shared.status.metrics();
+        match outbound {
+            Outbound::Answer(Answer::Refused { error: CommandError::Overloaded, .. }) => {
+                metrics.unavailable("turned_away");
+            }
+            Outbound::Answer(Answer::Refused { error: CommandError::Moved, .. }) => {
+                metrics.unavailable("owner");
+            }
+            Outbound::Answer(Answer::Refused { error: CommandError::NotStored, .. }) => {
+                metrics.unavailable("storage");
+            }
+            Outbound::Bye { reason: ByeReason::Slow, .. } => metrics.slow_socket(),
+            _ => {}
         }
-        self.move_to(conversation, last);
-        let more = !self.backlog.is_empty();
-        self.ready.push_back(Outbound::Entries { conversation, rows: page.rows, more });
-        Ok(())
     }
 
     async fn page_after(
@@ -265,174 +248,6 @@ impl CustomerSocket {
         self.pages.after(conversation, after, read).await
     }
 
-    /// Sets the current conversation and the last entry given.
-    fn move_to(&mut self, conversation: ConversationId, seq: Seq) {
-        self.cursor = Some((conversation, seq));
-        self.mailbox.is_at(conversation, seq);
-    }
-
-    /// Processes an event; returns one that needs the store.
-    fn on_event(&mut self, event: SocketEvent) -> Option<SocketEvent> {
-        match event {
-            SocketEvent::Notice(CustomerNotice::Entry(row)) => return self.entry(row),
-            SocketEvent::Notice(notice) => {
-                if let CustomerNotice::State(state) = &notice {
-                    self.begun(!matches!(state.phase, Phase::Closed { .. }));
-                }
-                self.ready.push_back(Outbound::Notice(notice));
-            }
-            SocketEvent::Answer(Answer::Ack { id, acked }) => {
-                // If its entry was lost on the way, the entries before it are read first.
-                let Acked { conversation, seq, .. } = acked;
-                let is_past = self.past == Some(conversation);
-                let is_given = is_past || seq.is_none_or(|seq| self.has(conversation, seq));
-                if !is_given {
-                    return Some(SocketEvent::Answer(Answer::Ack { id, acked }));
-                }
-                self.ack(id, acked);
-            }
-            SocketEvent::Answer(Answer::Refused {
-                id: Some(id),
-                error: CommandError::NotStored,
-            }) => {
-                // Its ack may have been faster.
-                if self.pending.contains(&id) {
-                    self.unavailable(id, CommandError::NotStored);
-                }
-            }
-            SocketEvent::Answer(Answer::Refused { id, error }) => {
-                if error == CommandError::Overloaded {
-                    self.shared.status.metrics().unavailable("turned_away");
-                }
-                if let Some(id) = &id {
-                    self.no_longer_pending(id);
-                }
-                self.ready.push_back(Outbound::Answer(Answer::Refused { id, error }));
-            }
-            SocketEvent::Head { conversation, seq } => {
-                return (!self.has(conversation, seq)).then_some(event);
-            }
-            SocketEvent::NewOwner => {
-                // The previous owner may have stored it: then the ack comes nevertheless.
-                for id in self.pending.clone() {
-                    self.unavailable(id, CommandError::Moved);
-                }
-            }
-            SocketEvent::Bye { reason, reconnect_after_ms } => {
-                if reason == ByeReason::Slow {
-                    self.shared.status.metrics().slow_socket();
-                }
-                self.ready.push_back(Outbound::Bye { reason, reconnect_after_ms });
-            }
-        }
-        None
-    }
-
-    /// Continues with the current event with the help of the store; one that needs more than a page
-    /// stays current, and the page is sent first.
-    async fn continue_event(&mut self) -> Result<(), StoreError> {
-        let is_done = match self.event.clone() {
-            Some(SocketEvent::Notice(CustomerNotice::Entry(row))) => {
-                let conversation = row.conversation;
-                match self.turn_to(conversation).await? {
-                    Turned::InHand => {
-                        self.entry(row).is_none() || self.give_stored(conversation).await?
-                    }
-                    turned => turned == Turned::Elsewhere,
-                }
-            }
-            Some(SocketEvent::Head { conversation, .. }) => match self.turn_to(conversation).await?
-            {
-                Turned::InHand => self.give_stored(conversation).await?,
-                turned => turned == Turned::Elsewhere,
-            },
-            Some(SocketEvent::Answer(Answer::Ack { id, acked })) => {
-                self.late_ack(id, acked).await?
-            }
-            // No other event needs the store.
-            _ => true,
-        };
-        if is_done {
-            self.event = None;
-        }
-        Ok(())
-    }
-
-    /// An ack whose entry was not given. The command may have been refused when it was resent
-    /// although the first one was still in flight. Returns whether the event is done.
-    async fn late_ack(&mut self, id: CommandId, acked: Acked) -> Result<bool, StoreError> {
-        if let Some(seq) = acked.seq {
-            match self.turn_to(acked.conversation).await? {
-                Turned::InHand if !self.has(acked.conversation, seq) => {
-                    self.start_pending(id.clone());
-                    let is_full = self.give_stored(acked.conversation).await?;
-                    // Usually it came with its entry.
-                    if !self.pending.contains(&id) {
-                        return Ok(true);
-                    }
-                    if !is_full {
-                        return Ok(false);
-                    }
-                }
-                Turned::NotYet => return Ok(false),
-                Turned::InHand | Turned::Elsewhere => {}
-            }
-        }
-        self.ack(id, acked);
-        Ok(true)
-    }
-
-    fn has(&self, conversation: ConversationId, seq: Seq) -> bool {
-        self.cursor.is_some_and(|(id, at)| id == conversation && at >= seq)
-    }
-
-    /// The client is to resend a command that may still be stored: it stays pending.
-    fn unavailable(&mut self, id: CommandId, error: CommandError) {
-        let moved = error == CommandError::Moved;
-        self.shared.status.metrics().unavailable(if moved { "owner" } else { "storage" });
-        self.ready.push_back(Outbound::Answer(Answer::Refused { id: Some(id), error }));
-    }
-
-    /// Gives an entry if it is the next one, else returns it.
-    fn entry(&mut self, row: Arc<Row>) -> Option<SocketEvent> {
-        let seq = row.seq?;
-        let conversation = row.conversation;
-        let in_hand = self.cursor.is_none_or(|(id, _)| id == conversation);
-        if in_hand && seq == self.seen_of(conversation).next() {
-            self.give(row);
-            return None;
-        }
-        let late = self.past == Some(conversation) || self.has(conversation, seq);
-        (!late).then_some(SocketEvent::Notice(CustomerNotice::Entry(row)))
-    }
-
-    /// Moves to the conversation of an event once the current one is given completely. An event of
-    /// an earlier conversation may come late (for example from a node that was frozen): the store
-    /// knows which is the latest.
-    async fn turn_to(&mut self, conversation: ConversationId) -> Result<Turned, StoreError> {
-        let Some((in_hand, _)) = self.cursor else { return Ok(Turned::InHand) };
-        if in_hand == conversation {
-            return Ok(Turned::InHand);
-        }
-        if self.past == Some(conversation) {
-            return Ok(Turned::Elsewhere);
-        }
-        match self.is_later(conversation, in_hand).await? {
-            Some(true) => {}
-            Some(false) => {
-                self.past = Some(conversation);
-                return Ok(Turned::Elsewhere);
-            }
-            None => return Ok(Turned::Elsewhere),
-        }
-        if !self.give_stored(in_hand).await? {
-            return Ok(Turned::NotYet);
-        }
-        self.past = Some(in_hand);
-        self.move_to(conversation, Seq(0));
-        Ok(Turned::InHand)
-    }
-
     /// Whether the first of two conversations of this customer began after the second; `None` while
     /// one of them is not stored: its owner sends its head before that.
     async fn is_later(
@@ -446,51 +261,6 @@ impl CustomerSocket {
         let Some(one) = store.begins(one).await? else { return Ok(None) };
         let other = store.begins(other).await?;
         Ok(Some(other.is_none_or(|other| one > other)))
-    }
-
-    /// Gives a page of the stored entries after the cursor; returns whether that was all.
-    async fn give_stored(&mut self, conversation: ConversationId) -> Result<bool, StoreError> {
-        let after = self.seen_of(conversation);
-        let page = self.page_after(conversation, after).await?;
-        for row in page.rows {
-            self.give(row);
-        }
-        Ok(!page.more)
-    }
-
-    /// Gives the next entry: as an ack if this socket waits for it.
-    fn give(&mut self, row: Arc<Row>) {
-        let Some(seq) = row.seq else { return };
-        self.move_to(row.conversation, seq);
-        self.begun(!matches!(row.kind, RowKind::Closed { .. }));
-        let own = row.key.as_ref().filter(|key| key.session == self.session);
-        if let Some(key) = own.filter(|key| self.pending.contains(&key.id)) {
-            let acked = Acked { conversation: row.conversation, seq: row.seq, at: row.at };
-            self.no_longer_pending(&key.id);
-            self.ready.push_back(Outbound::Answer(Answer::Ack { id: key.id.clone(), acked }));
-        } else {
-            self.ready.push_back(Outbound::Notice(CustomerNotice::Entry(row)));
-        }
-    }
-
-    /// A conversation exists now.
-    fn begun(&mut self, open: bool) {
-        (self.open, self.counted) = (open, false);
-    }
-
-    fn ack(&mut self, id: CommandId, acked: Acked) {
-        self.no_longer_pending(&id);
-        self.ready.push_back(Outbound::Answer(Answer::Ack { id, acked }));
-    }
-
-    fn start_pending(&mut self, id: CommandId) {
-        if !self.pending.contains(&id) {
-            self.pending.push(id);
-        }
-    }
-
-    fn no_longer_pending(&mut self, id: &CommandId) {
-        self.pending.retain(|other| other != id);
     }
 
     /// An id for a conversation that a command may begin.
@@ -533,7 +303,7 @@ impl CustomerSocket {
         }
         self.missed = 0;
         if let Some(id) = id {
-            self.start_pending(id);
+            self.cursor.start_pending(id);
         }
         Ok(())
     }
@@ -551,11 +321,12 @@ impl CustomerSocket {
             _ => {}
         }
         let begins = command.action.opens();
-        let repeated = self.pending.contains(&command.id);
-        if !repeated && self.pending.len() >= PENDING {
+        let cursor = &self.cursor;
+        let repeated = cursor.is_pending(&command.id);
+        if !repeated && cursor.pending() >= PENDING {
             return Err(unavailable);
         }
-        let new = begins && !repeated && !self.open && !self.counted;
+        let new = begins && !repeated && !cursor.open && !cursor.counted;
         if let (true, Some(address)) = (new, self.address) {
             self.shared.admission.conversation(address).map_err(|TooMany { retry_after_ms }| {
                 SubmitError::RateLimited { retry_after_ms }
@@ -564,7 +335,7 @@ impl CustomerSocket {
         if new && self.customer.name.is_none() {
             self.look_up_name().await;
         }
-        self.counted = begins && (self.counted || new);
+        self.cursor.counted = begins && (self.cursor.counted || new);
         Ok(())
     }
 

@@ -226,7 +226,7 @@ fn the_last_message_is_undone_within_two_minutes() {
     on.answers("ann", "mia", "It costs 9");
     on.so_far();
     commands(&mut on, "u1", Undo, None);
-    assert_eq!(on.heard("mia"), ["4 Ann takes back 3"]);
+    assert_eq!(on.heard("mia"), ["5 Ann takes back 4"]);
     let heard = on.heard("ann");
     assert!(heard.iter().any(|line| line.contains("Your last message was deleted")), "{heard:?}");
     assert!(heard.contains(&r#"mia received "u1""#.to_owned()), "{heard:?}");
