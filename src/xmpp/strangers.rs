@@ -102,10 +102,15 @@ mod tests {
     #[test]
     fn each_stranger_and_each_host_has_an_allowance() {
         let strangers = Strangers::default();
+        let begun = std::time::Instant::now();
+        // What is refilled meanwhile, for the machine may be slow.
+        let refilled = |rate: NonZeroU32| rate.get() * (begun.elapsed().as_secs() as u32 + 1);
         let told = answered(&strangers, 5_000, |n| format!("mallory@evil.example/{n}"));
-        assert!((2_000..2_100).contains(&told), "one account, many clients: {told}");
+        let most = 2_000 + refilled(EACH);
+        assert!((2_000..=most).contains(&told), "one account, many clients: {told}");
         let told = answered(&strangers, 20_000, |n| format!("m{n}@evil.example"));
-        assert!((7_900..8_600).contains(&told), "what is left of its host: {told}");
+        let most = 8_000 + refilled(HOST);
+        assert!((7_900..=most).contains(&told), "what is left of its host: {told}");
         assert_eq!(answered(&strangers, 20, |_| "ann@other.example/x".to_owned()), 20);
     }
 
