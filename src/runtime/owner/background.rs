@@ -35,6 +35,14 @@ pub(super) struct Looked {
     closings: Vec<ConversationId>,
 }
 
+/// The result of work that was done beside the desk.
+pub(super) enum Finished {
+    Renewal(Renewal),
+    Looked(Looked),
+    /// An agent's file was downloaded, or was not.
+    Fetched(Event),
+}
+
 /// Waits for the database, at most for [`BRIEFLY`].
 pub(super) async fn briefly<T>(
     work: impl Future<Output = Result<T, StoreError>>,
@@ -46,7 +54,7 @@ pub(super) async fn briefly<T>(
 
 impl Term<'_> {
     /// Renews the lease and waits for it. If the database does not respond, the term continues
-    /// until [`work`](Self::work) finds that the lease may expire.
+    /// until [`run`](Self::run) finds that the lease may expire.
     pub(super) async fn renew(&mut self) -> Option<End> {
         self.end_step();
         let renewal = self.renewal();
@@ -56,10 +64,25 @@ impl Term<'_> {
 
     /// Starts a renewal of the lease without waiting: a database that hangs must not stop the desk.
     pub(super) fn begin_renewal(&mut self) {
-        if let Ok(permit) = self.renewing.clone().try_reserve_owned() {
-            let renewal = self.renewal();
-            tokio::spawn(async move { permit.send(renewal.await) });
+        if !std::mem::replace(&mut self.is_renewing, true) {
+            let (renewal, finishing) = (self.renewal(), self.finishing.clone());
+            tokio::spawn(async move { finishing.send(Finished::Renewal(renewal.await)) });
         }
+    }
+
+    pub(super) async fn on_finished(&mut self, finished: Finished) -> Option<End> {
+        match finished {
+            Finished::Renewal(renewal) => {
+                self.is_renewing = false;
+                return self.on_renewed(renewal);
+            }
+            Finished::Looked(looked) => {
+                self.is_looking = false;
+                self.on_looked(looked).await;
+            }
+            Finished::Fetched(event) => self.dispatch(event),
+        }
+        None
     }
 
     fn renewal(&self) -> impl Future<Output = Renewal> + Send + use<> {
@@ -85,7 +108,10 @@ impl Term<'_> {
     /// Checks for changed settings, and stores how far the server has accepted stanzas.
     pub(super) fn look_at_settings(&mut self) {
         self.say_staffed();
-        let Ok(permit) = self.looking.clone().try_reserve_owned() else { return };
+        if std::mem::replace(&mut self.is_looking, true) {
+            return;
+        }
+        let finishing = self.finishing.clone();
         let (store, link, epoch) = (self.owner.store.clone(), self.owner.link.clone(), self.epoch);
         let (accepted, revision) = (self.accepted, self.revision);
         let moves = accepted > self.cursor;
@@ -99,7 +125,7 @@ impl Term<'_> {
             // A request that is missed now is found in 2 s.
             let closings = store.closings(&link).await.unwrap_or_default();
             let moved = moved.then_some(accepted);
-            permit.send(Looked { moved, revision: now, settings, closings })
+            finishing.send(Finished::Looked(Looked { moved, revision: now, settings, closings }))
         });
     }
 

@@ -5,7 +5,7 @@
 
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::background::briefly;
+use super::background::{Finished, briefly};
 use super::outbox::Outgoing;
 use super::term::Term;
 use crate::chat::desk::Need;
@@ -163,12 +163,12 @@ impl Term<'_> {
     /// Starts the download of an agent's file, in the background.
     fn fetch(&self, fetch: Fetch) {
         let (files, link, done) =
-            (self.owner.files.clone(), self.owner.link.clone(), self.fetching.clone());
+            (self.owner.files.clone(), self.owner.link.clone(), self.finishing.clone());
         tokio::spawn(async move {
             tokio::select! {
                 outcome = files.fetch(&link, &fetch) => {
                     let Fetch { conversation, pos, .. } = fetch;
-                    let _ = done.send(Event::Fetched { conversation, pos, outcome });
+                    let _ = done.send(Finished::Fetched(Event::Fetched { conversation, pos, outcome }));
                 }
                 // The next owner starts it again.
                 () = done.closed() => {}

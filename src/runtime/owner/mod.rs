@@ -8,6 +8,7 @@ mod backpressure;
 mod dispatch;
 mod drain;
 mod holding;
+mod inbound;
 mod outbox;
 mod remote_sockets;
 mod spoken;

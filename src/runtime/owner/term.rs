@@ -14,10 +14,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::background::{Looked, Renewal};
+use super::background::Finished;
 use super::backpressure::{self, Backpressure};
 use super::holding::while_held;
-use super::outbox::{self, Outbox, Outgoing};
+use super::outbox::{self, Outbox};
 use super::remote_sockets::RemoteSockets;
 use super::spoken::Spoken;
 use super::writer::{self, Writer, Written};
@@ -45,7 +45,7 @@ const SETTINGS: Duration = Duration::from_secs(2);
 const HEADS: Duration = Duration::from_secs(5);
 
 /// The reason of an end caused by the database.
-const NOT_RENEWED: &str = "the lease could not be renewed in time";
+pub(super) const NOT_RENEWED: &str = "the lease could not be renewed in time";
 
 /// Why a term ended.
 pub(super) enum End {
@@ -81,7 +81,7 @@ pub(super) struct Term<'a> {
     pub(super) desk: Desk,
     pub(super) handle: &'a mut LinkHandle,
     /// Since when messages of agents may have been lost; outlives the term until agents are told.
-    silent: &'a mut Option<Timestamp>,
+    pub(super) silent: &'a mut Option<Timestamp>,
     pub(super) inbox: mpsc::Receiver<CustomerEvent>,
     appends: mpsc::UnboundedSender<Vec<Append>>,
     /// Rows that this step has numbered, for the writer.
@@ -98,13 +98,13 @@ pub(super) struct Term<'a> {
     pub(super) cursor: Pos,
     pub(super) revision: u64,
     pub(super) renewed: Instant,
-    pub(super) renewals: mpsc::Receiver<Renewal>,
-    pub(super) renewing: mpsc::Sender<Renewal>,
-    looks: mpsc::Receiver<Looked>,
-    pub(super) looking: mpsc::Sender<Looked>,
-    /// Results of agents' file downloads.
-    fetched: mpsc::UnboundedReceiver<Event>,
-    pub(super) fetching: mpsc::UnboundedSender<Event>,
+    /// Results of work that was done beside the desk.
+    finished: mpsc::UnboundedReceiver<Finished>,
+    pub(super) finishing: mpsc::UnboundedSender<Finished>,
+    /// A renewal of the lease is in flight.
+    pub(super) is_renewing: bool,
+    /// A settings check is in flight.
+    pub(super) is_looking: bool,
     /// Events of the link that were not handled yet.
     pub(super) heard: VecDeque<FromLink>,
     pub(super) effects: Vec<Effect>,
@@ -157,9 +157,7 @@ impl<'a> Term<'a> {
         let outbox =
             outbox::spawn(owner.store.clone(), owner.link.clone(), handle.to.clone(), is_up);
         let (sender, inbox) = mpsc::channel(INBOX);
-        let (renewing, renewals) = mpsc::channel(1);
-        let (looking, looks) = mpsc::channel(1);
-        let (fetching, fetched) = mpsc::unbounded_channel();
+        let (finishing, finished) = mpsc::unbounded_channel();
         owner.router.here(&owner.link, sender);
 
         let mut term = Self {
@@ -180,12 +178,10 @@ impl<'a> Term<'a> {
             cursor,
             revision,
             renewed,
-            renewals,
-            renewing,
-            looks,
-            looking,
-            fetched,
-            fetching,
+            finished,
+            finishing,
+            is_renewing: false,
+            is_looking: false,
             heard: VecDeque::new(),
             effects: Vec::new(),
             now: None,
@@ -243,7 +239,7 @@ impl<'a> Term<'a> {
         self.renewed + HOLDS
     }
 
-    fn is_overdue(&self) -> bool {
+    pub(super) fn is_overdue(&self) -> bool {
         self.until() <= Instant::now()
     }
 
@@ -345,8 +341,6 @@ impl<'a> Term<'a> {
             }
             _ = rhythm.renewal.tick() => self.begin_renewal(),
             _ = rhythm.settings.tick() => self.look_at_settings(),
-            Some(looked) = self.looks.recv() => self.on_looked(looked).await,
-            Some(came) = self.fetched.recv(), if open => self.dispatch(came),
             _ = rhythm.heads.tick() => {
                 self.compare_customers();
                 self.say_heads();
@@ -356,22 +350,7 @@ impl<'a> Term<'a> {
                 rhythm.alarm_at = None;
                 self.watch_backlog();
             }
-            Some(answer) = self.renewals.recv() => return self.on_renewed(answer),
-        }
-        None
-    }
-
-    /// Handles the events of the link. What is left when the term ends meanwhile is returned.
-    async fn hear_link(&mut self) -> Option<End> {
-        while !self.heard.is_empty() {
-            if self.is_overdue() {
-                return Some(End::Lost(NOT_RENEWED));
-            }
-            if let Some(said) = self.heard.pop_front()
-                && let Some(end) = self.on_link(said).await
-            {
-                return Some(end);
-            }
+            Some(finished) = self.finished.recv() => return self.on_finished(finished).await,
         }
         None
     }
@@ -396,104 +375,6 @@ impl<'a> Term<'a> {
     fn moment(&self, at: Timestamp) -> Instant {
         let millis = at.since(self.owner.world.now());
         Instant::now() + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
-    }
-
-    pub(super) fn on_written(&mut self, written: Written) -> Option<End> {
-        match written {
-            Written::Upto(upto) => {
-                self.stored = upto;
-                self.spoken.stored(upto);
-                self.owner.status.database_up(&self.owner.link);
-                self.tell_ticks();
-                self.dispatch(Event::Stored { upto });
-                None
-            }
-            Written::Waiting(error) => {
-                self.tell_ticks();
-                self.owner.status.database_down(&self.owner.link, &error.to_string());
-                None
-            }
-            Written::Refused(row, error) => {
-                self.refuse_row(&row, &error.to_string());
-                Some(End::Lost("the database refused a row"))
-            }
-            Written::Lost(error) => {
-                tracing::warn!(
-                    link = %self.owner.link,
-                    %error,
-                    "the store rejected a write of this term"
-                );
-                Some(End::Lost("another node holds the lease"))
-            }
-        }
-    }
-
-    async fn on_link(&mut self, said: FromLink) -> Option<End> {
-        match said {
-            FromLink::Event(event) => {
-                if let Event::Bounced { .. } = &event {
-                    self.owner.status.metrics().bounced(&self.owner.link);
-                }
-                self.accept(event).await;
-            }
-            FromLink::Silent { since } => {
-                tracing::error!(
-                    link = %self.owner.link,
-                    "the XMPP server does not respond; messages for agents wait until it does. \
-                     Is it frozen, overloaded or unreachable?"
-                );
-                self.backpressure.silent(Some(since));
-                self.watch_backlog();
-                self.owner.status.link_down(&self.owner.link, "the XMPP server does not respond");
-            }
-            FromLink::Heard => {
-                tracing::info!(link = %self.owner.link, "the XMPP server responds again");
-                self.owner.status.link_up(&self.owner.link);
-                self.backpressure.silent(None);
-            }
-            FromLink::Up { stream } => {
-                self.backpressure.stream(true);
-                tracing::info!(link = %self.owner.link, "component stream connected");
-                let _ = self.up.send(stream);
-                self.outbox.put(Outgoing::Opened {
-                    stream,
-                    after: self.accepted,
-                    upto: self.stored,
-                });
-                // The lease says that the stream is connected before anything else does: `couplet
-                // check` then leaves the link alone.
-                let end = self.renew().await;
-                self.owner.status.link_up(&self.owner.link);
-                self.send_agents().await;
-                if let Some(since) = self.silent.take() {
-                    self.dispatch(Event::Interrupted { since });
-                }
-                self.dispatch(Event::LinkUp);
-                return end;
-            }
-            FromLink::Down { reason, conflict, heard } => {
-                *self.silent = super::earlier(*self.silent, heard);
-                tracing::warn!(link = %self.owner.link, reason, "component stream disconnected");
-                self.backpressure.stream(false);
-                self.owner.status.link_down(&self.owner.link, &reason);
-                let _ = self.up.send(0);
-                self.dispatch(Event::LinkDown);
-                if conflict {
-                    return self.renew().await;
-                }
-            }
-            FromLink::Contested => return self.renew().await,
-            FromLink::Accepted { pos } => self.accepted = self.accepted.max(pos),
-            // The stream's time ran out in the moment in which the lease was renewed: nobody asked
-            // for its end, and nobody would ask for another stream.
-            FromLink::Closed { epoch } if epoch == self.epoch => {
-                return Some(End::Lost(
-                    "the stream was closed because the lease was about to expire",
-                ));
-            }
-            FromLink::Closed { .. } => {}
-        }
-        None
     }
 }
 
