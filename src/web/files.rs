@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
+use headers::{ContentRange, HeaderMapExt as _};
 use hyper::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH,
-    CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-    IF_NONE_MATCH, IF_RANGE, RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE, RANGE,
 };
 use hyper::{HeaderMap, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -27,6 +27,7 @@ use warp::reply::Response;
 
 use super::problem::Problem;
 use super::routes::STORE_RETRY_S;
+use super::widget::is_known;
 use super::{Peer, Web, address};
 use crate::chat::ids::{FileId, TenantKey};
 use crate::chat::model::File;
@@ -71,18 +72,16 @@ pub(super) async fn give<D>(
     let found = files.find(&key, id, (until, &mark)).await.map_err(unavailable)?;
     let file = found.ok_or_else(nothing)?;
     let tag = format!("\"{}\"", file.id);
-    let has = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    if has.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+    if is_known(headers, &tag) {
         return Ok(described(StatusCode::NOT_MODIFIED.into_response(), &file, &tag));
     }
     let is_newer = headers.get(IF_RANGE).is_some_and(|value| *value != tag.as_str());
     let asked = headers.get(RANGE).filter(|_| !is_newer).and_then(|value| value.to_str().ok());
     let part = match asked.map_or(Part::Whole, |asked| Part::of(asked, file.size)) {
         Part::Nothing => {
-            let range = format!("bytes */{}", file.size);
             let status = StatusCode::RANGE_NOT_SATISFIABLE;
             let problem = Problem::new(status, "the file has no such range");
-            return Err(with(problem, CONTENT_RANGE, &range));
+            return Err(problem.typed(ContentRange::unsatisfied_bytes(file.size)));
         }
         part => part,
     };
@@ -106,9 +105,8 @@ pub(super) async fn give<D>(
     let told = response.headers_mut();
     told.insert(CONTENT_LENGTH, (to - from).into());
     if let Part::Some(from, to) = part {
-        let range = format!("bytes {from}-{}/{}", to.saturating_sub(1), file.size);
-        if let Ok(range) = HeaderValue::try_from(range) {
-            told.insert(CONTENT_RANGE, range);
+        if let Ok(range) = ContentRange::bytes(from..to, file.size) {
+            told.typed_insert(range);
         }
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
@@ -215,13 +213,6 @@ pub(super) fn unavailable(error: StoreError) -> Problem {
     tracing::debug!(%error, "cannot read the record of a file");
     let detail = "the gateway cannot answer now";
     Problem::for_now(StatusCode::SERVICE_UNAVAILABLE, detail, STORE_RETRY_S)
-}
-
-fn with(problem: Problem, name: HeaderName, value: &str) -> Problem {
-    match HeaderValue::try_from(value) {
-        Ok(value) => problem.with(name, value),
-        Err(_) => problem,
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Invariants: a problem contains nothing that only the operator should know. Any page may read it,
 //! so that the widget learns why it was refused.
 
+use headers::{Header, HeaderMapExt as _};
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
 };
@@ -43,6 +44,13 @@ impl Problem {
         self
     }
 
+    /// Adds a header.
+    #[must_use]
+    pub fn typed(mut self, header: impl Header) -> Self {
+        self.headers.typed_insert(header);
+        self
+    }
+
     pub fn into_response(self) -> Response {
         let document = Document {
             title: self.status.canonical_reason().unwrap_or_default(),
@@ -64,10 +72,18 @@ impl Problem {
 /// The problem for a request that no route accepted.
 pub(super) fn of(rejection: &Rejection) -> Problem {
     if rejection.is_not_found() {
-        Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
+        not_found()
     } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not support the method")
+        method_not_allowed()
     } else {
         Problem::new(StatusCode::BAD_REQUEST, "this request cannot be understood")
     }
+}
+
+pub(super) fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
+}
+
+pub(super) fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not support the method")
 }

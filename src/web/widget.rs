@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use headers::{HeaderMapExt as _, IfNoneMatch};
 use hyper::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
-    ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, VARY,
+    ETAG, HeaderName, HeaderValue, VARY,
 };
 use hyper::{HeaderMap, StatusCode};
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -61,12 +62,7 @@ fn serve(file: EmbeddedFile, encoding: Option<&'static str>, asked: &HeaderMap) 
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let hash = URL_SAFE_NO_PAD.encode(file.metadata.sha256_hash());
     let tag = format!("\"{}\"", hash.get(..22).unwrap_or(&hash));
-    let known = asked
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|one| one.trim().trim_start_matches("W/") == tag);
+    let known = is_known(asked, &tag);
     let mut response = match known {
         true => Response::new(String::new().into()),
         false => Response::new(match file.data {
@@ -96,6 +92,12 @@ fn serve(file: EmbeddedFile, encoding: Option<&'static str>, asked: &HeaderMap) 
     response
 }
 
+/// Whether `If-None-Match` names this version.
+pub(super) fn is_known(asked: &HeaderMap, tag: &str) -> bool {
+    let known = asked.typed_get::<IfNoneMatch>();
+    tag.parse().is_ok_and(|tag| known.is_some_and(|known| !known.precondition_passes(&tag)))
+}
+
 /// Whether an encoding is accepted; one with `q=0` is not.
 fn accepts(asked: &HeaderMap, encoding: &str) -> bool {
     asked
@@ -112,6 +114,8 @@ fn accepts(asked: &HeaderMap, encoding: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::IF_NONE_MATCH;
+
     use super::*;
 
     #[test]
