@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
@@ -54,32 +55,20 @@ pub struct Add {
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     capacity: u32,
     /// Supervisors see and may join every conversation of the tenant
-    #[arg(long, value_enum, default_value_t = RoleArg::Agent)]
-    role: RoleArg,
+    #[arg(long, value_enum, default_value_t = Role::Agent)]
+    role: Role,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum RoleArg {
-    Agent,
-    Supervisor,
-}
-
-impl From<RoleArg> for Role {
-    fn from(arg: RoleArg) -> Self {
-        match arg {
-            RoleArg::Agent => Self::Agent,
-            RoleArg::Supervisor => Self::Supervisor,
-        }
+impl ValueEnum for Role {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Agent, Self::Supervisor]
     }
-}
 
-impl From<Role> for RoleArg {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Agent => Self::Agent,
-            Role::Supervisor => Self::Supervisor,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Agent => "agent",
+            Self::Supervisor => "supervisor",
+        }))
     }
 }
 
@@ -88,7 +77,7 @@ impl From<Role> for RoleArg {
 pub(super) struct View {
     jid: String,
     name: String,
-    role: RoleArg,
+    role: String,
     capacity: u32,
     queues: Vec<String>,
 }
@@ -100,17 +89,15 @@ impl View {
         Self {
             jid: agent.jid.to_string(),
             name: agent.name.to_string(),
-            role: agent.role.into(),
+            role: args::word(&agent.role),
             capacity: agent.capacity,
             queues: agent.queues.iter().map(ToString::to_string).collect(),
         }
     }
 
     pub(super) fn cells(&self) -> [String; 5] {
-        let role = self.role.to_possible_value();
-        let role = role.map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let queues = self.queues.join(" ");
-        [self.jid.clone(), self.name.clone(), role, self.capacity.to_string(), queues]
+        let (capacity, queues) = (self.capacity.to_string(), self.queues.join(" "));
+        [self.jid.clone(), self.name.clone(), self.role.clone(), capacity, queues]
     }
 }
 
@@ -156,7 +143,7 @@ async fn add(
         jid: wish.jid,
         name: wish.name,
         capacity: wish.capacity,
-        role: wish.role.into(),
+        role: wish.role,
         queues,
     };
     store.put_agent(&tenant.key, &agent).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use url::Url;
 use uuid::Uuid;
 
@@ -122,6 +123,11 @@ pub(super) fn locale(text: &str) -> Result<String, &'static str> {
     } else {
         Err("a locale is a language tag: write e.g. de or pt-BR")
     }
+}
+
+/// The word for a value, as it is written on the command line.
+pub(super) fn word(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 #[cfg(test)]

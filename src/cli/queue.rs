@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
@@ -45,42 +46,30 @@ pub struct Add {
     #[arg(long, value_parser = args::name)]
     name: Arc<str>,
     /// How an agent is chosen for a customer
-    #[arg(long, value_enum, default_value_t = StrategyArg::LeastLoaded)]
-    strategy: StrategyArg,
+    #[arg(long, value_enum, default_value_t = Strategy::LeastLoaded)]
+    strategy: Strategy,
     /// How many seconds an agent has to accept an offer before the next one is asked
     #[arg(long, value_name = "SECONDS", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     offer_seconds: u32,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum StrategyArg {
-    /// The agent with the smallest part of their capacity in use
-    LeastLoaded,
-    /// The agents in turn
-    RoundRobin,
-    /// All agents at once; the first who answers gets the conversation
-    RingAll,
-}
-
-impl From<StrategyArg> for Strategy {
-    fn from(arg: StrategyArg) -> Self {
-        match arg {
-            StrategyArg::LeastLoaded => Self::LeastLoaded,
-            StrategyArg::RoundRobin => Self::RoundRobin,
-            StrategyArg::RingAll => Self::RingAll,
-        }
+impl ValueEnum for Strategy {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::LeastLoaded, Self::RoundRobin, Self::RingAll]
     }
-}
 
-impl From<Strategy> for StrategyArg {
-    fn from(strategy: Strategy) -> Self {
-        match strategy {
-            Strategy::LeastLoaded => Self::LeastLoaded,
-            Strategy::RoundRobin => Self::RoundRobin,
-            Strategy::RingAll => Self::RingAll,
-        }
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (word, help) = match self {
+            Self::LeastLoaded => {
+                ("least-loaded", "The agent with the smallest part of their capacity in use")
+            }
+            Self::RoundRobin => ("round-robin", "The agents in turn"),
+            Self::RingAll => {
+                ("ring-all", "All agents at once; the first who answers gets the conversation")
+            }
+        };
+        Some(PossibleValue::new(word).help(help))
     }
 }
 
@@ -89,7 +78,7 @@ impl From<Strategy> for StrategyArg {
 pub(super) struct View {
     key: String,
     name: String,
-    strategy: StrategyArg,
+    strategy: String,
     offer_seconds: i64,
 }
 
@@ -100,15 +89,14 @@ impl View {
         Self {
             key: queue.key.to_string(),
             name: queue.name.to_string(),
-            strategy: queue.strategy.into(),
+            strategy: args::word(&queue.strategy),
             offer_seconds: queue.offer_ms / 1000,
         }
     }
 
     pub(super) fn cells(&self) -> [String; 4] {
-        let strategy = self.strategy.to_possible_value();
-        let strategy = strategy.map(|value| value.get_name().to_owned()).unwrap_or_default();
-        [self.key.clone(), self.name.clone(), strategy, format!("{} s", self.offer_seconds)]
+        let offer = format!("{} s", self.offer_seconds);
+        [self.key.clone(), self.name.clone(), self.strategy.clone(), offer]
     }
 }
 
@@ -136,7 +124,7 @@ async fn add(wish: Add, store: &dyn Store, out: &mut Output<'_>) -> Result<(), C
     let queue = QueueSettings {
         key: wish.key,
         name: wish.name,
-        strategy: wish.strategy.into(),
+        strategy: wish.strategy,
         offer_ms: i64::from(wish.offer_seconds) * 1000,
     };
     store.put_queue(&wish.tenant, &queue).await?;
