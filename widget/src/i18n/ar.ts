@@ -56,8 +56,6 @@ export default {
   agree: 'موافقة وبدء المحادثة',
   joined: 'انضم {0}',
   left: 'غادر {0}',
-  takesOver: 'يتابع {0} معك',
-  handedOver: 'سيتابع معك شخص آخر',
   you: 'أنت',
   agent: 'خدمة العملاء',
   typing: '{0} يكتب',

@@ -34,8 +34,6 @@ export default {
   agree: 'Einverstanden, Chat beginnen',
   joined: '{0} ist jetzt dabei',
   left: '{0} ist gegangen',
-  takesOver: '{0} übernimmt',
-  handedOver: 'Jemand anderes übernimmt',
   you: 'Sie',
   agent: 'Service',
   typing: '{0} schreibt',

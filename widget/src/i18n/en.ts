@@ -42,8 +42,6 @@ export interface Words {
   agree: string;
   joined: string;
   left: string;
-  takesOver: string;
-  handedOver: string;
   you: string;
   agent: string;
   typing: string;
@@ -130,8 +128,6 @@ export default {
   agree: 'Agree and chat',
   joined: '{0} joined',
   left: '{0} left',
-  takesOver: '{0} takes over',
-  handedOver: 'Someone else takes over',
   you: 'You',
   agent: 'Agent',
   typing: '{0} is typing',

@@ -38,8 +38,6 @@ export default {
   agree: 'Aceptar y chatear',
   joined: '{0} se ha unido',
   left: '{0} ha salido',
-  takesOver: '{0} continúa',
-  handedOver: 'Otra persona continúa',
   you: 'Usted',
   agent: 'Atención al cliente',
   typing: '{0} está escribiendo',

@@ -38,8 +38,6 @@ export default {
   agree: 'Accepter et discuter',
   joined: '{0} vous a rejoint',
   left: '{0} est parti',
-  takesOver: '{0} prend la suite',
-  handedOver: 'Quelqu’un d’autre prend la suite',
   you: 'Vous',
   agent: 'Service client',
   typing: '{0} écrit',

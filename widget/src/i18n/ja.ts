@@ -34,8 +34,6 @@ export default {
   agree: '同意してチャットを始める',
   joined: '{0}が参加しました',
   left: '{0}が退出しました',
-  takesOver: '{0}が引き継ぎます',
-  handedOver: '別の担当者が引き継ぎます',
   you: 'あなた',
   agent: '担当者',
   typing: '{0}が入力しています',

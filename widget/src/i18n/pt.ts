@@ -34,8 +34,6 @@ export default {
   agree: 'Aceitar e conversar',
   joined: '{0} entrou',
   left: '{0} saiu',
-  takesOver: '{0} continua',
-  handedOver: 'Outra pessoa continua',
   you: 'Você',
   agent: 'Atendimento',
   typing: '{0} está escrevendo',

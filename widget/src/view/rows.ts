@@ -236,19 +236,15 @@ function note(conversation: Conversation, line: Line, words: Words): NoteRow | u
   return text ? { is: 'note', key: `${conversation.id} ${line.seq}`, text } : undefined;
 }
 
-export function noteText({ kind, from, text }: Line, words: Words): string | undefined {
-  const name = from.kind === 'agent' || from.kind === 'bot' ? (from.name ?? words.agent) : undefined;
+function noteText({ kind, from }: Line, words: Words): string | undefined {
+  const name = from.name ?? words.agent;
   switch (kind) {
     case 'joined':
-      return say(words.joined, name ?? words.agent);
+      return say(words.joined, name);
     case 'left':
-      return say(words.left, name ?? words.agent);
-    case 'transferred':
-      return name ? say(words.takesOver, name) : words.handedOver;
+      return say(words.left, name);
     case 'closed':
       return words.closed;
-    case 'notice':
-      return text;
     default:
       return undefined;
   }
