@@ -62,6 +62,15 @@ shells() {
   shellcheck -x -P SCRIPTDIR/.. deploy/*.sh tests/*.sh .ci/run
 }
 
+slowest() { # the twenty tests that took longest
+  python3 - "$ROOT/target/nextest/default/junit.xml" <<'PY'
+import sys, xml.etree.ElementTree as tree
+cases = [(float(case.get("time")), case) for case in tree.parse(sys.argv[1]).iter("testcase")]
+for seconds, case in sorted(cases, key=lambda one: -one[0])[:20]:
+    print(f"{seconds:7.1f} s  {case.get('classname')} {case.get('name')}")
+PY
+}
+
 finish() {
   local status=$?
   trap - EXIT
@@ -93,3 +102,5 @@ export COUPLET_TEST_SERVERS="$servers/servers.json"
 cargo nextest run --config-file tests/nextest.toml --workspace --locked --no-fail-fast "$@"
 step "both sides in a browser" npm --prefix tests/browser test
 step "faults under load" tests/chaos.sh --seconds 60 --seed 1
+say "the slowest tests:"
+slowest >&2
