@@ -2,6 +2,7 @@
 // are collected, and fail the test at its end.
 
 import { deepEqual } from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { chromium } from 'playwright-core';
 import { LOGS } from './servers.mjs';
 import { PATIENCE } from './until.mjs';
@@ -12,8 +13,13 @@ const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run
   '--disable-sync',
 );
 
+/** How much of a frame is kept. */
+const FRAME_CHARS = 400;
+
 export class Visitors {
   #contexts = [];
+  /** Of each page, what went through its sockets. */
+  #frames = new WeakMap();
   faults = [];
 
   static async open() {
@@ -28,6 +34,16 @@ export class Visitors {
     const own = context ?? (await this.#someone(options));
     const page = await own.newPage();
     page.setDefaultTimeout(PATIENCE);
+    const frames = [];
+    this.#frames.set(page, frames);
+    page.on('websocket', (socket) => {
+      const note = (what, payload = '') =>
+        frames.push(`${new Date().toISOString()} ${what} ${payload}`.slice(0, FRAME_CHARS));
+      note('open', socket.url());
+      socket.on('framesent', ({ payload }) => note('>', payload));
+      socket.on('framereceived', ({ payload }) => note('<', payload));
+      socket.on('close', () => note('close'));
+    });
     page.on('pageerror', (error) => this.faults.push(`${page.url()}: ${error}`));
     page.on('console', (message) => {
       if (/Content Security Policy|TrustedHTML/.test(message.text())) this.faults.push(message.text());
@@ -47,7 +63,7 @@ export class Visitors {
 
   /**
    * Ends a test: closes the pages of all but those who stay, and fails if a page reported an error.
-   * Saves pictures of a failed test.
+   * Saves pictures of a failed test, and what went through the sockets of its pages.
    */
   async leave(play, ...staying) {
     if (!play.passed) await this.#depict(play.name);
@@ -58,8 +74,12 @@ export class Visitors {
 
   async #depict(name) {
     const pages = this.#contexts.flatMap((context) => context.pages());
-    const file = (n) => `${LOGS}/${name.replace(/\W+/g, '-')}-${n}.png`;
-    await Promise.all(pages.map((page, n) => page.screenshot({ path: file(n) }).catch(() => {})));
+    const file = (n) => `${LOGS}/${name.replace(/\W+/g, '-')}-${n}`;
+    const save = async (page, n) => {
+      await page.screenshot({ path: `${file(n)}.png` }).catch(() => {});
+      await writeFile(`${file(n)}.frames.log`, `${this.#frames.get(page)?.join('\n')}\n`);
+    };
+    await Promise.all(pages.map(save));
   }
 
   async close() {
