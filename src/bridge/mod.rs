@@ -11,6 +11,7 @@ pub mod file;
 pub mod mark;
 pub mod origin;
 pub mod quote;
+pub mod xmlns;
 pub mod xmpp_to_custom;
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use xmpp_parsers::minidom::Element;
 use super::address::Book;
 use super::custom_to_xmpp::action::{Request, request};
 use super::custom_to_xmpp::stanza;
+use super::xmpp_to_custom::decoded::{Context, Decoded};
 use super::xmpp_to_custom::frame;
-use super::xmpp_to_custom::input::{Context, Decoded, decode};
+use super::xmpp_to_custom::input::decode;
 use crate::chat::desk::{Desk, DeskLimits};
 use crate::chat::effect::{Answer, CustomerNotice, Effect};
 use crate::chat::event::{

@@ -8,16 +8,15 @@
 //! Invariants: a domain has one stream of ours; what an agent sends cannot end it, and what we send
 //! is checked once more before it is written.
 
-mod bounces;
 mod clients;
 mod filtered_stream;
-mod iq;
 mod login;
 mod outbox;
+mod rates;
 mod retry;
 mod roster;
+mod settings;
 mod state;
-mod strangers;
 mod stream;
 mod supervisor;
 mod xml_filter;
@@ -25,7 +24,8 @@ mod xml_filter;
 use secrecy::SecretString;
 
 pub use self::login::LoginError as ProbeError;
-pub use self::supervisor::{LinkSettings, spawn};
+pub use self::settings::LinkSettings;
+pub use self::supervisor::spawn;
 use crate::chat::ids::LinkDomain;
 
 /// Logs in and disconnects again, for `couplet check`.

@@ -17,6 +17,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use xmpp_parsers::minidom::{Element, Node};
 
+mod barriers;
+
+use self::barriers::{Barriers, Echo};
 use crate::bridge::clean;
 use crate::chat::ids::{Epoch, LinkDomain, Pos};
 
@@ -32,12 +35,6 @@ const GATHERED: Duration = Duration::from_millis(8);
 /// From this many stanzas in flight, room for more may soon depend on a barrier: it waits for
 /// nothing.
 const PRESSING: usize = IN_FLIGHT / 2;
-
-/// Barriers that may be in flight.
-const BARRIERS: usize = 2;
-
-/// A barrier that has not come back is written again at this interval.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// Stanzas that may wait before the runtime has to.
 const WAITING: usize = 512;
@@ -88,16 +85,6 @@ enum Waiting {
     Passed(Pos),
 }
 
-#[derive(Debug)]
-struct Barrier {
-    id: String,
-    pos: Pos,
-    covers: usize,
-    sent: Instant,
-    /// How often it was written again.
-    again: u32,
-}
-
 /// The meaning of a barrier that came back.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Returned {
@@ -118,10 +105,8 @@ pub(super) struct Outbox {
     /// Responses to strangers.
     strangers: VecDeque<Text>,
     flight: VecDeque<Item>,
-    barriers: VecDeque<Barrier>,
-    /// When a barrier was last written.
-    asked: Option<Instant>,
-    /// When the next one is due, if there is something to cover.
+    barriers: Barriers,
+    /// When the next barrier is due, if there is something to cover.
     due: Option<Instant>,
     /// The position that a barrier made now would have.
     mark: Pos,
@@ -138,13 +123,18 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn new(domain: &LinkDomain) -> Self {
-        Self { own: domain.as_str().into(), ..Self::default() }
+        Self::of(domain.as_str().into(), Epoch::default())
+    }
+
+    fn of(own: Arc<str>, epoch: Epoch) -> Self {
+        let barriers = Barriers::new(own.clone(), epoch);
+        Self { own, epoch, barriers, ..Self::default() }
     }
 
     /// Begins a term. Stanzas of another term are dropped.
     pub(super) fn open(&mut self, epoch: Epoch) {
         if epoch != self.epoch {
-            *self = Self { own: self.own.clone(), epoch, ..Self::default() };
+            *self = Self::of(self.own.clone(), epoch);
         }
     }
 
@@ -299,7 +289,7 @@ impl Outbox {
 
     /// When the next barrier is to be written, if one may be.
     pub(super) fn next_barrier(&self) -> Option<Instant> {
-        self.due.filter(|_| self.barriers.len() < BARRIERS)
+        self.due.filter(|_| self.barriers.has_room())
     }
 
     /// Writes a barrier to check whether the stream is alive.
@@ -309,39 +299,28 @@ impl Outbox {
 
     /// When the oldest barrier in flight was written.
     pub(super) fn oldest(&self) -> Option<Instant> {
-        self.barriers.front().map(|barrier| barrier.sent)
+        self.barriers.oldest()
     }
 
     /// A barrier came back.
     pub(super) fn returned(&mut self, id: &str) -> Returned {
-        let (id, again) = match id.split_once('.') {
-            Some((id, again)) => (id, again.parse().unwrap_or(0)),
-            None => (id, 0),
-        };
-        let known = |barrier: &Barrier| barrier.id == id && again <= barrier.again;
-        match self.barriers.iter().position(known) {
-            Some(0) if again == 0 => {
-                self.take_barrier().map_or(Returned::Nothing, Returned::Accepted)
-            }
+        match self.barriers.returned(id) {
+            Echo::Oldest => self.take_barrier().map_or(Returned::Nothing, Returned::Accepted),
             // An earlier barrier, or the first copy of this one, was sent to another stream: a
             // server that is only slow returns them in order. It has accepted this one: it had read
             // everything before it.
-            Some(at) => Returned::Stranger((0..=at).filter_map(|_| self.take_barrier()).last()),
-            None => {
-                let epoch = id.strip_prefix('b').and_then(|id| id.split_once('-')?.0.parse().ok());
-                // It is of an earlier term or of a stream just lost: merely late.
-                if epoch.is_some_and(|epoch: u64| epoch > self.epoch.0) {
-                    Returned::Stranger(None)
-                } else {
-                    Returned::Nothing
-                }
+            Echo::Later(passed) => {
+                Returned::Stranger((0..passed).filter_map(|_| self.take_barrier()).last())
             }
+            Echo::Unknown(Some(epoch)) if epoch > self.epoch => Returned::Stranger(None),
+            // It is of an earlier term or of a stream just lost: merely late.
+            Echo::Unknown(_) => Returned::Nothing,
         }
     }
 
     /// Removes the first barrier in flight, which came back; returns which rows are accepted by it.
     fn take_barrier(&mut self) -> Option<Pos> {
-        let barrier = self.barriers.pop_front()?;
+        let barrier = self.barriers.take()?;
         for item in self.flight.drain(..barrier.covers.min(self.flight.len())) {
             if let Kind::Row(pos) = item.kind {
                 self.suspects.remove(&pos);
@@ -352,31 +331,12 @@ impl Outbox {
 
     /// When the last barrier is to be written again.
     pub(super) fn next_asking(&self) -> Option<Instant> {
-        self.barriers.back().and(self.asked).map(|asked| asked + AGAIN)
+        self.barriers.next_asking()
     }
 
-    /// Writes the last barrier again if none has come back for a while: ejabberd delivers it to any
-    /// stream of our domain, also to one whose process is frozen.
+    /// Writes the last barrier again if none has come back for a while.
     pub(super) fn ask_again(&mut self, now: Instant, out: &mut Out) {
-        if self.next_asking().is_some_and(|at| at <= now)
-            && let Some(barrier) = self.barriers.back_mut()
-        {
-            barrier.again += 1;
-            let id = format!("{}.{}", barrier.id, barrier.again);
-            out.push_back(self.ping_of(&id));
-            self.asked = Some(now);
-        }
-    }
-
-    /// A barrier. It is sent to a full JID: ejabberd from 24 on does not forward queries to the
-    /// bare domain of a privileged component.
-    fn ping_of(&self, id: &str) -> Text {
-        let own = &self.own;
-        format!(
-            "<iq from='{own}' id='{id}' to='{own}/barrier' type='get'>\
-             <ping xmlns='urn:xmpp:ping'/></iq>"
-        )
-        .into()
+        out.extend(self.barriers.ask_again(now));
     }
 
     /// The stream is gone; `blamed` if the server says that something we sent was the cause.
@@ -434,17 +394,12 @@ impl Outbox {
     }
 
     fn barrier(&mut self, now: Instant, out: &mut Out) {
-        if self.barriers.len() >= BARRIERS {
-            return;
+        if self.barriers.has_room() {
+            out.push_back(self.barriers.add(self.mark, self.uncovered, now));
+            self.uncovered = 0;
+            self.moved = false;
+            self.due = None;
         }
-        let id = format!("b{}-{}", self.epoch.0, self.mark.0);
-        out.push_back(self.ping_of(&id));
-        let (pos, covers) = (self.mark, self.uncovered);
-        self.barriers.push_back(Barrier { id, pos, covers, sent: now, again: 0 });
-        self.asked = Some(now);
-        self.uncovered = 0;
-        self.moved = false;
-        self.due = None;
     }
 }
 

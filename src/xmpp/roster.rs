@@ -12,98 +12,42 @@
 //! agents in the book are written to. Nobody can respond for a server that we did not ask. Memory
 //! is bounded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use xmpp_parsers::caps::Caps;
-use xmpp_parsers::hashes::{Algo, Hash};
-use xmpp_parsers::iq::Iq;
-use xmpp_parsers::jid::Jid;
 use xmpp_parsers::minidom::Element;
-use xmpp_parsers::presence::{Presence, Show, Type};
-use xmpp_parsers::roster::{Group, Item, Roster as Query, Subscription as Stands};
-use xmpp_parsers::vcard_update::{Photo, VCardUpdate};
+use xmpp_parsers::presence::Type;
 
-use super::iq;
+mod contacts;
+mod desks;
+mod writes;
+
+use self::contacts::Contacts;
+use self::desks::{Desks, Standing};
+use self::writes::Writes;
 use crate::bridge::address::{self, Book, Target};
 use crate::bridge::clean;
-use crate::bridge::custom_to_xmpp::{line, stanza};
-use crate::bridge::xmpp_to_custom::input::{Outcome, Subscription};
+use crate::bridge::custom_to_xmpp::roster;
+use crate::bridge::xmpp_to_custom::decoded::{Outcome, Subscription};
 use crate::chat::effect::{Contact, ContactPresence};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, TenantKey};
-use crate::chat::model::Customer;
-
-/// Customers in contact lists that are remembered, over all agents.
-const CONTACTS: usize = 100_000;
 
 /// If an agent removes the desk from the contact list it is added again, at most this often.
 const MENDED: Duration = Duration::from_secs(60);
-
-/// An account that cannot be written to may not exist yet: it is retried at this interval.
-const AGAIN: Duration = Duration::from_secs(5);
-
-/// The subscription of the desk to an agent's presence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Unknown: asking again is harmless, because servers accept for those who accepted before.
-    Unknown,
-    /// Requested, no response yet.
-    Asked,
-    /// The agent's presence may be requested.
-    Given,
-    /// Denied. Not requested again until they subscribe to the desk, or are added anew.
-    Refused,
-}
-
-#[derive(Debug)]
-struct Desk {
-    name: Arc<str>,
-    standing: Standing,
-    /// Whether the agent was introduced on this stream.
-    met: bool,
-    /// When it was last added to the contact list again.
-    mended: Option<Instant>,
-}
-
-impl Desk {
-    fn new(name: Arc<str>) -> Self {
-        Self { name, standing: Standing::Unknown, met: false, mended: None }
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-struct Shown {
-    name: Option<Arc<str>>,
-    group: Arc<str>,
-    presence: ContactPresence,
-}
-
-/// A roster write that the server has not responded to.
-#[derive(Debug)]
-struct Writing {
-    agent: AgentJid,
-    desk: Option<TenantKey>,
-}
 
 #[derive(Debug)]
 pub(super) struct Roster {
     domain: LinkDomain,
     /// The servers that let us write rosters, on this stream.
     privileged: HashSet<String>,
-    desks: HashMap<(TenantKey, AgentJid), Desk>,
-    contacts: HashMap<AgentJid, HashMap<Localpart, Shown>>,
-    remembered: usize,
+    desks: Desks,
+    contacts: Contacts,
     /// Entries to be removed once the server can be told.
     leaving: Vec<(AgentJid, Localpart)>,
-    writing: HashMap<String, Writing>,
-    /// Agents whose rosters could not be written although others can, and when to retry.
-    unwritten: HashMap<(TenantKey, AgentJid), Instant>,
-    /// A random part of our query ids, so that nobody can guess them.
-    secret: String,
-    numbered: u64,
+    writes: Writes,
     /// Whether the stream is connected and the server has had time to announce privileges.
     settled: bool,
 }
@@ -112,27 +56,29 @@ impl Roster {
     pub(super) fn new(domain: LinkDomain, secret: String) -> Self {
         Self {
             domain,
-            secret,
             privileged: HashSet::new(),
-            desks: HashMap::new(),
-            contacts: HashMap::new(),
-            remembered: 0,
+            desks: Desks::default(),
+            contacts: Contacts::default(),
             leaving: Vec::new(),
-            writing: HashMap::new(),
-            unwritten: HashMap::new(),
-            numbered: 0,
+            writes: Writes::new(secret),
             settled: false,
         }
     }
 
-    /// The name of a customer in an agent's contact list.
-    pub(super) fn name_of(&self, agent: &AgentJid, customer: &Localpart) -> Option<&str> {
-        self.contacts.get(agent)?.get(customer)?.name.as_deref()
+    /// The name of an address in an agent's contact list.
+    pub(super) fn name_of(&self, agent: &AgentJid, target: &Target) -> Option<&str> {
+        match target {
+            Target::Domain => None,
+            Target::Peer(Peer::Desk(tenant)) => self.desk_name(agent, tenant),
+            Target::Peer(Peer::Customer(localpart)) => {
+                self.contacts.get(agent, localpart)?.name.as_deref()
+            }
+        }
     }
 
     /// The name of a tenant's desk.
     pub(super) fn desk_name(&self, agent: &AgentJid, tenant: &TenantKey) -> Option<&str> {
-        self.desks.get(&(tenant.clone(), agent.clone())).map(|desk| &*desk.name)
+        self.desks.get(tenant, agent).map(|desk| &*desk.name)
     }
 
     /// Whether a presence to this address describes the agent. A customer removed from a contact
@@ -147,8 +93,8 @@ impl Roster {
 
     /// Whether presences of an agent are believed at all.
     pub(super) fn hears_of(&self, agent: &AgentJid) -> bool {
-        let desks = self.desks.iter().filter(|((_, whose), _)| whose == agent);
-        desks.into_iter().any(|(_, desk)| desk.standing == Standing::Given)
+        let desks = self.desks.of(|whose| whose == agent);
+        desks.iter().any(|(tenant, _)| self.is_subscribed(tenant, agent))
             || self.is_privileged(agent)
     }
 
@@ -156,15 +102,8 @@ impl Roster {
     pub(super) fn lost(&mut self) {
         self.settled = false;
         self.privileged.clear();
-        self.writing.clear();
-        self.unwritten.clear();
-        for desk in self.desks.values_mut() {
-            desk.met = false;
-            // A server that was killed may have lost its latest writes.
-            if desk.standing == Standing::Given {
-                desk.standing = Standing::Unknown;
-            }
-        }
+        self.writes.clear();
+        self.desks.lost();
     }
 
     /// The server lets us write the rosters of its users.
@@ -182,12 +121,10 @@ impl Roster {
             return;
         }
         self.settled = true;
-        let desks = self.desks.keys().cloned().collect::<Vec<_>>();
-        for (tenant, agent) in desks {
+        for (tenant, agent) in self.desks.of(|_| true) {
             self.meet(&tenant, &agent, out);
         }
-        let agents = self.contacts.keys().cloned().collect::<Vec<_>>();
-        for agent in agents {
+        for agent in self.contacts.agents() {
             self.show_all(&agent, out);
         }
         for (agent, localpart) in std::mem::take(&mut self.leaving) {
@@ -197,16 +134,12 @@ impl Roster {
 
     /// Replaces the agents, and requests their presence.
     pub(super) fn agents(&mut self, book: &Book, out: &mut Vec<Element>) {
-        self.desks.retain(|(tenant, agent), _| book.serves(agent, tenant));
-        self.unwritten.retain(|(tenant, agent), _| book.serves(agent, tenant));
-        self.contacts.retain(|agent, _| book.knows(agent));
-        self.remembered = self.contacts.values().map(HashMap::len).sum();
+        self.desks.retain(book);
+        self.writes.retain(|tenant, agent| book.serves(agent, tenant));
+        self.contacts.retain(book);
         for (tenant, agent) in book.pairs() {
-            let key = (tenant.clone(), agent.clone());
-            let known = self.desks.get(&key).map(|desk| desk.standing);
-            if known.is_none() {
-                self.desks.insert(key, Desk::new(tenant.as_str().into()));
-            }
+            let known = self.desks.standing(tenant, agent);
+            self.desks.entry(tenant, agent, tenant.as_str());
             match known {
                 _ if !self.settled => {}
                 None => self.meet(tenant, agent, out),
@@ -220,8 +153,7 @@ impl Roster {
         match contact {
             Contact::Desk { tenant, name, .. } => {
                 let name: Arc<str> = clean::name(&name).map_or(tenant.as_str().into(), Arc::from);
-                let key = (tenant.clone(), agent.clone());
-                let desk = self.desks.entry(key).or_insert_with(|| Desk::new(name.clone()));
+                let desk = self.desks.entry(&tenant, agent, &name);
                 let met = desk.met && desk.name == name;
                 (desk.name, desk.met) = (name, met);
                 if self.settled && !met {
@@ -229,17 +161,16 @@ impl Roster {
                 }
             }
             Contact::Shown { customer, group, presence } => {
-                let news = self.remember(agent, &customer, group, presence);
+                let news = self.contacts.set(agent, &customer, group, presence);
                 if self.settled && news {
                     self.show(agent, &customer.localpart, out);
                 }
             }
             Contact::Removed { localpart } => {
-                let known = self.contacts.get_mut(agent).and_then(|all| all.remove(&localpart));
-                self.remembered -= usize::from(known.is_some());
+                self.contacts.remove(agent, &localpart);
                 if self.settled {
                     self.take_out(agent, localpart, out);
-                } else if self.leaving.len() < CONTACTS {
+                } else if self.leaving.len() < contacts::MOST {
                     self.leaving.push((agent.clone(), localpart));
                 }
             }
@@ -250,9 +181,8 @@ impl Roster {
     /// again.
     pub(super) fn came(&mut self, agent: &AgentJid, out: &mut Vec<Element>) {
         if self.settled && !self.is_privileged(agent) {
-            let desks = self.desks.keys().filter(|(_, whose)| whose == agent);
-            let desks = desks.map(|(tenant, _)| Peer::Desk(tenant.clone()));
-            out.extend(desks.filter_map(|desk| self.desk_presence(agent, &desk)));
+            let desks = self.desks.of(|whose| whose == agent).into_iter();
+            out.extend(desks.filter_map(|(tenant, _)| self.current(agent, &Peer::Desk(tenant))));
             self.show_all(agent, out);
         }
     }
@@ -271,7 +201,7 @@ impl Roster {
                 out.extend(self.presence(agent, peer, Type::Subscribed));
                 out.extend(self.current(agent, peer));
                 if let Peer::Desk(tenant) = peer
-                    && self.standing(tenant, agent) == Some(Standing::Refused)
+                    && self.desks.standing(tenant, agent) == Some(Standing::Refused)
                 {
                     out.extend(self.ask(tenant, agent));
                 }
@@ -281,9 +211,7 @@ impl Roster {
             Subscription::Given | Subscription::Refused => {
                 let Peer::Desk(tenant) = peer else { return };
                 let privileged = self.is_privileged(agent);
-                let Some(desk) = self.desks.get_mut(&(tenant.clone(), agent.clone())) else {
-                    return;
-                };
+                let Some(desk) = self.desks.get_mut(tenant, agent) else { return };
                 if kind == Subscription::Given {
                     desk.standing = Standing::Given;
                     out.extend(self.presence(agent, peer, Type::Probe));
@@ -308,25 +236,21 @@ impl Roster {
     pub(super) fn answered(
         &mut self,
         id: &str,
-        by: &AgentJid,
+        agent: &AgentJid,
         outcome: Outcome,
         now: Instant,
         out: &mut Vec<Element>,
     ) {
-        if self.writing.get(id).is_none_or(|writing| writing.agent != *by) {
-            return;
-        }
-        let Some(Writing { agent, desk }) = self.writing.remove(id) else { return };
-        let of_desk = desk.map(|tenant| (tenant, agent.clone()));
-        match (outcome, of_desk) {
-            (Outcome::Done, Some(key)) => {
-                out.extend(self.ask(&key.0, &agent));
-                if self.unwritten.remove(&key).is_some() {
-                    self.show_all(&agent, out);
+        let Some(desk) = self.writes.end(id, agent) else { return };
+        match (outcome, desk) {
+            (Outcome::Done, Some(tenant)) => {
+                out.extend(self.ask(&tenant, agent));
+                if self.writes.done(tenant, agent) {
+                    self.show_all(agent, out);
                 }
             }
-            (Outcome::Failed, Some(key)) => {
-                if self.unwritten.insert(key, now + AGAIN).is_none() {
+            (Outcome::Failed, Some(tenant)) => {
+                if self.writes.failed(tenant, agent, now) {
                     tracing::warn!(
                         link = %self.domain,
                         %agent,
@@ -337,14 +261,14 @@ impl Roster {
             // Such as an entry that the agent has removed.
             (Outcome::Done | Outcome::Failed, None) => {}
             (Outcome::Forbidden, _) => {
-                let host = address::host(&agent).to_owned();
+                let host = address::host(agent).to_owned();
                 if self.privileged.remove(&host) {
                     tracing::warn!(
                         link = %self.domain,
                         %host,
                         "the server denies writing rosters, asking agents for subscriptions instead"
                     );
-                    self.unwritten.retain(|(_, agent), _| address::host(agent) != host);
+                    self.writes.retain(|_, agent| address::host(agent) != host);
                     self.introduce(&host, out);
                 }
             }
@@ -353,27 +277,19 @@ impl Roster {
 
     /// When a roster that could not be written is retried.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.unwritten.values().min().copied()
+        self.writes.next()
     }
 
     /// Retries what is due.
     pub(super) fn due(&mut self, now: Instant, out: &mut Vec<Element>) {
-        let due = self.unwritten.iter_mut().filter(|(_, at)| **at <= now);
-        let due: Vec<_> = due
-            .map(|(key, at)| {
-                *at = now + AGAIN;
-                key.clone()
-            })
-            .collect();
-        for (tenant, agent) in due {
+        for (tenant, agent) in self.writes.due(now) {
             self.meet(&tenant, &agent, out);
         }
     }
 
     /// Introduces all contacts to the agents of a host again.
     fn introduce(&mut self, host: &str, out: &mut Vec<Element>) {
-        let met = self.desks.keys().filter(|(_, agent)| address::host(agent) == host);
-        for (tenant, agent) in met.cloned().collect::<Vec<_>>() {
+        for (tenant, agent) in self.desks.of(|agent| address::host(agent) == host) {
             self.meet(&tenant, &agent, out);
             self.show_all(&agent, out);
         }
@@ -387,21 +303,21 @@ impl Roster {
     fn meet(&mut self, tenant: &TenantKey, agent: &AgentJid, out: &mut Vec<Element>) {
         let privileged = self.is_privileged(agent);
         let peer = Peer::Desk(tenant.clone());
-        let Some(desk) = self.desks.get_mut(&(tenant.clone(), agent.clone())) else { return };
+        let Some(desk) = self.desks.get_mut(tenant, agent) else { return };
         let (name, standing) = (desk.name.clone(), desk.standing);
         desk.met = true;
         if privileged {
-            out.extend(self.write(agent, &peer, Some(&name), Some(&name)));
+            out.extend(self.write(agent, &peer, Some((&name, &name))));
         } else if standing != Standing::Refused {
             out.extend(self.ask(tenant, agent));
         }
-        out.extend(self.desk_presence(agent, &peer));
+        out.extend(self.current(agent, &peer));
     }
 
     /// Requests the agent's presence, or first a subscription: for an agent whose roster has it
     /// already the server accepts.
     fn ask(&mut self, tenant: &TenantKey, agent: &AgentJid) -> Option<Element> {
-        let desk = self.desks.get_mut(&(tenant.clone(), agent.clone()))?;
+        let desk = self.desks.get_mut(tenant, agent)?;
         let type_ = if desk.standing == Standing::Given { Type::Probe } else { Type::Subscribe };
         if type_ == Type::Subscribe {
             desk.standing = Standing::Asked;
@@ -419,20 +335,15 @@ impl Roster {
         out: &mut Vec<Element>,
     ) {
         out.extend(self.probe(tenant, agent));
-        let unanswered =
-            matches!(self.standing(tenant, agent), Some(Standing::Asked | Standing::Unknown));
-        if times < 3 && unanswered {
+        let standing = self.desks.standing(tenant, agent);
+        if times < 3 && matches!(standing, Some(Standing::Asked | Standing::Unknown)) {
             out.extend(self.ask(tenant, agent));
         }
     }
 
-    fn standing(&self, tenant: &TenantKey, agent: &AgentJid) -> Option<Standing> {
-        self.desks.get(&(tenant.clone(), agent.clone())).map(|desk| desk.standing)
-    }
-
     /// Whether the agent's presence may be requested and is believed.
     fn is_subscribed(&self, tenant: &TenantKey, agent: &AgentJid) -> bool {
-        self.standing(tenant, agent) == Some(Standing::Given)
+        self.desks.standing(tenant, agent) == Some(Standing::Given)
     }
 
     /// Requests the agent's presence, if that is allowed.
@@ -445,145 +356,66 @@ impl Roster {
         let peer = Peer::Customer(localpart);
         out.extend(self.presence(agent, &peer, Type::Unavailable));
         if self.is_privileged(agent) {
-            out.extend(self.write(agent, &peer, None, None));
+            out.extend(self.write(agent, &peer, None));
         }
-    }
-
-    /// Remembers a customer's current data; returns whether anything is new.
-    fn remember(
-        &mut self,
-        agent: &AgentJid,
-        customer: &Customer,
-        group: Arc<str>,
-        presence: ContactPresence,
-    ) -> bool {
-        let list = self.contacts.entry(agent.clone()).or_default();
-        let known = list.contains_key(&customer.localpart);
-        if !known && self.remembered >= CONTACTS {
-            return false;
-        }
-        self.remembered += usize::from(!known);
-        let shown = Shown { name: customer.name.clone(), group, presence };
-        let news = list.get(&customer.localpart) != Some(&shown);
-        list.insert(customer.localpart.clone(), shown);
-        news
     }
 
     fn show_all(&mut self, agent: &AgentJid, out: &mut Vec<Element>) {
-        for localpart in self.localparts(agent) {
+        for localpart in self.contacts.of(agent) {
             self.show(agent, &localpart, out);
         }
     }
 
-    fn localparts(&self, agent: &AgentJid) -> Vec<Localpart> {
-        self.contacts.get(agent).map(|list| list.keys().cloned().collect()).unwrap_or_default()
-    }
-
     fn show(&mut self, agent: &AgentJid, localpart: &Localpart, out: &mut Vec<Element>) {
         let peer = Peer::Customer(localpart.clone());
-        let shown = self.contacts.get(agent).and_then(|list| list.get(localpart));
-        let lines = shown.map(|shown| (display_name(shown, &peer), shown.group.clone()));
-        if let Some((name, group)) = lines
-            && self.is_privileged(agent)
-        {
-            out.extend(self.write(agent, &peer, Some(&name), Some(&group)));
+        let entry = self.contacts.get(agent, localpart).filter(|_| self.is_privileged(agent));
+        if let Some((name, group)) = entry.map(|shown| (shown.label(&peer), shown.group.clone())) {
+            out.extend(self.write(agent, &peer, Some((&name, &group))));
         }
         out.extend(self.current(agent, &peer));
     }
 
     /// The current presence of a customer or a desk.
     fn current(&self, agent: &AgentJid, peer: &Peer) -> Option<Element> {
-        let Peer::Customer(localpart) = peer else { return self.desk_presence(agent, peer) };
-        let shown = self.contacts.get(agent).and_then(|list| list.get(localpart));
-        let Some(shown) = shown else { return self.presence(agent, peer, Type::Unavailable) };
-        let (show, page) = match &shown.presence {
-            ContactPresence::Online(page) => (None, page.as_deref()),
-            ContactPresence::Away => (Some(Show::Away), None),
-            ContactPresence::Offline => return self.presence(agent, peer, Type::Unavailable),
-        };
-        self.available(agent, peer, &display_name(shown, peer), show, page)
-    }
-
-    fn desk_presence(&self, agent: &AgentJid, peer: &Peer) -> Option<Element> {
-        let Peer::Desk(tenant) = peer else { return None };
-        let name = self.desk_name(agent, tenant)?;
-        self.available(agent, peer, name, None, None)
-    }
-
-    fn available(
-        &self,
-        agent: &AgentJid,
-        peer: &Peer,
-        name: &str,
-        show: Option<Show>,
-        page: Option<&str>,
-    ) -> Option<Element> {
-        let mut presence = Presence::available();
-        presence.from = Some(address::speaker(&self.domain, peer)?);
-        presence.to = Some(address::client(agent, None)?);
-        presence.show = show;
-        if let Some(page) = page {
-            presence.set_status("", clean::text(page));
+        match peer {
+            Peer::Desk(tenant) => {
+                let (name, online) =
+                    (self.desk_name(agent, tenant)?, ContactPresence::Online(None));
+                roster::current(&self.domain, agent, peer, name, &online)
+            }
+            Peer::Customer(localpart) => match self.contacts.get(agent, localpart) {
+                Some(shown) => {
+                    let name = shown.label(peer);
+                    roster::current(&self.domain, agent, peer, &name, &shown.presence)
+                }
+                None => self.presence(agent, peer, Type::Unavailable),
+            },
         }
-        presence.payloads.push(stanza::nick(name));
-        let photo = Some(Photo { data: None });
-        presence.payloads.push(VCardUpdate { photo }.into());
-        presence.payloads.extend(caps(peer));
-        Some(presence.into())
     }
 
-    /// A presence without details; subscriptions are sent from the bare JID.
+    /// A presence without details; a request names the desk.
     fn presence(&self, agent: &AgentJid, peer: &Peer, type_: Type) -> Option<Element> {
-        let mut presence = Presence::new(type_.clone());
-        presence.from = Some(match type_ {
-            Type::Unavailable => address::speaker(&self.domain, peer)?,
-            _ => address::bare(&self.domain, peer)?.into(),
-        });
-        presence.to = Some(address::client(agent, None)?);
-        if let (Type::Subscribe, Peer::Desk(tenant)) = (type_, peer) {
-            presence.payloads.extend(self.desk_name(agent, tenant).map(stanza::nick));
-        }
-        Some(presence.into())
+        let name = match (&type_, peer) {
+            (Type::Subscribe, Peer::Desk(tenant)) => self.desk_name(agent, tenant),
+            _ => None,
+        };
+        roster::presence(&self.domain, agent, peer, name, type_)
     }
 
-    /// Writes an entry into an agent's roster; removes it if there is no name.
+    /// Writes an entry, a name and a group, into an agent's roster; without one it is removed.
     fn write(
         &mut self,
         agent: &AgentJid,
         peer: &Peer,
-        name: Option<&str>,
-        group: Option<&str>,
+        entry: Option<(&str, &str)>,
     ) -> Option<Element> {
-        let item = Item {
-            jid: address::bare(&self.domain, peer)?,
-            name: name.map(|name| clean::text(name).into_owned()),
-            subscription: if name.is_some() { Stands::Both } else { Stands::Remove },
-            ask: Default::default(),
-            groups: group.map(|group| Group(clean::text(group).into_owned())).into_iter().collect(),
-            approved: None,
-        };
-        self.numbered += 1;
-        let id = format!("roster-{}-{}", self.secret, self.numbered);
-        let desk = match (peer, name) {
-            (Peer::Desk(tenant), Some(_)) => Some(tenant.clone()),
+        let desk = match peer {
+            Peer::Desk(tenant) if entry.is_some() => Some(tenant.clone()),
             _ => None,
         };
-        self.writing.insert(id.clone(), Writing { agent: agent.clone(), desk });
-        let query = Query { ver: None, items: vec![item] };
-        let from = Jid::new(self.domain.as_str()).ok()?;
-        let to = address::client(agent, None)?;
-        Some(Iq::from_set(id, query).with_from(from).with_to(to).into())
+        let id = self.writes.begin(agent, desk);
+        roster::write(&self.domain, agent, peer, entry, id)
     }
-}
-
-fn display_name(shown: &Shown, peer: &Peer) -> String {
-    line::customer_name(shown.name.as_deref(), peer)
-}
-
-/// The capabilities of an address (XEP-0115).
-fn caps(peer: &Peer) -> Option<Element> {
-    let hash = Hash::new(Algo::Sha_1, iq::verification(peer)?);
-    Some(Caps::new(iq::NODE, hash).into())
 }
 
 #[cfg(test)]

@@ -9,27 +9,25 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use uuid::Uuid;
-use xmpp_parsers::iq::Iq;
 use xmpp_parsers::minidom::Element;
-use xmpp_parsers::ping::Ping;
 
-use super::bounces::Pace;
 use super::clients::{Clients, Due};
 use super::outbox::{Kind, Out, Outbox, Text};
+use super::rates::{Askers, Pace, Strangers};
 use super::retry::Retries;
 use super::roster::Roster;
-use super::strangers::{Askers, Strangers};
+use super::settings::LinkSettings;
 use super::stream::Lost;
-use super::supervisor::LinkSettings;
 use crate::bridge::address::{self, Book};
-use crate::bridge::custom_to_xmpp::stanza;
+use crate::bridge::custom_to_xmpp::{iq, stanza};
 use crate::chat::effect::{Contact, ToAgent, ToAgentContent};
-use crate::chat::event::{Event, Peer};
+use crate::chat::event::Event;
 use crate::chat::ids::{AgentJid, Pos, TenantKey, Timestamp};
 use crate::chat::model::{Row, RowKind};
 use crate::ports::link::{self, FromLink, ToLink};
 use crate::ports::world::World;
 
+mod bounces;
 mod inbound;
 
 /// How long a server has to announce privileges before agents are asked for subscriptions.
@@ -95,7 +93,7 @@ pub(super) struct State {
     /// Whether the runtime was told that the server is silent.
     silent: bool,
     /// Rates of agents' messages.
-    pub(super) pace: Pace,
+    pace: Pace,
     /// Rates of responses to strangers, and to agents' clients.
     strangers: Strangers,
     askers: Askers,
@@ -323,12 +321,10 @@ impl State {
         }
     }
 
-    /// A ping of one client (XEP-0199), from a desk of the agent's.
+    /// A ping of one client, from a desk of the agent's.
     fn client_ping(&self, agent: &AgentJid, resource: &str) -> Option<Element> {
-        let desk = Peer::Desk(self.book.tenants_of(agent).next()?.clone());
-        let from = address::speaker(&self.settings.domain, &desk)?;
-        let to = address::client(agent, Some(resource))?;
-        Some(Iq::from_get(self.ping.clone(), Ping).with_from(from).with_to(to).into())
+        let desk = self.book.tenants_of(agent).next()?;
+        iq::ping(&self.settings.domain, desk, agent, resource, self.ping.clone())
     }
 
     /// A client has not responded: for the runtime it is gone.

@@ -13,7 +13,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -21,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::login::{LoginError, login};
+use super::settings::LinkSettings;
 use super::state::State;
 use super::stream::{Lost, Stream};
-use crate::chat::ids::{LinkDomain, Timestamp};
+use crate::chat::ids::Timestamp;
 use crate::ports::link::{FromLink, LinkHandle, ToLink};
 use crate::ports::world::World;
 
@@ -49,20 +49,6 @@ const CONFLICT: Duration = Duration::from_secs(5);
 
 /// After a stream that was connected this long the next attempt follows quickly.
 const GOOD: Duration = Duration::from_secs(10);
-
-#[derive(Debug, Clone)]
-pub struct LinkSettings {
-    pub domain: LinkDomain,
-    /// Where the server accepts components, as `host:port`.
-    pub server: String,
-    /// The secret shared with the server.
-    pub secret: SecretString,
-    /// Hosts whose accounts may be agents; if empty, the parents of the domain.
-    pub agent_hosts: Vec<String>,
-    /// The base URL under which agents' clients reach this gateway's files, such as
-    /// `https://chat.example.com`.
-    pub site: String,
-}
 
 /// Starts a link. It opens no stream before it is told to, and ends when its handle is dropped or
 /// when it is cancelled (immediately, without a graceful close).

@@ -79,15 +79,7 @@ const KEPT: [(&[&str], &[&str]); 28] = [
     (&["clap"], &["src/cli/", "src/main.rs"]),
     (&["deunicode"], &["src/runtime/edge/slug.rs"]),
     (&["jsonwebtoken"], &["src/runtime/edge/identity.rs"]),
-    (
-        &["governor"],
-        &[
-            "src/runtime/admission.rs",
-            "src/runtime/allowance.rs",
-            "src/xmpp/bounces.rs",
-            "src/xmpp/strangers.rs",
-        ],
-    ),
+    (&["governor"], &["src/runtime/admission.rs", "src/runtime/allowance.rs", "src/xmpp/rates.rs"]),
     // The core's types are no public format: they are serialized as they are only between nodes.
     (
         &["serde"],

@@ -5,56 +5,39 @@
 //! person wrote is put into an attribute except a cleaned name; no stanza is longer than 128 KiB
 //! (servers accept at least 256 KiB). An effect without a message for the agent has no stanza.
 
-use std::borrow::Cow;
-
 use xmpp_parsers::chatstates::ChatState;
-use xmpp_parsers::date::DateTime;
-use xmpp_parsers::delay::Delay;
 use xmpp_parsers::displayed_markers::{Displayed, Markable};
-use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
-use xmpp_parsers::message::{Id, Lang, Message, MessageType, Thread};
+use xmpp_parsers::message::{Id, Lang, MessageType};
 use xmpp_parsers::minidom::Element;
-use xmpp_parsers::nick::Nick;
 use xmpp_parsers::receipts::{Received, Request};
-use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
-use xmpp_parsers::stanza_id::OriginId;
+use xmpp_parsers::stanza_error::StanzaError;
 
 mod refusal;
 mod relation;
 mod shared;
 
 pub use refusal::line as refusal_line;
-pub use relation::RETRACT;
-pub use shared::{OOB, shared};
+pub use shared::shared;
 
 use relation::{changes, reply_to};
 
 use super::line;
+use super::parts::{
+    DELAYED_MS, LineId, ROOM, bare, delay, fitted, identified, is_customers, nick, spoken,
+    thread_of,
+};
 use super::xml::Xml;
-use crate::bridge::address;
-use crate::bridge::{clean, mark};
+use crate::bridge::xmlns::HINTS;
+use crate::bridge::{address, clean, mark};
 use crate::chat::effect::{Notice, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
-use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
-use crate::chat::model::{Author, Row, RowKind};
+use crate::chat::ids::{LinkDomain, Pos, Timestamp};
+use crate::chat::model::RowKind;
 use crate::chat::refusal::AgentRefusal;
-
-const HINTS: &str = "urn:xmpp:hints";
-
-/// A row older than this, in milliseconds, is sent with its time.
-const DELAYED_MS: i64 = 5_000;
-
-/// The maximum size of a body on the wire, in bytes; a longer one, which is a notice or a text of
-/// many lines, is cut. The rest of a stanza (128 KiB) is more than enough for everything else.
-const ROOM: usize = 96 * 1024;
 
 /// The approximate size of a stanza without its body.
 const AROUND_BYTES: usize = 640;
-
-/// Makes the id of a notice that belongs to no row. Some clients take two messages without an id
-/// and with the same text for one; they compare nothing but UUIDs.
-pub type LineId<'a> = &'a dyn Fn() -> String;
 
 /// The stanza for an effect; none if there is nothing to send.
 pub fn message(
@@ -289,85 +272,12 @@ pub fn message_error(
     message.into()
 }
 
-/// An error response to a query.
-pub fn iq_error(from: Jid, to: Jid, id: String, error: StanzaError) -> Element {
-    Iq::from_error(id, error).with_from(from).with_to(to).into()
-}
-
-/// A stanza error with an English text.
-pub fn error(type_: ErrorType, condition: DefinedCondition, text: &str) -> StanzaError {
-    StanzaError::new(type_, condition, "en", clean::text(text).into_owned())
-}
-
-/// A display name (XEP-0172).
-pub fn nick(name: &str) -> Element {
-    Nick(clean::text(name).into_owned()).into()
-}
-
-fn bare(from: Jid, to: Jid, type_: MessageType) -> Message {
-    let mut message = Message::new_with_type(type_, to);
-    message.from = Some(from);
-    message
-}
-
-fn spoken(from: Jid, to: Jid, body: &str, thread: Option<ConversationId>) -> Message {
-    let mut message = bare(from, to, MessageType::Chat);
-    message.bodies.insert(Lang::new(), fitted(body, ROOM).into_owned());
-    message.thread = thread.map(thread_of);
-    message
-}
-
-/// A text that takes at most `room` bytes on the wire, with escapes; a cut text ends with an
-/// ellipsis.
-fn fitted(text: &str, room: usize) -> Cow<'_, str> {
-    /// The longest escape of a byte: an ampersand.
-    const ESCAPED: usize = 5;
-    let text = clean::text(text);
-    if text.len() <= room / ESCAPED {
-        return text;
-    }
-    let mut taken = 0;
-    for (at, c) in text.char_indices() {
-        taken += match c {
-            '&' => 5,
-            '<' | '>' => 4,
-            c => c.len_utf8(),
-        };
-        if taken > room {
-            return Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default()));
-        }
-    }
-    text
-}
-
-fn thread_of(conversation: ConversationId) -> Thread {
-    Thread { parent: None, id: conversation.to_string() }
-}
-
 /// The notice of an offer has the id of the offer's row.
 fn id_of(line: &Notice, line_id: LineId<'_>) -> String {
     match line {
         Notice::Waiting { pos, .. } => address::row_id(*pos),
         _ => line_id(),
     }
-}
-
-fn identified(message: &mut Message, id: String) {
-    message.payloads.push(OriginId { id: id.clone() }.into());
-    message.id = Some(Id(id));
-}
-
-fn is_customers(row: &Row) -> bool {
-    row.author == Author::Customer && row.kind.is_said()
-}
-
-fn delay(domain: &LinkDomain, at: Timestamp, now: Timestamp) -> Option<Element> {
-    if now.since(at) <= DELAYED_MS {
-        return None;
-    }
-    let stamp = chrono::DateTime::from_timestamp_millis(at.0)?.fixed_offset();
-    let from = Jid::new(domain.as_str()).ok();
-    Some(Delay { from, stamp: DateTime(stamp), data: None }.into())
 }
 
 #[cfg(test)]

@@ -7,13 +7,12 @@
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
-use super::input::{is_kept, spoken};
-use crate::bridge::custom_to_xmpp::stanza;
-use crate::bridge::{address, clean, quote};
+use super::words::{is_kept, spoken};
+use crate::bridge::{address, clean, quote, xmlns};
 use crate::chat::event::{About, AgentContent, Peer};
 
 /// XEP-0424, the current version and the one before.
-const RETRACT: [&str; 2] = [stanza::RETRACT, "urn:xmpp:message-retract:0"];
+const RETRACT: [&str; 2] = [xmlns::RETRACT, "urn:xmpp:message-retract:0"];
 
 /// XEP-0422.
 const FASTEN: &str = "urn:xmpp:fasten:0";

@@ -6,11 +6,10 @@
 
 use xmpp_parsers::minidom::Element;
 
-use super::input::is_kept;
+use super::words::is_kept;
+use crate::bridge::xmlns::{CALL, CALL_INVITE};
 use crate::chat::refusal::{AgentRefusal, Call};
 
-pub const CALL: &str = "urn:xmpp:jingle-message:0";
-pub const CALL_INVITE: &str = "urn:xmpp:call-invites:0";
 /// XEP-0249, XEP-0045, XEP-0407.
 const INVITATIONS: [&str; 3] =
     ["jabber:x:conference", "http://jabber.org/protocol/muc#user", "urn:xmpp:mix:misc:0"];

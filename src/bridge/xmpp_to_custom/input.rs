@@ -10,20 +10,16 @@ use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 
 use super::about::{Retracted, retracted, spoken_about};
+use super::decoded::{Context, Decoded, Outcome, Subscription};
 use super::foreign;
-use crate::bridge::address::{self, Address, Book, Target};
-use crate::bridge::agent_command::{self, Said};
-use crate::bridge::custom_to_xmpp::stanza;
-use crate::bridge::{clean, quote};
+use super::words::{is_encrypted_file, is_kept, refused, state};
+use crate::bridge::address::{self, Address, Target};
+use crate::bridge::clean;
+use crate::bridge::custom_to_xmpp::{iq, stanza};
+use crate::bridge::xmlns::OOB;
 use crate::chat::event::{AgentContent, AgentInput, Availability, Event, Peer};
-use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, Localpart, Pos};
+use crate::chat::ids::AgentJid;
 use crate::chat::refusal::AgentRefusal;
-
-/// The longest text of an agent, in Unicode scalars.
-const TEXT_CHARS: usize = 8_000;
-
-/// The longest stanza id that is kept, in bytes; a longer one counts as none.
-const ID_BYTES: usize = 256;
 
 /// The longest link to a file, in bytes.
 const URL_BYTES: usize = 2_048;
@@ -51,98 +47,6 @@ const NOT_SAID: [(&str, &str); 7] = [
     ("reactions", ns::REACTIONS),
     ("event", ns::PUBSUB_EVENT),
 ];
-
-/// What is needed to read a stanza.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    /// The component's domain.
-    pub domain: &'a LinkDomain,
-    /// Its agents.
-    pub book: &'a Book,
-    /// Makes the id of a conversation that the stanza may open.
-    pub fresh: &'a dyn Fn() -> ConversationId,
-}
-
-/// The meaning of a stanza.
-#[derive(Debug, PartialEq)]
-pub enum Decoded {
-    /// Something for the desk.
-    Event(Event),
-    /// A presence; for the desk, if it can be trusted.
-    Presence {
-        agent: AgentJid,
-        target: Target,
-        /// Which of their clients; empty for all of them.
-        resource: Arc<str>,
-        availability: Availability,
-    },
-    /// A response to be sent at once.
-    Reply(Element),
-    /// An agent's query that needs a response.
-    Query {
-        agent: AgentJid,
-        target: Target,
-        iq: Element,
-    },
-    /// The response to a query of ours.
-    Answered {
-        agent: AgentJid,
-        /// Which of their clients; empty if the server responds for the account.
-        resource: Arc<str>,
-        /// The id of the query.
-        id: String,
-        outcome: Outcome,
-    },
-    /// A barrier of ours has returned.
-    Barrier {
-        id: String,
-    },
-    /// A subscription stanza of an agent, or of their server for them.
-    Subscription {
-        agent: AgentJid,
-        target: Target,
-        kind: Subscription,
-    },
-    /// The server announces what we may do for its users (XEP-0356).
-    Privilege {
-        host: String,
-        /// Whether rosters may be changed.
-        roster: bool,
-    },
-    /// A message bounced with a temporary error: it may be resent later.
-    Again {
-        agent: AgentJid,
-        customer: Localpart,
-        /// The row that the message was made from.
-        pos: Pos,
-    },
-    Nothing,
-}
-
-/// The outcome of a query of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    Done,
-    /// We lack the permission for such queries.
-    Forbidden,
-    /// This query failed.
-    Failed,
-}
-
-/// What a presence stanza says about subscriptions (RFC 6121 §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subscription {
-    /// `subscribe`: they want to see our presence.
-    Wanted,
-    /// `subscribed`: they let us see theirs.
-    Given,
-    /// `unsubscribed`: they do not, or no longer, let us see theirs.
-    Refused,
-    /// `unsubscribe`: they no longer want to see ours.
-    Ended,
-    /// `probe`: their server asks for our presence.
-    Probe,
-}
 
 /// Reads a stanza.
 pub fn decode(element: Element, context: Context<'_>) -> Decoded {
@@ -183,7 +87,7 @@ fn asked(from: &Address<'_>, to: &Address<'_>, context: Context<'_>) -> Option<(
 fn asked_by_stranger(iq: &Element, from: &Address<'_>, to: &Address<'_>) -> Decoded {
     let (Some(from), Some(to)) = (from.jid(), to.jid()) else { return Decoded::Nothing };
     let id = iq.attr("id").unwrap_or_default().to_owned();
-    Decoded::Reply(stanza::iq_error(to, from, id, stanza::not_found()))
+    Decoded::Reply(iq::error_response(to, from, id, stanza::not_found()))
 }
 
 /// A response counts only from those we send queries to: agents and their servers.
@@ -282,11 +186,6 @@ fn message(
         fresh: (context.fresh)(),
         content,
     })))
-}
-
-/// Whether a stanza's id is kept.
-pub(super) fn is_kept(id: &str) -> bool {
-    !id.is_empty() && id.len() <= ID_BYTES
 }
 
 /// The same error for all unauthorized senders; none in response to an error, or two errors could
@@ -390,46 +289,17 @@ fn is_silent(element: &Element) -> bool {
     })
 }
 
-/// Something that cannot be passed on, with its text.
-fn refused(refusal: AgentRefusal, body: Option<&str>) -> AgentContent {
-    let end = |body: &str| body.char_indices().nth(TEXT_CHARS).map_or(body.len(), |(end, _)| end);
-    let said = body.map(|body| clean::text(body.get(..end(body)).unwrap_or_default()).into());
-    AgentContent::Refused { refusal, said }
-}
-
 /// The link of a message that is only a file (XEP-0066), with the link as its text. A message with
 /// any other text is a text, whether the link is part of it or not.
 fn linked(element: &Element, body: Option<&str>) -> Option<String> {
-    let url = match element.get_child("x", stanza::OOB) {
-        Some(oob) => oob.get_child("url", stanza::OOB)?.text(),
+    let url = match element.get_child("x", OOB) {
+        Some(oob) => oob.get_child("url", OOB)?.text(),
         None => foreign::source(element)?,
     };
     let url = url.trim();
     let is_all = body.is_none_or(|body| body.trim() == url);
     let is_web = url.starts_with("https://") || url.starts_with("http://");
     (is_all && is_web && url.len() <= URL_BYTES && clean::is_clean(url)).then(|| url.to_owned())
-}
-
-/// The meaning of a text.
-pub(super) fn spoken(peer: &Peer, body: &str) -> AgentContent {
-    if !clean::scalars_at_most(body, TEXT_CHARS) {
-        return refused(AgentRefusal::TooLong, Some(body));
-    }
-    let own = quote::without_desk_lines(body);
-    if clean::is_blank(&own) {
-        return refused(AgentRefusal::DeskQuote, Some(body));
-    }
-    let said = match peer {
-        Peer::Customer(_) => agent_command::in_chat(&own),
-        Peer::Desk(_) => Said::Command(agent_command::with_desk(&own)),
-    };
-    match said {
-        Said::Command(command) => {
-            let said = clean::text(body).into();
-            AgentContent::Command { command, said, corrects: None }
-        }
-        Said::Text(text) => AgentContent::Text { text: clean::text(&text).into(), about: None },
-    }
 }
 
 /// Confirmations count only for ids that belong to rows.
@@ -449,20 +319,6 @@ fn confirmed(element: &Element) -> Option<AgentContent> {
 
 fn typing(element: &Element) -> Option<AgentContent> {
     state(element.children().find(|child| child.has_ns(ns::CHATSTATES))?.name())
-}
-
-/// The meaning of a chat state (XEP-0085).
-pub(super) fn state(name: &str) -> Option<AgentContent> {
-    match name {
-        "composing" => Some(AgentContent::Typing { on: true }),
-        "active" | "paused" | "inactive" | "gone" => Some(AgentContent::Typing { on: false }),
-        _ => None,
-    }
-}
-
-pub(super) fn is_encrypted_file(body: &str) -> bool {
-    let body = body.trim_start();
-    body.starts_with("aesgcm:") || body.starts_with("?OTR")
 }
 
 #[cfg(test)]

@@ -8,12 +8,12 @@ use std::borrow::Cow;
 
 use xmpp_parsers::ns;
 
-use super::input::{self, Context, Decoded};
+use super::decoded::{Context, Decoded};
+use super::words;
 use crate::bridge::address::{self, Address, Target};
 use crate::bridge::clean;
+use crate::bridge::xmlns::HINTS;
 use crate::chat::event::{AgentContent, AgentInput, Event, Peer};
-
-const HINTS: &str = "urn:xmpp:hints";
 
 /// Reads a stanza; none if it must be read as a tree.
 pub fn read(xml: &str, context: Context<'_>) -> Option<Decoded> {
@@ -21,11 +21,11 @@ pub fn read(xml: &str, context: Context<'_>) -> Option<Decoded> {
     let (from, to) = (Address::read(message.from?)?, Address::read(message.to?)?);
     let agent = context.book.agent(&from)?;
     let Target::Peer(peer) = context.book.target(agent, &to, context.domain)? else { return None };
-    let stanza = message.id.filter(|id| input::is_kept(id));
+    let stanza = message.id.filter(|id| words::is_kept(id));
     let body = message.body.as_deref().filter(|body| !clean::is_blank(body));
     let content = match (body, &peer) {
-        (Some(body), _) if input::is_encrypted_file(body) => return None,
-        (Some(body), _) => input::spoken(&peer, body),
+        (Some(body), _) if words::is_encrypted_file(body) => return None,
+        (Some(body), _) => words::spoken(&peer, body),
         // An empty message that asks for a receipt: too rare to be handled here.
         (None, _) if stanza.is_some() && message.request => return None,
         (None, Peer::Desk(_)) => return Some(Decoded::Nothing),
@@ -128,7 +128,7 @@ impl<'a> Message<'a> {
     }
 
     fn typing(&self) -> Option<AgentContent> {
-        input::state(self.state?)
+        words::state(self.state?)
     }
 }
 

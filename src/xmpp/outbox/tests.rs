@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::barriers::{AGAIN, MOST as BARRIERS};
 use super::*;
 
 fn outbox() -> Outbox {
@@ -76,7 +77,7 @@ fn strangers_keep_nobody_waiting() {
     let mut answered = strange(&first);
     for _ in 0..4 {
         let barriers: Vec<String> =
-            outbox.barriers.iter().map(|barrier| barrier.id.clone()).collect();
+            outbox.barriers.flight.iter().map(|barrier| barrier.id.clone()).collect();
         barriers.iter().for_each(|id| {
             outbox.returned(id);
         });

@@ -3,9 +3,10 @@
 use uuid::Uuid;
 use xmpp_parsers::ns;
 
+use super::writes::AGAIN;
 use super::*;
 use crate::chat::ids::CustomerId;
-use crate::chat::model::Role;
+use crate::chat::model::{Customer, Role};
 
 fn acme() -> TenantKey {
     TenantKey::new("acme").unwrap()

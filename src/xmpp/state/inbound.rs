@@ -11,12 +11,12 @@ use xmpp_parsers::minidom::Element;
 
 use super::{ASKING, State};
 use crate::bridge::address;
-use crate::bridge::xmpp_to_custom::input::{self, Context, Decoded, Outcome, Subscription};
-use crate::bridge::xmpp_to_custom::plain;
+use crate::bridge::custom_to_xmpp::iq as queries;
+use crate::bridge::xmpp_to_custom::decoded::{Context, Decoded, Outcome, Subscription};
+use crate::bridge::xmpp_to_custom::{input, plain};
 use crate::chat::event::{Availability, Event};
 use crate::chat::ids::{AgentJid, ConversationId};
 use crate::ports::link::FromLink;
-use crate::xmpp::iq;
 use crate::xmpp::outbox::Returned;
 use crate::xmpp::stream::{self, Lost};
 
@@ -77,8 +77,11 @@ impl State {
                 if let Some((_, resource)) = client {
                     self.is_there(&agent, resource);
                 }
-                let domain = &self.settings.domain;
-                out.extend(iq::answer(domain, &self.book, &self.roster, &agent, &target, &iq));
+                let (domain, roster) = (&self.settings.domain, &self.roster);
+                let name = roster.name_of(&agent, &target);
+                let desks = self.book.tenants_of(&agent);
+                let desks = desks.map(|tenant| (tenant, roster.desk_name(&agent, tenant)));
+                out.extend(queries::response(domain, &target, name, desks, &iq));
             }
             Decoded::Answered { agent, resource, id, outcome } if id == self.ping => {
                 self.ponged(&agent, &resource, outcome);

@@ -5,7 +5,8 @@
 
 use couplet::bridge::address::Book;
 use couplet::bridge::custom_to_xmpp::stanza;
-use couplet::bridge::xmpp_to_custom::input::{Context, Decoded, decode};
+use couplet::bridge::xmpp_to_custom::decoded::{Context, Decoded};
+use couplet::bridge::xmpp_to_custom::input::decode;
 use couplet::chat::effect::{ToAgent, ToAgentContent};
 use couplet::chat::event::{AgentContent, Event};
 use couplet::chat::ids::{AgentJid, ConversationId, LinkDomain, TenantKey, Timestamp};

@@ -9,9 +9,9 @@ use xmpp_parsers::minidom::Element;
 use xmpp_parsers::minidom::rxml::xml_ncname;
 use xmpp_parsers::stanza_error::{DefinedCondition as Condition, ErrorType, StanzaError};
 
-use super::{HINTS, LineId, bare, error, identified, spoken};
 use crate::bridge::agent_command::{LABEL_CHARS, OFFERED};
-use crate::bridge::xmpp_to_custom::foreign::{CALL, CALL_INVITE};
+use crate::bridge::custom_to_xmpp::parts::{LineId, bare, error, identified, spoken};
+use crate::bridge::xmlns::{CALL, CALL_INVITE, HINTS};
 use crate::bridge::{address, clean, mark};
 use crate::chat::commands::{self, Argument};
 use crate::chat::effect::{ToAgent, ToAgentContent};

@@ -5,14 +5,13 @@ use xmpp_parsers::message_correct::Replace;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::minidom::rxml::xml_ncname;
 
-use super::{HINTS, ROOM, fitted};
 use crate::bridge::custom_to_xmpp::line;
+use crate::bridge::custom_to_xmpp::parts::{ROOM, fitted};
+use crate::bridge::xmlns::{HINTS, RETRACT};
 use crate::bridge::{address, clean, quote};
 use crate::chat::effect::ToAgent;
 use crate::chat::ids::LinkDomain;
 use crate::chat::model::{Author, Row, RowKind};
-
-pub const RETRACT: &str = "urn:xmpp:message-retract:1";
 
 /// The elements that mark a message as a correction (XEP-0308) or a retraction (XEP-0424). A client
 /// that supports neither shows the new text, or that a message was deleted.

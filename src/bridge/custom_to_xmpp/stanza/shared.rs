@@ -8,15 +8,13 @@ use xmpp_parsers::receipts::Request;
 use xmpp_parsers::stanza_id::OriginId;
 
 use super::relation::reply_to;
-use super::{delay, is_customers, nick, spoken};
 use crate::bridge::custom_to_xmpp::line;
+use crate::bridge::custom_to_xmpp::parts::{delay, is_customers, nick, spoken};
+use crate::bridge::xmlns::OOB;
 use crate::bridge::{address, file};
 use crate::chat::effect::{ToAgent, ToAgentContent};
 use crate::chat::ids::{LinkDomain, Timestamp};
 use crate::chat::model::RowKind;
-
-/// XEP-0066, by which clients recognize files.
-pub const OOB: &str = "jabber:x:oob";
 
 /// The stanzas of a row with files, as text: one for its text, if any, and one for each file, whose
 /// body is the link, because clients show a file only then. Only the last one asks for a

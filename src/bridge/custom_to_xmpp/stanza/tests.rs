@@ -7,9 +7,10 @@ use uuid::Uuid;
 use xmpp_parsers::ns;
 
 use super::*;
+use crate::bridge::xmlns::OOB;
 use crate::bridge::{mark, quote};
-use crate::chat::ids::{AgentJid, CustomerId, Localpart, Seq, TenantKey};
-use crate::chat::model::{CloseReason, File, QuestionKind, RequeueReason, Target};
+use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Localpart, Seq, TenantKey};
+use crate::chat::model::{Author, CloseReason, File, QuestionKind, RequeueReason, Row, Target};
 use crate::chat::refusal::Call;
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");

@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::bridge::address::Book;
 use crate::bridge::xmpp_to_custom::plain;
 use crate::chat::commands::AgentCommand;
 use crate::chat::event::About;
-use crate::chat::ids::TenantKey;
+use crate::chat::ids::{ConversationId, LinkDomain, TenantKey};
 
 const TABLE: &str = include_str!("../../../../tests/tables/agent_stanzas.txt");
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use couplet_cost::bridge::address::Book;
 use couplet_cost::bridge::custom_to_xmpp::stanza;
-use couplet_cost::bridge::xmpp_to_custom::input::{Context, Decoded};
+use couplet_cost::bridge::xmpp_to_custom::decoded::{Context, Decoded};
 use couplet_cost::bridge::xmpp_to_custom::plain;
 use couplet_cost::chat::effect::{ToAgent, ToAgentContent};
 use couplet_cost::chat::event::{AgentContent, AgentInput, Event, Peer};

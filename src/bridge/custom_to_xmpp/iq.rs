@@ -1,11 +1,12 @@
-//! Responses to agents' queries: service discovery, vCards, versions.
+//! Queries: the responses to those of agents (service discovery, vCards, versions), and pings of
+//! ours.
 //!
 //! Invariants: every query gets exactly one response, immediately; only features that the widget
 //! shows are advertised.
 
 use std::sync::LazyLock;
 
-use xmpp_parsers::caps::{compute_disco, hash_caps};
+use xmpp_parsers::caps::{Caps, compute_disco, hash_caps, query_caps};
 use xmpp_parsers::disco::{
     DiscoInfoQuery, DiscoInfoResult, DiscoItemsResult, Identity, Item as DiscoItem,
 };
@@ -14,24 +15,25 @@ use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
-use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType};
+use xmpp_parsers::ping::Ping;
+use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 use xmpp_parsers::version::VersionResult;
 
-use super::roster::Roster;
-use crate::bridge::address::{self, Book, Target};
-use crate::bridge::custom_to_xmpp::{line, stanza};
-use crate::bridge::{clean, quote};
+use super::parts::error;
+use super::{line, stanza};
+use crate::bridge::address::{self, Target};
+use crate::bridge::{clean, quote, xmlns};
 use crate::chat::event::Peer;
-use crate::chat::ids::{AgentJid, LinkDomain};
+use crate::chat::ids::{AgentJid, LinkDomain, TenantKey};
 
 /// The name of the software in entity capabilities.
-pub(super) const NODE: &str = "couplet";
+const NODE: &str = "couplet";
 
 /// Features of a customer's address: what the widget shows.
 const CUSTOMER_FEATURES: [&str; 13] = [
-    stanza::OOB,
+    xmlns::OOB,
     quote::FALLBACK,
-    stanza::RETRACT,
+    xmlns::RETRACT,
     quote::REPLY,
     ns::MESSAGE_CORRECT,
     ns::CAPS,
@@ -48,24 +50,51 @@ const CUSTOMER_FEATURES: [&str; 13] = [
 const OWN_FEATURES: [&str; 6] =
     [ns::CAPS, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VCARD, ns::VERSION];
 
-static CUSTOMER: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| hashed(&customer()));
-static DESK: LazyLock<Option<Vec<u8>>> = LazyLock::new(|| hashed(&desk()));
+static CUSTOMER: LazyLock<Option<Caps>> = LazyLock::new(|| hashed(&customer()));
+static DESK: LazyLock<Option<Caps>> = LazyLock::new(|| hashed(&desk()));
 
-/// The verification string of an address's features (XEP-0115).
-pub(super) fn verification(peer: &Peer) -> Option<Vec<u8>> {
+/// The capabilities of an address (XEP-0115).
+pub(super) fn caps(peer: &Peer) -> Option<Caps> {
     match peer {
         Peer::Customer(_) => CUSTOMER.clone(),
         Peer::Desk(_) => DESK.clone(),
     }
 }
 
-/// The response to an agent's query.
-pub(super) fn answer(
+/// A ping of one client of an agent (XEP-0199), from a desk of theirs.
+pub fn ping(
     domain: &LinkDomain,
-    book: &Book,
-    roster: &Roster,
+    desk: &TenantKey,
     agent: &AgentJid,
+    resource: &str,
+    id: String,
+) -> Option<Element> {
+    let from = address::speaker(domain, &Peer::Desk(desk.clone()))?;
+    let to = address::client(agent, Some(resource))?;
+    Some(Iq::from_get(id, Ping).with_from(from).with_to(to).into())
+}
+
+/// A ping of our domain to itself, as text. It is sent to a full JID: ejabberd from 24 on does not
+/// forward queries to the bare domain of a privileged component.
+pub fn barrier(own: &str, id: &str) -> String {
+    format!(
+        "<iq from='{own}' id='{id}' to='{own}/barrier' type='get'>\
+         <ping xmlns='urn:xmpp:ping'/></iq>"
+    )
+}
+
+/// An error response to a query.
+pub fn error_response(from: Jid, to: Jid, id: String, error: StanzaError) -> Element {
+    Iq::from_error(id, error).with_from(from).with_to(to).into()
+}
+
+/// The response to an agent's query of an address that has this name in their contact list. The
+/// `desks` of the agent, each with its name, are listed as items of the domain.
+pub fn response<'a>(
+    domain: &LinkDomain,
     target: &Target,
+    name: Option<&str>,
+    desks: impl Iterator<Item = (&'a TenantKey, Option<&'a str>)>,
     iq: &Element,
 ) -> Option<Element> {
     let from = Jid::new(iq.attr("to")?).ok()?;
@@ -73,12 +102,11 @@ pub(super) fn answer(
     let id = iq.attr("id").unwrap_or_default().to_owned();
     let payload = iq.children().next();
     let answered = payload.and_then(|payload| {
-        let (name, ns) = (payload.name(), payload.ns());
-        let result = match (iq.attr("type")?, name, ns.as_str()) {
+        let result = match (iq.attr("type")?, payload.name(), payload.ns().as_str()) {
             ("get", "query", ns::DISCO_INFO) => info(target, payload)?,
-            ("get", "query", ns::DISCO_ITEMS) => items(domain, book, roster, agent, target),
+            ("get", "query", ns::DISCO_ITEMS) => items(domain, target, desks),
             ("get", "ping", ns::PING) => return Some(Iq::empty_result(to.clone(), id.clone())),
-            ("get", "vCard", ns::VCARD) => vcard(roster, agent, target)?,
+            ("get", "vCard", ns::VCARD) => vcard(target, name)?,
             ("get", "query", ns::VERSION) => version().into(),
             _ => return None,
         };
@@ -96,9 +124,9 @@ pub(super) fn answer(
                 stanza::not_found()
             } else {
                 let condition = DefinedCondition::ServiceUnavailable;
-                stanza::error(ErrorType::Cancel, condition, "This is not offered here.")
+                error(ErrorType::Cancel, condition, "This is not offered here.")
             };
-            stanza::iq_error(from, to, id, error)
+            error_response(from, to, id, error)
         }
     })
 }
@@ -112,12 +140,7 @@ fn info(target: &Target, query: &Element) -> Option<Element> {
     };
     let asked = DiscoInfoQuery::try_from(query.clone()).ok().and_then(|query| query.node);
     if let Some(node) = asked {
-        let known = hashed(&info)?;
-        let known = xmpp_parsers::caps::Caps::new(
-            NODE,
-            xmpp_parsers::hashes::Hash::new(Algo::Sha_1, known),
-        );
-        if xmpp_parsers::caps::query_caps(known).node.as_deref() != Some(&node) {
+        if query_caps(hashed(&info)?).node.as_deref() != Some(&node) {
             return None;
         }
         info.node = Some(node);
@@ -126,32 +149,25 @@ fn info(target: &Target, query: &Element) -> Option<Element> {
 }
 
 /// The desks of an agent; customers are not listed.
-fn items(
+fn items<'a>(
     domain: &LinkDomain,
-    book: &Book,
-    roster: &Roster,
-    agent: &AgentJid,
     target: &Target,
+    desks: impl Iterator<Item = (&'a TenantKey, Option<&'a str>)>,
 ) -> Element {
-    let desks = book.tenants_of(agent).filter(|_| matches!(target, Target::Domain));
-    let items = desks.filter_map(|tenant| {
+    let desks = desks.filter(|_| matches!(target, Target::Domain));
+    let items = desks.filter_map(|(tenant, name)| {
         let jid = address::bare(domain, &Peer::Desk(tenant.clone()))?.into();
-        let name = roster.desk_name(agent, tenant).map(str::to_owned);
-        Some(DiscoItem { jid, node: None, name })
+        Some(DiscoItem { jid, node: None, name: name.map(str::to_owned) })
     });
     DiscoItemsResult { node: None, items: items.collect(), rsm: None }.into()
 }
 
 /// The vCard of a customer or a desk: a name.
-fn vcard(roster: &Roster, agent: &AgentJid, target: &Target) -> Option<Element> {
+fn vcard(target: &Target, name: Option<&str>) -> Option<Element> {
     let name = match target {
         Target::Domain => return None,
-        Target::Peer(peer @ Peer::Customer(localpart)) => {
-            line::customer_name(roster.name_of(agent, localpart), peer)
-        }
-        Target::Peer(Peer::Desk(tenant)) => {
-            roster.desk_name(agent, tenant).unwrap_or(tenant.as_str()).to_owned()
-        }
+        Target::Peer(peer @ Peer::Customer(_)) => line::customer_name(name, peer),
+        Target::Peer(Peer::Desk(tenant)) => name.unwrap_or(tenant.as_str()).to_owned(),
     };
     let mut card = Element::bare("vCard", ns::VCARD);
     for field in ["FN", "NICKNAME"] {
@@ -187,6 +203,6 @@ fn disco(category: &str, type_: &str, features: &[&str]) -> DiscoInfoResult {
     }
 }
 
-fn hashed(info: &DiscoInfoResult) -> Option<Vec<u8>> {
-    hash_caps(&compute_disco(info), Algo::Sha_1).ok().map(|hash| hash.hash)
+fn hashed(info: &DiscoInfoResult) -> Option<Caps> {
+    Some(Caps::new(NODE, hash_caps(&compute_disco(info), Algo::Sha_1).ok()?))
 }

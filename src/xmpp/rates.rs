@@ -1,4 +1,4 @@
-//! Rates of responses to strangers, and to agents' clients.
+//! Rates of agents' messages, and of responses to agents' clients and to strangers.
 //!
 //! Invariants: anyone on the server, and on every server federated with it, can write to a
 //! component. Each account has a rate, and each host one for all of its accounts; beyond that there
@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use xmpp_parsers::minidom::Element;
 
+use crate::chat::event::{AgentContent, AgentInput};
 use crate::chat::ids::AgentJid;
 
 /// Responses to one account per second, and the burst. A user who is about to be made an agent is a
@@ -81,6 +82,51 @@ impl Askers {
     /// Drops agents whose allowance is full again.
     pub(super) fn sweep(&self) {
         self.0.retain_recent();
+    }
+}
+
+/// The rate of messages of one agent per second, and the burst. No person types that fast.
+const SAID: NonZeroU32 = NonZeroU32::new(50).unwrap();
+const SAID_AT_ONCE: NonZeroU32 = NonZeroU32::new(200).unwrap();
+
+/// Refusals of which an agent is told in a message of their own, per minute, and the burst. Others
+/// come as errors alone: a bot that replies to each message would go on at full speed.
+const LINES: NonZeroU32 = NonZeroU32::new(20).unwrap();
+const LINES_AT_ONCE: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// The rates of agents' messages and of the refusals they are told of.
+pub(super) struct Pace {
+    said: DefaultKeyedRateLimiter<AgentJid>,
+    lines: DefaultKeyedRateLimiter<AgentJid>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            said: RateLimiter::keyed(Quota::per_second(SAID).allow_burst(SAID_AT_ONCE)),
+            lines: RateLimiter::keyed(Quota::per_minute(LINES).allow_burst(LINES_AT_ONCE)),
+        }
+    }
+}
+
+impl Pace {
+    /// Counts a stanza. Receipts are not limited: a client sends many at once after a backlog, and
+    /// they are useful.
+    pub(super) fn allows(&self, input: &AgentInput) -> bool {
+        let counts =
+            input.content.is_spoken() || matches!(input.content, AgentContent::Typing { .. });
+        !counts || self.said.check_key(&input.agent).is_ok()
+    }
+
+    /// Counts a message that tells an agent of a refusal.
+    pub(super) fn allows_line(&self, agent: &AgentJid) -> bool {
+        self.lines.check_key(agent).is_ok()
+    }
+
+    /// Drops agents whose allowance is full again.
+    pub(super) fn sweep(&self) {
+        self.said.retain_recent();
+        self.lines.retain_recent();
     }
 }
 
