@@ -26,7 +26,7 @@ use super::backend::{Backend, CustomerHandle};
 use super::outbound;
 use super::session_rules::{CloseFrame, Ended, Refusal, SessionRules, close};
 use crate::bridge::custom_to_xmpp::action::{Greeting, Request};
-use crate::chat::effect::Answer;
+use crate::chat::effect::{Answer, CustomerNotice};
 use crate::chat::event::CustomerContent;
 use crate::chat::ids::CommandId;
 use crate::runtime::admission::{Limits, SocketGuard};
@@ -308,6 +308,10 @@ where
 fn note_outcome(rules: &mut SessionRules, outbound: &Outbound) {
     match outbound {
         Outbound::Answer(Answer::Ack { id, .. }) => rules.acked(id),
+        // A client that sees its own command as an entry does not resend it.
+        Outbound::Notice(CustomerNotice::Entry(row)) => {
+            row.key.iter().for_each(|key| rules.acked(&key.id));
+        }
         // The frame says when to resend: within seconds.
         Outbound::Answer(Answer::Refused { id: Some(id), error }) => {
             rules.not_now(id, error.is_for_now().then_some(0));

@@ -14,7 +14,7 @@ use crate::chat::ids::CommandId;
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, TenantKey, Timestamp,
 };
-use crate::chat::model::{Acked, Author, Row, RowKind};
+use crate::chat::model::{Acked, Author, CommandKey, Row, RowKind};
 use crate::chat::refusal::CommandError;
 use crate::ports::store::StoreError;
 use crate::runtime::admission::Admission;
@@ -417,6 +417,24 @@ async fn what_comes_while_something_is_read_is_done_after_it() {
     assert_eq!(client.frame().await["n"], 1);
     assert_eq!(client.frame().await["n"], 2);
     assert!(matches!(client.heard().await, Heard::History(..)));
+    client.over().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_command_that_is_seen_as_an_entry_is_in_nobodys_way() {
+    let mut client = Client::greeted(Part::default()).await;
+    client.send(r#"{"type":"message","id":"m1","text":"x"}"#).await;
+    assert_eq!(client.command().await.id, command("m1"));
+    let (id, error) = (Some(command("m1")), CommandError::Moved);
+    client.hand.say.send(Outbound::Answer(Answer::Refused { id, error })).unwrap();
+    let mut entry = row(1, "x");
+    let session = crate::chat::ids::SessionId(Uuid::nil());
+    Arc::get_mut(&mut entry).unwrap().key = Some(CommandKey { session, id: command("m1") });
+    client.hand.say.send(Outbound::Notice(CustomerNotice::Entry(entry))).unwrap();
+    assert_eq!(client.frame().await["type"], "error");
+    assert_eq!(client.frame().await["type"], "entry");
+    client.send(r#"{"type":"message","id":"m2","text":"y"}"#).await;
+    assert_eq!(client.command().await.id, command("m2"), "m1 will not come again");
     client.over().await;
 }
 
