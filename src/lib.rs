@@ -37,7 +37,6 @@
 pub mod app;
 pub mod bridge;
 pub mod cache;
-#[cfg(feature = "chaos")]
 pub mod chaos;
 pub mod chat;
 pub mod cli;

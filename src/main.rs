@@ -27,7 +27,6 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     let config = Config::load(cli.config.as_deref())?;
     log(&config.log, matches!(cli.command, Command::Serve))?;
-    #[cfg(feature = "chaos")]
     couplet::chaos::listen();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -133,14 +133,11 @@ impl Stanzas {
         stanza: &Arc<str>,
         text: &str,
     ) -> bool {
-        #[cfg(feature = "chaos")]
-        if crate::chaos::mutant("dedup-off") {
-            return false;
-        }
         while let Some((_, key)) = self.order.pop_front_if(|(at, _)| now.since(*at) > REPEATS_MS) {
             self.known.remove(&key);
         }
-        self.known.contains(&stanza_key(agent, customer, stanza, text))
+        let key = stanza_key(agent, customer, stanza, text);
+        self.known.contains(&key) && !crate::chaos::mutant("dedup-off")
     }
 
     /// The agent gave this command.

@@ -48,11 +48,7 @@ impl Gate {
 
     /// Releases an effect once every row before it is stored.
     pub(super) fn emit(&mut self, effect: Effect) {
-        #[cfg(feature = "chaos")]
-        if crate::chaos::mutant("ack-before-commit") {
-            return self.out.push(effect);
-        }
-        if self.is_settled() {
+        if self.is_settled() || crate::chaos::mutant("ack-before-commit") {
             self.out.push(effect);
         } else {
             self.held.push_back((self.head, effect));

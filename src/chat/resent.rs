@@ -84,7 +84,6 @@ impl Spoken {
         stanza: &str,
         words: &str,
     ) -> Verdict {
-        #[cfg(feature = "chaos")]
         if crate::chaos::mutant("dedup-off") {
             return Verdict::New;
         }

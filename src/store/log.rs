@@ -24,6 +24,7 @@ use super::row_codec::{int, nat, row_from, row_into, rows_from};
 use super::server::Server;
 use super::statements::{self, Many, Statements};
 use super::{SqlStore, conversations, edits, files, lease, lookup, undelivered};
+use crate::chaos;
 use crate::chat::ids::{ConversationId, Epoch, LinkDomain, Localpart, Pos, SessionId, Timestamp};
 use crate::chat::model::{Acked, Append, CommandKey, Reference, Row, RowKind, Snapshot};
 use crate::ports::store::{Log, StoreError};
@@ -43,11 +44,7 @@ impl Log for SqlStore {
             let id = self.link_id(link).await.map_err(StoreError::before_anything)?;
             let id = id.ok_or(StoreError::Fenced)?;
             let fence = Fence { id, link, epoch: int(epoch.0)?, server: &self.server };
-            #[cfg(feature = "chaos")]
-            let fence = match crate::chaos::mutant("fence-unlocked") {
-                true => fence.torn(&self.owner).await?,
-                false => fence,
-            };
+            let fence = fence.torn_by_mutant(&self.owner).await?;
             let taken = self.pool.take().await;
             let mut connection = taken.map_err(StoreError::before_anything)?;
             let done = write(&mut connection, &self.texts, fence, appends).await;
@@ -175,10 +172,15 @@ struct Fence<'f> {
     server: &'f Server,
 }
 
-#[cfg(feature = "chaos")]
 impl Fence<'_> {
-    /// A fence that lets every owner pass.
-    async fn torn(self, connection: &impl sea_orm::ConnectionTrait) -> Result<Self, StoreError> {
+    /// Mutant: a fence that lets every owner pass.
+    async fn torn_by_mutant(
+        self,
+        connection: &impl sea_orm::ConnectionTrait,
+    ) -> Result<Self, StoreError> {
+        if !chaos::mutant("fence-unlocked") {
+            return Ok(self);
+        }
         let link = lease::find(connection, self.link).await?.ok_or(StoreError::Fenced)?;
         Ok(Self { epoch: link.epoch, ..self })
     }
@@ -315,8 +317,7 @@ async fn insert_missing<'a>(
             Some(row) if edits::stands(row, &append.row, appends) => {}
             // Mutant: takes the existing row for our own, since otherwise this check would fence as
             // well.
-            #[cfg(feature = "chaos")]
-            Some(_) if crate::chaos::mutant("fence-unlocked") => {}
+            Some(_) if chaos::mutant("fence-unlocked") => {}
             Some(_) => return Err(StoreError::Foreign(append.row.pos)),
             None => missing.push(*append),
         }
@@ -328,8 +329,7 @@ async fn insert_missing<'a>(
             for append in part {
                 if !insert(line, texts, fence, &[append]).await? {
                     // Mutant: leaves out a row whose key is taken.
-                    #[cfg(feature = "chaos")]
-                    if crate::chaos::mutant("fence-unlocked") {
+                    if chaos::mutant("fence-unlocked") {
                         continue;
                     }
                     return Err(StoreError::Foreign(append.row.pos));

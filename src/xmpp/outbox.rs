@@ -173,7 +173,6 @@ impl Outbox {
             cursor.into_iter().for_each(|pos| self.passed(pos));
             return;
         }
-        #[cfg(feature = "chaos")]
         crate::chaos::point(crate::chaos::COMMIT_SEND, matches!(kind, Kind::Row(_)));
         self.waiting.push_back(Waiting::Stanza(Item { text, kind, cursor, suspect }));
     }
@@ -236,7 +235,6 @@ impl Outbox {
             match self.waiting.pop_front() {
                 Some(Waiting::Passed(pos)) => self.move_to(pos),
                 Some(Waiting::Stanza(item)) => {
-                    #[cfg(feature = "chaos")]
                     crate::chaos::written(
                         item.cursor.is_some() || matches!(item.kind, Kind::Row(_)),
                     );

@@ -138,7 +138,6 @@ impl Stream {
                 self.out.pop_front();
             }
         }
-        #[cfg(feature = "chaos")]
         crate::chaos::flushed();
         Ok(wrote)
     }

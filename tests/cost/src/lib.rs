@@ -4,7 +4,6 @@
 
 #[path = "../../../src/bridge/mod.rs"]
 pub mod bridge;
-#[cfg(feature = "chaos")]
 #[path = "../../../src/chaos.rs"]
 pub mod chaos;
 #[path = "../../../src/chat/mod.rs"]
