@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use super::effect::Notice;
 use super::model::{CloseReason, QuestionKind};
+use super::notice::Notice;
 use super::refusal::AgentRefusal;
 
 /// A command, with its arguments.

@@ -64,7 +64,7 @@ pub enum Event {
     LinkDown,
     /// All rows up to this one are in the database.
     Stored { upto: Pos },
-    /// What the desk asked for with [`Need`](super::desk::Need) was read from the store.
+    /// What the desk asked for with [`Need`] was read from the store.
     Loaded(Loaded),
     /// An operator asked to close a conversation.
     CloseAsked(ConversationId),
@@ -341,6 +341,25 @@ pub enum Availability {
     Away,
     /// `available`, `chat`: takes conversations.
     Free,
+}
+
+/// What the desk must load from the store before it can handle an event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Need {
+    /// The commands that a session has given so far, or the latest of many.
+    Session(SessionId),
+    /// Whether a session with more commands than that has given this one before.
+    Command(CommandKey),
+    /// The customer at this address.
+    Customer(Localpart),
+    /// The customer's last conversation, if it has ended.
+    Ended(Box<Customer>),
+    /// An entry of a conversation.
+    Entry(ConversationId, Seq),
+    /// A row of a conversation, by its place in the log.
+    Row(ConversationId, Pos),
+    /// The message of a conversation that somebody refers to.
+    Words(ConversationId, Reference),
 }
 
 /// What was read from the store at the desk's request.

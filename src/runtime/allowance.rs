@@ -20,8 +20,6 @@ use governor::state::keyed::ShrinkableKeyedStateStore;
 use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
-use super::admission::TooMany;
-
 /// The most customers, or networks, that one limiter tracks at a time.
 pub(super) const KEYS: usize = 100_000;
 
@@ -32,6 +30,21 @@ pub(super) const SITE: u32 = 16;
 
 /// A full table is searched for idle keys at most this often.
 const LOOK_THROUGH: Duration = Duration::from_millis(250);
+
+/// The rate is exceeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many, too fast")]
+pub struct TooMany {
+    pub retry_after_ms: u32,
+}
+
+impl TooMany {
+    /// Rounds up, so that a client that waits this long is accepted.
+    pub(super) fn after(wait: Duration) -> Self {
+        let wait = wait.as_millis().saturating_add(1);
+        Self { retry_after_ms: u32::try_from(wait).unwrap_or(u32::MAX) }
+    }
+}
 
 /// Rates by key.
 #[derive(Debug)]

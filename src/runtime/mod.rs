@@ -9,6 +9,7 @@ pub mod metrics;
 mod owner;
 mod peers;
 mod router;
+mod socket_event;
 pub mod status;
 
 use std::sync::Arc;
@@ -20,12 +21,12 @@ use tokio_util::task::TaskTracker;
 
 use self::admission::Admission;
 use self::edge::hub::Hub;
-use self::edge::mailbox::SocketEvent;
 use self::edge::{Edge, Shared};
 use self::files::Files;
 use self::owner::Owner;
 use self::peers::PeerMessage;
 use self::router::Router;
+use self::socket_event::SocketEvent;
 use self::status::Status;
 use crate::chat::desk::DeskLimits;
 use crate::chat::ids::NodeId;

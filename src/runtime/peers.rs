@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
-use super::edge::mailbox::SocketEvent;
+use super::socket_event::SocketEvent;
 use crate::chat::effect::CustomerNotice;
 use crate::chat::event::CustomerEvent;
 use crate::chat::ids::{CustomerId, LinkDomain, NodeId};

@@ -9,8 +9,8 @@ use std::sync::{PoisonError, RwLock};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::edge::mailbox::SocketEvent;
 use super::peers::{PeerMessage, PeerSender};
+use super::socket_event::SocketEvent;
 use crate::chat::effect::Answer;
 use crate::chat::event::{CustomerEvent, SocketAddress};
 use crate::chat::ids::{LinkDomain, NodeId, TenantKey};

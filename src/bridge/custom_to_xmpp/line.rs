@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use crate::bridge::{clean, mark};
 use crate::chat::commands::COMMANDS;
-use crate::chat::effect::Notice;
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Localpart, Timestamp};
 use crate::chat::model::{
     Author, CloseReason, FetchError, File, QuestionKind, RequeueReason, Row, RowKind,
 };
+use crate::chat::notice::Notice;
 
 /// The assumed width of a terminal.
 const COLUMNS: usize = 80;

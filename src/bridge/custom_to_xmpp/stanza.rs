@@ -30,10 +30,11 @@ use super::parts::{
 use super::xml::Xml;
 use crate::bridge::xmlns::HINTS;
 use crate::bridge::{address, clean, mark};
-use crate::chat::effect::{Notice, ToAgent, ToAgentContent};
+use crate::chat::effect::{ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{LinkDomain, Pos, Timestamp};
 use crate::chat::model::RowKind;
+use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
 
 /// The approximate size of a stanza without its body.

@@ -4,10 +4,11 @@ use super::Desk;
 use super::edits::repeat_of;
 use super::row::NewRow;
 use crate::chat::commands::AgentCommand;
-use crate::chat::effect::{CustomerNotice, Effect, Notice, ToAgent, ToAgentContent};
+use crate::chat::effect::{CustomerNotice, Effect, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentContent, AgentInput, Peer};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
 use crate::chat::model::{RowKind, Target};
+use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
 
 /// An agent's relation to a customer.

@@ -9,10 +9,10 @@ use super::Desk;
 use super::agent::Standing;
 use super::lifecycle::{Beginning, Command};
 use crate::chat::commands::AgentCommand;
-use crate::chat::effect::Notice;
 use crate::chat::event::{About, AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{CloseReason, RowKind};
+use crate::chat::notice::Notice;
 use crate::chat::presence::Clients;
 use crate::chat::refusal::AgentRefusal;
 
@@ -127,12 +127,13 @@ impl Desk {
                 return true;
             }
             (
-                AgentCommand::Close | AgentCommand::CloseSaying { .. },
+                AgentCommand::Close | AgentCommand::CloseSaying { .. } | AgentCommand::Undo,
                 Standing::Late { case, holder },
             ) => self.taken(case, &holder),
-            (AgentCommand::Close | AgentCommand::CloseSaying { .. }, Standing::Closed) => {
-                AgentRefusal::Closed
-            }
+            (
+                AgentCommand::Close | AgentCommand::CloseSaying { .. } | AgentCommand::Undo,
+                Standing::Closed,
+            ) => AgentRefusal::Closed,
             (AgentCommand::Close, Standing::MayTake(_)) => AgentRefusal::NotTaken,
             (AgentCommand::Undo, Standing::Holds(case)) => match self.undo(now, case, input) {
                 Some(refusal) => refusal,
@@ -141,8 +142,6 @@ impl Desk {
                     return true;
                 }
             },
-            (AgentCommand::Undo, Standing::Late { case, holder }) => self.taken(case, &holder),
-            (AgentCommand::Undo, Standing::Closed) => AgentRefusal::Closed,
             (AgentCommand::Undo, Standing::MayTake(_)) => AgentRefusal::NoSuchWords,
             (AgentCommand::Reopen, Standing::Closed) => {
                 self.reopen(now, customer, input);

@@ -68,7 +68,6 @@ impl Desk {
         let CustomerCommand { id, fresh, action } = command;
         let key = CommandKey { session: by.session, id };
         if let Some(acked) = self.commands.find(&key) {
-            #[cfg(feature = "chaos")]
             self.do_again(now, open, &action, acked);
             return self.answer(by, Answer::Ack { id: key.id, acked });
         }
@@ -267,7 +266,6 @@ impl Desk {
 
     /// Two mutants: a repeated command is carried out again, without its key, which is unique in
     /// the database too.
-    #[cfg(feature = "chaos")]
     fn do_again(
         &mut self,
         now: Timestamp,

@@ -10,8 +10,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Desk;
 use super::timer::Timer;
+use super::{Desk, Owed};
 use crate::chat::conversation::{Moved, OpenConversation};
 use crate::chat::effect::{Backlog, Effect, ToAgentContent};
 use crate::chat::event::AgentInput;
@@ -23,18 +23,6 @@ use crate::chat::presence::Clients;
 const TOGETHER_MS: i64 = 1_000;
 /// How long the end of a conversation that could not be sent is kept, in milliseconds.
 const KEPT_MS: i64 = 24 * 60 * 60_000;
-
-/// A closed conversation whose last messages are not confirmed.
-#[derive(Debug)]
-pub(super) struct Owed {
-    /// Its state at the close.
-    pub(super) case: OpenConversation,
-    /// The agents whose clients must confirm it.
-    agents: Vec<AgentJid>,
-    close: Arc<Row>,
-    /// Whether all of it was sent to an agent who was online.
-    sent: bool,
-}
 
 impl Desk {
     pub(super) fn is_here(&self, agent: &AgentJid) -> bool {
@@ -58,7 +46,6 @@ impl Desk {
                 let content =
                     ToAgentContent::Row { row: row.clone(), name: name.cloned(), quoted: None };
                 self.send(id, agent, content);
-                #[cfg(feature = "chaos")]
                 if crate::chaos::mutant("cursor-early")
                     && let Some(case) = self.any_case_mut(id)
                 {
@@ -154,7 +141,6 @@ impl Desk {
 
     /// Sends an agent all messages so far that no client of theirs has confirmed.
     pub(super) fn catch_up(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
-        #[cfg(feature = "chaos")]
         if crate::chaos::mutant("requeue-forgets-backlog")
             && self.cases.get(&id).is_some_and(|case| !case.view.passed.is_empty())
         {

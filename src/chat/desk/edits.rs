@@ -6,14 +6,16 @@
 
 use std::sync::Arc;
 
+use super::Desk;
 use super::customer::Commander;
-use super::{Desk, Need};
 use crate::chat::commands::UNDONE;
-use crate::chat::effect::Notice;
-use crate::chat::event::{About, AgentContent, AgentInput, CustomerAction, CustomerInput, Peer};
+use crate::chat::event::{
+    About, AgentContent, AgentInput, CustomerAction, CustomerInput, Need, Peer,
+};
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Pos, Seq, Timestamp};
 use crate::chat::message_ref;
 use crate::chat::model::{Author, CommandKey, Reference, Row, RowKind, Target};
+use crate::chat::notice::Notice;
 use crate::chat::refusal::{AgentRefusal, CommandError};
 
 /// For how long a message can be undone, in milliseconds.

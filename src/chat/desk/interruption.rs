@@ -4,32 +4,19 @@
 //! online, and nobody after 15 minutes. All receipts of that period are resent first, so that a
 //! missing receipt means that the message is not stored.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Desk;
-use crate::chat::effect::{Effect, Notice, ToAgent, ToAgentContent};
+use super::{Desk, Span};
+use crate::chat::effect::{Effect, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, CustomerId, TenantKey, Timestamp};
+use crate::chat::notice::Notice;
 
 /// How long a stanza may have been on its way before the stream was last known to work, plus how
 /// far the agent's clock may differ from ours, in milliseconds.
 const UNDER_WAY_MS: i64 = 2_000;
 /// Agents who come online later than this are not notified, in milliseconds.
 const FORGOTTEN_MS: i64 = 15 * 60_000;
-
-/// A period in which stanzas may have been lost.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    from: Timestamp,
-    to: Timestamp,
-}
-
-/// Agents to be notified, and the period of each.
-#[derive(Debug, Default)]
-pub(super) struct Interruptions {
-    untold: HashMap<(TenantKey, AgentJid), Span>,
-}
 
 impl Desk {
     /// Stanzas that agents sent since then may be lost; from now on they arrive.

@@ -24,12 +24,15 @@ mod questions;
 mod rating;
 mod recall;
 mod receipts;
+mod requeue;
 mod resent;
 mod restore;
 mod roster;
 mod row;
 mod shared;
+mod staying;
 mod storage;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -40,49 +43,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::acquaintances::Acquaintances;
-use self::rating::Rating;
-use self::roster::Staying;
+use self::staying::Staying;
 use super::conversation::OpenConversation;
 use super::dedup::{Commands, Stanzas};
-use super::effect::{CustomerNotice, Effect, Notice, ToAgent, ToAgentContent};
-use super::event::{CustomerEvent, Event, Loaded, Peer};
+use super::effect::{CustomerNotice, Effect, ToAgent, ToAgentContent};
+use super::event::{AgentInput, CustomerEvent, Event, Loaded, Need, Peer};
 use super::gate::Gate;
 use super::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq, SessionId,
     TenantKey, Timestamp,
 };
-use super::model::{
-    AgentSettings, Author, CommandKey, Customer, Reference, Role, Row, TenantSettings,
-};
+use super::model::{Customer, Row, RowKind, TenantSettings};
 use super::namesake::Namesakes;
+use super::notice::Notice;
 use super::past_assignments::PastAssignments;
 use super::presence::Clients;
 use super::queue::Queue;
 use super::resent::{Speaker, Spoken};
-use delivery::Owed;
-use interruption::Interruptions;
-use resent::Held;
 use shared::SharedFiles;
 use timer::Timers;
-
-/// What the desk must load from the store before it can handle an event.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Need {
-    /// The commands that a session has given so far, or the latest of many.
-    Session(SessionId),
-    /// Whether a session with more commands than that has given this one before.
-    Command(CommandKey),
-    /// The customer at this address.
-    Customer(Localpart),
-    /// The customer's last conversation, if it has ended.
-    Ended(Box<Customer>),
-    /// An entry of a conversation.
-    Entry(ConversationId, Seq),
-    /// A row of a conversation, by its place in the log.
-    Row(ConversationId, Pos),
-    /// The message of a conversation that somebody refers to.
-    Words(ConversationId, Reference),
-}
 
 /// How long the head of a closed conversation is still announced, in milliseconds: longer than it
 /// takes another node to own the link and to hear of its customers.
@@ -154,6 +133,45 @@ impl Visitor {
             self.rating = Rating::default();
         }
     }
+}
+
+/// A customer's rating of their last conversation, since this desk began.
+#[derive(Debug, Default)]
+struct Rating {
+    last: Option<RowKind>,
+    times: u8,
+}
+
+/// A closed conversation whose last messages are not confirmed.
+#[derive(Debug)]
+struct Owed {
+    /// Its state at the close.
+    case: OpenConversation,
+    /// The agents whose clients must confirm it.
+    agents: Vec<AgentJid>,
+    close: Arc<Row>,
+    /// Whether all of it was sent to an agent who was online.
+    sent: bool,
+}
+
+/// Stanzas that wait, and until when.
+#[derive(Debug)]
+struct Held {
+    until: Timestamp,
+    inputs: Vec<AgentInput>,
+}
+
+/// A period in which stanzas may have been lost.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+/// Agents to be notified, and the period of each.
+#[derive(Debug, Default)]
+struct Interruptions {
+    untold: HashMap<(TenantKey, AgentJid), Span>,
 }
 
 #[derive(Debug)]
@@ -325,89 +343,6 @@ impl Desk {
     pub fn customers_at(&self, node: NodeId) -> impl Iterator<Item = &Customer> {
         let there = self.visitors.values().filter(move |visitor| visitor.nodes.contains(&node));
         there.map(|visitor| &visitor.customer)
-    }
-
-    /// Whether an agent of the tenant is available for conversations.
-    pub fn anyone_in(&self, tenant: &TenantKey) -> bool {
-        self.tenants
-            .get(tenant)
-            .is_some_and(|desk| desk.settings.agents.iter().any(|agent| self.is_free(&agent.jid)))
-    }
-
-    pub fn agents(&self) -> impl Iterator<Item = (TenantKey, AgentJid)> + '_ {
-        self.tenants.values().flat_map(|desk| {
-            let key = &desk.settings.key;
-            desk.settings.agents.iter().map(|agent| (key.clone(), agent.jid.clone()))
-        })
-    }
-
-    pub fn tenants(&self) -> impl Iterator<Item = &TenantKey> + '_ {
-        self.tenants.keys()
-    }
-
-    fn put_settings(&mut self, tenants: Vec<TenantSettings>) {
-        let mut former = std::mem::take(&mut self.tenants);
-        for settings in tenants {
-            let mut queues =
-                former.remove(&settings.key).map(|desk| desk.queues).unwrap_or_default();
-            queues.retain(|key, _| settings.queues.iter().any(|queue| queue.key == *key));
-            for queue in &settings.queues {
-                queues.entry(queue.key.clone()).or_default();
-                self.stirred.insert((settings.key.clone(), queue.key.clone()));
-            }
-            for agent in &settings.agents {
-                self.clients.entry(agent.jid.clone()).or_default();
-            }
-            // A customer must not appear under the name of the business either.
-            let agents = settings.agents.iter().map(|agent| &agent.name);
-            let namesakes = Namesakes::of(agents.chain([&settings.name]));
-            let desk = TenantDesk { settings: Arc::new(settings), queues, namesakes };
-            self.tenants.insert(desk.settings.key.clone(), desk);
-        }
-        for visitor in self.visitors.values_mut() {
-            visitor.shown_name = None;
-            visitor.name_for_agents(&self.tenants);
-        }
-        self.clients.retain(|jid, _| {
-            self.tenants.values().any(|desk| desk.settings.agents.iter().any(|a| a.jid == *jid))
-        });
-    }
-
-    // ---- queries used throughout ----
-
-    fn line(&mut self, tenant: &TenantKey, queue: &QueueKey) -> Option<&mut Queue> {
-        self.tenants.get_mut(tenant)?.queues.get_mut(queue)
-    }
-
-    fn settings(&self, tenant: &TenantKey) -> Option<Arc<TenantSettings>> {
-        self.tenants.get(tenant).map(|desk| desk.settings.clone())
-    }
-
-    fn agent_of(&self, tenant: &TenantKey, jid: &AgentJid) -> Option<&AgentSettings> {
-        self.tenants.get(tenant)?.settings.agents.iter().find(|agent| agent.jid == *jid)
-    }
-
-    fn tenants_of<'a>(&'a self, jid: &'a AgentJid) -> impl Iterator<Item = &'a TenantKey> + 'a {
-        self.tenants.keys().filter(move |tenant| self.agent_of(tenant, jid).is_some())
-    }
-
-    fn is_supervisor(&self, tenant: &TenantKey, jid: &AgentJid) -> bool {
-        self.agent_of(tenant, jid).is_some_and(|agent| agent.role == Role::Supervisor)
-    }
-
-    fn agent_name(&self, tenant: &TenantKey, jid: &AgentJid) -> Arc<str> {
-        self.agent_of(tenant, jid).map_or_else(|| "".into(), |agent| agent.name.clone())
-    }
-
-    fn queue_name(&self, tenant: &TenantKey, queue: &QueueKey) -> Arc<str> {
-        self.tenants
-            .get(tenant)
-            .and_then(|desk| desk.settings.queues.iter().find(|q| q.key == *queue))
-            .map_or_else(|| queue.as_str().into(), |queue| queue.name.clone())
-    }
-
-    fn author(&self, tenant: &TenantKey, jid: &AgentJid) -> Author {
-        Author::Agent { jid: jid.clone(), name: self.agent_name(tenant, jid) }
     }
 
     fn online(&self, customer: CustomerId) -> bool {

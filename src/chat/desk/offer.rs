@@ -7,10 +7,10 @@
 use super::Desk;
 use super::row::NewRow;
 use super::timer::Timer;
-use crate::chat::effect::Notice;
 use crate::chat::event::Availability;
 use crate::chat::ids::{AgentJid, ConversationId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
+use crate::chat::notice::Notice;
 use crate::chat::presence::Clients;
 use crate::chat::routing::{Candidate, choose};
 

@@ -10,10 +10,10 @@ use super::Desk;
 use super::agent::Standing;
 use super::command::ASK;
 use super::customer::Commander;
-use crate::chat::effect::Notice;
 use crate::chat::event::{AgentInput, Chosen};
 use crate::chat::ids::{ConversationId, CustomerId, Seq, Timestamp};
 use crate::chat::model::{CommandKey, QuestionKind, RowKind};
+use crate::chat::notice::Notice;
 use crate::chat::refusal::{AgentRefusal, CommandError};
 
 impl Desk {

@@ -17,13 +17,6 @@ use crate::chat::refusal::CommandError;
 /// How often a customer may rate one conversation.
 const CHANGES: u8 = 5;
 
-/// A customer's rating of their last conversation, since this desk began.
-#[derive(Debug, Default)]
-pub(super) struct Rating {
-    last: Option<RowKind>,
-    times: u8,
-}
-
 impl Desk {
     pub(super) fn rate(
         &mut self,

@@ -85,7 +85,7 @@ impl Desk {
                 && case.view.state == State::Waiting
             {
                 for agent in &agents {
-                    super::lifecycle::remember(&mut case.shunned, agent);
+                    super::requeue::remember(&mut case.shunned, agent);
                 }
                 self.acquaintances.meet(id, &agents);
             }

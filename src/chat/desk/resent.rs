@@ -4,23 +4,16 @@
 //! decided yet waits a moment, and later stanzas of the same client wait behind it; then all of
 //! them are handled in order, or recognized as repeats. What waits is not confirmed.
 
-use super::Desk;
 use super::agent::Standing;
 use super::edits::TAKEN_BACK;
 use super::timer::Timer;
+use super::{Desk, Held};
 use crate::chat::event::{About, AgentContent, AgentInput};
 use crate::chat::ids::{CustomerId, Timestamp};
 use crate::chat::resent::{Speaker, UNSURE_MS, Verdict};
 
 /// How many stanzas of one client to one customer may wait; with the next one all count as new.
 const WAITING: usize = 16;
-
-/// Stanzas that wait, and until when.
-#[derive(Debug)]
-pub(super) struct Held {
-    until: Timestamp,
-    inputs: Vec<AgentInput>,
-}
 
 impl Desk {
     /// A stanza from an agent's client to a customer.

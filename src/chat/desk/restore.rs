@@ -7,11 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::acquaintances::Acquaintances;
 use super::edits::repeat_of;
-use super::interruption::Interruptions;
-use super::roster::Staying;
 use super::shared::SharedFiles;
+use super::staying::Staying;
 use super::timer::{Timer, Timers};
-use super::{Desk, DeskLimits, command, lifecycle, recall};
+use super::{Desk, DeskLimits, Interruptions, command, lifecycle, recall};
 use crate::chat::conversation::OpenConversation;
 use crate::chat::dedup::{Commands, Stanzas};
 use crate::chat::gate::Gate;

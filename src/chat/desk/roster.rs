@@ -4,8 +4,6 @@
 //! is removed a day after the close; earlier if an agent's roster has more than [`STAYING`] such
 //! customers, so that nobody can fill a roster by coming and going.
 
-use std::collections::{BTreeSet, HashMap};
-
 use super::timer::Timer;
 use super::{Desk, Visitor};
 use crate::chat::effect::{Contact, ContactPresence, Effect};
@@ -15,33 +13,8 @@ use crate::chat::model::{CONTACT_STAYS_MS, Customer, Role};
 /// How long a customer without a socket still counts as online, while a page is loading, in
 /// milliseconds.
 const RELOAD_MS: i64 = 5_000;
-/// How many customers stay in one agent's roster after the close.
-pub(super) const STAYING: usize = 500;
 /// How long a customer in no roster stays in memory, in milliseconds.
 const FORGOTTEN_MS: i64 = 60_000;
-
-/// Customers who stay in agents' rosters after the close, and until when.
-#[derive(Debug, Default)]
-pub(super) struct Staying(HashMap<AgentJid, BTreeSet<(Timestamp, CustomerId)>>);
-
-impl Staying {
-    /// Adds a customer; returns those who have to leave to make room.
-    fn insert(&mut self, agent: &AgentJid, until: (Timestamp, CustomerId)) -> Vec<CustomerId> {
-        let staying = self.0.entry(agent.clone()).or_default();
-        staying.insert(until);
-        let too_many = staying.len().saturating_sub(STAYING);
-        (0..too_many).filter_map(|_| staying.pop_first()).map(|(_, first)| first).collect()
-    }
-
-    fn remove(&mut self, agent: &AgentJid, until: (Timestamp, CustomerId)) {
-        if let Some(staying) = self.0.get_mut(agent) {
-            staying.remove(&until);
-            if staying.is_empty() {
-                self.0.remove(agent);
-            }
-        }
-    }
-}
 
 impl Desk {
     /// Sends every agent the contact of their tenant's desk.

@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 
 use super::Desk;
-use crate::chat::effect::{Effect, Notice, ToAgent, ToAgentContent};
+use crate::chat::effect::{Effect, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentContent, CustomerEvent, Event, Peer};
 use crate::chat::ids::{AgentJid, TenantKey};
+use crate::chat::notice::Notice;
 
 impl Desk {
     /// Notifies every agent who is online and serves a customer, once for each of their tenants.

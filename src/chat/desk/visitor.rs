@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::rating::Rating;
-use super::{Desk, TenantDesk, Visitor};
-use crate::chat::effect::{CustomerNotice, Notice};
+use super::{Desk, Rating, TenantDesk, Visitor};
+use crate::chat::effect::CustomerNotice;
 use crate::chat::event::{CustomerConnection, SignedIn};
 use crate::chat::ids::{AgentJid, CustomerId, Localpart, TenantKey, Timestamp};
 use crate::chat::model::Customer;
+use crate::chat::notice::Notice;
 
 impl Visitor {
     /// Updates the name shown to agents, which must not look like the name of one of them.

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::limits::LARGEST_FRAME;
 use super::*;
 use crate::runtime::allowance::KEYS;
 

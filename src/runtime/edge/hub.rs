@@ -9,10 +9,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::ByeReason;
-use super::mailbox::{Mailbox, SocketEvent};
+use super::mailbox::Mailbox;
 use crate::chat::ids::{CustomerId, LinkDomain};
 use crate::chat::model::Customer;
+use crate::runtime::socket_event::{ByeReason, SocketEvent};
 
 /// A customer and their sockets on this node.
 #[derive(Debug)]

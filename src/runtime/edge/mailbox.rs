@@ -9,29 +9,11 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use super::ByeReason;
-use crate::chat::effect::{Answer, CustomerNotice};
 use crate::chat::ids::{ConversationId, Seq};
-
-/// An event for one socket.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum SocketEvent {
-    /// A notice of the desk to the customer.
-    Notice(CustomerNotice),
-    /// The desk's response to a command of this socket.
-    Answer(Answer),
-    /// The number of the last entry of the open conversation, by which a lost notice is found.
-    Head { conversation: ConversationId, seq: Seq },
-    /// The link has a new owner: commands sent to the previous one may be lost. Only within a node.
-    #[serde(skip)]
-    NewOwner,
-    /// The socket is to be closed. Only within a node.
-    #[serde(skip)]
-    Bye { reason: ByeReason, reconnect_after_ms: u32 },
-}
+use crate::runtime::socket_event::ByeReason;
+pub(crate) use crate::runtime::socket_event::SocketEvent;
 
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {

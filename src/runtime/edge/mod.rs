@@ -40,6 +40,7 @@ use crate::ports::store::{Store, StoreError, Tenant};
 use crate::ports::world::World;
 
 pub use self::socket::CustomerSocket;
+pub use super::socket_event::ByeReason;
 
 /// A tenant as the edge caches it; at most 2 s old.
 #[derive(Debug)]
@@ -136,15 +137,6 @@ pub enum Outbound {
         reason: ByeReason,
         reconnect_after_ms: u32,
     },
-}
-
-/// Why the gateway closes a socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ByeReason {
-    /// The gateway is stopping: close code 1012.
-    Restart,
-    /// The client did not read: close code 1008.
-    Slow,
 }
 
 /// Why a command was not accepted.

@@ -13,9 +13,9 @@ use tokio::time::{Instant, timeout};
 use super::kind::{FileRules, Kind};
 use super::look::{HEAD, Look};
 use super::picture::{self, Picture};
-use super::{Files, UploadError, patiently, place, unavailable, unkept};
+use super::{Files, UploadError, WHOLE, Whose, patiently, place, unavailable, unkept};
 use crate::bridge::file;
-use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey};
+use crate::chat::ids::{FileId, FileKey};
 use crate::chat::model::File;
 use crate::ports::files::FileWriter;
 use crate::ports::store::StoredFile;
@@ -27,16 +27,9 @@ const COMING_MS: i64 = 60 * 60_000;
 
 /// The longest pause between two pieces of an upload,
 const PIECE: Duration = Duration::from_secs(10);
-/// the longest upload, and its lowest rate in bytes per second once [`STARTING`] has passed.
-pub(super) const WHOLE: Duration = Duration::from_secs(5 * 60);
+/// and the lowest rate in bytes per second once [`STARTING`] has passed.
 const STARTING: Duration = Duration::from_secs(15);
 const BYTES_A_SECOND: u64 = 8 * 1024;
-
-/// In whose conversations the file may be used.
-pub(super) struct Whose<'w> {
-    pub(super) tenant: &'w TenantKey,
-    pub(super) customer: CustomerId,
-}
 
 impl Files {
     /// Stores a file, with a name whose ending fits the content.

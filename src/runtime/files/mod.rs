@@ -26,7 +26,6 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use self::keep::{WHOLE, Whose};
 pub use self::kind::{FileRules, TYPES};
 use self::seal::Seal;
 use self::turns::{Turn, Turns};
@@ -65,6 +64,9 @@ const WAITING: u64 = 20;
 /// Interval of the search for expired files, and how many are deleted per query.
 const SWEEP: Duration = Duration::from_secs(5 * 60);
 const TOGETHER: u32 = 100;
+/// The longest time that an upload or a download takes.
+const WHOLE: Duration = Duration::from_secs(5 * 60);
+
 /// Pause between retries while the database is unavailable, and their number.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRIES: u32 = 30;
@@ -170,6 +172,12 @@ struct Shared {
 
 #[derive(Clone)]
 pub struct Files(Arc<Shared>);
+
+/// In whose conversations the file may be used.
+struct Whose<'w> {
+    tenant: &'w TenantKey,
+    customer: CustomerId,
+}
 
 impl std::fmt::Debug for Files {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

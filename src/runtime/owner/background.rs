@@ -11,8 +11,8 @@ use crate::chat::event::{CustomerConnection, CustomerEvent, Event};
 use crate::chat::ids::{ConversationId, Pos};
 use crate::chat::model::{Customer, TenantSettings};
 use crate::ports::store::StoreError;
-use crate::runtime::edge::mailbox::SocketEvent;
 use crate::runtime::edge::staffed_key;
+use crate::runtime::socket_event::SocketEvent;
 
 /// How long the cached value "an agent is online" is valid; it is repeated with each settings
 /// check.
@@ -207,7 +207,6 @@ impl Term<'_> {
     pub(super) fn say_heads(&mut self) {
         let now = self.time();
         for (customer, conversation, seq) in self.desk.heads(now) {
-            #[cfg(feature = "chaos")]
             if crate::chaos::mutant("last-notice-dropped") {
                 break;
             }

@@ -12,10 +12,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::term::Term;
-use crate::chat::effect::{Answer, Effect, Notice, ToAgentContent};
+use crate::chat::effect::{Answer, Effect, ToAgentContent};
 use crate::chat::event::{CustomerEvent, CustomerInput, Event, SocketAddress};
 use crate::chat::ids::{CommandId, CustomerId, Pos};
 use crate::chat::model::CommandKey;
+use crate::chat::notice::Notice;
 use crate::chat::refusal::CommandError;
 use crate::ports::link::ToLink;
 use crate::runtime::metrics::Load;

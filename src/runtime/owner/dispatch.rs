@@ -8,14 +8,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::background::{Finished, briefly};
 use super::outbox::Outgoing;
 use super::term::Term;
-use crate::chat::desk::Need;
 use crate::chat::effect::{Answer, CustomerNotice, Effect, Fetch, ToAgent};
-use crate::chat::event::{CustomerEvent, Event, Loaded};
+use crate::chat::event::{CustomerEvent, Event, Loaded, Need};
 use crate::chat::ids::CustomerId;
 use crate::chat::refusal::{AgentRefusal, CommandError};
 use crate::ports::link::ToLink;
 use crate::ports::store::StoreError;
-use crate::runtime::edge::mailbox::SocketEvent;
+use crate::runtime::socket_event::SocketEvent;
 
 /// Commands of a resumed session that are read at once. If it has sent more, each further one is
 /// looked up separately.
@@ -188,7 +187,6 @@ impl Term<'_> {
     /// Sends an event to all sockets of a customer, on all nodes.
     pub(super) fn tell(&self, customer: CustomerId, event: SocketEvent) {
         for node in self.remote.nodes(customer) {
-            #[cfg(feature = "chaos")]
             if crate::chaos::mutant("last-notice-dropped") && crate::chaos::tenth() {
                 continue;
             }

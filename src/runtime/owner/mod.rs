@@ -24,10 +24,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::edge::hub::Hub;
-use super::edge::mailbox::SocketEvent;
 use super::files::Files;
 use super::peers::{PeerMessage, PeerSender};
 use super::router::Router;
+use super::socket_event::SocketEvent;
+use super::status::Status;
 use crate::chat::desk::DeskLimits;
 use crate::chat::event::{CustomerConnection, CustomerEvent};
 use crate::chat::ids::{LinkDomain, NodeId, Timestamp};
@@ -63,7 +64,7 @@ pub(super) struct Owner {
     pub(super) hub: Arc<Hub>,
     pub(super) cache: Arc<dyn Cache>,
     pub(super) peers: PeerSender,
-    pub(super) status: Arc<super::Status>,
+    pub(super) status: Arc<Status>,
     pub(super) files: Files,
     /// Agents were told that nothing can be stored, and not yet that it is over.
     pub(super) agents_told: AtomicBool,

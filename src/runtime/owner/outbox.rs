@@ -20,10 +20,11 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::chat::effect::{Backlog, Contact, Notice, ToAgent, ToAgentContent};
+use crate::chat::effect::{Backlog, Contact, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos};
 use crate::chat::model::{Author, Row};
+use crate::chat::notice::Notice;
 use crate::ports::link::{Stream, ToLink};
 use crate::ports::store::{Store, StoreError};
 

@@ -13,10 +13,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::chaos;
 use crate::chat::ids::{Epoch, LinkDomain, Pos};
 use crate::chat::model::{Append, Author, Row, RowKind};
 use crate::ports::store::{Store, StoreError};
-use crate::runtime::Status;
+use crate::runtime::status::Status;
 
 /// Rows per transaction.
 const BATCH_ROWS: usize = 512;
@@ -114,8 +115,7 @@ impl Writing {
                 () = stop.cancelled() => None,
             };
             let Some(mut batch) = batch else { return self.touched };
-            #[cfg(feature = "chaos")]
-            crate::chaos::freeze(batch.len());
+            chaos::freeze(batch.len());
             match self.write(&batch, &stop).await {
                 Outcome::Stands => most = BATCH_ROWS,
                 Outcome::Divide => {
@@ -125,8 +125,7 @@ impl Writing {
                 }
                 Outcome::Over => return self.touched,
             }
-            #[cfg(feature = "chaos")]
-            crate::chaos::gather().await;
+            chaos::gather().await;
         }
     }
 
@@ -179,11 +178,8 @@ impl Writing {
     }
 
     fn stands(&self, batch: &[Append], upto: Pos, took: Duration) {
-        #[cfg(feature = "chaos")]
-        crate::chaos::point(
-            crate::chaos::COMMIT_ACK,
-            batch.iter().any(|append| append.row.key.is_some()),
-        );
+        let has_command = || batch.iter().any(|append| append.row.key.is_some());
+        chaos::point(chaos::COMMIT_ACK, chaos::ON && has_command());
         count(&self.status, batch, took);
         // Nobody receives it if the term has ended.
         let _ = self.written.send(Written::Upto(upto));

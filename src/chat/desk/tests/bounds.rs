@@ -2,10 +2,10 @@
 
 use super::stage::{Stage, agent, queue, tenant};
 use crate::chat::answers::{BYTES, FIELDS};
-use crate::chat::desk::{DeskLimits, Need};
+use crate::chat::desk::DeskLimits;
 use crate::chat::event::About;
 use crate::chat::event::Availability::{Free, Gone};
-use crate::chat::event::Event;
+use crate::chat::event::{Event, Need};
 use crate::chat::model::{Reference, RowKind, Strategy};
 
 /// The number of rows in a stage's store.

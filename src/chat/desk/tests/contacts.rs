@@ -1,7 +1,7 @@
 //! Plays of who stays in agents' rosters after the close.
 
 use super::stage::{HOUR, MINUTE, SECOND, Stage};
-use crate::chat::desk::roster::STAYING;
+use crate::chat::desk::staying::STAYING;
 use crate::chat::event::Event;
 
 const NOTHING: [&str; 0] = [];

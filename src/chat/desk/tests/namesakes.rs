@@ -2,9 +2,10 @@
 
 use super::stage::{MINUTE, SECOND, Stage};
 use crate::chat::commands::AgentCommand;
-use crate::chat::effect::{Contact, Effect, Notice, ToAgentContent};
+use crate::chat::effect::{Contact, Effect, ToAgentContent};
 use crate::chat::event::{Availability, Event};
 use crate::chat::ids::CustomerId;
+use crate::chat::notice::Notice;
 
 /// The names under which agents saw a customer.
 fn names(on: &Stage) -> Vec<String> {

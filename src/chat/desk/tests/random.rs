@@ -14,7 +14,7 @@ use super::store::{acked, author};
 use crate::chat::commands::AgentCommand::{Ask, Close, Reopen, Who};
 use crate::chat::desk::DeskLimits;
 use crate::chat::effect::{
-    Answer, Backlog, CustomerNotice, Effect, Notice, Phase, ToAgent, ToAgentContent,
+    Answer, Backlog, CustomerNotice, Effect, Phase, ToAgent, ToAgentContent,
 };
 use crate::chat::event::{AgentContent, Availability, Chosen, Event};
 use crate::chat::ids::{
@@ -24,6 +24,7 @@ use crate::chat::model::{
     AgentSettings, Author, CommandKey, Conversation, QuestionKind, Role, Row, RowKind, State,
     Strategy as Way, Target, TenantSettings,
 };
+use crate::chat::notice::Notice;
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
 const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];

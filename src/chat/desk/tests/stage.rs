@@ -9,14 +9,15 @@ use uuid::Uuid;
 
 use super::store::Store;
 use crate::chat::commands::AgentCommand;
-use crate::chat::desk::{Desk, DeskLimits, Need};
+use crate::chat::desk::{Desk, DeskLimits};
 use crate::chat::effect::{
-    Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Notice, Phase, ToAgent,
+    Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Phase, ToAgent,
     ToAgentContent,
 };
 use crate::chat::event::{
     About, AgentContent, AgentInput, Availability, Chosen, CustomerAction, CustomerCommand,
-    CustomerConnection, CustomerContent, CustomerEvent, CustomerInput, Event, Peer, SocketAddress,
+    CustomerConnection, CustomerContent, CustomerEvent, CustomerInput, Event, Need, Peer,
+    SocketAddress,
 };
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, NodeId, Pos,
@@ -26,6 +27,7 @@ use crate::chat::model::{
     AgentSettings, Append, Author, Customer, FetchError, File, QueueSettings, Role, Row, RowKind,
     Strategy, TenantSettings,
 };
+use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
 
 pub(super) const SECOND: i64 = 1_000;

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::stage::HOUR;
-use crate::chat::desk::Need;
-use crate::chat::event::Loaded;
+use crate::chat::event::{Loaded, Need};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
 };
