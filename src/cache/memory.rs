@@ -16,7 +16,7 @@ use crate::ports::bus::{Bus, BusError};
 use crate::ports::cache::{Cache, CacheError};
 
 use super::topics::Topics;
-use super::ttl;
+use super::ttl::ttl;
 
 const ENTRIES: usize = 100_000;
 /// Keys and values together.

@@ -7,9 +7,9 @@
 mod memory;
 mod redis;
 mod topics;
+mod ttl;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -34,13 +34,4 @@ pub fn connect(url: &SecretString) -> Result<Opened, CacheError> {
         }
         _ => Err(CacheError("its address begins with neither memory:// nor redis://".to_owned())),
     }
-}
-
-/// The longest time to live; longer ones are cut to it so that no clock overflows.
-const LONGEST: Duration = Duration::from_secs(400 * 24 * 60 * 60);
-
-/// A time to live that every backend can represent: whole milliseconds, at least one.
-fn ttl(wished: Duration) -> Duration {
-    let millis = wished.clamp(Duration::from_millis(1), LONGEST).as_millis();
-    Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }

@@ -12,8 +12,9 @@ use crate::chat::model::{AgentSettings, Role};
 use crate::config::Config;
 use crate::ports::store::{Store, Tenant};
 
+use super::error::CliError;
 use super::output::Output;
-use super::{CliError, args, queue, tenant};
+use super::{args, known, queue};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -110,7 +111,7 @@ pub(super) async fn run(
     match command {
         Command::Add(wish) => add(wish, config, store, out).await,
         Command::List { tenant } => {
-            tenant::known(&tenant, store).await?;
+            known::tenant(&tenant, store).await?;
             let agents = store.agents(&tenant).await?;
             let views: Vec<View> = agents.iter().map(View::of).collect();
             Ok(out.list(&views, View::HEADS, View::cells)?)
@@ -125,7 +126,7 @@ async fn add(
     store: &dyn Store,
     out: &mut Output<'_>,
 ) -> Result<(), CliError> {
-    let tenant = tenant::known(&wish.tenant, store).await?;
+    let tenant = known::tenant(&wish.tenant, store).await?;
     may_be_agent(&wish.jid, &tenant, config)?;
     let known = store.queues(&tenant.key).await?;
     let mut queues = wish.queues;
@@ -174,7 +175,7 @@ async fn remove(
     store: &dyn Store,
     out: &mut Output<'_>,
 ) -> Result<(), CliError> {
-    tenant::known(tenant, store).await?;
+    known::tenant(tenant, store).await?;
     let agents = store.agents(tenant).await?;
     let Some(agent) = agents.iter().find(|agent| agent.jid == *jid) else {
         return Err(CliError::refused(

@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::config::{Config, Link};
 use crate::ports::store::LinkOwner;
 
-use super::error::told;
+use super::backends::Backends;
+use super::error::{CliError, Failure, told};
 use super::output::{Output, columns};
-use super::{Backends, CliError, Failure};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 

@@ -11,8 +11,9 @@ use serde::Serialize;
 use crate::chat::ids::{ConversationId, TenantKey};
 use crate::ports::store::Store;
 
+use super::error::CliError;
 use super::output::Output;
-use super::{CliError, args, tenant};
+use super::{args, known};
 
 /// How long to wait for the owner, and how often to check.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -46,7 +47,7 @@ pub(super) async fn run(
     store: &dyn Store,
     out: &mut Output<'_>,
 ) -> Result<(), CliError> {
-    let tenant = tenant::known(&wish.tenant, store).await?;
+    let tenant = known::tenant(&wish.tenant, store).await?;
     let Close { id, .. } = wish;
     let found = store.conversation(id).await?.filter(|found| found.tenant == tenant.key);
     let Some(found) = found else {

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::backends::Backends;
+use super::error::CliError;
 use super::output::Output;
-use super::{Backends, CliError};
 
 #[derive(Serialize)]
 struct Migrated {

@@ -6,9 +6,11 @@
 
 mod agent;
 mod args;
+mod backends;
 mod check;
 mod conversation;
 mod error;
+mod known;
 mod migrate;
 mod output;
 mod queue;
@@ -22,13 +24,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Link};
-use crate::ports::cache::Cache;
+use crate::config::Config;
 use crate::ports::store::Store;
 
+pub use backends::Backends;
 pub use error::{CliError, Failure};
 
 use output::Output;
@@ -71,21 +72,6 @@ pub enum Command {
     /// Transcripts of conversations
     #[command(subcommand)]
     Transcript(transcript::Command),
-}
-
-/// Opens the adapters behind the ports, on demand.
-#[async_trait]
-pub trait Backends: Send + Sync {
-    /// The database. Its schema may be outdated; [`Backends::migrate`] updates it.
-    async fn store(&self) -> Result<Arc<dyn Store>, Failure>;
-    async fn cache(&self) -> Result<Arc<dyn Cache>, Failure>;
-    /// Writes a test file to the file storage, and removes it.
-    async fn files(&self) -> Result<(), Failure>;
-    async fn migrate(&self) -> Result<(), Failure>;
-    /// Connects to a link's XMPP server, authenticates, and disconnects.
-    async fn probe(&self, link: &Link) -> Result<(), Failure>;
-    /// Runs the gateway until it is stopped.
-    async fn serve(&self) -> Result<(), Failure>;
 }
 
 /// Runs the subcommand.

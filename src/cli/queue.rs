@@ -10,8 +10,9 @@ use crate::chat::ids::{QueueKey, TenantKey};
 use crate::chat::model::{QueueSettings, Strategy};
 use crate::ports::store::Store;
 
+use super::error::CliError;
 use super::output::Output;
-use super::{CliError, args, tenant};
+use super::{args, known};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -108,7 +109,7 @@ pub(super) async fn run(
     match command {
         Command::Add(wish) => add(wish, store, out).await,
         Command::List { tenant } => {
-            tenant::known(&tenant, store).await?;
+            known::tenant(&tenant, store).await?;
             let queues = store.queues(&tenant).await?;
             let views: Vec<View> = queues.iter().map(View::of).collect();
             Ok(out.list(&views, View::HEADS, View::cells)?)
@@ -118,7 +119,7 @@ pub(super) async fn run(
 }
 
 async fn add(wish: Add, store: &dyn Store, out: &mut Output<'_>) -> Result<(), CliError> {
-    tenant::known(&wish.tenant, store).await?;
+    known::tenant(&wish.tenant, store).await?;
     let before = store.queues(&wish.tenant).await?;
     let done = if before.iter().any(|queue| queue.key == wish.key) { "updated" } else { "added" };
     let queue = QueueSettings {
@@ -137,7 +138,7 @@ async fn remove(
     store: &dyn Store,
     out: &mut Output<'_>,
 ) -> Result<(), CliError> {
-    tenant::known(tenant, store).await?;
+    known::tenant(tenant, store).await?;
     if *key == QueueKey::default_queue() {
         return Err(CliError::refused(
             "the queue default cannot be removed: customers who name no queue wait in it",

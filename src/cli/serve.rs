@@ -2,7 +2,8 @@
 
 use crate::config::Config;
 
-use super::{Backends, CliError};
+use super::backends::Backends;
+use super::error::CliError;
 
 pub(super) async fn run(config: &Config, backends: &dyn Backends) -> Result<(), CliError> {
     config.require_links()?;

@@ -12,8 +12,9 @@ use crate::config::Config;
 use crate::ports::store::{FileWishes, FormField, Settings, Store, Tenant};
 use crate::wire;
 
+use super::error::CliError;
 use super::output::{Output, columns};
-use super::{CliError, agent, args, queue};
+use super::{agent, args, known, queue};
 
 /// The shortest key for HS256 (RFC 7518, section 3.2).
 const IDENTITY_BYTES: usize = 32;
@@ -144,16 +145,6 @@ struct Whole {
     agents: Vec<agent::View>,
 }
 
-/// The tenant, or an error if it does not exist.
-pub(super) async fn known(key: &TenantKey, store: &dyn Store) -> Result<Tenant, CliError> {
-    store.tenant(key).await?.ok_or_else(|| {
-        CliError::refused(
-            format!("there is no tenant {key}"),
-            format!("see which there are: couplet tenant list; add it: couplet tenant add {key} …"),
-        )
-    })
-}
-
 pub(super) async fn run(
     command: Command,
     config: &Config,
@@ -169,7 +160,7 @@ pub(super) async fn run(
         }
         Command::Show { key } => show(&key, store, out).await,
         Command::Remove { key } => {
-            let tenant = known(&key, store).await?;
+            let tenant = known::tenant(&key, store).await?;
             store.remove_tenant(&key).await?;
             Ok(out.one(&View::of(&tenant), |_| format!("tenant {key} removed"))?)
         }
@@ -276,7 +267,7 @@ fn files(tenant: &View) -> String {
 }
 
 async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Result<(), CliError> {
-    let tenant = known(key, store).await?;
+    let tenant = known::tenant(key, store).await?;
     let queues = store.queues(key).await?;
     let agents = store.agents(key).await?;
     let whole = Whole {

@@ -32,13 +32,11 @@ pub use limits::Limits;
 pub use links::{Link, NoLinks, UploadHost};
 pub use log::{Format, Log};
 pub use problem::{Problem, Problems};
+pub use sources::DEFAULT_FILE;
 
 use crate::chat::ids::LinkDomain;
 
 use section::Section;
-
-/// The file read if none is named; it may be missing.
-pub const DEFAULT_FILE: &str = "couplet.toml";
 
 /// All settings of a node.
 #[derive(Debug, Clone)]

@@ -10,8 +10,10 @@ use std::path::Path;
 
 use config::{ConfigError, FileFormat, Map, Source, Value, ValueKind};
 
-use super::DEFAULT_FILE;
 use super::problem::Problem;
+
+/// The file read if none is named; it may be missing.
+pub const DEFAULT_FILE: &str = "couplet.toml";
 
 const PREFIX: &str = "COUPLET__";
 const SEPARATOR: &str = "__";

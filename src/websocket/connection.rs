@@ -23,8 +23,9 @@ use tokio_tungstenite::tungstenite::protocol::{self, Role, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Backend, CustomerHandle};
+use super::close::{CloseFrame, close};
 use super::outbound;
-use super::session_rules::{CloseFrame, Ended, Refusal, SessionRules, close};
+use super::session_rules::{Ended, Refusal, SessionRules};
 use crate::bridge::custom_to_xmpp::action::{Greeting, Request};
 use crate::chat::effect::{Answer, CustomerNotice};
 use crate::chat::event::CustomerContent;

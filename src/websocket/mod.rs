@@ -10,6 +10,7 @@
 //! node.
 
 pub mod backend;
+pub mod close;
 pub mod connection;
 mod order;
 pub mod origin;

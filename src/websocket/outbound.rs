@@ -9,7 +9,7 @@ use crate::runtime::admission::{Limits, TooMany};
 use crate::runtime::edge::{ByeReason, HistoryPage, OpenError, Outbound, SubmitError, Welcome};
 use crate::wire::{self, Entries, Entry, ErrorCode, ErrorFrame, ServerFrame, UnauthorizedReason};
 
-use super::session_rules::{CloseFrame, close, too_many};
+use super::close::{CloseFrame, close};
 
 /// Adds the frames for an event to `frames`; returns the close frame if it ends the socket.
 pub fn tell(
@@ -217,4 +217,15 @@ fn error(code: ErrorCode, message: &str, about: Option<&CommandId>) -> ServerFra
 
 fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// The error for a command beyond its rate.
+pub fn too_many(about: Option<String>, early: TooMany) -> ServerFrame {
+    ServerFrame::Error(ErrorFrame {
+        code: ErrorCode::RateLimited,
+        message: early.to_string(),
+        about,
+        retry_after_ms: Some(early.retry_after_ms),
+        reason: None,
+    })
 }

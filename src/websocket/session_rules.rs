@@ -9,13 +9,14 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
+use super::close::{CloseFrame, close};
 use super::order::{BEHIND_MS, Behind, Order, SOON_MS};
-use super::outbound;
+use super::outbound::{self, too_many};
 use crate::bridge::custom_to_xmpp::action::{self, Greeting, Request};
 use crate::chat::event::CustomerContent;
 use crate::chat::ids::{CommandId, ConversationId, CustomerId};
 use crate::runtime::admission::{SocketGuard, SocketRates, TooMany};
-use crate::wire::{Bye, ClientFrame, ErrorCode, ErrorFrame, Refused, ServerFrame, decode};
+use crate::wire::{ClientFrame, ErrorCode, ErrorFrame, Refused, ServerFrame, decode};
 
 /// This many bad frames close the socket.
 const BAD_FRAMES: u8 = 10;
@@ -25,54 +26,6 @@ const MISSED_PINGS: u8 = 2;
 
 /// When a client that was closed for its rate should reconnect, in milliseconds.
 const RATE_PAUSE_MS: u32 = 10_000;
-
-/// The close codes of `couplet.v1`.
-pub mod close {
-    /// A violation of the WebSocket protocol.
-    pub const PROTOCOL: u16 = 1002;
-    pub const BINARY: u16 = 1003;
-    pub const NOT_UTF8: u16 = 1007;
-    /// No `hello`, too many bad frames, or a client that does not read.
-    pub const POLICY: u16 = 1008;
-    /// A frame over its limit.
-    pub const TOO_LARGE: u16 = 1009;
-    /// A fault of the gateway.
-    pub const INTERNAL: u16 = 1011;
-    /// The gateway is stopping.
-    pub const RESTART: u16 = 1012;
-    /// The JWT is invalid.
-    pub const IDENTITY: u16 = 4401;
-    /// A rate was exceeded.
-    pub const RATE: u16 = 4429;
-}
-
-/// How the gateway closes a socket.
-#[derive(Debug, PartialEq)]
-pub struct CloseFrame {
-    pub code: u16,
-    /// For logs.
-    pub reason: &'static str,
-    /// A frame to send before.
-    pub last: Option<Box<ServerFrame>>,
-}
-
-impl CloseFrame {
-    /// Closes without another frame.
-    pub fn silent(code: u16, reason: &'static str) -> Self {
-        Self { code, reason, last: None }
-    }
-
-    /// Closes after a frame.
-    pub fn after(code: u16, reason: &'static str, last: ServerFrame) -> Self {
-        Self { code, reason, last: Some(Box::new(last)) }
-    }
-
-    /// Closes after a `bye` with the same reason.
-    pub fn bye(code: u16, reason: &'static str, reconnect_after_ms: Option<u32>) -> Self {
-        let bye = Bye { reason: reason.to_owned(), reconnect_after_ms };
-        Self::after(code, reason, ServerFrame::Bye(bye))
-    }
-}
 
 #[derive(Debug, PartialEq)]
 pub enum Ended {
@@ -271,17 +224,6 @@ impl SessionRules {
 
 fn refused_for_now(id: &CommandId, early: TooMany) -> Refusal {
     Refusal::Answered(Box::new(too_many(Some(id.to_string()), early)))
-}
-
-/// The error for a command beyond its rate.
-pub fn too_many(about: Option<String>, early: TooMany) -> ServerFrame {
-    ServerFrame::Error(ErrorFrame {
-        code: ErrorCode::RateLimited,
-        message: early.to_string(),
-        about,
-        retry_after_ms: Some(early.retry_after_ms),
-        reason: None,
-    })
 }
 
 fn broken(error: &Error) -> Ended {

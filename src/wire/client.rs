@@ -7,7 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Error as _, IgnoredAny};
 
-use super::{ErrorCode, ID_CHARS};
+use super::server::ErrorCode;
+
+/// The longest id of a command, in characters.
+pub const ID_CHARS: usize = 64;
 
 // Long texts are borrowed from the frame.
 /// A frame from a customer's client.

@@ -9,18 +9,16 @@ mod schema;
 mod server;
 
 pub use client::{
-    Choice, ChoiceValue, ClientFrame, Decoded, Edit, Hello, History, Message, Page, Rate, Refused,
-    Start, Text, decode,
+    Choice, ChoiceValue, ClientFrame, Decoded, Edit, Hello, History, ID_CHARS, Message, Page, Rate,
+    Refused, Start, Text, decode,
 };
-pub use schema::schema;
+pub use schema::{SUBPROTOCOL, schema};
 pub use server::{
     Ack, Agent, Button, Bye, ConversationInfo, Entries, Entry, EntryKind, ErrorCode, ErrorFrame,
     Field, File, From, FromKind, Limits, Phase, Pong, Receipt, ServerFrame, SessionInfo, State,
     Typing, UnauthorizedReason, Welcome, encode,
 };
 
-/// The WebSocket subprotocol that a client must name.
-pub const SUBPROTOCOL: &str = "couplet.v1";
 /// The longest frame, in bytes.
 pub const FRAME_BYTES: usize = 64 * 1024;
 /// The longest text, in Unicode scalars.
@@ -29,8 +27,6 @@ pub const TEXT_CHARS: usize = 8_000;
 pub const FILES: usize = 10;
 /// The maximum number of entries in one frame.
 pub const ENTRIES: usize = 100;
-/// The longest id of a command, in characters.
-pub const ID_CHARS: usize = 64;
 /// The longest subject, in Unicode scalars.
 pub const SUBJECT_CHARS: usize = 200;
 /// The maximum number of answers in a form.

@@ -3,7 +3,11 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-use super::{ClientFrame, SUBPROTOCOL, ServerFrame};
+use super::client::ClientFrame;
+use super::server::ServerFrame;
+
+/// The WebSocket subprotocol that a client must name.
+pub const SUBPROTOCOL: &str = "couplet.v1";
 
 /// The schema of `couplet.v1`: what a client may send (`ClientFrame`) and what it gets
 /// (`ServerFrame`).

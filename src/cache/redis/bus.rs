@@ -13,7 +13,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::ports::bus::{Bus, BusError};
 
 use super::listener::{Listener, Subscribe};
-use super::{PATIENCE, Server, patient, role};
+use super::role;
+use super::server::{PATIENCE, Server, patient};
 
 /// Subscribe requests that may be queued for the connection.
 const WAITING: usize = 256;

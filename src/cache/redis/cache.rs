@@ -9,10 +9,10 @@ use bytes::Bytes;
 use deadpool_redis::redis::{Cmd, ErrorKind, FromRedisValue, RedisError, ServerErrorKind, cmd};
 use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolError, Runtime, Timeouts};
 
-use crate::cache::ttl;
+use crate::cache::ttl::ttl;
 use crate::ports::cache::{Cache, CacheError};
 
-use super::{PATIENCE, Server, patient};
+use super::server::{PATIENCE, Server, patient};
 
 /// Connections; a few are enough, since each carries many concurrent calls.
 const CONNECTIONS: usize = 8;

@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::cache::topics::Topics;
 
-use super::Server;
+use super::server::Server;
 
 /// How often the server is pinged.
 const PING_EVERY: Duration = Duration::from_secs(5);

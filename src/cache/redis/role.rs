@@ -7,57 +7,15 @@
 //! Invariant: connections are given up only when a new one leads to a server that accepts writes;
 //! until then the old ones are as good as any.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{RedisResult, Value, cmd};
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Server, patient};
+use super::server::{Server, patient};
 
 const EVERY: Duration = Duration::from_secs(2);
-
-#[derive(Debug, Default)]
-pub(super) struct Role {
-    /// Connections opened before this time lead to the server from before the failover.
-    turned: watch::Sender<Option<Instant>>,
-    /// The server is a replica, and new connections lead to no other.
-    is_replica: AtomicBool,
-}
-
-impl Role {
-    /// Whether a connection opened at this time leads to the server that accepts writes, as far as
-    /// is known.
-    pub(super) fn trusts(&self, opened: Instant) -> bool {
-        self.turned.borrow().is_none_or(|turned| opened >= turned)
-    }
-
-    /// Notifies of each failover.
-    pub(super) fn turns(&self) -> watch::Receiver<Option<Instant>> {
-        self.turned.subscribe()
-    }
-
-    fn note(&self, is_replica: bool, turned: Option<Instant>, server: &str) {
-        let was_replica = self.is_replica.swap(is_replica, Ordering::Relaxed);
-        if is_replica && !was_replica {
-            tracing::warn!(
-                server,
-                "Redis is a replica and accepts no writes; point cache.url at the primary"
-            );
-        }
-        if let Some(turned) = turned {
-            tracing::warn!(server, "Redis may have failed over; reconnecting");
-            self.turned.send_replace(Some(turned));
-        }
-    }
-
-    /// Whether the server accepts no writes.
-    pub(super) fn is_replica(&self) -> bool {
-        self.is_replica.load(Ordering::Relaxed)
-    }
-}
 
 /// Polls the server until `stop`.
 pub(super) async fn watch(server: Server, stop: CancellationToken) {

@@ -21,8 +21,9 @@ use crate::chat::model::{Author, CloseReason, Conversation, Customer, Row, RowKi
 use crate::chat::namesake::Namesakes;
 use crate::ports::store::{Store, StoreError, Tenant};
 
+use super::error::CliError;
 use super::output::Output;
-use super::{CliError, args, tenant};
+use super::{args, known};
 
 const CONVERSATIONS: u32 = 100;
 const ENTRIES: u32 = 500;
@@ -73,7 +74,7 @@ pub(super) async fn run(
     store: &dyn Store,
     out: &mut Output<'_>,
 ) -> Result<(), CliError> {
-    let tenant = tenant::known(&wish.tenant, store).await?;
+    let tenant = known::tenant(&wish.tenant, store).await?;
     let default = if out.json { Format::Json } else { Format::Text };
     let mut form: Box<dyn Form> = match wish.format.unwrap_or(default) {
         Format::Json => Box::new(json::Json::default()),
