@@ -1,16 +1,20 @@
 //! Rules of the source tree that the compiler does not check: which part may use which, who may
-//! read the clock, what every file begins with, and that links in documents lead somewhere.
+//! read the clock, what every file begins with and how long it may be, that the files of a folder
+//! do not import each other in circles, and that links in documents lead somewhere.
 //!
 //! Sources are read as tokens: words in comments and strings do not count, words inside macros do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
 /// The parts of the crate that each part may use, besides itself. `main` sees the crate from
-/// outside. `chaos`, which `tests/chaos` needs inside a node and no ordinary build contains, may be
-/// used by any part.
+/// outside. `chaos`, which `tests/chaos` needs inside a node and is empty in an ordinary build, may
+/// be used by any part.
 const MAY_NAME: [(&str, &[&str]); 17] = [
     ("chaos", &[]),
     ("chat", &[]),
@@ -79,7 +83,15 @@ const KEPT: [(&[&str], &[&str]); 28] = [
     (&["clap"], &["src/cli/", "src/main.rs"]),
     (&["deunicode"], &["src/runtime/edge/slug.rs"]),
     (&["jsonwebtoken"], &["src/runtime/edge/identity.rs"]),
-    (&["governor"], &["src/runtime/admission.rs", "src/runtime/allowance.rs", "src/xmpp/rates.rs"]),
+    (
+        &["governor"],
+        &[
+            "src/runtime/admission.rs",
+            "src/runtime/admission/",
+            "src/runtime/allowance.rs",
+            "src/xmpp/rates.rs",
+        ],
+    ),
     // The core's types are no public format: they are serialized as they are only between nodes.
     (
         &["serde"],
@@ -94,6 +106,7 @@ const KEPT: [(&[&str], &[&str]); 28] = [
             "src/chat/refusal.rs",
             "src/ports/settings.rs",
             "src/runtime/peers.rs",
+            "src/runtime/socket_event.rs",
             "src/runtime/edge/",
             "src/store/",
         ],
@@ -113,6 +126,88 @@ const IMPURE: [&[&str]; 7] = [
     &["Instant"],
     &["tracing"],
 ];
+
+/// The circles that may be, each with its reason.
+const CIRCLES: [(&str, &[&str], &str); 11] = [
+    ("bridge", &["custom_to_xmpp", "xmpp_to_custom"], "being divided"),
+    (
+        "bridge/custom_to_xmpp/stanza",
+        &["mod", "refusal", "relation", "shared"],
+        "the module has the builder that its files fill in",
+    ),
+    ("bridge/xmpp_to_custom", &["about", "foreign", "input"], "being divided"),
+    (
+        "cli/transcript",
+        &["html", "json", "mod", "text"],
+        "the module reads a transcript, and chooses one of the three forms of it",
+    ),
+    (
+        "runtime",
+        &["edge", "files"],
+        "files ask whose a token is; the edge tells customers the limits of files",
+    ),
+    (
+        "runtime/edge",
+        &["identity", "mod", "people", "sessions", "socket", "tokens"],
+        "the module has the types that web and websocket see, and opens what returns them",
+    ),
+    (
+        "runtime/owner",
+        &["background", "backpressure", "holding", "mod", "spoken", "term", "unfit"],
+        "a term needs its owner, and an owner begins terms",
+    ),
+    (
+        "store",
+        &[
+            "batcher",
+            "connect",
+            "conversations",
+            "directory",
+            "edits",
+            "files",
+            "lease",
+            "log",
+            "mod",
+            "pool",
+            "restore",
+            "session_insert",
+            "session_lookup",
+            "sessions",
+            "snapshot",
+            "statements",
+            "tenants",
+            "transcripts",
+            "undelivered",
+        ],
+        "being divided",
+    ),
+    ("web", &["address", "files", "mod", "routes", "upload"], "being divided"),
+    ("xmpp", &["bounces", "state", "supervisor"], "being divided"),
+    ("xmpp", &["iq", "roster"], "being divided"),
+];
+
+/// Files longer than [`MOST_LINES`], which are being divided, and functions longer than
+/// [`MOST_LINES_OF_ONE`]: a table as a match, or one step after another.
+const LONG: [&str; 15] = [
+    "src/app.rs run_at",
+    "src/bridge/custom_to_xmpp/stanza/refusal.rs meaning",
+    "src/bridge/custom_to_xmpp/stanza.rs text",
+    "src/bridge/xmpp_to_custom/input.rs",
+    "src/chat/model.rs",
+    "src/ports/store.rs",
+    "src/runtime/edge/socket.rs",
+    "src/runtime/owner/mod.rs serve",
+    "src/runtime/owner/term.rs",
+    "src/store/row_codec.rs",
+    "src/store/row_codec.rs row_into",
+    "src/store/row_codec.rs row_from",
+    "src/web/routes.rs routes",
+    "src/xmpp/outbox.rs",
+    "src/xmpp/roster.rs",
+];
+
+const MOST_LINES: usize = 450;
+const MOST_LINES_OF_ONE: usize = 80;
 
 #[test]
 fn every_part_names_only_what_it_may() {
@@ -140,6 +235,50 @@ fn every_file_says_at_its_head_what_it_answers_for() {
             .map(|file| name(&file))
             .collect();
     assert!(silent.is_empty(), "these do not begin with `//! `: {silent:?}");
+}
+
+#[test]
+fn no_files_of_a_folder_import_each_other_in_a_circle() {
+    let sources: Vec<(String, String)> = production().collect();
+    let allowed = CIRCLES.iter().map(|(folder, files, _)| {
+        ((*folder).to_owned(), files.iter().map(|file| (*file).to_owned()).collect())
+    });
+    let allowed: BTreeSet<Circle> = allowed.collect();
+    assert_eq!(circles(&sources), allowed, "left: found, right: allowed");
+}
+
+#[test]
+fn a_circle_is_found() {
+    let source = |file: &str, text: &str| (format!("src/chat/{file}"), text.to_owned());
+    let sources = [
+        source("mod.rs", "mod a; mod b; mod c; mod d; mod e;"),
+        source("a.rs", "use super::{b::B, d};"),
+        source("b.rs", "fn f(e: E) -> crate::chat::c::C { e }"),
+        source("c.rs", "#[cfg(test)] mod tests { use super::super::e::E; } use super::a;"),
+        source("d.rs", "pub(super) struct D; impl std::fmt::Display for D {}"),
+        source("e/mod.rs", "mod f; pub(in crate::chat) struct E(f::F);"),
+        source("e/f.rs", "use super::super::a::A; use super::E;"),
+    ];
+    let circle = |folder: &str, files: &[&str]| {
+        (folder.to_owned(), files.iter().map(|file| (*file).to_owned()).collect::<Vec<_>>())
+    };
+    let expected = [circle("chat", &["a", "b", "c"]), circle("chat/e", &["f", "mod"])];
+    assert_eq!(circles(&sources), BTreeSet::from(expected));
+}
+
+#[test]
+fn no_file_and_no_function_is_too_long() {
+    let mut long = Vec::new();
+    for (file, source) in production() {
+        if source.lines().count() > MOST_LINES {
+            long.push(file.clone());
+        }
+        let mut all = Vec::new();
+        functions(&parsed(&file, &source), &mut all);
+        all.retain(|(_, lines)| *lines > MOST_LINES_OF_ONE);
+        long.extend(all.into_iter().map(|(name, _)| format!("{file} {name}")));
+    }
+    assert_eq!(long, LONG, "left: found, right: allowed");
 }
 
 #[test]
@@ -235,13 +374,11 @@ fn breaches(file: &str, source: &str) -> Vec<String> {
         return Vec::new();
     }
     let own = part(file);
-    let mut tokens = tokens(source);
-    without_tests(&mut tokens);
     let mut broken = Vec::new();
     let mut say = |line: usize, what: &str, why: &str| {
         broken.push(format!("{file}:{line}: `{what}` {why}"));
     };
-    for (line, path) in paths(&tokens) {
+    for (line, path) in paths(file, source) {
         if let Some(named) = ours(file, &path) {
             let may =
                 MAY_NAME.iter().find(|(part, _)| *part == own).map_or(&[][..], |(_, may)| may);
@@ -287,7 +424,7 @@ fn ours(file: &str, path: &[String]) -> Option<String> {
         "couplet" if file == "src/main.rs" => 1,
         "super" => {
             let ups = path.iter().take_while(|word| *word == "super").count();
-            if ups < depth(file) {
+            if ups < module(file).len() {
                 return None;
             }
             ups
@@ -298,12 +435,11 @@ fn ours(file: &str, path: &[String]) -> Option<String> {
     MAY_NAME.iter().any(|(part, _)| part == named).then(|| named.clone())
 }
 
-/// How many modules deep a file is.
-fn depth(file: &str) -> usize {
+/// The module that a file is: `src/chat/desk/mod.rs` is `chat`, `desk`.
+fn module(file: &str) -> Vec<String> {
     let inner = file.strip_prefix("src/").unwrap_or(file);
-    let inner =
-        inner.strip_suffix("/mod.rs").or_else(|| inner.strip_suffix(".rs")).unwrap_or(inner);
-    inner.split('/').count()
+    let inner = inner.strip_suffix(".rs").unwrap_or(inner);
+    inner.strip_suffix("/mod").unwrap_or(inner).split('/').map(str::to_owned).collect()
 }
 
 fn names(path: &[String], wanted: &[&str]) -> bool {
@@ -319,140 +455,94 @@ fn names(path: &[String], wanted: &[&str]) -> bool {
 /// A word or a sign of a source, with its line number.
 type Token = (usize, String);
 
-/// Words, `::` and single signs; without comments, strings, characters and lifetimes.
-fn tokens(source: &str) -> Vec<Token> {
-    let chars: Vec<char> = source.chars().collect();
-    let at = |i: usize| chars.get(i).copied().unwrap_or('\0');
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let (mut tokens, mut i, mut line) = (Vec::new(), 0, 1);
-    while i < chars.len() {
-        let start = i;
-        match at(i) {
-            '/' if at(i + 1) == '/' => {
-                while i < chars.len() && at(i) != '\n' {
-                    i += 1;
-                }
-            }
-            '/' if at(i + 1) == '*' => {
-                let mut open = 1;
-                i += 2;
-                while i < chars.len() && open > 0 {
-                    match (at(i), at(i + 1)) {
-                        ('/', '*') => (open, i) = (open + 1, i + 2),
-                        ('*', '/') => (open, i) = (open - 1, i + 2),
-                        _ => i += 1,
-                    }
-                }
-            }
-            '"' => i = string_end(&chars, i),
-            '\'' if at(i + 1) == '\\' => {
-                i += 3;
-                while i < chars.len() && at(i) != '\'' {
-                    i += 1;
-                }
-                i += 1;
-            }
-            '\'' if at(i + 2) == '\'' => i += 3,
-            '\'' => {
-                i += 1;
-                while is_word(at(i)) {
-                    i += 1;
-                }
-            }
-            c if is_word(c) => {
-                while is_word(at(i)) {
-                    i += 1;
-                }
-                let word: String = chars[start..i].iter().collect();
-                let raw = matches!(word.as_str(), "r" | "br" | "cr");
-                match at(i) {
-                    '#' | '"' if raw && raw_end(&chars, i).is_some() => {
-                        i = raw_end(&chars, i).unwrap_or(i);
-                    }
-                    '"' if matches!(word.as_str(), "b" | "c") => i = string_end(&chars, i),
-                    _ => tokens.push((line, word)),
-                }
-            }
-            ':' if at(i + 1) == ':' => {
-                tokens.push((line, "::".to_owned()));
-                i += 2;
-            }
-            c => {
-                if !c.is_whitespace() {
-                    tokens.push((line, c.to_string()));
-                }
-                i += 1;
-            }
-        }
-        line += chars[start..i.min(chars.len())].iter().filter(|c| **c == '\n').count();
-    }
-    tokens
-}
-
-fn string_end(chars: &[char], from: usize) -> usize {
-    let mut i = from + 1;
-    while i < chars.len() && chars[i] != '"' {
-        i += if chars[i] == '\\' { 2 } else { 1 };
-    }
-    i + 1
-}
-
-/// The end of a raw string whose `#`s or quote begin here; `None` for a raw identifier.
-fn raw_end(chars: &[char], from: usize) -> Option<usize> {
-    let hashes = chars[from..].iter().take_while(|c| **c == '#').count();
-    if chars.get(from + hashes) != Some(&'"') {
-        return None;
-    }
-    let mut end = from + hashes + 1;
-    while end < chars.len() {
-        let closing = chars[end + 1..].iter().take_while(|c| **c == '#').count();
-        if chars[end] == '"' && closing >= hashes {
-            return Some(end + 1 + hashes);
-        }
-        end += 1;
-    }
-    Some(end)
-}
-
-/// Removes `#[cfg(test)] mod … { … }`.
-fn without_tests(tokens: &mut Vec<Token>) {
-    const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
+/// A source without its `#[cfg(test)] mod … { … }`.
+fn parsed(file: &str, source: &str) -> Vec<TokenTree> {
+    let stream = TokenStream::from_str(source).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let mut trees: Vec<TokenTree> = stream.into_iter().collect();
+    let is_test = |tree: &TokenTree| tree.to_string().replace(' ', "") == "[cfg(test)]";
     let mut from = 0;
-    while let Some(at) = find(tokens, from, &MARK) {
-        let body = tokens[at..].iter().position(|(_, t)| t == "{" || t == ";").map(|n| at + n);
-        let Some(body) = body else { return };
-        from = at + MARK.len();
-        let is_module = tokens[from..body].iter().any(|(_, t)| t == "mod");
-        if !is_module || tokens[body].1 == ";" {
-            continue;
+    while let Some(mark) = trees[from..].iter().position(is_test).map(|at| from + at) {
+        from = mark + 1;
+        let Some(end) = trees[from..].iter().position(is_end).map(|at| from + at) else { break };
+        let is_module = trees[from..end].iter().any(|tree| tree.to_string() == "mod");
+        if is_module && matches!(trees[end], TokenTree::Group(_)) {
+            trees.drain(mark - 1..=end);
+            from = mark - 1;
         }
-        let mut open = 0;
-        let end = tokens[body..].iter().position(|(_, token)| {
-            open += i32::from(token == "{") - i32::from(token == "}");
-            open == 0
-        });
-        tokens.drain(at..end.map_or(tokens.len(), |end| body + end + 1));
-        from = at;
+    }
+    trees
+}
+
+/// Whether an item ends here: with its body or a semicolon.
+fn is_end(tree: &TokenTree) -> bool {
+    match tree {
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+        TokenTree::Punct(sign) => sign.as_char() == ';',
+        _ => false,
     }
 }
 
-fn find(tokens: &[Token], from: usize, wanted: &[&str]) -> Option<usize> {
-    let rest = tokens.get(from..)?;
-    let here = rest
-        .windows(wanted.len())
-        .position(|part| part.iter().zip(wanted).all(|((_, token), word)| token == word));
-    here.map(|at| from + at)
+/// Words, `::` and single signs; without comments and literals.
+fn tokens(trees: impl IntoIterator<Item = TokenTree>, found: &mut Vec<Token>) {
+    let mut half = false;
+    for tree in trees {
+        let line = tree.span().start().line;
+        match tree {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Parenthesis | Delimiter::None => ("(", ")"),
+                };
+                found.push((line, open.to_owned()));
+                tokens(group.stream(), found);
+                found.push((group.span_close().start().line, close.to_owned()));
+            }
+            TokenTree::Punct(sign) if sign.as_char() == ':' && half => {
+                half = false;
+                found.pop();
+                found.push((line, "::".to_owned()));
+            }
+            TokenTree::Punct(sign) => {
+                half = sign.as_char() == ':' && sign.spacing() == Spacing::Joint;
+                found.push((line, sign.to_string()));
+            }
+            TokenTree::Ident(word) => found.push((line, word.to_string())),
+            TokenTree::Literal(_) => {}
+        }
+    }
 }
 
-/// Every path, with groups (`a::{b, c::d}`) expanded.
-fn paths(tokens: &[Token]) -> Vec<(usize, Vec<String>)> {
-    let mut found = Vec::new();
+/// The functions of a source, each with the number of lines from `fn` to its last brace.
+fn functions(trees: &[TokenTree], found: &mut Vec<(String, usize)>) {
+    for (at, tree) in trees.iter().enumerate() {
+        if let TokenTree::Group(group) = tree {
+            functions(&group.stream().into_iter().collect::<Vec<_>>(), found);
+        }
+        let (TokenTree::Ident(word), Some(TokenTree::Ident(name))) = (tree, trees.get(at + 1))
+        else {
+            continue;
+        };
+        if *word == "fn"
+            && let Some(TokenTree::Group(body)) = trees[at..].iter().find(|tree| is_end(tree))
+        {
+            let lines = body.span_close().end().line - word.span().start().line + 1;
+            found.push((name.to_string(), lines));
+        }
+    }
+}
+
+/// Every path of a source, with groups (`a::{b, c::d}`) expanded.
+fn paths(file: &str, source: &str) -> Vec<(usize, Vec<String>)> {
+    let (mut tokens, mut found) = (Vec::new(), Vec::new());
+    self::tokens(parsed(file, source), &mut tokens);
     let mut i = 0;
     while i < tokens.len() {
-        let before =
-            i.checked_sub(1).and_then(|at| tokens.get(at)).map(|(_, token)| token.as_str());
-        if is_word(&tokens[i].1) && !matches!(before, Some(".")) {
-            i = path(tokens, i, &[], &mut found);
+        let before = i.checked_sub(1).map_or("", |at| tokens[at].1.as_str());
+        // No field, no lifetime, no `pub(in …)`.
+        let in_visibility = before == "in" && i > 1 && tokens[i - 2].1 == "(";
+        if is_word(&tokens[i].1) && !matches!(before, "." | "'") && !in_visibility {
+            i = path(&tokens, i, &[], &mut found);
         } else {
             i += 1;
         }
@@ -494,6 +584,80 @@ fn path(
 
 fn is_word(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+// ---- circles ----
+
+/// A folder and the files of it that import each other, directly or through others; `mod` is the
+/// folder's own module, the name of a folder all that is in it.
+type Circle = (String, Vec<String>);
+
+/// The circles of the sources, given by name and content.
+fn circles(sources: &[(String, String)]) -> BTreeSet<Circle> {
+    let modules: BTreeSet<Vec<String>> = sources.iter().map(|(file, _)| module(file)).collect();
+    let mut folders: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for (file, source) in sources {
+        let own = module(file);
+        for (_, path) in paths(file, source) {
+            let Some(other) = target(&own, &path, &modules) else { continue };
+            let shared = own.iter().zip(&other).take_while(|(a, b)| a == b).count();
+            let node = |path: &[String]| path.get(shared).map_or("mod", String::as_str).to_owned();
+            // What the parts of the crate may name of each other is said above.
+            if shared > 0 && node(&own) != node(&other) {
+                let folder = folders.entry(own[..shared].join("/")).or_default();
+                folder.entry(node(&own)).or_default().insert(node(&other));
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    for (folder, imports) in &folders {
+        let reached: BTreeMap<&String, BTreeSet<&String>> =
+            imports.keys().map(|file| (file, reach(file, imports))).collect();
+        for (file, those) in &reached {
+            let back = |other: &&&String| reached.get(*other).is_some_and(|r| r.contains(file));
+            let circle: Vec<String> = those.iter().filter(back).map(|s| (*s).clone()).collect();
+            if !circle.is_empty() {
+                found.insert((folder.clone(), circle));
+            }
+        }
+    }
+    found
+}
+
+/// The module of ours that a path leads to.
+fn target(own: &[String], path: &[String], modules: &BTreeSet<Vec<String>>) -> Option<Vec<String>> {
+    let head = path.first()?.as_str();
+    let ups = path.iter().take_while(|word| *word == "super").count();
+    let (base, rest) = match head {
+        "crate" => (&[][..], &path[1..]),
+        "self" => (own, &path[1..]),
+        "super" => (own.get(..own.len().checked_sub(ups)?)?, &path[ups..]),
+        _ => (own, path),
+    };
+    let whole = [base, rest].concat();
+    // `pub(super)`, a word that is no path.
+    if rest.is_empty() || head == rest[0] && (rest.len() == 1 || !is_module_of(own, head, modules))
+    {
+        return None;
+    }
+    (1..=whole.len()).rev().map(|n| whole[..n].to_vec()).find(|part| modules.contains(part))
+}
+
+fn is_module_of(own: &[String], child: &str, modules: &BTreeSet<Vec<String>>) -> bool {
+    modules.contains(&[own, &[child.to_owned()]].concat())
+}
+
+/// All that a file imports, directly or through others.
+fn reach<'a>(
+    from: &'a String,
+    imports: &'a BTreeMap<String, BTreeSet<String>>,
+) -> BTreeSet<&'a String> {
+    let (mut reached, mut next) = (BTreeSet::new(), vec![from]);
+    while let Some(file) = next.pop() {
+        let new = imports.get(file).into_iter().flatten().filter(|file| reached.insert(*file));
+        next.extend(new.collect::<Vec<_>>());
+    }
+    reached
 }
 
 // ---- documents ----
@@ -592,6 +756,12 @@ fn name(file: &Path) -> String {
         let _ = write!(name, "{slash}{}", part.as_os_str().to_string_lossy());
     }
     name
+}
+
+/// The sources of the crate without its tests: their names and contents.
+fn production() -> impl Iterator<Item = (String, String)> {
+    let all = sources("src").into_iter().map(|file| (name(&file), read(&file)));
+    all.filter(|(file, _)| !is_tests(file))
 }
 
 /// Every source file below a folder, in order.
