@@ -9,12 +9,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Outbound;
-use super::mailbox::SocketEvent;
 use crate::chat::effect::{Answer, CustomerNotice, Phase};
 use crate::chat::ids::{CommandId, ConversationId, Seq, SessionId};
 use crate::chat::model::{Acked, Row, RowKind};
 use crate::chat::refusal::CommandError;
 use crate::ports::store::Page;
+use crate::runtime::socket_event::SocketEvent;
 
 /// What must be read from the store before anything else can be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,8 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::chat::ids::{ConversationId, Seq};
-use crate::runtime::socket_event::ByeReason;
-pub(crate) use crate::runtime::socket_event::SocketEvent;
+use crate::runtime::socket_event::{ByeReason, SocketEvent};
 
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox {

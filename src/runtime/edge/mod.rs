@@ -7,7 +7,7 @@
 mod cursor;
 pub(crate) mod hub;
 mod identity;
-pub(crate) mod mailbox;
+mod mailbox;
 mod pages;
 mod people;
 mod sessions;

@@ -29,7 +29,7 @@ use crate::chat::ids::{CustomerId, Epoch, Pos, Timestamp};
 use crate::chat::model::Append;
 use crate::ports::link::{FromLink, LinkHandle, Stream, ToLink};
 use crate::ports::store::StoreError;
-use crate::runtime::edge::mailbox::SocketEvent;
+use crate::runtime::socket_event::SocketEvent;
 
 /// Commands of customers that may wait for the desk.
 const INBOX: usize = 4_096;
