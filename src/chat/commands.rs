@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use super::effect::Notice;
-use super::model::{CloseReason, QuestionKind};
+use super::model::CloseReason;
 use super::refusal::AgentRefusal;
+use super::row::QuestionKind;
 
 /// A command, with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]

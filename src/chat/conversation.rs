@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
-use super::model::{Conversation, Reference, Row, State, Target};
+use super::model::{Conversation, State};
+use super::row::{Reference, Row, Target};
 
 /// At most this many of the agent's messages wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;

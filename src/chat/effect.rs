@@ -12,8 +12,10 @@ use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, TenantKey,
     Timestamp,
 };
-use super::model::{Acked, Append, CloseReason, Customer, Role, Row};
+use super::model::{CloseReason, Customer};
 use super::refusal::{AgentRefusal, CommandError};
+use super::row::{Acked, Append, Row};
+use super::settings::Role;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {

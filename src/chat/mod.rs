@@ -21,3 +21,6 @@ mod queue;
 pub mod refusal;
 mod resent;
 mod routing;
+pub mod row;
+pub mod settings;
+pub mod snapshot;

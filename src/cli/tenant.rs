@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use crate::chat::ids::{LinkDomain, TenantKey};
 use crate::config::Config;
-use crate::ports::store::{FileWishes, FormField, Settings, Store, Tenant};
+use crate::ports::directory::Tenant;
+use crate::ports::settings::{FileWishes, FormField, Settings};
+use crate::ports::store::Store;
 use crate::wire;
 
 use super::output::{Output, columns};

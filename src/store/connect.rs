@@ -26,7 +26,7 @@ use super::session_insert::SessionInserts;
 use super::session_lookup::{ByToken, OpenOf};
 use super::statements::Statements;
 use super::{SqlStore, error, seconds};
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 
 /// How the database is used.
 #[derive(Debug, Clone, Copy)]

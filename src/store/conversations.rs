@@ -20,8 +20,9 @@ use super::row_codec::{
 use super::sql;
 use super::statements::{self, Statements};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Seq, Timestamp};
-use crate::chat::model::{Append, Conversation, RowKind, State};
-use crate::ports::store::StoreError;
+use crate::chat::model::{Conversation, State};
+use crate::chat::row::{Append, RowKind};
+use crate::ports::store_error::StoreError;
 
 /// The statement that writes views.
 pub(super) fn write_text(backend: DbBackend, rows: usize) -> String {

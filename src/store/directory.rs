@@ -18,8 +18,9 @@ use super::row_codec::{
 };
 use super::{SqlStore, begin, commit, lease, tenants};
 use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, TenantKey};
-use crate::chat::model::{AgentSettings, QueueSettings, TenantSettings};
-use crate::ports::store::{Directory, StoreError, Tenant};
+use crate::chat::settings::{AgentSettings, QueueSettings, TenantSettings};
+use crate::ports::directory::{Directory, Tenant};
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Directory for SqlStore {

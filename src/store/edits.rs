@@ -11,8 +11,8 @@ use super::entity::log::{Column, Entity};
 use super::row_codec::{EDIT, FILES, int, target_details};
 use super::statements::{self, Statements};
 use crate::chat::ids::Pos;
-use crate::chat::model::{Append, Row, RowKind};
-use crate::ports::store::StoreError;
+use crate::chat::row::{Append, Row, RowKind};
+use crate::ports::store_error::StoreError;
 
 /// The statement that replaces a row's text.
 pub(super) fn change_text(backend: DbBackend) -> String {

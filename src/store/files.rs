@@ -18,8 +18,9 @@ use super::row_codec::{int, nat, tenant_key};
 use super::statements::{self, Statements};
 use super::{SqlStore, sql};
 use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey, Timestamp};
-use crate::chat::model::{Append, File, RowKind};
-use crate::ports::store::{CameIn, Files, StoreError, StoredFile};
+use crate::chat::row::{Append, File, RowKind};
+use crate::ports::store::{CameIn, Files, StoredFile};
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Files for SqlStore {

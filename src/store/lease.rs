@@ -19,7 +19,8 @@ use super::error::{driver, unavailable};
 use super::row_codec::{int, nat};
 use super::{SqlStore, begin, commit, sql, statements};
 use crate::chat::ids::{Epoch, LinkDomain, NodeId};
-use crate::ports::store::{Lease, Leases, LinkOwner, StoreError};
+use crate::ports::store::{Lease, Leases, LinkOwner};
+use crate::ports::store_error::StoreError;
 
 /// The row of a link; none if no node ever asked for the link.
 pub(super) async fn find(

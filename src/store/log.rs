@@ -25,8 +25,10 @@ use super::server::Server;
 use super::statements::{self, Many, Statements};
 use super::{SqlStore, conversations, edits, files, lease, lookup, undelivered};
 use crate::chat::ids::{ConversationId, Epoch, LinkDomain, Localpart, Pos, SessionId, Timestamp};
-use crate::chat::model::{Acked, Append, CommandKey, Reference, Row, RowKind, Snapshot};
-use crate::ports::store::{Log, StoreError};
+use crate::chat::row::{Acked, Append, CommandKey, Reference, Row, RowKind};
+use crate::chat::snapshot::Snapshot;
+use crate::ports::store::Log;
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Log for SqlStore {

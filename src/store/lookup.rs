@@ -19,8 +19,8 @@ use super::row_codec::{
     AGENT, CUSTOMER, EDIT, FILES, MESSAGE, command_key, int, nat, row_from, rows_from,
 };
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Seq, SessionId, Timestamp};
-use crate::chat::model::{Acked, CommandKey, Reference, Row};
-use crate::ports::store::StoreError;
+use crate::chat::row::{Acked, CommandKey, Reference, Row};
+use crate::ports::store_error::StoreError;
 
 /// The kinds of row with text that may be changed, or with an edit of it.
 const CHANGEABLE: [&str; 3] = [MESSAGE, FILES, EDIT];

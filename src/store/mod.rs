@@ -48,7 +48,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 use batcher::Batcher;
 use lease::Links;
 use pool::{Pool, Reader};

@@ -22,7 +22,7 @@ use super::connect::{MARGIN, REFUSED, STALE};
 use super::connection::{Connection, Opened, Value};
 use super::error;
 use super::server::Server;
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 
 /// Connections of one kind.
 #[derive(Debug)]

@@ -23,10 +23,10 @@ use super::row_codec::{
 };
 use super::{snapshot, sql};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
-use crate::chat::model::{
-    Answers, CONTACT_STAYS_MS, Departing, Recall, Row, RowKind, TenantSettings,
-};
-use crate::ports::store::StoreError;
+use crate::chat::row::{Answers, Row, RowKind};
+use crate::chat::settings::TenantSettings;
+use crate::chat::snapshot::{CONTACT_STAYS_MS, Departing, Recall};
+use crate::ports::store_error::StoreError;
 
 /// How many rows at the end of the log are searched for changes of conversations' agents.
 const MOVES_WITHIN: u64 = 20_000;

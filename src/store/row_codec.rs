@@ -15,11 +15,13 @@ use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, Pos, QueueKey,
     Seq, SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::{
-    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, FetchError, File,
-    QuestionKind, QueueSettings, RequeueReason, Role, Row, RowKind, Strategy, Target,
+use crate::chat::model::{CloseReason, Customer};
+use crate::chat::row::{
+    Answers, Author, CommandKey, FetchError, File, QuestionKind, RequeueReason, Row, RowKind,
+    Target,
 };
-use crate::ports::store::StoreError;
+use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy};
+use crate::ports::store_error::StoreError;
 
 /// A number as the databases store it: signed.
 pub(super) fn int(number: u64) -> Result<i64, StoreError> {

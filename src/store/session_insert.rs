@@ -18,7 +18,8 @@ use super::pool::Pool;
 use super::sql::padded;
 use super::statements::{self, Many, Statements};
 use crate::chat::ids::Timestamp;
-use crate::ports::store::{Session, StoreError};
+use crate::ports::store::Session;
+use crate::ports::store_error::StoreError;
 
 /// The result for one session of a group.
 #[derive(Debug, Clone, Copy)]

@@ -22,7 +22,8 @@ use crate::chat::ids::{
     AgentJid, CustomerId, LinkDomain, Localpart, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::Customer;
-use crate::ports::store::{Claim, Naming, Session, Sessions, StoreError};
+use crate::ports::store::{Claim, Naming, Session, Sessions};
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Sessions for SqlStore {

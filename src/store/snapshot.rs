@@ -19,8 +19,9 @@ use super::error::unavailable;
 use super::row_codec::{AGENT, CLOSED, CUSTOMER, LINKED, OFFERED, OPENED, SAID, int, nat};
 use super::{SqlStore, directory, lease, restore, sql, transcripts, undelivered};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
-use crate::chat::model::{Conversation, Customer, OWED_MS, REPEATS_MS, Snapshot, State};
-use crate::ports::store::StoreError;
+use crate::chat::model::{Conversation, Customer, State};
+use crate::chat::snapshot::{OWED_MS, REPEATS_MS, Snapshot};
+use crate::ports::store_error::StoreError;
 
 /// Open conversations per query.
 const OPEN: usize = 500;

@@ -17,8 +17,10 @@ use super::error::unavailable;
 use super::row_codec::{SAID, customer_from, int, nat, rows_from};
 use super::{SqlStore, conversations};
 use crate::chat::ids::{ConversationId, CustomerId, Pos, Seq, TenantKey};
-use crate::chat::model::{Conversation, Customer, Row};
-use crate::ports::store::{PAGE_BYTES, Page, StoreError, Transcripts};
+use crate::chat::model::{Conversation, Customer};
+use crate::chat::row::Row;
+use crate::ports::store::{PAGE_BYTES, Page, Transcripts};
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Transcripts for SqlStore {

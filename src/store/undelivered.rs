@@ -17,13 +17,14 @@ use super::row_codec::{
 };
 use super::{snapshot, sql, transcripts};
 use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
-use crate::chat::model::{OWED_MS, Owed, Row};
-use crate::ports::store::StoreError;
+use crate::chat::row::Row;
+use crate::chat::snapshot::{OWED_MS, Owed};
+use crate::ports::store_error::StoreError;
 
 /// Conversations per query.
 const TOGETHER: usize = 256;
 
-/// See [`Snapshot::owed`](crate::chat::model::Snapshot::owed). Rows up to `recent` are too old to
+/// See [`Snapshot::owed`](crate::chat::snapshot::Snapshot::owed). Rows up to `recent` are too old to
 /// be resent.
 pub(super) async fn owed(
     connection: &impl ConnectionTrait,

@@ -7,8 +7,8 @@ use crate::chat::commands::AgentCommand;
 use crate::chat::effect::{CustomerNotice, Effect, Notice, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentContent, AgentInput, Peer};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::{RowKind, Target};
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::row::{RowKind, Target};
 
 /// An agent's relation to a customer.
 pub(super) enum Standing {

@@ -12,9 +12,10 @@ use crate::chat::commands::AgentCommand;
 use crate::chat::effect::Notice;
 use crate::chat::event::{About, AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
-use crate::chat::model::{CloseReason, RowKind};
+use crate::chat::model::CloseReason;
 use crate::chat::presence::Clients;
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::row::RowKind;
 
 /// Commands that are carried out once, under the names by which they are remembered.
 const CLOSE: &str = "close";

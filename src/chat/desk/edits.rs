@@ -13,8 +13,8 @@ use crate::chat::effect::Notice;
 use crate::chat::event::{About, AgentContent, AgentInput, CustomerAction, CustomerInput, Peer};
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Pos, Seq, Timestamp};
 use crate::chat::message_ref;
-use crate::chat::model::{Author, CommandKey, Reference, Row, RowKind, Target};
 use crate::chat::refusal::{AgentRefusal, CommandError};
+use crate::chat::row::{Author, CommandKey, Reference, Row, RowKind, Target};
 
 /// For how long a message can be undone, in milliseconds.
 const UNDO_MS: i64 = 2 * 60_000;

@@ -10,10 +10,9 @@ use crate::chat::answers;
 use crate::chat::conversation::OpenConversation;
 use crate::chat::effect::{CustomerNotice, CustomerState, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
-use crate::chat::model::{
-    Author, CloseReason, CommandKey, Conversation, RequeueReason, Row, RowKind, State,
-    TenantSettings,
-};
+use crate::chat::model::{CloseReason, Conversation, State};
+use crate::chat::row::{Author, CommandKey, RequeueReason, Row, RowKind};
+use crate::chat::settings::TenantSettings;
 
 /// A silence shorter than this, in milliseconds, closes no conversation, whatever the settings say.
 pub(super) const LEAST_IDLE_MS: i64 = 60_000;

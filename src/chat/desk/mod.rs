@@ -51,14 +51,14 @@ use super::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq, SessionId,
     TenantKey, Timestamp,
 };
-use super::model::{
-    AgentSettings, Author, CommandKey, Customer, Reference, Role, Row, TenantSettings,
-};
+use super::model::Customer;
 use super::namesake::Namesakes;
 use super::past_assignments::PastAssignments;
 use super::presence::Clients;
 use super::queue::Queue;
 use super::resent::{Speaker, Spoken};
+use super::row::{Author, CommandKey, Reference, Row};
+use super::settings::{AgentSettings, Role, TenantSettings};
 use delivery::Owed;
 use interruption::Interruptions;
 use resent::Held;

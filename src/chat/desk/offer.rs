@@ -10,9 +10,11 @@ use super::timer::Timer;
 use crate::chat::effect::Notice;
 use crate::chat::event::Availability;
 use crate::chat::ids::{AgentJid, ConversationId, QueueKey, TenantKey, Timestamp};
-use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
+use crate::chat::model::State;
 use crate::chat::presence::Clients;
 use crate::chat::routing::{Candidate, choose};
+use crate::chat::row::{Author, RequeueReason, RowKind};
+use crate::chat::settings::Strategy;
 
 /// The shortest duration of an offer, in milliseconds, whatever the settings say.
 const LEAST_MS: i64 = 1_000;

@@ -11,8 +11,8 @@ use super::row::NewRow;
 use crate::chat::effect::{Answer, Effect, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
-use crate::chat::model::{Author, CommandKey, RowKind};
 use crate::chat::refusal::CommandError;
+use crate::chat::row::{Author, CommandKey, RowKind};
 
 /// How often a customer may rate one conversation.
 const CHANGES: u8 = 5;

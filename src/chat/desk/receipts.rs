@@ -14,7 +14,7 @@ use super::row::NewRow;
 use super::timer::Timer;
 use crate::chat::effect::CustomerNotice;
 use crate::chat::ids::{AgentJid, ConversationId, Seq, Timestamp};
-use crate::chat::model::RowKind;
+use crate::chat::row::RowKind;
 
 /// How long a confirmation may stay unstored, in milliseconds.
 pub(super) const MARKS_MS: i64 = 1_000;

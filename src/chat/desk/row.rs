@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Desk;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::{Author, CommandKey, Row, RowKind};
+use crate::chat::row::{Author, CommandKey, Row, RowKind};
 
 impl Desk {
     /// Appends a row to a conversation and returns it; `seen` rows are entries for the customer.

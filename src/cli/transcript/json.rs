@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::bridge::xmpp_to_custom::frame;
-use crate::chat::model::{Author, CloseReason, Row, RowKind, State};
-use crate::ports::store::Tenant;
+use crate::chat::model::{CloseReason, State};
+use crate::chat::row::{Author, Row, RowKind};
+use crate::ports::directory::Tenant;
 use crate::wire::{Entry, File};
 
 use super::{Case, Form};
@@ -111,7 +112,7 @@ fn rating(row: &Row) -> Option<RatingView<'_>> {
 /// Files with their names in the storage, since links to them would expire.
 fn files(row: &Row) -> Vec<File> {
     let RowKind::Files { files, .. } = &row.kind else { return Vec::new() };
-    let place = |file: &crate::chat::model::File| File {
+    let place = |file: &crate::chat::row::File| File {
         id: file.id.to_string(),
         name: file.name.as_ref().to_owned(),
         media_type: file.media_type.as_ref().to_owned(),

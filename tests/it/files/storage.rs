@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use couplet::chat::ids::{FileId, Timestamp};
-use couplet::chat::model::File;
+use couplet::chat::row::File;
 use couplet::files::{At, S3, open};
 use couplet::ports::files::FileStorage as _;
 use couplet::ports::store::{Files as _, StoredFile};
@@ -107,7 +107,7 @@ async fn a_file_without_a_message_is_removed_after_a_day_mysql() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_a_message_stays_until_its_tenant_is_removed() {
-    use couplet::ports::store::Directory as _;
+    use couplet::ports::directory::Directory as _;
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
     let mut customer = gateway.customer().await;
     let file = upload::picture(gateway.address, &customer, "dot.png").await;

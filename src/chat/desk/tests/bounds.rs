@@ -6,7 +6,8 @@ use crate::chat::desk::{DeskLimits, Need};
 use crate::chat::event::About;
 use crate::chat::event::Availability::{Free, Gone};
 use crate::chat::event::Event;
-use crate::chat::model::{Reference, RowKind, Strategy};
+use crate::chat::row::{Reference, RowKind};
+use crate::chat::settings::Strategy;
 
 /// The number of rows in a stage's store.
 fn rows(on: &Stage) -> usize {

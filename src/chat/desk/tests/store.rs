@@ -9,10 +9,10 @@ use crate::chat::event::Loaded;
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
 };
-use crate::chat::model::{
-    Acked, Append, Author, CommandKey, Conversation, Customer, Departing, OWED_MS, Owed,
-    REPEATS_MS, Recall, Reference, Row, RowKind, Snapshot, State, Target, TenantSettings,
-};
+use crate::chat::model::{Conversation, Customer, State};
+use crate::chat::row::{Acked, Append, Author, CommandKey, Reference, Row, RowKind, Target};
+use crate::chat::settings::TenantSettings;
+use crate::chat::snapshot::{Departing, OWED_MS, Owed, REPEATS_MS, Recall, Snapshot};
 
 /// How many commands of a session are read at once: so few that in many histories the commands of a
 /// session are known only in part.
