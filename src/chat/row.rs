@@ -56,22 +56,110 @@ pub enum Author {
     System,
 }
 
-/// The content of a row.
+/// Defines [`Kind`] from a table of kinds and their words.
+macro_rules! kinds {
+    ($($kind:ident = $word:literal,)*) => {
+        /// What kind of row it is, without its content. To add a kind: a line here, a variant of
+        /// [`RowKind`], and what the compiler then asks for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind { $($kind,)* }
+
+        impl Kind {
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// Its word in the database.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$kind => $word,)* }
+            }
+        }
+
+        impl RowKind {
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$kind { .. } => Kind::$kind,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Opened = "opened",
+    Message = "message",
+    Files = "files",
+    Linked = "linked",
+    Unfetched = "unfetched",
+    Asked = "asked",
+    Choice = "choice",
+    Edit = "edit",
+    Retract = "retract",
+    Joined = "joined",
+    Left = "left",
+    Closed = "closed",
+    Rated = "rated",
+    Offered = "offered",
+    Requeued = "requeued",
+    Marked = "marked",
+}
+
+impl Kind {
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.word() == word)
+    }
+
+    /// The words of the kinds for which this is true.
+    pub fn words(which: fn(Self) -> bool) -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().filter(move |kind| which(**kind)).map(|kind| kind.word())
+    }
+
+    /// Whether it is something that a person said, which both sides read and agents' clients
+    /// confirm.
+    pub fn is_said(self) -> bool {
+        use Kind::*;
+        matches!(self, Message | Files | Asked | Choice | Edit | Retract)
+    }
+
+    /// Whether the customer sees it, as an entry with a `seq`.
+    pub fn is_entry(self) -> bool {
+        self.is_said() || matches!(self, Self::Joined | Self::Left | Self::Closed)
+    }
+
+    /// Whether its text may be edited or retracted: a message, or an edit of one.
+    pub fn is_editable(self) -> bool {
+        matches!(self, Self::Message | Self::Files | Self::Edit)
+    }
+
+    /// Whether it changes who has the conversation. A restored desk replays these rows.
+    pub fn changes_hands(self) -> bool {
+        matches!(self, Self::Offered | Self::Joined | Self::Requeued | Self::Closed)
+    }
+
+    /// Whether an agent's client may send its stanza again. A restored desk recognizes these.
+    pub fn may_be_resent(self) -> bool {
+        self.is_said() || matches!(self, Self::Linked | Self::Opened | Self::Closed)
+    }
+
+    /// Whether it is a notice to its recipients, which is sent again after a lost stream.
+    pub fn is_notice(self) -> bool {
+        use Kind::*;
+        matches!(self, Joined | Left | Requeued | Rated | Unfetched)
+    }
+}
+
+/// The content of a row. Which kinds have a `seq` is said by [`Kind::is_entry`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowKind {
-    /// The conversation began, or was joined by another `start`. No `seq`.
+    /// The conversation began, or was joined by another `start`.
     Opened {
         /// What the customer filled in, in order.
         answers: Vec<(Arc<str>, Arc<str>)>,
     },
-    /// A message. Has a `seq`.
+    /// A message.
     Message {
         /// Cleaned of what XML 1.0 forbids; at most 8,000 scalars.
         text: Arc<str>,
         /// The entry it replies to.
         reply_to: Option<Seq>,
     },
-    /// A message with files, and perhaps a text. Has a `seq`.
+    /// A message with files, and perhaps a text.
     Files {
         /// Empty once the message is retracted.
         files: Arc<[File]>,
@@ -82,44 +170,43 @@ pub enum RowKind {
         /// The row with the agent's link that the file was fetched from.
         of: Option<Pos>,
     },
-    /// An agent sent a link to a file, which is fetched. No `seq`: the customer gets the file
-    /// instead.
+    /// An agent sent a link to a file, which is fetched. The customer gets the file instead.
     Linked { url: Arc<str> },
-    /// An agent's file was not fetched; the agent is the recipient. No `seq`.
+    /// An agent's file was not fetched; the agent is the recipient.
     Unfetched {
         /// The row with their link.
         of: Pos,
         why: FetchError,
     },
-    /// An agent's question, with its answers or fields. Has a `seq`.
+    /// An agent's question, with its answers or fields.
     Asked {
         /// Cleaned.
         text: Arc<str>,
         offers: QuestionKind,
     },
-    /// The customer's answer to a question. Has a `seq`.
+    /// The customer's answer to a question.
     Choice {
         of: Seq,
         /// The answer, as people read it.
         text: Arc<str>,
     },
-    /// The author corrected an earlier message. Has a `seq`; the text of the earlier message is
+    /// The author corrected an earlier message; the text of the earlier message is
     /// replaced in the store.
     Edit {
         target: Target,
         /// The new text, cleaned; at most 8,000 scalars.
         text: Arc<str>,
     },
-    /// The author retracted an earlier message. Has a `seq`; the texts of the message and of its
+    /// The author retracted an earlier message; the texts of the message and of its
     /// corrections are blanked in the store.
     Retract { target: Target },
-    /// An agent (the author) joined. Has a `seq`. Other agents who were asked are its recipients.
+    /// An agent (the author) joined. Other agents who were asked are its recipients.
     Joined,
-    /// An agent (the author) left, and is its recipient. Has a `seq`.
+    /// An agent (the author) left, and is its recipient.
     Left,
-    /// The conversation ended. Has a `seq`.
+    /// The conversation ended.
     Closed { reason: CloseReason },
-    /// The customer's rating after the end. No `seq`; of several the last counts. The agent who
+    /// The customer's rating after the end; of several the last counts. The agent who
     /// served them is its recipient.
     Rated {
         /// From 1 to 5.
@@ -127,12 +214,11 @@ pub enum RowKind {
         /// Cleaned; at most 1,000 scalars.
         comment: Option<Arc<str>>,
     },
-    /// Offered to the recipients, who get the conversation so far. No `seq`.
+    /// Offered to the recipients, who get the conversation so far.
     Offered,
-    /// Returned to the queue from this agent, who is its recipient if they were only asked. No
-    /// `seq`.
+    /// Returned to the queue from this agent, who is its recipient if they were only asked.
     Requeued { agent: AgentJid, reason: RequeueReason },
-    /// The marks changed. No `seq`.
+    /// The marks changed.
     Marked {
         /// See [`Conversation::delivered`].
         delivered: Seq,
@@ -142,18 +228,9 @@ pub enum RowKind {
 }
 
 impl RowKind {
-    /// Whether it is something that a person said, which both sides read and agents' clients
-    /// confirm.
+    /// See [`Kind::is_said`].
     pub fn is_said(&self) -> bool {
-        matches!(
-            self,
-            Self::Message { .. }
-                | Self::Files { .. }
-                | Self::Asked { .. }
-                | Self::Choice { .. }
-                | Self::Edit { .. }
-                | Self::Retract { .. }
-        )
+        self.kind().is_said()
     }
 
     /// Its text.
@@ -229,7 +306,8 @@ pub enum FetchError {
 
 /// The answers that a question accepts: at most 10 labels, of at most 100 scalars each. They are
 /// named by their number, from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum QuestionKind {
     Choices(Vec<Arc<str>>),
     /// A text for each of these fields.

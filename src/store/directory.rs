@@ -11,11 +11,9 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, TransactionTrait,
 };
 
+use super::codec::{agent_from, nat, queue_from, queue_key, role_word, strategy_word, tenant_key};
 use super::entity::{agent, agent_queue, queue, tenant};
 use super::error::{corrupt, unavailable};
-use super::row_codec::{
-    agent_from, nat, queue_from, queue_key, role_word, strategy_word, tenant_key,
-};
 use super::{SqlStore, begin, commit, lease, tenants};
 use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, TenantKey};
 use crate::chat::settings::{AgentSettings, QueueSettings, TenantSettings};

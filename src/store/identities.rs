@@ -10,9 +10,9 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::codec::customer_from;
 use super::entity::{conversation, customer, session};
 use super::error::unavailable;
-use super::row_codec::customer_from;
 use crate::chat::ids::CustomerId;
 use crate::chat::model::Customer;
 use crate::ports::store::Session;

@@ -12,9 +12,9 @@ use sea_orm::{
     QuerySelect,
 };
 
+use super::codec::customer_from;
 use super::entity::{conversation, customer, session, tenant};
 use super::error::{corrupt, unavailable, violated};
-use super::row_codec::customer_from;
 use super::session_insert::Told;
 use super::tenants::missing;
 use super::{SqlStore, begin, commit, identities};

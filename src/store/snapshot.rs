@@ -13,13 +13,15 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::codec::{int, nat};
 use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log;
 use super::error::unavailable;
-use super::row_codec::{AGENT, CLOSED, CUSTOMER, LINKED, OFFERED, OPENED, SAID, int, nat};
+use super::row_codec::{AGENT, CUSTOMER};
 use super::{SqlStore, directory, lease, restore, sql, transcripts, undelivered};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
 use crate::chat::model::{Conversation, Customer, State};
+use crate::chat::row::Kind;
 use crate::chat::snapshot::{OWED_MS, REPEATS_MS, Snapshot};
 use crate::ports::store_error::StoreError;
 
@@ -56,7 +58,7 @@ impl SqlStore {
         let said_by_agents = Condition::all()
             .add(log::Column::At.gte(now.plus(-REPEATS_MS).0))
             .add(log::Column::Author.eq(AGENT))
-            .add(log::Column::Kind.is_in(SAID.into_iter().chain([LINKED, OPENED, CLOSED])))
+            .add(log::Column::Kind.is_in(Kind::words(Kind::may_be_resent)))
             .add(log::Column::Stanza.is_not_null());
         Ok(Snapshot {
             head,
@@ -229,7 +231,7 @@ async fn said(
         .columns([log::Column::Conversation, log::Column::Pos, log::Column::Seq])
         .filter(any)
         .filter(log::Column::Author.eq(CUSTOMER))
-        .filter(log::Column::Kind.is_in(SAID))
+        .filter(log::Column::Kind.is_in(Kind::words(Kind::is_said)))
         .into_tuple()
         .all(connection)
         .await
@@ -281,7 +283,7 @@ async fn offers(
             .column_as(Expr::col(log::Column::At).max(), "last_at")
             .filter(log::Column::Conversation.is_in(sql::padded(chunk.to_vec())))
             .filter(log::Column::Seq.is_null())
-            .filter(log::Column::Kind.eq(OFFERED))
+            .filter(log::Column::Kind.eq(Kind::Offered.word()))
             .group_by(log::Column::Conversation)
             .into_tuple()
             .all(connection)

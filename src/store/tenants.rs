@@ -6,9 +6,9 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
+use super::codec::{int, json, nat, parse, strategy_word, tenant_key};
 use super::entity::{conversation, customer, file, link, log, queue, session, tenant};
 use super::error::{corrupt, unavailable, violated};
-use super::row_codec::{int, json, nat, parse, strategy_word, tenant_key};
 use super::{SqlStore, begin, commit, lease, snapshot};
 use crate::chat::ids::{LinkDomain, Pos, QueueKey, TenantKey};
 use crate::chat::settings::Strategy;

@@ -10,14 +10,13 @@ use sea_orm::{
     QuerySelect,
 };
 
+use super::codec::int;
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
-use super::row_codec::{
-    CLOSED, JOINED, LEFT, RATED, REQUEUED, UNFETCHED, int, row_from, rows_from,
-};
+use super::row_codec::{row_from, rows_from};
 use super::{snapshot, sql, transcripts};
 use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
-use crate::chat::row::Row;
+use crate::chat::row::{Kind, Row};
 use crate::chat::snapshot::{OWED_MS, Owed};
 use crate::ports::store_error::StoreError;
 
@@ -49,7 +48,7 @@ pub(super) async fn owed(
             .filter(log::Column::Pos.gt(int(after.0)?))
             .filter(log::Column::Pos.lte(int(upto.0)?))
             .filter(late.clone())
-            .filter(log::Column::Kind.eq(CLOSED))
+            .filter(log::Column::Kind.eq(Kind::Closed.word()))
             .filter(log::Column::Recipients.is_not_null())
             .filter(
                 Expr::col((conversation::Entity, conversation::Column::Confirmed))
@@ -102,17 +101,11 @@ pub(super) async fn notices(
     limit: u32,
 ) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError> {
     let (after, upto) = (int(after.0).unwrap_or(i64::MAX), int(upto.0).unwrap_or(i64::MAX));
-    let told = Condition::any()
-        .add(log::Column::Kind.eq(JOINED))
-        .add(log::Column::Kind.eq(LEFT))
-        .add(log::Column::Kind.eq(REQUEUED))
-        .add(log::Column::Kind.eq(RATED))
-        .add(log::Column::Kind.eq(UNFETCHED));
     let rows = log::Entity::find()
         .filter(log::Column::Link.eq(link))
         .filter(log::Column::Pos.gt(after))
         .filter(log::Column::Pos.lte(upto))
-        .filter(told)
+        .filter(log::Column::Kind.is_in(Kind::words(Kind::is_notice)))
         .filter(log::Column::Recipients.is_not_null())
         .order_by_asc(log::Column::Pos)
         .limit(u64::from(limit))

@@ -203,7 +203,7 @@ impl Desk {
             self.spoken.insert(now, by, customer, stanza, repeat_of(&kind));
         }
         let author = self.author(&tenant, &input.agent);
-        let row = NewRow { stanza: input.stanza.clone(), ..NewRow::seen(author, kind) };
+        let row = NewRow { stanza: input.stanza.clone(), ..NewRow::new(author, kind) };
         let Some(row) = self.append(now, id, row) else { return false };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
             if let Some(stanza) = input.stanza.clone() {

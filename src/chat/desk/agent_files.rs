@@ -41,7 +41,7 @@ impl Desk {
             self.spoken.insert(now, by, customer, stanza, url);
         }
         let author = self.author(&tenant, &input.agent);
-        let linked = NewRow::hidden(author, RowKind::Linked { url: url.clone() });
+        let linked = NewRow::new(author, RowKind::Linked { url: url.clone() });
         let row = self.append(now, id, NewRow { stanza: input.stanza.clone(), ..linked });
         if let Some(row) = row {
             self.fetch(row);
@@ -89,7 +89,7 @@ impl Desk {
             reply_to: None,
             of: Some(link.pos),
         };
-        let row = NewRow::seen(link.author.clone(), kind);
+        let row = NewRow::new(link.author.clone(), kind);
         let row = NewRow { stanza: link.stanza.clone(), ..row };
         let Some(row) = self.append(now, link.conversation, row) else { return };
         if let Some(case) = self.cases.get_mut(&link.conversation) {
@@ -105,7 +105,7 @@ impl Desk {
 
     fn unfetched(&mut self, now: Timestamp, link: &Row, why: FetchError) {
         let Author::Agent { jid, .. } = &link.author else { return };
-        let row = NewRow::hidden(Author::System, RowKind::Unfetched { of: link.pos, why });
+        let row = NewRow::new(Author::System, RowKind::Unfetched { of: link.pos, why });
         let row = NewRow { recipients: vec![jid.clone()], ..row };
         if let Some(row) = self.append(now, link.conversation, row) {
             let content = ToAgentContent::Row { row, name: None, quoted: None };

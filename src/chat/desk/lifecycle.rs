@@ -93,7 +93,7 @@ impl Desk {
             visitor.open = Some(id);
             visitor.customer.conversations += 1;
         }
-        let row = NewRow::hidden(author, RowKind::Opened { answers });
+        let row = NewRow::new(author, RowKind::Opened { answers });
         self.append(now, id, NewRow { key, stanza, ..row.with_view() });
         self.call_from_home(customer);
         self.stirred.insert((tenant, queue));
@@ -125,7 +125,7 @@ impl Desk {
         let author = self.author(&tenant, agent);
         let joined = NewRow {
             recipients: losers.clone(),
-            ..NewRow::seen(author, RowKind::Joined).with_view()
+            ..NewRow::new(author, RowKind::Joined).with_view()
         };
         let Some(joined) = self.append(now, id, joined) else { return };
         self.work.entry((tenant.clone(), agent.clone())).or_default().held.insert(id);
@@ -179,7 +179,7 @@ impl Desk {
         if let Some(agent) = &held_by {
             let left = NewRow {
                 recipients: audience.clone(),
-                ..NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view()
+                ..NewRow::new(self.author(&tenant, agent), RowKind::Left).with_view()
             };
             if let Some(row) = self.append(now, id, left) {
                 self.send(
@@ -242,7 +242,7 @@ impl Desk {
     ) {
         let row = NewRow {
             recipients: was_asked.then(|| agent.clone()).into_iter().collect(),
-            ..NewRow::hidden(Author::System, RowKind::Requeued { agent: agent.clone(), reason })
+            ..NewRow::new(Author::System, RowKind::Requeued { agent: agent.clone(), reason })
         };
         if let Some(row) = self.append(now, id, row.with_view()).filter(|_| was_asked) {
             self.send(id, agent, ToAgentContent::Row { row, name: None, quoted: None });
@@ -282,7 +282,7 @@ impl Desk {
             key: by.key,
             stanza: by.stanza,
             recipients: audience.clone(),
-            ..NewRow::seen(author, RowKind::Closed { reason }).with_view()
+            ..NewRow::new(author, RowKind::Closed { reason }).with_view()
         };
         let row = self.append(now, id, row)?;
         self.notify(&tenant, before.customer, CustomerNotice::Entry(row.clone()));

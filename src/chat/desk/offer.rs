@@ -137,7 +137,7 @@ impl Desk {
         self.timers.arm(until, Timer::Offer(id));
         let row = NewRow {
             recipients: agents.clone(),
-            ..NewRow::hidden(Author::System, RowKind::Offered).with_view()
+            ..NewRow::new(Author::System, RowKind::Offered).with_view()
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let Some(case) = self.cases.get_mut(&id) {

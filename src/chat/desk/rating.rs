@@ -56,7 +56,7 @@ impl Desk {
         let row = NewRow {
             key: Some(key.clone()),
             recipients: told.clone(),
-            ..NewRow::hidden(Author::Customer, rating)
+            ..NewRow::new(Author::Customer, rating)
         };
         let row = self.append_to(now, (&by.tenant, by.customer, conversation), row);
         let acked = self.commanded(key.clone(), conversation, None, now);

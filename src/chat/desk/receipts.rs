@@ -40,7 +40,7 @@ impl Desk {
         let kind = RowKind::Marked { delivered: view.delivered, read: view.read };
         let tenant = view.tenant.clone();
         let author = self.author(&tenant, &agent);
-        self.append(now, id, NewRow::hidden(author, kind).with_view());
+        self.append(now, id, NewRow::new(author, kind).with_view());
     }
 
     /// The same for all conversations.
