@@ -10,7 +10,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, CommandId, CustomerId, Pos, SessionId, Timestamp};
-use super::row::{Acked, CommandKey};
+use super::model::Acked;
+use super::row::CommandKey;
 use super::snapshot::REPEATS_MS;
 
 /// How many commands of one session are kept in memory. For a session that gave more, the store is

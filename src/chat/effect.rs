@@ -12,9 +12,9 @@ use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, TenantKey,
     Timestamp,
 };
-use super::model::{CloseReason, Customer};
+use super::model::{Acked, CloseReason, Customer};
 use super::refusal::{AgentRefusal, CommandError};
-use super::row::{Acked, Append, Row};
+use super::row::{Append, Row};
 use super::settings::Role;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, Localpart, NodeId, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use super::model::Customer;
+use super::model::{Acked, Customer, File};
 use super::refusal::AgentRefusal;
-use super::row::{Acked, CommandKey, FetchError, File, Reference, Row};
+use super::row::{CommandKey, FetchError, Reference, Row};
 use super::settings::TenantSettings;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Customers, and their conversations as views.
+//! Customers, their conversations as views, and files.
 //!
 //! Invariant: a [`Conversation`] is a view of its rows and can be rebuilt from them.
 
@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{
-    AgentJid, ConversationId, CustomerId, Localpart, QueueKey, Seq, TenantKey, Timestamp,
+    AgentJid, ConversationId, CustomerId, FileId, FileKey, Localpart, QueueKey, Seq, TenantKey,
+    Timestamp,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,4 +108,28 @@ impl Conversation {
             _ => None,
         }
     }
+}
+
+/// The result of a command, which its acknowledgement reports, also for a repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acked {
+    /// The conversation it belongs to.
+    pub conversation: ConversationId,
+    /// Its entry, if it made one.
+    pub seq: Option<Seq>,
+    pub at: Timestamp,
+}
+
+/// A file of a conversation, as the gateway stores it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    pub id: FileId,
+    /// Signs the links to it.
+    pub key: FileKey,
+    /// A safe file name: no path, no controls, with an ending of its type.
+    pub name: Arc<str>,
+    /// Determined from its content.
+    pub media_type: Arc<str>,
+    /// In bytes.
+    pub size: u64,
 }

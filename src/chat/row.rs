@@ -5,13 +5,10 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::ids::{
-    AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Pos, Seq, SessionId,
-    TenantKey, Timestamp,
+    AgentJid, CommandId, ConversationId, CustomerId, Pos, Seq, SessionId, TenantKey, Timestamp,
 };
-use super::model::{CloseReason, Conversation};
+use super::model::{CloseReason, Conversation, File};
 
 /// One row of a link's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -269,20 +266,6 @@ impl RowKind {
     }
 }
 
-/// A file of a conversation, as the gateway stores it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct File {
-    pub id: FileId,
-    /// Signs the links to it.
-    pub key: FileKey,
-    /// A safe file name: no path, no controls, with an ending of its type.
-    pub name: Arc<str>,
-    /// Determined from its content.
-    pub media_type: Arc<str>,
-    /// In bytes.
-    pub size: u64,
-}
-
 /// Why an agent's file did not reach the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchError {
@@ -306,8 +289,7 @@ pub enum FetchError {
 
 /// The answers that a question accepts: at most 10 labels, of at most 100 scalars each. They are
 /// named by their number, from 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QuestionKind {
     Choices(Vec<Arc<str>>),
     /// A text for each of these fields.
@@ -352,16 +334,6 @@ pub struct Append {
     pub row: Arc<Row>,
     /// Written in the same transaction.
     pub view: Option<Arc<Conversation>>,
-}
-
-/// The result of a command, which its acknowledgement reports, also for a repeat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Acked {
-    /// The conversation it belongs to.
-    pub conversation: ConversationId,
-    /// Its entry, if it made one.
-    pub seq: Option<Seq>,
-    pub at: Timestamp,
 }
 
 /// What a customer filled in, in order: each question with its answer.

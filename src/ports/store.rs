@@ -15,8 +15,8 @@ use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Epoch, FileId, LinkDomain, Localpart, NodeId, Pos, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::{Conversation, Customer};
-use crate::chat::row::{Acked, Append, CommandKey, File, Reference, Row};
+use crate::chat::model::{Acked, Conversation, Customer, File};
+use crate::chat::row::{Append, CommandKey, Reference, Row};
 use crate::chat::snapshot::Snapshot;
 
 /// The result of [`Leases::acquire`].

@@ -20,7 +20,8 @@ use super::error::{corrupt, unavailable};
 use super::statements;
 use super::{SqlStore, sql};
 use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey, Timestamp};
-use crate::chat::row::{Append, File, RowKind};
+use crate::chat::model::File;
+use crate::chat::row::{Append, RowKind};
 use crate::ports::store::{CameIn, Files, StoredFile};
 use crate::ports::store_error::StoreError;
 

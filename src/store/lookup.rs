@@ -18,7 +18,8 @@ use super::entity::{conversation, session};
 use super::error::unavailable;
 use super::row_codec::{AGENT, CUSTOMER, command_key, row_from, rows_from};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Seq, SessionId, Timestamp};
-use crate::chat::row::{Acked, CommandKey, Kind, Reference, Row};
+use crate::chat::model::Acked;
+use crate::chat::row::{CommandKey, Kind, Reference, Row};
 use crate::ports::store_error::StoreError;
 
 /// How many other sessions of a customer are searched, the newest first.

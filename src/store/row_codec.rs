@@ -19,7 +19,10 @@ use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Pos, Seq, SessionId,
     Timestamp,
 };
-use crate::chat::row::{Answers, Author, CommandKey, FetchError, File, Kind, Row, RowKind, Target};
+use crate::chat::model::File;
+use crate::chat::row::{
+    Answers, Author, CommandKey, FetchError, Kind, QuestionKind, Row, RowKind, Target,
+};
 use crate::ports::store_error::StoreError;
 
 /// The author of a customer's row.
@@ -85,6 +88,13 @@ struct Unfetched {
     /// The limit that the file exceeded, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     most: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Asked {
+    Choices(Vec<Arc<str>>),
+    Fields(Vec<Arc<str>>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -182,7 +192,13 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
             let (reason, most) = fetch_word(*why);
             (None, Some(json(&Unfetched { reason: reason.to_owned(), of: *of, most })?))
         }
-        RowKind::Asked { text, offers } => (Some(text), Some(json(offers)?)),
+        RowKind::Asked { text, offers } => {
+            let asked = match offers.clone() {
+                QuestionKind::Choices(labels) => Asked::Choices(labels),
+                QuestionKind::Fields(labels) => Asked::Fields(labels),
+            };
+            (Some(text), Some(json(&asked)?))
+        }
         RowKind::Choice { of, text } => (Some(text), Some(json(&Choice { reply_to: *of })?)),
         RowKind::Edit { target, text } => (Some(text), Some(target_details(*target)?)),
         RowKind::Retract { target } => (None, Some(target_details(*target)?)),
@@ -231,7 +247,13 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
             let Unfetched { reason, of, most } = parse(details)?;
             RowKind::Unfetched { of, why: parse_fetch(&reason, most)? }
         }
-        Kind::Asked => RowKind::Asked { text: text()?, offers: parse(details)? },
+        Kind::Asked => {
+            let offers = match parse(details)? {
+                Asked::Choices(labels) => QuestionKind::Choices(labels),
+                Asked::Fields(labels) => QuestionKind::Fields(labels),
+            };
+            RowKind::Asked { text: text()?, offers }
+        }
         Kind::Choice => RowKind::Choice { of: parse::<Choice>(details)?.reply_to, text: text()? },
         Kind::Edit => RowKind::Edit { target: target()?, text: text()? },
         Kind::Retract => RowKind::Retract { target: target()? },

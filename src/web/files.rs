@@ -30,7 +30,7 @@ use super::routes::STORE_RETRY_S;
 use super::widget::is_known;
 use super::{Peer, Web, address};
 use crate::chat::ids::{FileId, TenantKey};
-use crate::chat::row::File;
+use crate::chat::model::File;
 use crate::ports::files::ByteStream;
 use crate::ports::store_error::StoreError;
 use crate::runtime::files::Download;

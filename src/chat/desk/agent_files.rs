@@ -11,8 +11,9 @@ use super::row::NewRow;
 use crate::chat::effect::{CustomerNotice, Effect, Fetch, ToAgentContent};
 use crate::chat::event::AgentInput;
 use crate::chat::ids::{ConversationId, Pos, Timestamp};
+use crate::chat::model::File;
 use crate::chat::refusal::AgentRefusal;
-use crate::chat::row::{Author, FetchError, File, Row, RowKind};
+use crate::chat::row::{Author, FetchError, Row, RowKind};
 
 /// At most this many files of one conversation are fetched at a time; further ones are refused.
 const UNDER_WAY: usize = 10;

@@ -13,9 +13,9 @@ use crate::chat::event::{
 use crate::chat::ids::{
     CommandId, ConversationId, CustomerId, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::CloseReason;
+use crate::chat::model::{Acked, CloseReason};
 use crate::chat::refusal::CommandError;
-use crate::chat::row::{Acked, Author, CommandKey, RowKind};
+use crate::chat::row::{Author, CommandKey, RowKind};
 
 /// Who gave a command, and the socket that gets the reply.
 pub(super) struct Commander {

@@ -7,7 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use crate::chat::ids::{FileId, Timestamp};
-use crate::chat::row::File;
+use crate::chat::model::File;
 
 /// How long a command may be on its way after its files were looked up, in milliseconds.
 const UNDER_WAY_MS: i64 = 10 * 60_000;

@@ -112,7 +112,7 @@ fn rating(row: &Row) -> Option<RatingView<'_>> {
 /// Files with their names in the storage, since links to them would expire.
 fn files(row: &Row) -> Vec<File> {
     let RowKind::Files { files, .. } = &row.kind else { return Vec::new() };
-    let place = |file: &crate::chat::row::File| File {
+    let place = |file: &crate::chat::model::File| File {
         id: file.id.to_string(),
         name: file.name.as_ref().to_owned(),
         media_type: file.media_type.as_ref().to_owned(),

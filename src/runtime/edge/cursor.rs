@@ -12,8 +12,9 @@ use super::Outbound;
 use super::mailbox::SocketEvent;
 use crate::chat::effect::{Answer, CustomerNotice, Phase};
 use crate::chat::ids::{CommandId, ConversationId, Seq, SessionId};
+use crate::chat::model::Acked;
 use crate::chat::refusal::CommandError;
-use crate::chat::row::{Acked, Row, RowKind};
+use crate::chat::row::{Row, RowKind};
 use crate::ports::store::Page;
 
 /// What must be read from the store before anything else can be given.

@@ -16,7 +16,7 @@ use super::picture::{self, Picture};
 use super::{Files, UploadError, patiently, place, unavailable, unkept};
 use crate::bridge::file;
 use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey};
-use crate::chat::row::File;
+use crate::chat::model::File;
 use crate::ports::files::FileWriter;
 use crate::ports::store::StoredFile;
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::chat::model::CloseReason;
-use crate::chat::row::{QuestionKind, RequeueReason};
+use crate::chat::row::RequeueReason;
 
 const TARGET: Target = Target { seq: Seq(3), pos: Pos(7) };
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use couplet::chat::ids::{FileId, Timestamp};
-use couplet::chat::row::File;
+use couplet::chat::model::File;
 use couplet::files::{At, S3, open};
 use couplet::ports::files::FileStorage as _;
 use couplet::ports::store::{Files as _, StoredFile};

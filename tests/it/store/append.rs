@@ -274,7 +274,7 @@ async fn commands_are_found_over_conversations(db: &Db) {
         .iter()
         .map(|append| {
             let row = &append.row;
-            let acked = couplet::chat::row::Acked {
+            let acked = couplet::chat::model::Acked {
                 conversation: row.conversation,
                 seq: row.seq,
                 at: row.at,

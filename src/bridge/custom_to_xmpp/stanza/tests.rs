@@ -10,9 +10,9 @@ use super::*;
 use crate::bridge::xmlns::OOB;
 use crate::bridge::{mark, quote};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Localpart, Seq, TenantKey};
-use crate::chat::model::CloseReason;
+use crate::chat::model::{CloseReason, File};
 use crate::chat::refusal::Call;
-use crate::chat::row::{Author, File, QuestionKind, RequeueReason, Row, Target};
+use crate::chat::row::{Author, QuestionKind, RequeueReason, Row, Target};
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
 

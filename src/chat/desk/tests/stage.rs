@@ -22,9 +22,9 @@ use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, NodeId, Pos,
     QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::Customer;
+use crate::chat::model::{Customer, File};
 use crate::chat::refusal::AgentRefusal;
-use crate::chat::row::{Append, Author, FetchError, File, Row, RowKind};
+use crate::chat::row::{Append, Author, FetchError, Row, RowKind};
 use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
 
 pub(super) const SECOND: i64 = 1_000;

@@ -9,8 +9,8 @@ use crate::chat::event::Loaded;
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
 };
-use crate::chat::model::{Conversation, Customer, State};
-use crate::chat::row::{Acked, Append, Author, CommandKey, Reference, Row, RowKind, Target};
+use crate::chat::model::{Acked, Conversation, Customer, State};
+use crate::chat::row::{Append, Author, CommandKey, Reference, Row, RowKind, Target};
 use crate::chat::settings::TenantSettings;
 use crate::chat::snapshot::{Departing, OWED_MS, Owed, REPEATS_MS, Recall, Snapshot};
 

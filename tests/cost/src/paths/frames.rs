@@ -6,7 +6,7 @@ use couplet_cost::bridge::custom_to_xmpp::action::{self, Request};
 use couplet_cost::bridge::xmpp_to_custom::frame;
 use couplet_cost::chat::event::{CustomerAction, CustomerContent};
 use couplet_cost::chat::ids::{CommandId, Seq, Timestamp};
-use couplet_cost::chat::row::Acked;
+use couplet_cost::chat::model::Acked;
 use couplet_cost::wire::{ServerFrame, decode, encode};
 
 use super::{Rounds, WORDS, agent, client_id, conversation, each, numbered, row};
