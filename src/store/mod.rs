@@ -27,6 +27,7 @@ mod lease;
 mod log;
 mod lookup;
 mod pool;
+mod ranges;
 mod restore;
 mod row_codec;
 mod schema;

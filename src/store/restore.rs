@@ -19,7 +19,7 @@ use super::entity::log::{Column as Entry, Entity as Log};
 use super::entity::{customer, log};
 use super::error::unavailable;
 use super::row_codec::{answers_from, row_from, rows_from};
-use super::{snapshot, sql};
+use super::{ranges, sql};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
 use crate::chat::row::{Answers, Kind, Row, RowKind};
 use crate::chat::settings::TenantSettings;
@@ -67,7 +67,7 @@ pub(super) async fn between(
     which: &Condition,
 ) -> Result<Vec<Arc<Row>>, StoreError> {
     let mut found = Vec::new();
-    for (after, upto) in snapshot::pages(after, upto) {
+    for (after, upto) in ranges::pages(after, upto) {
         let page = Log::find()
             .filter(Entry::Link.eq(link))
             .filter(Entry::Pos.gt(int(after.0)?))
@@ -117,7 +117,7 @@ async fn answers(
     let mut sorted = open.to_vec();
     sorted.sort_unstable();
     let mut found: Vec<(Pos, ConversationId, Answers)> = Vec::new();
-    for chunk in sorted.chunks(snapshot::TOGETHER) {
+    for chunk in sorted.chunks(ranges::TOGETHER) {
         let mut chunk = chunk.to_vec();
         while !chunk.is_empty() {
             let rows: Vec<(Uuid, i64, String)> = Log::find()
@@ -155,7 +155,7 @@ async fn links(
     open: &[Uuid],
 ) -> Result<Vec<Arc<Row>>, StoreError> {
     let mut rows = Vec::new();
-    for chunk in open.chunks(snapshot::TOGETHER) {
+    for chunk in open.chunks(ranges::TOGETHER) {
         let found = Log::find()
             .filter(Entry::Conversation.is_in(sql::padded(chunk.to_vec())))
             .filter(Entry::Seq.is_null())
@@ -168,7 +168,7 @@ async fn links(
     let conversations: BTreeSet<Uuid> = rows.iter().map(|row| row.conversation.0).collect();
     let conversations: Vec<Uuid> = conversations.into_iter().collect();
     let mut done = BTreeSet::new();
-    for chunk in conversations.chunks(snapshot::TOGETHER) {
+    for chunk in conversations.chunks(ranges::TOGETHER) {
         let files = Log::find()
             .filter(Entry::Conversation.is_in(sql::padded(chunk.to_vec())))
             .filter(Entry::Kind.eq(Kind::Files.word()))

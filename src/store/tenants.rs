@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::codec::{int, json, nat, parse, strategy_word, tenant_key};
 use super::entity::{conversation, customer, file, link, log, queue, session, tenant};
 use super::error::{corrupt, unavailable, violated};
-use super::{SqlStore, begin, commit, lease, snapshot};
+use super::{SqlStore, begin, commit, lease, ranges};
 use crate::chat::ids::{LinkDomain, Pos, QueueKey, TenantKey};
 use crate::chat::settings::Strategy;
 use crate::ports::directory::Tenant;
@@ -185,7 +185,7 @@ impl SqlStore {
             )));
         }
         // Its rows will be removed, but their positions must not be reused.
-        let Pos(head) = snapshot::head(&transaction, &link).await?;
+        let Pos(head) = ranges::head(&transaction, &link).await?;
         link::Entity::update_many()
             .col_expr(link::Column::FloorPos, Expr::value(int(head)?))
             .filter(link::Column::Id.eq(link.id))

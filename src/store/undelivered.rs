@@ -14,7 +14,7 @@ use super::codec::int;
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
 use super::row_codec::{row_from, rows_from};
-use super::{snapshot, sql, transcripts};
+use super::{ranges, sql, transcripts};
 use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
 use crate::chat::row::{Kind, Row};
 use crate::chat::snapshot::{OWED_MS, Owed};
@@ -35,7 +35,7 @@ pub(super) async fn owed(
         .add(log::Column::At.gte(now.plus(-OWED_MS).0))
         .add(log::Column::Pos.gt(int(cursor.0)?));
     let mut closes = Vec::new();
-    for (after, upto) in snapshot::pages(recent.min(cursor), head) {
+    for (after, upto) in ranges::pages(recent.min(cursor), head) {
         let found = log::Entity::find()
             .join(
                 JoinType::InnerJoin,
@@ -79,7 +79,7 @@ async fn complete(
         .map(|(view, customer)| (view.id, (view, customer)))
         .collect();
     let wanted = views.values().map(|(view, _)| (view.id, view.known_after(), view.head));
-    let said = snapshot::messages(connection, wanted.collect()).await?;
+    let said = ranges::messages(connection, wanted.collect()).await?;
     let mut messages: HashMap<ConversationId, Vec<(Pos, Seq)>> = HashMap::new();
     for (conversation, pos, seq) in said {
         messages.entry(conversation).or_default().push((pos, seq));
