@@ -110,8 +110,10 @@ impl Kind {
     /// Whether it is something that a person said, which both sides read and agents' clients
     /// confirm.
     pub fn is_said(self) -> bool {
-        use Kind::*;
-        matches!(self, Message | Files | Asked | Choice | Edit | Retract)
+        matches!(
+            self,
+            Self::Message | Self::Files | Self::Asked | Self::Choice | Self::Edit | Self::Retract
+        )
     }
 
     /// Whether the customer sees it, as an entry with a `seq`.
@@ -136,8 +138,7 @@ impl Kind {
 
     /// Whether it is a notice to its recipients, which is sent again after a lost stream.
     pub fn is_notice(self) -> bool {
-        use Kind::*;
-        matches!(self, Joined | Left | Requeued | Rated | Unfetched)
+        matches!(self, Self::Joined | Self::Left | Self::Requeued | Self::Rated | Self::Unfetched)
     }
 }
 
@@ -147,9 +148,8 @@ pub enum RowKind {
     /// The conversation began, or was joined by another `start`.
     Opened {
         /// What the customer filled in, in order.
-        answers: Vec<(Arc<str>, Arc<str>)>,
+        answers: Answers,
     },
-    /// A message.
     Message {
         /// Cleaned of what XML 1.0 forbids; at most 8,000 scalars.
         text: Arc<str>,
