@@ -53,6 +53,8 @@ const BATCH: usize = 32;
 const LEFTOVERS: u64 = 4 * 1024 * 1024;
 /// A store that does not answer is worth another try after so long.
 const HISTORY_RETRY_MS: u32 = 2_000;
+/// Whoever is refused for now is told to come again within so long; the frame says when.
+const TOLD_MS: u32 = 2_000;
 /// Whoever meets a stop before the welcome comes back after so long.
 const RESTART_MS: u32 = 1_000;
 
@@ -316,9 +318,9 @@ where
 fn settle(manners: &mut Manners, outbound: &Outbound) {
     match outbound {
         Outbound::Ack { id, .. } => manners.acked(id),
-        // When, is said in the frame: within seconds.
+        // When, is said in the frame: within so long.
         Outbound::Refused { id: Some(id), error } => {
-            manners.not_now(id, error.is_for_now().then_some(0));
+            manners.not_now(id, error.is_for_now().then_some(TOLD_MS));
         }
         _ => {}
     }

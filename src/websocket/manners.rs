@@ -245,7 +245,7 @@ impl Manners {
     /// A command was refused, and is to come again after so long; nothing where never.
     pub fn not_now(&mut self, id: &CommandId, retry_after_ms: Option<u32>) {
         match retry_after_ms {
-            Some(..=SOON_MS) => self.order.refused(id, Instant::now()),
+            Some(after @ ..=SOON_MS) => self.order.refused(id, Instant::now(), after),
             // Nobody else is to wait for what takes an hour.
             Some(_) | None => self.order.done(id),
         }
