@@ -24,7 +24,7 @@ const MEGABYTE: u64 = 1024 * 1024;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Add a tenant, with its queue "default"
-    Add(Add),
+    Add(Box<Add>),
     /// List the tenants
     List,
     /// Show a tenant with its queues and agents
@@ -163,7 +163,7 @@ pub(super) async fn run(
     out: &mut Output<'_>,
 ) -> Result<(), CliError> {
     match command {
-        Command::Add(wish) => add(wish, config, store, out).await,
+        Command::Add(wish) => add(*wish, config, store, out).await,
         Command::List => {
             let tenants = store.tenants().await?;
             let views: Vec<View> = tenants.iter().map(View::of).collect();
