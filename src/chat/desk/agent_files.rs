@@ -26,25 +26,12 @@ impl Desk {
         input: &AgentInput,
         url: &Arc<str>,
     ) {
-        let gives_receipts = self.gives_receipts(id, input);
-        let Some(case) = self.cases.get_mut(&id) else { return };
+        let Some(case) = self.cases.get(&id) else { return };
         if case.links.len() >= UNDER_WAY {
             return self.refuse_agent(input, AgentRefusal::Overloaded);
         }
-        let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
-        case.resource = input.client();
-        case.view.active_at = now;
-        if !gives_receipts {
-            case.answered_by_agent(now);
-        }
-        if let Some(stanza) = &input.stanza {
-            let by = (&input.agent, input.client());
-            self.spoken.insert(now, by, customer, stanza, url);
-        }
-        let author = self.author(&tenant, &input.agent);
-        let linked = NewRow::new(author, RowKind::Linked { url: url.clone() });
-        let row = self.append(now, id, NewRow { stanza: input.stanza.clone(), ..linked });
-        if let Some(row) = row {
+        let linked = RowKind::Linked { url: url.clone() };
+        if let Some(row) = self.append_from_agent(now, id, input, linked) {
             self.fetch(row);
         }
         self.receipt(input, Some(id));
