@@ -94,7 +94,7 @@ fn question(rest: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::model::QuestionKind;
+    use crate::chat::row::QuestionKind;
 
     fn unknown(word: &str) -> AgentCommand {
         AgentCommand::Invalid(AgentRefusal::UnknownCommand { word: word.into() })

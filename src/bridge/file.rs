@@ -8,7 +8,8 @@ use ring::hmac;
 
 use super::clean;
 use crate::chat::ids::{FileId, FileKey, TenantKey, Timestamp};
-use crate::chat::model::{File, Row, RowKind};
+use crate::chat::model::File;
+use crate::chat::row::{Row, RowKind};
 use crate::wire;
 
 /// How long a link is valid, in milliseconds: agents may look at their history of last week.

@@ -20,9 +20,10 @@ use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, LinkDomain, Localpart, NodeId, QueueKey,
     SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::{
-    AgentSettings, Customer, QueueSettings, Role, Row, Snapshot, Strategy, TenantSettings,
-};
+use crate::chat::model::Customer;
+use crate::chat::row::Row;
+use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
+use crate::chat::snapshot::Snapshot;
 use crate::wire;
 
 const TABLE: &str = include_str!("../../tests/tables/both_ways.txt");

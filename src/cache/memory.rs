@@ -52,47 +52,9 @@ impl Cache for Memory {
         Ok(())
     }
 
-    async fn set_if_absent(
-        &self,
-        key: &str,
-        value: Bytes,
-        time: Duration,
-    ) -> Result<bool, CacheError> {
-        let (mut shelf, now) = self.shelf();
-        let absent = !shelf.entries.contains_key(key);
-        if absent {
-            shelf.put(key, value, now + ttl(time));
-        }
-        Ok(absent)
-    }
-
-    async fn remove(&self, key: &str) -> Result<(), CacheError> {
-        let (mut shelf, _) = self.shelf();
-        shelf.take(key);
-        Ok(())
-    }
-
-    async fn count(&self, key: &str, window: Duration) -> Result<u64, CacheError> {
-        let (mut shelf, now) = self.shelf();
-        let (before, ends) = match shelf.entries.get(key) {
-            Some(entry) => (number(&entry.value)?, entry.ends),
-            None => (0, now + ttl(window)),
-        };
-        let count = before.saturating_add(1);
-        shelf.put(key, count.to_string().into(), ends);
-        Ok(count)
-    }
-
     async fn ping(&self) -> Result<(), CacheError> {
         Ok(())
     }
-}
-
-fn number(value: &Bytes) -> Result<u64, CacheError> {
-    std::str::from_utf8(value)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| CacheError("the value of the key is not a counter".to_owned()))
 }
 
 /// The entries, indexed by key and by expiry.

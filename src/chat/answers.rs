@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::model::Answers;
+use super::row::Answers;
 
 pub const FIELDS: usize = 32;
 /// Limit for the fields and answers of a conversation together, in bytes.

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use super::model::{CloseReason, QuestionKind};
+use super::model::CloseReason;
 use super::notice::Notice;
 use super::refusal::AgentRefusal;
+use super::row::QuestionKind;
 
 /// A command, with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]

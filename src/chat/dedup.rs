@@ -10,7 +10,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, CommandId, CustomerId, Pos, SessionId, Timestamp};
-use super::model::{Acked, CommandKey, REPEATS_MS};
+use super::model::Acked;
+use super::row::CommandKey;
+use super::snapshot::REPEATS_MS;
 
 /// How many commands of one session are kept in memory. For a session that gave more, the store is
 /// asked about each unknown command.

@@ -11,9 +11,11 @@ use super::event::{AgentInput, Peer, SocketAddress};
 use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, TenantKey,
 };
-use super::model::{Acked, Append, CloseReason, Customer, Role, Row};
+use super::model::{Acked, CloseReason, Customer};
 use super::notice::Notice;
 use super::refusal::{AgentRefusal, CommandError};
+use super::row::{Append, Row};
+use super::settings::Role;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {

@@ -12,8 +12,10 @@ use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, Localpart, NodeId, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use super::model::{Acked, CommandKey, Customer, FetchError, File, Reference, Row, TenantSettings};
+use super::model::{Acked, Customer, File};
 use super::refusal::AgentRefusal;
+use super::row::{CommandKey, FetchError, Reference, Row};
+use super::settings::TenantSettings;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {

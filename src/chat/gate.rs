@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use super::effect::{CustomerNotice, Effect};
 use super::ids::{ConversationId, Pos};
-use super::model::{Append, Conversation, Row};
+use super::model::Conversation;
+use super::row::{Append, Row};
 
 #[derive(Debug, Default)]
 pub(super) struct Gate {
@@ -98,7 +99,7 @@ mod tests {
 
     use super::*;
     use crate::chat::ids::{CustomerId, Seq, TenantKey, Timestamp};
-    use crate::chat::model::{Author, RowKind};
+    use crate::chat::row::{Author, RowKind};
 
     fn append(gate: &mut Gate) {
         let row = Row {

@@ -3,7 +3,7 @@
 //! Invariants: an author finds only their own messages, and only among the rows given; what was
 //! retracted is never found again.
 
-use super::model::{Author, Reference, Row, RowKind, Target};
+use super::row::{Author, Reference, Row, RowKind, Target};
 
 /// The message that an author refers to, by its id or the id of one of its edits, in rows of one
 /// conversation, latest first.
@@ -63,7 +63,7 @@ mod tests {
     use crate::chat::ids::{
         AgentJid, CommandId, ConversationId, CustomerId, Pos, Seq, SessionId, TenantKey, Timestamp,
     };
-    use crate::chat::model::CommandKey;
+    use crate::chat::row::CommandKey;
 
     fn key(session: u128, id: &str) -> CommandKey {
         CommandKey { session: SessionId(Uuid::from_u128(session)), id: CommandId::new(id).unwrap() }

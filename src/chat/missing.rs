@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::ids::Pos;
-use super::model::{Reference, Row};
+use super::row::{Reference, Row};
 
 /// How many failed lookups of each kind are remembered.
 const MISSING_KEPT: usize = 32;

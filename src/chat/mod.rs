@@ -23,3 +23,6 @@ mod queue;
 pub mod refusal;
 mod resent;
 mod routing;
+pub mod row;
+pub mod settings;
+pub mod snapshot;

@@ -16,7 +16,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, CustomerId, Timestamp};
-use super::model::REPEATS_MS;
+use super::snapshot::REPEATS_MS;
 
 /// How long to wait for the next stanza, in milliseconds: a client resends all of it at once.
 pub(super) const UNSURE_MS: i64 = 3_000;

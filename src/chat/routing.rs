@@ -3,7 +3,7 @@
 //! Invariants: only a free agent with room is chosen, and never the one who was asked last.
 
 use super::ids::{AgentJid, Timestamp};
-use super::model::Strategy;
+use super::settings::Strategy;
 
 /// An agent who serves the queue, is free and has room.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use crate::bridge::address;
 use crate::chat::ids::{AgentJid, QueueKey, TenantKey};
-use crate::chat::model::{AgentSettings, Role};
+use crate::chat::settings::{AgentSettings, Role};
 use crate::config::Config;
-use crate::ports::store::{Store, Tenant};
+use crate::ports::directory::Tenant;
+use crate::ports::store::Store;
 
 use super::error::CliError;
 use super::output::Output;

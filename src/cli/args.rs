@@ -10,7 +10,7 @@ use crate::bridge::address::{self, BadAgent};
 use crate::bridge::clean;
 use crate::bridge::origin::canonical;
 use crate::chat::ids::{AgentJid, BadName, ConversationId, LinkDomain, QueueKey, TenantKey};
-use crate::ports::store::FormField;
+use crate::ports::settings::FormField;
 
 const WELCOME_CHARS: usize = 200;
 const NAME_CHARS: usize = 64;

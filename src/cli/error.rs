@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use crate::config::NoLinks;
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 
 /// Why a backend could not be opened, or why the gateway stopped.
 pub type Failure = Box<dyn Error + Send + Sync>;

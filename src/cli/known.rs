@@ -2,7 +2,8 @@
 
 use super::error::CliError;
 use crate::chat::ids::TenantKey;
-use crate::ports::store::{Store, Tenant};
+use crate::ports::directory::Tenant;
+use crate::ports::store::Store;
 
 /// The tenant, or an error if it does not exist.
 pub(super) async fn tenant(key: &TenantKey, store: &dyn Store) -> Result<Tenant, CliError> {

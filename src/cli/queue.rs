@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::chat::ids::{QueueKey, TenantKey};
-use crate::chat::model::{QueueSettings, Strategy};
+use crate::chat::settings::{QueueSettings, Strategy};
 use crate::ports::store::Store;
 
 use super::error::CliError;

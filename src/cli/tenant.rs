@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use crate::chat::ids::{LinkDomain, TenantKey};
 use crate::config::Config;
-use crate::ports::store::{FileWishes, FormField, Settings, Store, Tenant};
+use crate::ports::directory::Tenant;
+use crate::ports::settings::{FileWishes, FormField, Settings};
+use crate::ports::store::Store;
 use crate::wire;
 
 use super::error::CliError;
@@ -23,7 +25,7 @@ const MEGABYTE: u64 = 1024 * 1024;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Add a tenant, with its queue "default"
-    Add(Add),
+    Add(Box<Add>),
     /// List the tenants
     List,
     /// Show a tenant with its queues and agents
@@ -98,17 +100,32 @@ struct View {
     /// Whether a key for identity tokens is set; the key itself is never printed.
     identity: bool,
     idle_close_minutes: i64,
-    form: Vec<FormField>,
+    form: Vec<Field>,
     /// Null if it is as configured.
     file_megabytes: Option<u64>,
     file_types: Option<Vec<String>>,
 }
 
-/// A field of the form, as it is written to the shell.
-fn written(field: &FormField) -> String {
-    let required = if field.required { "!" } else { "" };
-    let label = field.label.as_ref().map(|label| format!("={label}")).unwrap_or_default();
-    format!("{}{required}{label}", field.name)
+/// A field of the form, as printed: a label that it does not have is null.
+#[derive(Debug, Serialize)]
+struct Field {
+    name: String,
+    label: Option<String>,
+    required: bool,
+}
+
+impl Field {
+    fn of(field: &FormField) -> Self {
+        let FormField { name, label, required } = field.clone();
+        Self { name, label, required }
+    }
+
+    /// In the form of the argument `--field`.
+    fn written(&self) -> String {
+        let required = if self.required { "!" } else { "" };
+        let label = self.label.as_ref().map(|label| format!("={label}")).unwrap_or_default();
+        format!("{}{required}{label}", self.name)
+    }
 }
 
 impl View {
@@ -125,7 +142,7 @@ impl View {
             welcome: settings.welcome.clone(),
             identity: tenant.identity_secret.is_some(),
             idle_close_minutes: settings.idle_close_ms / 60_000,
-            form: settings.form.clone(),
+            form: settings.form.iter().map(Field::of).collect(),
             file_megabytes: settings.files.bytes.map(|bytes| bytes / MEGABYTE),
             file_types: settings.files.types.clone(),
         }
@@ -152,7 +169,7 @@ pub(super) async fn run(
     out: &mut Output<'_>,
 ) -> Result<(), CliError> {
     match command {
-        Command::Add(wish) => add(wish, config, store, out).await,
+        Command::Add(wish) => add(*wish, config, store, out).await,
         Command::List => {
             let tenants = store.tenants().await?;
             let views: Vec<View> = tenants.iter().map(View::of).collect();
@@ -292,7 +309,7 @@ async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Resul
         ["identity tokens", &yes(tenant.identity)],
         ["idle close", &format!("{} min", tenant.idle_close_minutes)],
         ["files", &files(&tenant)],
-        ["form", &tenant.form.iter().map(written).collect::<Vec<_>>().join(", ")],
+        ["form", &tenant.form.iter().map(Field::written).collect::<Vec<_>>().join(", ")],
     ]
     .map(|fact| fact.map(str::to_owned));
     let facts: Vec<&[String]> = facts.iter().map(<[_; 2]>::as_slice).collect();

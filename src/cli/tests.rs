@@ -7,7 +7,8 @@ use super::{Backends, Cli, CliError, Failure, run};
 use crate::cache;
 use crate::config::{Config, Link};
 use crate::ports::cache::Cache;
-use crate::ports::store::{Store, StoreError};
+use crate::ports::store::Store;
+use crate::ports::store_error::StoreError;
 
 /// The database is unreachable; every link but one accepts the secret.
 struct Half;

@@ -21,7 +21,7 @@ use url::{Host, Url};
 
 use super::address::is_public;
 use crate::chat::ids::LinkDomain;
-use crate::chat::model::FetchError;
+use crate::chat::row::FetchError;
 use crate::ports::files::{ByteStream, Fetcher};
 
 /// How long connecting to a server may take.

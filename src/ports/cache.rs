@@ -17,17 +17,6 @@ pub trait Cache: Send + Sync + 'static {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError>;
     /// Sets a value that expires after `ttl`, at least a millisecond.
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), CacheError>;
-    /// Like [`Cache::set`], only if the key has no value; returns whether it was set. Of several
-    /// concurrent callers one wins.
-    async fn set_if_absent(
-        &self,
-        key: &str,
-        value: Bytes,
-        ttl: Duration,
-    ) -> Result<bool, CacheError>;
-    async fn remove(&self, key: &str) -> Result<(), CacheError>;
-    /// Increments a counter that expires `window` after its first increment; returns the new count.
-    async fn count(&self, key: &str, window: Duration) -> Result<u64, CacheError>;
     /// Whether the cache responds.
     async fn ping(&self) -> Result<(), CacheError>;
 }

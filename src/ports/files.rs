@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use crate::chat::ids::LinkDomain;
-use crate::chat::model::FetchError;
+use crate::chat::row::FetchError;
 
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 

@@ -4,8 +4,10 @@
 
 pub mod bus;
 pub mod cache;
+pub mod directory;
 pub mod files;
 pub mod link;
 pub mod settings;
 pub mod store;
+pub mod store_error;
 pub mod world;

@@ -8,82 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 
-pub use super::settings::{FileWishes, FormField, Settings};
+use super::directory::{Directory, Requests};
+use super::store_error::StoreError;
 use crate::chat::ids::{
-    AgentJid, ConversationId, CustomerId, Epoch, FileId, LinkDomain, Localpart, NodeId, Pos,
-    QueueKey, Seq, SessionId, TenantKey, Timestamp,
+    AgentJid, ConversationId, CustomerId, Epoch, FileId, LinkDomain, Localpart, NodeId, Pos, Seq,
+    SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::{
-    Acked, AgentSettings, Append, CommandKey, Conversation, Customer, File, QueueSettings,
-    Reference, Row, Snapshot, TenantSettings,
-};
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The connection broke, or no response came in time. The outcome is unknown; may be retried.
-    #[error("the database is unavailable: {0}")]
-    Unavailable(String),
-    /// The database could not be reached, or is full or overloaded. Nothing was done; may be
-    /// retried.
-    #[error("the database is unavailable: {0}")]
-    Declined(String),
-    /// The server is read-only: another server has replaced it, or will. Nothing was done; may be
-    /// retried over a new connection.
-    #[error("the database is unavailable: {0}")]
-    ReadOnly(String),
-    /// The server accepts no statement of this size. Nothing was done; may be retried in smaller
-    /// parts.
-    #[error("the database is unavailable: {0}")]
-    TooLarge(String),
-    /// Another node owns the link now.
-    #[error("the link has another owner")]
-    Fenced,
-    /// A row of another writer exists at this position: we are not the owner.
-    #[error("another row exists at position {}", .0.0)]
-    Foreign(Pos),
-    /// Something with this key already exists.
-    #[error("{0} already exists")]
-    Exists(String),
-    #[error("{0} does not exist")]
-    Missing(String),
-    /// The request cannot succeed now or later: a value is too long, a tenant has open
-    /// conversations.
-    #[error("{0}")]
-    Refused(String),
-    /// Stored data cannot be decoded: another version wrote it, or it was tampered with.
-    #[error("the database holds something this version cannot read: {0}")]
-    Corrupt(String),
-}
-
-impl StoreError {
-    /// Whether the error is temporary: the same request may succeed later.
-    pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Unavailable(_) | Self::Declined(_) | Self::ReadOnly(_) | Self::TooLarge(_)
-        )
-    }
-
-    /// The same error from a step before the request itself: nothing was done.
-    pub fn before_anything(self) -> Self {
-        match self {
-            Self::Unavailable(why) => Self::Declined(why),
-            other => other,
-        }
-    }
-
-    /// The same error from a commit: the outcome is unknown.
-    pub fn of_commit(self) -> Self {
-        match self {
-            Self::Declined(why) | Self::ReadOnly(why) | Self::TooLarge(why) => {
-                Self::Unavailable(why)
-            }
-            other => other,
-        }
-    }
-}
+use crate::chat::model::{Acked, Conversation, Customer, File};
+use crate::chat::row::{Append, CommandKey, Reference, Row};
+use crate::chat::snapshot::Snapshot;
 
 /// The result of [`Leases::acquire`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -361,65 +295,6 @@ pub trait Sessions: Send + Sync + 'static {
         link: &LinkDomain,
         localpart: &Localpart,
     ) -> Result<Option<(Customer, Option<AgentJid>)>, StoreError>;
-}
-
-/// A tenant, with all its settings.
-#[derive(Debug, Clone)]
-pub struct Tenant {
-    pub key: TenantKey,
-    /// The link it is served on.
-    pub link: LinkDomain,
-    /// The key that its customers' identity tokens are signed with (HS256).
-    pub identity_secret: Option<SecretString>,
-    pub settings: Settings,
-}
-
-impl Tenant {
-    /// A tenant with the default settings.
-    pub fn new(key: TenantKey, name: &str, link: LinkDomain) -> Self {
-        let settings = Settings { name: name.into(), ..Settings::default() };
-        Self { key, link, identity_secret: None, settings }
-    }
-}
-
-/// Operators' requests to the owner of a link, which may be another node, or not running yet.
-#[async_trait]
-pub trait Requests: Send + Sync + 'static {
-    /// Requests the end of a tenant's conversation. The link's owner polls every 2 s.
-    async fn ask_to_close(
-        &self,
-        tenant: &TenantKey,
-        conversation: ConversationId,
-    ) -> Result<(), StoreError>;
-}
-
-/// Tenants, their queues and agents. Every change raises the revision of the tenant's link.
-#[async_trait]
-pub trait Directory: Send + Sync + 'static {
-    /// All tenants, by key.
-    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError>;
-    async fn tenant(&self, key: &TenantKey) -> Result<Option<Tenant>, StoreError>;
-    /// Adds a tenant and its queue `default`.
-    async fn add_tenant(&self, tenant: &Tenant) -> Result<(), StoreError>;
-    /// Removes a tenant that has no open conversations, and everything that belongs to it.
-    async fn remove_tenant(&self, key: &TenantKey) -> Result<(), StoreError>;
-    /// A tenant's queues, by key.
-    async fn queues(&self, tenant: &TenantKey) -> Result<Vec<QueueSettings>, StoreError>;
-    /// Adds a queue, or replaces it.
-    async fn put_queue(&self, tenant: &TenantKey, queue: &QueueSettings) -> Result<(), StoreError>;
-    /// Removes a queue; refused for `default`.
-    async fn remove_queue(&self, tenant: &TenantKey, queue: &QueueKey) -> Result<(), StoreError>;
-    /// A tenant's agents, by JID.
-    async fn agents(&self, tenant: &TenantKey) -> Result<Vec<AgentSettings>, StoreError>;
-    /// Adds an agent, or replaces them.
-    async fn put_agent(&self, tenant: &TenantKey, agent: &AgentSettings) -> Result<(), StoreError>;
-    async fn remove_agent(&self, tenant: &TenantKey, agent: &AgentJid) -> Result<(), StoreError>;
-    /// The settings that the desk of a link works with.
-    async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError>;
-    /// A number that rises with each change to a tenant of the link; cheap to read.
-    async fn revision(&self, link: &LinkDomain) -> Result<u64, StoreError>;
-    /// Whether the database responds and has this version's schema.
-    async fn ready(&self) -> Result<(), StoreError>;
 }
 
 /// The record of a file.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 
 /// How long the first request of a group waits for others.
 const GATHER: Duration = Duration::from_millis(2);

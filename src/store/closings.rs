@@ -12,7 +12,8 @@ use super::entity::conversation;
 use super::error::unavailable;
 use super::{SqlStore, sql};
 use crate::chat::ids::{ConversationId, LinkDomain, TenantKey};
-use crate::ports::store::{Requests, StoreError};
+use crate::ports::directory::Requests;
+use crate::ports::store_error::StoreError;
 
 /// Requests read at once; the rest is read the next time.
 const MOST: u64 = 100;

@@ -20,13 +20,12 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use super::batcher::Batcher;
-use super::pool::{Pool, Reader};
+use super::pool::{MARGIN, Pool, REFUSED, Reader, STALE};
 use super::server::{LIFETIME, Server};
 use super::session_insert::SessionInserts;
 use super::session_lookup::{ByToken, OpenOf};
-use super::statements::Statements;
-use super::{SqlStore, error, seconds};
-use crate::ports::store::StoreError;
+use super::{SqlStore, error, lease, log, seconds};
+use crate::ports::store_error::StoreError;
 
 /// How the database is used.
 #[derive(Debug, Clone, Copy)]
@@ -55,19 +54,10 @@ const OPENED: u32 = 8;
 /// Prepared statements cached per connection.
 const STATEMENTS: usize = 256;
 
-/// How long a server may refuse connections before that is reported.
-pub(super) const REFUSED: Duration = Duration::from_millis(2_500);
-
-/// A connection idle for this long is pinged before it is used.
-pub(super) const STALE: Duration = Duration::from_secs(5);
-
 /// MySQL ends a connection idle for this long, and releases its locks. For owners this happens
 /// before their lease expires, so that the next owner does not wait for the locks.
 pub(super) const SILENCE: Duration = Duration::from_secs(60);
 const OWNERS_SILENCE: Duration = Duration::from_secs(5);
-
-/// A connection this close to the idle timeout is not used; a new one is opened.
-pub(super) const MARGIN: Duration = Duration::from_secs(2);
 
 /// The address of the database. It contains the password, so `Debug` hides it.
 #[derive(Clone)]
@@ -269,8 +259,8 @@ impl SqlStore {
             Url::MySql(_) => reader(pool.clone()),
             Url::Sqlite(_) => read.clone(),
         };
-        let texts = Arc::new(Statements::new(owner.get_database_backend()));
-        let newcomers = SessionInserts { pool: pool.clone(), texts: texts.clone() };
+        let backend = owner.get_database_backend();
+        let newcomers = SessionInserts::new(pool.clone(), backend);
         Ok(Self {
             newcomers: Batcher::receive(newcomers, patience),
             by_token: Batcher::receive(ByToken(read.clone()), patience),
@@ -281,7 +271,8 @@ impl SqlStore {
             pool,
             desk,
             moment,
-            texts,
+            append: Arc::new(log::Statements::new(backend)),
+            renewal: lease::renewal_text(backend).into(),
             links: Arc::default(),
             server,
             options,

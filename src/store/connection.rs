@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::error;
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 
 /// A value of a statement, bound to a `?`.
 #[derive(Debug, Clone)]

@@ -10,21 +10,33 @@ use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{DbBackend, Iterable};
 use uuid::Uuid;
 
+use super::codec::{close_word, int, jids, nat, parse_close, parse_jids, queue_key, tenant_key};
 use super::connection::{Line, Value};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::customer;
 use super::error::corrupt;
-use super::row_codec::{
-    close_word, int, jids, nat, parse_close, parse_jids, queue_key, tenant_key,
-};
 use super::sql;
-use super::statements::{self, Statements};
+use super::statements::{self, Many};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Seq, Timestamp};
-use crate::chat::model::{Append, Conversation, RowKind, State};
-use crate::ports::store::StoreError;
+use crate::chat::model::{Conversation, State};
+use crate::chat::row::{Append, RowKind};
+use crate::ports::store_error::StoreError;
 
-/// The statement that writes views.
-pub(super) fn write_text(backend: DbBackend, rows: usize) -> String {
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// Writes views.
+    pub(super) write: Many,
+    /// Adds to customers' numbers of conversations.
+    pub(super) begun: Many,
+}
+
+impl Statements {
+    pub(super) fn new(backend: DbBackend) -> Self {
+        Self { write: Many::new(backend, 16, write_text), begun: Many::new(backend, 1, begun_text) }
+    }
+}
+
+fn write_text(backend: DbBackend, rows: usize) -> String {
     let upsert = OnConflict::column(Column::Id)
         .update_columns([
             Column::Queue,
@@ -75,19 +87,18 @@ pub(super) async fn write(
             bytes += weight(view);
             is_first || bytes <= most
         });
-        let (chunk, after) = rest.split_at(texts.views.fitting(within.count()));
+        let (chunk, after) = rest.split_at(texts.write.fitting(within.count()));
         rest = after;
         let mut values = Vec::with_capacity(chunk.len() * Column::iter().len());
         for (view, served_by) in chunk {
             into(link, view, *served_by, &mut values)?;
         }
-        line.run(&texts.views.text(chunk.len()), &values).await?;
+        line.run(&texts.write.text(chunk.len()), &values).await?;
     }
     Ok(())
 }
 
-/// The statement that adds to customers' numbers of conversations.
-pub(super) fn begun_text(backend: DbBackend, customers: usize) -> String {
+fn begun_text(backend: DbBackend, customers: usize) -> String {
     let sum = Expr::col(customer::Column::Conversations).add(0);
     let update = Query::update()
         .table(customer::Entity)

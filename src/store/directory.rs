@@ -11,15 +11,14 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, TransactionTrait,
 };
 
+use super::codec::{agent_from, nat, queue_from, queue_key, role_word, strategy_word, tenant_key};
 use super::entity::{agent, agent_queue, queue, tenant};
 use super::error::{corrupt, unavailable};
-use super::row_codec::{
-    agent_from, nat, queue_from, queue_key, role_word, strategy_word, tenant_key,
-};
 use super::{SqlStore, begin, commit, lease, tenants};
 use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, TenantKey};
-use crate::chat::model::{AgentSettings, QueueSettings, TenantSettings};
-use crate::ports::store::{Directory, StoreError, Tenant};
+use crate::chat::settings::{AgentSettings, QueueSettings, TenantSettings};
+use crate::ports::directory::{Directory, Tenant};
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Directory for SqlStore {

@@ -3,19 +3,41 @@
 //! Invariants: the text is changed by the transaction that inserts the row, and by no other. After
 //! a retraction no text is left, neither the original nor an edit.
 
+use std::sync::Arc;
+
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 
+use super::codec::int;
 use super::connection::Line;
 use super::entity::log::{Column, Entity};
-use super::row_codec::{EDIT, FILES, int, target_details};
-use super::statements::{self, Statements};
+use super::row_codec::target_details;
+use super::statements;
 use crate::chat::ids::Pos;
-use crate::chat::model::{Append, Row, RowKind};
-use crate::ports::store::StoreError;
+use crate::chat::row::{Append, Kind, Row, RowKind};
+use crate::ports::store_error::StoreError;
 
-/// The statement that replaces a row's text.
-pub(super) fn change_text(backend: DbBackend) -> String {
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// Replaces a row's text.
+    change: Arc<str>,
+    /// Clears the text of all edits of a row.
+    blank: Arc<str>,
+    /// Clears a message's files.
+    bare: Arc<str>,
+}
+
+impl Statements {
+    pub(super) fn new(backend: DbBackend) -> Self {
+        Self {
+            change: change_text(backend).into(),
+            blank: blank_text(backend).into(),
+            bare: bare_text(backend).into(),
+        }
+    }
+}
+
+fn change_text(backend: DbBackend) -> String {
     let change = Query::update()
         .table(Entity)
         .value(Column::Text, Expr::value(""))
@@ -25,8 +47,7 @@ pub(super) fn change_text(backend: DbBackend) -> String {
     statements::text(backend, &change)
 }
 
-/// The statement that clears the text of all edits of a row.
-pub(super) fn blank_text(backend: DbBackend) -> String {
+fn blank_text(backend: DbBackend) -> String {
     let blank = Query::update()
         .table(Entity)
         .value(Column::Text, Expr::value(""))
@@ -37,8 +58,7 @@ pub(super) fn blank_text(backend: DbBackend) -> String {
     statements::text(backend, &blank)
 }
 
-/// The statement that clears a message's files.
-pub(super) fn bare_text(backend: DbBackend) -> String {
+fn bare_text(backend: DbBackend) -> String {
     let bare = Query::update()
         .table(Entity)
         .value(Column::Details, Expr::value(Option::<String>::None))
@@ -63,11 +83,19 @@ pub(super) async fn write(
         line.run(&texts.change, &values).await?;
         if words.is_empty() {
             let details = target_details(target)?;
-            let values =
-                ["".into(), (&row.conversation.0).into(), EDIT.into(), details.as_str().into()];
+            let values = [
+                "".into(),
+                (&row.conversation.0).into(),
+                Kind::Edit.word().into(),
+                details.as_str().into(),
+            ];
             line.run(&texts.blank, &values).await?;
-            let values =
-                [None::<&str>.into(), link.into(), int(target.pos.0)?.into(), FILES.into()];
+            let values = [
+                None::<&str>.into(),
+                link.into(),
+                int(target.pos.0)?.into(),
+                Kind::Files.word().into(),
+            ];
             line.run(&texts.bare, &values).await?;
         }
     }

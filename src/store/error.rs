@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use sea_orm::sqlx::{self, error::ErrorKind as Clash};
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
 
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 
 /// Translates the error of a statement.
 pub(super) fn unavailable(error: DbErr) -> StoreError {

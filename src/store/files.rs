@@ -4,6 +4,8 @@
 //! that inserts its message, and expires again by the one that retracts it. A message cannot take a
 //! file that another message has.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
@@ -11,15 +13,17 @@ use sea_orm::{
     ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
+use super::codec::{int, nat, tenant_key};
 use super::connection::Line;
 use super::entity::file::{ActiveModel, Column, Entity, Model};
 use super::error::{corrupt, unavailable};
-use super::row_codec::{int, nat, tenant_key};
-use super::statements::{self, Statements};
+use super::statements;
 use super::{SqlStore, sql};
 use crate::chat::ids::{CustomerId, FileId, FileKey, TenantKey, Timestamp};
-use crate::chat::model::{Append, File, RowKind};
-use crate::ports::store::{CameIn, Files, StoreError, StoredFile};
+use crate::chat::model::File;
+use crate::chat::row::{Append, RowKind};
+use crate::ports::store::{CameIn, Files, StoredFile};
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Files for SqlStore {
@@ -183,8 +187,21 @@ fn kept_from(model: Model) -> Result<StoredFile, StoreError> {
     })
 }
 
-/// The statement that assigns a file to a row; from then on it does not expire.
-pub(super) fn take_text(backend: DbBackend) -> String {
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// Assigns a file to a row; from then on it does not expire.
+    take: Arc<str>,
+    /// Makes the files of a row expire.
+    release: Arc<str>,
+}
+
+impl Statements {
+    pub(super) fn new(backend: DbBackend) -> Self {
+        Self { take: take_text(backend).into(), release: release_text(backend).into() }
+    }
+}
+
+fn take_text(backend: DbBackend) -> String {
     let take = Query::update()
         .table(Entity)
         .value(Column::ExpiresAt, Expr::value(Option::<i64>::None))
@@ -196,8 +213,7 @@ pub(super) fn take_text(backend: DbBackend) -> String {
     statements::text(backend, &take)
 }
 
-/// The statement that makes the files of a row expire.
-pub(super) fn release_text(backend: DbBackend) -> String {
+fn release_text(backend: DbBackend) -> String {
     let release = Query::update()
         .table(Entity)
         .value(Column::ExpiresAt, Expr::value(0))
@@ -226,7 +242,7 @@ pub(super) async fn write(
                         int(row.pos.0)?.into(),
                         (&file.id.0).into(),
                     ];
-                    if line.run(&texts.take_file, &values).await? == 0 {
+                    if line.run(&texts.take, &values).await? == 0 {
                         // The row is stored nevertheless, since its position was assigned before
                         // this could be known. Retracting it does not affect the message that has
                         // the file.
@@ -237,7 +253,7 @@ pub(super) async fn write(
             }
             RowKind::Retract { target } => {
                 let values = [0_i64.into(), link.into(), int(target.pos.0)?.into()];
-                line.run(&texts.release_files, &values).await?;
+                line.run(&texts.release, &values).await?;
             }
             _ => {}
         }

@@ -10,12 +10,13 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::codec::customer_from;
 use super::entity::{conversation, customer, session};
 use super::error::unavailable;
-use super::row_codec::customer_from;
 use crate::chat::ids::CustomerId;
 use crate::chat::model::Customer;
-use crate::ports::store::{Session, StoreError};
+use crate::ports::store::Session;
+use crate::ports::store_error::StoreError;
 
 /// How many customers that turned out to be the same are examined.
 const KIN: u64 = 64;

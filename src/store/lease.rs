@@ -14,12 +14,13 @@ use sea_orm::{
     QueryFilter, QuerySelect, QueryTrait,
 };
 
+use super::codec::{int, nat};
 use super::entity::link::{ActiveModel, Column, Entity, Model};
 use super::error::{driver, unavailable};
-use super::row_codec::{int, nat};
 use super::{SqlStore, begin, commit, sql, statements};
 use crate::chat::ids::{Epoch, LinkDomain, NodeId};
-use crate::ports::store::{Lease, Leases, LinkOwner, StoreError};
+use crate::ports::store::{Lease, Leases, LinkOwner};
+use crate::ports::store_error::StoreError;
 
 /// The row of a link; none if no node ever asked for the link.
 pub(super) async fn find(
@@ -228,7 +229,7 @@ impl Leases for SqlStore {
             let epoch = int(epoch.0)?;
             let values = [millis(ttl).into(), stands.into(), link.as_str().into(), epoch.into()];
             let mut connection = self.pool.take().await?;
-            let renewed = connection.line().execute(self.texts.renewal.clone(), &values).await;
+            let renewed = connection.line().execute(self.renewal.clone(), &values).await;
             let renewed = renewed.map_err(|cause| driver(&cause));
             match self.pool.returned(connection, renewed)? {
                 0 => Err(StoreError::Fenced),

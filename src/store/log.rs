@@ -16,18 +16,22 @@ use sea_orm::{
     QuerySelect,
 };
 
+use super::codec::{int, nat};
 use super::connection::{Connection, Line, Value};
 use super::entity::link;
 use super::entity::log::{Column, Entity, Model};
 use super::error::{driver, is_null, is_taken, unavailable};
-use super::row_codec::{int, nat, row_from, row_into, rows_from};
+use super::row_codec::{row_from, row_into, rows_from};
 use super::server::Server;
-use super::statements::{self, Many, Statements};
+use super::statements::{self, Many};
 use super::{SqlStore, conversations, edits, files, lease, lookup, undelivered};
 use crate::chaos;
 use crate::chat::ids::{ConversationId, Epoch, LinkDomain, Localpart, Pos, SessionId, Timestamp};
-use crate::chat::model::{Acked, Append, CommandKey, Reference, Row, RowKind, Snapshot};
-use crate::ports::store::{Log, StoreError};
+use crate::chat::model::Acked;
+use crate::chat::row::{Append, CommandKey, Reference, Row, RowKind};
+use crate::chat::snapshot::Snapshot;
+use crate::ports::store::Log;
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Log for SqlStore {
@@ -47,7 +51,7 @@ impl Log for SqlStore {
             let fence = fence.torn_by_mutant(&self.owner).await?;
             let taken = self.pool.take().await;
             let mut connection = taken.map_err(StoreError::before_anything)?;
-            let done = write(&mut connection, &self.texts, fence, appends).await;
+            let done = write(&mut connection, &self.append, fence, appends).await;
             self.pool.returned(connection, done)
         })
         .await
@@ -186,10 +190,35 @@ impl Fence<'_> {
     }
 }
 
+/// The statements of an append, for one kind of database.
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// Inserts rows under the fence. An ordinary commit is one such statement, and so a transaction
+    /// by itself.
+    pub(super) rows: Many,
+    /// Reads the rows between two positions.
+    standing: Arc<str>,
+    edits: edits::Statements,
+    files: files::Statements,
+    pub(super) views: conversations::Statements,
+}
+
+impl Statements {
+    pub(super) fn new(backend: DbBackend) -> Self {
+        Self {
+            rows: Many::new(backend, 64, insert_text),
+            standing: standing_text(backend).into(),
+            edits: edits::Statements::new(backend),
+            files: files::Statements::new(backend),
+            views: conversations::Statements::new(backend),
+        }
+    }
+}
+
 /// The statement that inserts rows. The first row's link comes from a subquery under a lock that is
 /// held until the commit. If the epoch differs, the subquery returns null, which the column does
 /// not allow, and nothing is inserted.
-pub(super) fn insert_text(backend: DbBackend, rows: usize) -> String {
+fn insert_text(backend: DbBackend, rows: usize) -> String {
     let fence = Query::select()
         .column(link::Column::Id)
         .from(link::Entity)
@@ -210,8 +239,7 @@ pub(super) fn insert_text(backend: DbBackend, rows: usize) -> String {
     statements::text(backend, &insert)
 }
 
-/// The statement that reads the rows between two positions.
-pub(super) fn standing_text(backend: DbBackend) -> String {
+fn standing_text(backend: DbBackend) -> String {
     let standing = Query::select()
         .columns(Column::iter())
         .from(Entity)
@@ -230,7 +258,7 @@ async fn write(
 ) -> Result<(), StoreError> {
     let all: Vec<&Append> = appends.iter().collect();
     let most = fence.server.statement();
-    let parts: Vec<&[&Append]> = chunks(&texts.log, &all, most).collect();
+    let parts: Vec<&[&Append]> = chunks(&texts.rows, &all, most).collect();
     if let [only] = parts.as_slice()
         && only.iter().all(|append| is_row_alone(append))
         && insert(&mut connection.line(), texts, fence, only).await?
@@ -247,10 +275,10 @@ async fn write(
             fresh.extend(insert_missing(line, texts, fence, part).await?);
         }
     }
-    edits::write(line, texts, fence.id, &fresh).await?;
-    files::write(line, texts, fence.id, &fresh).await?;
-    conversations::count(line, texts, &fresh).await?;
-    conversations::write(line, texts, fence.id, &fresh, most).await?;
+    edits::write(line, &texts.edits, fence.id, &fresh).await?;
+    files::write(line, &texts.files, fence.id, &fresh).await?;
+    conversations::count(line, &texts.views, &fresh).await?;
+    conversations::write(line, &texts.views, fence.id, &fresh, most).await?;
     work.commit().await
 }
 
@@ -281,7 +309,7 @@ async fn insert(
             "a row is larger than the server's max_allowed_packet: raise it".to_owned(),
         ));
     }
-    match line.execute(texts.log.text(appends.len()), &values).await {
+    match line.execute(texts.rows.text(appends.len()), &values).await {
         Ok(_) => Ok(true),
         Err(cause) if is_taken(&cause) => Ok(false),
         // The fence's subquery returned null.
@@ -324,7 +352,7 @@ async fn insert_missing<'a>(
     }
     // The position is free but a key is taken (a `seq` of the conversation, an id of the session):
     // the desk's state differs from the database, so it must be restored as well.
-    for part in chunks(&texts.log, &missing, fence.server.statement()) {
+    for part in chunks(&texts.rows, &missing, fence.server.statement()) {
         if !insert(line, texts, fence, part).await? {
             for append in part {
                 if !insert(line, texts, fence, &[append]).await? {

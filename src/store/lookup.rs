@@ -12,18 +12,16 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::codec::{int, nat};
 use super::entity::log::{Column, Entity, Model};
 use super::entity::{conversation, session};
 use super::error::unavailable;
-use super::row_codec::{
-    AGENT, CUSTOMER, EDIT, FILES, MESSAGE, command_key, int, nat, row_from, rows_from,
-};
+use super::row_codec::{AGENT, CUSTOMER, command_key, row_from, rows_from};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Seq, SessionId, Timestamp};
-use crate::chat::model::{Acked, CommandKey, Reference, Row};
-use crate::ports::store::StoreError;
+use crate::chat::model::Acked;
+use crate::chat::row::{CommandKey, Kind, Reference, Row};
+use crate::ports::store_error::StoreError;
 
-/// The kinds of row with text that may be changed, or with an edit of it.
-const CHANGEABLE: [&str; 3] = [MESSAGE, FILES, EDIT];
 /// How many other sessions of a customer are searched, the newest first.
 const SESSIONS: u64 = 64;
 
@@ -108,7 +106,7 @@ pub(super) async fn words(
             let changeable = |row: &Model| {
                 row.conversation == conversation.0
                     && row.author == CUSTOMER
-                    && CHANGEABLE.contains(&row.kind.as_str())
+                    && Kind::from_word(&row.kind).is_some_and(Kind::is_editable)
             };
             match own.filter(changeable) {
                 Some(own) => Ok(Some(Arc::new(row_from(own)?))),
@@ -130,7 +128,7 @@ async fn agents_words(
         .filter(Column::Stanza.eq(stanza))
         .filter(Column::Author.eq(AGENT))
         .filter(Column::AuthorJid.eq(jid.as_str()))
-        .filter(Column::Kind.is_in(CHANGEABLE))
+        .filter(Column::Kind.is_in(Kind::words(Kind::is_editable)))
         .limit(1)
         .into_query();
     // Sorted by a sum, so that the optimizer does not choose an index in this order instead of the
@@ -171,7 +169,7 @@ async fn words_elsewhere(
         .and_where(Expr::col((Entity, Column::Command)).eq(key.id.as_str()))
         .and_where(Expr::col((Entity, Column::Conversation)).eq(conversation.0))
         .and_where(Expr::col((Entity, Column::Author)).eq(CUSTOMER))
-        .and_where(Expr::col((Entity, Column::Kind)).is_in(CHANGEABLE))
+        .and_where(Expr::col((Entity, Column::Kind)).is_in(Kind::words(Kind::is_editable)))
         .order_by_expr(Expr::col((Entity, Column::Pos)).add(0), Order::Desc)
         .limit(1)
         .take();

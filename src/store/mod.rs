@@ -13,6 +13,7 @@
 
 mod batcher;
 mod closings;
+mod codec;
 mod connect;
 mod connection;
 mod conversations;
@@ -26,6 +27,7 @@ mod lease;
 mod log;
 mod lookup;
 mod pool;
+mod ranges;
 mod restore;
 mod row_codec;
 mod schema;
@@ -48,14 +50,13 @@ use sea_orm::{
     TransactionTrait,
 };
 
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 use batcher::Batcher;
 use lease::Links;
 use pool::{Pool, Reader};
 use server::Server;
 use session_insert::SessionInserts;
 use session_lookup::{ByToken, OpenOf};
-use statements::Statements;
 
 pub use connect::Options;
 
@@ -73,7 +74,10 @@ pub struct SqlStore {
     desk: Reader,
     /// For several queries that must see the same moment.
     moment: DatabaseConnection,
-    texts: Arc<Statements>,
+    /// The statements of an append.
+    append: Arc<log::Statements>,
+    /// The statement that renews a lease.
+    renewal: Arc<str>,
     links: Arc<Links>,
     server: Arc<Server>,
     newcomers: Batcher<SessionInserts>,

@@ -18,11 +18,19 @@ use sea_orm::{
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::connect::{MARGIN, REFUSED, STALE};
 use super::connection::{Connection, Opened, Value};
 use super::error;
 use super::server::Server;
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
+
+/// How long a server may refuse connections before that is reported.
+pub(super) const REFUSED: Duration = Duration::from_millis(2_500);
+
+/// A connection idle for this long is pinged before it is used.
+pub(super) const STALE: Duration = Duration::from_secs(5);
+
+/// A connection this close to the idle timeout is not used; a new one is opened.
+pub(super) const MARGIN: Duration = Duration::from_secs(2);
 
 /// Connections of one kind.
 #[derive(Debug)]

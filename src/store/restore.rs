@@ -13,25 +13,21 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::codec::{customer_from, int, nat};
 use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::entity::{customer, log};
 use super::error::unavailable;
-use super::row_codec::{
-    CLOSED, FILES, JOINED, LINKED, OFFERED, OPENED, REQUEUED, UNFETCHED, answers_from,
-    customer_from, int, nat, row_from, rows_from,
-};
-use super::{snapshot, sql};
+use super::row_codec::{answers_from, row_from, rows_from};
+use super::{ranges, sql};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, Timestamp};
-use crate::chat::model::{
-    Answers, CONTACT_STAYS_MS, Departing, Recall, Row, RowKind, TenantSettings,
-};
-use crate::ports::store::StoreError;
+use crate::chat::row::{Answers, Kind, Row, RowKind};
+use crate::chat::settings::TenantSettings;
+use crate::chat::snapshot::{CONTACT_STAYS_MS, Departing, Recall};
+use crate::ports::store_error::StoreError;
 
 /// How many rows at the end of the log are searched for changes of conversations' agents.
 const MOVES_WITHIN: u64 = 20_000;
-/// The kinds of row that change a conversation's agent.
-const MOVES: [&str; 4] = [OFFERED, JOINED, REQUEUED, CLOSED];
 /// How far back to look for conversations whose customers may still be in contact lists, in
 /// milliseconds from the last message: a contact stays this long after the close, and the
 /// conversation may have been open without a message for at most as long.
@@ -53,7 +49,7 @@ pub(super) async fn recall(
     now: Timestamp,
 ) -> Result<Recall, StoreError> {
     let after = Pos(head.0.saturating_sub(MOVES_WITHIN));
-    let moves = Condition::all().add(Entry::Kind.is_in(MOVES));
+    let moves = Condition::all().add(Entry::Kind.is_in(Kind::words(Kind::changes_hands)));
     Ok(Recall {
         answers: answers(connection, open).await?,
         served: served(connection, open).await?,
@@ -71,7 +67,7 @@ pub(super) async fn between(
     which: &Condition,
 ) -> Result<Vec<Arc<Row>>, StoreError> {
     let mut found = Vec::new();
-    for (after, upto) in snapshot::pages(after, upto) {
+    for (after, upto) in ranges::pages(after, upto) {
         let page = Log::find()
             .filter(Entry::Link.eq(link))
             .filter(Entry::Pos.gt(int(after.0)?))
@@ -121,7 +117,7 @@ async fn answers(
     let mut sorted = open.to_vec();
     sorted.sort_unstable();
     let mut found: Vec<(Pos, ConversationId, Answers)> = Vec::new();
-    for chunk in sorted.chunks(snapshot::TOGETHER) {
+    for chunk in sorted.chunks(ranges::TOGETHER) {
         let mut chunk = chunk.to_vec();
         while !chunk.is_empty() {
             let rows: Vec<(Uuid, i64, String)> = Log::find()
@@ -129,7 +125,7 @@ async fn answers(
                 .columns([Entry::Conversation, Entry::Pos, Entry::Details])
                 .filter(Entry::Conversation.is_in(sql::padded(chunk.clone())))
                 .filter(Entry::Seq.is_null())
-                .filter(Entry::Kind.eq(OPENED))
+                .filter(Entry::Kind.eq(Kind::Opened.word()))
                 .filter(Entry::Details.is_not_null())
                 .order_by_asc(Entry::Conversation)
                 .order_by_asc(Entry::Seq)
@@ -159,11 +155,11 @@ async fn links(
     open: &[Uuid],
 ) -> Result<Vec<Arc<Row>>, StoreError> {
     let mut rows = Vec::new();
-    for chunk in open.chunks(snapshot::TOGETHER) {
+    for chunk in open.chunks(ranges::TOGETHER) {
         let found = Log::find()
             .filter(Entry::Conversation.is_in(sql::padded(chunk.to_vec())))
             .filter(Entry::Seq.is_null())
-            .filter(Entry::Kind.is_in([LINKED, UNFETCHED]))
+            .filter(Entry::Kind.is_in([Kind::Linked.word(), Kind::Unfetched.word()]))
             .all(connection)
             .await
             .map_err(unavailable)?;
@@ -172,10 +168,10 @@ async fn links(
     let conversations: BTreeSet<Uuid> = rows.iter().map(|row| row.conversation.0).collect();
     let conversations: Vec<Uuid> = conversations.into_iter().collect();
     let mut done = BTreeSet::new();
-    for chunk in conversations.chunks(snapshot::TOGETHER) {
+    for chunk in conversations.chunks(ranges::TOGETHER) {
         let files = Log::find()
             .filter(Entry::Conversation.is_in(sql::padded(chunk.to_vec())))
-            .filter(Entry::Kind.eq(FILES))
+            .filter(Entry::Kind.eq(Kind::Files.word()))
             .all(connection)
             .await
             .map_err(unavailable)?;
@@ -210,7 +206,7 @@ async fn departing(
         .and_where(Expr::col((Views, View::ActiveAt)).gte(now.plus(-DEPARTING_MS).0))
         .and_where(Expr::col((Views, View::Open)).eq(false))
         .and_where(Expr::col((Log, Entry::Seq)).equals((Views, View::Head)))
-        .and_where(Expr::col((Log, Entry::Kind)).eq(CLOSED))
+        .and_where(Expr::col((Log, Entry::Kind)).eq(Kind::Closed.word()))
         .and_where(Expr::col((Log, Entry::Recipients)).is_not_null())
         .order_by((Views, View::ActiveAt), Order::Desc)
         .limit(DEPARTING);

@@ -1,131 +1,63 @@
-//! Converts between rows of tables and the core's types.
+//! Converts between the log's table and rows.
 //!
-//! Invariant: what is read back equals what was written; a word that this version does not know is
-//! an error, never guessed.
+//! Invariants: what is read back equals what was written; a word that this version does not know is
+//! an error, never guessed. The details of a kind are stored as JSON of the structs here: a new
+//! field of theirs has a default, and is left out where it has no value.
 
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::codec::{
+    close_word, int, jids, json, nat, parse, parse_close, parse_jids, parse_requeue, requeue_word,
+    tenant_key,
+};
 use super::connection::Value;
-use super::entity::{agent, customer, log, queue};
+use super::entity::log;
 use super::error::corrupt;
 use crate::chat::ids::{
-    AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, Pos, QueueKey,
-    Seq, SessionId, TenantKey, Timestamp,
+    AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Pos, Seq, SessionId,
+    Timestamp,
 };
-use crate::chat::model::{
-    AgentSettings, Answers, Author, CloseReason, CommandKey, Customer, FetchError, File,
-    QuestionKind, QueueSettings, RequeueReason, Role, Row, RowKind, Strategy, Target,
+use crate::chat::model::File;
+use crate::chat::row::{
+    Answers, Author, CommandKey, FetchError, Kind, QuestionKind, Row, RowKind, Target,
 };
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 
-/// A number as the databases store it: signed.
-pub(super) fn int(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError::Refused("a number is too large".to_owned()))
-}
+/// The author of a customer's row.
+pub(super) const CUSTOMER: &str = "customer";
+/// The author of an agent's row.
+pub(super) const AGENT: &str = "agent";
+/// The author of the desk's own rows.
+const SYSTEM: &str = "system";
 
-/// A stored number that is never negative.
-pub(super) fn nat(number: i64) -> Result<u64, StoreError> {
-    u64::try_from(number).map_err(|_| corrupt("the number", number))
-}
-
-pub(super) fn tenant_key(text: &str) -> Result<TenantKey, StoreError> {
-    TenantKey::new(text).map_err(|_| corrupt("the tenant's key", text))
-}
-
-pub(super) fn queue_key(text: &str) -> Result<QueueKey, StoreError> {
-    QueueKey::new(text).map_err(|_| corrupt("the queue's key", text))
-}
-
-pub(super) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|cause| corrupt("JSON:", cause))
-}
-
-pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value)
-        .map_err(|cause| StoreError::Refused(format!("what cannot be written as JSON: {cause}")))
-}
-
-/// Agents as a JSON array for a column; null if there are none.
-pub(super) fn jids(list: &[AgentJid]) -> Result<Option<String>, StoreError> {
-    if list.is_empty() {
-        return Ok(None);
-    }
-    json(&list.iter().map(AgentJid::as_str).collect::<Vec<_>>()).map(Some)
-}
-
-/// Agents from the JSON array of a column.
-pub(super) fn parse_jids(text: Option<&str>) -> Result<Vec<AgentJid>, StoreError> {
-    let list: Vec<String> = text.map(parse).transpose()?.unwrap_or_default();
-    Ok(list.iter().map(|jid| AgentJid::normalised(jid)).collect())
-}
-
-macro_rules! words {
-    ($to:ident, $from:ident, $type:ident, $what:literal, { $($variant:ident = $word:literal),* $(,)? }) => {
-        pub(super) fn $to(value: $type) -> &'static str {
-            match value { $($type::$variant => $word),* }
-        }
-
-        pub(super) fn $from(word: &str) -> Result<$type, StoreError> {
-            match word {
-                $($word => Ok($type::$variant),)*
-                _ => Err(corrupt($what, word)),
-            }
-        }
-    };
-}
-
-words!(close_word, parse_close, CloseReason, "the reason", {
-    Customer = "customer", Agent = "agent", Idle = "idle", Full = "full", Operator = "operator",
-});
-words!(requeue_word, parse_requeue, RequeueReason, "the reason", {
-    Silent = "silent", Gone = "gone", Bounced = "bounced", Removed = "removed",
-});
-words!(strategy_word, parse_strategy, Strategy, "the strategy", {
-    LeastLoaded = "least-loaded", RoundRobin = "round-robin", RingAll = "ring-all",
-});
-words!(role_word, parse_role, Role, "the role", {
-    Agent = "agent", Supervisor = "supervisor",
-});
-
-/// The data of some kinds of row, stored as JSON.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Details {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    answers: Option<Vec<(Arc<str>, Arc<str>)>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reply_to: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    agent: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    marks: Option<[u64; 2]>,
-    /// The possible answers of a question.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    choices: Option<Vec<Arc<str>>>,
-    /// The fields of a form that customers are asked to fill in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fields: Option<Vec<Arc<str>>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    score: Option<u8>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    files: Option<Vec<StoredFile>>,
-    /// The `pos` of the agent's row whose link led to this row.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    of: Option<u64>,
-    /// The limit that a file exceeded, in bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    most: Option<u64>,
-    /// The `seq` and `pos` of the message that is edited or retracted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    target: Option<[u64; 2]>,
+struct Opened {
+    #[serde(default)]
+    answers: Answers,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    #[serde(default)]
+    reply_to: Option<Seq>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Files {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reply_to: Option<Seq>,
+    #[serde(default)]
+    files: Vec<StoredFile>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    of: Option<Pos>,
+}
+
+#[derive(Serialize, Deserialize)]
 struct StoredFile {
     id: uuid::Uuid,
     key: uuid::Uuid,
@@ -146,6 +78,61 @@ impl From<StoredFile> for File {
     fn from(StoredFile { id, key, name, media_type, size }: StoredFile) -> Self {
         Self { id: FileId(id), key: FileKey(key.into_bytes()), name, media_type, size }
     }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Unfetched {
+    reason: String,
+    of: Pos,
+    /// The limit that the file exceeded, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    most: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Asked {
+    Choices(Vec<Arc<str>>),
+    Fields(Vec<Arc<str>>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Choice {
+    reply_to: Seq,
+}
+
+/// Of an edit and of a retraction.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    target: (Seq, Pos),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Closed {
+    reason: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rated {
+    score: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Requeued {
+    reason: String,
+    agent: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marked {
+    marks: (Seq, Seq),
 }
 
 fn fetch_word(why: FetchError) -> (&'static str, Option<u64>) {
@@ -177,108 +164,128 @@ fn parse_fetch(word: &str, most: Option<u64>) -> Result<FetchError, StoreError> 
 
 /// The complete details of an edit or retraction of this message. They never vary, so rows can be
 /// found by them.
-pub(super) fn target_details(target: Target) -> Result<String, StoreError> {
-    json(&Details { target: Some([target.seq.0, target.pos.0]), ..Details::default() })
+pub(super) fn target_details(Target { seq, pos }: Target) -> Result<String, StoreError> {
+    json(&Change { target: (seq, pos) })
+}
+
+/// The answers in the details of a row that opens a conversation.
+pub(super) fn answers_from(details: &str) -> Result<Answers, StoreError> {
+    Ok(parse::<Opened>(details)?.answers)
+}
+
+/// The text and the details of a row.
+fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError> {
+    Ok(match kind {
+        RowKind::Opened { answers } if answers.is_empty() => (None, None),
+        RowKind::Opened { answers } => (None, Some(json(&Opened { answers: answers.clone() })?)),
+        RowKind::Message { text, reply_to: None } => (Some(text), None),
+        RowKind::Message { text, reply_to } => {
+            (Some(text), Some(json(&Message { reply_to: *reply_to })?))
+        }
+        RowKind::Files { files, text, .. } if files.is_empty() => (Some(text), None),
+        RowKind::Files { files, text, reply_to, of } => {
+            let files = files.iter().map(StoredFile::from).collect();
+            (Some(text), Some(json(&Files { reply_to: *reply_to, files, of: *of })?))
+        }
+        RowKind::Linked { url } => (Some(url), None),
+        RowKind::Unfetched { of, why } => {
+            let (reason, most) = fetch_word(*why);
+            (None, Some(json(&Unfetched { reason: reason.to_owned(), of: *of, most })?))
+        }
+        RowKind::Asked { text, offers } => {
+            let asked = match offers.clone() {
+                QuestionKind::Choices(labels) => Asked::Choices(labels),
+                QuestionKind::Fields(labels) => Asked::Fields(labels),
+            };
+            (Some(text), Some(json(&asked)?))
+        }
+        RowKind::Choice { of, text } => (Some(text), Some(json(&Choice { reply_to: *of })?)),
+        RowKind::Edit { target, text } => (Some(text), Some(target_details(*target)?)),
+        RowKind::Retract { target } => (None, Some(target_details(*target)?)),
+        RowKind::Closed { reason } => {
+            (None, Some(json(&Closed { reason: close_word(*reason).to_owned() })?))
+        }
+        RowKind::Rated { score, comment } => {
+            (comment.as_deref(), Some(json(&Rated { score: *score })?))
+        }
+        RowKind::Joined | RowKind::Left | RowKind::Offered => (None, None),
+        RowKind::Requeued { agent, reason } => {
+            let reason = requeue_word(*reason).to_owned();
+            (None, Some(json(&Requeued { reason, agent: agent.to_string() })?))
+        }
+        RowKind::Marked { delivered, read } => {
+            (None, Some(json(&Marked { marks: (*delivered, *read) })?))
+        }
+    })
+}
+
+/// A row's kind from its word, its text and its details.
+fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
+    let details = model.details.as_deref().unwrap_or("{}");
+    let text = || {
+        let text = model.text.as_deref().map(Arc::from);
+        text.ok_or_else(|| corrupt("no text", format!("at position {}", model.pos)))
+    };
+    let target = || {
+        let (seq, pos) = parse::<Change>(details)?.target;
+        Ok(Target { seq, pos })
+    };
+    let kind = Kind::from_word(&model.kind);
+    Ok(match kind.ok_or_else(|| corrupt("the kind of row", &model.kind))? {
+        Kind::Opened => RowKind::Opened { answers: answers_from(details)? },
+        Kind::Message => {
+            RowKind::Message { text: text()?, reply_to: parse::<Message>(details)?.reply_to }
+        }
+        Kind::Files => {
+            let Files { reply_to, files, of } = parse(details)?;
+            let files = files.into_iter().map(File::from).collect();
+            let text = model.text.as_deref().unwrap_or_default().into();
+            RowKind::Files { files, text, reply_to, of }
+        }
+        Kind::Linked => RowKind::Linked { url: text()? },
+        Kind::Unfetched => {
+            let Unfetched { reason, of, most } = parse(details)?;
+            RowKind::Unfetched { of, why: parse_fetch(&reason, most)? }
+        }
+        Kind::Asked => {
+            let offers = match parse(details)? {
+                Asked::Choices(labels) => QuestionKind::Choices(labels),
+                Asked::Fields(labels) => QuestionKind::Fields(labels),
+            };
+            RowKind::Asked { text: text()?, offers }
+        }
+        Kind::Choice => RowKind::Choice { of: parse::<Choice>(details)?.reply_to, text: text()? },
+        Kind::Edit => RowKind::Edit { target: target()?, text: text()? },
+        Kind::Retract => RowKind::Retract { target: target()? },
+        Kind::Joined => RowKind::Joined,
+        Kind::Left => RowKind::Left,
+        Kind::Closed => RowKind::Closed { reason: parse_close(&parse::<Closed>(details)?.reason)? },
+        Kind::Rated => RowKind::Rated {
+            score: parse::<Rated>(details)?.score,
+            comment: model.text.as_deref().map(Into::into),
+        },
+        Kind::Offered => RowKind::Offered,
+        Kind::Requeued => {
+            let Requeued { reason, agent } = parse(details)?;
+            RowKind::Requeued {
+                agent: AgentJid::normalised(&agent),
+                reason: parse_requeue(&reason)?,
+            }
+        }
+        Kind::Marked => {
+            let (delivered, read) = parse::<Marked>(details)?.marks;
+            RowKind::Marked { delivered, read }
+        }
+    })
 }
 
 /// Appends the values of a row of the log, in the order of the columns, from `pos` on.
 pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), StoreError> {
-    let mut text = None;
-    let mut details = None;
-    let mut written = None;
-    let kind = match &row.kind {
-        RowKind::Opened { answers } => {
-            if !answers.is_empty() {
-                details = Some(Details { answers: Some(answers.clone()), ..Details::default() });
-            }
-            OPENED
-        }
-        RowKind::Message { text: words, reply_to } => {
-            text = Some(&**words);
-            if let Some(seq) = reply_to {
-                details = Some(Details { reply_to: Some(seq.0), ..Details::default() });
-            }
-            MESSAGE
-        }
-        RowKind::Files { files, text: words, reply_to, of } => {
-            text = Some(&**words);
-            if !files.is_empty() {
-                details = Some(Details {
-                    files: Some(files.iter().map(StoredFile::from).collect()),
-                    reply_to: reply_to.map(|seq| seq.0),
-                    of: of.map(|pos| pos.0),
-                    ..Details::default()
-                });
-            }
-            FILES
-        }
-        RowKind::Linked { url } => {
-            text = Some(&**url);
-            LINKED
-        }
-        RowKind::Unfetched { of, why } => {
-            let (reason, most) = fetch_word(*why);
-            let (of, reason) = (Some(of.0), Some(reason.to_owned()));
-            details = Some(Details { of, reason, most, ..Details::default() });
-            UNFETCHED
-        }
-        RowKind::Asked { text: words, offers } => {
-            text = Some(&**words);
-            details = Some(match offers.clone() {
-                QuestionKind::Choices(labels) => {
-                    Details { choices: Some(labels), ..Details::default() }
-                }
-                QuestionKind::Fields(labels) => {
-                    Details { fields: Some(labels), ..Details::default() }
-                }
-            });
-            ASKED
-        }
-        RowKind::Choice { of, text: words } => {
-            text = Some(&**words);
-            details = Some(Details { reply_to: Some(of.0), ..Details::default() });
-            CHOICE
-        }
-        RowKind::Edit { target, text: words } => {
-            text = Some(&**words);
-            written = Some(target_details(*target)?);
-            EDIT
-        }
-        RowKind::Retract { target } => {
-            written = Some(target_details(*target)?);
-            RETRACT
-        }
-        RowKind::Rated { score, comment } => {
-            text = comment.as_deref();
-            details = Some(Details { score: Some(*score), ..Details::default() });
-            RATED
-        }
-        RowKind::Joined => JOINED,
-        RowKind::Left => LEFT,
-        RowKind::Closed { reason } => {
-            let reason = Some(close_word(*reason).to_owned());
-            details = Some(Details { reason, ..Details::default() });
-            CLOSED
-        }
-        RowKind::Offered => OFFERED,
-        RowKind::Requeued { agent, reason } => {
-            details = Some(Details {
-                agent: Some(agent.to_string()),
-                reason: Some(requeue_word(*reason).to_owned()),
-                ..Details::default()
-            });
-            REQUEUED
-        }
-        RowKind::Marked { delivered, read } => {
-            let marks = Some([delivered.0, read.0]);
-            details = Some(Details { marks, ..Details::default() });
-            "marked"
-        }
-    };
+    let (text, details) = content(&row.kind)?;
     let (author, jid, name) = match &row.author {
         Author::Customer => (CUSTOMER, None, None),
         Author::Agent { jid, name } => (AGENT, Some(jid.as_str()), Some(&**name)),
-        Author::System => ("system", None, None),
+        Author::System => (SYSTEM, None, None),
     };
     let key = row.key.as_ref();
     let columns: [Value<'r>; 16] = [
@@ -288,7 +295,7 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
         (&row.customer.0).into(),
         row.seq.map(|seq| int(seq.0)).transpose()?.into(),
         row.at.0.into(),
-        kind.into(),
+        row.kind.kind().word().into(),
         author.into(),
         jid.into(),
         name.into(),
@@ -296,133 +303,28 @@ pub(super) fn row_into<'r>(row: &'r Row, to: &mut Vec<Value<'r>>) -> Result<(), 
         key.map(|key| key.id.as_str()).into(),
         row.stanza.as_deref().into(),
         text.into(),
-        written
-            .map_or_else(|| details.as_ref().map(json).transpose(), |text| Ok(Some(text)))?
-            .into(),
+        details.into(),
         jids(&row.recipients)?.into(),
     ];
     to.extend(columns);
     Ok(())
 }
 
-/// The answers in the details of a row that opens a conversation.
-pub(super) fn answers_from(details: &str) -> Result<Answers, StoreError> {
-    Ok(parse::<Details>(details)?.answers.unwrap_or_default())
-}
-
-/// A message.
-pub(super) const MESSAGE: &str = "message";
-/// An edit of an earlier message.
-pub(super) const EDIT: &str = "edit";
-/// A retraction of an earlier message.
-pub(super) const RETRACT: &str = "retract";
-/// The kinds for which [`RowKind::is_said`] is true.
-pub(super) const SAID: [&str; 6] = [MESSAGE, FILES, ASKED, CHOICE, EDIT, RETRACT];
-/// A message with files.
-pub(super) const FILES: &str = "files";
-/// An agent's link to a file.
-pub(super) const LINKED: &str = "linked";
-/// A link whose file could not be fetched.
-pub(super) const UNFETCHED: &str = "unfetched";
-/// A question with answers to choose from.
-const ASKED: &str = "asked";
-/// A customer's answer to a question.
-const CHOICE: &str = "choice";
-/// A customer's rating.
-pub(super) const RATED: &str = "rated";
-/// The start of a conversation, or a further `start`.
-pub(super) const OPENED: &str = "opened";
-pub(super) const JOINED: &str = "joined";
-pub(super) const LEFT: &str = "left";
-pub(super) const CLOSED: &str = "closed";
-/// Agents got an offer.
-pub(super) const OFFERED: &str = "offered";
-/// A conversation returned to its queue.
-pub(super) const REQUEUED: &str = "requeued";
-/// The author of a customer's row.
-pub(super) const CUSTOMER: &str = "customer";
-/// The author of an agent's row.
-pub(super) const AGENT: &str = "agent";
-
 /// A row of the log from its model.
 pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
-    let details: Details = model.details.as_deref().map(parse).transpose()?.unwrap_or_default();
-    let at = |what: &str| corrupt(what, format!("at position {}", model.pos));
-    let kind = match model.kind.as_str() {
-        OPENED => RowKind::Opened { answers: details.answers.unwrap_or_default() },
-        MESSAGE => RowKind::Message {
-            text: model.text.as_deref().ok_or_else(|| at("a message without text"))?.into(),
-            reply_to: details.reply_to.map(Seq),
-        },
-        FILES => RowKind::Files {
-            text: model.text.as_deref().unwrap_or_default().into(),
-            files: details.files.unwrap_or_default().into_iter().map(File::from).collect(),
-            reply_to: details.reply_to.map(Seq),
-            of: details.of.map(Pos),
-        },
-        LINKED => RowKind::Linked {
-            url: model.text.as_deref().ok_or_else(|| at("a link to nothing"))?.into(),
-        },
-        UNFETCHED => RowKind::Unfetched {
-            of: details.of.map(Pos).ok_or_else(|| at("nothing that was not fetched"))?,
-            why: parse_fetch(
-                &details.reason.ok_or_else(|| at("a failure without reason"))?,
-                details.most,
-            )?,
-        },
-        ASKED => RowKind::Asked {
-            text: model.text.as_deref().ok_or_else(|| at("a question without text"))?.into(),
-            offers: match (details.choices, details.fields) {
-                (Some(labels), None) => QuestionKind::Choices(labels),
-                (None, Some(labels)) => QuestionKind::Fields(labels),
-                _ => return Err(at("a question that offers nothing")),
-            },
-        },
-        CHOICE => RowKind::Choice {
-            of: details.reply_to.map(Seq).ok_or_else(|| at("an answer to nothing"))?,
-            text: model.text.as_deref().ok_or_else(|| at("an answer without text"))?.into(),
-        },
-        EDIT => RowKind::Edit {
-            target: target_from(&details).ok_or_else(|| at("an edit of nothing"))?,
-            text: model.text.as_deref().ok_or_else(|| at("an edit without text"))?.into(),
-        },
-        RETRACT => RowKind::Retract {
-            target: target_from(&details).ok_or_else(|| at("a retraction of nothing"))?,
-        },
-        RATED => RowKind::Rated {
-            score: details.score.ok_or_else(|| at("a rating without score"))?,
-            comment: model.text.as_deref().map(Into::into),
-        },
-        JOINED => RowKind::Joined,
-        LEFT => RowKind::Left,
-        CLOSED => RowKind::Closed {
-            reason: parse_close(&details.reason.ok_or_else(|| at("an end without reason"))?)?,
-        },
-        OFFERED => RowKind::Offered,
-        REQUEUED => RowKind::Requeued {
-            agent: AgentJid::normalised(
-                &details.agent.ok_or_else(|| at("a return without agent"))?,
-            ),
-            reason: parse_requeue(&details.reason.ok_or_else(|| at("a return without reason"))?)?,
-        },
-        "marked" => {
-            let [delivered, read] = details.marks.ok_or_else(|| at("no marks"))?;
-            RowKind::Marked { delivered: Seq(delivered), read: Seq(read) }
-        }
-        other => return Err(corrupt("the kind of row", other)),
-    };
+    let kind = kind_from(&model)?;
     let author = match (model.author.as_str(), &model.author_jid, &model.author_name) {
         (CUSTOMER, None, None) => Author::Customer,
         (AGENT, Some(jid), Some(name)) => {
             Author::Agent { jid: AgentJid::normalised(jid), name: name.as_str().into() }
         }
-        ("system", None, None) => Author::System,
+        (SYSTEM, None, None) => Author::System,
         (other, ..) => return Err(corrupt("the author", other)),
     };
     let key = match (model.session, model.command.as_deref()) {
         (Some(session), Some(id)) => Some(command_key(session, id)?),
         (None, None) => None,
-        _ => return Err(at("half a command")),
+        _ => return Err(corrupt("half a command", format!("at position {}", model.pos))),
     };
     Ok(Row {
         pos: Pos(nat(model.pos)?),
@@ -439,11 +341,6 @@ pub(super) fn row_from(model: log::Model) -> Result<Row, StoreError> {
     })
 }
 
-fn target_from(details: &Details) -> Option<Target> {
-    let [seq, pos] = details.target?;
-    Some(Target { seq: Seq(seq), pos: Pos(pos) })
-}
-
 pub(super) fn rows_from(models: Vec<log::Model>) -> Result<Vec<Arc<Row>>, StoreError> {
     models.into_iter().map(|model| row_from(model).map(Arc::new)).collect()
 }
@@ -453,39 +350,5 @@ pub(super) fn command_key(session: uuid::Uuid, id: &str) -> Result<CommandKey, S
     Ok(CommandKey { session: SessionId(session), id })
 }
 
-/// A customer from their row.
-pub(super) fn customer_from(model: customer::Model) -> Result<Customer, StoreError> {
-    Ok(Customer {
-        id: CustomerId(model.id),
-        tenant: tenant_key(&model.tenant)?,
-        localpart: Localpart::new(&model.localpart)
-            .map_err(|_| corrupt("the localpart", &model.localpart))?,
-        name: model.name.map(Into::into),
-        conversations: u32::try_from(model.conversations)
-            .map_err(|_| corrupt("the count", model.conversations))?,
-    })
-}
-
-pub(super) fn queue_from(model: queue::Model) -> Result<QueueSettings, StoreError> {
-    Ok(QueueSettings {
-        key: queue_key(&model.slug)?,
-        name: model.name.into(),
-        strategy: parse_strategy(&model.strategy)?,
-        offer_ms: model.offer_ms,
-    })
-}
-
-/// An agent from their row, with their queues.
-pub(super) fn agent_from(
-    model: agent::Model,
-    queues: Vec<QueueKey>,
-) -> Result<AgentSettings, StoreError> {
-    Ok(AgentSettings {
-        jid: AgentJid::normalised(&model.jid),
-        name: model.name.into(),
-        capacity: u32::try_from(model.capacity)
-            .map_err(|_| corrupt("the capacity", model.capacity))?,
-        role: parse_role(&model.role)?,
-        queues,
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 use super::connect::SILENCE;
 use super::connect::Url;
 use super::{SqlStore, begin, commit, error};
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 
 /// How long to wait for a migration by another node, in seconds.
 const TURN: u32 = 600;

@@ -16,9 +16,10 @@ use super::entity::{customer, session, tenant};
 use super::error::{driver, is_taken, unavailable};
 use super::pool::Pool;
 use super::sql::padded;
-use super::statements::{self, Many, Statements};
+use super::statements::{self, Many};
 use crate::chat::ids::Timestamp;
-use crate::ports::store::{Session, StoreError};
+use crate::ports::store::Session;
+use crate::ports::store_error::StoreError;
 
 /// The result for one session of a group.
 #[derive(Debug, Clone, Copy)]
@@ -35,8 +36,30 @@ type Newcomer = (Session, Timestamp);
 
 #[derive(Debug)]
 pub(super) struct SessionInserts {
-    pub(super) pool: Arc<Pool>,
-    pub(super) texts: Arc<Statements>,
+    pool: Arc<Pool>,
+    texts: Statements,
+}
+
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// Reads the links of tenants.
+    tenants: Many,
+    /// Reads which customers exist.
+    known: Many,
+    pub(super) customers: Many,
+    pub(super) sessions: Many,
+}
+
+impl Statements {
+    pub(super) fn new(backend: DbBackend) -> Self {
+        let many = |exact, write| Many::new(backend, exact, write);
+        Self {
+            tenants: many(1, tenants_text),
+            known: many(1, known_text),
+            customers: many(16, customers_text),
+            sessions: many(16, sessions_text),
+        }
+    }
 }
 
 impl Together for SessionInserts {
@@ -52,6 +75,10 @@ impl Together for SessionInserts {
 }
 
 impl SessionInserts {
+    pub(super) fn new(pool: Arc<Pool>, backend: DbBackend) -> Self {
+        Self { pool, texts: Statements::new(backend) }
+    }
+
     /// Stores a group in one transaction, except sessions whose tenant does not exist.
     async fn store(&self, group: &[Newcomer]) -> Result<Vec<Told>, StoreError> {
         let mut connection = self.pool.take().await?;
@@ -78,8 +105,7 @@ fn tenant_of((session, _): &Newcomer) -> &str {
     session.customer.tenant.as_str()
 }
 
-/// The statement that reads the links of tenants.
-pub(super) fn tenants_text(backend: DbBackend, tenants: usize) -> String {
+fn tenants_text(backend: DbBackend, tenants: usize) -> String {
     let select = Query::select()
         .columns([tenant::Column::Slug, tenant::Column::Link])
         .from(tenant::Entity)
@@ -102,8 +128,7 @@ async fn links(
     rows.iter().map(link).collect::<Result<_, DbErr>>().map_err(unavailable)
 }
 
-/// The statement that reads which customers exist.
-pub(super) fn known_text(backend: DbBackend, customers: usize) -> String {
+fn known_text(backend: DbBackend, customers: usize) -> String {
     let select = Query::select()
         .columns([customer::Column::Id, customer::Column::Tenant])
         .from(customer::Entity)
@@ -112,7 +137,7 @@ pub(super) fn known_text(backend: DbBackend, customers: usize) -> String {
     statements::text(backend, &select)
 }
 
-pub(super) fn customers_text(backend: DbBackend, rows: usize) -> String {
+fn customers_text(backend: DbBackend, rows: usize) -> String {
     let mut insert =
         Query::insert().into_table(customer::Entity).columns(customer::Column::iter()).take();
     for _ in 0..rows {
@@ -121,7 +146,7 @@ pub(super) fn customers_text(backend: DbBackend, rows: usize) -> String {
     statements::text(backend, &insert)
 }
 
-pub(super) fn sessions_text(backend: DbBackend, rows: usize) -> String {
+fn sessions_text(backend: DbBackend, rows: usize) -> String {
     let mut insert =
         Query::insert().into_table(session::Entity).columns(session::Column::iter()).take();
     for _ in 0..rows {

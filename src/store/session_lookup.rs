@@ -15,7 +15,8 @@ use super::sql::padded;
 use super::{sessions, transcripts};
 use crate::chat::ids::{CustomerId, TenantKey};
 use crate::chat::model::Conversation;
-use crate::ports::store::{Session, StoreError};
+use crate::ports::store::Session;
+use crate::ports::store_error::StoreError;
 
 /// Finds sessions by the hashes of their current tokens.
 #[derive(Debug)]

@@ -12,9 +12,9 @@ use sea_orm::{
     QuerySelect,
 };
 
+use super::codec::customer_from;
 use super::entity::{conversation, customer, session, tenant};
 use super::error::{corrupt, unavailable, violated};
-use super::row_codec::customer_from;
 use super::session_insert::Told;
 use super::tenants::missing;
 use super::{SqlStore, begin, commit, identities};
@@ -22,7 +22,8 @@ use crate::chat::ids::{
     AgentJid, CustomerId, LinkDomain, Localpart, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::Customer;
-use crate::ports::store::{Claim, Naming, Session, Sessions, StoreError};
+use crate::ports::store::{Claim, Naming, Session, Sessions};
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Sessions for SqlStore {

@@ -4,7 +4,7 @@
 //! the owner renews its lease in between. The queries need not see the same moment: the caller owns
 //! the link, and nobody else writes rows to it.
 
-use std::cmp::{max, min};
+use std::cmp::max;
 use std::collections::HashMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -13,22 +13,20 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::codec::{int, nat};
 use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log;
 use super::error::unavailable;
-use super::row_codec::{AGENT, CLOSED, CUSTOMER, LINKED, OFFERED, OPENED, SAID, int, nat};
-use super::{SqlStore, directory, lease, restore, sql, transcripts, undelivered};
-use crate::chat::ids::{ConversationId, LinkDomain, Pos, Seq, Timestamp};
-use crate::chat::model::{Conversation, Customer, OWED_MS, REPEATS_MS, Snapshot, State};
-use crate::ports::store::StoreError;
+use super::row_codec::AGENT;
+use super::{SqlStore, directory, lease, ranges, restore, sql, transcripts, undelivered};
+use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
+use crate::chat::model::{Conversation, Customer, State};
+use crate::chat::row::Kind;
+use crate::chat::snapshot::{OWED_MS, REPEATS_MS, Snapshot};
+use crate::ports::store_error::StoreError;
 
 /// Open conversations per query.
 const OPEN: usize = 500;
-/// Conversations per query of their rows.
-pub(super) const TOGETHER: usize = 64;
-/// Entries or rows of the log examined by one query.
-const PAGE: u64 = 5_000;
-
 impl SqlStore {
     /// See [`Log::snapshot`](crate::ports::store::Log::snapshot).
     pub(super) async fn take_snapshot(
@@ -41,7 +39,7 @@ impl SqlStore {
             return Ok(Snapshot::default());
         };
         let cursor = Pos(nat(link.cursor_pos)?);
-        let head = head(desk, &link).await?;
+        let head = ranges::head(desk, &link).await?;
         let recent = now.plus(-max(REPEATS_MS, OWED_MS));
         let recent = before(desk, link.id, head, recent).await?;
         let tenants = directory::settings(desk, link.id).await?;
@@ -55,7 +53,7 @@ impl SqlStore {
         let said_by_agents = Condition::all()
             .add(log::Column::At.gte(now.plus(-REPEATS_MS).0))
             .add(log::Column::Author.eq(AGENT))
-            .add(log::Column::Kind.is_in(SAID.into_iter().chain([LINKED, OPENED, CLOSED])))
+            .add(log::Column::Kind.is_in(Kind::words(Kind::may_be_resent)))
             .add(log::Column::Stanza.is_not_null());
         Ok(Snapshot {
             head,
@@ -69,7 +67,7 @@ impl SqlStore {
             )
             .await?,
             tenants,
-            messages: messages(desk, said_by_customers).await?,
+            messages: ranges::messages(desk, said_by_customers).await?,
             rows: counts(desk, &open).await?,
             offers: offers(desk, &offered).await?,
             owed: undelivered::owed(desk, link.id, (recent, cursor, head), now).await?,
@@ -81,29 +79,6 @@ impl SqlStore {
 }
 
 /// Splits a range of positions into pages: pairs of exclusive start and inclusive end.
-pub(super) fn pages(after: Pos, upto: Pos) -> impl Iterator<Item = (Pos, Pos)> {
-    let firsts = (after.0..upto.0).step_by(PAGE as usize);
-    firsts.map(move |from| (Pos(from), Pos(min(upto.0, from + PAGE))))
-}
-
-/// The last position assigned on a link.
-pub(super) async fn head(
-    connection: &impl ConnectionTrait,
-    link: &super::entity::link::Model,
-) -> Result<Pos, StoreError> {
-    let last: Option<i64> = log::Entity::find()
-        .select_only()
-        .column(log::Column::Pos)
-        .filter(log::Column::Link.eq(link.id))
-        .order_by_desc(log::Column::Pos)
-        .limit(1)
-        .into_tuple()
-        .one(connection)
-        .await
-        .map_err(unavailable)?;
-    nat(max(max(last.unwrap_or_default(), link.floor_pos), link.cursor_pos)).map(Pos)
-}
-
 /// The precision of [`before`], in rows.
 const NEAR: u64 = 1_000;
 
@@ -182,71 +157,13 @@ async fn conversations(
     Ok(found)
 }
 
-/// Customers' messages in ranges of entries of conversations; in order of `pos`. Entries are dense,
-/// so the number that a query examines is known in advance.
-pub(super) async fn messages(
-    connection: &impl ConnectionTrait,
-    wanted: Vec<(ConversationId, Seq, Seq)>,
-) -> Result<Vec<(ConversationId, Pos, Seq)>, StoreError> {
-    let mut found = Vec::new();
-    let (mut page, mut entries) = (Vec::with_capacity(TOGETHER), 0);
-    for (conversation, Seq(mut after), Seq(upto)) in wanted {
-        while after < upto {
-            let to = min(upto, after + PAGE - entries);
-            page.push((conversation, after, to));
-            entries += to - after;
-            after = to;
-            if entries == PAGE || page.len() == TOGETHER {
-                found.extend(said(connection, &page).await?);
-                page.clear();
-                entries = 0;
-            }
-        }
-    }
-    if !page.is_empty() {
-        found.extend(said(connection, &page).await?);
-    }
-    found.sort_unstable_by_key(|(_, pos, _)| *pos);
-    Ok(found)
-}
-
-/// One page of [`messages`].
-async fn said(
-    connection: &impl ConnectionTrait,
-    page: &[(ConversationId, u64, u64)],
-) -> Result<Vec<(ConversationId, Pos, Seq)>, StoreError> {
-    let mut any = Condition::any();
-    for (conversation, after, upto) in sql::padded(page.to_vec()) {
-        let of_it = log::Column::Conversation
-            .eq(conversation.0)
-            .and(log::Column::Seq.gt(int(after)?))
-            .and(log::Column::Seq.lte(int(upto)?));
-        any = any.add(of_it);
-    }
-    let rows: Vec<(Uuid, i64, i64)> = log::Entity::find()
-        .select_only()
-        .columns([log::Column::Conversation, log::Column::Pos, log::Column::Seq])
-        .filter(any)
-        .filter(log::Column::Author.eq(CUSTOMER))
-        .filter(log::Column::Kind.is_in(SAID))
-        .into_tuple()
-        .all(connection)
-        .await
-        .map_err(unavailable)?;
-    rows.into_iter()
-        .map(|(conversation, pos, seq)| {
-            Ok((ConversationId(conversation), Pos(nat(pos)?), Seq(nat(seq)?)))
-        })
-        .collect()
-}
-
 /// The number of rows of each conversation.
 async fn counts(
     connection: &impl ConnectionTrait,
     ids: &[Uuid],
 ) -> Result<Vec<(ConversationId, u64)>, StoreError> {
     let mut counts = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(TOGETHER) {
+    for chunk in ids.chunks(ranges::TOGETHER) {
         let counted: Vec<(Uuid, i64)> = log::Entity::find()
             .select_only()
             .column(log::Column::Conversation)
@@ -272,7 +189,7 @@ async fn offers(
     offered: &[Uuid],
 ) -> Result<Vec<(ConversationId, Pos, Timestamp)>, StoreError> {
     let mut last: HashMap<Uuid, (i64, i64)> = HashMap::new();
-    for chunk in offered.chunks(TOGETHER) {
+    for chunk in offered.chunks(ranges::TOGETHER) {
         let found: Vec<(Uuid, i64, i64)> = log::Entity::find()
             .select_only()
             .column(log::Column::Conversation)
@@ -280,7 +197,7 @@ async fn offers(
             .column_as(Expr::col(log::Column::At).max(), "last_at")
             .filter(log::Column::Conversation.is_in(sql::padded(chunk.to_vec())))
             .filter(log::Column::Seq.is_null())
-            .filter(log::Column::Kind.eq(OFFERED))
+            .filter(log::Column::Kind.eq(Kind::Offered.word()))
             .group_by(log::Column::Conversation)
             .into_tuple()
             .all(connection)

@@ -8,8 +8,6 @@ use std::sync::{Arc, OnceLock};
 
 use sea_orm::{DbBackend, StatementBuilder};
 
-use super::{conversations, edits, files, lease, log, session_insert};
-
 /// The most rows in one statement. At up to 22 values a row this stays below the limits of 32,766
 /// parameters (SQLite) and 65,535 (MySQL).
 pub(super) const MOST: usize = 256;
@@ -25,7 +23,11 @@ pub(super) struct Many {
 }
 
 impl Many {
-    fn new(backend: DbBackend, exact: usize, write: fn(DbBackend, usize) -> String) -> Self {
+    pub(super) fn new(
+        backend: DbBackend,
+        exact: usize,
+        write: fn(DbBackend, usize) -> String,
+    ) -> Self {
         let texts = (0..=Self::place(MOST, exact)).map(|_| OnceLock::new()).collect();
         Self { backend, exact, write, texts }
     }
@@ -56,59 +58,6 @@ impl Many {
     }
 }
 
-/// All statements, for one kind of database.
-#[derive(Debug)]
-pub(super) struct Statements {
-    /// Inserts rows of the log, under the fence. An ordinary commit is one such statement, and so a
-    /// transaction by itself.
-    pub(super) log: Many,
-    /// Reads the rows between two positions.
-    pub(super) standing: Arc<str>,
-    /// Replaces the text of a row.
-    pub(super) change: Arc<str>,
-    /// Clears the text of a row's edits.
-    pub(super) blank: Arc<str>,
-    /// Clears the files of a message.
-    pub(super) bare: Arc<str>,
-    /// Assigns a file to a message.
-    pub(super) take_file: Arc<str>,
-    /// Releases the files of a message.
-    pub(super) release_files: Arc<str>,
-    /// Writes views of conversations.
-    pub(super) views: Many,
-    /// Adds to the number of conversations of customers.
-    pub(super) begun: Many,
-    /// Reads the links of tenants.
-    pub(super) tenants: Many,
-    /// Reads which customers exist.
-    pub(super) known: Many,
-    pub(super) customers: Many,
-    pub(super) sessions: Many,
-    pub(super) renewal: Arc<str>,
-}
-
-impl Statements {
-    pub(super) fn new(backend: DbBackend) -> Self {
-        let many = |exact, write| Many::new(backend, exact, write);
-        Self {
-            log: many(64, log::insert_text),
-            standing: log::standing_text(backend).into(),
-            change: edits::change_text(backend).into(),
-            blank: edits::blank_text(backend).into(),
-            bare: edits::bare_text(backend).into(),
-            take_file: files::take_text(backend).into(),
-            release_files: files::release_text(backend).into(),
-            views: many(16, conversations::write_text),
-            begun: many(1, conversations::begun_text),
-            tenants: many(1, session_insert::tenants_text),
-            known: many(1, session_insert::known_text),
-            customers: many(16, session_insert::customers_text),
-            sessions: many(16, session_insert::sessions_text),
-            renewal: lease::renewal_text(backend).into(),
-        }
-    }
-}
-
 /// The text of a statement; its values become placeholders.
 pub(super) fn text(backend: DbBackend, statement: &impl StatementBuilder) -> String {
     backend.build(statement).sql
@@ -116,12 +65,20 @@ pub(super) fn text(backend: DbBackend, statement: &impl StatementBuilder) -> Str
 
 #[cfg(test)]
 mod tests {
+    use super::super::{log, session_insert};
     use super::*;
 
     #[test]
     fn few_texts_cover_any_number_of_rows() {
-        let texts = Statements::new(DbBackend::Sqlite);
-        let all = [&texts.log, &texts.views, &texts.begun, &texts.customers, &texts.sessions];
+        let append = log::Statements::new(DbBackend::Sqlite);
+        let fresh = session_insert::Statements::new(DbBackend::Sqlite);
+        let all = [
+            &append.rows,
+            &append.views.write,
+            &append.views.begun,
+            &fresh.customers,
+            &fresh.sessions,
+        ];
         let kept: usize = all.iter().map(|many| many.texts.len()).sum();
         assert!(kept < 150, "{kept} of one connection's 256");
         for many in all {

@@ -6,13 +6,15 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
+use super::codec::{int, json, nat, parse, strategy_word, tenant_key};
 use super::entity::{conversation, customer, file, link, log, queue, session, tenant};
 use super::error::{corrupt, unavailable, violated};
-use super::row_codec::{int, json, nat, parse, strategy_word, tenant_key};
-use super::{SqlStore, begin, commit, lease, snapshot};
+use super::{SqlStore, begin, commit, lease, ranges};
 use crate::chat::ids::{LinkDomain, Pos, QueueKey, TenantKey};
-use crate::chat::model::Strategy;
-use crate::ports::store::{FileWishes, Settings, StoreError, Tenant};
+use crate::chat::settings::Strategy;
+use crate::ports::directory::Tenant;
+use crate::ports::settings::{FileWishes, Settings};
+use crate::ports::store_error::StoreError;
 
 /// Conversations, customers or sessions removed in one transaction.
 const TOGETHER: u64 = 200;
@@ -96,7 +98,7 @@ pub(super) async fn link_of(
 }
 
 impl SqlStore {
-    /// See [`Directory::add_tenant`](crate::ports::store::Directory::add_tenant).
+    /// See [`Directory::add_tenant`](crate::ports::directory::Directory::add_tenant).
     pub(super) async fn insert_tenant(&self, fresh: &Tenant) -> Result<(), StoreError> {
         let link = lease::ensure(&self.write, &fresh.link).await?.id;
         let transaction = begin(&self.write).await?;
@@ -183,7 +185,7 @@ impl SqlStore {
             )));
         }
         // Its rows will be removed, but their positions must not be reused.
-        let Pos(head) = snapshot::head(&transaction, &link).await?;
+        let Pos(head) = ranges::head(&transaction, &link).await?;
         link::Entity::update_many()
             .col_expr(link::Column::FloorPos, Expr::value(int(head)?))
             .filter(link::Column::Id.eq(link.id))

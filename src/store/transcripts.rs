@@ -10,15 +10,18 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::codec::{customer_from, int, nat};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::customer;
 use super::entity::log::{Column as Entry, Entity as Log};
 use super::error::unavailable;
-use super::row_codec::{SAID, customer_from, int, nat, rows_from};
+use super::row_codec::rows_from;
 use super::{SqlStore, conversations};
 use crate::chat::ids::{ConversationId, CustomerId, Pos, Seq, TenantKey};
-use crate::chat::model::{Conversation, Customer, Row};
-use crate::ports::store::{PAGE_BYTES, Page, StoreError, Transcripts};
+use crate::chat::model::{Conversation, Customer};
+use crate::chat::row::{Kind, Row};
+use crate::ports::store::{PAGE_BYTES, Page, Transcripts};
+use crate::ports::store_error::StoreError;
 
 #[async_trait]
 impl Transcripts for SqlStore {
@@ -259,7 +262,9 @@ fn completed(mut query: SelectStatement) -> SelectStatement {
             .take()
     };
     let last_seq = last(Entry::Seq);
-    let last_word = last(Entry::At).and_where(Expr::col((Log, Entry::Kind)).is_in(SAID)).take();
+    let last_word = last(Entry::At)
+        .and_where(Expr::col((Log, Entry::Kind)).is_in(Kind::words(Kind::is_said)))
+        .take();
     query.expr_as(Expr::SubQuery(None, Box::new(last_seq.into())), "last_seq");
     query.expr_as(Expr::SubQuery(None, Box::new(last_word.into())), "last_word");
     query

@@ -10,20 +10,20 @@ use sea_orm::{
     QuerySelect,
 };
 
+use super::codec::int;
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
-use super::row_codec::{
-    CLOSED, JOINED, LEFT, RATED, REQUEUED, UNFETCHED, int, row_from, rows_from,
-};
-use super::{snapshot, sql, transcripts};
+use super::row_codec::{row_from, rows_from};
+use super::{ranges, sql, transcripts};
 use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
-use crate::chat::model::{OWED_MS, Owed, Row};
-use crate::ports::store::StoreError;
+use crate::chat::row::{Kind, Row};
+use crate::chat::snapshot::{OWED_MS, Owed};
+use crate::ports::store_error::StoreError;
 
 /// Conversations per query.
 const TOGETHER: usize = 256;
 
-/// See [`Snapshot::owed`](crate::chat::model::Snapshot::owed). Rows up to `recent` are too old to
+/// See [`Snapshot::owed`](crate::chat::snapshot::Snapshot::owed). Rows up to `recent` are too old to
 /// be resent.
 pub(super) async fn owed(
     connection: &impl ConnectionTrait,
@@ -35,7 +35,7 @@ pub(super) async fn owed(
         .add(log::Column::At.gte(now.plus(-OWED_MS).0))
         .add(log::Column::Pos.gt(int(cursor.0)?));
     let mut closes = Vec::new();
-    for (after, upto) in snapshot::pages(recent.min(cursor), head) {
+    for (after, upto) in ranges::pages(recent.min(cursor), head) {
         let found = log::Entity::find()
             .join(
                 JoinType::InnerJoin,
@@ -48,7 +48,7 @@ pub(super) async fn owed(
             .filter(log::Column::Pos.gt(int(after.0)?))
             .filter(log::Column::Pos.lte(int(upto.0)?))
             .filter(late.clone())
-            .filter(log::Column::Kind.eq(CLOSED))
+            .filter(log::Column::Kind.eq(Kind::Closed.word()))
             .filter(log::Column::Recipients.is_not_null())
             .filter(
                 Expr::col((conversation::Entity, conversation::Column::Confirmed))
@@ -79,7 +79,7 @@ async fn complete(
         .map(|(view, customer)| (view.id, (view, customer)))
         .collect();
     let wanted = views.values().map(|(view, _)| (view.id, view.known_after(), view.head));
-    let said = snapshot::messages(connection, wanted.collect()).await?;
+    let said = ranges::messages(connection, wanted.collect()).await?;
     let mut messages: HashMap<ConversationId, Vec<(Pos, Seq)>> = HashMap::new();
     for (conversation, pos, seq) in said {
         messages.entry(conversation).or_default().push((pos, seq));
@@ -101,17 +101,11 @@ pub(super) async fn notices(
     limit: u32,
 ) -> Result<Vec<(Localpart, Arc<Row>)>, StoreError> {
     let (after, upto) = (int(after.0).unwrap_or(i64::MAX), int(upto.0).unwrap_or(i64::MAX));
-    let told = Condition::any()
-        .add(log::Column::Kind.eq(JOINED))
-        .add(log::Column::Kind.eq(LEFT))
-        .add(log::Column::Kind.eq(REQUEUED))
-        .add(log::Column::Kind.eq(RATED))
-        .add(log::Column::Kind.eq(UNFETCHED));
     let rows = log::Entity::find()
         .filter(log::Column::Link.eq(link))
         .filter(log::Column::Pos.gt(after))
         .filter(log::Column::Pos.lte(upto))
-        .filter(told)
+        .filter(log::Column::Kind.is_in(Kind::words(Kind::is_notice)))
         .filter(log::Column::Recipients.is_not_null())
         .order_by_asc(log::Column::Pos)
         .limit(u64::from(limit))

@@ -32,7 +32,7 @@ use super::{Peer, Web, address};
 use crate::chat::ids::{FileId, TenantKey};
 use crate::chat::model::File;
 use crate::ports::files::ByteStream;
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 use crate::runtime::files::Download;
 
 /// How long a file may be read at any speed, and the lowest rate in bytes per second from then on.

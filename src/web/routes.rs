@@ -19,7 +19,7 @@ use super::patient::Patient;
 use super::problem::{self, Problem};
 use super::{Peer, Web, address, files, upload, widget};
 use crate::chat::ids::TenantKey;
-use crate::ports::store::FormField;
+use crate::ports::settings::FormField;
 use crate::runtime::edge::{TenantError, TenantView};
 use crate::websocket::backend::Backend;
 use crate::websocket::connection::{self, SocketContext};

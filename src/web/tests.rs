@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::*;
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 use crate::runtime::admission::Limits;
 use crate::runtime::edge::{ByeReason, Outbound};
 use crate::websocket::test_backend::{Hand, Part, TestBackend};

@@ -213,7 +213,7 @@ where
 /// The origin of the page; `None` if the client is not a page.
 fn page(
     headers: &HeaderMap,
-    tenant: &crate::ports::store::Tenant,
+    tenant: &crate::ports::directory::Tenant,
 ) -> Result<Option<HeaderValue>, upgrade::Refusal> {
     match origin::judge(headers, tenant) {
         Verdict::Page(page) => Ok(HeaderValue::try_from(page).ok()),

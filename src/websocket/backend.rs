@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::bridge::custom_to_xmpp::action::Greeting;
 use crate::chat::event::CustomerContent;
 use crate::chat::ids::{ConversationId, Seq, TenantKey, Timestamp};
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 use crate::runtime::edge::{
     CustomerSocket, Edge, HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView,
     Welcome,

@@ -56,6 +56,8 @@ const BATCH: usize = 32;
 const LEFTOVERS: u64 = 4 * 1024 * 1024;
 /// Time to retry `history` if the store does not respond.
 const HISTORY_RETRY_MS: u32 = 2_000;
+/// A command refused for now is to be resent within this time; the frame says when.
+const TOLD_MS: u32 = 2_000;
 /// Time to reconnect if the gateway stops before the welcome.
 const RESTART_MS: u32 = 1_000;
 
@@ -313,9 +315,9 @@ fn note_outcome(rules: &mut SessionRules, outbound: &Outbound) {
         Outbound::Notice(CustomerNotice::Entry(row)) => {
             row.key.iter().for_each(|key| rules.acked(&key.id));
         }
-        // The frame says when to resend: within seconds.
+        // The frame says when to resend: within `TOLD_MS`.
         Outbound::Answer(Answer::Refused { id: Some(id), error }) => {
-            rules.not_now(id, error.is_for_now().then_some(0));
+            rules.not_now(id, error.is_for_now().then_some(TOLD_MS));
         }
         _ => {}
     }

@@ -16,8 +16,9 @@ use crate::chat::ids::CommandId;
 /// As many as may wait for their acks.
 const REMEMBERED: usize = 256;
 
-/// A client that is told to resend does so within seconds; after this time it has given up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A client that is told to resend does so soon after that time; later it has given up, or knows by
+/// an entry that the command is stored.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A command that is to be resent later than this is not waited for.
 pub(super) const SOON_MS: u32 = 10_000;
@@ -33,7 +34,7 @@ pub(super) struct Behind;
 #[derive(Debug)]
 struct Open {
     id: CommandId,
-    /// When it was last refused for now, if it has not been resent since.
+    /// Until when it is waited for, if it was refused for now and has not been resent since.
     refused: Option<Instant>,
 }
 
@@ -43,7 +44,7 @@ pub(super) struct Order(Vec<Open>);
 impl Order {
     /// A command arrived; returns whether it may be processed now.
     pub(super) fn came(&mut self, id: &CommandId, now: Instant) -> Result<(), Behind> {
-        let given_up = |open: &Open| open.refused.is_some_and(|at| at + PATIENCE <= now);
+        let given_up = |open: &Open| open.refused.is_some_and(|until| until <= now);
         self.0.retain(|open| open.id == *id || !given_up(open));
         let place = self.0.iter().position(|open| open.id == *id);
         let before = self.0.get(..place.unwrap_or(self.0.len())).unwrap_or_default();
@@ -51,7 +52,7 @@ impl Order {
         let all = self.0.len();
         // The first one beyond the limit keeps its place, too: those after it wait for it.
         let is_behind = is_behind || place.is_none() && all >= REMEMBERED;
-        let refused = is_behind.then_some(now);
+        let refused = is_behind.then(|| until(now, BEHIND_MS));
         match place.and_then(|place| self.0.get_mut(place)) {
             Some(open) => open.refused = refused,
             None if all > REMEMBERED => {}
@@ -60,10 +61,10 @@ impl Order {
         if is_behind { Err(Behind) } else { Ok(()) }
     }
 
-    /// A command must be resent.
-    pub(super) fn refused(&mut self, id: &CommandId, now: Instant) {
+    /// A command must be resent, after this many milliseconds.
+    pub(super) fn refused(&mut self, id: &CommandId, now: Instant, after_ms: u32) {
         if let Some(open) = self.0.iter_mut().find(|open| open.id == *id) {
-            open.refused = Some(now);
+            open.refused = Some(until(now, after_ms));
         }
     }
 
@@ -77,12 +78,16 @@ impl Order {
     }
 }
 
+fn until(now: Instant, after_ms: u32) -> Instant {
+    now + Duration::from_millis(after_ms.into()) + PATIENCE
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Plays what one socket receives: `+a` arrives and is accepted, `-a` arrives and must wait,
-    /// `?a` must be resent, `!a` is done; `~` is thirty seconds.
+    /// `?a` must be resent, `!a` is done; `~` is as long as it is waited for.
     fn play(story: &str) {
         let (mut order, mut now) = (Order::default(), Instant::now());
         for (number, step) in story.split_whitespace().enumerate() {
@@ -93,9 +98,9 @@ mod tests {
                     let taken = order.came(&id, now).is_ok();
                     assert_eq!(taken, kind == "+", "{story}: {step}, step {number}");
                 }
-                "?" => order.refused(&id, now),
+                "?" => order.refused(&id, now, BEHIND_MS),
                 "!" => order.done(&id),
-                _ => now += PATIENCE,
+                _ => now = until(now, BEHIND_MS),
             }
         }
     }
@@ -165,7 +170,7 @@ mod tests {
                     for id in open {
                         if order.came(id, now).is_ok() {
                             if refusals.next().unwrap_or(false) {
-                                order.refused(id, now);
+                                order.refused(id, now, BEHIND_MS);
                             } else {
                                 order.done(id);
                                 stored.push(id.clone());

@@ -8,7 +8,7 @@ use hyper::HeaderMap;
 use hyper::header::ORIGIN;
 
 use crate::bridge::origin::canonical;
-use crate::ports::store::Tenant;
+use crate::ports::directory::Tenant;
 
 /// The meaning of a request's `Origin` for a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -194,7 +194,7 @@ impl SessionRules {
     /// A command was refused, to be resent after this time; `None`: never.
     pub fn not_now(&mut self, id: &CommandId, retry_after_ms: Option<u32>) {
         match retry_after_ms {
-            Some(..=SOON_MS) => self.order.refused(id, Instant::now()),
+            Some(after @ ..=SOON_MS) => self.order.refused(id, Instant::now(), after),
             // No other command waits for one that takes an hour.
             Some(_) | None => self.order.done(id),
         }

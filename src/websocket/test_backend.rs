@@ -13,7 +13,9 @@ use crate::chat::event::CustomerContent;
 use crate::chat::ids::{
     ConversationId, CustomerId, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
 };
-use crate::ports::store::{FormField, Settings, StoreError, Tenant};
+use crate::ports::directory::Tenant;
+use crate::ports::settings::{FormField, Settings};
+use crate::ports::store_error::StoreError;
 use crate::runtime::edge::{
     HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView, Welcome,
 };

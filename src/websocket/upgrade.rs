@@ -13,7 +13,7 @@ use hyper::{HeaderMap, StatusCode};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::origin::{self, Verdict};
-use crate::ports::store::Tenant;
+use crate::ports::directory::Tenant;
 use crate::wire::SUBPROTOCOL;
 
 /// Why a request does not become a socket.

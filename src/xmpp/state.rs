@@ -23,7 +23,7 @@ use crate::bridge::custom_to_xmpp::{iq, stanza};
 use crate::chat::effect::{Contact, ToAgent, ToAgentContent};
 use crate::chat::event::Event;
 use crate::chat::ids::{AgentJid, Pos, TenantKey, Timestamp};
-use crate::chat::model::{Row, RowKind};
+use crate::chat::row::{Row, RowKind};
 use crate::ports::link::{self, FromLink, ToLink};
 use crate::ports::world::World;
 

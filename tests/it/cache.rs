@@ -63,10 +63,6 @@ suite! {
     any_bytes_are_stored_unchanged
     a_value_expires
     a_rewritten_value_gets_its_new_lifetime
-    one_of_many_writers_wins
-    a_key_is_absent_once_removed_or_expired
-    a_counter_counts_within_its_window
-    concurrent_counts_are_all_counted
     a_key_of_256_bytes_and_odd_times
     the_server_responds
     messages_arrive_in_order_and_at_the_own_node
@@ -86,9 +82,6 @@ async fn any_bytes_are_stored_unchanged((cache, _): Pair) {
         assert_eq!(cache.get(&key).await.unwrap().as_deref(), Some(value));
         cache.set(&key, Bytes::from_static(b"anew"), LONG).await.unwrap();
         assert_eq!(cache.get(&key).await.unwrap().as_deref(), Some(b"anew".as_slice()));
-        cache.remove(&key).await.unwrap();
-        assert_eq!(cache.get(&key).await.unwrap(), None);
-        cache.remove(&key).await.unwrap();
     }
 }
 
@@ -110,74 +103,10 @@ async fn a_rewritten_value_gets_its_new_lifetime((cache, _): Pair) {
     assert_eq!(cache.get(&key).await.unwrap(), Some("y".into()));
 }
 
-async fn one_of_many_writers_wins((cache, _): Pair) {
-    let key = unique("race");
-    let tasks: Vec<_> = (0..50)
-        .map(|n: u32| {
-            let (cache, key) = (Arc::clone(&cache), key.clone());
-            tokio::spawn(async move {
-                let won = cache.set_if_absent(&key, n.to_string().into(), LONG).await.unwrap();
-                won.then_some(n)
-            })
-        })
-        .collect();
-    let mut winners = Vec::new();
-    for task in tasks {
-        winners.extend(task.await.unwrap());
-    }
-    let [winner] = winners.as_slice() else { panic!("{winners:?} have won") };
-    assert_eq!(cache.get(&key).await.unwrap(), Some(winner.to_string().into()));
-}
-
-async fn a_key_is_absent_once_removed_or_expired((cache, _): Pair) {
-    let key = unique("absent");
-    assert!(cache.set_if_absent(&key, "a".into(), LONG).await.unwrap());
-    assert!(!cache.set_if_absent(&key, "b".into(), LONG).await.unwrap());
-    cache.remove(&key).await.unwrap();
-    assert!(cache.set_if_absent(&key, "c".into(), SHORT).await.unwrap());
-    sleep(PAST_SHORT).await;
-    assert!(cache.set_if_absent(&key, "d".into(), LONG).await.unwrap());
-}
-
-async fn a_counter_counts_within_its_window((cache, _): Pair) {
-    let (key, other) = (unique("count"), unique("other"));
-    let window = Duration::from_secs(2);
-    assert_eq!(cache.count(&key, window).await.unwrap(), 1);
-    assert_eq!(cache.count(&key, LONG).await.unwrap(), 2);
-    assert_eq!(cache.count(&other, LONG).await.unwrap(), 1);
-    sleep(Duration::from_millis(500)).await;
-    assert_eq!(cache.count(&key, window).await.unwrap(), 3);
-    sleep(window).await;
-    assert_eq!(cache.count(&key, window).await.unwrap(), 1, "the first count began the window");
-    assert_eq!(cache.count(&other, LONG).await.unwrap(), 2);
-    assert_eq!(cache.get(&other).await.unwrap(), Some("2".into()));
-
-    let words = unique("words");
-    cache.set(&words, "many".into(), LONG).await.unwrap();
-    cache.count(&words, LONG).await.expect_err("words cannot be counted on");
-}
-
-async fn concurrent_counts_are_all_counted((cache, _): Pair) {
-    let key = unique("many");
-    let tasks: Vec<_> = (0..50)
-        .map(|_| {
-            let (cache, key) = (Arc::clone(&cache), key.clone());
-            tokio::spawn(async move { cache.count(&key, LONG).await.unwrap() })
-        })
-        .collect();
-    let mut counts = Vec::new();
-    for task in tasks {
-        counts.push(task.await.unwrap());
-    }
-    counts.sort_unstable();
-    assert_eq!(counts, (1..=50).collect::<Vec<u64>>());
-}
-
 async fn a_key_of_256_bytes_and_odd_times((cache, _): Pair) {
     let key = format!("{:~<256}", unique("key"));
     cache.set(&key, "x".into(), Duration::MAX).await.unwrap();
     assert!(cache.get(&key).await.unwrap().is_some());
-    assert_eq!(cache.count(&unique("ever"), Duration::MAX).await.unwrap(), 1);
     cache.set(&key, "x".into(), Duration::ZERO).await.unwrap();
     sleep(Duration::from_millis(50)).await;
     assert!(cache.get(&key).await.unwrap().is_none());

@@ -11,7 +11,7 @@ mod twice;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use couplet::chat::ids::{AgentJid, TenantKey};
-use couplet::ports::store::Directory as _;
+use couplet::ports::directory::Directory as _;
 use serde_json::json;
 
 use crate::support::agent::{Agent, bare};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use couplet::chat::ids::{ConversationId, Seq};
-use couplet::chat::model::{Author, RowKind};
+use couplet::chat::row::{Author, RowKind};
 use couplet::ports::store::Transcripts as _;
 use serde_json::{Value, json};
 use tokio::time::Instant;

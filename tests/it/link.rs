@@ -9,7 +9,9 @@ use couplet::chat::event::{AgentContent, AgentInput, Availability, Event, Peer};
 use couplet::chat::ids::{
     AgentJid, ConversationId, CustomerId, Epoch, LinkDomain, Localpart, Pos, Seq, TenantKey,
 };
-use couplet::chat::model::{Author, Customer, Role, Row, RowKind};
+use couplet::chat::model::Customer;
+use couplet::chat::row::{Author, Row, RowKind};
+use couplet::chat::settings::Role;
 use couplet::ports::link::{FromLink, LinkHandle, ToLink};
 use couplet::ports::world::World;
 use couplet::world::SystemWorld;

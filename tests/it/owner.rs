@@ -11,9 +11,10 @@ use couplet::chat::event::{Availability, CustomerAction, CustomerCommand, Custom
 use couplet::chat::ids::{
     AgentJid, CommandId, Epoch, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
 };
-use couplet::chat::model::{AgentSettings, CloseReason, Role};
+use couplet::chat::model::CloseReason;
+use couplet::chat::settings::{AgentSettings, Role};
+use couplet::ports::directory::{Directory as _, Requests as _, Tenant};
 use couplet::ports::link::{FromLink, LinkHandle, ToLink};
-use couplet::ports::store::{Directory as _, Requests as _, Tenant};
 use couplet::ports::world::World;
 use couplet::runtime::admission::{Admission, Limits};
 use couplet::runtime::edge::{CustomerSocket, Outbound};

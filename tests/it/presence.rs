@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use couplet::chat::model::Strategy;
+use couplet::chat::settings::Strategy;
 
 use crate::support::gateway::{Ground, Plan, Server};
 use crate::support::seat::{Seat, bare};

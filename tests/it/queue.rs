@@ -1,8 +1,8 @@
 //! Offers, the queue, agents who are passed over, and agents' commands.
 
 use couplet::chat::ids::{AgentJid, TenantKey};
-use couplet::chat::model::{Role, Strategy};
-use couplet::ports::store::Directory as _;
+use couplet::chat::settings::{Role, Strategy};
+use couplet::ports::directory::Directory as _;
 use serde_json::{Value, json};
 
 use crate::support::customer::Customer;

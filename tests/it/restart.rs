@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use couplet::chat::ids::{LinkDomain, TenantKey};
+use couplet::ports::directory::Directory as _;
 use couplet::ports::link::FromLink;
-use couplet::ports::store::{Directory as _, Leases as _, Log as _};
+use couplet::ports::store::{Leases as _, Log as _};
 use couplet::ports::world::World as _;
 use couplet::world::SystemWorld;
 use tokio::time::{Instant, timeout};

@@ -110,6 +110,7 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
       underWay = undefined;
       readSent = 0;
       dispatch({ type: 'link', link });
+      if (link === 'online') uploads.go();
       if (link === 'refused') emit('error', { code: 'refused', message: 'The gateway refused this page.' });
     },
     isRefused: async () => (await ask()).is === 'refused',
@@ -198,7 +199,6 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
       store.saveSession(known?.customer === id ? { ...known, token } : { token, customer: id });
     }
     dispatch({ type: 'frame', frame, identified });
-    if (frame.type === 'welcome') uploads.go();
     if (frame.type === 'error') failed(frame);
     if (frame.type === 'typing') {
       clearTimeout(hushTimer);

@@ -82,8 +82,9 @@ export function createSocket(port: SocketPort): Socket {
       if (ws !== mine) return;
       const frame = parse(event.data);
       if (!frame) return;
-      heard(frame);
+      // The welcome's entries tell what is stored already: only then is it known what to send.
       port.onFrame(frame);
+      if (ws === mine) heard(frame);
     };
     mine.onclose = (event) => {
       if (ws === mine) void lost(event.code, opened);

@@ -12,9 +12,8 @@ use crate::bridge::{clean, mark};
 use crate::chat::commands::COMMANDS;
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Localpart, Timestamp};
-use crate::chat::model::{
-    Author, CloseReason, FetchError, File, QuestionKind, RequeueReason, Row, RowKind,
-};
+use crate::chat::model::{CloseReason, File};
+use crate::chat::row::{Author, FetchError, QuestionKind, RequeueReason, Row, RowKind};
 use crate::chat::notice::Notice;
 
 /// The assumed width of a terminal.

@@ -13,7 +13,7 @@ use xmpp_parsers::stanza_id::OriginId;
 
 use crate::bridge::clean;
 use crate::chat::ids::{ConversationId, LinkDomain, Timestamp};
-use crate::chat::model::{Author, Row};
+use crate::chat::row::{Author, Row};
 
 /// A row older than this, in milliseconds, is sent with its time.
 pub(super) const DELAYED_MS: i64 = 5_000;

@@ -33,9 +33,9 @@ use crate::bridge::{address, clean, mark};
 use crate::chat::effect::{ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{LinkDomain, Pos, Timestamp};
-use crate::chat::model::RowKind;
 use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::row::RowKind;
 
 /// The approximate size of a stanza without its body.
 const AROUND_BYTES: usize = 640;

@@ -6,8 +6,9 @@
 use crate::bridge::file;
 use crate::chat::effect::{CustomerState, Phase};
 use crate::chat::ids::{CommandId, ConversationId, Seq, Timestamp};
-use crate::chat::model::{Acked, Author, CloseReason, QuestionKind, Row, RowKind};
+use crate::chat::model::{Acked, CloseReason};
 use crate::chat::refusal::CommandError;
+use crate::chat::row::{Author, QuestionKind, Row, RowKind};
 use crate::wire::{
     self, Button, Entry, EntryKind, ErrorCode, ErrorFrame, FRAME_BYTES, Field, FromKind,
 };

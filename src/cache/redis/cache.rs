@@ -1,6 +1,6 @@
 //! The cache over Redis, with a pool of connections.
 //!
-//! Invariant: every key expires, counters too: one script increments a counter and sets its expiry.
+//! Invariant: every key expires.
 
 use std::time::Duration;
 
@@ -16,15 +16,6 @@ use super::server::{PATIENCE, Server, patient};
 
 /// Connections; a few are enough, since each carries many concurrent calls.
 const CONNECTIONS: usize = 8;
-
-/// Increments a counter; sets the expiry at the first increment, or if the key has none for any
-/// reason.
-const COUNT: &str = "\
-    local count = redis.call('INCR', KEYS[1]) \
-    if count == 1 or redis.call('PTTL', KEYS[1]) < 0 then \
-      redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
-    end \
-    return count";
 
 pub(in crate::cache) struct Shared {
     server: Server,
@@ -82,26 +73,6 @@ impl Cache for Shared {
 
     async fn set(&self, key: &str, value: Bytes, time: Duration) -> Result<(), CacheError> {
         self.ask(cmd("SET").arg(name(key)).arg(&*value).arg("PX").arg(millis(time))).await
-    }
-
-    async fn set_if_absent(
-        &self,
-        key: &str,
-        value: Bytes,
-        time: Duration,
-    ) -> Result<bool, CacheError> {
-        let mut command = cmd("SET");
-        command.arg(name(key)).arg(&*value).arg("NX").arg("PX").arg(millis(time));
-        let done: Option<String> = self.ask(&command).await?;
-        Ok(done.is_some())
-    }
-
-    async fn remove(&self, key: &str) -> Result<(), CacheError> {
-        self.ask(cmd("DEL").arg(name(key))).await
-    }
-
-    async fn count(&self, key: &str, window: Duration) -> Result<u64, CacheError> {
-        self.ask(cmd("EVAL").arg(COUNT).arg(1).arg(name(key)).arg(millis(window))).await
     }
 
     async fn ping(&self) -> Result<(), CacheError> {

@@ -1,5 +1,7 @@
 //! What agents' clients send: messages, files, receipts, typing.
 
+use std::sync::Arc;
+
 use super::Desk;
 use super::edits::repeat_of;
 use super::row::NewRow;
@@ -7,9 +9,9 @@ use crate::chat::commands::AgentCommand;
 use crate::chat::effect::{CustomerNotice, Effect, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentContent, AgentInput, Peer};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::{RowKind, Target};
 use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::row::{Row, RowKind, Target};
 
 /// An agent's relation to a customer.
 pub(super) enum Standing {
@@ -191,21 +193,7 @@ impl Desk {
         input: &AgentInput,
         kind: RowKind,
     ) -> bool {
-        let gives_receipts = self.gives_receipts(id, input);
-        let Some(case) = self.cases.get_mut(&id) else { return false };
-        let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
-        case.resource = input.client();
-        case.view.active_at = now;
-        if !gives_receipts {
-            case.answered_by_agent(now);
-        }
-        if let Some(stanza) = &input.stanza {
-            let by = (&input.agent, input.client());
-            self.spoken.insert(now, by, customer, stanza, repeat_of(&kind));
-        }
-        let author = self.author(&tenant, &input.agent);
-        let row = NewRow { stanza: input.stanza.clone(), ..NewRow::seen(author, kind) };
-        let Some(row) = self.append(now, id, row) else { return false };
+        let Some(row) = self.append_from_agent(now, id, input, kind) else { return false };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
             if let Some(stanza) = input.stanza.clone() {
                 case.agent_spoke(seq, stanza);
@@ -219,8 +207,34 @@ impl Desk {
                 _ => None,
             };
         }
+        let (tenant, customer) = (row.tenant.clone(), row.customer);
         self.notify(&tenant, customer, CustomerNotice::Entry(row));
         true
+    }
+
+    /// Appends what an agent sent, and notes that they are active and which client they use.
+    pub(super) fn append_from_agent(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        input: &AgentInput,
+        kind: RowKind,
+    ) -> Option<Arc<Row>> {
+        let gives_receipts = self.gives_receipts(id, input);
+        let case = self.cases.get_mut(&id)?;
+        let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
+        case.resource = input.client();
+        case.view.active_at = now;
+        if !gives_receipts {
+            case.answered_by_agent(now);
+        }
+        if let Some(stanza) = &input.stanza {
+            let by = (&input.agent, input.client());
+            self.spoken.insert(now, by, customer, stanza, repeat_of(&kind));
+        }
+        let author = self.author(&tenant, &input.agent);
+        let row = NewRow { stanza: input.stanza.clone(), ..NewRow::new(author, kind) };
+        self.append(now, id, row)
     }
 
     /// Sends the receipt, after the row or after the row that this repeats: stored before

@@ -11,8 +11,9 @@ use super::row::NewRow;
 use crate::chat::effect::{CustomerNotice, Effect, Fetch, ToAgentContent};
 use crate::chat::event::AgentInput;
 use crate::chat::ids::{ConversationId, Pos, Timestamp};
-use crate::chat::model::{Author, FetchError, File, Row, RowKind};
+use crate::chat::model::File;
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::row::{Author, FetchError, Row, RowKind};
 
 /// At most this many files of one conversation are fetched at a time; further ones are refused.
 const UNDER_WAY: usize = 10;
@@ -25,25 +26,12 @@ impl Desk {
         input: &AgentInput,
         url: &Arc<str>,
     ) {
-        let gives_receipts = self.gives_receipts(id, input);
-        let Some(case) = self.cases.get_mut(&id) else { return };
+        let Some(case) = self.cases.get(&id) else { return };
         if case.links.len() >= UNDER_WAY {
             return self.refuse_agent(input, AgentRefusal::Overloaded);
         }
-        let (tenant, customer) = (case.view.tenant.clone(), case.view.customer);
-        case.resource = input.client();
-        case.view.active_at = now;
-        if !gives_receipts {
-            case.answered_by_agent(now);
-        }
-        if let Some(stanza) = &input.stanza {
-            let by = (&input.agent, input.client());
-            self.spoken.insert(now, by, customer, stanza, url);
-        }
-        let author = self.author(&tenant, &input.agent);
-        let linked = NewRow::hidden(author, RowKind::Linked { url: url.clone() });
-        let row = self.append(now, id, NewRow { stanza: input.stanza.clone(), ..linked });
-        if let Some(row) = row {
+        let linked = RowKind::Linked { url: url.clone() };
+        if let Some(row) = self.append_from_agent(now, id, input, linked) {
             self.fetch(row);
         }
         self.receipt(input, Some(id));
@@ -89,7 +77,7 @@ impl Desk {
             reply_to: None,
             of: Some(link.pos),
         };
-        let row = NewRow::seen(link.author.clone(), kind);
+        let row = NewRow::new(link.author.clone(), kind);
         let row = NewRow { stanza: link.stanza.clone(), ..row };
         let Some(row) = self.append(now, link.conversation, row) else { return };
         if let Some(case) = self.cases.get_mut(&link.conversation) {
@@ -105,7 +93,7 @@ impl Desk {
 
     fn unfetched(&mut self, now: Timestamp, link: &Row, why: FetchError) {
         let Author::Agent { jid, .. } = &link.author else { return };
-        let row = NewRow::hidden(Author::System, RowKind::Unfetched { of: link.pos, why });
+        let row = NewRow::new(Author::System, RowKind::Unfetched { of: link.pos, why });
         let row = NewRow { recipients: vec![jid.clone()], ..row };
         if let Some(row) = self.append(now, link.conversation, row) {
             let content = ToAgentContent::Row { row, name: None, quoted: None };

@@ -10,8 +10,9 @@ use super::Desk;
 use super::timer::Timer;
 use crate::chat::event::{AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, Localpart, Pos, TenantKey, Timestamp};
-use crate::chat::model::{RequeueReason, State};
+use crate::chat::model::State;
 use crate::chat::presence::TOGETHER_MS;
+use crate::chat::row::RequeueReason;
 
 impl Desk {
     /// An agent who writes before their presence has come is online, though offers need a presence.

@@ -11,10 +11,11 @@ use super::lifecycle::{Beginning, Command};
 use crate::chat::commands::AgentCommand;
 use crate::chat::event::{About, AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
-use crate::chat::model::{CloseReason, RowKind};
+use crate::chat::model::CloseReason;
 use crate::chat::notice::Notice;
 use crate::chat::presence::Clients;
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::row::RowKind;
 
 /// Commands that are carried out once, under the names by which they are remembered.
 const CLOSE: &str = "close";

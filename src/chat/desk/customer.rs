@@ -13,8 +13,9 @@ use crate::chat::event::{
 use crate::chat::ids::{
     CommandId, ConversationId, CustomerId, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::{Acked, Author, CloseReason, CommandKey, RowKind};
+use crate::chat::model::{Acked, CloseReason};
 use crate::chat::refusal::CommandError;
+use crate::chat::row::{Author, CommandKey, RowKind};
 
 /// Who gave a command, and the socket that gets the reply.
 pub(super) struct Commander {
@@ -194,7 +195,7 @@ impl Desk {
         // Answers that change nothing are not stored, however often they are sent. The ack is
         // remembered as long as the session is active; a repeat after that changes nothing either.
         if let Some(answers) = changed.filter(|changed| !changed.is_empty()) {
-            let row = NewRow::hidden(Author::Customer, RowKind::Opened { answers });
+            let row = NewRow::new(Author::Customer, RowKind::Opened { answers });
             self.append(now, case, NewRow { key: Some(key.clone()), ..row });
         }
         self.started(now, by, case, key);
@@ -249,7 +250,7 @@ impl Desk {
         let row = NewRow {
             key: Some(key.clone()),
             recipients: audience.clone(),
-            ..NewRow::seen(Author::Customer, kind)
+            ..NewRow::new(Author::Customer, kind)
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let (Some(case), Some(seq)) = (self.cases.get_mut(&id), row.seq) {
@@ -278,7 +279,7 @@ impl Desk {
             || mutant("dedup-per-conversation") && open != Some(acked.conversation);
         if let (true, Some(case), CustomerAction::Message { text, .. }) = (forgotten, open, action)
         {
-            let row = NewRow::seen(
+            let row = NewRow::new(
                 Author::Customer,
                 RowKind::Message { text: text.clone(), reply_to: None },
             );

@@ -16,8 +16,10 @@ use crate::chat::conversation::{Moved, OpenConversation};
 use crate::chat::effect::{Backlog, Effect, ToAgentContent};
 use crate::chat::event::AgentInput;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, Seq, Timestamp};
-use crate::chat::model::{OWED_MS, Owed as Stored, Row, State};
+use crate::chat::model::State;
 use crate::chat::presence::Clients;
+use crate::chat::row::Row;
+use crate::chat::snapshot::{OWED_MS, Owed as Stored};
 
 /// Clients of an agent that come online within this time, in milliseconds, count as one arrival.
 const TOGETHER_MS: i64 = 1_000;

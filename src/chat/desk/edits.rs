@@ -14,9 +14,9 @@ use crate::chat::event::{
 };
 use crate::chat::ids::{AgentJid, CommandId, ConversationId, Pos, Seq, Timestamp};
 use crate::chat::message_ref;
-use crate::chat::model::{Author, CommandKey, Reference, Row, RowKind, Target};
 use crate::chat::notice::Notice;
 use crate::chat::refusal::{AgentRefusal, CommandError};
+use crate::chat::row::{Author, CommandKey, Reference, Row, RowKind, Target};
 
 /// For how long a message can be undone, in milliseconds.
 const UNDO_MS: i64 = 2 * 60_000;

@@ -8,7 +8,8 @@
 use super::Desk;
 use super::lifecycle::{Beginning, Command};
 use crate::chat::ids::{ConversationId, Timestamp};
-use crate::chat::model::{Author, CloseReason};
+use crate::chat::model::CloseReason;
+use crate::chat::row::Author;
 
 impl Desk {
     /// The conversation to continue in: this one or, if it is full, `fresh`, which is opened.

@@ -10,9 +10,9 @@ use crate::chat::answers;
 use crate::chat::conversation::OpenConversation;
 use crate::chat::effect::{CustomerNotice, CustomerState, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
-use crate::chat::model::{
-    Author, CloseReason, CommandKey, Conversation, Row, RowKind, State, TenantSettings,
-};
+use crate::chat::model::{CloseReason, Conversation, State};
+use crate::chat::row::{Author, CommandKey, Row, RowKind};
+use crate::chat::settings::TenantSettings;
 
 /// A silence shorter than this, in milliseconds, closes no conversation, whatever the settings say.
 pub(super) const LEAST_IDLE_MS: i64 = 60_000;
@@ -93,7 +93,7 @@ impl Desk {
             visitor.open = Some(id);
             visitor.customer.conversations += 1;
         }
-        let row = NewRow::hidden(author, RowKind::Opened { answers });
+        let row = NewRow::new(author, RowKind::Opened { answers });
         self.append(now, id, NewRow { key, stanza, ..row.with_view() });
         self.call_from_home(customer);
         self.stirred.insert((tenant, queue));
@@ -125,7 +125,7 @@ impl Desk {
         let author = self.author(&tenant, agent);
         let joined = NewRow {
             recipients: losers.clone(),
-            ..NewRow::seen(author, RowKind::Joined).with_view()
+            ..NewRow::new(author, RowKind::Joined).with_view()
         };
         let Some(joined) = self.append(now, id, joined) else { return };
         self.work.entry((tenant.clone(), agent.clone())).or_default().held.insert(id);
@@ -173,7 +173,7 @@ impl Desk {
             key: by.key,
             stanza: by.stanza,
             recipients: audience.clone(),
-            ..NewRow::seen(author, RowKind::Closed { reason }).with_view()
+            ..NewRow::new(author, RowKind::Closed { reason }).with_view()
         };
         let row = self.append(now, id, row)?;
         self.notify(&tenant, before.customer, CustomerNotice::Entry(row.clone()));

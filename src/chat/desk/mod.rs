@@ -53,13 +53,15 @@ use super::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, NodeId, Pos, QueueKey, Seq, SessionId,
     TenantKey, Timestamp,
 };
-use super::model::{Customer, Row, RowKind, TenantSettings};
+use super::model::Customer;
 use super::namesake::Namesakes;
 use super::notice::Notice;
 use super::past_assignments::PastAssignments;
 use super::presence::Clients;
 use super::queue::Queue;
 use super::resent::{Speaker, Spoken};
+use super::row::{Row, RowKind};
+use super::settings::TenantSettings;
 use shared::SharedFiles;
 use timer::Timers;
 

@@ -9,10 +9,12 @@ use super::row::NewRow;
 use super::timer::Timer;
 use crate::chat::event::Availability;
 use crate::chat::ids::{AgentJid, ConversationId, QueueKey, TenantKey, Timestamp};
-use crate::chat::model::{Author, RequeueReason, RowKind, State, Strategy};
+use crate::chat::model::State;
 use crate::chat::notice::Notice;
 use crate::chat::presence::Clients;
 use crate::chat::routing::{Candidate, choose};
+use crate::chat::row::{Author, RequeueReason, RowKind};
+use crate::chat::settings::Strategy;
 
 /// The shortest duration of an offer, in milliseconds, whatever the settings say.
 const LEAST_MS: i64 = 1_000;
@@ -135,7 +137,7 @@ impl Desk {
         self.timers.arm(until, Timer::Offer(id));
         let row = NewRow {
             recipients: agents.clone(),
-            ..NewRow::hidden(Author::System, RowKind::Offered).with_view()
+            ..NewRow::new(Author::System, RowKind::Offered).with_view()
         };
         let Some(row) = self.append(now, id, row) else { return };
         if let Some(case) = self.cases.get_mut(&id) {

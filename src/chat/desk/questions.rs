@@ -12,9 +12,9 @@ use super::command::ASK;
 use super::customer::Commander;
 use crate::chat::event::{AgentInput, Chosen};
 use crate::chat::ids::{ConversationId, CustomerId, Seq, Timestamp};
-use crate::chat::model::{CommandKey, QuestionKind, RowKind};
 use crate::chat::notice::Notice;
 use crate::chat::refusal::{AgentRefusal, CommandError};
+use crate::chat::row::{CommandKey, QuestionKind, RowKind};
 
 impl Desk {
     /// Asks the customer; returns the refusal if that is not possible.

@@ -11,8 +11,8 @@ use super::row::NewRow;
 use crate::chat::effect::{Answer, Effect, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
-use crate::chat::model::{Author, CommandKey, RowKind};
 use crate::chat::refusal::CommandError;
+use crate::chat::row::{Author, CommandKey, RowKind};
 
 /// How often a customer may rate one conversation.
 const CHANGES: u8 = 5;
@@ -49,7 +49,7 @@ impl Desk {
         let row = NewRow {
             key: Some(key.clone()),
             recipients: told.clone(),
-            ..NewRow::hidden(Author::Customer, rating)
+            ..NewRow::new(Author::Customer, rating)
         };
         let row = self.append_to(now, (&by.tenant, by.customer, conversation), row);
         let acked = self.commanded(key.clone(), conversation, None, now);

@@ -11,9 +11,9 @@ use super::Desk;
 use super::timer::Timer;
 use crate::chat::answers;
 use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
-use crate::chat::model::{
-    CONTACT_STAYS_MS, Conversation, Customer, Departing, Recall, Row, RowKind, State,
-};
+use crate::chat::model::{Conversation, Customer, State};
+use crate::chat::row::{Row, RowKind};
+use crate::chat::snapshot::{CONTACT_STAYS_MS, Departing, Recall};
 
 /// Nobody leaves the rosters before the stream has had time to connect, in milliseconds.
 const SETTLES_MS: i64 = 60_000;

@@ -14,7 +14,7 @@ use super::row::NewRow;
 use super::timer::Timer;
 use crate::chat::effect::CustomerNotice;
 use crate::chat::ids::{AgentJid, ConversationId, Seq, Timestamp};
-use crate::chat::model::RowKind;
+use crate::chat::row::RowKind;
 
 /// How long a confirmation may stay unstored, in milliseconds.
 pub(super) const MARKS_MS: i64 = 1_000;
@@ -40,7 +40,7 @@ impl Desk {
         let kind = RowKind::Marked { delivered: view.delivered, read: view.read };
         let tenant = view.tenant.clone();
         let author = self.author(&tenant, &agent);
-        self.append(now, id, NewRow::hidden(author, kind).with_view());
+        self.append(now, id, NewRow::new(author, kind).with_view());
     }
 
     /// The same for all conversations.

@@ -10,7 +10,9 @@ use super::timer::Timer;
 use super::{Desk, Visitor};
 use crate::chat::effect::{CustomerNotice, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::{Author, RequeueReason, RowKind, State, TenantSettings};
+use crate::chat::model::State;
+use crate::chat::row::{Author, RequeueReason, RowKind};
+use crate::chat::settings::TenantSettings;
 
 impl Desk {
     /// Takes a conversation from its agents and puts it back in its place in the queue.
@@ -41,7 +43,7 @@ impl Desk {
         if let Some(agent) = &held_by {
             let left = NewRow {
                 recipients: audience.clone(),
-                ..NewRow::seen(self.author(&tenant, agent), RowKind::Left).with_view()
+                ..NewRow::new(self.author(&tenant, agent), RowKind::Left).with_view()
             };
             if let Some(row) = self.append(now, id, left) {
                 self.send(
@@ -104,7 +106,7 @@ impl Desk {
     ) {
         let row = NewRow {
             recipients: was_asked.then(|| agent.clone()).into_iter().collect(),
-            ..NewRow::hidden(Author::System, RowKind::Requeued { agent: agent.clone(), reason })
+            ..NewRow::new(Author::System, RowKind::Requeued { agent: agent.clone(), reason })
         };
         if let Some(row) = self.append(now, id, row.with_view()).filter(|_| was_asked) {
             self.send(id, agent, ToAgentContent::Row { row, name: None, quoted: None });

@@ -15,9 +15,11 @@ use crate::chat::conversation::OpenConversation;
 use crate::chat::dedup::{Commands, Stanzas};
 use crate::chat::gate::Gate;
 use crate::chat::ids::{Seq, Timestamp};
-use crate::chat::model::{Author, Conversation, Customer, RowKind, Snapshot, State};
+use crate::chat::model::{Conversation, Customer, State};
 use crate::chat::past_assignments::PastAssignments;
 use crate::chat::resent::Spoken;
+use crate::chat::row::{Author, RowKind};
+use crate::chat::snapshot::Snapshot;
 
 impl Desk {
     /// A desk from a snapshot. Agents' presences and customers' sockets are unknown;

@@ -8,7 +8,9 @@ use super::timer::Timer;
 use super::{Desk, Visitor};
 use crate::chat::effect::{Contact, ContactPresence, Effect};
 use crate::chat::ids::{AgentJid, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::{CONTACT_STAYS_MS, Customer, Role};
+use crate::chat::model::Customer;
+use crate::chat::settings::Role;
+use crate::chat::snapshot::CONTACT_STAYS_MS;
 
 /// How long a customer without a socket still counts as online, while a page is loading, in
 /// milliseconds.

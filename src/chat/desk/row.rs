@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::Desk;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
-use crate::chat::model::{Author, CommandKey, Row, RowKind};
+use crate::chat::row::{Author, CommandKey, Row, RowKind};
 
 impl Desk {
-    /// Appends a row to a conversation and returns it; `seen` rows are entries for the customer.
+    /// Appends a row to a conversation and returns it.
     pub(super) fn append(
         &mut self,
         now: Timestamp,
@@ -23,7 +23,7 @@ impl Desk {
             case.unwritten = None;
         }
         let view = &mut case.view;
-        let seq = entry.seen.then(|| {
+        let seq = entry.kind.kind().is_entry().then(|| {
             view.head = view.head.next();
             view.head
         });
@@ -78,7 +78,6 @@ impl Desk {
 pub(super) struct NewRow {
     pub(super) author: Author,
     pub(super) kind: RowKind,
-    pub(super) seen: bool,
     /// Whether the view has changed in more than its head.
     pub(super) changed: bool,
     pub(super) key: Option<CommandKey>,
@@ -87,20 +86,8 @@ pub(super) struct NewRow {
 }
 
 impl NewRow {
-    pub(super) fn seen(author: Author, kind: RowKind) -> Self {
-        Self { seen: true, ..Self::hidden(author, kind) }
-    }
-
-    pub(super) fn hidden(author: Author, kind: RowKind) -> Self {
-        Self {
-            author,
-            kind,
-            seen: false,
-            changed: false,
-            key: None,
-            stanza: None,
-            recipients: Vec::new(),
-        }
+    pub(super) fn new(author: Author, kind: RowKind) -> Self {
+        Self { author, kind, changed: false, key: None, stanza: None, recipients: Vec::new() }
     }
 
     /// Stores the view with the row.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{Desk, TenantDesk};
 use crate::chat::ids::{AgentJid, QueueKey, TenantKey};
-use crate::chat::model::{AgentSettings, Author, Role, TenantSettings};
+use crate::chat::row::Author;
+use crate::chat::settings::{AgentSettings, Role, TenantSettings};
 use crate::chat::namesake::Namesakes;
 use crate::chat::queue::Queue;
 

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::chat::model::Author;
-use crate::ports::store::Tenant;
+use crate::chat::row::Author;
+use crate::ports::directory::Tenant;
 
 use super::{Case, Form, Said, customer, moment, said, state};
 

@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::bridge::xmpp_to_custom::frame;
-use crate::chat::model::{Author, CloseReason, Row, RowKind, State};
-use crate::ports::store::Tenant;
+use crate::chat::model::{CloseReason, State};
+use crate::chat::row::{Author, Row, RowKind};
+use crate::ports::directory::Tenant;
 use crate::wire::{Entry, File};
 
 use super::{Case, Form};

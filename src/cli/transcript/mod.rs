@@ -17,9 +17,12 @@ use chrono::{DateTime, SubsecRound};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::chat::ids::{ConversationId, Pos, TenantKey, Timestamp};
-use crate::chat::model::{Author, CloseReason, Conversation, Customer, Row, RowKind, State};
+use crate::chat::model::{CloseReason, Conversation, Customer, State};
 use crate::chat::namesake::Namesakes;
-use crate::ports::store::{Store, StoreError, Tenant};
+use crate::chat::row::{Author, Row, RowKind};
+use crate::ports::directory::Tenant;
+use crate::ports::store::Store;
+use crate::ports::store_error::StoreError;
 
 use super::error::CliError;
 use super::output::Output;

@@ -10,10 +10,9 @@ use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, LinkDomain, Localpart, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::{
-    Author, CloseReason, CommandKey, Conversation, Customer, Row, RowKind, State,
-};
-use crate::ports::store::Tenant;
+use crate::chat::model::{CloseReason, Conversation, Customer, State};
+use crate::chat::row::{Author, CommandKey, Row, RowKind};
+use crate::ports::directory::Tenant;
 
 const AT: i64 = 1_777_638_896_789;
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::bridge::{clean, mark};
-use crate::ports::store::Tenant;
+use crate::ports::directory::Tenant;
 
 use super::{Case, Form, Said, customer, moment, said, state};
 

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use super::Outbound;
 use crate::chat::effect::{Answer, CustomerNotice, Phase};
 use crate::chat::ids::{CommandId, ConversationId, Seq, SessionId};
-use crate::chat::model::{Acked, Row, RowKind};
+use crate::chat::model::Acked;
 use crate::chat::refusal::CommandError;
+use crate::chat::row::{Row, RowKind};
 use crate::ports::store::Page;
 use crate::runtime::socket_event::SocketEvent;
 

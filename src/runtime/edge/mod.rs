@@ -34,9 +34,11 @@ use crate::chat::effect::{Answer, CustomerNotice, CustomerState};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, LinkDomain, NodeId, QueueKey, Seq, TenantKey, Timestamp,
 };
-use crate::chat::model::Row;
+use crate::chat::row::Row;
 use crate::ports::cache::Cache;
-use crate::ports::store::{Store, StoreError, Tenant};
+use crate::ports::directory::Tenant;
+use crate::ports::store::Store;
+use crate::ports::store_error::StoreError;
 use crate::ports::world::World;
 
 pub use self::socket::CustomerSocket;

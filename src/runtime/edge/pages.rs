@@ -6,7 +6,8 @@
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::chat::ids::{ConversationId, Seq};
-use crate::ports::store::{Page, StoreError};
+use crate::ports::store::Page;
+use crate::ports::store_error::StoreError;
 
 /// Entries per page.
 pub(super) const PAGE: u32 = 100;

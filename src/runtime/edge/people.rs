@@ -10,8 +10,10 @@ use super::{OpenError, slug};
 use crate::bridge::clean;
 use crate::chat::event::SignedIn;
 use crate::chat::ids::{Localpart, Timestamp};
-use crate::chat::model::{CONTACT_STAYS_MS, Customer};
-use crate::ports::store::{Naming, Session, Store, StoreError};
+use crate::chat::model::Customer;
+use crate::chat::snapshot::CONTACT_STAYS_MS;
+use crate::ports::store::{Naming, Session, Store};
+use crate::ports::store_error::StoreError;
 use crate::ports::world::World;
 
 /// How many times a new address may turn out to be taken.

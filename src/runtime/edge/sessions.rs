@@ -12,7 +12,8 @@ use crate::bridge::custom_to_xmpp::action::Greeting;
 use crate::chat::event::SignedIn;
 use crate::chat::ids::{CustomerId, SessionId, TenantKey};
 use crate::chat::model::Customer;
-use crate::ports::store::{Claim, Session, Store, StoreError};
+use crate::ports::store::{Claim, Session, Store};
+use crate::ports::store_error::StoreError;
 use crate::ports::world::World;
 use crate::runtime::admission::{Admission, TooMany};
 

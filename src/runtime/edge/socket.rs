@@ -23,9 +23,11 @@ use crate::chat::event::{
     CustomerInput, SignedIn, SocketAddress,
 };
 use crate::chat::ids::{ConversationId, FileId, LinkDomain, Seq, SessionId, Timestamp};
-use crate::chat::model::{Conversation, Customer, File, Row, State};
+use crate::chat::model::{Conversation, Customer, File, State};
 use crate::chat::refusal::CommandError;
-use crate::ports::store::{Page, StoreError, StoredFile};
+use crate::chat::row::Row;
+use crate::ports::store::{Page, StoredFile};
+use crate::ports::store_error::StoreError;
 use crate::runtime::admission::TooMany;
 use crate::runtime::files::LATE_MS;
 

@@ -14,7 +14,8 @@ use super::OpenError;
 use super::sessions::unavailable;
 use crate::chat::ids::{TenantKey, Timestamp};
 use crate::chat::model::Customer;
-use crate::ports::store::{Session, Store, StoreError};
+use crate::ports::store::{Session, Store};
+use crate::ports::store_error::StoreError;
 use crate::ports::world::World;
 
 /// Lifetime of a token, in milliseconds.

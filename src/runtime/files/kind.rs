@@ -10,7 +10,7 @@ use memchr::memmem;
 
 use super::look::Look;
 use super::text;
-use crate::ports::store::FileWishes;
+use crate::ports::settings::FileWishes;
 
 /// The types accepted if neither the tenant nor the operator sets others.
 pub const TYPES: [&str; 12] = [

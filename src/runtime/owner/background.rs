@@ -9,8 +9,9 @@ use super::LEASE;
 use super::term::{End, Term};
 use crate::chat::event::{CustomerConnection, CustomerEvent, Event};
 use crate::chat::ids::{ConversationId, Pos};
-use crate::chat::model::{Customer, TenantSettings};
-use crate::ports::store::StoreError;
+use crate::chat::model::Customer;
+use crate::chat::settings::TenantSettings;
+use crate::ports::store_error::StoreError;
 use crate::runtime::edge::staffed_key;
 use crate::runtime::socket_event::SocketEvent;
 

@@ -15,9 +15,9 @@ use super::term::Term;
 use crate::chat::effect::{Answer, Effect, ToAgentContent};
 use crate::chat::event::{CustomerEvent, CustomerInput, Event, SocketAddress};
 use crate::chat::ids::{CommandId, CustomerId, Pos};
-use crate::chat::model::CommandKey;
 use crate::chat::notice::Notice;
 use crate::chat::refusal::CommandError;
+use crate::chat::row::CommandKey;
 use crate::ports::link::ToLink;
 use crate::runtime::metrics::Load;
 

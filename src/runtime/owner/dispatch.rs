@@ -13,7 +13,7 @@ use crate::chat::event::{CustomerEvent, Event, Loaded, Need};
 use crate::chat::ids::CustomerId;
 use crate::chat::refusal::{AgentRefusal, CommandError};
 use crate::ports::link::ToLink;
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 use crate::runtime::socket_event::SocketEvent;
 
 /// Commands of a resumed session that are read at once. If it has sent more, each further one is

@@ -6,7 +6,7 @@
 use tokio::time::Instant;
 
 use super::{LEASE, RENEWAL};
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 
 /// Reads what the desk is restored from, and renews the lease meanwhile. Ends with an error if
 /// another node has the lease, or if it could not be renewed in time.

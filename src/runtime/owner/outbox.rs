@@ -23,10 +23,11 @@ use tokio::time::Instant;
 use crate::chat::effect::{Backlog, Contact, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos};
-use crate::chat::model::{Author, Row};
+use crate::chat::row::{Author, Row};
 use crate::chat::notice::Notice;
 use crate::ports::link::{Stream, ToLink};
-use crate::ports::store::{Store, StoreError};
+use crate::ports::store::Store;
+use crate::ports::store_error::StoreError;
 
 /// Items that are taken from the queue at once.
 const BATCH: usize = 256;

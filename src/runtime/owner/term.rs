@@ -26,9 +26,9 @@ use crate::chat::desk::Desk;
 use crate::chat::effect::Effect;
 use crate::chat::event::{CustomerConnection, CustomerEvent, Event};
 use crate::chat::ids::{CustomerId, Epoch, Pos, Timestamp};
-use crate::chat::model::Append;
+use crate::chat::row::Append;
 use crate::ports::link::{FromLink, LinkHandle, Stream, ToLink};
-use crate::ports::store::StoreError;
+use crate::ports::store_error::StoreError;
 use crate::runtime::socket_event::SocketEvent;
 
 /// Commands of customers that may wait for the desk.

@@ -15,8 +15,8 @@ use super::term::Term;
 use crate::chat::effect::{Answer, Effect};
 use crate::chat::event::{AgentInput, CustomerInput};
 use crate::chat::ids::{CustomerId, Pos};
-use crate::chat::model::{CommandKey, Row};
 use crate::chat::refusal::{AgentRefusal, CommandError};
+use crate::chat::row::{CommandKey, Row};
 
 /// Commands that are remembered.
 const KEPT: usize = 1_024;

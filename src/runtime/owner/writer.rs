@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chaos;
 use crate::chat::ids::{Epoch, LinkDomain, Pos};
-use crate::chat::model::{Append, Author, Row, RowKind};
-use crate::ports::store::{Store, StoreError};
+use crate::chat::row::{Append, Author, Row, RowKind};
+use crate::ports::store::Store;
+use crate::ports::store_error::StoreError;
 use crate::runtime::status::Status;
 
 /// Rows per transaction.

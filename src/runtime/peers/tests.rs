@@ -14,8 +14,9 @@ use crate::chat::ids::{
     CommandId, ConversationId, FileId, FileKey, Localpart, Pos, QueueKey, Seq, SessionId,
     TenantKey, Timestamp,
 };
-use crate::chat::model::{Acked, Author, CloseReason, Customer, File, Row, RowKind};
+use crate::chat::model::{Acked, CloseReason, Customer, File};
 use crate::chat::refusal::CommandError;
+use crate::chat::row::{Author, Row, RowKind};
 use crate::ports::bus::BusError;
 
 /// A bus that fails this many times, and then records what is published.

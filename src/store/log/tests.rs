@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::chat::ids::{AgentJid, CommandId, CustomerId, NodeId, QueueKey, Seq, TenantKey};
-use crate::chat::model::{Author, Conversation, State, Target};
+use crate::chat::model::{Conversation, State};
+use crate::chat::row::{Author, Target};
 use crate::ports::store::{Lease, Leases, Transcripts};
 use crate::store::Options;
 
@@ -128,7 +129,8 @@ async fn a_repeated_append_succeeds_although_its_text_was_changed() {
 
 #[tokio::test]
 async fn a_tenant_keeps_its_form() {
-    use crate::ports::store::{Directory, FormField, Tenant};
+    use crate::ports::directory::{Directory, Tenant};
+    use crate::ports::settings::FormField;
     let (store, _folder, _) = store().await;
     let form = |name: &str| FormField {
         name: name.to_owned(),

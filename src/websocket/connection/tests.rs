@@ -14,9 +14,10 @@ use crate::chat::ids::CommandId;
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, TenantKey, Timestamp,
 };
-use crate::chat::model::{Acked, Author, CommandKey, Row, RowKind};
+use crate::chat::model::Acked;
 use crate::chat::refusal::CommandError;
-use crate::ports::store::StoreError;
+use crate::chat::row::{Author, CommandKey, Row, RowKind};
+use crate::ports::store_error::StoreError;
 use crate::runtime::admission::Admission;
 use crate::runtime::edge::{
     ByeReason, CurrentConversation, Edge, HistoryPage, OpenError, SubmitError, Welcome,

@@ -6,7 +6,8 @@ use xmpp_parsers::ns;
 use super::writes::AGAIN;
 use super::*;
 use crate::chat::ids::CustomerId;
-use crate::chat::model::{Customer, Role};
+use crate::chat::model::Customer;
+use crate::chat::settings::Role;
 
 fn acme() -> TenantKey {
     TenantKey::new("acme").unwrap()

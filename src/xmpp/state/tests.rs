@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::chat::event::{Availability, Peer};
 use crate::chat::ids::{ConversationId, CustomerId, Epoch, LinkDomain, Localpart};
-use crate::chat::model::{Author, Row, RowKind};
+use crate::chat::row::{Author, Row, RowKind};
 use crate::world::SystemWorld;
 
 /// A link that has been connected for a while.

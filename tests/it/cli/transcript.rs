@@ -7,9 +7,8 @@ use couplet::chat::ids::{
     CommandId, ConversationId, CustomerId, LinkDomain, Localpart, NodeId, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
 };
-use couplet::chat::model::{
-    Append, Author, CommandKey, Conversation, Customer, Row, RowKind, State,
-};
+use couplet::chat::model::{Conversation, Customer, State};
+use couplet::chat::row::{Append, Author, CommandKey, Row, RowKind};
 use couplet::ports::store::{Lease, Leases as _, Log as _, Session, Sessions as _};
 use couplet::store::{Options, SqlStore};
 use uuid::Uuid;

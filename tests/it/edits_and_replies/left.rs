@@ -6,7 +6,7 @@ use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
 use crate::support::seat::{Seat, bare, spoken};
 
-use couplet::ports::store::FormField;
+use couplet::ports::settings::FormField;
 
 on_both_servers!(no_agent_is_online, a_tenants_form);
 

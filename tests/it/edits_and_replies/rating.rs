@@ -1,7 +1,7 @@
 //! Ratings by customers: after the end of a conversation, a second one, and after a restart.
 
 use couplet::chat::ids::{ConversationId, Pos};
-use couplet::chat::model::RowKind;
+use couplet::chat::row::RowKind;
 use couplet::ports::store::Log as _;
 use serde_json::{Value, json};
 use uuid::Uuid;

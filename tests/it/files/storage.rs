@@ -107,7 +107,7 @@ async fn a_file_without_a_message_is_removed_after_a_day_mysql() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_a_message_stays_until_its_tenant_is_removed() {
-    use couplet::ports::store::Directory as _;
+    use couplet::ports::directory::Directory as _;
     let gateway = Gateway::start(Server::Prosody, Ground::Full, "").await;
     let mut customer = gateway.customer().await;
     let file = upload::picture(gateway.address, &customer, "dot.png").await;

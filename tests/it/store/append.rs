@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use couplet::chat::ids::{Epoch, Pos, Seq};
-use couplet::chat::model::{Append, RowKind};
-use couplet::ports::store::{Leases, Log, StoreError, Transcripts};
+use couplet::chat::row::{Append, RowKind};
+use couplet::ports::store::{Leases, Log, Transcripts};
+use couplet::ports::store_error::StoreError;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -30,7 +31,7 @@ suite!(
     rows_between_positions,
 );
 
-async fn log_of(db: &Db, number: u128) -> Vec<Arc<couplet::chat::model::Row>> {
+async fn log_of(db: &Db, number: u128) -> Vec<Arc<couplet::chat::row::Row>> {
     db.store
         .rows(conversation_id(number), Pos(0), Pos(u64::MAX), 10_000)
         .await
@@ -287,7 +288,7 @@ async fn commands_are_found_over_conversations(db: &Db) {
     assert_eq!(db.store.commands(one, 1).await.expect("read").len(), 1, "no more than asked for");
     let (key, acked) = expected[1].clone();
     assert_eq!(db.store.command(&key).await, Ok(Some(acked)));
-    let other = couplet::chat::model::CommandKey { session: elsewhere, ..key };
+    let other = couplet::chat::row::CommandKey { session: elsewhere, ..key };
     assert_eq!(db.store.command(&other).await, Ok(None));
 }
 
@@ -296,7 +297,7 @@ async fn rows_between_positions(db: &Db) {
     let mut batch = vec![opened(1, 1), opened(2, 2)];
     batch.extend((3..=12).map(|pos| said(pos, 1 + u128::from(pos % 2), pos, "x")));
     batch.push(Append {
-        row: Arc::new(couplet::chat::model::Row {
+        row: Arc::new(couplet::chat::row::Row {
             pos: Pos(13),
             seq: None,
             kind: RowKind::Offered,

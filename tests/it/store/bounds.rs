@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use couplet::chat::answers;
 use couplet::chat::ids::{CommandId, Pos, Seq, SessionId};
-use couplet::chat::model::{Append, CloseReason, CommandKey, Reference, RowKind, State};
-use couplet::ports::store::{Log, Requests, StoreError, Transcripts};
+use couplet::chat::model::{CloseReason, State};
+use couplet::chat::row::{Append, CommandKey, Reference, RowKind};
+use couplet::ports::directory::Requests;
+use couplet::ports::store::{Log, Transcripts};
+use couplet::ports::store_error::StoreError;
 use uuid::Uuid;
 
 use super::fixture::*;

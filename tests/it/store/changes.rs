@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use couplet::chat::ids::{CommandId, Pos, Seq, SessionId};
-use couplet::chat::model::{Append, Author, CommandKey, QuestionKind, Reference, RowKind, Target};
-use couplet::ports::store::{Log, StoreError, Transcripts};
+use couplet::chat::row::{Append, Author, CommandKey, QuestionKind, Reference, RowKind, Target};
+use couplet::ports::store::{Log, Transcripts};
+use couplet::ports::store_error::StoreError;
 use uuid::Uuid;
 
 use super::fixture::*;

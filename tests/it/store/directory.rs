@@ -1,8 +1,11 @@
 //! Tenants, queues, agents; the revision shows each change.
 
 use couplet::chat::ids::{LinkDomain, Pos, Seq};
-use couplet::chat::model::{AgentSettings, CloseReason, QueueSettings, Role, State, Strategy};
-use couplet::ports::store::{Directory, Log, Sessions, StoreError, Transcripts};
+use couplet::chat::model::{CloseReason, State};
+use couplet::chat::settings::{AgentSettings, QueueSettings, Role, Strategy};
+use couplet::ports::directory::Directory;
+use couplet::ports::store::{Log, Sessions, Transcripts};
+use couplet::ports::store_error::StoreError;
 use secrecy::ExposeSecret;
 
 use super::fixture::*;

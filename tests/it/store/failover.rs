@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use couplet::chat::ids::{Epoch, LinkDomain, Pos};
-use couplet::ports::store::{Directory, Leases, Log, Sessions, StoreError, Transcripts};
+use couplet::ports::directory::Directory;
+use couplet::ports::store::{Leases, Log, Sessions, Transcripts};
+use couplet::ports::store_error::StoreError;
 use couplet::store::{Options, SqlStore};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 

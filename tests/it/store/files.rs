@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use couplet::chat::ids::{FileId, FileKey, Pos, Seq};
-use couplet::chat::model::{Append, Author, FetchError, File, Row, RowKind, Target};
+use couplet::chat::model::File;
+use couplet::chat::row::{Append, Author, FetchError, Row, RowKind, Target};
 use couplet::ports::store::{Files, Log, StoredFile};
 use uuid::Uuid;
 

@@ -7,12 +7,11 @@ use couplet::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Epoch, LinkDomain, Localpart, NodeId, Pos,
     QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
-use couplet::chat::model::{
-    Append, Author, CommandKey, Conversation, Customer, Row, RowKind, State,
-};
-use couplet::ports::store::{
-    Directory, FormField, Lease, Leases, Session, Sessions, Settings, Tenant,
-};
+use couplet::chat::model::{Conversation, Customer, State};
+use couplet::chat::row::{Append, Author, CommandKey, Row, RowKind};
+use couplet::ports::directory::{Directory, Tenant};
+use couplet::ports::settings::{FormField, Settings};
+use couplet::ports::store::{Lease, Leases, Session, Sessions};
 use couplet::store::SqlStore;
 use uuid::Uuid;
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use couplet::chat::ids::Epoch;
-use couplet::ports::store::{Lease, Leases, LinkOwner, StoreError};
+use couplet::ports::store::{Lease, Leases, LinkOwner};
+use couplet::ports::store_error::StoreError;
 
 use super::fixture::*;
 use crate::support::db::Db;

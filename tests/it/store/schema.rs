@@ -1,6 +1,8 @@
 //! Connecting to the database, migrations, and their error texts.
 
-use couplet::ports::store::{Directory, Log, StoreError, Tenant};
+use couplet::ports::directory::{Directory, Tenant};
+use couplet::ports::store::Log;
+use couplet::ports::store_error::StoreError;
 use couplet::store::{Options, SqlStore};
 use couplet_migrations::{Migrator, MigratorTrait as _};
 use secrecy::{ExposeSecret, SecretString};

@@ -1,7 +1,9 @@
 //! Sessions and customers, and the walls between tenants.
 
 use couplet::chat::ids::{LinkDomain, Localpart, TenantKey};
-use couplet::ports::store::{Claim, Directory, Log, Naming, Session, Sessions, StoreError};
+use couplet::ports::directory::Directory;
+use couplet::ports::store::{Claim, Log, Naming, Session, Sessions};
+use couplet::ports::store_error::StoreError;
 
 use super::fixture::*;
 use crate::support::db::Db;

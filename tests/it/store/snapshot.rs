@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use couplet::chat::ids::{Pos, Seq, Timestamp};
-use couplet::chat::model::{
-    AgentSettings, Answers, Append, Author, CloseReason, Conversation, Departing, Owed, Recall,
-    RequeueReason, Role, Row, RowKind, Snapshot, State,
-};
-use couplet::ports::store::{Directory, Log};
+use couplet::chat::model::{CloseReason, Conversation, State};
+use couplet::chat::row::{Answers, Append, Author, RequeueReason, Row, RowKind};
+use couplet::chat::settings::{AgentSettings, Role};
+use couplet::chat::snapshot::{Departing, Owed, Recall, Snapshot};
+use couplet::ports::directory::Directory;
+use couplet::ports::store::Log;
 
 use super::fixture::*;
 use crate::support::db::Db;
@@ -38,11 +39,11 @@ async fn mixed_history(db: &Db) {
         queues: vec![queue("default")],
     };
     db.store.put_agent(&key("acme"), &agent).await.expect("an agent");
-    let old = |mut append: couplet::chat::model::Append| {
+    let old = |mut append: couplet::chat::row::Append| {
         Arc::make_mut(&mut append.row).at = T0.plus(-1_000_000);
         append
     };
-    let marked = couplet::chat::model::Append {
+    let marked = couplet::chat::row::Append {
         row: Arc::new(Row {
             pos: Pos(8),
             kind: RowKind::Marked { delivered: Seq(1), read: Seq(0) },

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use couplet::chat::ids::{AgentJid, CommandId, Pos, Seq, SessionId, Timestamp};
-use couplet::chat::model::{Append, Author, CloseReason, CommandKey, RequeueReason, Row, RowKind};
+use couplet::chat::model::CloseReason;
+use couplet::chat::row::{Append, Author, CommandKey, RequeueReason, Row, RowKind};
 use couplet::ports::store::{Log, Transcripts};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

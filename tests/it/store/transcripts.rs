@@ -1,8 +1,11 @@
 //! What customers' sockets read: pages without gap or overlap.
 
 use couplet::chat::ids::{CustomerId, Pos, Seq};
-use couplet::chat::model::{CloseReason, RowKind, State};
-use couplet::ports::store::{Directory, Log, Page, Sessions, StoreError, Transcripts};
+use couplet::chat::model::{CloseReason, State};
+use couplet::chat::row::RowKind;
+use couplet::ports::directory::Directory;
+use couplet::ports::store::{Log, Page, Sessions, Transcripts};
+use couplet::ports::store_error::StoreError;
 use std::sync::Arc;
 use uuid::Uuid;
 

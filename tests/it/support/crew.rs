@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use couplet::chat::ids::{ConversationId, Seq};
-use couplet::chat::model::RowKind;
+use couplet::chat::row::RowKind;
 use couplet::ports::store::Transcripts as _;
 use uuid::Uuid;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use couplet::app::App;
 use couplet::chat::ids::{AgentJid, LinkDomain, QueueKey, TenantKey};
-use couplet::chat::model::{AgentSettings, QueueSettings, Role, Strategy};
+use couplet::chat::settings::{AgentSettings, QueueSettings, Role, Strategy};
 use couplet::config::Config;
-use couplet::ports::store::{Directory as _, Tenant};
+use couplet::ports::directory::{Directory as _, Tenant};
 use couplet::store::SqlStore;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;

@@ -63,6 +63,9 @@ test('a reload resumes, and a lost network neither loses nor duplicates a messag
   gateway.says('while you were away');
   await stage.line('while you were away').waitFor();
   expect(await stage.texts()).toEqual(['one', 'two', 'while you were away']);
+  // What the welcome shows to be stored is not sent again: a gateway without an owner would have the
+  // next command wait for it.
+  expect(gateway.of('message').filter(({ text }) => text === 'two').length).toBe(1);
   await page.reload();
   await until(() => gateway.sockets === 1);
   await stage.line('while you were away').waitFor();

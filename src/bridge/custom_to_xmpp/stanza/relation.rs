@@ -11,7 +11,7 @@ use crate::bridge::xmlns::{HINTS, RETRACT};
 use crate::bridge::{address, clean, quote};
 use crate::chat::effect::ToAgent;
 use crate::chat::ids::LinkDomain;
-use crate::chat::model::{Author, Row, RowKind};
+use crate::chat::row::{Author, Row, RowKind};
 
 /// The elements that mark a message as a correction (XEP-0308) or a retraction (XEP-0424). A client
 /// that supports neither shows the new text, or that a message was deleted.

@@ -14,7 +14,7 @@ use crate::bridge::xmlns::OOB;
 use crate::bridge::{address, file};
 use crate::chat::effect::{ToAgent, ToAgentContent};
 use crate::chat::ids::{LinkDomain, Timestamp};
-use crate::chat::model::RowKind;
+use crate::chat::row::RowKind;
 
 /// The stanzas of a row with files, as text: one for its text, if any, and one for each file, whose
 /// body is the link, because clients show a file only then. Only the last one asks for a

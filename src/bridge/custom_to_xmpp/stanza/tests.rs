@@ -10,8 +10,9 @@ use super::*;
 use crate::bridge::xmlns::OOB;
 use crate::bridge::{mark, quote};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Localpart, Seq, TenantKey};
-use crate::chat::model::{Author, CloseReason, File, QuestionKind, RequeueReason, Row, Target};
+use crate::chat::model::{CloseReason, File};
 use crate::chat::refusal::Call;
+use crate::chat::row::{Author, QuestionKind, RequeueReason, Row, Target};
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
 
@@ -533,7 +534,7 @@ fn a_file_may_answer_and_be_answered() {
 
 #[test]
 fn a_failed_fetch_and_a_retracted_file_are_notices() {
-    let why = crate::chat::model::FetchError::TooLarge(1_600_000);
+    let why = crate::chat::row::FetchError::TooLarge(1_600_000);
     let unfetched = row_of(Author::System, NOW, RowKind::Unfetched { of: Pos(3), why }, None);
     let line = message(&domain(), &unfetched, NOW, &line_id).unwrap();
     assert_eq!(

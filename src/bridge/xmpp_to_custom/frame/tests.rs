@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::chat::ids::{AgentJid, CustomerId, Pos, QueueKey, SessionId, TenantKey, Timestamp};
-use crate::chat::model::{CommandKey, RequeueReason, Target};
+use crate::chat::row::{CommandKey, RequeueReason, Target};
 use crate::wire::{Entries, Pong, ServerFrame, Typing, encode};
 
 const TARGET: Target = Target { seq: Seq(1), pos: Pos(12) };

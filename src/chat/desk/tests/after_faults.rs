@@ -6,7 +6,7 @@ use crate::chat::commands::AgentCommand::{Close, Reopen, Who};
 use crate::chat::event::Availability::{Away, Busy, Free, Gone};
 use crate::chat::event::{CustomerAction, Event};
 use crate::chat::ids::{Pos, QueueKey, Timestamp};
-use crate::chat::model::Strategy::{LeastLoaded, RingAll, RoundRobin};
+use crate::chat::settings::Strategy::{LeastLoaded, RingAll, RoundRobin};
 
 const NOTHING: [&str; 0] = [];
 

@@ -5,8 +5,8 @@ use crate::chat::commands::AgentCommand;
 use crate::chat::commands::AgentCommand::Ask;
 use crate::chat::effect::Effect;
 use crate::chat::event::Chosen;
-use crate::chat::model::QuestionKind;
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::row::QuestionKind;
 
 fn which() -> AgentCommand {
     Ask { text: "Which?".into(), offers: QuestionKind::Choices(vec!["A5".into(), "A4".into()]) }

@@ -6,7 +6,7 @@ use crate::chat::effect::Effect;
 use crate::chat::event::About;
 use crate::chat::event::Availability::Gone;
 use crate::chat::ids::{ConversationId, Pos, Seq};
-use crate::chat::model::{Row, RowKind};
+use crate::chat::row::{Row, RowKind};
 
 /// Mia wrote "Hello" (1), Ann joined and wrote "Hi" (2, 3).
 fn served() -> Stage {

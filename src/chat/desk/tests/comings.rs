@@ -5,8 +5,8 @@ use crate::chat::commands::AgentCommand::Reopen;
 use crate::chat::event::Availability::{Away, Free, Gone};
 use crate::chat::event::{AgentContent, Event};
 use crate::chat::ids::Pos;
-use crate::chat::model::RowKind;
-use crate::chat::model::Strategy::{LeastLoaded, RingAll};
+use crate::chat::row::RowKind;
+use crate::chat::settings::Strategy::{LeastLoaded, RingAll};
 
 const NOTHING: [&str; 0] = [];
 

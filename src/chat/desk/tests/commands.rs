@@ -5,8 +5,8 @@ use super::stage::{SECOND, Stage};
 use crate::chat::commands::AgentCommand;
 use crate::chat::commands::AgentCommand::{Ask, Close, CloseSaying, Invalid, Reopen, Undo, Who};
 use crate::chat::event::AgentContent;
-use crate::chat::model::QuestionKind;
 use crate::chat::refusal::{AgentRefusal, Call};
+use crate::chat::row::QuestionKind;
 
 /// Gives a command, and asks for a receipt.
 fn commands(on: &mut Stage, id: &str, command: AgentCommand, corrects: Option<&str>) {

@@ -4,7 +4,7 @@ use super::stage::{MINUTE, SECOND, Stage, agent, queue, tenant};
 use crate::chat::effect::{CustomerNotice, Effect, Phase};
 use crate::chat::event::Availability::Free;
 use crate::chat::event::Event;
-use crate::chat::model::Strategy::LeastLoaded;
+use crate::chat::settings::Strategy::LeastLoaded;
 
 const CROWD: usize = 10_000;
 

@@ -3,7 +3,7 @@
 use super::stage::{Stage, file};
 use crate::chat::commands::AgentCommand::Close;
 use crate::chat::event::Availability::Free;
-use crate::chat::model::FetchError;
+use crate::chat::row::FetchError;
 
 const URL: &str = "https://upload.example.org/x/cat.png";
 

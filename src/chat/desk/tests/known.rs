@@ -7,7 +7,8 @@ use super::stage::{HOUR, MINUTE};
 use super::store::Store;
 use crate::chat::desk::Desk;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, TenantKey, Timestamp};
-use crate::chat::model::{Answers, Row, RowKind, State};
+use crate::chat::model::State;
+use crate::chat::row::{Answers, Row, RowKind};
 
 type Visitor = (Option<AgentJid>, BTreeSet<AgentJid>, Option<Timestamp>);
 

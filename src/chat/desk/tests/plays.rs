@@ -6,8 +6,8 @@ use crate::chat::effect::{Effect, ToAgentContent};
 use crate::chat::event::Availability::{Away, Busy, Free, Gone};
 use crate::chat::event::{AgentContent, Event};
 use crate::chat::ids::{Pos, Seq};
-use crate::chat::model::Strategy::{LeastLoaded, RingAll};
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::settings::Strategy::{LeastLoaded, RingAll};
 
 const NOTHING: [&str; 0] = [];
 

@@ -20,10 +20,9 @@ use crate::chat::event::{AgentContent, Availability, Chosen, Event};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::{
-    AgentSettings, Author, CommandKey, Conversation, QuestionKind, Role, Row, RowKind, State,
-    Strategy as Way, Target, TenantSettings,
-};
+use crate::chat::model::{Conversation, State};
+use crate::chat::row::{Author, CommandKey, QuestionKind, Row, RowKind, Target};
+use crate::chat::settings::{AgentSettings, Role, Strategy as Way, TenantSettings};
 use crate::chat::notice::Notice;
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];

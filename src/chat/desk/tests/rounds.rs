@@ -4,7 +4,7 @@ use super::stage::{HOUR, MINUTE, SECOND, Stage};
 use crate::chat::commands::AgentCommand::Close;
 use crate::chat::event::Availability::{Away, Free};
 use crate::chat::event::Event;
-use crate::chat::model::Strategy::{LeastLoaded, RingAll, RoundRobin};
+use crate::chat::settings::Strategy::{LeastLoaded, RingAll, RoundRobin};
 
 const NOTHING: [&str; 0] = [];
 

@@ -23,12 +23,11 @@ use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, NodeId, Pos,
     QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
-use crate::chat::model::{
-    AgentSettings, Append, Author, Customer, FetchError, File, QueueSettings, Role, Row, RowKind,
-    Strategy, TenantSettings,
-};
+use crate::chat::model::{Customer, File};
 use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::row::{Append, Author, FetchError, Row, RowKind};
+use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
 
 pub(super) const SECOND: i64 = 1_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;

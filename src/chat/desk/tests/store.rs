@@ -8,10 +8,10 @@ use crate::chat::event::{Loaded, Need};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
 };
-use crate::chat::model::{
-    Acked, Append, Author, CommandKey, Conversation, Customer, Departing, OWED_MS, Owed,
-    REPEATS_MS, Recall, Reference, Row, RowKind, Snapshot, State, Target, TenantSettings,
-};
+use crate::chat::model::{Acked, Conversation, Customer, State};
+use crate::chat::row::{Append, Author, CommandKey, Reference, Row, RowKind, Target};
+use crate::chat::settings::TenantSettings;
+use crate::chat::snapshot::{Departing, OWED_MS, Owed, REPEATS_MS, Recall, Snapshot};
 
 /// How many commands of a session are read at once: so few that in many histories the commands of a
 /// session are known only in part.

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::chat::ids::{CustomerId, Pos, TenantKey, Timestamp};
-use crate::chat::model::{Author, CloseReason, CommandKey};
+use crate::chat::model::CloseReason;
+use crate::chat::row::{Author, CommandKey};
 
 const SESSION: SessionId = SessionId(Uuid::from_u128(1));
 

@@ -12,10 +12,10 @@ use couplet_cost::chat::event::{
     CustomerContent, CustomerEvent, CustomerInput, Event, Loaded, Peer, SocketAddress,
 };
 use couplet_cost::chat::ids::{CommandId, NodeId, Pos, QueueKey, Timestamp};
-use couplet_cost::chat::model::{
-    AgentSettings, Author, Customer, QueueSettings, Role, RowKind, Snapshot, Strategy,
-    TenantSettings,
-};
+use couplet_cost::chat::model::Customer;
+use couplet_cost::chat::row::{Author, RowKind};
+use couplet_cost::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
+use couplet_cost::chat::snapshot::Snapshot;
 
 use super::{
     ROUNDS, Rounds, WORDS, alice, client_id, conversation, customer, each, localpart, numbered,

@@ -15,7 +15,7 @@ use couplet_cost::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, LinkDomain, Localpart, Pos, Seq, SessionId,
     TenantKey, Timestamp,
 };
-use couplet_cost::chat::model::{Author, CommandKey, Row, RowKind};
+use couplet_cost::chat::row::{Author, CommandKey, Row, RowKind};
 use uuid::Uuid;
 
 /// The number of rounds.

@@ -10,7 +10,7 @@ use couplet_cost::bridge::xmpp_to_custom::plain;
 use couplet_cost::chat::effect::{ToAgent, ToAgentContent};
 use couplet_cost::chat::event::{AgentContent, AgentInput, Event, Peer};
 use couplet_cost::chat::ids::{LinkDomain, Timestamp};
-use couplet_cost::chat::model::Author;
+use couplet_cost::chat::row::Author;
 
 use super::{
     Rounds, WORDS, alice, client_id, conversation, domain, each, localpart, numbered, row, tenant,

@@ -1,0 +1,340 @@
+//! The rows of a link's log: what is durable.
+//!
+//! Invariant: a [`Row`] never changes once it is stored, except that an edit or a retraction
+//! replaces its text in the store.
+
+use std::sync::Arc;
+
+use super::ids::{
+    AgentJid, CommandId, ConversationId, CustomerId, Pos, Seq, SessionId, TenantKey, Timestamp,
+};
+use super::model::{CloseReason, Conversation, File};
+
+/// One row of a link's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its place in the link's log.
+    pub pos: Pos,
+    pub tenant: TenantKey,
+    /// The conversation it belongs to.
+    pub conversation: ConversationId,
+    pub customer: CustomerId,
+    /// Its place among the entries that the customer sees; none if only agents or the desk see it.
+    pub seq: Option<Seq>,
+    pub at: Timestamp,
+    pub author: Author,
+    /// The durable command that made it. Unique in the whole store, so that a repeat is recognized.
+    pub key: Option<CommandKey>,
+    /// The id of the agent's stanza that made it; receipts refer to it.
+    pub stanza: Option<Arc<str>>,
+    pub kind: RowKind,
+    /// The agents it must be delivered to.
+    pub recipients: Vec<AgentJid>,
+}
+
+/// Identifies a durable command of a customer, which is carried out only once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CommandKey {
+    pub session: SessionId,
+    /// Unique in the session.
+    pub id: CommandId,
+}
+
+/// Who made a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Author {
+    Customer,
+    Agent {
+        /// For agents and transcripts; never shown to customers.
+        jid: AgentJid,
+        /// As customers read it, at that time.
+        name: Arc<str>,
+    },
+    System,
+}
+
+/// Defines [`Kind`] from a table of kinds and their words.
+macro_rules! kinds {
+    ($($kind:ident = $word:literal,)*) => {
+        /// What kind of row it is, without its content. To add a kind: a line here, a variant of
+        /// [`RowKind`], and what the compiler then asks for.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Kind { $($kind,)* }
+
+        impl Kind {
+            pub const ALL: &[Self] = &[$(Self::$kind,)*];
+
+            /// Its word in the database.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$kind => $word,)* }
+            }
+        }
+
+        impl RowKind {
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$kind { .. } => Kind::$kind,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Opened = "opened",
+    Message = "message",
+    Files = "files",
+    Linked = "linked",
+    Unfetched = "unfetched",
+    Asked = "asked",
+    Choice = "choice",
+    Edit = "edit",
+    Retract = "retract",
+    Joined = "joined",
+    Left = "left",
+    Closed = "closed",
+    Rated = "rated",
+    Offered = "offered",
+    Requeued = "requeued",
+    Marked = "marked",
+}
+
+impl Kind {
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.word() == word)
+    }
+
+    /// The words of the kinds for which this is true.
+    pub fn words(which: fn(Self) -> bool) -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().filter(move |kind| which(**kind)).map(|kind| kind.word())
+    }
+
+    /// Whether it is something that a person said, which both sides read and agents' clients
+    /// confirm.
+    pub fn is_said(self) -> bool {
+        matches!(
+            self,
+            Self::Message | Self::Files | Self::Asked | Self::Choice | Self::Edit | Self::Retract
+        )
+    }
+
+    /// Whether the customer sees it, as an entry with a `seq`.
+    pub fn is_entry(self) -> bool {
+        self.is_said() || matches!(self, Self::Joined | Self::Left | Self::Closed)
+    }
+
+    /// Whether its text may be edited or retracted: a message, or an edit of one.
+    pub fn is_editable(self) -> bool {
+        matches!(self, Self::Message | Self::Files | Self::Edit)
+    }
+
+    /// Whether it changes who has the conversation. A restored desk replays these rows.
+    pub fn changes_hands(self) -> bool {
+        matches!(self, Self::Offered | Self::Joined | Self::Requeued | Self::Closed)
+    }
+
+    /// Whether an agent's client may send its stanza again. A restored desk recognizes these.
+    pub fn may_be_resent(self) -> bool {
+        self.is_said() || matches!(self, Self::Linked | Self::Opened | Self::Closed)
+    }
+
+    /// Whether it is a notice to its recipients, which is sent again after a lost stream.
+    pub fn is_notice(self) -> bool {
+        matches!(self, Self::Joined | Self::Left | Self::Requeued | Self::Rated | Self::Unfetched)
+    }
+}
+
+/// The content of a row. Which kinds have a `seq` is said by [`Kind::is_entry`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowKind {
+    /// The conversation began, or was joined by another `start`.
+    Opened {
+        /// What the customer filled in, in order.
+        answers: Answers,
+    },
+    Message {
+        /// Cleaned of what XML 1.0 forbids; at most 8,000 scalars.
+        text: Arc<str>,
+        /// The entry it replies to.
+        reply_to: Option<Seq>,
+    },
+    /// A message with files, and perhaps a text.
+    Files {
+        /// Empty once the message is retracted.
+        files: Arc<[File]>,
+        /// As in a [`Message`](Self::Message); mostly empty.
+        text: Arc<str>,
+        /// The entry it replies to.
+        reply_to: Option<Seq>,
+        /// The row with the agent's link that the file was fetched from.
+        of: Option<Pos>,
+    },
+    /// An agent sent a link to a file, which is fetched. The customer gets the file instead.
+    Linked { url: Arc<str> },
+    /// An agent's file was not fetched; the agent is the recipient.
+    Unfetched {
+        /// The row with their link.
+        of: Pos,
+        why: FetchError,
+    },
+    /// An agent's question, with its answers or fields.
+    Asked {
+        /// Cleaned.
+        text: Arc<str>,
+        offers: QuestionKind,
+    },
+    /// The customer's answer to a question.
+    Choice {
+        of: Seq,
+        /// The answer, as people read it.
+        text: Arc<str>,
+    },
+    /// The author corrected an earlier message; the text of the earlier message is
+    /// replaced in the store.
+    Edit {
+        target: Target,
+        /// The new text, cleaned; at most 8,000 scalars.
+        text: Arc<str>,
+    },
+    /// The author retracted an earlier message; the texts of the message and of its
+    /// corrections are blanked in the store.
+    Retract { target: Target },
+    /// An agent (the author) joined. Other agents who were asked are its recipients.
+    Joined,
+    /// An agent (the author) left, and is its recipient.
+    Left,
+    /// The conversation ended.
+    Closed { reason: CloseReason },
+    /// The customer's rating after the end; of several the last counts. The agent who
+    /// served them is its recipient.
+    Rated {
+        /// From 1 to 5.
+        score: u8,
+        /// Cleaned; at most 1,000 scalars.
+        comment: Option<Arc<str>>,
+    },
+    /// Offered to the recipients, who get the conversation so far.
+    Offered,
+    /// Returned to the queue from this agent, who is its recipient if they were only asked.
+    Requeued { agent: AgentJid, reason: RequeueReason },
+    /// The marks changed.
+    Marked {
+        /// See [`Conversation::delivered`].
+        delivered: Seq,
+        /// See [`Conversation::read`].
+        read: Seq,
+    },
+}
+
+impl RowKind {
+    /// See [`Kind::is_said`].
+    pub fn is_said(&self) -> bool {
+        self.kind().is_said()
+    }
+
+    /// Its text.
+    pub fn words(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Message { text, .. }
+            | Self::Files { text, .. }
+            | Self::Asked { text, .. }
+            | Self::Choice { text, .. }
+            | Self::Edit { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a form that the customer filled in with more than their name.
+    pub fn tells_more_than_a_name(&self) -> bool {
+        matches!(self, Self::Opened { answers } if answers.iter().any(|(field, _)| &**field != "name"))
+    }
+
+    /// The entry it replies to.
+    pub fn answers(&self) -> Option<Seq> {
+        match self {
+            Self::Message { reply_to, .. } | Self::Files { reply_to, .. } => *reply_to,
+            Self::Choice { of, .. } => Some(*of),
+            _ => None,
+        }
+    }
+
+    /// The message it changes, and the new text; empty for a retraction.
+    pub fn changes(&self) -> Option<(Target, &str)> {
+        match self {
+            Self::Edit { target, text } => Some((*target, text)),
+            Self::Retract { target } => Some((*target, "")),
+            _ => None,
+        }
+    }
+}
+
+/// Why an agent's file did not reach the customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchError {
+    /// The tenant does not accept files.
+    Off,
+    /// Files from that host are not fetched.
+    Forbidden,
+    /// It is larger than this limit, in bytes.
+    TooLarge(u64),
+    /// The tenant does not accept its type.
+    WrongType,
+    /// The server was too slow.
+    Slow,
+    /// The download failed.
+    Broken,
+    /// It could not be stored at the moment.
+    NotKept,
+    /// The conversation had already ended.
+    Ended,
+}
+
+/// The answers that a question accepts: at most 10 labels, of at most 100 scalars each. They are
+/// named by their number, from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QuestionKind {
+    Choices(Vec<Arc<str>>),
+    /// A text for each of these fields.
+    Fields(Vec<Arc<str>>),
+}
+
+/// A message in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// Its place in the conversation.
+    pub seq: Seq,
+    /// Its place in the log.
+    pub pos: Pos,
+}
+
+/// How an author refers to a message of theirs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Reference {
+    /// The customer, by the id of the command that sent it: this session's command of that id, or
+    /// else another of their sessions'.
+    Customer(CommandKey),
+    /// An agent, by the id of the stanza.
+    Agent { jid: AgentJid, stanza: Arc<str> },
+}
+
+/// Why a conversation returned to its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequeueReason {
+    /// The offer expired.
+    Silent,
+    /// The agent went offline.
+    Gone,
+    /// The server bounced a message as undeliverable.
+    Bounced,
+    /// The agent no longer serves the tenant.
+    Removed,
+}
+
+/// One durable change: a row, and the view of the conversation if more than its head changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Append {
+    pub row: Arc<Row>,
+    /// Written in the same transaction.
+    pub view: Option<Arc<Conversation>>,
+}
+
+/// What a customer filled in, in order: each question with its answer.
+pub type Answers = Vec<(Arc<str>, Arc<str>)>;

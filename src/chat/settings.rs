@@ -1,0 +1,63 @@
+//! The settings of tenants, queues and agents that the desk works with.
+
+use std::sync::Arc;
+
+use super::ids::{AgentJid, QueueKey, TenantKey};
+
+/// The settings of a tenant that the desk uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantSettings {
+    pub key: TenantKey,
+    /// As people read it.
+    pub name: Arc<str>,
+    /// A conversation without a message for this long is closed, in milliseconds.
+    pub idle_close_ms: i64,
+    /// Always including `default`.
+    pub queues: Vec<QueueSettings>,
+    pub agents: Vec<AgentSettings>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSettings {
+    pub key: QueueKey,
+    /// As people read it.
+    pub name: Arc<str>,
+    pub strategy: Strategy,
+    /// How long an offer lasts before another agent is asked, in milliseconds.
+    pub offer_ms: i64,
+}
+
+/// How a queue chooses the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// The agent with the smallest share of their capacity taken; among equals, the one
+    /// idle longest.
+    LeastLoaded,
+    /// The agent who was offered a conversation longest ago.
+    RoundRobin,
+    /// All available agents at once; the first reply wins.
+    RingAll,
+}
+
+/// An agent of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// Their bare JID.
+    pub jid: AgentJid,
+    /// Their name, as customers read it.
+    pub name: Arc<str>,
+    /// How many conversations they have at once, offered ones counted.
+    pub capacity: u32,
+    pub role: Role,
+    /// The queues they serve.
+    pub queues: Vec<QueueKey>,
+}
+
+/// What an agent may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Serves customers.
+    Agent,
+    /// Serves customers, and can see and take any conversation of the tenant.
+    Supervisor,
+}

@@ -1,0 +1,68 @@
+//! Tenants with their queues and agents, and what operators change about them.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use super::settings::Settings;
+use super::store_error::StoreError;
+use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, QueueKey, TenantKey};
+use crate::chat::settings::{AgentSettings, QueueSettings, TenantSettings};
+
+/// A tenant, with all its settings.
+#[derive(Debug, Clone)]
+pub struct Tenant {
+    pub key: TenantKey,
+    /// The link it is served on.
+    pub link: LinkDomain,
+    /// The key that its customers' identity tokens are signed with (HS256).
+    pub identity_secret: Option<SecretString>,
+    pub settings: Settings,
+}
+
+impl Tenant {
+    /// A tenant with the default settings.
+    pub fn new(key: TenantKey, name: &str, link: LinkDomain) -> Self {
+        let settings = Settings { name: name.into(), ..Settings::default() };
+        Self { key, link, identity_secret: None, settings }
+    }
+}
+
+/// Operators' requests to the owner of a link, which may be another node, or not running yet.
+#[async_trait]
+pub trait Requests: Send + Sync + 'static {
+    /// Requests the end of a tenant's conversation. The link's owner polls every 2 s.
+    async fn ask_to_close(
+        &self,
+        tenant: &TenantKey,
+        conversation: ConversationId,
+    ) -> Result<(), StoreError>;
+}
+
+/// Tenants, their queues and agents. Every change raises the revision of the tenant's link.
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    /// All tenants, by key.
+    async fn tenants(&self) -> Result<Vec<Tenant>, StoreError>;
+    async fn tenant(&self, key: &TenantKey) -> Result<Option<Tenant>, StoreError>;
+    /// Adds a tenant and its queue `default`.
+    async fn add_tenant(&self, tenant: &Tenant) -> Result<(), StoreError>;
+    /// Removes a tenant that has no open conversations, and everything that belongs to it.
+    async fn remove_tenant(&self, key: &TenantKey) -> Result<(), StoreError>;
+    /// A tenant's queues, by key.
+    async fn queues(&self, tenant: &TenantKey) -> Result<Vec<QueueSettings>, StoreError>;
+    /// Adds a queue, or replaces it.
+    async fn put_queue(&self, tenant: &TenantKey, queue: &QueueSettings) -> Result<(), StoreError>;
+    /// Removes a queue; refused for `default`.
+    async fn remove_queue(&self, tenant: &TenantKey, queue: &QueueKey) -> Result<(), StoreError>;
+    /// A tenant's agents, by JID.
+    async fn agents(&self, tenant: &TenantKey) -> Result<Vec<AgentSettings>, StoreError>;
+    /// Adds an agent, or replaces them.
+    async fn put_agent(&self, tenant: &TenantKey, agent: &AgentSettings) -> Result<(), StoreError>;
+    async fn remove_agent(&self, tenant: &TenantKey, agent: &AgentJid) -> Result<(), StoreError>;
+    /// The settings that the desk of a link works with.
+    async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError>;
+    /// A number that rises with each change to a tenant of the link; cheap to read.
+    async fn revision(&self, link: &LinkDomain) -> Result<u64, StoreError>;
+    /// Whether the database responds and has this version's schema.
+    async fn ready(&self) -> Result<(), StoreError>;
+}
