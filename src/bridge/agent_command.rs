@@ -71,8 +71,9 @@ fn with_argument(spec: &'static Spec, rest: &str) -> AgentCommand {
     let value = match spec.argument {
         Argument::Nothing if clean::is_blank(rest) => Ok(Value::Nothing),
         Argument::Nothing => Err(AgentRefusal::Overfull { word }),
+        Argument::Words if clean::is_blank(rest) => Err(AgentRefusal::Usage { word }),
         Argument::Text if clean::is_blank(rest) => Ok(Value::Text("".into())),
-        Argument::Text => Ok(Value::Text(clean::text(rest.trim()).into())),
+        Argument::Text | Argument::Words => Ok(Value::Text(clean::text(rest.trim()).into())),
         Argument::Choices | Argument::Fields => question(rest).ok_or(AgentRefusal::Usage { word }),
     };
     value.map_or_else(AgentCommand::Invalid, spec.make)

@@ -40,6 +40,8 @@ pub enum Argument {
     Nothing,
     /// A text, which may be absent.
     Text,
+    /// A text, which must be there; whom or what it names is looked up by the desk.
+    Words,
     /// A question and at least one answer to choose from: `Which size? | A5 | A4`.
     Choices,
     /// A title and at least one field to fill in: `Your order | Number | E-mail`.
@@ -68,6 +70,8 @@ pub struct Spec {
     pub in_chat: bool,
     /// Whether it can be given to the desk.
     pub with_desk: bool,
+    /// Whether only supervisors may give it.
+    pub for_supervisors: bool,
     /// For a command that stores something: the notice when the same stanza comes again.
     pub repeated: Option<fn() -> Notice>,
     pub make: fn(Value) -> AgentCommand,
@@ -82,6 +86,7 @@ impl Spec {
             example: None,
             in_chat: true,
             with_desk: false,
+            for_supervisors: false,
             repeated: None,
             make,
         }
@@ -177,14 +182,15 @@ mod tests {
         for spec in &COMMANDS {
             let value = match spec.argument {
                 Argument::Nothing => Value::Nothing,
-                Argument::Text => Value::Text("Thank you".into()),
+                Argument::Text | Argument::Words => Value::Text("Thank you".into()),
                 Argument::Choices | Argument::Fields => {
                     Value::Question("Which?".into(), vec!["A5".into()])
                 }
             };
             let made = (spec.make)(value).spec().map(|spec| spec.word);
             assert_eq!(made, Some(spec.word));
-            let needs = matches!(spec.argument, Argument::Choices | Argument::Fields);
+            let needs =
+                matches!(spec.argument, Argument::Words | Argument::Choices | Argument::Fields);
             assert_eq!(spec.example.is_some(), needs, "{}", spec.word);
             assert!(spec.in_chat || spec.with_desk);
         }

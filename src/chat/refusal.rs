@@ -1,5 +1,6 @@
 //! Why a command of a customer or a stanza of an agent is refused.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,17 @@ pub enum AgentRefusal {
     Encrypted,
     /// A command whose arguments are missing, or too many or too long: `bad-request`, with an example.
     Usage { word: &'static str },
+    /// A command that only supervisors may give: `forbidden`.
+    NotAllowed { word: &'static str },
+    /// A command names nobody: `item-not-found`, with those who could be meant.
+    NoSuchTarget {
+        /// What was written.
+        name: Arc<str>,
+        /// The names of agents and queues, as they are written.
+        known: Vec<Arc<str>>,
+    },
+    /// A command names one of several: `item-not-found`, with those.
+    Ambiguous { name: Arc<str>, known: Vec<Arc<str>> },
     /// Text after a command that takes none: `bad-request`.
     Overfull { word: &'static str },
     /// A correction that turns a message into a command, or corrects a command already carried out:
@@ -70,7 +82,7 @@ pub enum AgentRefusal {
     /// There is nothing to reopen: `unexpected-request`.
     StillOpen,
     /// A command that cannot be carried out now: `unexpected-request`.
-    Impossible { text: &'static str },
+    Impossible { text: Cow<'static, str> },
     /// An invitation to a room: `not-acceptable`.
     Invitation,
     /// A contact sent as roster items: `not-acceptable`.

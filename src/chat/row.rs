@@ -95,6 +95,7 @@ kinds! {
     Offered = "offered",
     Requeued = "requeued",
     Marked = "marked",
+    Note = "note",
 }
 
 impl Kind {
@@ -222,6 +223,11 @@ pub enum RowKind {
         /// See [`Conversation::read`].
         read: Seq,
     },
+    /// A note for agents; customers never see it.
+    Note {
+        /// Cleaned; at most 8,000 scalars.
+        text: Arc<str>,
+    },
 }
 
 impl RowKind {
@@ -237,7 +243,8 @@ impl RowKind {
             | Self::Files { text, .. }
             | Self::Asked { text, .. }
             | Self::Choice { text, .. }
-            | Self::Edit { text, .. } => Some(text),
+            | Self::Edit { text, .. }
+            | Self::Note { text } => Some(text),
             _ => None,
         }
     }

@@ -188,6 +188,7 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
             (Some(text), Some(json(&Files { reply_to: *reply_to, files, of: *of })?))
         }
         RowKind::Linked { url } => (Some(url), None),
+        RowKind::Note { text } => (Some(text), None),
         RowKind::Unfetched { of, why } => {
             let (reason, most) = fetch_word(*why);
             (None, Some(json(&Unfetched { reason: reason.to_owned(), of: *of, most })?))
@@ -243,6 +244,7 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
             RowKind::Files { files, text, reply_to, of }
         }
         Kind::Linked => RowKind::Linked { url: text()? },
+        Kind::Note => RowKind::Note { text: text()? },
         Kind::Unfetched => {
             let Unfetched { reason, of, most } = parse(details)?;
             RowKind::Unfetched { of, why: parse_fetch(&reason, most)? }

@@ -356,7 +356,7 @@ fn times(from: Timestamp, to: Timestamp) -> String {
 }
 
 /// A person's text as part of a notice: on one line, without controls, cut.
-fn piece(words: &str) -> String {
+pub(super) fn piece(words: &str) -> String {
     cut(&clean::line(words), PIECE_CHARS)
 }
 

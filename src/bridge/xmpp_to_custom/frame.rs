@@ -58,7 +58,8 @@ pub fn entry(row: &Row) -> Option<Entry> {
         | RowKind::Unfetched { .. }
         | RowKind::Offered
         | RowKind::Requeued { .. }
-        | RowKind::Marked { .. } => return None,
+        | RowKind::Marked { .. }
+        | RowKind::Note { .. } => return None,
     };
     let id = match row.author {
         Author::Customer => row.key.as_ref().map(|key| key.id.as_str().to_owned()),

@@ -108,7 +108,7 @@ impl Desk {
             *agent == input.agent && now.since(*at) <= UNDO_MS
         };
         let Some((.., target)) = last.filter(own) else {
-            return Some(AgentRefusal::Impossible { text: NOTHING_TO_UNDO });
+            return Some(AgentRefusal::Impossible { text: NOTHING_TO_UNDO.into() });
         };
         self.agent_says(now, case, input, RowKind::Retract { target });
         self.reply(input, Notice::Done { text: UNDONE });

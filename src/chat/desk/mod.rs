@@ -32,6 +32,7 @@ mod row;
 mod shared;
 mod staying;
 mod storage;
+mod targets;
 mod tenants;
 #[cfg(test)]
 mod tests;

@@ -98,6 +98,7 @@ fn stored() -> Vec<(RowKind, &'static str, Option<&'static str>, Option<&'static
             None,
             Some(r#"{"marks":[3,2]}"#),
         ),
+        (RowKind::Note { text: text() }, "note", t, None),
     ]
 }
 

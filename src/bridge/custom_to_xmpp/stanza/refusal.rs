@@ -3,6 +3,8 @@
 //! Invariants: an error returns the text it refuses; a notice says no more than the error; an agent
 //! need not know about stanza errors to understand a refusal.
 
+use std::sync::Arc;
+
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::MessageType;
 use xmpp_parsers::minidom::Element;
@@ -10,6 +12,7 @@ use xmpp_parsers::minidom::rxml::xml_ncname;
 use xmpp_parsers::stanza_error::{DefinedCondition as Condition, ErrorType, StanzaError};
 
 use crate::bridge::agent_command::{LABEL_CHARS, OFFERED};
+use crate::bridge::custom_to_xmpp::line::piece;
 use crate::bridge::custom_to_xmpp::parts::{LineId, bare, error, identified, spoken};
 use crate::bridge::xmlns::{CALL, CALL_INVITE, HINTS};
 use crate::bridge::{address, clean, mark};
@@ -62,6 +65,12 @@ pub(super) fn declined(from: Jid, to: Jid, call: &Call) -> Element {
     message.into()
 }
 
+/// Those who could be meant, as a list to choose from.
+fn choice(known: &[Arc<str>]) -> String {
+    let names = known.iter().map(|name| piece(name)).collect::<Vec<_>>();
+    if names.is_empty() { String::new() } else { format!("Choose from: {}.", names.join(", ")) }
+}
+
 fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
     use ErrorType::{Cancel, Modify, Wait};
     let (type_, condition, text) = match refusal {
@@ -91,11 +100,14 @@ fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
             let spec = commands::find(word);
             let example = spec.and_then(|spec| spec.example).unwrap_or_default();
             let parts = match spec.map(|spec| spec.argument) {
-                Some(Argument::Fields) => "fields",
-                _ => "answers",
+                Some(Argument::Fields) => Some("fields"),
+                Some(Argument::Choices) => Some("answers"),
+                _ => None,
             };
-            let limits = format!("up to {OFFERED} {parts}, {LABEL_CHARS} characters each");
-            let text = format!("Not sent. Example: {example} – {limits}.");
+            let limits = parts.map_or_else(String::new, |parts| {
+                format!(" – up to {OFFERED} {parts}, {LABEL_CHARS} characters each")
+            });
+            let text = format!("Not sent. Example: {example}{limits}.");
             return (Modify, Condition::BadRequest, text);
         }
         AgentRefusal::NoSuchWords => (
@@ -132,7 +144,21 @@ fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
             Condition::UnexpectedRequest,
             "Not sent: this conversation is still open. Just write.",
         ),
-        AgentRefusal::Impossible { text } => (Cancel, Condition::UnexpectedRequest, *text),
+        AgentRefusal::Impossible { text } => {
+            return (Cancel, Condition::UnexpectedRequest, text.clone().into_owned());
+        }
+        AgentRefusal::NotAllowed { word } => {
+            let text = format!("Not sent: only supervisors can use !{word}.");
+            return (ErrorType::Auth, Condition::Forbidden, text);
+        }
+        AgentRefusal::NoSuchTarget { name, known } => {
+            let text = format!("Not sent: nobody here is called “{}”. {}", piece(name), choice(known));
+            return (Cancel, Condition::ItemNotFound, text);
+        }
+        AgentRefusal::Ambiguous { name, known } => {
+            let text = format!("Not sent: “{}” could be several. {}", piece(name), choice(known));
+            return (Cancel, Condition::ItemNotFound, text);
+        }
         AgentRefusal::Invitation => {
             (Cancel, Condition::NotAcceptable, "Not sent: customers can't join group chats.")
         }
