@@ -15,6 +15,7 @@ mod m20261201_000003_file_quota;
 mod m20261201_000006_sessions;
 mod m20261201_000013_departing;
 mod m20261201_000014_settings;
+mod m20261202_000001_transfer;
 mod shape;
 
 /// All migrations, in order.
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000006_sessions::Step),
             Box::new(m20261201_000013_departing::Step),
             Box::new(m20261201_000014_settings::Step),
+            Box::new(m20261202_000001_transfer::Step),
         ]
     }
 }

@@ -29,6 +29,15 @@ pub enum AgentCommand {
     /// Deletes the last message of the agent, within two minutes.
     Undo,
     Reopen,
+    /// Asks an agent or a queue to take the conversation over.
+    Transfer {
+        /// How, to whom, and a note.
+        text: Arc<str>,
+    },
+    /// Does not take a conversation that is offered or handed over.
+    Decline {
+        why: Arc<str>,
+    },
     Status,
     /// Not a command, or one with arguments that it does not take; never shown to the customer.
     Invalid(AgentRefusal),
@@ -96,8 +105,13 @@ impl Spec {
 /// What `!undo` answers.
 pub const UNDONE: &str = "Your last message was deleted";
 
+/// What a repeated `!transfer` answers.
+pub const ASKED_TO_TAKE: &str = "Passed on already";
+/// What `!no` answers.
+pub const DECLINED: &str = "Declined";
+
 /// All commands, in the order of the help.
-pub static COMMANDS: [Spec; 8] = [
+pub static COMMANDS: [Spec; 10] = [
     Spec { with_desk: true, ..Spec::new("help", "this list", |_| AgentCommand::Help) },
     Spec::new("who", "about this customer", |_| AgentCommand::Who),
     Spec {
@@ -115,8 +129,23 @@ pub static COMMANDS: [Spec; 8] = [
         ..Spec::new("form", "a form to fill in", |value| question(value, QuestionKind::Fields))
     },
     Spec {
-        repeated: Some(|| Notice::Done { text: UNDONE }),
+        repeated: Some(|| Notice::Done { text: UNDONE.into() }),
         ..Spec::new("undo", "delete your last message (within two minutes)", |_| AgentCommand::Undo)
+    },
+    Spec {
+        argument: Argument::Words,
+        example: Some("!transfer bob the invoice is 1042"),
+        repeated: Some(|| Notice::Done { text: ASKED_TO_TAKE.into() }),
+        ..Spec::new("transfer", "hand over to a colleague or a #queue", |value| {
+            AgentCommand::Transfer { text: text(value) }
+        })
+    },
+    Spec {
+        argument: Argument::Text,
+        repeated: Some(|| Notice::Done { text: DECLINED.into() }),
+        ..Spec::new("no", "decline a customer you are offered", |value| AgentCommand::Decline {
+            why: text(value),
+        })
     },
     Spec {
         argument: Argument::Text,
@@ -140,6 +169,13 @@ pub static COMMANDS: [Spec; 8] = [
     },
 ];
 
+fn text(value: Value) -> Arc<str> {
+    match value {
+        Value::Text(text) => text,
+        Value::Nothing | Value::Question(..) => "".into(),
+    }
+}
+
 fn question(value: Value, kind: fn(Vec<Arc<str>>) -> QuestionKind) -> AgentCommand {
     match value {
         Value::Question(text, labels) => AgentCommand::Ask { text, offers: kind(labels) },
@@ -162,6 +198,8 @@ impl AgentCommand {
             Self::Close | Self::CloseSaying { .. } => "close",
             Self::Undo => "undo",
             Self::Reopen => "reopen",
+            Self::Transfer { .. } => "transfer",
+            Self::Decline { .. } => "no",
             Self::Status => "status",
             Self::Invalid(_) => return None,
         })

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
+use super::missing::Missing;
 use super::model::{Conversation, State};
 use super::row::{Row, Target};
-use super::missing::Missing;
 
 /// At most this many of the agent's messages wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
@@ -69,6 +69,10 @@ pub(super) struct OpenConversation {
     pub(super) asked: Vec<AgentJid>,
     /// All available agents were asked; the offer stays with the last one for a while.
     pub(super) rests: bool,
+    /// The agent who passed it on; until it is offered to somebody it is not theirs to take.
+    pub(super) given_by: Option<AgentJid>,
+    /// The pending transfer, as far as this desk began it.
+    pub(super) handed: Option<Handed>,
     /// Agents who let an offer pass and have been online ever since, while nobody else wrote in it.
     acquainted: BTreeMap<AgentJid, Acquainted>,
 }
@@ -80,6 +84,28 @@ struct Acquainted {
     upto: Pos,
     /// Their client confirmed up to this entry.
     confirmed: Seq,
+}
+
+/// What agents who are asked to take a conversation over were sent of it.
+#[derive(Debug)]
+pub(super) struct Handed {
+    /// The row that asked them; everything before it was sent to them ...
+    pub(super) row: Arc<Row>,
+    /// ... or nothing, because there is too much.
+    pub(super) withheld: bool,
+    /// What their clients have confirmed of it.
+    received: BTreeMap<AgentJid, BTreeSet<Pos>>,
+}
+
+impl Handed {
+    pub(super) fn new(row: Arc<Row>, withheld: bool) -> Self {
+        Self { row, withheld, received: BTreeMap::new() }
+    }
+
+    /// What the agent who hands it over wrote to it.
+    pub(super) fn note(&self) -> Arc<str> {
+        self.row.kind.words().cloned().unwrap_or_default()
+    }
 }
 
 /// What a confirmation of the agent's client changed.
@@ -127,6 +153,8 @@ impl OpenConversation {
             shunned_until: Timestamp::default(),
             asked,
             rests: false,
+            given_by: None,
+            handed: None,
             acquainted: BTreeMap::new(),
             left_at: None,
         }
@@ -312,6 +340,9 @@ impl OpenConversation {
     /// It is offered to these agents. An agent who was asked earlier continues where they were.
     pub(super) fn begin_offer(&mut self, agents: Vec<AgentJid>, until: Timestamp) {
         self.begin_assignment();
+        if self.given_by.as_ref().is_some_and(|giver| agents.contains(giver)) {
+            self.given_by = None;
+        }
         self.shunned.clear();
         self.rests = false;
         let news = agents.iter().filter(|agent| !self.asked.contains(agent));
@@ -338,6 +369,7 @@ impl OpenConversation {
     /// This agent has it now, and may already have some of its messages.
     pub(super) fn begin_service(&mut self, agent: &AgentJid, was_alone: bool) {
         self.served_by = Some(agent.clone());
+        self.given_by = None;
         self.shunned.clear();
         self.asked.clear();
         self.rests = false;
@@ -348,6 +380,27 @@ impl OpenConversation {
             }
         }
         self.acquainted.clear();
+    }
+
+    /// An agent takes it over from another, and has what was sent and confirmed meanwhile.
+    pub(super) fn pass_to(&mut self, agent: &AgentJid, handed: Option<&Handed>) {
+        self.view.state = State::Active { agent: agent.clone() };
+        self.begin_service(agent, false);
+        let received = handed.and_then(|handed| handed.received.get(agent));
+        for pos in received.into_iter().flatten() {
+            self.received(*pos);
+        }
+    }
+
+    /// A client of an agent who is asked to take it over has received this message; if it was
+    /// `shown`, also everything before.
+    pub(super) fn confirmed_by_asked(&mut self, agent: &AgentJid, pos: Pos, shown: bool) {
+        let upto = self.messages.partition_point(|(at, _)| *at <= pos);
+        let confirmed = self.messages.get(..upto).unwrap_or_default();
+        let confirmed = confirmed.iter().map(|(at, _)| *at).filter(|at| shown || *at == pos);
+        if let Some(handed) = &mut self.handed {
+            handed.received.entry(agent.clone()).or_default().extend(confirmed);
+        }
     }
 
     /// The row up to which an agent who is asked again already has the messages.

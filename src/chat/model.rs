@@ -23,6 +23,19 @@ pub struct Customer {
     pub conversations: u32,
 }
 
+/// What an agent asked others: to take a conversation over that the agent still has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    /// The queue that it goes to; none if it was offered to one agent, and stays in its queue.
+    pub queue: Option<QueueKey>,
+    /// The agents who are asked now. Never empty.
+    pub agents: Vec<AgentJid>,
+    /// The agents who were asked earlier and did not take it.
+    pub tried: Vec<AgentJid>,
+    /// When others are asked or, if there are none, the agent keeps it.
+    pub until: Timestamp,
+}
+
 /// The state of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
@@ -88,6 +101,8 @@ pub struct Conversation {
     pub confirmed: Seq,
     /// The agents who were asked earlier; the last of them is passed over.
     pub passed: Vec<AgentJid>,
+    /// The pending transfer; only of an active conversation.
+    pub transfer: Option<Transfer>,
 }
 
 impl Conversation {
@@ -99,6 +114,11 @@ impl Conversation {
     /// unconfirmed, and the latest entries, which may still be displayed or replied to.
     pub fn known_after(&self) -> Seq {
         self.confirmed.min(Seq(self.head.0.saturating_sub(LATEST)))
+    }
+
+    /// Whether this agent is asked to take it over.
+    pub fn is_handed_to(&self, agent: &AgentJid) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.agents.contains(agent))
     }
 
     /// The agent who has it.

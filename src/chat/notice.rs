@@ -1,5 +1,6 @@
 //! What the desk says to agents.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::ids::{Localpart, Pos, Timestamp};
@@ -29,7 +30,7 @@ pub enum Notice {
     Asked,
     /// A command was carried out; its row in the table of commands has the text.
     Done {
-        text: &'static str,
+        text: Cow<'static, str>,
     },
     /// A new conversation began, by `!reopen`.
     Reopened,

@@ -130,6 +130,7 @@ mod tests {
             read: Seq(0),
             confirmed: Seq(0),
             passed: Vec::new(),
+            transfer: None,
         }
     }
 

@@ -96,6 +96,9 @@ kinds! {
     Requeued = "requeued",
     Marked = "marked",
     Note = "note",
+    Handing = "handing",
+    HandedBack = "handed-back",
+    Transferred = "transferred",
 }
 
 impl Kind {
@@ -119,7 +122,8 @@ impl Kind {
 
     /// Whether the customer sees it, as an entry with a `seq`.
     pub fn is_entry(self) -> bool {
-        self.is_said() || matches!(self, Self::Joined | Self::Left | Self::Closed)
+        self.is_said()
+            || matches!(self, Self::Joined | Self::Left | Self::Closed | Self::Transferred)
     }
 
     /// Whether its text may be edited or retracted: a message, or an edit of one.
@@ -127,19 +131,38 @@ impl Kind {
         matches!(self, Self::Message | Self::Files | Self::Edit)
     }
 
-    /// Whether it changes who has the conversation. A restored desk replays these rows.
+    /// Whether it changes who has the conversation or is asked to take it. A restored desk replays these rows.
     pub fn changes_hands(self) -> bool {
-        matches!(self, Self::Offered | Self::Joined | Self::Requeued | Self::Closed)
+        matches!(
+            self,
+            Self::Offered
+                | Self::Handing
+                | Self::HandedBack
+                | Self::Joined
+                | Self::Requeued
+                | Self::Closed
+                | Self::Transferred
+        )
     }
 
     /// Whether an agent's client may send its stanza again. A restored desk recognizes these.
     pub fn may_be_resent(self) -> bool {
-        self.is_said() || matches!(self, Self::Linked | Self::Opened | Self::Closed)
+        self.is_said() || matches!(self, Self::Linked | Self::Opened | Self::Closed | Self::Handing)
     }
 
     /// Whether it is a notice to its recipients, which is sent again after a lost stream.
     pub fn is_notice(self) -> bool {
-        matches!(self, Self::Joined | Self::Left | Self::Requeued | Self::Rated | Self::Unfetched)
+        matches!(
+            self,
+            Self::Joined
+                | Self::Left
+                | Self::Requeued
+                | Self::Rated
+                | Self::Unfetched
+                | Self::Handing
+                | Self::HandedBack
+                | Self::Transferred
+        )
     }
 }
 
@@ -228,6 +251,23 @@ pub enum RowKind {
         /// Cleaned; at most 8,000 scalars.
         text: Arc<str>,
     },
+    /// The agent who has it (the author) asks its recipients to take it over.
+    Handing {
+        /// Why, cleaned; may be empty.
+        note: Arc<str>,
+        /// The customer's name at that time.
+        customer: Option<Arc<str>>,
+    },
+    /// An agent who was asked to take it over does not take it. Recipients are that agent and, if
+    /// nobody else is asked, the agent who still has it.
+    HandedBack {
+        agent: AgentJid,
+        reason: RequeueReason,
+        /// What the agent said to it, cleaned; may be empty.
+        why: Arc<str>,
+    },
+    /// The author took it over from this agent, who is its recipient, as are others who were asked.
+    Transferred { from: AgentJid },
 }
 
 impl RowKind {
@@ -245,6 +285,7 @@ impl RowKind {
             | Self::Choice { text, .. }
             | Self::Edit { text, .. }
             | Self::Note { text } => Some(text),
+            Self::Handing { note: text, .. } | Self::HandedBack { why: text, .. } => Some(text),
             _ => None,
         }
     }
@@ -333,6 +374,12 @@ pub enum RequeueReason {
     Bounced,
     /// The agent no longer serves the tenant.
     Removed,
+    /// The agent declined it.
+    Declined,
+    /// The agent who has it asked somebody else, or closed it.
+    Withdrawn,
+    /// The agent gave it to the queue.
+    Given,
 }
 
 /// One durable change: a row, and the view of the conversation if more than its head changed.

@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{DbBackend, Iterable};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::codec::{close_word, int, jids, nat, parse_close, parse_jids, queue_key, tenant_key};
+use super::codec::{
+    close_word, int, jids, json, nat, parse, parse_close, parse_jids, queue_key, tenant_key,
+};
 use super::connection::{Line, Value};
 use super::entity::conversation::{Column, Entity, Model};
 use super::entity::customer;
@@ -18,7 +21,7 @@ use super::error::corrupt;
 use super::sql;
 use super::statements::{self, Many};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Seq, Timestamp};
-use crate::chat::model::{Conversation, State};
+use crate::chat::model::{Conversation, State, Transfer};
 use crate::chat::row::{Append, RowKind};
 use crate::ports::store_error::StoreError;
 
@@ -55,6 +58,7 @@ fn write_text(backend: DbBackend, rows: usize) -> String {
             Column::Delivered,
             Column::ReadUpto,
             Column::Confirmed,
+            Column::Transfer,
         ])
         .value(Column::ServedBy, sql::new_or_present(backend, "conversations", "served_by"))
         .to_owned();
@@ -169,7 +173,7 @@ fn into<'v>(
             "closed"
         }
     };
-    let columns: [Value<'v>; 22] = [
+    let columns: [Value<'v>; 23] = [
         (&view.id.0).into(),
         link.into(),
         view.tenant.as_str().into(),
@@ -192,9 +196,42 @@ fn into<'v>(
         int(view.delivered.0)?.into(),
         int(view.read.0)?.into(),
         int(view.confirmed.0)?.into(),
+        view.transfer.as_ref().map(transfer_into).transpose()?.into(),
     ];
     to.extend(columns);
     Ok(())
+}
+
+/// A pending transfer as it is stored.
+#[derive(Serialize, Deserialize)]
+struct StoredTransfer {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    queue: Option<String>,
+    agents: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tried: Vec<String>,
+    until: i64,
+}
+
+fn transfer_into(transfer: &Transfer) -> Result<String, StoreError> {
+    let words = |agents: &[AgentJid]| agents.iter().map(ToString::to_string).collect();
+    json(&StoredTransfer {
+        queue: transfer.queue.as_ref().map(|queue| queue.as_str().to_owned()),
+        agents: words(&transfer.agents),
+        tried: words(&transfer.tried),
+        until: transfer.until.0,
+    })
+}
+
+fn transfer_from(stored: &str) -> Result<Transfer, StoreError> {
+    let StoredTransfer { queue, agents, tried, until } = parse(stored)?;
+    let jids = |words: Vec<String>| words.iter().map(|jid| AgentJid::normalised(jid)).collect();
+    Ok(Transfer {
+        queue: queue.as_deref().map(queue_key).transpose()?,
+        agents: jids(agents),
+        tried: jids(tried),
+        until: Timestamp(until),
+    })
 }
 
 /// A conversation from its row, completed with the last `seq` and the time of the last message from
@@ -245,5 +282,6 @@ pub(super) fn from(
         read: Seq(nat(model.read_upto)?),
         confirmed: Seq(nat(model.confirmed)?),
         passed: parse_jids(model.passed.as_deref())?,
+        transfer: model.transfer.as_deref().map(transfer_from).transpose()?,
     })
 }

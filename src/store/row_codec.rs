@@ -58,6 +58,19 @@ struct Files {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Handing {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer: Option<Arc<str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transferred {
+    from: String,
+}
+
+#[derive(Serialize, Deserialize)]
 struct StoredFile {
     id: uuid::Uuid,
     key: uuid::Uuid,
@@ -189,6 +202,16 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
         }
         RowKind::Linked { url } => (Some(url), None),
         RowKind::Note { text } => (Some(text), None),
+        RowKind::Handing { note, customer } => {
+            (Some(note), Some(json(&Handing { customer: customer.clone() })?))
+        }
+        RowKind::HandedBack { agent, reason, why } => {
+            let reason = requeue_word(*reason).to_owned();
+            (Some(why), Some(json(&Requeued { reason, agent: agent.to_string() })?))
+        }
+        RowKind::Transferred { from } => {
+            (None, Some(json(&Transferred { from: from.to_string() })?))
+        }
         RowKind::Unfetched { of, why } => {
             let (reason, most) = fetch_word(*why);
             (None, Some(json(&Unfetched { reason: reason.to_owned(), of: *of, most })?))
@@ -245,6 +268,18 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
         }
         Kind::Linked => RowKind::Linked { url: text()? },
         Kind::Note => RowKind::Note { text: text()? },
+        Kind::Handing => {
+            RowKind::Handing { note: text()?, customer: parse::<Handing>(details)?.customer }
+        }
+        Kind::HandedBack => {
+            let Requeued { reason, agent } = parse(details)?;
+            let (agent, reason) = (AgentJid::normalised(&agent), parse_requeue(&reason)?);
+            RowKind::HandedBack { agent, reason, why: text()? }
+        }
+        Kind::Transferred => {
+            let from = AgentJid::normalised(&parse::<Transferred>(details)?.from);
+            RowKind::Transferred { from }
+        }
         Kind::Unfetched => {
             let Unfetched { reason, of, most } = parse(details)?;
             RowKind::Unfetched { of, why: parse_fetch(&reason, most)? }

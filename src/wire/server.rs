@@ -197,6 +197,8 @@ pub enum EntryKind {
     Joined,
     /// An agent left.
     Left,
+    /// An agent took the conversation over from another, who left.
+    Transferred,
     /// The conversation ended.
     Closed,
 }

@@ -8,19 +8,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::hand_over;
+use super::piece::{cut, marked, piece};
 use crate::bridge::{clean, mark};
 use crate::chat::commands::COMMANDS;
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Localpart, Timestamp};
 use crate::chat::model::{CloseReason, File};
-use crate::chat::row::{Author, FetchError, QuestionKind, RequeueReason, Row, RowKind};
 use crate::chat::notice::Notice;
+use crate::chat::row::{Author, FetchError, QuestionKind, RequeueReason, Row, RowKind};
 
 /// The assumed width of a terminal.
 const COLUMNS: usize = 80;
-
-/// The longest piece of a person's text in a notice, in characters.
-const PIECE_CHARS: usize = 200;
 
 /// How many answers of the form before the conversation are shown.
 const ANSWERS: usize = 20;
@@ -138,6 +137,15 @@ pub fn row<'r>(row: &'r Row, reader: &AgentJid) -> Option<Cow<'r, str>> {
         (RowKind::Joined, Author::Agent { name, .. }) => {
             marked(&format!("{} took this conversation", piece(name)))
         }
+        (RowKind::Transferred { from }, author) => {
+            marked(&hand_over::taken(author, reader == from))
+        }
+        (RowKind::Handing { note, customer }, author) => {
+            marked(&hand_over::asked(author, customer.as_deref(), note))
+        }
+        (RowKind::HandedBack { agent, reason, why }, _) => {
+            marked(&hand_over::back(agent, *reason, why, reader == agent))
+        }
         (RowKind::Left, _) => marked(
             "This conversation is no longer yours (you were offline). \
              The customer won't see what you write here.",
@@ -232,11 +240,10 @@ fn passed_on(reason: RequeueReason) -> &'static str {
         RequeueReason::Gone => "You went offline – passed to a colleague",
         RequeueReason::Bounced => "Your server couldn't deliver to you – passed to a colleague",
         RequeueReason::Removed => "You no longer serve here – passed to a colleague",
+        RequeueReason::Declined => "Declined – passed to a colleague",
+        RequeueReason::Withdrawn => "Passed to a colleague",
+        RequeueReason::Given => "You passed this conversation on",
     }
-}
-
-fn marked(words: &str) -> String {
-    format!("{} {words}", mark::DESK_MARK)
 }
 
 fn closed(reason: CloseReason) -> &'static str {
@@ -353,19 +360,6 @@ fn times(from: Timestamp, to: Timestamp) -> String {
     let format = if day(from) == day(to) { "%T" } else { "%F %T" };
     // Rounded up to the full second, so that what came just before the end is included.
     format!("{}–{} UTC", moment(from, format), moment(to.plus(999), format))
-}
-
-/// A person's text as part of a notice: on one line, without controls, cut.
-pub(super) fn piece(words: &str) -> String {
-    cut(&clean::line(words), PIECE_CHARS)
-}
-
-fn cut(words: &str, chars: usize) -> String {
-    if clean::scalars_at_most(words, chars) {
-        words.to_owned()
-    } else {
-        words.chars().take(chars.saturating_sub(1)).chain(['…']).collect()
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! From the customer to the agent: JSON frame to command, effect to stanza.
 
 pub mod action;
+mod hand_over;
 pub mod iq;
 pub mod line;
 mod parts;
+mod piece;
 pub mod roster;
 pub mod stanza;
 mod xml;

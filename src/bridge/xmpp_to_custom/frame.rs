@@ -51,6 +51,7 @@ pub fn entry(row: &Row) -> Option<Entry> {
         RowKind::Retract { .. } => EntryKind::Retract,
         RowKind::Joined => EntryKind::Joined,
         RowKind::Left => EntryKind::Left,
+        RowKind::Transferred { .. } => EntryKind::Transferred,
         RowKind::Closed { .. } => EntryKind::Closed,
         RowKind::Opened { .. }
         | RowKind::Rated { .. }
@@ -59,7 +60,9 @@ pub fn entry(row: &Row) -> Option<Entry> {
         | RowKind::Offered
         | RowKind::Requeued { .. }
         | RowKind::Marked { .. }
-        | RowKind::Note { .. } => return None,
+        | RowKind::Note { .. }
+        | RowKind::Handing { .. }
+        | RowKind::HandedBack { .. } => return None,
     };
     let id = match row.author {
         Author::Customer => row.key.as_ref().map(|key| key.id.as_str().to_owned()),

@@ -21,6 +21,7 @@ fn case() -> OpenConversation {
         read: Seq(0),
         confirmed: Seq(0),
         passed: Vec::new(),
+        transfer: None,
     });
     for (pos, seq) in [(10, 1), (30, 3), (40, 4)] {
         case.owe_confirmation(Timestamp(0), Pos(pos), Seq(seq));

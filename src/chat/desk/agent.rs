@@ -13,12 +13,18 @@ use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
 use crate::chat::row::{Row, RowKind, Target};
 
+/// To an agent who passed the conversation on.
+pub(super) const PASSED_ON: &str = "Not sent: you passed this conversation on";
+
 /// An agent's relation to a customer.
 pub(super) enum Standing {
     /// Has the conversation.
     Holds(ConversationId),
-    /// May take it: was offered it, or is a supervisor, and nobody has it.
+    /// May take it: it is handed over to them; or nobody has it, and they were offered it or are a
+    /// supervisor.
     MayTake(ConversationId),
+    /// Has passed it on, and nobody has taken it yet.
+    PassedOn,
     /// Another agent has it; this one was offered it, or is a supervisor.
     Late { case: ConversationId, holder: AgentJid },
     /// No conversation is open; the agent served the customer or is a supervisor.
@@ -111,6 +117,14 @@ impl Desk {
                 AgentContent::Text { .. }
                 | AgentContent::Link { .. }
                 | AgentContent::Retract { .. },
+                Standing::PassedOn,
+            ) => {
+                self.refuse_agent(&input, AgentRefusal::Impossible { text: PASSED_ON.into() });
+            }
+            (
+                AgentContent::Text { .. }
+                | AgentContent::Link { .. }
+                | AgentContent::Retract { .. },
                 Standing::Closed,
             ) => {
                 self.refuse_agent(&input, AgentRefusal::Closed);
@@ -164,9 +178,11 @@ impl Desk {
         let asked = case.reaches(agent) || case.view.passed.contains(agent) || supervises;
         match case.view.agent() {
             Some(holder) if holder == agent => Standing::Holds(case.view.id),
+            Some(_) if case.view.is_handed_to(agent) => Standing::MayTake(case.view.id),
             Some(holder) if asked || served => {
                 Standing::Late { case: case.view.id, holder: holder.clone() }
             }
+            None if case.given_by.as_ref() == Some(agent) => Standing::PassedOn,
             None if asked => Standing::MayTake(case.view.id),
             _ => Standing::Stranger,
         }

@@ -120,7 +120,7 @@ impl Desk {
 
     fn withdraw_offers(&mut self, now: Timestamp, tenant: &TenantKey, agent: &AgentJid) {
         for id in self.held_by(tenant, agent) {
-            if self.cases.get(&id).is_some_and(|case| case.view.agent().is_none()) {
+            if self.cases.get(&id).is_some_and(|case| case.view.agent() != Some(agent)) {
                 self.withdraw(now, id, agent, RequeueReason::Gone);
             }
         }

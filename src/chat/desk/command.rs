@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use super::Desk;
-use super::agent::Standing;
+use super::agent::{PASSED_ON, Standing};
 use super::lifecycle::{Beginning, Command};
+use super::row::NewRow;
 use crate::chat::commands::AgentCommand;
 use crate::chat::event::{About, AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
@@ -15,13 +16,15 @@ use crate::chat::model::CloseReason;
 use crate::chat::notice::Notice;
 use crate::chat::presence::Clients;
 use crate::chat::refusal::AgentRefusal;
-use crate::chat::row::RowKind;
+use crate::chat::row::{RequeueReason, RowKind};
 
 /// Commands that are carried out once, under the names by which they are remembered.
 const CLOSE: &str = "close";
 const REOPEN: &str = "reopen";
 pub(super) const ASK: &str = "ask";
 const FORM: &str = "form";
+const TRANSFER: &str = "transfer";
+const DECLINE: &str = "no";
 /// Any command, carried out or refused: its correction must not reach the customer.
 const COMMAND: &str = "command";
 
@@ -31,6 +34,7 @@ pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
         RowKind::Closed { .. } => Some(CLOSE),
         RowKind::Opened { .. } => Some(REOPEN),
         RowKind::Asked { .. } => Some(ASK),
+        RowKind::Handing { .. } => Some(TRANSFER),
         _ => None,
     }
 }
@@ -102,6 +106,7 @@ impl Desk {
                 }
                 return true;
             }
+            (_, Standing::PassedOn) => AgentRefusal::Impossible { text: PASSED_ON.into() },
             (AgentCommand::Ask { text, offers }, standing) => {
                 match self.ask(now, customer, input, &standing, text, offers) {
                     Some(refusal) => refusal,
@@ -128,11 +133,19 @@ impl Desk {
                 return true;
             }
             (
-                AgentCommand::Close | AgentCommand::CloseSaying { .. } | AgentCommand::Undo,
+                AgentCommand::Close
+                | AgentCommand::CloseSaying { .. }
+                | AgentCommand::Undo
+                | AgentCommand::Transfer { .. }
+                | AgentCommand::Decline { .. },
                 Standing::Late { case, holder },
             ) => self.taken(case, &holder),
             (
-                AgentCommand::Close | AgentCommand::CloseSaying { .. } | AgentCommand::Undo,
+                AgentCommand::Close
+                | AgentCommand::CloseSaying { .. }
+                | AgentCommand::Undo
+                | AgentCommand::Transfer { .. }
+                | AgentCommand::Decline { .. },
                 Standing::Closed,
             ) => AgentRefusal::Closed,
             (AgentCommand::Close, Standing::MayTake(_)) => AgentRefusal::NotTaken,
@@ -144,6 +157,30 @@ impl Desk {
                 }
             },
             (AgentCommand::Undo, Standing::MayTake(_)) => AgentRefusal::NoSuchWords,
+            (AgentCommand::Transfer { text }, Standing::Holds(case)) => {
+                match self.transfer(now, case, input, &text) {
+                    Err(refusal) => refusal,
+                    Ok(()) => {
+                        self.ordered(now, customer, input, TRANSFER);
+                        return true;
+                    }
+                }
+            }
+            (AgentCommand::Transfer { .. }, Standing::MayTake(_)) => AgentRefusal::Impossible {
+                text: "Not transferred: this customer isn't yours yet. To decline: !no".into(),
+            },
+            (AgentCommand::Decline { why }, Standing::MayTake(case)) => {
+                match self.decline(now, case, input, why) {
+                    Some(refusal) => refusal,
+                    None => {
+                        self.ordered(now, customer, input, DECLINE);
+                        return true;
+                    }
+                }
+            }
+            (AgentCommand::Decline { .. }, Standing::Holds(_)) => AgentRefusal::Impossible {
+                text: "Not declined: this conversation is yours. To hand it over: !transfer".into(),
+            },
             (AgentCommand::Reopen, Standing::Closed) => {
                 self.reopen(now, customer, input);
                 return true;
@@ -158,6 +195,33 @@ impl Desk {
         let tenant = self.cases.get(&case).map(|case| &case.view.tenant);
         let by = tenant.map_or_else(|| "".into(), |tenant| self.agent_name(tenant, holder));
         AgentRefusal::Taken { by }
+    }
+
+    /// Carries out `!no`; returns the refusal if there is nothing to decline.
+    fn decline(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        input: &AgentInput,
+        why: Arc<str>,
+    ) -> Option<AgentRefusal> {
+        let case = self.cases.get(&id)?;
+        let tenant = case.view.tenant.clone();
+        if case.view.is_handed_to(&input.agent) {
+            self.does_not_take(now, id, &input.agent, RequeueReason::Declined, why);
+            return None;
+        }
+        if !case.reaches(&input.agent) {
+            let text = "Not declined: you are not offered this customer any more";
+            return Some(AgentRefusal::Impossible { text: text.into() });
+        }
+        if !why.is_empty() {
+            let text = format!("Declined: {why}").into();
+            let author = self.author(&tenant, &input.agent);
+            self.append(now, id, NewRow::new(author, RowKind::Note { text }));
+        }
+        self.withdraw(now, id, &input.agent, RequeueReason::Declined);
+        None
     }
 
     fn say_and_close(
@@ -181,7 +245,7 @@ impl Desk {
         stanza: &Arc<str>,
     ) -> bool {
         let mut knows = |order| self.orders.knows(now, agent, customer, stanza, order);
-        knows(CLOSE) || knows(REOPEN) || knows(ASK)
+        knows(CLOSE) || knows(REOPEN) || knows(ASK) || knows(TRANSFER) || knows(DECLINE)
     }
 
     /// Whether a message corrects a command; neither may reach the customer.

@@ -14,7 +14,7 @@ use super::timer::Timer;
 use super::{Desk, Owed};
 use crate::chat::conversation::{Moved, OpenConversation};
 use crate::chat::effect::{Backlog, Effect, ToAgentContent};
-use crate::chat::event::AgentInput;
+use crate::chat::event::{AgentContent, AgentInput};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, Seq, Timestamp};
 use crate::chat::model::State;
 use crate::chat::presence::Clients;
@@ -128,6 +128,10 @@ impl Desk {
         let Some(case) = self.cases.get(&id) else { return };
         let customer = case.view.customer;
         match &case.view.state {
+            State::Active { .. } if case.view.is_handed_to(agent) => {
+                self.add_contact(customer, agent);
+                self.show_transfer(id, agent);
+            }
             State::Active { .. } if case.is_unconfirmed() => {
                 self.add_contact(customer, agent);
                 self.catch_up_unconfirmed(now, id, agent);
@@ -175,9 +179,27 @@ impl Desk {
         }
     }
 
+    /// Sends all messages so far to an agent who does not have the conversation.
+    pub(super) fn send_messages(&mut self, id: ConversationId, agent: &AgentJid) {
+        self.emit_backlog(id, agent, Pos(0), None);
+    }
+
     fn backlog(
         &mut self,
         now: Timestamp,
+        id: ConversationId,
+        agent: &AgentJid,
+        after: Pos,
+        unconfirmed_above: Option<Seq>,
+    ) {
+        self.emit_backlog(id, agent, after, unconfirmed_above);
+        if let Some(case) = self.any_case_mut(id) {
+            case.sent_again(now);
+        }
+    }
+
+    fn emit_backlog(
+        &mut self,
         id: ConversationId,
         agent: &AgentJid,
         after: Pos,
@@ -194,9 +216,6 @@ impl Desk {
             upto: self.gate.head(),
             unconfirmed_above,
         }));
-        if let Some(case) = self.any_case_mut(id) {
-            case.sent_again(now);
-        }
     }
 
     /// The conversation is closed; its agents' clients must still confirm the last messages.
@@ -303,6 +322,9 @@ impl Desk {
         mark: impl FnOnce(&mut OpenConversation, bool) -> Moved,
     ) {
         let agent = &input.agent;
+        if self.is_confirmed_by_asked(customer, input, pos) {
+            return;
+        }
         let Some(id) = self.conversation_of(customer, agent, pos) else { return };
         let gives_receipts = self.gives_receipts(id, input);
         let Some(case) = self.any_case_mut(id) else { return };
@@ -318,6 +340,24 @@ impl Desk {
         if is_settled {
             self.settle_owed(now, id);
         }
+    }
+
+    /// Notes what an agent has who is asked to take the conversation over; returns whether they
+    /// are.
+    fn is_confirmed_by_asked(
+        &mut self,
+        customer: CustomerId,
+        input: &AgentInput,
+        pos: Pos,
+    ) -> bool {
+        let open = self.visitors.get(&customer).and_then(|visitor| visitor.open);
+        let Some(case) = open.and_then(|id| self.cases.get_mut(&id)) else { return false };
+        if !case.view.is_handed_to(&input.agent) {
+            return false;
+        }
+        let shown = matches!(input.content, AgentContent::Displayed { .. });
+        case.confirmed_by_asked(&input.agent, pos, shown);
+        true
     }
 
     /// Whether the client that sent this gives receipts, so that a missing receipt means that

@@ -111,7 +111,7 @@ impl Desk {
             return Some(AgentRefusal::Impossible { text: NOTHING_TO_UNDO.into() });
         };
         self.agent_says(now, case, input, RowKind::Retract { target });
-        self.reply(input, Notice::Done { text: UNDONE });
+        self.reply(input, Notice::Done { text: UNDONE.into() });
         None
     }
 

@@ -11,7 +11,7 @@ use crate::chat::conversation::OpenConversation;
 use crate::chat::effect::{CustomerNotice, CustomerState, Phase, ToAgentContent};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, TenantKey, Timestamp};
 use crate::chat::model::{CloseReason, Conversation, State};
-use crate::chat::row::{Author, CommandKey, Row, RowKind};
+use crate::chat::row::{Author, CommandKey, RequeueReason, Row, RowKind};
 use crate::chat::settings::TenantSettings;
 
 /// A silence shorter than this, in milliseconds, closes no conversation, whatever the settings say.
@@ -79,6 +79,7 @@ impl Desk {
             read: Seq(0),
             confirmed: Seq(0),
             passed,
+            transfer: None,
         };
         self.arm_idle(now, &view);
         if let Some(line) = self.line(&tenant, &queue) {
@@ -99,9 +100,12 @@ impl Desk {
         self.stirred.insert((tenant, queue));
     }
 
-    /// An agent takes a conversation that is waiting or offered.
+    /// An agent takes a conversation that is waiting, offered, or handed over to them.
     pub(super) fn assign(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
         let Some(case) = self.cases.get_mut(&id) else { return };
+        if case.view.agent().is_some() {
+            return self.take_over(now, id, agent);
+        }
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
         let asked = case.audience().to_vec();
         let was_alone = asked.as_slice() == std::slice::from_ref(agent);
@@ -160,6 +164,7 @@ impl Desk {
         by: Command,
     ) -> Option<Arc<Row>> {
         self.drop_links(now, id);
+        self.end_transfer(now, id, RequeueReason::Withdrawn);
         let case = self.cases.get_mut(&id)?;
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
         let audience = case.audience().to_vec();
@@ -285,6 +290,7 @@ impl Desk {
                     // An agent who is asked now is not available for the next expired offer.
                     self.offer_stirred(now);
                 }
+                Timer::Transfer(id) => self.transfer_ran_out(now, id),
                 Timer::Unsure(by) => self.decide(now, &by),
                 Timer::AskAgain(id) => self.ask_again(now, id),
                 Timer::Idle(id) => self.close_if_idle(now, id),

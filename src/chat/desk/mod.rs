@@ -37,6 +37,7 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod transfer;
 mod visitor;
 
 use std::collections::hash_map::Entry;

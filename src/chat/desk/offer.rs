@@ -91,7 +91,7 @@ impl Desk {
         candidates.iter().any(|one| asked.is_some_and(|asked| !asked.contains(&one.jid)))
     }
 
-    fn candidates(&self, tenant: &TenantKey, queue: &QueueKey) -> Vec<Candidate> {
+    pub(super) fn candidates(&self, tenant: &TenantKey, queue: &QueueKey) -> Vec<Candidate> {
         let Some(settings) = self.settings(tenant) else { return Vec::new() };
         let serving = settings.agents.iter().filter(|agent| agent.queues.contains(queue));
         serving
@@ -119,15 +119,19 @@ impl Desk {
         mut candidates: Vec<Candidate>,
     ) {
         let Some(case) = self.cases.get(&id) else { return };
-        let view = &case.view;
         candidates.retain(|candidate| !case.shunned.contains(&candidate.jid));
         if self.is_news_to(id, &candidates) {
             candidates.retain(|candidate| !case.asked.contains(&candidate.jid));
         }
         let agents = choose(strategy, candidates);
-        if agents.is_empty() {
-            return;
+        if !agents.is_empty() {
+            self.offer_to(now, id, agents);
         }
+    }
+
+    /// Offers a waiting conversation to these agents.
+    pub(super) fn offer_to(&mut self, now: Timestamp, id: ConversationId, agents: Vec<AgentJid>) {
+        let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
         let tenant = view.tenant.clone();
         let until = now.plus(self.offer_ms(&tenant, &view.queue));
         if let Some(case) = self.cases.get_mut(&id) {

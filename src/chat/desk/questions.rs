@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Desk;
-use super::agent::Standing;
+use super::agent::{PASSED_ON, Standing};
 use super::command::ASK;
 use super::customer::Commander;
 use crate::chat::event::{AgentInput, Chosen};
@@ -34,6 +34,9 @@ impl Desk {
                 *case
             }
             Standing::Late { case, holder } => return Some(self.taken(*case, holder)),
+            Standing::PassedOn => {
+                return Some(AgentRefusal::Impossible { text: PASSED_ON.into() });
+            }
             Standing::Closed => return Some(AgentRefusal::Closed),
             Standing::Stranger => return Some(AgentRefusal::NotFound),
         };

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use super::Desk;
 use super::timer::Timer;
 use crate::chat::answers;
+use crate::chat::conversation::OpenConversation;
 use crate::chat::ids::{AgentJid, ConversationId, Timestamp};
 use crate::chat::model::{Conversation, Customer, State};
-use crate::chat::row::{Row, RowKind};
+use crate::chat::row::{RequeueReason, Row, RowKind};
 use crate::chat::snapshot::{CONTACT_STAYS_MS, Departing, Recall};
 
 /// Nobody leaves the rosters before the stream has had time to connect, in milliseconds.
@@ -52,15 +53,23 @@ impl Desk {
             let at = row.at.min(now);
             match &row.kind {
                 RowKind::Offered => {
-                    for agent in &row.recipients {
-                        let key = (row.tenant.clone(), agent.clone());
-                        if self.agent_of(&row.tenant, agent).is_some() {
-                            self.work.entry(key).or_default().asked_at = at;
-                        }
-                    }
+                    self.were_asked(at, row);
                     failed.remove(&row.conversation);
+                    let gave = |case: &mut OpenConversation| {
+                        case.given_by.take_if(|giver| row.recipients.contains(giver));
+                    };
+                    self.cases.get_mut(&row.conversation).map(gave);
                 }
-                RowKind::Requeued { agent, .. } => {
+                RowKind::Handing { .. } => self.were_asked(at, row),
+                RowKind::HandedBack { agent, .. } => {
+                    self.past.insert(at, row.customer, agent, row.pos);
+                }
+                RowKind::Requeued { agent, reason } => {
+                    if let (RequeueReason::Given, Some(case)) =
+                        (reason, self.cases.get_mut(&row.conversation))
+                    {
+                        case.given_by = Some(agent.clone());
+                    }
                     self.past.insert(at, row.customer, agent, row.pos);
                     failed.entry(row.conversation).or_default().push(agent.clone());
                     if let (true, Some(case)) =
@@ -70,9 +79,12 @@ impl Desk {
                     }
                 }
                 // Agents who lost it to another, or had it to the end.
-                RowKind::Joined | RowKind::Closed { .. } => {
+                RowKind::Joined | RowKind::Closed { .. } | RowKind::Transferred { .. } => {
                     for agent in &row.recipients {
                         self.past.insert(at, row.customer, agent, row.pos);
+                    }
+                    if let Some(case) = self.cases.get_mut(&row.conversation) {
+                        case.given_by = None;
                     }
                     failed.remove(&row.conversation);
                     served.insert(row.conversation);
@@ -88,6 +100,16 @@ impl Desk {
                     super::requeue::remember(&mut case.shunned, agent);
                 }
                 self.acquaintances.meet(id, &agents);
+            }
+        }
+    }
+
+    /// These agents had their turn.
+    fn were_asked(&mut self, at: Timestamp, row: &Row) {
+        for agent in &row.recipients {
+            if self.agent_of(&row.tenant, agent).is_some() {
+                let key = (row.tenant.clone(), agent.clone());
+                self.work.entry(key).or_default().asked_at = at;
             }
         }
     }

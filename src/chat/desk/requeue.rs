@@ -17,6 +17,7 @@ use crate::chat::settings::TenantSettings;
 impl Desk {
     /// Takes a conversation from its agents and puts it back in its place in the queue.
     pub(super) fn requeue(&mut self, now: Timestamp, id: ConversationId, reason: RequeueReason) {
+        self.end_transfer(now, id, RequeueReason::Withdrawn);
         let Some(case) = self.cases.get(&id) else { return };
         let here = case.audience().iter().filter(|agent| self.is_here(agent));
         let (here, head) = (here.cloned().collect(), self.gate.head());
@@ -35,22 +36,25 @@ impl Desk {
         }
         self.acquaintances.meet(id, &audience);
         case.begin_assignment();
+        case.given_by = held_by.clone().filter(|_| reason == RequeueReason::Given);
         case.withheld = false;
         if held_by.is_some() {
             case.left_at = Some(now);
         }
         let view = case.view.clone();
         if let Some(agent) = &held_by {
+            // Whoever gave it up knows.
+            let is_news = reason != RequeueReason::Given;
             let left = NewRow {
-                recipients: audience.clone(),
+                recipients: if is_news { audience.clone() } else { Vec::new() },
                 ..NewRow::new(self.author(&tenant, agent), RowKind::Left).with_view()
             };
             if let Some(row) = self.append(now, id, left) {
-                self.send(
-                    id,
-                    agent,
-                    ToAgentContent::Row { row: row.clone(), name: None, quoted: None },
-                );
+                if is_news {
+                    let content =
+                        ToAgentContent::Row { row: row.clone(), name: None, quoted: None };
+                    self.send(id, agent, content);
+                }
                 self.notify(&tenant, view.customer, CustomerNotice::Entry(row));
             }
         }
@@ -77,6 +81,9 @@ impl Desk {
         agent: &AgentJid,
         reason: RequeueReason,
     ) {
+        if self.cases.get(&id).is_some_and(|case| case.view.is_handed_to(agent)) {
+            return self.does_not_take(now, id, agent, reason, "".into());
+        }
         let Some(case) = self.cases.get_mut(&id).filter(|case| case.reaches(agent)) else { return };
         match &mut case.view.state {
             State::Offered { agents, .. } if agents.len() > 1 => agents.retain(|a| a != agent),

@@ -114,16 +114,22 @@ impl Desk {
         self.arm_idle(now.plus(lifecycle::LEAST_IDLE_MS), &view);
         let mut case = OpenConversation::new(view);
         case.has_earlier = case.view.known_after() > Seq(0);
-        for agent in case.audience() {
+        let asked = case.view.transfer.as_ref().map(|transfer| transfer.agents.clone());
+        let asked = asked.unwrap_or_default();
+        for agent in case.audience().iter().chain(&asked) {
             let key = (case.view.tenant.clone(), agent.clone());
             self.work.entry(key).or_default().held.insert(id);
         }
         let visitor = self.visitor(customer);
         visitor.open = Some(id);
-        visitor.contacts.extend(case.audience().iter().cloned());
+        visitor.contacts.extend(case.audience().iter().chain(&asked).cloned());
         visitor.last_agent = case.view.agent().cloned();
         if let State::Offered { until, .. } = case.view.state {
             self.timers.arm(until.max(now), Timer::Offer(id));
+        }
+        if let Some(transfer) = &mut case.view.transfer {
+            transfer.until = longest.min(transfer.until);
+            self.timers.arm(transfer.until.max(now), Timer::Transfer(id));
         }
         if case.view.agent().is_none() {
             let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());

@@ -13,6 +13,8 @@ use crate::chat::resent::Speaker;
 pub(super) enum Timer {
     /// Whether an offer has expired.
     Offer(ConversationId),
+    /// Whether the time to take a conversation over is over.
+    Transfer(ConversationId),
     /// Whether agents who were passed over may be asked again.
     AskAgain(ConversationId),
     /// Whether nobody has written for too long.

@@ -79,6 +79,7 @@ fn case() -> Case {
             read: Seq(0),
             confirmed: Seq(0),
             passed: Vec::new(),
+            transfer: None,
         },
     }
 }

@@ -33,6 +33,8 @@ pub struct Model {
     pub delivered: i64,
     pub read_upto: i64,
     pub confirmed: i64,
+    /// The pending transfer: a JSON object.
+    pub transfer: Option<String>,
     #[sea_orm(belongs_to, from = "customer", to = "id")]
     pub with: BelongsTo<super::customer::Entity>,
 }

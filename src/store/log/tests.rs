@@ -57,6 +57,7 @@ fn opened() -> Append {
         read: Seq(0),
         confirmed: Seq(0),
         passed: Vec::new(),
+        transfer: None,
     };
     Append { view: Some(Arc::new(view)), ..first }
 }

@@ -99,6 +99,28 @@ fn stored() -> Vec<(RowKind, &'static str, Option<&'static str>, Option<&'static
             Some(r#"{"marks":[3,2]}"#),
         ),
         (RowKind::Note { text: text() }, "note", t, None),
+        (
+            RowKind::Handing { note: text(), customer: Some("Mia".into()) },
+            "handing",
+            t,
+            Some(r#"{"customer":"Mia"}"#),
+        ),
+        (
+            RowKind::HandedBack {
+                agent: AgentJid::normalised("ann@example.org"),
+                reason: RequeueReason::Declined,
+                why: text(),
+            },
+            "handed-back",
+            t,
+            Some(r#"{"reason":"declined","agent":"ann@example.org"}"#),
+        ),
+        (
+            RowKind::Transferred { from: AgentJid::normalised("ann@example.org") },
+            "transferred",
+            None,
+            Some(r#"{"from":"ann@example.org"}"#),
+        ),
     ]
 }
 

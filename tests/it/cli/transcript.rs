@@ -43,6 +43,7 @@ pub(super) fn conversation(number: u64, first: Pos, messages: u64) -> (Session, 
         read: Seq(0),
         confirmed: Seq(0),
         passed: Vec::new(),
+        transfer: None,
     });
     let session = SessionId(id(3));
     let row = |n: u64, kind| Row {

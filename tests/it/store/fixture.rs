@@ -121,6 +121,7 @@ pub(crate) fn conversation(number: u128) -> Conversation {
         read: Seq(0),
         confirmed: Seq(0),
         passed: Vec::new(),
+        transfer: None,
     }
 }
 

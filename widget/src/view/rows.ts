@@ -240,6 +240,7 @@ function noteText({ kind, from }: Line, words: Words): string | undefined {
   const name = from.name ?? words.agent;
   switch (kind) {
     case 'joined':
+    case 'transferred':
       return say(words.joined, name);
     case 'left':
       return say(words.left, name);

@@ -12,8 +12,8 @@ use xmpp_parsers::minidom::rxml::xml_ncname;
 use xmpp_parsers::stanza_error::{DefinedCondition as Condition, ErrorType, StanzaError};
 
 use crate::bridge::agent_command::{LABEL_CHARS, OFFERED};
-use crate::bridge::custom_to_xmpp::line::piece;
 use crate::bridge::custom_to_xmpp::parts::{LineId, bare, error, identified, spoken};
+use crate::bridge::custom_to_xmpp::piece::piece;
 use crate::bridge::xmlns::{CALL, CALL_INVITE, HINTS};
 use crate::bridge::{address, clean, mark};
 use crate::chat::commands::{self, Argument};
@@ -152,7 +152,8 @@ fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
             return (ErrorType::Auth, Condition::Forbidden, text);
         }
         AgentRefusal::NoSuchTarget { name, known } => {
-            let text = format!("Not sent: nobody here is called “{}”. {}", piece(name), choice(known));
+            let text =
+                format!("Not sent: nobody here is called “{}”. {}", piece(name), choice(known));
             return (Cancel, Condition::ItemNotFound, text);
         }
         AgentRefusal::Ambiguous { name, known } => {

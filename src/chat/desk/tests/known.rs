@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::stage::{HOUR, MINUTE};
-use super::store::Store;
+use super::store::{Store, takes};
 use crate::chat::desk::Desk;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Pos, TenantKey, Timestamp};
 use crate::chat::model::State;
@@ -63,7 +63,7 @@ impl Known {
             let of_his = |row: &&Arc<Row>| row.customer == *customer;
             let rows = || store.rows.iter().rev().filter(of_his);
             if let Some(open) = desk.visitors.get(customer).and_then(|visitor| visitor.open)
-                && rows().any(|row| row.conversation == open && row.kind == RowKind::Joined)
+                && rows().any(|row| row.conversation == open && takes(row))
             {
                 assert_eq!(known.unwrap().0, *last_agent, "{customer}: who served them last");
             }

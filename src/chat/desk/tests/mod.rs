@@ -21,3 +21,4 @@ mod receipts;
 mod rounds;
 mod stage;
 mod store;
+mod transfers;

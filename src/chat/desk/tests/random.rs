@@ -11,7 +11,7 @@ use proptest::test_runner::RngAlgorithm;
 use super::known::Known;
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use super::store::{acked, author};
-use crate::chat::commands::AgentCommand::{Ask, Close, Reopen, Who};
+use crate::chat::commands::AgentCommand::{Ask, Close, Decline, Reopen, Transfer, Who};
 use crate::chat::desk::DeskLimits;
 use crate::chat::effect::{
     Answer, Backlog, CustomerNotice, Effect, Phase, ToAgent, ToAgentContent,
@@ -21,9 +21,9 @@ use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{Conversation, State};
+use crate::chat::notice::Notice;
 use crate::chat::row::{Author, CommandKey, QuestionKind, Row, RowKind, Target};
 use crate::chat::settings::{AgentSettings, Role, Strategy as Way, TenantSettings};
-use crate::chat::notice::Notice;
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
 const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];
@@ -120,7 +120,7 @@ fn op() -> impl Strategy<Value = Op> {
         14 => (agent(), customer()).prop_map(|(a, c)| Op::Answers(a, c)),
         3 => any_of().prop_map(Op::AnswersAgain),
         4 => (any::<bool>(), any_of()).prop_map(|(back, k)| Op::AgentChanges(back, k)),
-        3 => (agent(), customer(), 0..3u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
+        8 => (agent(), customer(), 0..11u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
         8 => (agent(), any::<bool>(), any_of()).prop_map(|(a, shown, k)| Op::Confirms(a, shown, k)),
         1 => (agent(), customer()).prop_map(|(a, c)| Op::AgentTypes(a, c)),
         12 => (agent(), 0..2usize, availability).prop_map(|(a, r, is)| Op::Is(a, r, is)),
@@ -158,6 +158,8 @@ struct Told {
     customer: CustomerId,
     since: Timestamp,
     stand: Stand,
+    /// The agents who are asked to take it over.
+    handed: BTreeSet<AgentJid>,
     head: Seq,
     delivered: Seq,
     read: Seq,
@@ -214,6 +216,7 @@ impl Model {
                     customer: row.customer,
                     since: since.unwrap_or(row.at),
                     stand: Stand::Waits,
+                    handed: BTreeSet::new(),
                     head: Seq(0),
                     delivered: Seq(0),
                     read: Seq(0),
@@ -251,8 +254,24 @@ impl Model {
                 told.served.insert(agent.clone());
                 told.stand = Stand::Held(agent);
             }
+            (RowKind::Handing { .. }, Some(giver)) => {
+                assert!(!recipients.contains(&giver) && !recipients.is_empty());
+                assert_eq!(told.stand, Stand::Held(giver), "only the owner hands it over");
+                assert!(told.handed.is_empty(), "a transfer replaces the one before");
+                told.handed = recipients;
+            }
+            (RowKind::HandedBack { agent, .. }, None) => assert!(told.handed.remove(agent)),
+            (RowKind::Transferred { from }, Some(agent)) => {
+                assert_eq!(told.stand, Stand::Held(from.clone()), "one owner at a time");
+                assert!(told.handed.contains(&agent), "only who was asked takes it over");
+                told.handed.clear();
+                told.served.insert(agent.clone());
+                told.stand = Stand::Held(agent);
+            }
+            (RowKind::Note { .. }, Some(_)) => assert_eq!(row.seq, None),
             (RowKind::Left, Some(agent)) => {
                 assert_eq!(told.stand, Stand::Held(agent.clone()));
+                assert!(told.handed.is_empty(), "nobody is asked for what waits");
                 told.stand = Stand::Waits;
                 told.failed_by.insert(agent);
             }
@@ -329,7 +348,10 @@ impl Model {
     }
 
     fn load(&self, tenant: &TenantKey, agent: &AgentJid) -> usize {
-        let has = |told: &&Told| told.tenant == *tenant && told.audience().contains(agent);
+        let has = |told: &&Told| {
+            let work = told.audience().contains(agent) || told.handed.contains(agent);
+            told.tenant == *tenant && work
+        };
         self.told.values().filter(has).count()
     }
 }
@@ -499,7 +521,22 @@ impl History {
             }
             Op::AgentChanges(..) => {}
             Op::Orders(a, c, what) => {
-                let command = [Close, Reopen, Who][usize::from(*what)].clone();
+                let to = |text: &str| Transfer { text: text.into() };
+                let commands = [
+                    Close,
+                    Reopen,
+                    Who,
+                    Decline { why: "no time".into() },
+                    to("ann please"),
+                    to("bob please"),
+                    to("zoe please"),
+                    to("#sales please"),
+                    to("#default"),
+                    to("anyway bob please"),
+                    to("now zoe please"),
+                ];
+                let command = commands[usize::from(*what)].clone();
+                self.has_read(*a, *c);
                 self.on.orders(AGENTS[*a], CUSTOMERS[*c], command);
             }
             Op::Confirms(a, displayed, which) => self.confirm(*a, *displayed, which),
@@ -821,7 +858,9 @@ impl History {
             assert_eq!((view.head, view.waiting_since), (told.head, told.since));
             assert!(view.confirmed <= view.delivered && view.read <= view.delivered);
             assert_eq!(desk.visitors[&told.customer].open, Some(*id));
-            for agent in told.audience() {
+            let asked = view.transfer.iter().flat_map(|transfer| &transfer.agents).cloned();
+            assert_eq!(asked.collect::<BTreeSet<_>>(), told.handed);
+            for agent in told.audience().union(&told.handed).cloned() {
                 assert!(desk.visitors[&told.customer].contacts.contains(&agent));
                 held.insert((told.tenant.clone(), agent, *id));
             }
@@ -913,6 +952,9 @@ impl History {
         if let State::Offered { until, .. } = &mut view.state {
             *until = Timestamp(0); // a pending offer is not stored again
         }
+        if let Some(transfer) = &mut view.transfer {
+            transfer.until = Timestamp(0);
+        }
         if !self.settings(&view.tenant).queues.iter().any(|queue| queue.key == view.queue) {
             view.queue = QueueKey::default_queue();
         }
@@ -964,7 +1006,7 @@ impl History {
                     Phase::Active { agent } => {
                         let joined = |row: &Arc<Row>| {
                             row.conversation == view.id
-                                && row.kind == RowKind::Joined
+                                && matches!(row.kind, RowKind::Joined | RowKind::Transferred { .. })
                                 && matches!(&row.author, Author::Agent { name, .. } if *name == agent)
                         };
                         assert!(self.on.store.rows.iter().any(joined));

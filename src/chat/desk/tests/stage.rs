@@ -594,6 +594,11 @@ fn row_line(row: &Row) -> String {
         RowKind::Requeued { .. } => "passed on".to_owned(),
         RowKind::Joined => format!("{who} joined"),
         RowKind::Left => format!("{who} left"),
+        RowKind::Handing { note, .. } => format!("{who} asks to take over {note:?}"),
+        RowKind::HandedBack { agent, reason, .. } => {
+            format!("{agent} does not take it: {reason:?}")
+        }
+        RowKind::Transferred { .. } => format!("{who} took over"),
         kind => format!("{who} {kind:?}"),
     }
 }

@@ -162,9 +162,8 @@ impl Store {
 
     fn customer_at(&self, localpart: &Localpart) -> Loaded {
         let customer = self.customers.values().find(|c| c.localpart == *localpart).cloned();
-        let served = |row: &&Arc<Row>| {
-            Some(row.customer) == customer.as_ref().map(|c| c.id) && row.kind == RowKind::Joined
-        };
+        let served =
+            |row: &&Arc<Row>| Some(row.customer) == customer.as_ref().map(|c| c.id) && takes(row);
         let last_agent = self.rows.iter().rev().find(served).and_then(author);
         Loaded::Customer { localpart: localpart.clone(), customer, last_agent }
     }
@@ -220,7 +219,7 @@ impl Store {
     fn recall(&self, now: Timestamp) -> Recall {
         let open = || self.views.values().filter(|view| view.is_open());
         let held = |id: ConversationId| {
-            let joined = |row: &&Arc<Row>| row.conversation == id && row.kind == RowKind::Joined;
+            let joined = |row: &&Arc<Row>| row.conversation == id && takes(row);
             self.rows.iter().rev().find(joined).and_then(author)
         };
         let answers = |row: &Arc<Row>| match &row.kind {
@@ -230,15 +229,7 @@ impl Store {
             _ => None,
         };
         let of_open = |(id, _): &(ConversationId, _)| self.views[id].is_open();
-        let moves = |row: &&Arc<Row>| {
-            matches!(
-                row.kind,
-                RowKind::Offered
-                    | RowKind::Joined
-                    | RowKind::Requeued { .. }
-                    | RowKind::Closed { .. }
-            )
-        };
+        let moves = |row: &&Arc<Row>| row.kind.kind().changes_hands();
         let departing = |row: &&Arc<Row>| {
             matches!(row.kind, RowKind::Closed { .. })
                 && !row.recipients.is_empty()
@@ -312,4 +303,9 @@ pub(super) fn author(row: &Arc<Row>) -> Option<AgentJid> {
         Author::Agent { jid, .. } => Some(jid.clone()),
         _ => None,
     }
+}
+
+/// Whether its author has the conversation from this row on.
+pub(super) fn takes(row: &Row) -> bool {
+    matches!(row.kind, RowKind::Joined | RowKind::Transferred { .. })
 }
