@@ -134,9 +134,9 @@ pub static COMMANDS: [Spec; 10] = [
     },
     Spec {
         argument: Argument::Words,
-        example: Some("!transfer bob the invoice is 1042"),
+        example: Some("!transfer bob invoice 1042"),
         repeated: Some(|| Notice::Done { text: ASKED_TO_TAKE.into() }),
-        ..Spec::new("transfer", "hand over to a colleague or a #queue", |value| {
+        ..Spec::new("transfer", "hand over to a colleague or #queue", |value| {
             AgentCommand::Transfer { text: text(value) }
         })
     },

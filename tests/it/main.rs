@@ -36,6 +36,7 @@ mod delivery;
 mod durability;
 mod edits_and_replies;
 mod files;
+mod hand_over;
 mod hasty;
 mod hostile;
 mod identity;

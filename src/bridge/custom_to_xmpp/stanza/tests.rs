@@ -183,6 +183,11 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         }
         other => other,
     };
+    let handed_back = RowKind::HandedBack {
+        agent: AgentJid::normalised("bob@example.org"),
+        reason: RequeueReason::Declined,
+        why: "lunch".into(),
+    };
     let requeued = RowKind::Requeued {
         agent: AgentJid::normalised("alice@example.org"),
         reason: RequeueReason::Silent,
@@ -212,6 +217,25 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("in reply to a retracted message", answering(alice(), "", "A5")),
         ("joined", row_of(bob(), NOW, RowKind::Joined, None)),
         ("left", row_of(bob(), NOW, RowKind::Left, None)),
+        (
+            "handed over",
+            row_of(
+                bob(),
+                NOW,
+                RowKind::Handing { note: "the ⚙\ninvoice".into(), customer: Some("Ann".into()) },
+                None,
+            ),
+        ),
+        ("handed back", row_of(Author::System, NOW, handed_back, None)),
+        (
+            "taken over",
+            row_of(
+                bob(),
+                NOW,
+                RowKind::Transferred { from: AgentJid::normalised("alice@example.org") },
+                None,
+            ),
+        ),
         ("passed on", row_of(Author::System, NOW, requeued, None)),
         (
             "closed",

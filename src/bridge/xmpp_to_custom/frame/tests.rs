@@ -80,6 +80,10 @@ fn named(name: &str) -> ServerFrame {
         "a retracted message" => shown(row(Some(1), Author::Customer, said(""))),
         "joined" => shown(row(Some(4), agent(), RowKind::Joined)),
         "left" => shown(row(Some(5), agent(), RowKind::Left)),
+        "transferred" => {
+            let from = AgentJid::normalised("bob@example.org");
+            shown(row(Some(5), agent(), RowKind::Transferred { from }))
+        }
         "closed" => {
             shown(row(Some(6), Author::System, RowKind::Closed { reason: CloseReason::Idle }))
         }
