@@ -228,7 +228,7 @@ export function isToBeRated(state: State): boolean {
   if (conversation?.state !== 'closed' || conversation.rated !== undefined) return false;
   const { entries } = conversation;
   const spoke = (side: string) => entries.some(({ kind, from }) => kind === 'message' && from.kind === side);
-  return state.config.rating !== false && spoke('customer') && spoke('agent') && !isStarting(state);
+  return spoke('customer') && spoke('agent') && !isStarting(state);
 }
 
 function seen(state: State, upTo: number | undefined): State {

@@ -33,13 +33,11 @@ export const ANSWER_CHARS = 1000;
 export const COMMENT_CHARS = 1000;
 
 /** A question of a form, of the tenant or of an agent. */
-export interface Field extends Partial<server.Field> {
+export interface Field {
   name: string;
   /** If missing, the widget's own label for `name`, `email`, `phone`. */
   label?: string;
-  type?: 'text' | 'email' | 'tel' | 'textarea' | 'select' | 'checkbox';
   required?: boolean;
-  options?: string[];
 }
 
 /**

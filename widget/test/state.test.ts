@@ -192,7 +192,6 @@ test('a rating is asked for once, and only if somebody replied', () => {
   expect(isToBeRated(run(both[0], over))).toBe(false);
   const state = run(...both, over);
   expect(isToBeRated(state)).toBe(true);
-  expect(isToBeRated(reduce(state, { type: 'config', config: { rating: false } }))).toBe(false);
   expect(isToBeRated(reduce(state, queued('a')))).toBe(false);
   expect(isToBeRated(reduce(state, { type: 'rated', score: 0 }))).toBe(false);
 });

@@ -12,14 +12,10 @@ export interface Config {
   /** The line in the empty log, in place of our own. */
   welcome?: string;
   queues?: { key: string; name: string }[];
-  /** Whether an agent is online, and if none is, when one will be. */
+  /** Whether an agent is online. */
   online?: boolean;
-  opens_at?: number;
-  /** Asked before the chat; and when nobody is online, if that form differs. */
+  /** Asked before the chat. */
   form?: Field[];
-  away_form?: Field[];
-  /** Whether the customer is asked for a rating; yes by default. */
-  rating?: boolean;
   limits?: { text_chars?: number; file_bytes?: number };
   /** Accepted media types of files, as `image/png` or `image/*`; all by default. */
   file_types?: string[];

@@ -120,7 +120,7 @@ export function createLog(port: LogPort): Log {
     if (state.typing) setText(typingWords, say(words.typing, state.typing.name ?? words.agent));
     setAttribute(greeting, 'hidden', pieces.size > 0);
     setText(title, state.config.welcome ?? words.greeting);
-    setText(hint, greetingOf(state));
+    setText(hint, state.config.online === false ? words.nobodyIn : words.greetingMore);
     if (isAtEnd || hasWritten) toEnd();
     else if (grewAbove) scroll.scrollTop += scroll.scrollHeight - height;
     if (!isAtEnd && before && last !== list.lastChild && unreadGrew(state)) {
@@ -131,12 +131,6 @@ export function createLog(port: LogPort): Log {
 
   function unreadGrew(state: State): boolean {
     return !!before && unread(state) > unread(before);
-  }
-
-  function greetingOf({ config }: State): string {
-    if (config.online !== false) return words.greetingMore;
-    const back = config.opens_at && config.opens_at > Date.now() ? config.opens_at : undefined;
-    return back ? `${words.nobodyIn} ${say(words.backAt, language.dayAndTime(back))}` : words.nobodyIn;
   }
 
   function place(wanted: Row[]): void {

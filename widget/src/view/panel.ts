@@ -2,10 +2,10 @@
 
 import { h, setAttribute, setText } from '../dom';
 import { isOpen, isStarting, latest, type State } from '../state';
-import { ANSWER_CHARS, type Field } from '../wire';
+import { ANSWER_CHARS } from '../wire';
 import { type ComposerPort, createComposer } from './composer';
 import { chevron } from './drawings';
-import { createFields, type Fields } from './form';
+import { createFields, type Fields, type Question } from './form';
 import { type Language, say } from './language';
 import { createLog, type LogPort } from './log';
 import { createOptions, type OptionsPort } from './options';
@@ -159,24 +159,21 @@ export function createPanel(port: PanelPort, draft: Draft): Panel {
 const REACH = ['email', 'phone'];
 
 /** The questions before a conversation: the tenant's form, and the queue if there is a choice. */
-export function questions(state: State, { words }: Language): Field[] {
-  const { config, known } = state;
+export function questions(state: State, { words }: Language): Question[] {
+  const { known } = state;
+  const { online, form = [], queues = [] } = state.config;
   if (isOpen(state) || isStarting(state)) return [];
-  const isAway = config.online === false;
-  const form = (isAway ? config.away_form : undefined) ?? config.form ?? [];
   // When nobody is online, a message waits for the next agent if the customer can be reached.
   const isReachable = [...form.map(({ name }) => name), ...Object.keys(known)].some((name) =>
     REACH.includes(name),
   );
-  const reach: Field[] = isAway && !isReachable ? [{ name: 'email' }] : [];
-  const queues = config.queues ?? [];
-  const choice: Field[] =
+  const reach: Question[] = online === false && !isReachable ? [{ name: 'email' }] : [];
+  const choice: Question[] =
     queues.length > 1 && !state.queue
       ? [
           {
             name: QUEUE,
             label: words.queue,
-            type: 'select',
             required: true,
             options: queues.map(({ name }) => name),
           },
