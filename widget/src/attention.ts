@@ -4,7 +4,7 @@
 // Invariants: of several tabs only one announces a message, and only once; a message that is being
 // looked at is not announced; the page's own title is restored once the customer is back.
 
-import { isSpoken, type Line, latest, type State, unread } from './state';
+import { isFromOtherSide, type LogEntry, latest, type State, unread } from './state/state';
 import type { Store } from './store';
 
 export interface Attention {
@@ -86,7 +86,7 @@ export function createAttention(tenant: string, store: Store): Attention {
     }
   }
 
-  function show({ config }: State, { text = '', from, files }: Line): void {
+  function show({ config }: State, { text = '', from, files }: LogEntry): void {
     try {
       const body = [...(text || (files?.[0]?.name ?? ''))].slice(0, SHOWN_CHARS).join('');
       const note = new Notification(from.name ?? config.name ?? '', { body, tag: `couplet:${tenant}` });
@@ -125,10 +125,10 @@ const isHidden = () => document.visibilityState === 'hidden';
 const isLookedAt = ({ open }: State) => open && !isHidden();
 
 /** The last message from the other side that is unread and has not been shown. */
-function newest(state: State): Line | undefined {
+function newest(state: State): LogEntry | undefined {
   const conversation = latest(state);
   const fresh = conversation?.entries.filter(
-    (line) => line.seq > Math.max(conversation.read, conversation.known) && isSpoken(line),
+    (line) => line.seq > Math.max(conversation.read, conversation.known) && isFromOtherSide(line),
   );
   return fresh?.[fresh.length - 1];
 }

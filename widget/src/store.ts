@@ -6,8 +6,8 @@
 
 import { cut } from './fit';
 import { outPrefix, prefix as prefixOf, sessionKey as sessionKeyOf, tabKey } from './keys';
-import type { Outgoing, Remembered } from './state';
-import { type Durable, encode, TEXT_CHARS } from './wire';
+import type { Outgoing, StoredSession } from './state/state';
+import { type Command, encode, TEXT_CHARS } from './wire';
 
 const DURABLE: string[] = [
   'message',
@@ -17,7 +17,7 @@ const DURABLE: string[] = [
   'rate',
   'start',
   'end',
-] satisfies Durable['type'][];
+] satisfies Command['type'][];
 
 /** The customer's choices, and what one tab has already announced. */
 export interface Preferences {
@@ -35,8 +35,8 @@ export interface Tab {
 }
 
 export interface Store {
-  session(): Remembered | undefined;
-  saveSession(session: Remembered): void;
+  session(): StoredSession | undefined;
+  saveSession(session: StoredSession): void;
   outbox(): Outgoing[];
   preferences(): Preferences;
   savePreferences(more: Preferences): void;
@@ -54,7 +54,7 @@ export interface Store {
    * Calls back with the session that another tab wrote; this tab may have overwritten it on disk
    * since.
    */
-  watch(changed: (session: Remembered) => void): () => void;
+  watch(changed: (session: StoredSession) => void): () => void;
 }
 
 export function createStore(tenant: string, persistent: boolean): Store {
@@ -156,7 +156,7 @@ export function createStore(tenant: string, persistent: boolean): Store {
     },
     watch(changed) {
       const listener = (event: StorageEvent) => {
-        const session = event.key === sessionKey && parsed<Remembered>(event.newValue);
+        const session = event.key === sessionKey && parsed<StoredSession>(event.newValue);
         if (session) changed(session);
       };
       window.addEventListener('storage', listener);

@@ -1,7 +1,7 @@
 // The conversation as a text file. Pure, except for the function that saves it.
 
 import { h } from './dom';
-import { latest, type State } from './state';
+import { latest, type State } from './state/state';
 import type { Language } from './view/language';
 import { type MessageRow, rows } from './view/rows';
 

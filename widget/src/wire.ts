@@ -17,10 +17,10 @@ export type From = server.From;
 export type FileLink = Pick<server.File, 'id' | 'name'> & Partial<server.File>;
 
 /** A choice that an agent or a bot offers. */
-export type Choosable = server.Button;
+export type Button = server.Button;
 
 /** The `value` of a button, or a text for each field of a completed form. */
-export type Chosen = client.ChoiceValue;
+export type ChoiceValue = client.ChoiceValue;
 
 /** The most files in one message. */
 export const FILES = 10;
@@ -31,6 +31,9 @@ export const FILES = 10;
 export const FIELD_CHARS = 500;
 export const ANSWER_CHARS = 1000;
 export const COMMENT_CHARS = 1000;
+
+/** The answers that say who the customer is, and are kept for their next conversation. */
+export const CONTACT = ['name', 'email', 'phone'];
 
 /** A question of a form, of the tenant or of an agent. */
 export interface Field {
@@ -55,7 +58,7 @@ export type Start = Omit<client.Start, 'id'>;
 export type Hello = Frame<'hello'>;
 
 /** The commands that are resent under the same `id` until they are acknowledged. */
-export type Durable = Frame<'message' | 'edit' | 'retract' | 'choice' | 'rate' | 'start' | 'end'>;
+export type Command = Frame<'message' | 'edit' | 'retract' | 'choice' | 'rate' | 'start' | 'end'>;
 export type ClientFrame = client.ClientFrame;
 type Frame<T> = Extract<ClientFrame, { type: T }>;
 

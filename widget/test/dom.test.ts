@@ -3,7 +3,8 @@
 import { expect, test, vi } from 'vitest';
 import ar from '../src/i18n/ar';
 import en from '../src/i18n/en';
-import { type Action, initial, reduce, type State } from '../src/state';
+import { type Action, reduce } from '../src/state/reduce';
+import { initial, type State } from '../src/state/state';
 import type { Upload } from '../src/upload';
 import { createEmoji } from '../src/view/emoji';
 import { createFields } from '../src/view/form';
@@ -46,7 +47,7 @@ function piece(row: MessageRow | undefined) {
     retry: vi.fn(),
     discard: vi.fn(),
     choose: vi.fn(),
-    aim: vi.fn(),
+    setTarget: vi.fn(),
     retract: vi.fn(),
     grew: vi.fn(),
     reveal: vi.fn(),
@@ -116,7 +117,7 @@ test("an own message can be replied to, edited and, after confirmation, deleted;
   part(mine.element, 'more').click();
   expect(document.activeElement).toBe(part(mine.element, 'reply'));
   part(mine.element, 'edit').click();
-  expect(mine.aim).toHaveBeenCalledWith('edit', 'c', 2);
+  expect(mine.setTarget).toHaveBeenCalledWith('edit', 'c', 2);
   part(mine.element, 'more').click();
   part(mine.element, 'remove').click();
   expect(mine.retract).not.toHaveBeenCalled();
@@ -206,8 +207,8 @@ test('the questions before the chat: the form in force, and the queue if there i
   expect(ask({ form })).toEqual(['name']);
   expect(ask({ form, online: false })).toEqual(['name', 'email']);
   expect(ask({ form: [{ name: 'phone' }], online: false })).toEqual(['phone']);
-  expect(ask({ online: false }, { known: { email: 'kim@example.org' } })).toEqual([]);
-  expect(ask({ form }, { known: { name: 'Kim' } })).toEqual([]);
+  expect(ask({ online: false }, { answers: { email: 'kim@example.org' } })).toEqual([]);
+  expect(ask({ form }, { answers: { name: 'Kim' } })).toEqual([]);
   expect(ask({ queues })).toHaveLength(1);
   expect(ask({ queues }, { queue: 'sales' })).toEqual([]);
   expect(questions({ ...log({}), config: { form } }, language)).toEqual([]);
@@ -306,13 +307,13 @@ test('the options are opened by their button and closed by Escape; permission to
 });
 
 function panel(spoken = language, more: Partial<PanelPort> = {}) {
-  const calls = { send: vi.fn(() => true), attach: vi.fn(), aimless: vi.fn() };
+  const calls = { send: vi.fn(() => true), attach: vi.fn(), clearTarget: vi.fn() };
   const nothing = () => {};
   const port = {
     ...{ gateway: 'https://g', language: spoken, typing: nothing, retry: nothing, discard: nothing },
-    ...{ choose: nothing, aim: nothing, retract: nothing, older: nothing, retryFile: nothing },
+    ...{ choose: nothing, setTarget: nothing, retract: nothing, older: nothing, retryFile: nothing },
     ...{ removeFile: nothing, rate: nothing, skipRating: nothing, download: nothing, mute: nothing },
-    ...{ notify: nothing, end: nothing, close: nothing, consent: nothing, drafted: nothing },
+    ...{ notify: nothing, end: nothing, close: nothing, consent: nothing, saveDraft: nothing },
   };
   const made = createPanel({ ...port, ...calls, ...more }, {});
   document.body.replaceChildren(made.element);
@@ -346,18 +347,18 @@ test('nobody online: the panel says so', () => {
 });
 
 test('an edit fills the composer, and restores the draft afterwards', () => {
-  const { element, render, aimless } = panel();
+  const { element, render, clearTarget } = panel();
   const input = part(element, 'composer') as HTMLTextAreaElement;
   const state = log(own);
   render(state);
   write(element, 'half a thought');
-  const aiming = reduce(state, { type: 'aimed', aim: { is: 'edit', conversation: 'c', seq: 1 } });
+  const aiming = reduce(state, { type: 'target', target: { is: 'edit', conversation: 'c', seq: 1 } });
   render(aiming);
   expect(input.value).toBe('text 1');
   expect(part(element, 'aim').textContent).toContain(en.editing);
   input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
-  expect(aimless).toHaveBeenCalledOnce();
-  render(reduce(aiming, { type: 'aimed' }));
+  expect(clearTarget).toHaveBeenCalledOnce();
+  render(reduce(aiming, { type: 'target' }));
   expect(input.value).toBe('half a thought');
 });
 

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 import en from '../src/i18n/en';
-import { type Action, initial, reduce } from '../src/state';
+import { type Action, reduce } from '../src/state/reduce';
+import { initial } from '../src/state/state';
 import { transcript } from '../src/transcript';
 import { createLanguage } from '../src/view/language';
 import type { Entry } from '../src/wire';

@@ -21,11 +21,14 @@ export interface Config {
   file_types?: string[];
 }
 
-export type Answer = { is: 'ok'; config: Config } | { is: 'refused'; status: number } | { is: 'unreachable' };
+export type ConfigResult =
+  | { is: 'ok'; config: Config }
+  | { is: 'refused'; status: number }
+  | { is: 'unreachable' };
 
 const PATIENCE_MS = 10_000;
 
-export async function fetchConfig(gateway: string, tenant: string): Promise<Answer> {
+export async function fetchConfig(gateway: string, tenant: string): Promise<ConfigResult> {
   try {
     const response = await fetch(`${gateway}/v1/${encodeURIComponent(tenant)}/config`, {
       credentials: 'omit',

@@ -6,7 +6,7 @@
 // written.
 
 import { h, isComposing, setAttribute, setText } from '../dom';
-import type { Aim, State } from '../state';
+import type { State, Target } from '../state/state';
 import { scalars, TEXT_CHARS } from '../wire';
 import { arrow, camera, clip, smile } from './drawings';
 import { createEmoji } from './emoji';
@@ -31,7 +31,7 @@ export interface ComposerPort {
   attach(files: Iterable<File>): void;
   retryFile(id: string): void;
   removeFile(id: string): void;
-  aimless(): void;
+  clearTarget(): void;
 }
 
 export function createComposer(port: ComposerPort, draft: string): Composer {
@@ -59,9 +59,9 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     'data-part': 'files',
   });
   const shots = h('input', { type: 'file', accept: 'image/*', capture: 'environment', hidden: true });
-  const aimWords = h('span', { class: 'name', dir: 'auto' });
-  const aimless = removeButton(words.cancel);
-  const banner = h('div', { class: 'banner', 'data-part': 'aim', hidden: true }, aimWords, aimless);
+  const targetWords = h('span', { class: 'name', dir: 'auto' });
+  const cancel = removeButton(words.cancel);
+  const banner = h('div', { class: 'banner', 'data-part': 'aim', hidden: true }, targetWords, cancel);
   const tray = createTray({ ...port, refocus: () => input.focus() });
   const hint = h('p', { id: 'hint', class: 'hint', role: 'status' });
   const table = createEmoji(words.emoji, insert);
@@ -83,7 +83,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
   let limit = TEXT_CHARS;
   let isLoading = false;
   let hasFiles = false;
-  let aim: Aim | undefined;
+  let target: Target | undefined;
   let kept = '';
 
   function show(): void {
@@ -91,7 +91,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     replica.textContent = `${input.value}\n`;
     setText(hint, excess > 0 ? count(excess, words.tooLong) : '');
     setAttribute(input, 'aria-invalid', excess > 0 ? 'true' : undefined);
-    button.disabled = excess > 0 || isLoading || !(input.value.trim() || (hasFiles && aim?.is !== 'edit'));
+    button.disabled = excess > 0 || isLoading || !(input.value.trim() || (hasFiles && target?.is !== 'edit'));
   }
 
   function submit(): void {
@@ -122,19 +122,19 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     port.typing(input.value.trim() !== '');
   }
 
-  function takeAim(state: State): void {
-    if (aim === state.aim) return;
+  function takeTarget(state: State): void {
+    if (target === state.target) return;
     // Keep the text being written while an older message is edited.
-    if (aim?.is === 'edit') input.value = kept;
-    aim = state.aim;
+    if (target?.is === 'edit') input.value = kept;
+    target = state.target;
     const line = state.conversations
-      .find(({ id }) => id === aim?.conversation)
-      ?.entries.find(({ seq }) => seq === aim?.seq);
+      .find(({ id }) => id === target?.conversation)
+      ?.entries.find(({ seq }) => seq === target?.seq);
     setAttribute(banner, 'hidden', !line);
     if (!line) return show();
     const author = line.from.kind === 'customer' ? words.you : (line.from.name ?? words.agent);
-    setText(aimWords, aim?.is === 'edit' ? words.editing : say(words.replyingTo, author));
-    if (aim?.is === 'edit') {
+    setText(targetWords, target?.is === 'edit' ? words.editing : say(words.replyingTo, author));
+    if (target?.is === 'edit') {
       kept = input.value;
       input.value = line.text ?? '';
     }
@@ -147,10 +147,10 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     submit();
   });
   element.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape' || isComposing(event) || (table.hidden && !aim)) return;
+    if (event.key !== 'Escape' || isComposing(event) || (table.hidden && !target)) return;
     event.stopPropagation();
     event.preventDefault();
-    if (table.hidden) port.aimless();
+    if (table.hidden) port.clearTarget();
     turn(false);
     input.focus();
   });
@@ -161,8 +161,8 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     submit();
   });
   emoji.addEventListener('click', () => turn(table.hidden));
-  aimless.addEventListener('click', () => {
-    port.aimless();
+  cancel.addEventListener('click', () => {
+    port.clearTarget();
     input.focus();
   });
   for (const [opener, chooser] of [
@@ -182,7 +182,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
   return {
     element,
     focus: () => input.focus(),
-    text: () => (aim?.is === 'edit' ? kept : input.value),
+    text: () => (target?.is === 'edit' ? kept : input.value),
     render(state) {
       limit = state.textChars ?? state.config.limits?.text_chars ?? TEXT_CHARS;
       const fileBytes = state.fileBytes ?? state.config.limits?.file_bytes;
@@ -192,7 +192,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
       tray.render(state.uploads, fileBytes);
       isLoading = state.uploads.some(({ link, failed }) => !link && !failed);
       hasFiles = state.uploads.some(({ link }) => link);
-      takeAim(state);
+      takeTarget(state);
       show();
     },
     take: (dropped) => !attach.hidden && port.attach(dropped),

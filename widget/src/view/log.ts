@@ -5,7 +5,7 @@
 // there.
 
 import { h, setAttribute, setText } from '../dom';
-import { type State, unread } from '../state';
+import { type State, unread } from '../state/state';
 import type { Fields } from './form';
 import { say } from './language';
 import { type MessagePort, messagePiece, type Piece } from './message';

@@ -2,7 +2,7 @@
 // element is created once, then only updated where something changed.
 
 import { h, setAttribute, setText } from '../dom';
-import { type Chosen, FIELD_CHARS, type FileLink } from '../wire';
+import { type ChoiceValue, FIELD_CHARS, type FileLink } from '../wire';
 import { cross, dots, ticks } from './drawings';
 import { createFields } from './form';
 import { type Language, say } from './language';
@@ -21,8 +21,8 @@ export interface MessagePort {
   language: Language;
   retry(id: string): void;
   discard(id: string): void;
-  choose(of: number, value: Chosen, label: string): void;
-  aim(is: 'reply' | 'edit', conversation: string, seq: number): void;
+  choose(of: number, value: ChoiceValue, label: string): void;
+  setTarget(is: 'reply' | 'edit', conversation: string, seq: number): void;
   retract(seq: number): void;
   /** Something became larger after it was inserted. */
   grew(): void;
@@ -81,12 +81,12 @@ export function messagePiece(port: MessagePort): Piece {
     tools.replaceChildren();
     if (!open || !shown) return;
     const { conversation = '', seq = 0, mayChange, text: said } = shown;
-    const aimed = (is: 'reply' | 'edit') => () => {
+    const choose = (is: 'reply' | 'edit') => () => {
       turn(false);
-      port.aim(is, conversation, seq);
+      port.setTarget(is, conversation, seq);
     };
-    tool('reply', words.reply, aimed('reply'));
-    if (mayChange && said) tool('edit', words.edit, aimed('edit'));
+    tool('reply', words.reply, choose('reply'));
+    if (mayChange && said) tool('edit', words.edit, choose('edit'));
     if (mayChange) tool('remove', words.remove, sure);
     (tools.firstElementChild as HTMLElement | null)?.focus();
   }

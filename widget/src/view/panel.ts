@@ -1,7 +1,7 @@
 // The panel: header, log and composer.
 
 import { h, setAttribute, setText } from '../dom';
-import { isOpen, isStarting, latest, type State } from '../state';
+import { isOpen, isStarting, latest, type State } from '../state/state';
 import { ANSWER_CHARS } from '../wire';
 import { type ComposerPort, createComposer } from './composer';
 import { chevron } from './drawings';
@@ -35,7 +35,7 @@ export interface PanelPort
   end(): void;
   close(): void;
   consent(): void;
-  drafted(draft: string, answers: Record<string, string>): void;
+  saveDraft(draft: string, answers: Record<string, string>): void;
 }
 
 /** The name of the field in which the queue is chosen. */
@@ -74,7 +74,7 @@ export function createPanel(port: PanelPort, draft: Draft): Panel {
     dir: words.dir ?? 'ltr',
   });
   element.append(header, log.element, consent, composer.element, drop);
-  element.addEventListener('input', drafted);
+  element.addEventListener('input', saveDraft);
   for (const name of ['pointerdown', 'focusin']) element.addEventListener(name, options.away);
   let fields: Fields | undefined;
   let asked = '';
@@ -84,13 +84,13 @@ export function createPanel(port: PanelPort, draft: Draft): Panel {
     const answers = fields?.answers();
     if (fields && !answers) return false;
     const isSent = port.send(text, answers);
-    drafted();
+    saveDraft();
     return isSent;
   }
 
   /** Stores the draft, so that the next page has it. */
-  function drafted(): void {
-    port.drafted(composer.text(), fields?.given() ?? {});
+  function saveDraft(): void {
+    port.saveDraft(composer.text(), fields?.given() ?? {});
   }
 
   function ask(state: State): void {
@@ -160,7 +160,7 @@ const REACH = ['email', 'phone'];
 
 /** The questions before a conversation: the tenant's form, and the queue if there is a choice. */
 export function questions(state: State, { words }: Language): Question[] {
-  const { known } = state;
+  const { answers: known } = state;
   const { online, form = [], queues = [] } = state.config;
   if (isOpen(state) || isStarting(state)) return [];
   // When nobody is online, a message waits for the next agent if the customer can be reached.

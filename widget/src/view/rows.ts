@@ -6,8 +6,8 @@
 
 import type { Words } from '../i18n/en';
 import { say } from '../i18n/say';
-import { type Conversation, isOpen, type Line, latest, type Outgoing, type State } from '../state';
-import type { Choosable, Field, FileLink, From } from '../wire';
+import { type Conversation, isOpen, type LogEntry, latest, type Outgoing, type State } from '../state/state';
+import type { Button, Field, FileLink, From } from '../wire';
 
 export type MessageState = 'sending' | 'sent' | 'delivered' | 'read' | 'failed';
 
@@ -35,7 +35,7 @@ export interface MessageRow {
   files: readonly FileLink[];
   quote?: Quote;
   /** The buttons or form that can still be answered. */
-  buttons: readonly Choosable[];
+  buttons: readonly Button[];
   form: readonly Field[];
   mayReply: boolean;
   /** Whether the customer may edit and delete it. */
@@ -151,7 +151,7 @@ const blank = {
   last: true,
 } as const;
 
-function message(context: Context, line: Line): MessageRow {
+function message(context: Context, line: LogEntry): MessageRow {
   const { conversation, isCurrent, answered, changes } = context;
   const { seq, at, from, id, edited = false, retracted = false } = line;
   const { files = blank.files, buttons = blank.buttons, form = blank.form } = line;
@@ -221,7 +221,7 @@ function quoted({ conversation, words }: Context, seq: number | undefined, kind?
 }
 
 /** Without gaps, an entry's index follows from its number. */
-function lineAt({ entries }: Conversation, seq: number): Line | undefined {
+function lineAt({ entries }: Conversation, seq: number): LogEntry | undefined {
   const line = entries[seq - (entries[0]?.seq ?? 0)];
   return line?.seq === seq ? line : entries.find((entry) => entry.seq === seq);
 }
@@ -231,12 +231,12 @@ function progress({ confirmed, delivered }: Conversation, seq: number): MessageS
   return seq <= delivered ? 'delivered' : 'sent';
 }
 
-function note(conversation: Conversation, line: Line, words: Words): NoteRow | undefined {
+function note(conversation: Conversation, line: LogEntry, words: Words): NoteRow | undefined {
   const text = noteText(line, words);
   return text ? { is: 'note', key: `${conversation.id} ${line.seq}`, text } : undefined;
 }
 
-function noteText({ kind, from }: Line, words: Words): string | undefined {
+function noteText({ kind, from }: LogEntry, words: Words): string | undefined {
   const name = from.name ?? words.agent;
   switch (kind) {
     case 'joined':

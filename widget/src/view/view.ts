@@ -3,10 +3,10 @@
 // Invariants: the panel is built when first opened; the focus moves into it when the customer opens
 // it, and back to where it was when they close it; a panel that covers the page keeps the focus.
 
-import type { Chat } from '../chat';
+import type { Chat } from '../chat/chat';
 import { h, isComposing, setAttribute, setText } from '../dom';
 import type { Host } from '../launcher/host';
-import { type State, unread } from '../state';
+import { type State, unread } from '../state/state';
 import { save, transcript } from '../transcript';
 import composerStyles from './composer.css?inline';
 import deviceStyles from './device.css?inline';
