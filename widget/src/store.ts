@@ -70,11 +70,7 @@ export function createStore(tenant: string, persistent: boolean): Store {
   let mine: string | undefined;
 
   function read<T>(key: string): T | undefined {
-    try {
-      return parsed(memory.get(key) ?? disk?.getItem(key));
-    } catch {
-      return undefined;
-    }
+    return parsed(memory.get(key) ?? attempt(() => disk?.getItem(key)));
   }
 
   function write(key: string, value: unknown): void {
@@ -91,12 +87,11 @@ export function createStore(tenant: string, persistent: boolean): Store {
 
   function remove(key: string): void {
     memory.delete(key);
-    try {
-      disk?.removeItem(key);
-    } catch {
-      // A key that cannot be removed could not have been written either.
-    }
+    // A key that cannot be removed could not have been written either.
+    attempt(() => disk?.removeItem(key));
   }
+
+  const removeTab = () => attempt(() => tabDisk?.removeItem(tabKey(tenant)));
 
   function keys(): string[] {
     const found = new Set(memory.keys());
@@ -134,9 +129,8 @@ export function createStore(tenant: string, persistent: boolean): Store {
         answers: hasAnswers ? answers : undefined,
       };
       const isEmpty = open === undefined && !draft && !hasAnswers;
-      attempt(() =>
-        isEmpty ? tabDisk?.removeItem(tabKey(tenant)) : tabDisk?.setItem(tabKey(tenant), encode(tab)),
-      );
+      if (isEmpty) removeTab();
+      else attempt(() => tabDisk?.setItem(tabKey(tenant), encode(tab)));
     },
     persist() {
       disk ??= open('localStorage');
@@ -146,13 +140,13 @@ export function createStore(tenant: string, persistent: boolean): Store {
     clear() {
       isOver = true;
       for (const key of keys()) remove(key);
-      attempt(() => tabDisk?.removeItem(tabKey(tenant)));
+      removeTab();
     },
     leave() {
       const { customer } = this.session() ?? {};
       if (customer === undefined || customer === mine) return this.clear();
       isOver = true;
-      attempt(() => tabDisk?.removeItem(tabKey(tenant)));
+      removeTab();
     },
     watch(changed) {
       const listener = (event: StorageEvent) => {
@@ -172,11 +166,7 @@ function isOutgoing({ frame, at }: Partial<Outgoing>): boolean {
 
 /** Returns undefined for a stored value that someone else has damaged. */
 function parsed<T>(text: string | null | undefined): T | undefined {
-  try {
-    return text ? JSON.parse(text) : undefined;
-  } catch {
-    return undefined;
-  }
+  return attempt(() => (text ? JSON.parse(text) : undefined));
 }
 
 function attempt<T>(act: () => T): T | undefined {

@@ -142,10 +142,8 @@ function reason(status: number): Upload['failed'] {
 
 function parsed(text: string, { name, type, size }: File): FileLink | undefined {
   try {
-    const link: FileLink = JSON.parse(text);
-    return link.id
-      ? { ...link, name: link.name ?? name, type: link.type ?? type, size: link.size ?? size }
-      : undefined;
+    const link: Partial<FileLink> & { id: string } = JSON.parse(text);
+    return link.id ? { name, type, size, ...link } : undefined;
   } catch {
     return undefined;
   }

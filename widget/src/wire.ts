@@ -32,9 +32,6 @@ export const FIELD_CHARS = 500;
 export const ANSWER_CHARS = 1000;
 export const COMMENT_CHARS = 1000;
 
-/** The answers that say who the customer is, and are kept for their next conversation. */
-export const CONTACT = ['name', 'email', 'phone'];
-
 /** A question of a form, of the tenant or of an agent. */
 export interface Field {
   name: string;

@@ -28,7 +28,7 @@ test('a transcript has author, time, text and the message replied to', () => {
   const language = createLanguage('en-GB', en);
   expect(language.day(at, true)).toContain('2024');
   expect(transcript(state, language).split('\n')).toEqual([
-    `Shop, ${language.dayAndTime(at, true)}`,
+    `Shop, ${language.dayAndTime(at)}`,
     '',
     language.day(at, true),
     '12:00 You:',

@@ -62,4 +62,4 @@ test('the types are those of the published schema', async () => {
   for (const [name, text] of Object.entries(await protocol())) {
     expect(readFileSync(`src/protocol/${name}`, 'utf8')).toBe(text);
   }
-});
+}, 30_000);

@@ -25,7 +25,6 @@ import { createPresence } from './presence';
 
 /** An agent's client may disconnect without ending "typing". */
 const TYPING_EXPIRES_MS = 30_000;
-const CONFIG_FRESH_MS = 60_000;
 /** A longer tag says nothing more about the language. */
 const LOCALE_CHARS = 35;
 
@@ -50,9 +49,6 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
   let identity: string | undefined;
   let identified = false;
   let typingTimer: Timer;
-  let configAt = Date.now();
-
-  const core: Core = { state: () => state, dispatch };
 
   const socket = createSocket({
     url: `${address.replace(/^http/, 'ws')}/ws`,
@@ -78,12 +74,12 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
   });
 
   const attention = createAttention(tenant, store);
-  const delivery = createDelivery(core, socket, receive);
-  const history = createHistory(core, socket);
-  const presence = createPresence(core, socket);
-  const usualQueue = settings.queue;
-  const commands = createCommands(core, { usualQueue, store, attention, uploads, presence, warn });
-  const stopFollowing = followTabs(core, store, attention, socket);
+  const core: Core = { state: () => state, dispatch, socket, store, attention };
+  const delivery = createDelivery(core, receive);
+  const history = createHistory(core);
+  const presence = createPresence(core);
+  const commands = createCommands(core, { uploads, presence, ask, warn });
+  const stopFollowing = followTabs(core);
   window.addEventListener('pageshow', onPageShow);
 
   function dispatch(action: Action): void {
@@ -160,16 +156,9 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
     if (persisted && state.customer && !store.session()) ended?.();
   }
 
-  /** Whether agents are online changes; the configuration the page loaded may be hours old. */
-  async function refreshConfig(): Promise<void> {
-    if (Date.now() - configAt < CONFIG_FRESH_MS) return;
-    configAt = Date.now();
-    const result = await ask();
-    if (result.is === 'ok') dispatch({ type: 'config', config: result.config });
-  }
-
   return {
-    ...core,
+    state: core.state,
+    dispatch,
     ...commands,
     typing: presence.typing,
     setPage: presence.setPage,
@@ -181,42 +170,14 @@ export function createChat({ settings, emit, render, ask, ended }: ChatPort) {
 
     /** Resumes what an earlier page left behind. */
     begin(): void {
-      if (state.consented) restore(core, store, attention);
+      if (state.consented) restore(core);
     },
 
     consent(): void {
       if (state.consented) return;
       store.persist();
       dispatch({ type: 'consented' });
-      restore(core, store, attention);
-    },
-
-    /**
-     * `quiet`: opened by the page. A panel that the customer has closed in this tab stays closed.
-     */
-    panel(open: boolean, quiet = false): void {
-      if (quiet && (state.open || store.tab().open === false)) return;
-      if (open && state.link === 'refused') socket.restart();
-      if (open) void refreshConfig();
-      dispatch({ type: 'panel', open, quiet });
-    },
-
-    /** What was half written on the previous page. */
-    draft: () => store.tab(),
-
-    saveDraft(draft: string, answers: Record<string, string>): void {
-      store.saveTab({ draft, answers });
-    },
-
-    mute(muted: boolean): void {
-      store.savePreferences({ muted });
-      dispatch({ type: 'preferences', muted });
-    },
-
-    async notify(): Promise<void> {
-      const notify = await attention.ask();
-      store.savePreferences({ notify });
-      dispatch({ type: 'preferences', notify: notify ? 'on' : 'off' });
+      restore(core);
     },
 
     identify(jwt: string): void {

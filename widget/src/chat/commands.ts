@@ -1,15 +1,13 @@
 // What the customer, and the page, can do: each becomes a command to send, or a change of state.
 
-import type { Attention } from '../attention';
 import { cut, fitAnswers, fitQueue, fitSubject, isFields } from '../fit';
-import { refused, TOO_LARGE } from '../state/outbox';
-import { isOpen, isStarting, type LogEntry, latest, type Outgoing, type Target } from '../state/state';
-import type { Store } from '../store';
+import type { ConfigResult } from '../launcher/config';
+import { contactOf, refused, TOO_LARGE } from '../state/outbox';
+import { entryAt, isOpen, isPending, isStarting, latest, type Outgoing, type Target } from '../state/state';
 import type { Uploads } from '../upload';
 import {
   type ChoiceValue,
   COMMENT_CHARS,
-  CONTACT,
   type Command,
   FILES,
   type FileLink,
@@ -29,20 +27,21 @@ export interface Wanted {
   answers?: unknown;
 }
 
+const CONFIG_FRESH_MS = 60_000;
+
 export interface CommandsPort {
-  /** The queue that the page has chosen for all its conversations. */
-  usualQueue: string | undefined;
-  store: Store;
-  attention: Attention;
   uploads: Uploads;
   presence: Presence;
+  /** Loads the tenant's configuration. */
+  ask(): Promise<ConfigResult>;
   /** Reports a call of the page that does not fit. */
   warn(call: string, what: string, code?: string): void;
 }
 
 export function createCommands(core: Core, port: CommandsPort) {
-  const { dispatch } = core;
-  const { usualQueue, store, attention, uploads, presence, warn } = port;
+  const { dispatch, socket, store, attention } = core;
+  const { uploads, presence, ask, warn } = port;
+  let configAt = Date.now();
 
   function queue(frame: Command, shown: Pick<Outgoing, 'label'> = {}): void {
     dispatch({ type: 'queued', out: { frame, at: Date.now(), ...shown } });
@@ -51,10 +50,10 @@ export function createCommands(core: Core, port: CommandsPort) {
   /** Sends what the desk needs (queue, answers) before the first message. */
   function start(asked: Wanted = {}): void {
     const state = core.state();
-    if (isOpen(state) || state.outbox.some(({ frame, failed }) => frame.type === 'start' && !failed)) return;
+    if (isOpen(state) || isPending(state, 'start')) return;
     const say = (what: string, code?: string) => warn('start', what, code);
     const frame: Command = { type: 'start', id: newId() };
-    frame.queue = fitQueue(asked.queue ?? usualQueue, (what) => say(what, 'unknown_queue'));
+    frame.queue = fitQueue(asked.queue ?? state.queue, (what) => say(what, 'unknown_queue'));
     frame.subject = fitSubject(asked.subject, say);
     const given = isFields(asked.answers) ? asked.answers : {};
     if (asked.answers != null && given !== asked.answers)
@@ -72,7 +71,7 @@ export function createCommands(core: Core, port: CommandsPort) {
     const state = core.state();
     // Without queue or answers the message itself starts the conversation.
     const answers = { ...state.answers, ...asked.answers };
-    if (!isStarting(state) && (usualQueue || asked.queue || Object.keys(answers).length > 0)) start(asked);
+    if (!isStarting(state) && (state.queue || asked.queue || Object.keys(answers).length > 0)) start(asked);
     message(text, files.slice(0, FILES), replyTo);
     for (let at = FILES; at < files.length; at += FILES) message('', files.slice(at, at + FILES));
     // Now a reply is expected, so offer notifications, unless the customer has already decided.
@@ -99,11 +98,11 @@ export function createCommands(core: Core, port: CommandsPort) {
     const state = core.state();
     const { target } = state;
     const isHere = target && target.conversation === latest(state)?.id && isOpen(state);
-    const entry = isHere ? entryAt(target.seq) : undefined;
+    const entry = isHere ? entryAt(latest(state), target.seq) : undefined;
     if (target) clearTarget();
     if (target?.is !== 'edit') {
       say(text, asked, uploads.take(), entry?.seq);
-      rememberContact(asked.answers);
+      if (asked.answers) dispatch({ type: 'answers', answers: contactOf(asked.answers) });
       return true;
     }
     if (!entry?.id || entry.retracted) return false;
@@ -114,14 +113,12 @@ export function createCommands(core: Core, port: CommandsPort) {
     return true;
   }
 
-  /** Remembers what does not change from one conversation to the next: who the customer is. */
-  function rememberContact(answers: Record<string, string> = {}): void {
-    const lasting = Object.entries(answers).filter(([name]) => CONTACT.includes(name));
-    if (lasting.length > 0) dispatch({ type: 'answers', answers: Object.fromEntries(lasting) });
-  }
-
-  function entryAt(seq: number): LogEntry | undefined {
-    return latest(core.state())?.entries.find((entry) => entry.seq === seq);
+  /** Whether agents are online changes; the configuration the page loaded may be hours old. */
+  async function refreshConfig(): Promise<void> {
+    if (Date.now() - configAt < CONFIG_FRESH_MS) return;
+    configAt = Date.now();
+    const result = await ask();
+    if (result.is === 'ok') dispatch({ type: 'config', config: result.config });
   }
 
   function clearTarget(): void {
@@ -134,6 +131,17 @@ export function createCommands(core: Core, port: CommandsPort) {
     start,
     clearTarget,
 
+    /**
+     * `quiet`: opened by the page. A panel that the customer has closed in this tab stays closed.
+     */
+    panel(open: boolean, quiet = false): void {
+      const state = core.state();
+      if (quiet && (state.open || store.tab().open === false)) return;
+      if (open && state.link === 'refused') socket.restart();
+      if (open) void refreshConfig();
+      dispatch({ type: 'panel', open, quiet });
+    },
+
     retry(id: string): void {
       dispatch({ type: 'retry', id });
     },
@@ -144,8 +152,7 @@ export function createCommands(core: Core, port: CommandsPort) {
 
     end(): void {
       const state = core.state();
-      const isEnding = state.outbox.some(({ frame }) => frame.type === 'end');
-      if (isOpen(state) && !isEnding) queue({ type: 'end', id: newId() });
+      if (isOpen(state) && !isPending(state, 'end')) queue({ type: 'end', id: newId() });
     },
 
     /** The next text in the composer is a reply to a message, or an edit of an own one. */
@@ -154,7 +161,7 @@ export function createCommands(core: Core, port: CommandsPort) {
     },
 
     retract(seq: number): void {
-      const target = entryAt(seq)?.id;
+      const target = entryAt(latest(core.state()), seq)?.id;
       if (target) queue({ type: 'retract', id: newId(), target });
     },
 
@@ -169,6 +176,24 @@ export function createCommands(core: Core, port: CommandsPort) {
 
     skipRating(): void {
       dispatch({ type: 'rated', score: 0 });
+    },
+
+    /** What was half written on the previous page. */
+    draft: () => store.tab(),
+
+    saveDraft(draft: string, answers: Record<string, string>): void {
+      store.saveTab({ draft, answers });
+    },
+
+    mute(muted: boolean): void {
+      store.savePreferences({ muted });
+      dispatch({ type: 'preferences', muted });
+    },
+
+    async notify(): Promise<void> {
+      const notify = await attention.ask();
+      store.savePreferences({ notify });
+      dispatch({ type: 'preferences', notify: notify ? 'on' : 'off' });
     },
 
     setCustomer(fields: object): void {

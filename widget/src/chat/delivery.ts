@@ -5,7 +5,6 @@
 // too large for any gateway is refused here, so that it does not block later ones.
 
 import { isTooLarge } from '../fit';
-import type { Socket } from '../socket';
 import { TEMPORARY, TOO_LARGE } from '../state/outbox';
 import { type ErrorFrame, encode } from '../wire';
 import type { Core, Timer } from './core';
@@ -27,11 +26,7 @@ const REPEAT_AFTER_MS = 5_000;
 const RETRY_AFTER_MS = 2_000;
 const JITTER_MS = 500;
 
-export function createDelivery(
-  { state }: Core,
-  socket: Socket,
-  receive: (frame: ErrorFrame) => void,
-): Delivery {
+export function createDelivery({ state, socket }: Core, receive: (frame: ErrorFrame) => void): Delivery {
   /** The id of the command in flight. */
   let inFlight: string | undefined;
   let timer: Timer;

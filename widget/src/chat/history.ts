@@ -1,6 +1,5 @@
 // Loads earlier entries, a page at a time.
 
-import type { Socket } from '../socket';
 import { latest } from '../state/state';
 import { newId } from '../wire';
 import type { Core } from './core';
@@ -16,7 +15,7 @@ export interface History {
 
 const PAGE = 50;
 
-export function createHistory({ state, dispatch }: Core, socket: Socket): History {
+export function createHistory({ state, dispatch, socket }: Core): History {
   let waiting: (() => void) | undefined;
 
   function older(): boolean {
@@ -25,8 +24,8 @@ export function createHistory({ state, dispatch }: Core, socket: Socket): Histor
     if (!conversation || !before || before === 1 || conversation.loading || conversation.complete)
       return false;
     const id = newId();
-    const { id: of } = conversation;
-    if (!socket.send({ type: 'history', id, conversation: of, before, limit: PAGE })) return false;
+    const asked = { type: 'history', id, conversation: conversation.id, before, limit: PAGE } as const;
+    if (!socket.send(asked)) return false;
     dispatch({ type: 'loading', id });
     return true;
   }

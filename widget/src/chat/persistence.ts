@@ -2,8 +2,6 @@
 //
 // Invariant: a command is stored before it is sent, and until it is acknowledged.
 
-import type { Attention } from '../attention';
-import type { Socket } from '../socket';
 import { isOpen, latest, type State, type StoredSession } from '../state/state';
 import type { Store } from '../store';
 import { encode } from '../wire';
@@ -32,7 +30,7 @@ export function persist(store: Store, before: State, after: State): void {
 }
 
 /** Resumes what an earlier page, or another tab, has stored. */
-export function restore({ state, dispatch }: Core, store: Store, attention: Attention): void {
+export function restore({ state, dispatch, store, attention }: Core): void {
   const { muted, notify } = store.preferences();
   dispatch({ type: 'preferences', muted, notify: notify && attention.isGranted() ? 'on' : undefined });
   const outbox = store.outbox();
@@ -47,18 +45,18 @@ export function restore({ state, dispatch }: Core, store: Store, attention: Atte
  * Follows the other tabs: one may have started a conversation, or shown messages, that this tab has
  * not. Returns a function that stops it.
  */
-export function followTabs(core: Core, store: Store, attention: Attention, socket: Socket): () => void {
-  return store.watch((session) => {
+export function followTabs(core: Core): () => void {
+  return core.store.watch((session) => {
     const state = core.state();
     const conversation = latest(state);
     if (!state.consented) return;
     if (session.customer !== state.customer && !conversation) {
-      restore(core, store, attention);
-      socket.restart();
+      restore(core);
+      core.socket.restart();
     } else if (session.open && session.conversation !== conversation?.id && state.link === 'idle') {
       // A connected tab learns of it from its own socket; an unconnected one has a reason to
       // connect.
-      restore(core, store, attention);
+      restore(core);
     } else if (session.conversation === conversation?.id && (session.read ?? 0) > (conversation?.read ?? 0)) {
       core.dispatch({ type: 'seen', upTo: session.read });
     }

@@ -2,7 +2,6 @@
 // and how far they have read.
 
 import { bare, currentPage, watchPage } from '../page';
-import type { Socket } from '../socket';
 import { isOpen, latest } from '../state/state';
 import type { Page } from '../wire';
 import type { Core, Timer } from './core';
@@ -22,7 +21,7 @@ export interface Presence {
 const TYPING_EVERY_MS = 3_000;
 const TYPING_ENDS_MS = 5_000;
 
-export function createPresence({ state, dispatch }: Core, socket: Socket): Presence {
+export function createPresence({ state, dispatch, socket }: Core): Presence {
   let named: Page | undefined;
   let readSent = 0;
   let readIn: string | undefined;

@@ -32,14 +32,19 @@ export function withLatest(state: State, change: (c: Conversation) => Conversati
   return conversation ? withConversation(state, conversation.id, change) : state;
 }
 
-export function addEntries(state: State, entries: readonly Entry[], asked?: string, more = false): State {
+/** A `history` request has its response. */
+export function loaded(state: State, request: string | undefined, complete: boolean): State {
+  if (!request) return state;
+  const conversations = state.conversations.map((c) =>
+    c.loading === request ? { ...c, loading: undefined, complete } : c,
+  );
+  return { ...state, conversations };
+}
+
+export function addEntries(state: State, entries: readonly Entry[]): State {
   let next = state;
   for (const entry of entries) next = addEntry(next, entry);
-  if (!asked) return next;
-  const conversations = next.conversations.map((c) =>
-    c.loading === asked ? { ...c, loading: undefined, complete: !more } : c,
-  );
-  return { ...next, conversations };
+  return next;
 }
 
 export function addEntry(state: State, entry: Entry): State {

@@ -1,7 +1,7 @@
 // How a frame from the gateway changes the state.
 
 import type { ServerFrame, Welcome } from '../wire';
-import { addEntries, addEntry, withConversation } from './entries';
+import { addEntries, addEntry, loaded, withConversation } from './entries';
 import { acknowledge, refuse } from './outbox';
 import type { State } from './state';
 
@@ -12,18 +12,19 @@ export function receive(state: State, frame: ServerFrame, identified: boolean): 
     case 'entry':
       return addEntry(state, frame);
     case 'entries':
-      return addEntries(state, frame.entries, frame.for, !!frame.more);
+      return loaded(addEntries(state, frame.entries), frame.for, !frame.more);
     case 'ack':
       return acknowledge(state, frame);
     case 'state': {
       const { conversation, state: now, position, eta_s: eta, agent } = frame;
+      const isWaiting = now === 'waiting';
       return withConversation(state, conversation, (c) => ({
         ...c,
         state: now,
-        position: now === 'waiting' ? position : undefined,
-        unattended: now === 'waiting' && !position,
-        eta: now === 'waiting' ? eta : undefined,
-        agent: agent ?? (now === 'waiting' ? undefined : c.agent),
+        position: isWaiting ? position : undefined,
+        unattended: isWaiting && !position,
+        eta: isWaiting ? eta : undefined,
+        agent: agent ?? (isWaiting ? undefined : c.agent),
       }));
     }
     case 'receipt': {

@@ -1,8 +1,8 @@
 // The commands that are not yet acknowledged: what an acknowledgement, or a refusal, makes of them.
 
 import { cut } from '../fit';
-import { CONTACT, type Command, type ServerFrame, scalars, TEXT_CHARS } from '../wire';
-import { addEntry, withConversation } from './entries';
+import { type Command, type ServerFrame, scalars, TEXT_CHARS } from '../wire';
+import { addEntry, loaded, withConversation } from './entries';
 import type { Outgoing, State } from './state';
 
 /** The refusal of a command that will never fit. */
@@ -11,6 +11,7 @@ export const TOO_LARGE = 'too_large';
 export const TEMPORARY = new Set(['rate_limited', 'unavailable']);
 /** How much is shown of a text that is too long to send. */
 const EXCERPT_CHARS = 280;
+const CONTACT = ['name', 'email', 'phone'];
 
 export function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack' }>): State {
   const out = state.outbox.find(({ frame }) => frame.id === ack.id);
@@ -46,11 +47,11 @@ export function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack
 
 export function refuse(state: State, id: string | undefined, code: string): State {
   if (!id || TEMPORARY.has(code)) return state;
-  const next = withCommand(state, id, (out) => refused(out, code));
-  const conversations = next.conversations.map((c) =>
-    c.loading === id ? { ...c, loading: undefined, complete: true } : c,
+  return loaded(
+    withCommand(state, id, (out) => refused(out, code)),
+    id,
+    true,
   );
-  return { ...next, conversations };
 }
 
 /**
@@ -68,6 +69,11 @@ export function refused(out: Outgoing, code: string): Outgoing | undefined {
   return { ...out, frame: { ...frame, text }, failed: TOO_LARGE, excess };
 }
 
+/** The answers that say who the customer is, which stays true in their next conversation. */
+export function contactOf(answers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(answers).filter(([name]) => CONTACT.includes(name)));
+}
+
 /** A refused start without what may have been the reason; it takes the place of the first. */
 function reduced(
   out: Outgoing,
@@ -80,11 +86,12 @@ function reduced(
     return { ...out, frame: { ...frame, id, queue: undefined } };
   }
   if (code !== TOO_LARGE && code !== 'bad_frame') return undefined;
-  const who = Object.entries(answers).filter(([name]) => CONTACT.includes(name));
-  if (subject || who.length < Object.keys(answers).length) {
-    return { ...out, frame: { ...rest, id, queue, answers: Object.fromEntries(who) } };
+  const contact = contactOf(answers);
+  const count = Object.keys(contact).length;
+  if (subject || count < Object.keys(answers).length) {
+    return { ...out, frame: { ...rest, id, queue, answers: contact } };
   }
-  return queue && who.length > 0 ? { ...out, frame: { ...rest, id, queue } } : undefined;
+  return queue && count > 0 ? { ...out, frame: { ...rest, id, queue } } : undefined;
 }
 
 export function withCommand(

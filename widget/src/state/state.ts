@@ -111,6 +111,13 @@ export function latest(state: State): Conversation | undefined {
   return state.conversations[state.conversations.length - 1];
 }
 
+/** Without gaps, an entry's index follows from its number. */
+export function entryAt(conversation: Conversation | undefined, seq = 0): LogEntry | undefined {
+  const { entries = [] } = conversation ?? {};
+  const entry = entries[seq - (entries[0]?.seq ?? 0)];
+  return entry?.seq === seq ? entry : entries.find((one) => one.seq === seq);
+}
+
 export function isOpen(state: State): boolean {
   const conversation = latest(state);
   return !!conversation && conversation.state !== 'closed';
@@ -129,11 +136,14 @@ export function isFromOtherSide(line: LogEntry): boolean {
   return line.kind === 'message' && (line.from.kind === 'agent' || line.from.kind === 'bot');
 }
 
+/** Whether a command of one of these types is still to be sent, or to be acknowledged. */
+export function isPending(state: State, ...types: Command['type'][]): boolean {
+  return state.outbox.some(({ frame, failed }) => !failed && types.includes(frame.type));
+}
+
 /** Whether a command is pending that will begin a conversation, or belongs to one. */
 export function isStarting(state: State): boolean {
-  return state.outbox.some(
-    ({ frame, failed }) => !failed && (frame.type === 'start' || frame.type === 'message'),
-  );
+  return isPending(state, 'start', 'message');
 }
 
 /** Whether the conversation has ended, the customer took part, and has not rated it. */

@@ -6,12 +6,14 @@
 // written.
 
 import { h, isComposing, setAttribute, setText } from '../dom';
-import type { State, Target } from '../state/state';
+import type { Words } from '../i18n/en';
+import { entryAt, type State, type Target } from '../state/state';
 import { scalars, TEXT_CHARS } from '../wire';
 import { arrow, camera, clip, smile } from './drawings';
 import { createEmoji } from './emoji';
 import { type Language, say } from './language';
 import { removeButton } from './message';
+import { authorOf } from './rows';
 import { createTray } from './tray';
 
 export interface Composer {
@@ -48,17 +50,11 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
   // A replica of the text gives the field its height: no script measures, no inline style is set.
   const replica = h('div', { class: 'replica', 'aria-hidden': 'true' });
   const button = tool('submit', 'send', 'send', words.send, arrow());
-  const attach = tool('button', 'attach', 'plain', words.attach, clip());
-  const photo = tool('button', 'photo', 'plain', words.photo, camera());
-  const emoji = tool('button', 'emoji-button', 'plain', words.emoji, smile());
-  const files = h('input', {
-    type: 'file',
-    multiple: true,
-    hidden: true,
-    tabindex: '-1',
-    'data-part': 'files',
+  const { attach, photo, pickers } = createPickers(words, (files) => {
+    port.attach(files);
+    input.focus();
   });
-  const shots = h('input', { type: 'file', accept: 'image/*', capture: 'environment', hidden: true });
+  const emoji = tool('button', 'emoji-button', 'plain', words.emoji, smile());
   const targetWords = h('span', { class: 'name', dir: 'auto' });
   const cancel = removeButton(words.cancel);
   const banner = h('div', { class: 'banner', 'data-part': 'aim', hidden: true }, targetWords, cancel);
@@ -77,8 +73,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     h('div', { class: 'buttons' }, attach, photo, emoji, button),
     hint,
     tray.status,
-    files,
-    shots,
+    ...pickers,
   );
   let limit = TEXT_CHARS;
   let isLoading = false;
@@ -127,16 +122,17 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     // Keep the text being written while an older message is edited.
     if (target?.is === 'edit') input.value = kept;
     target = state.target;
-    const line = state.conversations
-      .find(({ id }) => id === target?.conversation)
-      ?.entries.find(({ seq }) => seq === target?.seq);
-    setAttribute(banner, 'hidden', !line);
-    if (!line) return show();
-    const author = line.from.kind === 'customer' ? words.you : (line.from.name ?? words.agent);
-    setText(targetWords, target?.is === 'edit' ? words.editing : say(words.replyingTo, author));
+    const conversation = state.conversations.find(({ id }) => id === target?.conversation);
+    const entry = entryAt(conversation, target?.seq);
+    setAttribute(banner, 'hidden', !entry);
+    if (!entry) return show();
+    setText(
+      targetWords,
+      target?.is === 'edit' ? words.editing : say(words.replyingTo, authorOf(entry.from, words)),
+    );
     if (target?.is === 'edit') {
       kept = input.value;
-      input.value = line.text ?? '';
+      input.value = entry.text ?? '';
     }
     show();
     input.focus();
@@ -165,17 +161,6 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     port.clearTarget();
     input.focus();
   });
-  for (const [opener, chooser] of [
-    [attach, files],
-    [photo, shots],
-  ] as const) {
-    opener.addEventListener('click', () => chooser.click());
-    chooser.addEventListener('change', () => {
-      port.attach([...(chooser.files ?? [])]);
-      chooser.value = '';
-      input.focus();
-    });
-  }
   input.value = draft;
   show();
 
@@ -188,7 +173,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
       const fileBytes = state.fileBytes ?? state.config.limits?.file_bytes;
       setAttribute(attach, 'hidden', !fileBytes);
       setAttribute(photo, 'hidden', !fileBytes || !isPhone());
-      setAttribute(files, 'accept', state.config.file_types?.join());
+      setAttribute(pickers[0], 'accept', state.config.file_types?.join());
       tray.render(state.uploads, fileBytes);
       isLoading = state.uploads.some(({ link, failed }) => !link && !failed);
       hasFiles = state.uploads.some(({ link }) => link);
@@ -197,6 +182,27 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     },
     take: (dropped) => !attach.hidden && port.attach(dropped),
   };
+}
+
+/** The buttons for files and photos, and the hidden inputs that they open. */
+function createPickers(words: Words, picked: (files: File[]) => void) {
+  const attach = tool('button', 'attach', 'plain', words.attach, clip());
+  const photo = tool('button', 'photo', 'plain', words.photo, camera());
+  const type = 'file';
+  const hidden = true;
+  const files = h('input', { type, hidden, multiple: true, tabindex: '-1', 'data-part': 'files' });
+  const shots = h('input', { type, hidden, accept: 'image/*', capture: 'environment' });
+  for (const [button, input] of [
+    [attach, files],
+    [photo, shots],
+  ] as const) {
+    button.addEventListener('click', () => input.click());
+    input.addEventListener('change', () => {
+      picked([...(input.files ?? [])]);
+      input.value = '';
+    });
+  }
+  return { attach, photo, pickers: [files, shots] as const };
 }
 
 function tool(

@@ -7,7 +7,7 @@ import { cross, dots, ticks } from './drawings';
 import { createFields } from './form';
 import { type Language, say } from './language';
 import { isPicture, picture } from './picture';
-import type { MessageRow, Row } from './rows';
+import { authorOf, type MessageRow, type Row } from './rows';
 import { link, linked, ofGateway, webAddress } from './text';
 
 export interface Piece {
@@ -145,7 +145,7 @@ export function messagePiece(port: MessagePort): Piece {
     const before = shown;
     shown = row;
     const own = row.from.kind === 'customer';
-    const author = own ? words.you : (row.from.name ?? words.agent);
+    const author = authorOf(row.from, words);
     setAttribute(element, 'class', row.first ? 'message first' : 'message');
     setAttribute(element, 'data-from', row.from.kind);
     setAttribute(element, 'data-state', row.state);

@@ -6,8 +6,21 @@
 
 import type { Words } from '../i18n/en';
 import { say } from '../i18n/say';
-import { type Conversation, isOpen, type LogEntry, latest, type Outgoing, type State } from '../state/state';
+import {
+  type Conversation,
+  entryAt,
+  isOpen,
+  type LogEntry,
+  latest,
+  type Outgoing,
+  type State,
+} from '../state/state';
 import type { Button, Field, FileLink, From } from '../wire';
+
+/** The name that the customer reads. */
+export function authorOf({ kind, name }: From, words: Words): string {
+  return kind === 'customer' ? words.you : (name ?? words.agent);
+}
 
 export type MessageState = 'sending' | 'sent' | 'delivered' | 'read' | 'failed';
 
@@ -209,21 +222,15 @@ function waiting(out: Outgoing, context: Context | undefined): MessageRow | unde
 }
 
 function quoted({ conversation, words }: Context, seq: number | undefined, kind?: string): Quote | undefined {
-  const line = kind === 'choice' || !seq ? undefined : lineAt(conversation, seq);
+  const line = kind === 'choice' ? undefined : entryAt(conversation, seq);
   if (!line || line.kind !== 'message') return undefined;
   const own = line.from.kind === 'customer';
   const text = line.retracted ? words.removed : line.text || (line.files?.[0]?.name ?? '');
   return {
     key: own && line.id ? line.id : `${conversation.id} ${line.seq}`,
-    author: own ? words.you : (line.from.name ?? words.agent),
+    author: authorOf(line.from, words),
     text: [...text].slice(0, QUOTED_CHARS).join(''),
   };
-}
-
-/** Without gaps, an entry's index follows from its number. */
-function lineAt({ entries }: Conversation, seq: number): LogEntry | undefined {
-  const line = entries[seq - (entries[0]?.seq ?? 0)];
-  return line?.seq === seq ? line : entries.find((entry) => entry.seq === seq);
 }
 
 function progress({ confirmed, delivered }: Conversation, seq: number): MessageState {
