@@ -67,7 +67,7 @@ export function createStore(tenant: string, persistent: boolean): Store {
   let tabDisk = persistent ? open('sessionStorage') : undefined;
   let isOver = false;
   /** The customer whose session this is. */
-  let mine: string | undefined;
+  let own: string | undefined;
 
   function read<T>(key: string): T | undefined {
     return parsed(memory.get(key) ?? attempt(() => disk?.getItem(key)));
@@ -102,7 +102,7 @@ export function createStore(tenant: string, persistent: boolean): Store {
   return {
     session: () => read(sessionKey),
     saveSession(session) {
-      mine = session.customer;
+      own = session.customer;
       write(sessionKey, session);
     },
     preferences: () => read(preferencesKey) ?? {},
@@ -144,7 +144,7 @@ export function createStore(tenant: string, persistent: boolean): Store {
     },
     leave() {
       const { customer } = this.session() ?? {};
-      if (customer === undefined || customer === mine) return this.clear();
+      if (customer === undefined || customer === own) return this.clear();
       isOver = true;
       removeTab();
     },

@@ -13,10 +13,10 @@ export function transcript(state: State, language: Language): string {
   const only = { ...state, conversations: conversation ? [conversation] : [], outbox: [] };
   const first = conversation?.entries[0]?.at;
   const head = [state.config.name, first && dayAndTime(first)].filter(Boolean).join(', ');
-  const body = rows(only, words, dated).map((row) => (row.is === 'message' ? said(row) : row.text));
+  const body = rows(only, words, dated).map((row) => (row.is === 'message' ? textOf(row) : row.text));
   return `${[head, '', ...body].join('\n')}\n`;
 
-  function said({ from, at, text, files, quote, edited, retracted }: MessageRow): string {
+  function textOf({ from, at, text, files, quote, edited, retracted }: MessageRow): string {
     const author = authorOf(from, words);
     const what = retracted
       ? words.removed

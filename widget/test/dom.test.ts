@@ -9,7 +9,7 @@ import type { Upload } from '../src/upload';
 import { createEmoji } from '../src/view/emoji';
 import { createFields } from '../src/view/form';
 import { createLanguage } from '../src/view/language';
-import { messagePiece } from '../src/view/message';
+import { createMessage } from '../src/view/message';
 import { createOptions } from '../src/view/options';
 import { createPanel, type PanelPort, questions, splitQueue } from '../src/view/panel';
 import { createRating } from '../src/view/rating';
@@ -53,7 +53,7 @@ function piece(row: MessageRow | undefined) {
     reveal: vi.fn(),
     refocus: vi.fn(),
   };
-  const made = messagePiece(port);
+  const made = createMessage(port);
   document.body.replaceChildren(made.element);
   if (row) made.update(row);
   return { ...port, ...made };

@@ -1,6 +1,6 @@
 // English, the reference for every other language.
 
-import type { Plural } from './say';
+import type { Plural } from './fill';
 
 export interface Words {
   /** Set for languages written from right to left. */

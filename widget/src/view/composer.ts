@@ -11,7 +11,7 @@ import { entryAt, type State, type Target } from '../state/state';
 import { scalars, TEXT_CHARS } from '../wire';
 import { arrow, camera, clip, smile } from './drawings';
 import { createEmoji } from './emoji';
-import { type Language, say } from './language';
+import { fill, type Language } from './language';
 import { removeButton } from './message';
 import { authorOf } from './rows';
 import { createTray } from './tray';
@@ -128,7 +128,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     if (!entry) return show();
     setText(
       targetWords,
-      target?.is === 'edit' ? words.editing : say(words.replyingTo, authorOf(entry.from, words)),
+      target?.is === 'edit' ? words.editing : fill(words.replyingTo, authorOf(entry.from, words)),
     );
     if (target?.is === 'edit') {
       kept = input.value;
@@ -216,6 +216,6 @@ function tool(
 }
 
 /** On-screen keyboards do not offer Shift+Enter. */
-export function isPhone(): boolean {
+function isPhone(): boolean {
   return matchMedia('(hover: none) and (pointer: coarse)').matches;
 }

@@ -5,7 +5,7 @@
 
 import { h, setAttribute, setText } from '../dom';
 import type { Words } from '../i18n/en';
-import { say } from '../i18n/say';
+import { fill } from '../i18n/fill';
 import type { Field } from '../wire';
 
 export interface Question extends Field {
@@ -80,7 +80,7 @@ function ask(parent: HTMLElement, field: Question, words: Words, longest: number
       )
     : h('input', { ...common, type, maxlength: String(longest) });
   const fault = h('p', { id: `${id}-fault`, class: 'fault' });
-  const label = h('label', { for: id, dir: 'auto' }, required ? text : say(words.optional, text));
+  const label = h('label', { for: id, dir: 'auto' }, required ? text : fill(words.optional, text));
   parent.append(h('div', { class: 'question' }, label, input, fault));
   input.value = known;
   const value = () => input.value.trim();

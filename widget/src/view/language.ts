@@ -1,7 +1,7 @@
 // The panel's language: its texts, and how it writes dates, sizes and numbers.
 
 import type { Words } from '../i18n/en';
-import { count, say } from '../i18n/say';
+import { count, fill } from '../i18n/fill';
 
 export interface Language {
   tag: string;
@@ -49,4 +49,4 @@ export function createLanguage(tag: string, words: Words): Language {
   };
 }
 
-export { say };
+export { fill };

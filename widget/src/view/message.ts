@@ -5,12 +5,12 @@ import { h, setAttribute, setText } from '../dom';
 import { type ChoiceValue, FIELD_CHARS, type FileLink } from '../wire';
 import { cross, dots, ticks } from './drawings';
 import { createFields } from './form';
-import { type Language, say } from './language';
+import { fill, type Language } from './language';
 import { isPicture, picture } from './picture';
 import { authorOf, type MessageRow, type Row } from './rows';
 import { link, linked, ofGateway, webAddress } from './text';
 
-export interface Piece {
+export interface RowElement {
   element: HTMLElement;
   row?: Row;
   update(row: Row): void;
@@ -32,7 +32,7 @@ export interface MessagePort {
   refocus(): void;
 }
 
-export function messagePiece(port: MessagePort): Piece {
+export function createMessage(port: MessagePort): RowElement {
   const { language, gateway } = port;
   const { words } = language;
   const face = h('span', { class: 'face', 'aria-hidden': 'true' });
@@ -158,7 +158,7 @@ export function messagePiece(port: MessagePort): Piece {
     }
     setAttribute(quote, 'hidden', !row.quote);
     if (row.quote && before?.quote?.text !== row.quote.text) {
-      const label = h('span', { class: 'unseen' }, `${say(words.replyingTo, row.quote.author)}: `);
+      const label = h('span', { class: 'unseen' }, `${fill(words.replyingTo, row.quote.author)}: `);
       quote.replaceChildren(label, h('span', { class: 'name', dir: 'auto' }, row.quote.text));
     }
     if (before?.text !== row.text || before.retracted !== row.retracted) {

@@ -6,7 +6,7 @@ import { ANSWER_CHARS } from '../wire';
 import { type ComposerPort, createComposer } from './composer';
 import { chevron } from './drawings';
 import { createFields, type Fields, type Question } from './form';
-import { type Language, say } from './language';
+import { fill, type Language } from './language';
 import { createLog, type LogPort } from './log';
 import { createOptions, type OptionsPort } from './options';
 import { createRating, type RatingPort } from './rating';
@@ -207,9 +207,9 @@ export function statusLine(state: State, { words, place, wait }: Language): stri
     const { position, eta } = conversation;
     // Until the gateway sends a place in the queue, nothing is promised; the line keeps its room.
     if (!position) return conversation.unattended ? words.nobodyYet : '\u00a0';
-    if (eta === undefined) return say(words.waitingAt, place(position));
-    return say(words.waitingFor, place(position), wait(eta));
+    if (eta === undefined) return fill(words.waitingAt, place(position));
+    return fill(words.waitingFor, place(position), wait(eta));
   }
   const name = conversation.agent?.name;
-  return name ? say(words.talkingTo, name) : words.talking;
+  return name ? fill(words.talkingTo, name) : words.talking;
 }

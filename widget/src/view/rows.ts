@@ -5,7 +5,7 @@
 // is created only once.
 
 import type { Words } from '../i18n/en';
-import { say } from '../i18n/say';
+import { fill } from '../i18n/fill';
 import {
   type Conversation,
   entryAt,
@@ -247,9 +247,9 @@ function noteText({ kind, from }: LogEntry, words: Words): string | undefined {
   const name = from.name ?? words.agent;
   switch (kind) {
     case 'joined':
-      return say(words.joined, name);
+      return fill(words.joined, name);
     case 'left':
-      return say(words.left, name);
+      return fill(words.left, name);
     case 'closed':
       return words.closed;
     default:
