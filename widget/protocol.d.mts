@@ -1,2 +1,2 @@
-/** The text of src/protocol.ts. */
-export function protocol(): Promise<string>;
+/** The text of each file in src/protocol/, by its name. */
+export function protocol(): Promise<Record<string, string>>;

@@ -1,7 +1,7 @@
 // Compares two states and emits the page's events for what changed.
 
 import type { Emit } from './launcher/events';
-import { type Conversation, isOpen, latest, type State, unread } from './state';
+import { type Conversation, isOpen, latest, type State, unread } from './state/state';
 
 export function announce(before: State, after: State, emit: Emit): void {
   if (before.open !== after.open) emit(after.open ? 'open' : 'close');

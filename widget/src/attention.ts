@@ -4,7 +4,7 @@
 // Invariants: of several tabs only one announces a message, and only once; a message that is being
 // looked at is not announced; the page's own title is restored once the customer is back.
 
-import { isSpoken, type Line, latest, type State, unread } from './state';
+import { isFromOtherSide, type LogEntry, latest, type State, unread } from './state/state';
 import type { Store } from './store';
 
 export interface Attention {
@@ -29,13 +29,13 @@ export function createAttention(tenant: string, store: Store): Attention {
 
   function notice(before: State, after: State): void {
     current = after;
-    title();
+    showCount();
     if (unread(after) <= unread(before) || !newest(after) || isLookedAt(after)) return;
     clearTimeout(timer);
-    timer = setTimeout(speak, PATIENCE_MS);
+    timer = setTimeout(announce, PATIENCE_MS);
   }
 
-  function title(): void {
+  function showCount(): void {
     const count = current && isHidden() ? unread(current) : 0;
     const wanted = count ? `(${count}) ` : '';
     const isOurs = counted && document.title.startsWith(counted);
@@ -44,7 +44,7 @@ export function createAttention(tenant: string, store: Store): Attention {
     counted = wanted;
   }
 
-  function speak(): void {
+  function announce(): void {
     const state = current;
     const line = state && newest(state);
     if (!state || !line || isLookedAt(state)) return;
@@ -52,7 +52,7 @@ export function createAttention(tenant: string, store: Store): Attention {
     const once = () => {
       if (store.preferences().heard === key) return;
       store.savePreferences({ heard: key });
-      if (!state.muted) sound();
+      if (!state.muted) playSound();
       if (state.notify === 'on' && isHidden()) show(state, line);
     };
     const { locks } = navigator;
@@ -61,7 +61,7 @@ export function createAttention(tenant: string, store: Store): Attention {
   }
 
   /** Two soft tones, the second lower. Generated here because a strict page forbids media files. */
-  function sound(): void {
+  function playSound(): void {
     try {
       // Browsers refuse sound before the first interaction, and log a warning.
       if (navigator.userActivation && !navigator.userActivation.hasBeenActive) return;
@@ -86,7 +86,7 @@ export function createAttention(tenant: string, store: Store): Attention {
     }
   }
 
-  function show({ config }: State, { text = '', from, files }: Line): void {
+  function show({ config }: State, { text = '', from, files }: LogEntry): void {
     try {
       const body = [...(text || (files?.[0]?.name ?? ''))].slice(0, SHOWN_CHARS).join('');
       const note = new Notification(from.name ?? config.name ?? '', { body, tag: `couplet:${tenant}` });
@@ -99,7 +99,7 @@ export function createAttention(tenant: string, store: Store): Attention {
     }
   }
 
-  document.addEventListener('visibilitychange', title);
+  document.addEventListener('visibilitychange', showCount);
 
   return {
     notice,
@@ -110,9 +110,9 @@ export function createAttention(tenant: string, store: Store): Attention {
     },
     stop() {
       clearTimeout(timer);
-      document.removeEventListener('visibilitychange', title);
+      document.removeEventListener('visibilitychange', showCount);
       current = undefined;
-      title();
+      showCount();
       void audio?.close();
     },
   };
@@ -125,10 +125,10 @@ const isHidden = () => document.visibilityState === 'hidden';
 const isLookedAt = ({ open }: State) => open && !isHidden();
 
 /** The last message from the other side that is unread and has not been shown. */
-function newest(state: State): Line | undefined {
+function newest(state: State): LogEntry | undefined {
   const conversation = latest(state);
   const fresh = conversation?.entries.filter(
-    (line) => line.seq > Math.max(conversation.read, conversation.known) && isSpoken(line),
+    (line) => line.seq > Math.max(conversation.read, conversation.known) && isFromOtherSide(line),
   );
   return fresh?.[fresh.length - 1];
 }

@@ -16,7 +16,7 @@ const ANSWERS = 32;
 const ANSWER_NAME_CHARS = 64;
 const ANSWERS_BYTES = 16_384;
 
-export type Complain = (what: string) => void;
+export type Warn = (what: string) => void;
 
 /** The text, or if it is longer than `limit` scalars its beginning with an ellipsis. */
 export function cut(text: string, limit: number): string {
@@ -34,21 +34,21 @@ export const isFields = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The key of a queue, if it can be one; only the gateway knows which queues exist. */
-export function fitQueue(queue: unknown, complain: Complain): string | undefined {
+export function fitQueue(queue: unknown, warn: Warn): string | undefined {
   const isKey = typeof queue === 'string' && queue.length <= QUEUE_CHARS;
-  if (!isKey && queue != null) complain('the queue is left out: it is no key');
+  if (!isKey && queue != null) warn('the queue is left out: it is no key');
   return isKey ? queue : undefined;
 }
 
-export function fitSubject(subject: unknown, complain: Complain): string | undefined {
+export function fitSubject(subject: unknown, warn: Warn): string | undefined {
   const text = asText(subject)?.trim();
   const fit = text && cut(text, SUBJECT_CHARS);
-  if (fit !== text) complain(`the subject is cut to ${SUBJECT_CHARS} characters`);
+  if (fit !== text) warn(`the subject is cut to ${SUBJECT_CHARS} characters`);
   return fit || undefined;
 }
 
 /** Answers as strings, in their order, as many as fit. */
-export function fitAnswers(given: object, complain: Complain): Record<string, string> {
+export function fitAnswers(given: object, warn: Warn): Record<string, string> {
   const fit = new Map<string, string>();
   let bytes = 0;
   for (const [key, value] of Object.entries(given)) {
@@ -57,11 +57,11 @@ export function fitAnswers(given: object, complain: Complain): Record<string, st
     const quoted = `"${cut(name, ANSWER_NAME_CHARS)}"`;
     const text = asText(value)?.trim();
     if (text === undefined) {
-      complain(`${quoted} is left out: it is not a text`);
+      warn(`${quoted} is left out: it is not a text`);
       continue;
     }
     const answer = cut(text, ANSWER_CHARS);
-    if (answer !== text) complain(`${quoted} is cut to ${ANSWER_CHARS} characters`);
+    if (answer !== text) warn(`${quoted} is cut to ${ANSWER_CHARS} characters`);
     const size = new TextEncoder().encode(name + answer).length;
     const reason =
       !name || scalars(name) > ANSWER_NAME_CHARS
@@ -72,7 +72,7 @@ export function fitAnswers(given: object, complain: Complain): Record<string, st
             ? `together they are more than ${ANSWERS_BYTES} bytes`
             : '';
     if (reason) {
-      complain(`${quoted} is left out: ${reason}`);
+      warn(`${quoted} is left out: ${reason}`);
       continue;
     }
     bytes += size;

@@ -2,7 +2,7 @@
 // launcher for minutes, so a new chat may meet an old launcher: add here, never rename.
 
 import type { Words } from './i18n/en';
-import type { Answer } from './launcher/config';
+import type { ConfigResult } from './launcher/config';
 import type { Emit } from './launcher/events';
 import type { Host } from './launcher/host';
 import type { Choice } from './launcher/language';
@@ -13,8 +13,8 @@ export interface Seam {
   host: Host;
   emit: Emit;
   /** The tenant's configuration as the launcher loaded it, and how to reload it. */
-  config: Promise<Answer>;
-  ask(): Promise<Answer>;
+  config: Promise<ConfigResult>;
+  ask(): Promise<ConfigResult>;
   /** The session no longer exists: another tab has ended it. */
   ended?(): void;
   language: Choice;

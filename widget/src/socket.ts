@@ -58,7 +58,7 @@ export function createSocket(port: SocketPort): Socket {
   let pingTimer: Timer;
   let settleTimer: Timer;
 
-  function become(next: Link): void {
+  function setLink(next: Link): void {
     if (link === next) return;
     link = next;
     port.onLink(next);
@@ -68,7 +68,7 @@ export function createSocket(port: SocketPort): Socket {
     clearTimeout(retryTimer);
     retryTimer = undefined;
     // While attempts keep failing the link stays `retrying`, so that the display does not flicker.
-    if (link !== 'retrying') become('connecting');
+    if (link !== 'retrying') setLink('connecting');
     const mine = new WebSocket(port.url, SUBPROTOCOL);
     let opened = false;
     ws = mine;
@@ -84,19 +84,19 @@ export function createSocket(port: SocketPort): Socket {
       if (!frame) return;
       // The welcome's entries tell what is stored already: only then is it known what to send.
       port.onFrame(frame);
-      if (ws === mine) heard(frame);
+      if (ws === mine) received(frame);
     };
     mine.onclose = (event) => {
-      if (ws === mine) void lost(event.code, opened);
+      if (ws === mine) void closed(event.code, opened);
     };
   }
 
-  function heard(frame: ServerFrame): void {
+  function received(frame: ServerFrame): void {
     if (frame.type === 'welcome') {
       settleTimer = setTimeout(() => {
         attempt = 0;
       }, SETTLED_AFTER_MS);
-      become('online');
+      setLink('online');
     }
     if (frame.type === 'bye') floor = frame.reconnect_after_ms ?? 0;
     if (link === 'online') {
@@ -123,14 +123,14 @@ export function createSocket(port: SocketPort): Socket {
     }, ms);
   }
 
-  async function lost(code: number, opened: boolean): Promise<void> {
+  async function closed(code: number, opened: boolean): Promise<void> {
     drop();
     if (code === CLOSE_TOO_LARGE) port.onTooLarge();
-    if (code === CLOSE_IDENTITY_REFUSED) return become('refused');
+    if (code === CLOSE_IDENTITY_REFUSED) return setLink('refused');
     if (code === CLOSE_RATE) floor = Math.max(floor, RATE_WAIT_MS);
-    become('retrying');
+    setLink('retrying');
     if (!opened && (await port.isRefused())) {
-      if (link === 'retrying' && !ws) become('refused');
+      if (link === 'retrying' && !ws) setLink('refused');
       return;
     }
     retry();
@@ -138,7 +138,7 @@ export function createSocket(port: SocketPort): Socket {
 
   function retry(): void {
     if (!wanted || ws || retryTimer !== undefined) return;
-    become('retrying');
+    setLink('retrying');
     retryTimer = setTimeout(connect, backoff(attempt, floor));
     attempt += 1;
   }
@@ -163,7 +163,7 @@ export function createSocket(port: SocketPort): Socket {
   }
 
   /** The browser is offline: what is sent on this connection now may hang for a long time. */
-  function cut(): void {
+  function goOffline(): void {
     if (!ws) return;
     drop();
     retry();
@@ -172,12 +172,12 @@ export function createSocket(port: SocketPort): Socket {
   /** A page with an open socket is not kept in the back/forward cache. */
   function sleep(): void {
     drop();
-    become('idle');
+    setLink('idle');
   }
 
   const listeners: [EventTarget, string, () => void][] = [
     [window, 'online', wake],
-    [window, 'offline', cut],
+    [window, 'offline', goOffline],
     [window, 'pageshow', wake],
     [window, 'pagehide', sleep],
     [document, 'visibilitychange', wake],

@@ -1,6 +1,6 @@
 // Entry point of the second script: creates the chat and its view from what the launcher passes.
 
-import { type Chat, createChat } from './chat';
+import { type Chat, createChat } from './chat/chat';
 import { isFields } from './fit';
 import type { Call, ChatChunk } from './seam';
 import { createLanguage } from './view/language';

@@ -6,8 +6,8 @@
 
 import { cut } from './fit';
 import { outPrefix, prefix as prefixOf, sessionKey as sessionKeyOf, tabKey } from './keys';
-import type { Outgoing, Remembered } from './state';
-import { type Durable, encode, TEXT_CHARS } from './wire';
+import type { Outgoing, StoredSession } from './state/state';
+import { type Command, encode, TEXT_CHARS } from './wire';
 
 const DURABLE: string[] = [
   'message',
@@ -17,7 +17,7 @@ const DURABLE: string[] = [
   'rate',
   'start',
   'end',
-] satisfies Durable['type'][];
+] satisfies Command['type'][];
 
 /** The customer's choices, and what one tab has already announced. */
 export interface Preferences {
@@ -35,8 +35,8 @@ export interface Tab {
 }
 
 export interface Store {
-  session(): Remembered | undefined;
-  saveSession(session: Remembered): void;
+  session(): StoredSession | undefined;
+  saveSession(session: StoredSession): void;
   outbox(): Outgoing[];
   preferences(): Preferences;
   savePreferences(more: Preferences): void;
@@ -54,7 +54,7 @@ export interface Store {
    * Calls back with the session that another tab wrote; this tab may have overwritten it on disk
    * since.
    */
-  watch(changed: (session: Remembered) => void): () => void;
+  watch(changed: (session: StoredSession) => void): () => void;
 }
 
 export function createStore(tenant: string, persistent: boolean): Store {
@@ -67,14 +67,10 @@ export function createStore(tenant: string, persistent: boolean): Store {
   let tabDisk = persistent ? open('sessionStorage') : undefined;
   let isOver = false;
   /** The customer whose session this is. */
-  let mine: string | undefined;
+  let own: string | undefined;
 
   function read<T>(key: string): T | undefined {
-    try {
-      return parsed(memory.get(key) ?? disk?.getItem(key));
-    } catch {
-      return undefined;
-    }
+    return parsed(memory.get(key) ?? attempt(() => disk?.getItem(key)));
   }
 
   function write(key: string, value: unknown): void {
@@ -91,12 +87,11 @@ export function createStore(tenant: string, persistent: boolean): Store {
 
   function remove(key: string): void {
     memory.delete(key);
-    try {
-      disk?.removeItem(key);
-    } catch {
-      // A key that cannot be removed could not have been written either.
-    }
+    // A key that cannot be removed could not have been written either.
+    attempt(() => disk?.removeItem(key));
   }
+
+  const removeTab = () => attempt(() => tabDisk?.removeItem(tabKey(tenant)));
 
   function keys(): string[] {
     const found = new Set(memory.keys());
@@ -107,7 +102,7 @@ export function createStore(tenant: string, persistent: boolean): Store {
   return {
     session: () => read(sessionKey),
     saveSession(session) {
-      mine = session.customer;
+      own = session.customer;
       write(sessionKey, session);
     },
     preferences: () => read(preferencesKey) ?? {},
@@ -134,9 +129,8 @@ export function createStore(tenant: string, persistent: boolean): Store {
         answers: hasAnswers ? answers : undefined,
       };
       const isEmpty = open === undefined && !draft && !hasAnswers;
-      attempt(() =>
-        isEmpty ? tabDisk?.removeItem(tabKey(tenant)) : tabDisk?.setItem(tabKey(tenant), encode(tab)),
-      );
+      if (isEmpty) removeTab();
+      else attempt(() => tabDisk?.setItem(tabKey(tenant), encode(tab)));
     },
     persist() {
       disk ??= open('localStorage');
@@ -146,17 +140,17 @@ export function createStore(tenant: string, persistent: boolean): Store {
     clear() {
       isOver = true;
       for (const key of keys()) remove(key);
-      attempt(() => tabDisk?.removeItem(tabKey(tenant)));
+      removeTab();
     },
     leave() {
       const { customer } = this.session() ?? {};
-      if (customer === undefined || customer === mine) return this.clear();
+      if (customer === undefined || customer === own) return this.clear();
       isOver = true;
-      attempt(() => tabDisk?.removeItem(tabKey(tenant)));
+      removeTab();
     },
     watch(changed) {
       const listener = (event: StorageEvent) => {
-        const session = event.key === sessionKey && parsed<Remembered>(event.newValue);
+        const session = event.key === sessionKey && parsed<StoredSession>(event.newValue);
         if (session) changed(session);
       };
       window.addEventListener('storage', listener);
@@ -172,11 +166,7 @@ function isOutgoing({ frame, at }: Partial<Outgoing>): boolean {
 
 /** Returns undefined for a stored value that someone else has damaged. */
 function parsed<T>(text: string | null | undefined): T | undefined {
-  try {
-    return text ? JSON.parse(text) : undefined;
-  } catch {
-    return undefined;
-  }
+  return attempt(() => (text ? JSON.parse(text) : undefined));
 }
 
 function attempt<T>(act: () => T): T | undefined {

@@ -1,9 +1,9 @@
 // The conversation as a text file. Pure, except for the function that saves it.
 
 import { h } from './dom';
-import { latest, type State } from './state';
+import { latest, type State } from './state/state';
 import type { Language } from './view/language';
-import { type MessageRow, rows } from './view/rows';
+import { authorOf, type MessageRow, rows } from './view/rows';
 
 export function transcript(state: State, language: Language): string {
   const { words, time, day, dayAndTime } = language;
@@ -12,12 +12,12 @@ export function transcript(state: State, language: Language): string {
   const conversation = latest(state);
   const only = { ...state, conversations: conversation ? [conversation] : [], outbox: [] };
   const first = conversation?.entries[0]?.at;
-  const head = [state.config.name, first && dayAndTime(first, true)].filter(Boolean).join(', ');
-  const body = rows(only, words, dated).map((row) => (row.is === 'message' ? said(row) : row.text));
+  const head = [state.config.name, first && dayAndTime(first)].filter(Boolean).join(', ');
+  const body = rows(only, words, dated).map((row) => (row.is === 'message' ? textOf(row) : row.text));
   return `${[head, '', ...body].join('\n')}\n`;
 
-  function said({ from, at, text, files, quote, edited, retracted }: MessageRow): string {
-    const author = from.kind === 'customer' ? words.you : (from.name ?? words.agent);
+  function textOf({ from, at, text, files, quote, edited, retracted }: MessageRow): string {
+    const author = authorOf(from, words);
     const what = retracted
       ? words.removed
       : [text, ...files.map(({ name }) => `[${name}]`)].filter(Boolean).join('\n');

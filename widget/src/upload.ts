@@ -32,7 +32,7 @@ export interface Uploads {
   /** Removes a file, and cancels it if it is still uploading. */
   remove(id: string): void;
   /** Starts the uploads that were waiting for a session. */
-  go(): void;
+  resume(): void;
   /** Returns all uploaded files, to be sent with a message. */
   take(): FileLink[];
   stop(): void;
@@ -59,7 +59,7 @@ export function createUploads(port: UploadPort): Uploads {
     }
   }
 
-  function go(): void {
+  function resume(): void {
     const token = port.token();
     if (!token) return;
     for (const upload of uploads) {
@@ -82,7 +82,7 @@ export function createUploads(port: UploadPort): Uploads {
       const link = request.status < 300 ? parsed(request.responseText, file) : undefined;
       change(id, link ? { progress: 1, link } : { progress: 0, failed: reason(request.status) });
       if (!link && request.status === NO_SESSION) port.refused();
-      go();
+      resume();
     };
     request.send(body);
   }
@@ -102,18 +102,18 @@ export function createUploads(port: UploadPort): Uploads {
         failed: refusal(file, port),
       }));
       set([...uploads, ...added]);
-      go();
+      resume();
     },
     retry(id) {
       change(id, { failed: undefined, progress: 0 });
-      go();
+      resume();
     },
     remove(id) {
       drop(id);
       set(uploads.filter((upload) => upload.id !== id));
-      go();
+      resume();
     },
-    go,
+    resume,
     take() {
       const links = uploads.flatMap(({ link }) => link ?? []);
       set(uploads.filter(({ link }) => !link));
@@ -142,10 +142,8 @@ function reason(status: number): Upload['failed'] {
 
 function parsed(text: string, { name, type, size }: File): FileLink | undefined {
   try {
-    const link: FileLink = JSON.parse(text);
-    return link.id
-      ? { ...link, name: link.name ?? name, type: link.type ?? type, size: link.size ?? size }
-      : undefined;
+    const link: Partial<FileLink> & { id: string } = JSON.parse(text);
+    return link.id ? { name, type, size, ...link } : undefined;
   } catch {
     return undefined;
   }

@@ -3,23 +3,24 @@
 // Types, and the one place where text from the network becomes a value. Invariants: an unknown
 // field is kept and ignored, an unknown frame type is dropped, nothing here throws.
 
-import type * as protocol from './protocol';
+import type * as client from './protocol/client';
+import type * as server from './protocol/server';
 
 export const SUBPROTOCOL = 'couplet.v1';
 
 /** The gateway's limit unless it has sent another one. */
 export const TEXT_CHARS = 8000;
 
-export type ConversationState = protocol.Phase;
-export type Agent = protocol.Agent;
-export type From = protocol.From;
-export type FileLink = Pick<protocol.File, 'id' | 'name'> & Partial<protocol.File>;
+export type ConversationState = server.Phase;
+export type Agent = server.Agent;
+export type From = server.From;
+export type FileLink = Pick<server.File, 'id' | 'name'> & Partial<server.File>;
 
 /** A choice that an agent or a bot offers. */
-export type Choosable = protocol.Button;
+export type Button = server.Button;
 
 /** The `value` of a button, or a text for each field of a completed form. */
-export type Chosen = protocol.ChoiceValue;
+export type ChoiceValue = client.ChoiceValue;
 
 /** The most files in one message. */
 export const FILES = 10;
@@ -32,41 +33,39 @@ export const ANSWER_CHARS = 1000;
 export const COMMENT_CHARS = 1000;
 
 /** A question of a form, of the tenant or of an agent. */
-export interface Field extends Partial<protocol.Field> {
+export interface Field {
   name: string;
   /** If missing, the widget's own label for `name`, `email`, `phone`. */
   label?: string;
-  type?: 'text' | 'email' | 'tel' | 'textarea' | 'select' | 'checkbox';
   required?: boolean;
-  options?: string[];
 }
 
 /**
  * A durable entry of a conversation; `seq` is dense from 1. Entries of an unknown kind are not
  * shown.
  */
-export type Entry = Omit<protocol.Entry, 'kind' | 'files' | 'form'> & {
+export type Entry = Omit<server.Entry, 'kind' | 'files' | 'form'> & {
   kind: string;
   files?: FileLink[];
   form?: Field[];
 };
 
-export type Page = protocol.Page;
-export type Start = Omit<protocol.Start, 'id'>;
+export type Page = client.Page;
+export type Start = Omit<client.Start, 'id'>;
 export type Hello = Frame<'hello'>;
 
 /** The commands that are resent under the same `id` until they are acknowledged. */
-export type Durable = Frame<'message' | 'edit' | 'retract' | 'choice' | 'rate' | 'start' | 'end'>;
-export type ClientFrame = protocol.ClientFrame;
+export type Command = Frame<'message' | 'edit' | 'retract' | 'choice' | 'rate' | 'start' | 'end'>;
+export type ClientFrame = client.ClientFrame;
 type Frame<T> = Extract<ClientFrame, { type: T }>;
 
-type Received<T> = Extract<protocol.ServerFrame, { type: T }>;
+type Received<T> = Extract<server.ServerFrame, { type: T }>;
 /** As `parse` returns them: lists hold complete entries. */
 export type Welcome = Omit<Received<'welcome'>, 'entries'> & { entries: Entry[] };
 export type Entries = Omit<Received<'entries'>, 'entries'> & { entries: Entry[] };
 export type ErrorFrame = Received<'error'>;
 export type ServerFrame =
-  | Exclude<protocol.ServerFrame, { type: 'welcome' | 'entry' | 'entries' }>
+  | Exclude<server.ServerFrame, { type: 'welcome' | 'entry' | 'entries' }>
   | Welcome
   | Entries
   | (Entry & { type: 'entry' });

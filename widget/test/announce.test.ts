@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 import { announce } from '../src/announce';
-import { type Action, initial, reduce, type State } from '../src/state';
+import { type Action, reduce } from '../src/state/reduce';
+import { initial, type State } from '../src/state/state';
 import type { ServerFrame } from '../src/wire';
 
 const frame = (frame: ServerFrame): Action => ({ type: 'frame', frame });

@@ -2,7 +2,8 @@
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createAttention } from '../src/attention';
-import { initial, reduce, type State } from '../src/state';
+import { reduce } from '../src/state/reduce';
+import { initial, type State } from '../src/state/state';
 import { createStore } from '../src/store';
 
 let visibility: DocumentVisibilityState;

@@ -1,11 +1,11 @@
 // The chat against the test gateway: what is sent, when, and what happens when things break.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Chat, createChat } from '../src/chat';
+import { type Chat, createChat } from '../src/chat/chat';
 import { fetchConfig } from '../src/launcher/config';
 import { createEvents } from '../src/launcher/events';
 import type { Settings } from '../src/launcher/settings';
-import { latest, unread } from '../src/state';
+import { latest, unread } from '../src/state/state';
 import { Gateway } from './gateway';
 
 let gateway: Gateway;
@@ -297,12 +297,12 @@ const idOf = (chat: Chat) => latest(chat.state())?.id ?? '';
 
 test('a reply names the message it replies to, and only while its conversation is open', async () => {
   const chat = await talking();
-  chat.aim('reply', idOf(chat), 3);
+  chat.setTarget('reply', idOf(chat), 3);
   chat.send('to that');
   await until(() => gateway.of('message').length === 2);
   expect(gateway.of('message')[1]).toMatchObject({ text: 'to that', reply_to: 3 });
-  expect(chat.state().aim).toBeUndefined();
-  chat.aim('reply', 'another', 3);
+  expect(chat.state().target).toBeUndefined();
+  chat.setTarget('reply', 'another', 3);
   chat.send('to nothing');
   await until(() => gateway.of('message').length === 3);
   expect(gateway.of('message')[2]).not.toHaveProperty('reply_to');
@@ -311,7 +311,7 @@ test('a reply names the message it replies to, and only while its conversation i
 test('an own message is edited and retracted by its id', async () => {
   const chat = await talking();
   const { id } = gateway.of('message')[0] ?? {};
-  chat.aim('edit', idOf(chat), 1);
+  chat.setTarget('edit', idOf(chat), 1);
   chat.send('hello there');
   await until(() => gateway.of('edit').length === 1);
   expect(gateway.of('edit')[0]).toMatchObject({ target: id, text: 'hello there' });
@@ -326,7 +326,7 @@ test('an own message is edited and retracted by its id', async () => {
 
 test('an edit that changes nothing is not sent', async () => {
   const chat = await talking();
-  chat.aim('edit', idOf(chat), 1);
+  chat.setTarget('edit', idOf(chat), 1);
   chat.send('hello');
   chat.send('next');
   await until(() => gateway.of('message').length === 2);
@@ -396,7 +396,7 @@ test('name and email are not asked for again in the next conversation, and are s
   const chat = arrive();
   chat.send('one', { answers: { name: 'Kim', order: '1482' } });
   await isSent(chat);
-  expect(chat.state().known).toEqual({ name: 'Kim' });
+  expect(chat.state().answers).toEqual({ name: 'Kim' });
   chat.end();
   await until(() => latest(chat.state())?.state === 'closed');
   chat.send('two');
@@ -413,11 +413,11 @@ test('a file chosen before there is a session waits for it, and is a reason for 
 
 test('an edit that is too late leaves its text in the composer', async () => {
   const chat = await talking();
-  chat.aim('edit', idOf(chat), 1);
+  chat.setTarget('edit', idOf(chat), 1);
   gateway.closes();
   await until(() => latest(chat.state())?.state === 'closed');
   expect(chat.send('better words')).toBe(false);
-  expect(chat.state().aim).toBeUndefined();
+  expect(chat.state().target).toBeUndefined();
   expect(chat.state().outbox).toEqual([]);
 });
 

@@ -3,7 +3,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import de from '../src/i18n/de';
 import en from '../src/i18n/en';
-import { initial, reduce, type State } from '../src/state';
+import { reduce } from '../src/state/reduce';
+import { initial, type State } from '../src/state/state';
 import { createLanguage } from '../src/view/language';
 import { createLog } from '../src/view/log';
 import { rows } from '../src/view/rows';
@@ -85,7 +86,7 @@ test('a day that recurs has its heading each time', () => {
     retry: nothing,
     discard: nothing,
   };
-  const { element, render } = createLog({ ...port, choose: nothing, aim: nothing, retract: nothing });
+  const { element, render } = createLog({ ...port, choose: nothing, setTarget: nothing, retract: nothing });
   const shown = () =>
     [...element.querySelectorAll('.note, [data-part="text"]')].map(({ textContent }) => textContent);
   render(state);

@@ -3,12 +3,13 @@
 import { expect, test, vi } from 'vitest';
 import ar from '../src/i18n/ar';
 import en from '../src/i18n/en';
-import { type Action, initial, reduce, type State } from '../src/state';
+import { type Action, reduce } from '../src/state/reduce';
+import { initial, type State } from '../src/state/state';
 import type { Upload } from '../src/upload';
 import { createEmoji } from '../src/view/emoji';
 import { createFields } from '../src/view/form';
 import { createLanguage } from '../src/view/language';
-import { messagePiece } from '../src/view/message';
+import { createMessage } from '../src/view/message';
 import { createOptions } from '../src/view/options';
 import { createPanel, type PanelPort, questions, splitQueue } from '../src/view/panel';
 import { createRating } from '../src/view/rating';
@@ -46,13 +47,13 @@ function piece(row: MessageRow | undefined) {
     retry: vi.fn(),
     discard: vi.fn(),
     choose: vi.fn(),
-    aim: vi.fn(),
+    setTarget: vi.fn(),
     retract: vi.fn(),
     grew: vi.fn(),
     reveal: vi.fn(),
     refocus: vi.fn(),
   };
-  const made = messagePiece(port);
+  const made = createMessage(port);
   document.body.replaceChildren(made.element);
   if (row) made.update(row);
   return { ...port, ...made };
@@ -116,7 +117,7 @@ test("an own message can be replied to, edited and, after confirmation, deleted;
   part(mine.element, 'more').click();
   expect(document.activeElement).toBe(part(mine.element, 'reply'));
   part(mine.element, 'edit').click();
-  expect(mine.aim).toHaveBeenCalledWith('edit', 'c', 2);
+  expect(mine.setTarget).toHaveBeenCalledWith('edit', 'c', 2);
   part(mine.element, 'more').click();
   part(mine.element, 'remove').click();
   expect(mine.retract).not.toHaveBeenCalled();
@@ -166,14 +167,10 @@ test('fields say what is missing or wrong, and check again while it is corrected
   const fields = [
     { name: 'name', required: true },
     { name: 'email' },
-    { name: 'size', type: 'select', options: ['S', 'L'] },
-    { name: 'terms', label: 'Terms', type: 'checkbox', required: true },
-  ] as const;
-  const { element, answers } = createFields(
-    fields.map((field) => ({ ...field, options: 'options' in field ? [...field.options] : undefined })),
-    en,
-    100,
-  );
+    { name: 'size', options: ['S', 'L'] },
+    { name: 'terms', label: 'Terms', required: true },
+  ];
+  const { element, answers } = createFields(fields, en, 100);
   document.body.replaceChildren(element);
   const [name, email, terms] = element.querySelectorAll('input');
   const select = element.querySelector('select');
@@ -194,7 +191,7 @@ test('fields say what is missing or wrong, and check again while it is corrected
   name.dispatchEvent(new Event('input'));
   expect(faults()[0]).toBe('');
   email.value = 'kim@example.org';
-  terms.checked = true;
+  terms.value = 'yes';
   select.value = 'L';
   expect(answers()).toEqual({ name: 'Kim', email: 'kim@example.org', size: 'L', terms: 'yes' });
 });
@@ -208,11 +205,10 @@ test('the questions before the chat: the form in force, and the queue if there i
   const ask = (config: State['config'], more: Partial<State> = {}) =>
     questions({ ...initial, ...more, config }, language).map(({ name }) => name);
   expect(ask({ form })).toEqual(['name']);
-  expect(ask({ form, away_form: [{ name: 'email' }], online: false })).toEqual(['email']);
   expect(ask({ form, online: false })).toEqual(['name', 'email']);
   expect(ask({ form: [{ name: 'phone' }], online: false })).toEqual(['phone']);
-  expect(ask({ online: false }, { known: { email: 'kim@example.org' } })).toEqual([]);
-  expect(ask({ form }, { known: { name: 'Kim' } })).toEqual([]);
+  expect(ask({ online: false }, { answers: { email: 'kim@example.org' } })).toEqual([]);
+  expect(ask({ form }, { answers: { name: 'Kim' } })).toEqual([]);
   expect(ask({ queues })).toHaveLength(1);
   expect(ask({ queues }, { queue: 'sales' })).toEqual([]);
   expect(questions({ ...log({}), config: { form } }, language)).toEqual([]);
@@ -311,13 +307,13 @@ test('the options are opened by their button and closed by Escape; permission to
 });
 
 function panel(spoken = language, more: Partial<PanelPort> = {}) {
-  const calls = { send: vi.fn(() => true), attach: vi.fn(), aimless: vi.fn() };
+  const calls = { send: vi.fn(() => true), attach: vi.fn(), clearTarget: vi.fn() };
   const nothing = () => {};
   const port = {
     ...{ gateway: 'https://g', language: spoken, typing: nothing, retry: nothing, discard: nothing },
-    ...{ choose: nothing, aim: nothing, retract: nothing, older: nothing, retryFile: nothing },
+    ...{ choose: nothing, setTarget: nothing, retract: nothing, older: nothing, retryFile: nothing },
     ...{ removeFile: nothing, rate: nothing, skipRating: nothing, download: nothing, mute: nothing },
-    ...{ notify: nothing, end: nothing, close: nothing, consent: nothing, drafted: nothing },
+    ...{ notify: nothing, end: nothing, close: nothing, consent: nothing, saveDraft: nothing },
   };
   const made = createPanel({ ...port, ...calls, ...more }, {});
   document.body.replaceChildren(made.element);
@@ -344,28 +340,25 @@ test('the form goes with the first message, which waits until it is filled in', 
   expect((part(element, 'composer') as HTMLTextAreaElement).value).toBe('');
 });
 
-test('nobody online: the panel says so, and when someone will be', () => {
+test('nobody online: the panel says so', () => {
   const { element, render } = panel();
-  const opens_at = Date.now() + 3_600_000;
-  render({ ...initial, config: { online: false, opens_at } });
-  expect(element.textContent).toContain(
-    `${en.nobodyIn} Someone will be in ${language.dayAndTime(opens_at)}.`,
-  );
+  render({ ...initial, config: { online: false } });
+  expect(element.textContent).toContain(en.nobodyIn);
 });
 
 test('an edit fills the composer, and restores the draft afterwards', () => {
-  const { element, render, aimless } = panel();
+  const { element, render, clearTarget } = panel();
   const input = part(element, 'composer') as HTMLTextAreaElement;
   const state = log(own);
   render(state);
   write(element, 'half a thought');
-  const aiming = reduce(state, { type: 'aimed', aim: { is: 'edit', conversation: 'c', seq: 1 } });
+  const aiming = reduce(state, { type: 'target', target: { is: 'edit', conversation: 'c', seq: 1 } });
   render(aiming);
   expect(input.value).toBe('text 1');
   expect(part(element, 'aim').textContent).toContain(en.editing);
   input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
-  expect(aimless).toHaveBeenCalledOnce();
-  render(reduce(aiming, { type: 'aimed' }));
+  expect(clearTarget).toHaveBeenCalledOnce();
+  render(reduce(aiming, { type: 'target' }));
   expect(input.value).toBe('half a thought');
 });
 

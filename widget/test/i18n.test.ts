@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import en, { type Words } from '../src/i18n/en';
-import { count, type Plural, say } from '../src/i18n/say';
+import { count, fill, type Plural } from '../src/i18n/fill';
 import { chooseLanguage, openLabel } from '../src/launcher/language';
 import { createLanguage } from '../src/view/language';
 
@@ -53,8 +53,8 @@ test.each(languages)('%s: the launcher has its label', async (key) => {
 });
 
 test('names and numbers are filled in', () => {
-  expect(say('{1} before {0}', 'b', 'a')).toBe('a before b');
-  expect(say('{0} says {1}', '{1}', 'no')).toBe('{1} says no');
+  expect(fill('{1} before {0}', 'b', 'a')).toBe('a before b');
+  expect(fill('{0} says {1}', '{1}', 'no')).toBe('{1} says no');
   expect(count('en', 1, { one: '# hour', other: '# hours' })).toBe('1 hour');
   expect(count('en', 1200, { one: '# hour', other: '# hours' })).toBe('1,200 hours');
 });

@@ -2,9 +2,9 @@
 // commands, and does not discard what was valid.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Chat, createChat } from '../src/chat';
+import { type Chat, createChat } from '../src/chat/chat';
 import { fetchConfig } from '../src/launcher/config';
-import { latest } from '../src/state';
+import { latest } from '../src/state/state';
 import { Gateway } from './gateway';
 
 let gateway: Gateway;

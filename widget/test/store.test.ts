@@ -1,7 +1,7 @@
 // What outlives a page load, and what does not.
 
 import { beforeEach, expect, test, vi } from 'vitest';
-import type { Outgoing } from '../src/state';
+import type { Outgoing } from '../src/state/state';
 import { createStore } from '../src/store';
 
 const session = { token: 't', customer: 'me' };

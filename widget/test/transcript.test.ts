@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 import en from '../src/i18n/en';
-import { type Action, initial, reduce } from '../src/state';
+import { type Action, reduce } from '../src/state/reduce';
+import { initial } from '../src/state/state';
 import { transcript } from '../src/transcript';
 import { createLanguage } from '../src/view/language';
 import type { Entry } from '../src/wire';
@@ -27,7 +28,7 @@ test('a transcript has author, time, text and the message replied to', () => {
   const language = createLanguage('en-GB', en);
   expect(language.day(at, true)).toContain('2024');
   expect(transcript(state, language).split('\n')).toEqual([
-    `Shop, ${language.dayAndTime(at, true)}`,
+    `Shop, ${language.dayAndTime(at)}`,
     '',
     language.day(at, true),
     '12:00 You:',

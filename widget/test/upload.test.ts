@@ -85,7 +85,7 @@ test('without a session a file waits for one', async () => {
   all.add([file()]);
   expect(gateway.uploads).toEqual([]);
   token = 'u';
-  all.go();
+  all.resume();
   await until(() => uploads[0]?.link !== undefined);
   expect(gateway.uploads.map(({ token }) => token)).toEqual(['Bearer u']);
 });

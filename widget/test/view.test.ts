@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest';
 import en from '../src/i18n/en';
 import { accent, contrast } from '../src/launcher/colour';
-import { initial, reduce, type State } from '../src/state';
+import { reduce } from '../src/state/reduce';
+import { initial, type State } from '../src/state/state';
 import { createComposer } from '../src/view/composer';
 import { createLanguage } from '../src/view/language';
 import { createLog } from '../src/view/log';
@@ -19,7 +20,7 @@ const logPort = {
   retry: nothing,
   discard: nothing,
   choose: nothing,
-  aim: nothing,
+  setTarget: nothing,
   retract: nothing,
   refocus: nothing,
   older: () => false,
@@ -105,7 +106,7 @@ test('the composer sends on Enter, not within a composition, and never cuts', ()
       attach: nothing,
       retryFile: nothing,
       removeFile: nothing,
-      aimless: nothing,
+      clearTarget: nothing,
     },
     '',
   );

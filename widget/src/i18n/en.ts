@@ -1,6 +1,6 @@
 // English, the reference for every other language.
 
-import type { Plural } from './say';
+import type { Plural } from './fill';
 
 export interface Words {
   /** Set for languages written from right to left. */
@@ -12,8 +12,6 @@ export interface Words {
   greeting: string;
   greetingMore: string;
   nobodyIn: string;
-  /** {0}: day and time. */
-  backAt: string;
   end: string;
   messages: string;
   newMessages: string;
@@ -104,7 +102,6 @@ export default {
   greeting: 'How can we help?',
   greetingMore: 'Write below. The answer comes here.',
   nobodyIn: 'Nobody is in right now. Write anyway, and the answer comes here.',
-  backAt: 'Someone will be in {0}.',
   end: 'End chat',
   messages: 'Messages',
   newMessages: 'New messages',

@@ -11,7 +11,7 @@ interface Stub {
   q?: ArrayLike<unknown>[];
 }
 
-export const VERSION = '0.1.0';
+const VERSION = '0.1.0';
 
 /** True when the script is on the page a second time. */
 export function isInstalled(): boolean {

@@ -12,24 +12,23 @@ export interface Config {
   /** The line in the empty log, in place of our own. */
   welcome?: string;
   queues?: { key: string; name: string }[];
-  /** Whether an agent is online, and if none is, when one will be. */
+  /** Whether an agent is online. */
   online?: boolean;
-  opens_at?: number;
-  /** Asked before the chat; and when nobody is online, if that form differs. */
+  /** Asked before the chat. */
   form?: Field[];
-  away_form?: Field[];
-  /** Whether the customer is asked for a rating; yes by default. */
-  rating?: boolean;
   limits?: { text_chars?: number; file_bytes?: number };
   /** Accepted media types of files, as `image/png` or `image/*`; all by default. */
   file_types?: string[];
 }
 
-export type Answer = { is: 'ok'; config: Config } | { is: 'refused'; status: number } | { is: 'unreachable' };
+export type ConfigResult =
+  | { is: 'ok'; config: Config }
+  | { is: 'refused'; status: number }
+  | { is: 'unreachable' };
 
 const PATIENCE_MS = 10_000;
 
-export async function fetchConfig(gateway: string, tenant: string): Promise<Answer> {
+export async function fetchConfig(gateway: string, tenant: string): Promise<ConfigResult> {
   try {
     const response = await fetch(`${gateway}/v1/${encodeURIComponent(tenant)}/config`, {
       credentials: 'omit',

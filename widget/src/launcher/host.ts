@@ -8,7 +8,7 @@
 import { h } from '../dom';
 import { accent } from './colour';
 import styles from './launcher.css?inline';
-import { mark } from './mark';
+import { logo } from './logo';
 import type { Settings, Theme } from './settings';
 
 export interface Host {
@@ -33,7 +33,7 @@ export function createHost(settings: Settings): Host {
   const sheet = (css: string) => addSheet(shadow, css, settings.nonce);
   sheet(styles);
   const colours = sheet('');
-  const button = h('button', { type: 'button', 'data-part': 'launcher', class: 'launcher' }, mark());
+  const button = h('button', { type: 'button', 'data-part': 'launcher', class: 'launcher' }, logo());
   const root = h('div', { class: 'root', 'data-position': settings.position }, button);
   shadow.append(root);
   const setTheme = (theme: Theme) => root.setAttribute('data-theme', theme);

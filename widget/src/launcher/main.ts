@@ -39,7 +39,7 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
   let over = false;
   let colour: string | null | undefined;
   let locale: string | null | undefined;
-  let spoken = '';
+  let shownTag = '';
 
   const ask = () => fetchConfig(gateway, tenant);
   // A page that is prerendered, and may never be shown, is not a visit.
@@ -90,8 +90,8 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
       if (over) return;
       const seam = { settings, host, emit, config, ask, ended, language: wanted, words: words.default };
       chat = chunk.start(seam, calls.splice(0));
-      spoken = wanted.tag;
-      if (spoken !== language().tag) void relabel();
+      shownTag = wanted.tag;
+      if (shownTag !== language().tag) void relabel();
     } catch (error) {
       // Queued calls wait for the next attempt: a click, a call, or the network coming back.
       attempt += 1;
@@ -111,12 +111,12 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
     const isLast = call[0] === 'setPage' || call[0] === 'identify';
     calls = isLast ? calls.filter(([name]) => name !== call[0]) : calls;
     calls.push(call);
-    if (call[0] === 'consent') look();
+    if (call[0] === 'consent') lookForStored();
     if (LOADING.includes(call[0])) begin();
   }
 
   /** Something left open by another page or tab is intent, once there is consent to look. */
-  function look(): void {
+  function lookForStored(): void {
     if (isLeftOpen(tenant)) begin();
     stopWatching ??= watchOthers(tenant, begin, ended);
   }
@@ -124,11 +124,11 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
   async function relabel(): Promise<void> {
     render();
     const wanted = language();
-    if (!chat || wanted.tag === spoken) return;
+    if (!chat || wanted.tag === shownTag) return;
     try {
       const words = await load<WordsChunk>(gateway, wanted.key, 0);
       if (wanted.tag !== language().tag) return;
-      spoken = wanted.tag;
+      shownTag = wanted.tag;
       chat?.setLanguage(wanted, words.default);
     } catch {
       // The panel keeps its current language.
@@ -155,7 +155,7 @@ function createWidget(settings: Settings, emit: Emit, ended: () => void): Widget
     emit('ready');
   });
   if (settings.open) call('open', true);
-  if (!settings.consentRequired) look();
+  if (!settings.consentRequired) lookForStored();
 
   return {
     call,
@@ -183,11 +183,11 @@ function run(settings: Settings): void {
     widget = undefined;
   };
   /** The current widget, or a new one after a shutdown. */
-  const alive = () => {
+  const running = () => {
     widget ??= createWidget(settings, emit, () => end(true));
     return widget;
   };
-  alive();
+  running();
   const methods: Record<string, Method> = {
     close: () => widget?.call('close'),
     setLocale(locale: string) {
@@ -205,7 +205,7 @@ function run(settings: Settings): void {
     off,
   };
   for (const name of [...LOADING, 'identify', 'setCustomer', 'setPage', 'consent']) {
-    methods[name] = (...args: unknown[]) => alive().call(name, ...args);
+    methods[name] = (...args: unknown[]) => running().call(name, ...args);
   }
   install(methods);
 }

@@ -6,12 +6,14 @@
 // written.
 
 import { h, isComposing, setAttribute, setText } from '../dom';
-import type { Aim, State } from '../state';
+import type { Words } from '../i18n/en';
+import { entryAt, type State, type Target } from '../state/state';
 import { scalars, TEXT_CHARS } from '../wire';
 import { arrow, camera, clip, smile } from './drawings';
 import { createEmoji } from './emoji';
-import { type Language, say } from './language';
+import { fill, type Language } from './language';
 import { removeButton } from './message';
+import { authorOf } from './rows';
 import { createTray } from './tray';
 
 export interface Composer {
@@ -31,7 +33,7 @@ export interface ComposerPort {
   attach(files: Iterable<File>): void;
   retryFile(id: string): void;
   removeFile(id: string): void;
-  aimless(): void;
+  clearTarget(): void;
 }
 
 export function createComposer(port: ComposerPort, draft: string): Composer {
@@ -48,20 +50,14 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
   // A replica of the text gives the field its height: no script measures, no inline style is set.
   const replica = h('div', { class: 'replica', 'aria-hidden': 'true' });
   const button = tool('submit', 'send', 'send', words.send, arrow());
-  const attach = tool('button', 'attach', 'plain', words.attach, clip());
-  const photo = tool('button', 'photo', 'plain', words.photo, camera());
-  const emoji = tool('button', 'emoji-button', 'plain', words.emoji, smile());
-  const files = h('input', {
-    type: 'file',
-    multiple: true,
-    hidden: true,
-    tabindex: '-1',
-    'data-part': 'files',
+  const { attach, photo, pickers } = createPickers(words, (files) => {
+    port.attach(files);
+    input.focus();
   });
-  const shots = h('input', { type: 'file', accept: 'image/*', capture: 'environment', hidden: true });
-  const aimWords = h('span', { class: 'name', dir: 'auto' });
-  const aimless = removeButton(words.cancel);
-  const banner = h('div', { class: 'banner', 'data-part': 'aim', hidden: true }, aimWords, aimless);
+  const emoji = tool('button', 'emoji-button', 'plain', words.emoji, smile());
+  const targetWords = h('span', { class: 'name', dir: 'auto' });
+  const cancel = removeButton(words.cancel);
+  const banner = h('div', { class: 'banner', 'data-part': 'aim', hidden: true }, targetWords, cancel);
   const tray = createTray({ ...port, refocus: () => input.focus() });
   const hint = h('p', { id: 'hint', class: 'hint', role: 'status' });
   const table = createEmoji(words.emoji, insert);
@@ -77,13 +73,12 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     h('div', { class: 'buttons' }, attach, photo, emoji, button),
     hint,
     tray.status,
-    files,
-    shots,
+    ...pickers,
   );
   let limit = TEXT_CHARS;
   let isLoading = false;
   let hasFiles = false;
-  let aim: Aim | undefined;
+  let target: Target | undefined;
   let kept = '';
 
   function show(): void {
@@ -91,7 +86,7 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     replica.textContent = `${input.value}\n`;
     setText(hint, excess > 0 ? count(excess, words.tooLong) : '');
     setAttribute(input, 'aria-invalid', excess > 0 ? 'true' : undefined);
-    button.disabled = excess > 0 || isLoading || !(input.value.trim() || (hasFiles && aim?.is !== 'edit'));
+    button.disabled = excess > 0 || isLoading || !(input.value.trim() || (hasFiles && target?.is !== 'edit'));
   }
 
   function submit(): void {
@@ -122,21 +117,22 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     port.typing(input.value.trim() !== '');
   }
 
-  function takeAim(state: State): void {
-    if (aim === state.aim) return;
+  function takeTarget(state: State): void {
+    if (target === state.target) return;
     // Keep the text being written while an older message is edited.
-    if (aim?.is === 'edit') input.value = kept;
-    aim = state.aim;
-    const line = state.conversations
-      .find(({ id }) => id === aim?.conversation)
-      ?.entries.find(({ seq }) => seq === aim?.seq);
-    setAttribute(banner, 'hidden', !line);
-    if (!line) return show();
-    const author = line.from.kind === 'customer' ? words.you : (line.from.name ?? words.agent);
-    setText(aimWords, aim?.is === 'edit' ? words.editing : say(words.replyingTo, author));
-    if (aim?.is === 'edit') {
+    if (target?.is === 'edit') input.value = kept;
+    target = state.target;
+    const conversation = state.conversations.find(({ id }) => id === target?.conversation);
+    const entry = entryAt(conversation, target?.seq);
+    setAttribute(banner, 'hidden', !entry);
+    if (!entry) return show();
+    setText(
+      targetWords,
+      target?.is === 'edit' ? words.editing : fill(words.replyingTo, authorOf(entry.from, words)),
+    );
+    if (target?.is === 'edit') {
       kept = input.value;
-      input.value = line.text ?? '';
+      input.value = entry.text ?? '';
     }
     show();
     input.focus();
@@ -147,10 +143,10 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     submit();
   });
   element.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape' || isComposing(event) || (table.hidden && !aim)) return;
+    if (event.key !== 'Escape' || isComposing(event) || (table.hidden && !target)) return;
     event.stopPropagation();
     event.preventDefault();
-    if (table.hidden) port.aimless();
+    if (table.hidden) port.clearTarget();
     turn(false);
     input.focus();
   });
@@ -161,42 +157,52 @@ export function createComposer(port: ComposerPort, draft: string): Composer {
     submit();
   });
   emoji.addEventListener('click', () => turn(table.hidden));
-  aimless.addEventListener('click', () => {
-    port.aimless();
+  cancel.addEventListener('click', () => {
+    port.clearTarget();
     input.focus();
   });
-  for (const [opener, chooser] of [
-    [attach, files],
-    [photo, shots],
-  ] as const) {
-    opener.addEventListener('click', () => chooser.click());
-    chooser.addEventListener('change', () => {
-      port.attach([...(chooser.files ?? [])]);
-      chooser.value = '';
-      input.focus();
-    });
-  }
   input.value = draft;
   show();
 
   return {
     element,
     focus: () => input.focus(),
-    text: () => (aim?.is === 'edit' ? kept : input.value),
+    text: () => (target?.is === 'edit' ? kept : input.value),
     render(state) {
       limit = state.textChars ?? state.config.limits?.text_chars ?? TEXT_CHARS;
       const fileBytes = state.fileBytes ?? state.config.limits?.file_bytes;
       setAttribute(attach, 'hidden', !fileBytes);
       setAttribute(photo, 'hidden', !fileBytes || !isPhone());
-      setAttribute(files, 'accept', state.config.file_types?.join());
+      setAttribute(pickers[0], 'accept', state.config.file_types?.join());
       tray.render(state.uploads, fileBytes);
       isLoading = state.uploads.some(({ link, failed }) => !link && !failed);
       hasFiles = state.uploads.some(({ link }) => link);
-      takeAim(state);
+      takeTarget(state);
       show();
     },
     take: (dropped) => !attach.hidden && port.attach(dropped),
   };
+}
+
+/** The buttons for files and photos, and the hidden inputs that they open. */
+function createPickers(words: Words, picked: (files: File[]) => void) {
+  const attach = tool('button', 'attach', 'plain', words.attach, clip());
+  const photo = tool('button', 'photo', 'plain', words.photo, camera());
+  const type = 'file';
+  const hidden = true;
+  const files = h('input', { type, hidden, multiple: true, tabindex: '-1', 'data-part': 'files' });
+  const shots = h('input', { type, hidden, accept: 'image/*', capture: 'environment' });
+  for (const [button, input] of [
+    [attach, files],
+    [photo, shots],
+  ] as const) {
+    button.addEventListener('click', () => input.click());
+    input.addEventListener('change', () => {
+      picked([...(input.files ?? [])]);
+      input.value = '';
+    });
+  }
+  return { attach, photo, pickers: [files, shots] as const };
 }
 
 function tool(
@@ -210,6 +216,6 @@ function tool(
 }
 
 /** On-screen keyboards do not offer Shift+Enter. */
-export function isPhone(): boolean {
+function isPhone(): boolean {
   return matchMedia('(hover: none) and (pointer: coarse)').matches;
 }

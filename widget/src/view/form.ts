@@ -5,8 +5,13 @@
 
 import { h, setAttribute, setText } from '../dom';
 import type { Words } from '../i18n/en';
-import { say } from '../i18n/say';
+import { fill } from '../i18n/fill';
 import type { Field } from '../wire';
+
+export interface Question extends Field {
+  /** The texts to choose from; without them the answer is typed. */
+  options?: string[];
+}
 
 export interface Fields {
   element: HTMLElement;
@@ -28,7 +33,7 @@ const COMPLETED: Record<string, string> = { name: 'name', email: 'email', phone:
 let count = 0;
 
 export function createFields(
-  fields: readonly Field[],
+  fields: readonly Question[],
   words: Words,
   longest: number,
   known: Record<string, string> = {},
@@ -51,11 +56,11 @@ export function createFields(
   };
 }
 
-function ask(parent: HTMLElement, field: Field, words: Words, longest: number, known: string): Asked {
-  const { name, required = false, options = [] } = field;
+function ask(parent: HTMLElement, field: Question, words: Words, longest: number, known: string): Asked {
+  const { name, required = false, options } = field;
   const own: Record<string, string> = { name: words.name, email: words.email, phone: words.phone };
   const text = field.label ?? own[name] ?? name;
-  const type = field.type ?? (name === 'email' ? 'email' : name === 'phone' ? 'tel' : 'text');
+  const type = name === 'email' ? 'email' : name === 'phone' ? 'tel' : 'text';
   const id = `field-${++count}`;
   const common = {
     id,
@@ -66,35 +71,26 @@ function ask(parent: HTMLElement, field: Field, words: Words, longest: number, k
     autocomplete: COMPLETED[name],
     class: 'answer',
   };
-  const input =
-    type === 'select'
-      ? h(
-          'select',
-          common,
-          h('option', { value: '' }, words.pick),
-          ...options.map((option) => h('option', { value: option }, option)),
-        )
-      : type === 'textarea'
-        ? h('textarea', { ...common, rows: '3', maxlength: String(longest) })
-        : h('input', { ...common, type, maxlength: String(longest) });
+  const input = options
+    ? h(
+        'select',
+        common,
+        h('option', { value: '' }, words.pick),
+        ...options.map((option) => h('option', { value: option }, option)),
+      )
+    : h('input', { ...common, type, maxlength: String(longest) });
   const fault = h('p', { id: `${id}-fault`, class: 'fault' });
-  const label = h(
-    'label',
-    { for: id, dir: 'auto' },
-    required || type === 'checkbox' ? text : say(words.optional, text),
-  );
-  const isBox = type === 'checkbox';
-  parent.append(h('div', { class: isBox ? 'question box' : 'question' }, label, input, fault));
-  if (isBox) (input as HTMLInputElement).checked = !!known;
-  else input.value = known;
-  const value = () => (isBox ? ((input as HTMLInputElement).checked ? 'yes' : '') : input.value.trim());
+  const label = h('label', { for: id, dir: 'auto' }, required ? text : fill(words.optional, text));
+  parent.append(h('div', { class: 'question' }, label, input, fault));
+  input.value = known;
+  const value = () => input.value.trim();
 
   function check(): boolean {
     const isWrong = type === 'email' && value() !== '' && !EMAIL.test(value());
-    const words_ = required && !value() ? words.required : isWrong ? words.invalidEmail : '';
-    setText(fault, words_);
-    setAttribute(input, 'aria-invalid', words_ ? 'true' : undefined);
-    return !words_;
+    const message = required && !value() ? words.required : isWrong ? words.invalidEmail : '';
+    setText(fault, message);
+    setAttribute(input, 'aria-invalid', message ? 'true' : undefined);
+    return !message;
   }
   // A field with an error is checked again while it is corrected; others are left alone.
   input.addEventListener('input', () => fault.textContent && check());

@@ -1,15 +1,16 @@
 // The panel's language: its texts, and how it writes dates, sizes and numbers.
 
 import type { Words } from '../i18n/en';
-import { count, say } from '../i18n/say';
+import { count, fill } from '../i18n/fill';
 
 export interface Language {
   tag: string;
   words: Words;
   time(at: number): string;
-  /** With the year if it is not the current one, or if `always`. */
-  day(at: number, always?: boolean): string;
-  dayAndTime(at: number, always?: boolean): string;
+  /** With the year if it is not the current one, or if `isDated`. */
+  day(at: number, isDated?: boolean): string;
+  /** With the year. */
+  dayAndTime(at: number): string;
   size(bytes: number): string;
   percent(part: number): string;
   place(position: number): string;
@@ -26,18 +27,16 @@ export function createLanguage(tag: string, words: Words): Language {
     return (at: number) => made.format(at);
   };
   const day = { weekday: 'long', day: 'numeric', month: 'long' } as const;
-  const dated = (options: Intl.DateTimeFormatOptions) => {
-    const [plain, full] = [format(options), format({ ...options, year: 'numeric' })];
-    const yearOf = (at: number) => new Date(at).getFullYear();
-    return (at: number, always = false) => (always || yearOf(at) !== yearOf(Date.now()) ? full : plain)(at);
-  };
+  const dated = { ...day, year: 'numeric' } as const;
+  const [plainDay, datedDay] = [format(day), format(dated)];
+  const yearOf = (at: number) => new Date(at).getFullYear();
   const numbers: Language['count'] = (...rest) => count(tag, ...rest);
   return {
     tag,
     words,
     time: format({ timeStyle: 'short' }),
-    day: dated(day),
-    dayAndTime: dated({ ...day, hour: 'numeric', minute: '2-digit' }),
+    day: (at, isDated) => (isDated || yearOf(at) !== yearOf(Date.now()) ? datedDay : plainDay)(at),
+    dayAndTime: format({ ...dated, hour: 'numeric', minute: '2-digit' }),
     size(bytes) {
       const step = Math.max(0, Math.min(UNITS.length - 1, Math.floor(Math.log(bytes || 1) / Math.log(KB))));
       const options = { style: 'unit', unit: UNITS[step], unitDisplay: 'short', maximumFractionDigits: 1 };
@@ -50,4 +49,4 @@ export function createLanguage(tag: string, words: Words): Language {
   };
 }
 
-export { say };
+export { fill };

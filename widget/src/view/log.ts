@@ -5,10 +5,10 @@
 // there.
 
 import { h, setAttribute, setText } from '../dom';
-import { type State, unread } from '../state';
+import { type State, unread } from '../state/state';
 import type { Fields } from './form';
-import { say } from './language';
-import { type MessagePort, messagePiece, type Piece } from './message';
+import { fill } from './language';
+import { createMessage, type MessagePort, type RowElement } from './message';
 import { isSame, type Row, rows } from './rows';
 
 export interface Log {
@@ -92,7 +92,7 @@ export function createLog(port: LogPort): Log {
     setAttribute(down, 'hidden', true);
   }
 
-  const pieces = new Map<string, Piece>();
+  const elements = new Map<string, RowElement>();
   let before: State | undefined;
   let speakTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -117,10 +117,10 @@ export function createLog(port: LogPort): Log {
       if (grewAbove) hush();
     }
     setAttribute(typing, 'hidden', !state.typing);
-    if (state.typing) setText(typingWords, say(words.typing, state.typing.name ?? words.agent));
-    setAttribute(greeting, 'hidden', pieces.size > 0);
+    if (state.typing) setText(typingWords, fill(words.typing, state.typing.name ?? words.agent));
+    setAttribute(greeting, 'hidden', elements.size > 0);
     setText(title, state.config.welcome ?? words.greeting);
-    setText(hint, greetingOf(state));
+    setText(hint, state.config.online === false ? words.nobodyIn : words.greetingMore);
     if (isAtEnd || hasWritten) toEnd();
     else if (grewAbove) scroll.scrollTop += scroll.scrollHeight - height;
     if (!isAtEnd && before && last !== list.lastChild && unreadGrew(state)) {
@@ -133,35 +133,29 @@ export function createLog(port: LogPort): Log {
     return !!before && unread(state) > unread(before);
   }
 
-  function greetingOf({ config }: State): string {
-    if (config.online !== false) return words.greetingMore;
-    const back = config.opens_at && config.opens_at > Date.now() ? config.opens_at : undefined;
-    return back ? `${words.nobodyIn} ${say(words.backAt, language.dayAndTime(back))}` : words.nobodyIn;
-  }
-
   function place(wanted: Row[]): void {
     const keys = new Set(wanted.map(({ key }) => key));
-    for (const [key, piece] of pieces) {
+    for (const [key, shown] of elements) {
       if (keys.has(key)) continue;
-      piece.element.remove();
-      pieces.delete(key);
+      shown.element.remove();
+      elements.delete(key);
     }
     let next = list.firstChild;
     for (const row of wanted) {
-      let piece = pieces.get(row.key);
-      if (!piece) {
-        piece = row.is === 'message' ? messagePiece({ ...port, grew: follow, reveal }) : notePiece();
-        pieces.set(row.key, piece);
+      let shown = elements.get(row.key);
+      if (!shown) {
+        shown = row.is === 'message' ? createMessage({ ...port, grew: follow, reveal }) : createNote();
+        elements.set(row.key, shown);
       }
-      if (!isSame(row, piece.row)) piece.update(row);
-      piece.row = row;
-      if (piece.element === next) next = next.nextSibling;
-      else list.insertBefore(piece.element, next);
+      if (!isSame(row, shown.row)) shown.update(row);
+      shown.row = row;
+      if (shown.element === next) next = next.nextSibling;
+      else list.insertBefore(shown.element, next);
     }
   }
 
   function reveal(key: string): void {
-    pieces.get(key)?.element.scrollIntoView({ block: 'center' });
+    elements.get(key)?.element.scrollIntoView({ block: 'center' });
   }
 
   return {
@@ -172,7 +166,7 @@ export function createLog(port: LogPort): Log {
   };
 }
 
-function notePiece(): Piece {
+function createNote(): RowElement {
   const element = h('li', { class: 'note' });
   return { element, update: (row) => row.is !== 'message' && setText(element, row.text) };
 }

@@ -2,15 +2,15 @@
 // element is created once, then only updated where something changed.
 
 import { h, setAttribute, setText } from '../dom';
-import { type Chosen, FIELD_CHARS, type FileLink } from '../wire';
+import { type ChoiceValue, FIELD_CHARS, type FileLink } from '../wire';
 import { cross, dots, ticks } from './drawings';
 import { createFields } from './form';
-import { type Language, say } from './language';
+import { fill, type Language } from './language';
 import { isPicture, picture } from './picture';
-import type { MessageRow, Row } from './rows';
+import { authorOf, type MessageRow, type Row } from './rows';
 import { link, linked, ofGateway, webAddress } from './text';
 
-export interface Piece {
+export interface RowElement {
   element: HTMLElement;
   row?: Row;
   update(row: Row): void;
@@ -21,8 +21,8 @@ export interface MessagePort {
   language: Language;
   retry(id: string): void;
   discard(id: string): void;
-  choose(of: number, value: Chosen, label: string): void;
-  aim(is: 'reply' | 'edit', conversation: string, seq: number): void;
+  choose(of: number, value: ChoiceValue, label: string): void;
+  setTarget(is: 'reply' | 'edit', conversation: string, seq: number): void;
   retract(seq: number): void;
   /** Something became larger after it was inserted. */
   grew(): void;
@@ -32,7 +32,7 @@ export interface MessagePort {
   refocus(): void;
 }
 
-export function messagePiece(port: MessagePort): Piece {
+export function createMessage(port: MessagePort): RowElement {
   const { language, gateway } = port;
   const { words } = language;
   const face = h('span', { class: 'face', 'aria-hidden': 'true' });
@@ -81,12 +81,12 @@ export function messagePiece(port: MessagePort): Piece {
     tools.replaceChildren();
     if (!open || !shown) return;
     const { conversation = '', seq = 0, mayChange, text: said } = shown;
-    const aimed = (is: 'reply' | 'edit') => () => {
+    const choose = (is: 'reply' | 'edit') => () => {
       turn(false);
-      port.aim(is, conversation, seq);
+      port.setTarget(is, conversation, seq);
     };
-    tool('reply', words.reply, aimed('reply'));
-    if (mayChange && said) tool('edit', words.edit, aimed('edit'));
+    tool('reply', words.reply, choose('reply'));
+    if (mayChange && said) tool('edit', words.edit, choose('edit'));
     if (mayChange) tool('remove', words.remove, sure);
     (tools.firstElementChild as HTMLElement | null)?.focus();
   }
@@ -145,7 +145,7 @@ export function messagePiece(port: MessagePort): Piece {
     const before = shown;
     shown = row;
     const own = row.from.kind === 'customer';
-    const author = own ? words.you : (row.from.name ?? words.agent);
+    const author = authorOf(row.from, words);
     setAttribute(element, 'class', row.first ? 'message first' : 'message');
     setAttribute(element, 'data-from', row.from.kind);
     setAttribute(element, 'data-state', row.state);
@@ -158,7 +158,7 @@ export function messagePiece(port: MessagePort): Piece {
     }
     setAttribute(quote, 'hidden', !row.quote);
     if (row.quote && before?.quote?.text !== row.quote.text) {
-      const label = h('span', { class: 'unseen' }, `${say(words.replyingTo, row.quote.author)}: `);
+      const label = h('span', { class: 'unseen' }, `${fill(words.replyingTo, row.quote.author)}: `);
       quote.replaceChildren(label, h('span', { class: 'name', dir: 'auto' }, row.quote.text));
     }
     if (before?.text !== row.text || before.retracted !== row.retracted) {

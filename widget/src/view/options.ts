@@ -2,7 +2,7 @@
 // notify is requested in plain view, while there is a reply to wait for.
 
 import { h, setAttribute, setText } from '../dom';
-import { latest, type State } from '../state';
+import { latest, type State } from '../state/state';
 import { dots } from './drawings';
 import type { Language } from './language';
 

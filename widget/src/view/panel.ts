@@ -1,12 +1,12 @@
 // The panel: header, log and composer.
 
 import { h, setAttribute, setText } from '../dom';
-import { isOpen, isStarting, latest, type State } from '../state';
-import { ANSWER_CHARS, type Field } from '../wire';
+import { isOpen, isStarting, latest, type State } from '../state/state';
+import { ANSWER_CHARS } from '../wire';
 import { type ComposerPort, createComposer } from './composer';
 import { chevron } from './drawings';
-import { createFields, type Fields } from './form';
-import { type Language, say } from './language';
+import { createFields, type Fields, type Question } from './form';
+import { fill, type Language } from './language';
 import { createLog, type LogPort } from './log';
 import { createOptions, type OptionsPort } from './options';
 import { createRating, type RatingPort } from './rating';
@@ -35,7 +35,7 @@ export interface PanelPort
   end(): void;
   close(): void;
   consent(): void;
-  drafted(draft: string, answers: Record<string, string>): void;
+  saveDraft(draft: string, answers: Record<string, string>): void;
 }
 
 /** The name of the field in which the queue is chosen. */
@@ -74,7 +74,7 @@ export function createPanel(port: PanelPort, draft: Draft): Panel {
     dir: words.dir ?? 'ltr',
   });
   element.append(header, log.element, consent, composer.element, drop);
-  element.addEventListener('input', drafted);
+  element.addEventListener('input', saveDraft);
   for (const name of ['pointerdown', 'focusin']) element.addEventListener(name, options.away);
   let fields: Fields | undefined;
   let asked = '';
@@ -84,13 +84,13 @@ export function createPanel(port: PanelPort, draft: Draft): Panel {
     const answers = fields?.answers();
     if (fields && !answers) return false;
     const isSent = port.send(text, answers);
-    drafted();
+    saveDraft();
     return isSent;
   }
 
   /** Stores the draft, so that the next page has it. */
-  function drafted(): void {
-    port.drafted(composer.text(), fields?.given() ?? {});
+  function saveDraft(): void {
+    port.saveDraft(composer.text(), fields?.given() ?? {});
   }
 
   function ask(state: State): void {
@@ -159,24 +159,21 @@ export function createPanel(port: PanelPort, draft: Draft): Panel {
 const REACH = ['email', 'phone'];
 
 /** The questions before a conversation: the tenant's form, and the queue if there is a choice. */
-export function questions(state: State, { words }: Language): Field[] {
-  const { config, known } = state;
+export function questions(state: State, { words }: Language): Question[] {
+  const { answers: known } = state;
+  const { online, form = [], queues = [] } = state.config;
   if (isOpen(state) || isStarting(state)) return [];
-  const isAway = config.online === false;
-  const form = (isAway ? config.away_form : undefined) ?? config.form ?? [];
   // When nobody is online, a message waits for the next agent if the customer can be reached.
   const isReachable = [...form.map(({ name }) => name), ...Object.keys(known)].some((name) =>
     REACH.includes(name),
   );
-  const reach: Field[] = isAway && !isReachable ? [{ name: 'email' }] : [];
-  const queues = config.queues ?? [];
-  const choice: Field[] =
+  const reach: Question[] = online === false && !isReachable ? [{ name: 'email' }] : [];
+  const choice: Question[] =
     queues.length > 1 && !state.queue
       ? [
           {
             name: QUEUE,
             label: words.queue,
-            type: 'select',
             required: true,
             options: queues.map(({ name }) => name),
           },
@@ -210,9 +207,9 @@ export function statusLine(state: State, { words, place, wait }: Language): stri
     const { position, eta } = conversation;
     // Until the gateway sends a place in the queue, nothing is promised; the line keeps its room.
     if (!position) return conversation.unattended ? words.nobodyYet : '\u00a0';
-    if (eta === undefined) return say(words.waitingAt, place(position));
-    return say(words.waitingFor, place(position), wait(eta));
+    if (eta === undefined) return fill(words.waitingAt, place(position));
+    return fill(words.waitingFor, place(position), wait(eta));
   }
   const name = conversation.agent?.name;
-  return name ? say(words.talkingTo, name) : words.talking;
+  return name ? fill(words.talkingTo, name) : words.talking;
 }

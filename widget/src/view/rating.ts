@@ -1,7 +1,7 @@
 // The rating. Asked once, when a conversation in which somebody replied has ended.
 
 import { h, setAttribute } from '../dom';
-import { isStarting, isToBeRated, latest, type State } from '../state';
+import { isStarting, isToBeRated, latest, type State } from '../state/state';
 import { COMMENT_CHARS } from '../wire';
 import type { Language } from './language';
 

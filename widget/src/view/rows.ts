@@ -5,9 +5,22 @@
 // is created only once.
 
 import type { Words } from '../i18n/en';
-import { say } from '../i18n/say';
-import { type Conversation, isOpen, type Line, latest, type Outgoing, type State } from '../state';
-import type { Choosable, Field, FileLink, From } from '../wire';
+import { fill } from '../i18n/fill';
+import {
+  type Conversation,
+  entryAt,
+  isOpen,
+  type LogEntry,
+  latest,
+  type Outgoing,
+  type State,
+} from '../state/state';
+import type { Button, Field, FileLink, From } from '../wire';
+
+/** The name that the customer reads. */
+export function authorOf({ kind, name }: From, words: Words): string {
+  return kind === 'customer' ? words.you : (name ?? words.agent);
+}
 
 export type MessageState = 'sending' | 'sent' | 'delivered' | 'read' | 'failed';
 
@@ -35,7 +48,7 @@ export interface MessageRow {
   files: readonly FileLink[];
   quote?: Quote;
   /** The buttons or form that can still be answered. */
-  buttons: readonly Choosable[];
+  buttons: readonly Button[];
   form: readonly Field[];
   mayReply: boolean;
   /** Whether the customer may edit and delete it. */
@@ -151,7 +164,7 @@ const blank = {
   last: true,
 } as const;
 
-function message(context: Context, line: Line): MessageRow {
+function message(context: Context, line: LogEntry): MessageRow {
   const { conversation, isCurrent, answered, changes } = context;
   const { seq, at, from, id, edited = false, retracted = false } = line;
   const { files = blank.files, buttons = blank.buttons, form = blank.form } = line;
@@ -209,21 +222,15 @@ function waiting(out: Outgoing, context: Context | undefined): MessageRow | unde
 }
 
 function quoted({ conversation, words }: Context, seq: number | undefined, kind?: string): Quote | undefined {
-  const line = kind === 'choice' || !seq ? undefined : lineAt(conversation, seq);
+  const line = kind === 'choice' ? undefined : entryAt(conversation, seq);
   if (!line || line.kind !== 'message') return undefined;
   const own = line.from.kind === 'customer';
   const text = line.retracted ? words.removed : line.text || (line.files?.[0]?.name ?? '');
   return {
     key: own && line.id ? line.id : `${conversation.id} ${line.seq}`,
-    author: own ? words.you : (line.from.name ?? words.agent),
+    author: authorOf(line.from, words),
     text: [...text].slice(0, QUOTED_CHARS).join(''),
   };
-}
-
-/** Without gaps, an entry's index follows from its number. */
-function lineAt({ entries }: Conversation, seq: number): Line | undefined {
-  const line = entries[seq - (entries[0]?.seq ?? 0)];
-  return line?.seq === seq ? line : entries.find((entry) => entry.seq === seq);
 }
 
 function progress({ confirmed, delivered }: Conversation, seq: number): MessageState {
@@ -231,19 +238,19 @@ function progress({ confirmed, delivered }: Conversation, seq: number): MessageS
   return seq <= delivered ? 'delivered' : 'sent';
 }
 
-function note(conversation: Conversation, line: Line, words: Words): NoteRow | undefined {
+function note(conversation: Conversation, line: LogEntry, words: Words): NoteRow | undefined {
   const text = noteText(line, words);
   return text ? { is: 'note', key: `${conversation.id} ${line.seq}`, text } : undefined;
 }
 
-function noteText({ kind, from }: Line, words: Words): string | undefined {
+function noteText({ kind, from }: LogEntry, words: Words): string | undefined {
   const name = from.name ?? words.agent;
   switch (kind) {
     case 'joined':
     case 'transferred':
-      return say(words.joined, name);
+      return fill(words.joined, name);
     case 'left':
-      return say(words.left, name);
+      return fill(words.left, name);
     case 'closed':
       return words.closed;
     default:

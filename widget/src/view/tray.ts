@@ -2,7 +2,7 @@
 
 import { h, setAttribute, setText } from '../dom';
 import type { Upload } from '../upload';
-import { type Language, say } from './language';
+import { fill, type Language } from './language';
 import { removeButton } from './message';
 import { isPicture, picture } from './picture';
 
@@ -58,9 +58,9 @@ function createItem({ id, file }: Upload, port: TrayPort): Item {
   const { words, size, percent } = port.language;
   const preview = h('span', { class: 'preview' });
   const status = h('span', { class: 'quiet' });
-  const bar = h('progress', { max: '1', 'aria-label': say(words.uploading, file.name) });
+  const bar = h('progress', { max: '1', 'aria-label': fill(words.uploading, file.name) });
   const again = h('button', { type: 'button', class: 'link', 'data-part': 'retry-file' }, words.tryAgain);
-  const remove = removeButton(say(words.removeFile, file.name));
+  const remove = removeButton(fill(words.removeFile, file.name));
   const name = h('span', { class: 'name', dir: 'auto' }, file.name);
   const element = h('li', {}, preview, h('div', { class: 'about' }, name, status, bar), again, remove);
   if (isPicture(file.type, file.size)) {
@@ -76,7 +76,7 @@ function createItem({ id, file }: Upload, port: TrayPort): Item {
     element,
     update({ progress, link, failed }, limit) {
       const faults = {
-        large: say(words.fileTooLarge, size(limit ?? file.size)),
+        large: fill(words.fileTooLarge, size(limit ?? file.size)),
         type: words.fileType,
         network: words.fileFailed,
       };
@@ -85,7 +85,7 @@ function createItem({ id, file }: Upload, port: TrayPort): Item {
       setAttribute(bar, 'hidden', !!link || !!failed);
       bar.value = progress;
       setAttribute(again, 'hidden', failed !== 'network');
-      const news = failed ? `${file.name}: ${faults[failed]}` : link ? say(words.uploaded, file.name) : '';
+      const news = failed ? `${file.name}: ${faults[failed]}` : link ? fill(words.uploaded, file.name) : '';
       if (news === known) return undefined;
       known = news;
       return news;

@@ -3,10 +3,10 @@
 // Invariants: the panel is built when first opened; the focus moves into it when the customer opens
 // it, and back to where it was when they close it; a panel that covers the page keeps the focus.
 
-import type { Chat } from '../chat';
+import type { Chat } from '../chat/chat';
 import { h, isComposing, setAttribute, setText } from '../dom';
 import type { Host } from '../launcher/host';
-import { type State, unread } from '../state';
+import { type State, unread } from '../state/state';
 import { save, transcript } from '../transcript';
 import composerStyles from './composer.css?inline';
 import deviceStyles from './device.css?inline';
@@ -15,7 +15,7 @@ import logStyles from './log.css?inline';
 import { createPanel, type Draft, type Panel, splitQueue } from './panel';
 import panelStyles from './panel.css?inline';
 import questionStyles from './questions.css?inline';
-import { shelter } from './shelter';
+import { shield } from './shield';
 
 export interface View {
   render(state: State): void;
@@ -39,7 +39,7 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
   let before: Element | null = null;
 
   shadow.addEventListener('keydown', onKey as (event: Event) => void);
-  const expose = shelter(host, () => panel?.element);
+  const stopShielding = shield(host, () => panel?.element);
 
   function render(state: State): void {
     if (state.open) {
@@ -137,7 +137,7 @@ export function createView(host: Host, chat: Chat, gateway: string, spoken: Lang
       render(state);
     },
     remove() {
-      expose();
+      stopShielding();
       visual?.removeEventListener('resize', measure);
       visual?.removeEventListener('scroll', measure);
     },

@@ -55,7 +55,6 @@ for (const { size, colorScheme, locale, color } of LOOKED_AT) {
     stage.host('/', { attributes: 'data-consent="required"' });
     Object.assign(gateway.config, {
       online: false,
-      opens_at: Date.now() + 20 * 3600_000,
       queues: [
         { key: 'default', name: 'Orders' },
         { key: 'binding', name: 'Binding and repairs' },
@@ -63,11 +62,6 @@ for (const { size, colorScheme, locale, color } of LOOKED_AT) {
       form: [
         { name: 'name', required: true },
         { name: 'order', label: 'Order number' },
-      ],
-      away_form: [
-        { name: 'email', required: true },
-        { name: 'matter', label: 'What happened?', type: 'textarea' },
-        { name: 'terms', label: 'I have read the terms', type: 'checkbox', required: true },
       ],
     });
     await page.goto(gateway.url);
@@ -77,7 +71,7 @@ for (const { size, colorScheme, locale, color } of LOOKED_AT) {
     await part('consent').waitFor();
     await judge(page, '01-consent');
     await part('consent').click();
-    await page.locator('.question textarea').waitFor();
+    await page.locator('.question input').first().waitFor();
     await judge(page, '02-nobody-in');
     await stage.write('Is anybody there?');
     await page.locator('.fault').first().waitFor();
@@ -178,8 +172,7 @@ for (const { size, colorScheme, locale, color } of LOOKED_AT) {
     gateway.says('Where shall we send another one?', {
       form: [
         { name: 'street', label: 'Street and number', required: true },
-        { name: 'size', label: 'Size', type: 'select', options: ['Pocket', 'Desk', 'Log'] },
-        { name: 'gift', label: 'It is a present', type: 'checkbox' },
+        { name: 'city', label: 'City' },
       ],
     });
     await part('submit').waitFor();

@@ -4,7 +4,7 @@
 /** One text for each plural form of the language. */
 export type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
 
-export function say(template: string, ...parts: string[]): string {
+export function fill(template: string, ...parts: string[]): string {
   return template.replace(/\{(\d)\}/g, (_, at) => parts[Number(at)] ?? '');
 }
 

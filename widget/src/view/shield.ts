@@ -17,19 +17,19 @@ const FOCUS = ['focus', 'focusin'];
 const KEPT_IN = ['input', 'paste', 'copy', 'cut'];
 const PRESSES = ['pointerdown', 'mousedown', 'click'];
 /** Attributes that hide an element from people who see, hear, or use the keyboard. */
-const SHUT_OUT = ['inert', 'aria-hidden'];
+const HIDING = ['inert', 'aria-hidden'];
 const FIELDS = 'textarea, input, select';
 
 /**
- * `panel` returns the element whose keys are ours; returns a function that stops the sheltering.
+ * `panel` returns the element whose keys are ours; returns a function that ends this.
  */
-export function shelter({ shadow, meet }: Host, panel: () => Element | undefined): () => void {
+export function shield({ shadow, meet }: Host, panel: () => Element | undefined): () => void {
   const listening: [EventTarget, string, (event: Event) => void, boolean][] = [];
-  const heard = new WeakSet<Event>();
+  const handled = new WeakSet<Event>();
   let isTakingBack = false;
 
   /** The target of an event, if it is one of our elements. */
-  function ours(event: Event): HTMLElement | undefined {
+  function ownTarget(event: Event): HTMLElement | undefined {
     const path = event.composedPath();
     return path.includes(shadow) ? (path[0] as HTMLElement) : undefined;
   }
@@ -38,7 +38,7 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
    * Dispatches a copy within the panel: an event that is not composed neither leaves the shadow
    * root nor passes the window.
    */
-  function tell(event: Event, target: Element, isPrevented = false): void {
+  function repeat(event: Event, target: Element, isPrevented = false): void {
     const init = { bubbles: event.bubbles, cancelable: true };
     // A click has to be a MouseEvent to have an effect; a key must not be a KeyboardEvent, for
     // Firefox makes every one composed.
@@ -50,16 +50,16 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
     if (copy.defaultPrevented) event.preventDefault();
   }
 
-  function shield(event: Event): void {
-    const target = ours(event);
+  function intercept(event: Event): void {
+    const target = ownTarget(event);
     if (!target || (KEYS.includes(event.type) && !panel()?.contains(target))) return;
     event.stopImmediatePropagation();
-    tell(event, target);
+    repeat(event, target);
   }
 
   /** When the page pulls the focus out, the field takes it back, unnoticed by the page. */
   function takeBack(event: Event): void {
-    const field = ours(event)?.closest<HTMLElement>(FIELDS);
+    const field = ownTarget(event)?.closest<HTMLElement>(FIELDS);
     if (!field) return;
     setTimeout(() => {
       if (shadow.activeElement === field || !field.isConnected) return;
@@ -70,7 +70,7 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
   }
 
   function hide(event: Event): void {
-    if (isTakingBack && !ours(event)) event.stopImmediatePropagation();
+    if (isTakingBack && !ownTarget(event)) event.stopImmediatePropagation();
   }
 
   /**
@@ -78,11 +78,11 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
    * happened.
    */
   function clicked(event: Event): void {
-    const target = ours(event);
+    const target = ownTarget(event);
     if (!target) return;
     takeBack(event);
     setTimeout(() => {
-      if (!heard.has(event) && target.isConnected) tell(event, target, !event.defaultPrevented);
+      if (!handled.has(event) && target.isConnected) repeat(event, target, !event.defaultPrevented);
     });
   }
 
@@ -93,19 +93,19 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
     }
   }
 
-  listen(window, [...KEYS, ...FOCUS], shield);
+  listen(window, [...KEYS, ...FOCUS], intercept);
   // A modal dialog inside a component is found by the focus it takes.
   listen(window, ['focusin'], (event) => {
     for (const target of event.composedPath()) meet?.(target);
   });
   // Dialog libraries set these attributes on every sibling of their dialog. Removed with a delay: a
   // page that insists must not end up in a loop with us.
-  const letIn = () => {
-    for (const name of SHUT_OUT) shadow.host.removeAttribute(name);
+  const unhide = () => {
+    for (const name of HIDING) shadow.host.removeAttribute(name);
   };
-  const observer = new MutationObserver(() => setTimeout(letIn, 50));
-  observer.observe(shadow.host, { attributeFilter: SHUT_OUT });
-  letIn();
+  const observer = new MutationObserver(() => setTimeout(unhide, 50));
+  observer.observe(shadow.host, { attributeFilter: HIDING });
+  unhide();
   listen(window, ['blur', 'focusout'], hide);
   listen(window, ['mousedown'], takeBack);
   listen(window, ['click'], clicked);
@@ -114,7 +114,7 @@ export function shelter({ shadow, meet }: Host, panel: () => Element | undefined
   // A dialog that closes on a press outside it must not mistake ours for one.
   const isInside = () => shadow.host.parentNode !== document.body;
   listen(shadow, PRESSES, (event) => isInside() && keep(event), false);
-  listen(shadow, ['click'], (event) => heard.add(event));
+  listen(shadow, ['click'], (event) => handled.add(event));
 
   return () => {
     observer.disconnect();

@@ -2,7 +2,7 @@
 
 import { drawing } from '../dom';
 
-export function mark(): SVGElement {
+export function logo(): SVGElement {
   const bar = { width: '14', height: '4', rx: '2', fill: 'currentColor' };
   return drawing(
     'mark',
