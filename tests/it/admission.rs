@@ -1,9 +1,9 @@
 //! What a gateway refuses, before the upgrade and after it; and that other customers notice
 //! nothing.
 
+use couplet_kit::socket::Message;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};

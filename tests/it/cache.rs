@@ -12,7 +12,7 @@ use couplet::ports::cache::Cache;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::support::servers::servers;
+use couplet_kit::servers::servers;
 
 mod failover;
 mod wire;

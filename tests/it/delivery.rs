@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::fault::{Faulty as _, OwnServer};
 use crate::support::gateway::{Gateway, Ground, Plan, Server};
 use crate::support::seat::{Seat, spoken};
+use couplet_kit::process::Faulty as _;
+use couplet_kit::servers::OwnServer;
 
 /// The texts received so far, without notices of the desk.
 async fn words(seat: &mut Seat) -> Vec<String> {
@@ -14,13 +15,13 @@ async fn words(seat: &mut Seat) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_message_in_an_outage() {
-    let own = OwnServer::start().await;
-    let plan = Plan::on(own.xmpp.clone(), "c", Ground::Embedded, "").await;
+    let own = OwnServer::start("prosody").await.unwrap();
+    let plan = Plan::on(own.xmpp().clone(), "c", Ground::Embedded, "").await;
     let account = plan.account("alice");
-    plan.employ(&format!("{account}@{}", own.xmpp.host), "alice").await;
+    plan.employ(&format!("{account}@{}", own.xmpp().host), "alice").await;
     let mut gateway = plan.launch().await;
     gateway.until_ready(true).await;
-    let mut alice = Seat::login(&own.xmpp, &account).await;
+    let mut alice = Seat::login(own.xmpp(), &account).await;
     alice.show("").await;
     let mut ann = gateway.customer().await;
     ann.acked("m1", "Is anyone in?").await;
@@ -34,8 +35,9 @@ async fn the_last_message_in_an_outage() {
     ann.say(json!({"type": "end", "id": "e1"})).await;
     ann.find(|frame| frame["type"] == "ack" && frame["id"] == "e1").await;
     drop(ann);
-    tokio::join!(gateway.restart(), own.start_again());
-    let mut alice = Seat::login(&own.xmpp, &account).await;
+    let ((), again) = tokio::join!(gateway.restart(), own.start_again());
+    again.unwrap();
+    let mut alice = Seat::login(own.xmpp(), &account).await;
     alice.show("").await;
     let word = alice.hears("Never mind, I found it.").await;
     assert!(word.attr("id").is_some_and(|id| id.starts_with('p')));
@@ -43,7 +45,7 @@ async fn the_last_message_in_an_outage() {
 
     // A confirmed message is not sent again to another client of the agent.
     alice.so_far().await;
-    let mut phone = Seat::login_as(&own.xmpp, &account, "phone").await;
+    let mut phone = Seat::login_as(own.xmpp(), &account, "phone").await;
     phone.show("").await;
     let mut ben = gateway.customer().await;
     ben.acked("m1", "Hello").await;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server};
-use crate::support::seat::bare;
+use couplet_kit::stanza::bare;
 
 /// Sends a command and waits for its ack.
 async fn acked(customer: &mut Customer, frame: Value) -> Value {

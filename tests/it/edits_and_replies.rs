@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Plan, Server};
-use crate::support::seat::{Seat, bare};
+use crate::support::seat::Seat;
+use couplet_kit::stanza::bare;
 
 mod changes;
 mod clients;

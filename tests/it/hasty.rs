@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::support::crew::{Crew, LIMITS};
+use crate::support::crew::Crew;
 use crate::support::customer::{Customer, PATIENCE};
-use crate::support::fault::Faulty as _;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
+use couplet_kit::gateway::LIMITS;
+use couplet_kit::process::Faulty as _;
 
 on_both_servers!(the_owner_is_killed);
 

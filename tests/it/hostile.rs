@@ -6,20 +6,20 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use couplet_kit::socket::{Message, Socket};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::customer::{Customer, PATIENCE, knock};
-use crate::support::fault::Faulty as _;
+use crate::support::customer::{Customer, PATIENCE};
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::process::Process;
 use crate::support::seat::Seat;
 use crate::support::upload;
+use couplet_kit::process::Faulty as _;
 
 /// The address of the hostile one. The ordinary ones each have an address of their own.
 const HOSTILE: &str = "203.0.113.7";
@@ -143,12 +143,12 @@ impl Scene {
 async fn flood(address: SocketAddr, mut token: Option<String>, frame: impl Fn(u64) -> String) {
     let mut sent = 0;
     loop {
-        let headers = [("Sec-WebSocket-Protocol", "couplet.v1"), ("X-Forwarded-For", HOSTILE)];
-        let Ok(socket) = knock(address, TENANT, &headers).await else {
+        let Ok(socket) = Socket::open(address, TENANT, &[("X-Forwarded-For", HOSTILE)]).await
+        else {
             sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let (mut write, mut read) = socket.split();
+        let (mut write, mut read) = socket.0.split();
         let hello = json!({"type": "hello", "session": token}).to_string();
         if write.send(Message::text(hello)).await.is_err() {
             continue;

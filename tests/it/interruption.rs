@@ -6,9 +6,11 @@ use couplet::chat::ids::{LinkDomain, NodeId};
 use couplet::ports::store::{Lease, Leases as _};
 use uuid::Uuid;
 
-use crate::support::fault::{Faulty as _, OwnServer};
 use crate::support::gateway::{Gateway, Ground, Plan, Server};
-use crate::support::seat::{Seat, bare, spoken};
+use crate::support::seat::{Seat, spoken};
+use couplet_kit::process::Faulty as _;
+use couplet_kit::servers::OwnServer;
+use couplet_kit::stanza::bare;
 
 const LINE: &str = "Connection lost ";
 
@@ -20,22 +22,22 @@ async fn all_that_came(gateway: &Gateway, seat: &mut Seat, name: &str) -> Vec<St
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_prosody() {
-    a_killed_server(OwnServer::start().await, "c").await;
+    a_killed_server(OwnServer::start("prosody").await.unwrap(), "c").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_ejabberd() {
-    a_killed_server(OwnServer::ejabberd().await, "u").await;
+    a_killed_server(OwnServer::start("ejabberd").await.unwrap(), "u").await;
 }
 
 async fn a_killed_server(own: OwnServer, kind: &str) {
-    let plan = Plan::on(own.xmpp.clone(), kind, Ground::Embedded, "").await;
+    let plan = Plan::on(own.xmpp().clone(), kind, Ground::Embedded, "").await;
     let names = ["alice", "bob"].map(|name| plan.account(name));
     for (account, name) in names.iter().zip(["alice", "bob"]) {
-        plan.employ(&format!("{account}@{}", own.xmpp.host), name).await;
+        plan.employ(&format!("{account}@{}", own.xmpp().host), name).await;
     }
     let mut gateway = plan.open().await;
-    let mut alice = Seat::login(&own.xmpp, &names[0]).await;
+    let mut alice = Seat::login(own.xmpp(), &names[0]).await;
     alice.show("").await;
     let mut ann = gateway.customer().await;
     ann.acked("m1", "Is anyone in?").await;
@@ -45,10 +47,10 @@ async fn a_killed_server(own: OwnServer, kind: &str) {
 
     own.kill();
     gateway.until_ready(false).await;
-    own.start_again().await;
+    own.start_again().await.unwrap();
     gateway.until_ready(true).await;
-    let mut alice = Seat::login(&own.xmpp, &names[0]).await;
-    let mut bob = Seat::login(&own.xmpp, &names[1]).await;
+    let mut alice = Seat::login(own.xmpp(), &names[0]).await;
+    let mut bob = Seat::login(own.xmpp(), &names[1]).await;
     for seat in [&mut alice, &mut bob] {
         seat.show("").await;
         // An ejabberd that is killed forgets the subscriptions of the last seconds.

@@ -215,13 +215,20 @@ fn every_part_has_its_rule() {
 
 #[test]
 fn every_file_says_at_its_head_what_it_answers_for() {
-    let silent: Vec<String> =
-        ["src", "migrations/src", "tests/it", "tests/chaos/src", "tests/cost/src"]
-            .into_iter()
-            .flat_map(sources)
-            .filter(|file| !is_tests(&name(file)) && !read(file).starts_with("//! "))
-            .map(|file| name(&file))
-            .collect();
+    let silent: Vec<String> = [
+        "src",
+        "migrations/src",
+        "tests/it",
+        "tests/bench/src",
+        "tests/chaos/src",
+        "tests/cost/src",
+        "tests/kit/src",
+    ]
+    .into_iter()
+    .flat_map(sources)
+    .filter(|file| !is_tests(&name(file)) && !read(file).starts_with("//! "))
+    .map(|file| name(&file))
+    .collect();
     assert!(silent.is_empty(), "these do not begin with `//! `: {silent:?}");
 }
 
@@ -273,10 +280,18 @@ fn no_file_and_no_function_is_too_long() {
 fn unsafe_code_is_forbidden_by_the_compiler_too() {
     let manifest = read(&root().join("Cargo.toml"));
     assert!(manifest.contains("unsafe_code = \"forbid\""));
-    let members = ["", "migrations/", "tests/chaos/", "tests/cost/"];
+    let members = ["", "migrations/", "tests/bench/", "tests/chaos/", "tests/cost/", "tests/kit/"];
     for member in members.map(|folder| format!("{folder}Cargo.toml")) {
         let text = read(&root().join(&member));
         assert!(text.contains("[lints]\nworkspace = true"), "{member} does not take the lints");
+    }
+}
+
+#[test]
+fn clients_know_only_the_protocols() {
+    for member in ["bench", "chaos", "kit"] {
+        let manifest = read(&root().join(format!("tests/{member}/Cargo.toml")));
+        assert!(!manifest.contains("\ncouplet = "), "tests/{member} uses what it is to check");
     }
 }
 

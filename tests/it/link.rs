@@ -26,8 +26,8 @@ use uuid::Uuid;
 use xmpp_parsers::minidom::Element;
 
 use crate::support::domain::{Domain, domain};
-use crate::support::servers::{Xmpp, servers};
 use crate::support::xmpp_client::Client;
+use couplet_kit::servers::{Xmpp, servers};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ROSTER: &str = "jabber:iq:roster";

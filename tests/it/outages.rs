@@ -9,9 +9,11 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::support::customer::Customer;
-use crate::support::fault::{Faulty as _, OwnBackend, OwnServer};
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
-use crate::support::seat::{Bystanders, Seat, bare};
+use crate::support::seat::{Bystanders, Seat};
+use couplet_kit::process::Faulty as _;
+use couplet_kit::servers::OwnServer;
+use couplet_kit::stanza::bare;
 
 const TOKEN: &str = "a token of the operator";
 
@@ -136,12 +138,12 @@ async fn a_conversation_that_begins_while_nothing_is_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_xmpp_server() {
     let operator = Operator::new();
-    let own = OwnServer::start().await;
-    let plan = Plan::on(own.xmpp.clone(), "c", Ground::Embedded, &operator.config).await;
+    let own = OwnServer::start("prosody").await.unwrap();
+    let plan = Plan::on(own.xmpp().clone(), "c", Ground::Embedded, &operator.config).await;
     let account = plan.account("alice");
-    plan.employ(&format!("{account}@{}", own.xmpp.host), "alice").await;
+    plan.employ(&format!("{account}@{}", own.xmpp().host), "alice").await;
     let gateway = plan.open().await;
-    let mut alice = Seat::login(&own.xmpp, &account).await;
+    let mut alice = Seat::login(own.xmpp(), &account).await;
     alice.show("").await;
     let mut two = Bystanders::meet(gateway.customer().await, alice).await;
 
@@ -316,7 +318,7 @@ async fn a_full_disk_under_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_and_an_emptied_redis() {
-    let own = OwnBackend::redis().await;
+    let own = OwnServer::start("redis").await.unwrap();
     let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
     let url = own.url("redis://", "/0");
     plan.configure(plan.url().as_str(), &url, "[limits]\nmessage_burst = 1000\n");

@@ -13,15 +13,16 @@ use uuid::Uuid;
 use xmpp_parsers::minidom::Element;
 
 use crate::support::clerk::Clerk;
-use crate::support::crew::{Crew, LIMITS};
+use crate::support::crew::Crew;
 use crate::support::customer::Customer;
 use crate::support::domain::domain;
-use crate::support::fault::Faulty as _;
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::process::Process;
 use crate::support::seat::{Bystanders, Seat, spoken};
-use crate::support::servers::servers;
 use crate::support::visitor::Visitor;
+use couplet_kit::gateway::LIMITS;
+use couplet_kit::process::Faulty as _;
+use couplet_kit::servers::servers;
 
 // On ejabberd: Prosody, as configured for the tests, would throttle it first.
 #[tokio::test(flavor = "multi_thread")]

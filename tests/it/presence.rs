@@ -6,7 +6,8 @@ use std::time::Duration;
 use couplet::chat::settings::Strategy;
 
 use crate::support::gateway::{Ground, Plan, Server};
-use crate::support::seat::{Seat, bare};
+use crate::support::seat::Seat;
+use couplet_kit::stanza::bare;
 
 /// Every server, with and without the privilege to write rosters where it has one.
 macro_rules! everywhere {

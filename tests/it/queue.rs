@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
-use crate::support::seat::{Seat, bare, spoken};
+use crate::support::seat::{Seat, spoken};
+use couplet_kit::stanza::bare;
 
 async fn plan() -> Plan {
     Gateway::plan(Server::Prosody, Ground::Embedded, "").await

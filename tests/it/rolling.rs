@@ -6,13 +6,16 @@ use serde_json::json;
 use tokio::time::interval;
 
 use crate::support::clerk::Clerk;
-use crate::support::crew::{Crew, LIMITS};
+use crate::support::crew::Crew;
 use crate::support::customer::Customer;
-use crate::support::fault::{Faulty as _, OwnServer, Way};
+use crate::support::fault::Way;
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::process::Process;
-use crate::support::servers::servers;
 use crate::support::visitor::Visitor;
+use couplet_kit::gateway::LIMITS;
+use couplet_kit::process::Faulty as _;
+use couplet_kit::servers::OwnServer;
+use couplet_kit::servers::servers;
 
 /// No stop takes longer, whatever is unreachable.
 const STOP: Duration = Duration::from_secs(15);
@@ -127,8 +130,8 @@ async fn a_second_signal_ends_it_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_xmpp_server_is_frozen() {
-    let own = OwnServer::start().await;
-    let plan = Plan::on(own.xmpp.clone(), "c", Ground::Full, LIMITS).await;
+    let own = OwnServer::start("prosody").await.unwrap();
+    let plan = Plan::on(own.xmpp().clone(), "c", Ground::Full, LIMITS).await;
     let (mut node, visitor, clerk) = one(&plan).await;
     let second = Process::start(&plan.config).await;
     let other = Visitor::come(vec![second.address]);
@@ -182,8 +185,8 @@ async fn while_a_customer_does_not_read() {
 async fn without_a_database_the_link_is_released_in_time() {
     // Another node must not get the link before this one's stream is closed: so it closes the
     // stream itself, even if the XMPP server reads nothing any more.
-    let own = OwnServer::start().await;
-    let plan = Plan::on(own.xmpp.clone(), "c", Ground::Full, LIMITS).await;
+    let own = OwnServer::start("prosody").await.unwrap();
+    let plan = Plan::on(own.xmpp().clone(), "c", Ground::Full, LIMITS).await;
     let mut way = plan.way_to_database(&servers().redis.url, LIMITS);
     way.open();
     let (node, visitor, _clerk) = one(&plan).await;

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::crew::LIMITS;
 use crate::support::crew::{Crew, Longest};
-use crate::support::fault::Faulty as _;
 use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::process::Process;
-use crate::support::servers::servers;
 use crate::support::visitor::Visitor;
+use couplet_kit::gateway::LIMITS;
+use couplet_kit::process::Faulty as _;
+use couplet_kit::servers::servers;
 
 on_both_servers!(killed, stopped, frozen);
 

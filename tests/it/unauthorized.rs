@@ -5,7 +5,8 @@ use serde_json::json;
 use xmpp_parsers::minidom::Element;
 
 use crate::support::gateway::{Gateway, Ground, Server};
-use crate::support::seat::{Bystanders, Seat, bare, body, condition};
+use crate::support::seat::{Bystanders, Seat};
+use couplet_kit::stanza::{bare, body, condition};
 
 macro_rules! on_every_server {
     ($($play:ident),* $(,)?) => {$(
@@ -77,7 +78,7 @@ async fn tried(seat: &mut Seat, address: &str) -> Vec<String> {
         let id = format!("m{number}");
         let refused = seat.find("a refusal", |el| el.attr("id") == Some(&id)).await;
         assert_eq!(refused.attr("type"), Some("error"));
-        assert_eq!(condition(&refused).0, "item-not-found");
+        assert_eq!(condition(&refused).unwrap().0, "item-not-found");
         answers.push(plain(&refused, address));
     }
     let mut others = seat.so_far().await;

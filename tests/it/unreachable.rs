@@ -8,18 +8,20 @@ use tokio::process::Command;
 use url::Url;
 
 use crate::support::customer::Customer;
-use crate::support::fault::{Faulty as _, OwnServer, Way};
+use crate::support::fault::Way;
 use crate::support::gateway::{Gateway, Ground, Plan, Server, TENANT};
 use crate::support::seat::{Bystanders, Seat, spoken};
-use crate::support::servers::servers;
+use couplet_kit::process::Faulty as _;
+use couplet_kit::servers::OwnServer;
+use couplet_kit::servers::servers;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_xmpp_server() {
-    let own = OwnServer::start().await;
+    let own = OwnServer::start("prosody").await.unwrap();
     own.kill();
-    let plan = Plan::on(own.xmpp.clone(), "c", Ground::Embedded, "").await;
+    let plan = Plan::on(own.xmpp().clone(), "c", Ground::Embedded, "").await;
     let account = plan.account("alice");
-    plan.employ(&format!("{account}@{}", own.xmpp.host), "alice").await;
+    plan.employ(&format!("{account}@{}", own.xmpp().host), "alice").await;
     let link = format!("link {}", plan.domain);
     let gateway = plan.launch().await;
 
@@ -30,9 +32,9 @@ async fn the_xmpp_server() {
     assert_eq!((&parts["parts"][&link], &parts["ready"]), (&json!(false), &json!(false)));
     let mut ann = gateway.customer().await;
     assert_eq!(ann.insisted("m1", "Is anyone in?").await["seq"], 1);
-    own.start_again().await;
+    own.start_again().await.unwrap();
     gateway.until_part(&link, true).await;
-    let mut alice = Seat::login(&own.xmpp, &account).await;
+    let mut alice = Seat::login(own.xmpp(), &account).await;
     alice.show("").await;
     let chat = alice.accept(&mut ann, "Is anyone in?").await;
 
@@ -42,8 +44,8 @@ async fn the_xmpp_server() {
     assert_eq!(parts["parts"][&link], false);
     ann.acked("m2", "Hello?").await;
     ann.acked("m3", "Still there?").await;
-    own.start_again().await;
-    let mut alice = Seat::login(&own.xmpp, &account).await;
+    own.start_again().await.unwrap();
+    let mut alice = Seat::login(own.xmpp(), &account).await;
     alice.confirms = false;
     alice.show("").await;
     let ids: Vec<_> = [alice.hears("Hello?").await, alice.hears("Still there?").await]
@@ -60,8 +62,8 @@ async fn the_xmpp_server() {
     // the same ids.
     own.kill();
     gateway.until_ready(false).await;
-    own.start_again().await;
-    let mut alice = Seat::login(&own.xmpp, &account).await;
+    own.start_again().await.unwrap();
+    let mut alice = Seat::login(own.xmpp(), &account).await;
     alice.show("").await;
     for (id, text) in ids.iter().zip(["Hello?", "Still there?"]) {
         assert_eq!(alice.hears(text).await.attr("id"), Some(&**id));

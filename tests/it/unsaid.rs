@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::outages::Operator;
 use crate::support::fault::Way;
 use crate::support::gateway::{Gateway, Ground, Server};
-use crate::support::seat::{Bystanders, condition};
+use crate::support::seat::Bystanders;
+use couplet_kit::stanza::condition;
 
 on_both_servers!(a_database_that_is_gone, a_database_that_is_silent, a_stop_without_a_database);
 
@@ -60,7 +61,7 @@ impl Play {
                 el.attr("type") == Some("error") && el.attr("id") == Some(id)
             };
             let error = self.two.seat.find(&format!("{id} back"), is_it).await;
-            assert_eq!(condition(&error).0, "resource-constraint");
+            assert_eq!(condition(&error).unwrap().0, "resource-constraint");
             let kind = error.children().find(|child| child.name() == "error").unwrap();
             assert_eq!(kind.attr("type"), Some("wait"), "worth resending");
         }

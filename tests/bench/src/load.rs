@@ -1,6 +1,9 @@
 //! The load generator: all customers, browsers, agents and raw components of a measurement, in one
 //! thread around one `epoll`.
 //!
+//! It does not use the clients of `tests/kit`, whose parsers and tasks would be measured too: it reads
+//! and writes bytes, and its logins hand over the bare connection.
+//!
 //! The generator shares two cores with what it measures and must take less than a tenth of them. So
 //! there is no task and no timer per connection, no decoded tree, one read and at most one write
 //! per connection and wake-up, and buffers are reused.

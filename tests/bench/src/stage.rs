@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::bail;
+use couplet_kit::servers::Xmpp;
 
 use crate::gateway::{self, Node};
 use crate::load::agent::Agent;
@@ -14,7 +15,7 @@ use crate::load::engine::Engine;
 use crate::load::floor::{Floor, Form};
 use crate::load::{Role, login, peer::Peer};
 use crate::measure::{Meter, Process};
-use crate::world::{HOST, OURS, World, Xmpp};
+use crate::world::{HOST, OURS, World, process};
 
 /// The connection rate is measured for this percentage of the customers, so that the last
 /// stragglers do not count.
@@ -97,7 +98,7 @@ impl<'a> Stage<'a> {
             node.start()?;
             stage.nodes.push(node);
         }
-        stage.agents_at(&world.xmpp)?;
+        stage.agents_at(world.xmpp.xmpp())?;
         Ok(stage)
     }
 
@@ -153,13 +154,13 @@ impl<'a> Stage<'a> {
         let world = self.world;
         let Some(archive) = &world.archive else { bail!("the server has no archive for the peer") };
         if !self.tally.contains_key(&Subject::Peer) {
-            self.agents_at(archive)?;
+            self.agents_at(archive.xmpp())?;
             self.tally.insert(Subject::Peer, Default::default());
         }
         let (host, agents) = (world.kind.anonymous_host(), self.agents.clone());
         self.ramp(count, at_once, |number, voice| {
             let agent = agents.get(number % agents.len().max(1)).map_or("", String::as_str);
-            (archive.http, Box::new(Peer::new(voice, host, &format!("{agent}@{HOST}"))))
+            (archive.xmpp().http, Box::new(Peer::new(voice, host, &format!("{agent}@{HOST}"))))
         })
     }
 
@@ -171,7 +172,7 @@ impl<'a> Stage<'a> {
         count: usize,
     ) -> anyhow::Result<Vec<usize>> {
         debug_assert!(domain != OURS, "that one is the gateway's");
-        let xmpp = &self.world.xmpp;
+        let xmpp = self.world.xmpp.xmpp();
         let stream = login::component(xmpp.component, domain, &xmpp.secret)?;
         let agents = self.agents.iter().map(|name| format!("{name}@{HOST}")).collect();
         let connection = self.engine.adopt(stream, Box::new(Floor::new(form, domain, agents)))?;
@@ -272,15 +273,15 @@ impl<'a> Stage<'a> {
     /// Measures every process that works for a subject, and the generator.
     pub(crate) fn meter(&self, subject: Subject) -> Meter {
         let world = self.world;
-        let (database, redis) = (world.database.process(), world.redis.process());
+        let (database, redis) = (process(&world.database), process(&world.redis));
         let nodes = self.nodes.iter().map(Node::process);
         Meter::of(match subject {
-            Subject::Ours => nodes
-                .chain([world.xmpp.server.process(), database, redis])
-                .collect::<Vec<Process>>(),
-            Subject::Floor | Subject::Bare => vec![world.xmpp.server.process()],
+            Subject::Ours => {
+                nodes.chain([process(&world.xmpp), database, redis]).collect::<Vec<Process>>()
+            }
+            Subject::Floor | Subject::Bare => vec![process(&world.xmpp)],
             Subject::Peer => {
-                let archive = world.archive.iter().map(|archive| archive.server.process());
+                let archive = world.archive.iter().map(process);
                 archive.chain([database]).collect()
             }
             Subject::Echo => Vec::new(),

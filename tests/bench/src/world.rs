@@ -1,4 +1,4 @@
-//! The servers of a run: private, on free ports, started and stopped by `tests/servers.sh`.
+//! The servers of a run: private, on free ports, started by `tests/servers.sh`.
 //!
 //! Their settings are the shipped ones, from `prosody/` and `deploy/ejabberd/`, plus those in
 //! `tests/bench/servers/`; they are the same for all subjects, and the peer's differ only by the
@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, bail};
-use serde::Deserialize;
+use couplet_kit::process::Faulty as _;
+use couplet_kit::servers::OwnServer;
+use tokio::runtime::Builder;
 
 use crate::measure::Process;
 
@@ -47,80 +49,14 @@ impl Kind {
     }
 }
 
-#[derive(Debug, Deserialize)]
-struct Told {
-    port: Option<u16>,
-    c2s: Option<u16>,
-    component: Option<u16>,
-    http: Option<u16>,
-    secret: Option<String>,
+/// A server's process.
+pub(crate) fn process(server: &OwnServer) -> Process {
+    Process { name: server.name(), pid: server.pid().unwrap_or_default() }
 }
 
-/// A server.
-#[derive(Debug)]
-pub(crate) struct Server {
-    name: &'static str,
-    folder: PathBuf,
-    told: Told,
-}
-
-impl Server {
-    fn start(
-        name: &'static str,
-        folder: PathBuf,
-        settings: &[(&str, String)],
-    ) -> anyhow::Result<Self> {
-        let mut command = Command::new("tests/servers.sh");
-        command.args([name, "start"]).arg(&folder).envs(settings.iter().cloned());
-        // However this process ends, the server ends too.
-        command.env("LIFE_OF", std::process::id().to_string());
-        let done = command.stdin(Stdio::null()).stdout(Stdio::null()).output()?;
-        if !done.status.success() {
-            bail!("{name} does not start: {}", String::from_utf8_lossy(&done.stderr));
-        }
-        let told = serde_json::from_str(&fs::read_to_string(folder.join("server.json"))?)?;
-        Ok(Self { name, folder, told })
-    }
-
-    fn pid(&self) -> Option<u32> {
-        let file = self.folder.join(format!("{}.pid", self.name));
-        fs::read_to_string(file).ok()?.trim().parse().ok()
-    }
-
-    pub(crate) fn process(&self) -> Process {
-        Process { name: self.name, pid: self.pid().unwrap_or_default() }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let mut command = Command::new("tests/servers.sh");
-        command.args([self.name, "stop"]).arg(&self.folder).stdin(Stdio::null());
-        let _ = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    }
-}
-
-/// An XMPP server and its ports.
-#[derive(Debug)]
-pub(crate) struct Xmpp {
-    pub(crate) server: Server,
-    pub(crate) c2s: u16,
-    pub(crate) component: u16,
-    pub(crate) http: u16,
-    pub(crate) secret: String,
-}
-
-impl Xmpp {
-    fn of(server: Server) -> anyhow::Result<Self> {
-        let missing = "server.json is incomplete";
-        Ok(Self {
-            c2s: server.told.c2s.context(missing)?,
-            component: server.told.component.context(missing)?,
-            http: server.told.http.context(missing)?,
-            secret: server.told.secret.clone().context(missing)?,
-            server,
-        })
-    }
+/// Waits, before and after a measurement, for what the rest of the tests do asynchronously.
+pub(crate) fn wait<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 /// All servers.
@@ -130,13 +66,11 @@ pub(crate) struct World {
     pub(crate) folder: PathBuf,
     pub(crate) program: PathBuf,
     /// For ours and the floor: without an archive.
-    pub(crate) xmpp: Xmpp,
+    pub(crate) xmpp: OwnServer,
     /// For the peer: the same, with an archive in SQL.
-    pub(crate) archive: Option<Xmpp>,
-    pub(crate) database: Server,
-    pub(crate) redis: Server,
-    pub(crate) database_port: u16,
-    pub(crate) redis_port: u16,
+    pub(crate) archive: Option<OwnServer>,
+    pub(crate) database: OwnServer,
+    pub(crate) redis: OwnServer,
 }
 
 impl World {
@@ -148,38 +82,26 @@ impl World {
     ) -> anyhow::Result<Self> {
         let folder = folder.join(kind.name());
         fs::create_dir_all(&folder)?;
-        let database = Server::start("mariadb", folder.join("mariadb"), &[])?;
-        let redis = Server::start("redis", folder.join("redis"), &[])?;
-        let missing = "server.json is incomplete";
-        let database_port = database.told.port.context(missing)?;
-        let redis_port = redis.told.port.context(missing)?;
-        let settings = settings(kind, None)?;
-        let xmpp = Xmpp::of(Server::start(kind.name(), folder.join(kind.name()), &settings)?)?;
+        let start = |state, name, settings: &[_]| {
+            wait(OwnServer::start_in(&folder.join(state), name, settings))
+        };
+        let database = start("mariadb", "mariadb", &[])?;
+        let redis = start("redis", "redis", &[])?;
+        let xmpp = start(kind.name(), kind.name(), &settings(kind, None)?)?;
         let archive = if with_peer {
-            prepare_archive(kind, database_port)?;
-            let settings = self::settings(kind, Some((database_port, &folder)))?;
-            let server = Server::start(kind.name(), folder.join("archive"), &settings)?;
-            Some(Xmpp::of(server)?)
+            prepare_archive(kind, database.port())?;
+            let settings = settings(kind, Some((database.port(), &folder)))?;
+            Some(start("archive", kind.name(), &settings)?)
         } else {
             None
         };
         let program = program.to_owned();
-        Ok(Self {
-            kind,
-            folder,
-            program,
-            xmpp,
-            archive,
-            database,
-            redis,
-            database_port,
-            redis_port,
-        })
+        Ok(Self { kind, folder, program, xmpp, archive, database, redis })
     }
 
     /// Queries the database; returns the rows, one per line, with tabs between the columns.
     pub(crate) fn sql(&self, query: &str) -> anyhow::Result<String> {
-        sql(self.database_port, "", query)
+        sql(self.database.port(), "", query)
     }
 
     /// The database's settings for durability.
@@ -205,7 +127,7 @@ impl World {
     }
 
     fn redis_says(&self, commands: &str) -> anyhow::Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.redis_port))?;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.redis.port()))?;
         stream.write_all(commands.as_bytes())?;
         let mut told = String::new();
         stream.read_to_string(&mut told)?;

@@ -3,19 +3,18 @@
 //!
 //! Invariant: everything that arrives is recorded before it is handled.
 
-mod stream;
-
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use couplet_kit::stanza::{self, CLIENT, bare, body, condition, message, reaction, received};
+use couplet_kit::stream::Stream;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use xmpp_parsers::minidom::Element;
 
-use self::stream::Stream;
 use crate::phase::{Phase, Phases};
 use crate::proxy::Way;
 use crate::record::{Case, Record, What};
@@ -31,8 +30,8 @@ const OVER: [&str; 6] = [
     "Closed: ",
 ];
 
-const CLIENT: &str = "jabber:client";
-const RECEIPTS: &str = "urn:xmpp:receipts";
+/// How long a server may take for the login.
+const LOGIN: Duration = Duration::from_secs(8);
 /// A message that is not confirmed within this time is resent.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The interval of pings to the server.
@@ -118,7 +117,8 @@ impl Agent {
             }
             self.logins += 1;
             let (name, resource) = (format!("a{}", self.number), format!("r{}", self.logins));
-            if let Ok(mut stream) = Stream::login(self.way.port, &name, &resource).await {
+            let login = Stream::login(self.way.port, HOST, &name, &resource);
+            if let Ok(Ok(mut stream)) = timeout(LOGIN, login).await {
                 self.record.put(What::Login { agent: self.number });
                 let why = match self.serve(&mut stream).await {
                     Ok(why) => why.to_owned(),
@@ -143,7 +143,7 @@ impl Agent {
 
     async fn serve(&mut self, stream: &mut Stream) -> anyhow::Result<&'static str> {
         let mut shows = self.shows();
-        stream.write(presence(shows)).await?;
+        stream.write(&presence(shows)).await?;
         for unticked in self.unticked.values_mut() {
             unticked.due = Instant::now() + Duration::from_millis(300);
         }
@@ -154,7 +154,7 @@ impl Agent {
             }
             if self.shows() != shows {
                 shows = self.shows();
-                stream.write(presence(shows)).await?;
+                stream.write(&presence(shows)).await?;
                 if shows == Shown::Gone {
                     stream.write("</stream:stream>").await?;
                     return Ok("gone");
@@ -166,7 +166,7 @@ impl Agent {
             let until = self.until().min(ping).min(heard + SILENCE);
             tokio::select! {
                 stanza = stream.next() => {
-                    let Some(stanza) = stanza else { return Ok("the stream is over") };
+                    let stanza = stanza?;
                     heard = Instant::now();
                     self.attempt = 0;
                     self.take(&stanza, stream).await?;
@@ -220,7 +220,7 @@ impl Agent {
             let may_close = self.phases.now() == Phase::Load && *said > 15;
             if may_close && self.random.random_ratio(1, 80) {
                 self.chats.remove(&to);
-                stream.write(&message(&to, &format!("x{number}"), "!close")).await?;
+                stream.write(&message(&to, &format!("x{number}"), "!close", "")).await?;
                 continue;
             }
             let local = to.split('@').next().unwrap_or_default();
@@ -231,7 +231,7 @@ impl Agent {
         for (number, unticked) in self.unticked.iter_mut().filter(|(_, u)| u.due <= now) {
             let id = format!("m{}-{number}", self.number);
             let (to, text) = (unticked.to.clone(), unticked.text.clone());
-            let xml = message(&to, &id, &text);
+            let xml = message(&to, &id, &text, "");
             let times = if random.random_ratio(1, 50) { 2 } else { 1 };
             unticked.due = now + PATIENCE;
             for _ in 0..times {
@@ -252,12 +252,7 @@ impl Agent {
     async fn take(&mut self, stanza: &Element, stream: &mut Stream) -> anyhow::Result<()> {
         match (stanza.name(), stanza.attr("type")) {
             ("message", Some("error")) => self.returned(stanza),
-            ("message", _) => return self.message(stanza, stream).await,
-            ("presence", Some("subscribe")) => {
-                let from = stanza.attr("from").unwrap_or_default();
-                let taken = format!("<presence type='subscribed' to='{from}'/>");
-                stream.write(&taken).await?;
-            }
+            ("message", _) => self.message(stanza),
             ("iq", Some("get" | "set")) => {
                 let from = stanza.attr("from").map(|from| format!(" to='{from}'"));
                 let id = stanza.attr("id").unwrap_or_default();
@@ -266,39 +261,33 @@ impl Agent {
             }
             _ => {}
         }
+        if let Some(reaction) = reaction(stanza, true) {
+            stream.write(&reaction).await?;
+        }
         Ok(())
     }
 
-    async fn message(&mut self, stanza: &Element, stream: &mut Stream) -> anyhow::Result<()> {
-        let from = stanza.attr("from").unwrap_or_default();
-        let bare = from.split('/').next().unwrap_or_default().to_owned();
-        if let Some(received) = stanza.get_child("received", RECEIPTS) {
-            let id = received.attr("id").unwrap_or_default().to_owned();
+    fn message(&mut self, stanza: &Element) {
+        let bare = bare(stanza).to_owned();
+        if let Some(id) = received(stanza) {
+            let id = id.to_owned();
             if let Some(number) = own(&id) {
                 self.unticked.remove(&number);
             }
             self.record.put(What::Tick { agent: self.number, id });
         }
-        let Some(body) = stanza.get_child("body", CLIENT).map(Element::text) else {
-            return Ok(());
-        };
+        let Some(body) = body(stanza) else { return };
         let id = stanza.attr("id").unwrap_or_default().to_owned();
         let thread = stanza.get_child("thread", CLIENT).map(Element::text);
         self.record.put(What::Heard {
             agent: self.number,
             from: bare.clone(),
             case: thread.as_deref().and_then(Case::parse),
-            id: id.clone(),
+            id,
             text: body.clone(),
         });
-        if stanza.has_child("request", RECEIPTS) {
-            let receipt = format!(
-                "<message to='{bare}' type='chat'><received xmlns='{RECEIPTS}' id='{id}'/></message>"
-            );
-            stream.write(&receipt).await?;
-        }
         if !bare.ends_with(&format!("@{DOMAIN}")) {
-            return Ok(());
+            return;
         }
         if let Some(line) = body.strip_prefix("⚙ ") {
             if line.contains(" is waiting ") {
@@ -313,7 +302,6 @@ impl Agent {
                 self.reply(bare, 300);
             }
         }
-        Ok(())
     }
 
     fn reply(&mut self, to: String, within_ms: u64) {
@@ -323,10 +311,7 @@ impl Agent {
 
     fn returned(&mut self, stanza: &Element) {
         let id = stanza.attr("id").unwrap_or_default().to_owned();
-        let error = stanza.get_child("error", CLIENT);
-        let condition = error
-            .and_then(|error| error.children().next())
-            .map_or_else(String::new, |condition| condition.name().to_owned());
+        let (condition, _) = condition(stanza).unwrap_or_default();
         if let Some(number) = own(&id) {
             // These refusals are final; after any other the message is resent.
             if ["conflict", "item-not-found", "policy-violation", "not-acceptable"]
@@ -358,17 +343,10 @@ fn own(id: &str) -> Option<u64> {
     id.strip_prefix('m')?.split_once('-')?.1.parse().ok()
 }
 
-fn presence(shown: Shown) -> &'static str {
-    match shown {
-        Shown::Free => "<presence/>",
-        Shown::Away => "<presence><show>away</show></presence>",
-        Shown::Gone => "<presence type='unavailable'/>",
-    }
-}
-
-fn message(to: &str, id: &str, text: &str) -> String {
-    format!(
-        "<message to='{to}' type='chat' id='{id}'><body>{text}</body>\
-         <request xmlns='{RECEIPTS}'/></message>"
-    )
+fn presence(shown: Shown) -> String {
+    stanza::presence(match shown {
+        Shown::Free => "",
+        Shown::Away => "away",
+        Shown::Gone => "unavailable",
+    })
 }

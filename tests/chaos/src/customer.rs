@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use couplet_kit::socket::hello;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
@@ -117,15 +118,8 @@ impl Customer {
     }
 
     fn hello(&self) -> Value {
-        let mut hello = json!({"type": "hello"});
-        if let Some(token) = &self.token {
-            hello["session"] = json!(token);
-        }
-        if let Some((case, seq)) = self.held {
-            hello["conversation"] = json!(case.to_string());
-            hello["last_seq"] = json!(seq);
-        }
-        hello
+        let held = self.held.map(|(case, seq)| (case.to_string(), seq));
+        hello(self.token.as_deref(), held.as_ref().map(|(case, seq)| (case.as_str(), *seq)))
     }
 
     fn welcomed(&mut self, node: usize, welcome: &Value) {
@@ -254,7 +248,7 @@ impl Customer {
         let Some(frame) = self.done.get(which).cloned() else { return };
         let other = (node + 1) % self.nodes.0.len();
         let (nodes, record, customer) = (self.nodes.clone(), self.record.clone(), self.number);
-        let hello = json!({"type": "hello", "session": self.token});
+        let hello = hello(self.token.as_deref(), None);
         let id = frame["id"].as_str().unwrap_or_default().to_owned();
         let repeating = async move {
             let (mut socket, _) = Socket::open(&nodes, other, customer, hello).await.ok()?;

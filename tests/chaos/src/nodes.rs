@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use couplet_kit::gateway::{self, LIMITS, configuration, listeners};
+use couplet_kit::process::{Faulty, free_ports};
+use couplet_kit::servers::Xmpp;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Child;
 use tokio::sync::Mutex;
 
 use crate::proxy::Way;
-use crate::servers::{DOMAIN, HOST, Servers, kill};
+use crate::servers::{DOMAIN, HOST, Servers, database_url};
 
 /// Customers share proxies to each node, in this many groups.
 pub(crate) const GROUPS: usize = 4;
-
-pub(crate) const TENANT: &str = "acme";
 
 const SIGABRT: i32 = 6;
 
@@ -60,16 +60,17 @@ impl Node {
         program: &Path,
         mutant: Option<&str>,
     ) -> anyhow::Result<Self> {
-        let [port, admin] = free_ports()?;
+        let [port, admin] = free_ports().await?;
+        let xmpp = servers.xmpp.own.xmpp();
         let mut doors = Vec::new();
         for _ in 0..GROUPS {
             doors.push(Way::to(port).await?);
         }
         let node = Self {
             number,
-            database: Way::to(servers.database_port).await?,
-            redis: Way::to(servers.redis_port).await?,
-            component: Way::to(servers.component).await?,
+            database: Way::to(servers.database.own.port()).await?,
+            redis: Way::to(servers.redis.own.port()).await?,
+            component: Way::to(xmpp.component).await?,
             doors,
             port,
             program: program.to_owned(),
@@ -80,18 +81,16 @@ impl Node {
             process: Mutex::new(None),
             hurt: Mutex::default(),
         };
-        let ways = (node.database.port, node.redis.port, node.component.port);
-        configure(&node.config, port, admin, ways, &servers.secret)?;
+        let xmpp = Xmpp { component: node.component.port, ..xmpp.clone() };
+        let ports = (node.database.port, node.redis.port);
+        configure(&node.config, [port, admin], ports, &xmpp)?;
         Ok(node)
     }
 
     pub(crate) async fn start(&self) -> anyhow::Result<()> {
         let log = std::fs::File::options().create(true).append(true).open(&self.log)?;
-        // The node ends with this process, however that ends.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program);
-        command.arg("serve").arg("--config").arg(&self.config);
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        let mut command = gateway::node(&self.program, &self.config);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         // In its own process group: the checker handles Ctrl-C.
         command.process_group(0);
         if let Some(mutant) = &self.mutant {
@@ -120,33 +119,17 @@ impl Node {
         Some(how(status))
     }
 
-    pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.pid.load(Ordering::Relaxed);
-        if pid > 0 {
-            kill(pid, signal);
-        }
-    }
-
     /// Whether the process is frozen (proc(5)).
     pub(crate) fn is_frozen(&self) -> bool {
         let pid = self.pid.load(Ordering::Relaxed);
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
     }
+}
 
-    /// Whether the node reports that it is ready.
-    pub(crate) async fn is_ready(&self) -> bool {
-        let asking = async {
-            let mut tcp = TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
-            tcp.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                .await
-                .ok()?;
-            let mut head = [0; 12];
-            tcp.read_exact(&mut head).await.ok()?;
-            Some(head.ends_with(b" 200"))
-        };
-        let asked = tokio::time::timeout(Duration::from_secs(2), asking).await;
-        asked.ok().flatten().unwrap_or(false)
+impl Faulty for Node {
+    fn pid(&self) -> Option<u32> {
+        Some(self.pid.load(Ordering::Relaxed)).filter(|pid| *pid > 0)
     }
 }
 
@@ -187,9 +170,7 @@ impl Nodes {
     pub(crate) async fn until_ready(&self, patience: Duration) -> anyhow::Result<()> {
         let waiting = async {
             for node in &self.0 {
-                while !node.is_ready().await {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
+                gateway::until_ready(node.port).await;
             }
         };
         match tokio::time::timeout(patience, waiting).await {
@@ -204,64 +185,28 @@ impl Nodes {
     }
 }
 
-/// Creates the schema, the tenant, its queue and its agents with the operator's command line.
+/// Creates the database with its tenant, queue and agents.
 async fn prepare(
     agents: usize,
     servers: &Servers,
     run: &Path,
     program: &Path,
 ) -> anyhow::Result<()> {
-    let database = Servers::database_url(servers.database_port);
-    crate::transcript::create(&database).await?;
+    crate::transcript::create(&servers.database_url()).await?;
     let config = run.join("shell.toml");
-    let ways = (servers.database_port, servers.redis_port, servers.component);
-    configure(&config, 1, 2, ways, &servers.secret)?;
-    let shell = async |words: &[&str]| -> anyhow::Result<()> {
-        let mut command = Command::new(program);
-        let done = command.args(words).arg("--config").arg(&config).output().await?;
-        if !done.status.success() {
-            bail!("couplet {}: {}", words.join(" "), String::from_utf8_lossy(&done.stderr));
-        }
-        Ok(())
-    };
-    shell(&["migrate"]).await?;
-    shell(&["tenant", "add", TENANT, "--name", "Acme", "--link", DOMAIN]).await?;
-    let queue = ["--name", "Everyone", "--offer-seconds", "6"];
-    shell(&[&["queue", "add", "--tenant", TENANT, "default"], &queue[..]].concat()).await?;
-    for agent in 0..agents {
-        let (jid, name) = (format!("a{agent}@{HOST}"), format!("Agent {agent}"));
-        let words = ["agent", "add", "--tenant", TENANT, &jid, "--name", &name, "--capacity", "12"];
-        shell(&words).await?;
-    }
-    Ok(())
+    let ports = (servers.database.own.port(), servers.redis.own.port());
+    configure(&config, [1, 2], ports, servers.xmpp.own.xmpp())?;
+    let agents: Vec<_> = (0..agents).map(|agent| format!("a{agent}@{HOST}")).collect();
+    gateway::prepare(program, &config, DOMAIN, &["--offer-seconds", "6"], &agents, 12).await
 }
 
 fn configure(
     file: &Path,
-    port: u16,
-    admin: u16,
-    (database, redis, component): (u16, u16, u16),
-    secret: &str,
+    listen: [u16; 2],
+    (database, redis): (u16, u16),
+    xmpp: &Xmpp,
 ) -> std::io::Result<()> {
-    let database = Servers::database_url(database);
-    let text = format!(
-        "[http]\nlisten = \"127.0.0.1:{port}\"\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n\
-         [database]\nurl = {database:?}\n[cache]\nurl = \"redis://127.0.0.1:{redis}\"\n\
-         [[links]]\ndomain = {DOMAIN:?}\nserver = \"127.0.0.1:{component}\"\nsecret = {secret:?}\n\
-         agent_hosts = [{HOST:?}]\n\
-         [limits]\nmessages_per_second = 1000\nmessage_burst = 10000\n\
-         messages_per_second_per_address = 100000\nkilobytes_per_second = 10000\n\
-         kilobytes_per_second_per_address = 100000\nreads_per_minute = 100000\nsockets_per_address = 10000\n\
-         sessions_per_minute_per_address = 100000\nconversations_per_hour_per_address = 1000000\n"
-    );
-    std::fs::write(file, text)
-}
-
-/// Free ports.
-fn free_ports() -> anyhow::Result<[u16; 2]> {
-    let script = ". deploy/lib.sh; free_ports 2";
-    let told = std::process::Command::new("bash").args(["-c", script]).output()?;
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    let ports: Result<Vec<u16>, _> = told.split_whitespace().map(str::parse).collect();
-    ports?.try_into().ok().context("no free ports")
+    let cache = format!("redis://127.0.0.1:{redis}");
+    let node = configuration(&database_url(database), &cache, DOMAIN, xmpp);
+    std::fs::write(file, format!("{}{node}{LIMITS}", listeners(listen)))
 }

@@ -99,7 +99,7 @@ impl Load {
         };
         let (mut ways_of_agents, mut agents) = (Vec::new(), Vec::new());
         for number in 0..arguments.agents.max(1) {
-            let way = Arc::new(Way::to(servers.c2s).await?);
+            let way = Arc::new(Way::to(servers.xmpp.own.xmpp().c2s).await?);
             let (shown, shows) = watch::channel(Shown::Free);
             ways_of_agents.push(way.clone());
             agents.push(shown);
@@ -136,7 +136,7 @@ impl Load {
         self.record.put(What::Quiet);
         self.phase.send_replace(Phase::Quiet);
         self.nodes.until_ready(SETTLE).await?;
-        let stored = Servers::database_url(self.servers.database_port);
+        let stored = self.servers.database_url();
         let verdict = self.settle(arguments, &demands, &stored).await?;
         self.phase.send_replace(Phase::Over);
         while self.clients.join_next().await.is_some() {}

@@ -7,23 +7,25 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use super::{LONG, connect, next, unique};
-use crate::support::fault::{OwnBackend, Way};
+use crate::support::fault::Way;
+use couplet_kit::servers::OwnServer;
 
-fn ask(redis: &OwnBackend, words: &[&str]) -> String {
+fn ask(redis: &OwnServer, words: &[&str]) -> String {
     let mut cli = Command::new("redis-cli");
     let done = cli.args(["-u", &redis.url("redis://", "/0")]).args(words).output().unwrap();
     String::from_utf8(done.stdout).unwrap()
 }
 
 /// The number of a server's clients besides the one that asks: subscribers and others.
-fn clients(redis: &OwnBackend) -> usize {
+fn clients(redis: &OwnServer) -> usize {
     let count = |kind| ask(redis, &["CLIENT", "LIST", "TYPE", kind]).lines().count();
     count("pubsub") + count("normal") - 1
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_a_replica_are_replaced() {
-    let (old, new) = (OwnBackend::redis().await, OwnBackend::redis().await);
+    let (old, new) =
+        (OwnServer::start("redis").await.unwrap(), OwnServer::start("redis").await.unwrap());
     let mut way = Way::to(old.port());
     way.open();
     let url = format!("redis://{}/0", way.address);

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{Served, edit, retract, told};
 use crate::support::gateway::{Gateway, Ground, Server};
-use crate::support::seat::{CORRECT, about, bare};
+use crate::support::seat::{CORRECT, about};
+use couplet_kit::stanza::bare;
 
 on_both_servers!(changes_by_the_customer, changes_by_the_agent, changes_by_a_colleague);
 

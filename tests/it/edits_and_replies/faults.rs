@@ -5,12 +5,13 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::{Served, edit, greeted, reply, retract, told};
-use crate::support::crew::LIMITS;
 use crate::support::customer::Customer;
-use crate::support::fault::{Faulty as _, Way};
+use crate::support::fault::Way;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
 use crate::support::process::Process;
 use crate::support::seat::{CORRECT, REPLY, RETRACT, about, spoken};
+use couplet_kit::gateway::LIMITS;
+use couplet_kit::process::Faulty as _;
 
 on_both_servers!(a_cut_socket, a_lost_stream, a_takeover, an_agent_who_was_offline);
 

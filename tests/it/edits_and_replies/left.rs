@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server, TENANT};
-use crate::support::seat::{Seat, bare, spoken};
+use crate::support::seat::{Seat, spoken};
+use couplet_kit::stanza::bare;
 
 use couplet::ports::settings::FormField;
 

@@ -104,7 +104,7 @@ async fn the_next_agent_sees_the_question(server: Server) {
     let mut ann = gateway.customer().await;
     ann.acked("m1", "Hello").await;
     let hello = alice.hears("Hello").await;
-    let chat = crate::support::seat::bare(&hello).to_owned();
+    let chat = couplet_kit::stanza::bare(&hello).to_owned();
     alice.say(&chat, "!ask Which size? | A5 | A4").await;
     let question = ann.entry(|entry| entry["kind"] == "message").await;
     assert_eq!(question["buttons"][1]["label"], "A4");

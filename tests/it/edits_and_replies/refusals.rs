@@ -3,7 +3,8 @@
 
 use super::Served;
 use crate::support::gateway::Server;
-use crate::support::seat::{body, spoken};
+use crate::support::seat::spoken;
+use couplet_kit::stanza::body;
 
 on_both_servers!(a_refusal_is_seen, commands_never_reach_the_customer, calls_are_declined);
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Served, edit, reply, retract, told};
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server};
-use crate::support::seat::bare;
+use couplet_kit::stanza::bare;
 
 on_both_servers!(between_customers, between_tenants);
 

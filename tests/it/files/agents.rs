@@ -105,14 +105,14 @@ async fn nothing_is_fetched_from_other_places() {
     ] {
         link(&mut seat, &chat, &url).await;
         let line = seat.hears_of("did not reach the customer").await;
-        let text = crate::support::seat::body(&line).unwrap();
+        let text = couplet_kit::stanza::body(&line).unwrap();
         assert!(text.contains("your own server"), "{url}: {text}");
     }
     // Nor from outside the configured path.
     for path in ["/", "/admin", "/filesystem/a.png", "/files/../admin", "/files/..%2fadmin"] {
         link(&mut seat, &chat, &place.url(path)).await;
         let line = seat.hears_of("did not reach the customer").await;
-        let text = crate::support::seat::body(&line).unwrap();
+        let text = couplet_kit::stanza::body(&line).unwrap();
         assert!(text.contains("your own server"), "{path}: {text}");
     }
     assert!(place.is_unasked());
@@ -150,7 +150,7 @@ async fn an_agent_is_told_why_and_the_chat_goes_on() {
         let (_, stream) = place.next().await;
         answer(stream, head, &body).await;
         let line = seat.hears_of("did not reach the customer").await;
-        let text = crate::support::seat::body(&line).unwrap();
+        let text = couplet_kit::stanza::body(&line).unwrap();
         assert!(text.contains(said), "{head}: {text}");
     }
     // A file that hangs blocks neither messages nor another file.
@@ -168,7 +168,7 @@ async fn an_agent_is_told_why_and_the_chat_goes_on() {
     seat.say(&chat, "Still here").await;
     assert_eq!(customer.until("entry").await["text"], "Still here");
     let line = seat.hears_of("did not reach the customer").await;
-    assert!(crate::support::seat::body(&line).unwrap().contains("too slow"));
+    assert!(couplet_kit::stanza::body(&line).unwrap().contains("too slow"));
     gateway.end().await;
 }
 

@@ -12,11 +12,11 @@ use couplet::store::{Options, SqlStore};
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 
 use super::fixture::*;
-use crate::support::fault::OwnBackend;
+use couplet_kit::servers::OwnServer;
 
 /// A server, its administrator, and the URL of a user to whom `read_only` applies.
-async fn a_server() -> (OwnBackend, DatabaseConnection, String) {
-    let own = OwnBackend::mariadb().await;
+async fn a_server() -> (OwnServer, DatabaseConnection, String) {
+    let own = OwnServer::start("mariadb").await.unwrap();
     let root = Database::connect(own.url("mysql://root@", "/mysql")).await.expect("it is there");
     for statement in [
         "CREATE DATABASE couplet",

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc;
 
 use super::customer::PATIENCE;
-use super::servers::Xmpp;
+use couplet_kit::servers::Xmpp;
 
 pub(crate) struct Agent {
     pub(crate) jid: String,

@@ -6,16 +6,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use couplet_kit::servers::Xmpp;
+use couplet_kit::stanza::{RECEIPTS, bare, body, condition, message, reaction, received};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use xmpp_parsers::minidom::Element;
 
 use super::customer::PATIENCE;
-use super::seat::{bare, body, condition};
-use super::servers::Xmpp;
 use super::xmpp_client::Client;
 
-const RECEIPTS: &str = "urn:xmpp:receipts";
 /// A message that is not confirmed within this time is resent.
 const AGAIN: Duration = Duration::from_millis(1_500);
 /// The delay before a bounced message is resent.
@@ -157,18 +156,15 @@ impl Work {
     }
 
     async fn write(&mut self, chat: &str, id: &str, text: &str) {
-        let more = format!("<body>{text}</body><request xmlns='{RECEIPTS}'/>");
-        let xml = format!("<message type='chat' id='{id}' to='{chat}'>{more}</message>");
-        self.client.write(&xml).await;
+        self.client.write(&message(chat, id, text, "")).await;
     }
 
     async fn hear(&mut self, element: &Element) {
-        let from = element.attr("from").unwrap_or_default();
+        if let Some(reaction) = reaction(element, true) {
+            self.client.write(&reaction).await;
+        }
         let chat = bare(element).to_owned();
         match (element.name(), element.attr("type"), element.attr("id")) {
-            ("presence", Some("subscribe"), _) => {
-                self.client.write(&format!("<presence type='subscribed' to='{from}'/>")).await;
-            }
             ("message", Some("error"), id) => {
                 let error = format!("{id:?} {:?}", condition(element));
                 self.desk.lock().unwrap().errors.push(error);
@@ -179,11 +175,8 @@ impl Work {
                 }
             }
             ("message", _, Some(id)) if element.has_child("request", RECEIPTS) => {
-                let received = format!("<received xmlns='{RECEIPTS}' id='{id}'/>");
-                let id = id.to_owned();
-                let xml = format!("<message to='{from}' id='r-{id}'>{received}</message>");
-                self.client.write(&xml).await;
                 let Some(text) = body(element) else { return };
+                let id = id.to_owned();
                 let known = {
                     let mut desk = self.desk.lock().unwrap();
                     let known = desk.arrived.iter().any(|one| one.id == id && one.chat == chat);
@@ -196,9 +189,9 @@ impl Work {
                 }
             }
             ("message", ..) => {
-                let Some(of) = element.get_child("received", RECEIPTS) else { return };
+                let Some(of) = received(element) else { return };
                 let Some((at, words)) = self.chats.get_mut(&chat) else { return };
-                if words.front().map(|(id, _)| id.as_str()) != of.attr("id") {
+                if words.front().map(|(id, _)| id.as_str()) != Some(of) {
                     return;
                 }
                 let (id, _) = words.pop_front().unwrap();

@@ -9,19 +9,13 @@ use std::time::Duration;
 use couplet::chat::ids::{ConversationId, Seq};
 use couplet::chat::row::RowKind;
 use couplet::ports::store::Transcripts as _;
+use couplet_kit::gateway::LIMITS;
 use uuid::Uuid;
 
 use super::clerk::Clerk;
 use super::gateway::{Gateway, Ground, Plan, Server};
 use super::process::Process;
 use super::visitor::Visitor;
-
-/// Limits high enough that tests, which share one address, are not throttled.
-pub(crate) const LIMITS: &str = "[limits]\nmessages_per_second = 1000\nmessage_burst = 10000\n\
-     messages_per_second_per_address = 100000\nkilobytes_per_second = 10000\n\
-     kilobytes_per_second_per_address = 100000\nreads_per_minute = 100000\n\
-     sockets_per_address = 100000\nsessions_per_minute_per_address = 1000000\n\
-     conversations_per_hour_per_address = 1000000\n";
 
 pub(crate) struct Crew {
     pub(crate) plan: Plan,

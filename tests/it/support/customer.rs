@@ -4,19 +4,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use couplet_kit::gateway::TENANT;
+use couplet_kit::socket::{End, Error, Message, Socket, hello};
+use futures_util::SinkExt as _;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Nothing takes longer; a test that waits for it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Customer {
-    socket: WebSocketStream<TcpStream>,
+    socket: Socket,
     /// Every frame so far, for those who look into a failure.
     log: Vec<Value>,
     pub(crate) welcome: Value,
@@ -46,14 +43,14 @@ impl Customer {
 
     /// Opens a socket, unless the gateway refuses.
     pub(crate) async fn try_bare(address: SocketAddr, tenant: &str) -> Result<Self, Error> {
-        let socket = knock(address, tenant, &[("Sec-WebSocket-Protocol", "couplet.v1")]).await?;
+        let socket = Socket::open(address, tenant, &[]).await?;
         Ok(Self { socket, log: Vec::new(), welcome: Value::Null })
     }
 
     /// As `arrive`, from the address `from` that a trusted proxy reports.
     pub(crate) async fn arrive_from(address: SocketAddr, tenant: &str, from: &str) -> Self {
-        let headers = [("Sec-WebSocket-Protocol", "couplet.v1"), ("X-Forwarded-For", from)];
-        let socket = knock(address, tenant, &headers).await.expect("the socket opens");
+        let headers = [("X-Forwarded-For", from)];
+        let socket = Socket::open(address, tenant, &headers).await.expect("the socket opens");
         let mut customer = Self { socket, log: Vec::new(), welcome: Value::Null };
         customer.say(json!({"type": "hello"})).await;
         customer.welcome = customer.until("welcome").await;
@@ -63,12 +60,7 @@ impl Customer {
     /// Reconnects with the session of another socket; `seen` is the conversation and the last entry
     /// seen.
     pub(crate) async fn return_as(&self, address: SocketAddr, seen: Option<(&str, u64)>) -> Self {
-        let mut hello = json!({"session": self.token()});
-        if let Some((conversation, seq)) = seen {
-            hello["conversation"] = conversation.into();
-            hello["last_seq"] = seq.into();
-        }
-        Self::greet(address, super::gateway::TENANT, hello).await
+        Self::greet(address, TENANT, hello(Some(&self.token()), seen)).await
     }
 
     pub(crate) fn token(&self) -> String {
@@ -89,12 +81,12 @@ impl Customer {
     }
 
     pub(crate) async fn say(&mut self, frame: Value) {
-        self.raw(&frame.to_string()).await;
+        self.socket.say(&frame).await.expect("the socket is open");
     }
 
     /// Sends a text frame as it is.
     pub(crate) async fn raw(&mut self, text: &str) {
-        self.socket.send(Message::text(text)).await.expect("the socket is open");
+        self.send(Message::text(text)).await;
     }
 
     /// Sends a message under an id.
@@ -103,44 +95,31 @@ impl Customer {
     }
 
     pub(crate) async fn send(&mut self, message: Message) {
-        self.socket.send(message).await.expect("the socket is open");
+        self.socket.0.send(message).await.expect("the socket is open");
     }
 
     pub(crate) async fn next(&mut self) -> Value {
-        match self.next_or_close().await {
+        match self.next_or_end().await {
             Ok(frame) => frame,
-            Err(close) => panic!("the socket closed: {close:?}"),
+            Err(end) => panic!("the socket has ended: {end}"),
         }
     }
 
-    /// The next frame, or the close frame of the socket.
-    pub(crate) async fn next_or_close(&mut self) -> Result<Value, Option<CloseFrame>> {
-        loop {
-            let Ok(message) = tokio::time::timeout(PATIENCE, self.socket.next()).await else {
-                panic!("the customer waited in vain; received so far: {:#?}", self.log);
-            };
-            match message {
-                Some(Ok(Message::Text(text))) => {
-                    let frame: Value = serde_json::from_str(&text).unwrap();
-                    self.log.push(frame.clone());
-                    return Ok(frame);
-                }
-                Some(Ok(Message::Close(frame))) => {
-                    // The read returns the close later; the gateway waits for our close frame.
-                    let _ = tokio::time::timeout(PATIENCE, self.socket.next()).await;
-                    return Err(frame);
-                }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(None),
-            }
-        }
+    async fn next_or_end(&mut self) -> Result<Value, End> {
+        let Ok(next) = tokio::time::timeout(PATIENCE, self.socket.next()).await else {
+            panic!("the customer waited in vain; received so far: {:#?}", self.log);
+        };
+        self.log.extend(next.as_ref().ok().cloned());
+        next
     }
 
     /// The code with which the socket closes; frames before it are skipped.
     pub(crate) async fn close_code(&mut self) -> Option<u16> {
         loop {
-            if let Err(close) = self.next_or_close().await {
-                return close.map(|frame| frame.code.into());
+            match self.next_or_end().await {
+                Ok(_) => {}
+                Err(End::Closed(frame)) => return frame.map(|frame| frame.code.into()),
+                Err(End::Broken(_)) => return None,
             }
         }
     }
@@ -200,18 +179,4 @@ impl Customer {
         self.write(id, text).await;
         self.find(|frame| frame["type"] == "ack" && frame["id"] == id).await
     }
-}
-
-/// Requests an upgrade with additional headers.
-pub(crate) async fn knock(
-    address: SocketAddr,
-    tenant: &str,
-    headers: &[(&'static str, &str)],
-) -> Result<WebSocketStream<TcpStream>, Error> {
-    let stream = TcpStream::connect(address).await.expect("the gateway listens");
-    let mut request = format!("ws://{address}/v1/{tenant}/ws").into_client_request().unwrap();
-    for (name, value) in headers {
-        request.headers_mut().insert(*name, value.parse().unwrap());
-    }
-    tokio_tungstenite::client_async(request, stream).await.map(|(socket, _)| socket)
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use couplet::chat::ids::LinkDomain;
 
-use super::servers::Xmpp;
+use couplet_kit::servers::Xmpp;
 
 /// The number of domains of each kind.
 const DOMAINS: u32 = 200;

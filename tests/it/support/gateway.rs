@@ -25,7 +25,9 @@ use super::db::{Backend, Db};
 use super::domain::{Domain, domain};
 use super::fault::Way;
 use super::seat::Seat;
-use super::servers::{Xmpp, servers};
+pub(crate) use couplet_kit::gateway::TENANT;
+use couplet_kit::gateway::configuration;
+use couplet_kit::servers::{Xmpp, servers};
 
 /// The backends of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,8 +99,6 @@ impl Node {
     }
 }
 
-pub(crate) const TENANT: &str = "acme";
-
 /// The secret of the tenants' identity tokens.
 pub(crate) const IDENTITY_SECRET: &str = "a secret of thirty-two characters";
 
@@ -149,14 +149,8 @@ impl Plan {
     /// Rewrites the configuration.
     pub(crate) fn configure(&self, database: &str, cache: &str, more: &str) {
         let text = format!(
-            "{more}\n[database]\nurl = {database:?}\n[cache]\nurl = {cache:?}\n\
-             [[links]]\ndomain = {:?}\nserver = \"127.0.0.1:{}\"\nsecret = {:?}\n\
-             agent_hosts = [{:?}]\nupload_hosts = [\"http://localhost:{}\"]\n\
-             [files]\nurl = \"file:{}\"\n",
-            self.domain,
-            self.xmpp.component,
-            self.xmpp.secret,
-            self.xmpp.host,
+            "{more}\n{}upload_hosts = [\"http://localhost:{}\"]\n[files]\nurl = \"file:{}\"\n",
+            configuration(database, cache, &self.domain, &self.xmpp),
             self.xmpp.http,
             self.files().display(),
         );

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use super::customer::PATIENCE;
-use super::fault::Faulty;
+use couplet_kit::gateway;
+use couplet_kit::process::{Faulty, free_ports};
 
 /// Killed when dropped.
 pub(crate) struct Process {
@@ -26,25 +26,18 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a node, and waits until it is ready.
     pub(crate) async fn start(config: &Path) -> Self {
-        // A port that was free a moment ago; other processes get other ports.
-        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let node = Self::launch(config, free);
+        let [port] = free_ports().await.unwrap();
+        let node = Self::launch(config, SocketAddr::from(([127, 0, 0, 1], port)));
         node.until_ready().await;
         node
     }
 
     /// Starts a node on this address without waiting, whatever is unreachable.
     pub(crate) fn launch(config: &Path, address: SocketAddr) -> Self {
-        // The process ends with the test, however that ends.
-        let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--", env!("CARGO_BIN_EXE_couplet")])
-            .args(["serve", "--config"])
-            .arg(config)
+        let mut child = gateway::node(Path::new(env!("CARGO_BIN_EXE_couplet")), config)
             .env("COUPLET__HTTP__LISTEN", address.to_string())
             .env("COUPLET__LOG__LEVEL", "info,couplet=debug")
-            .stdin(Stdio::null())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -66,16 +59,7 @@ impl Process {
     }
 
     pub(crate) async fn until_ready(&self) {
-        let asking = async {
-            let mut pace = tokio::time::interval(Duration::from_millis(20));
-            loop {
-                pace.tick().await;
-                let asked = reqwest::get(format!("http://{}/readyz", self.address)).await;
-                if asked.is_ok_and(|answer| answer.status() == 200) {
-                    return;
-                }
-            }
-        };
+        let asking = gateway::until_ready(self.address.port());
         tokio::time::timeout(PATIENCE, asking).await.expect("it is ready in time");
     }
 
@@ -95,7 +79,7 @@ impl Process {
 
     /// Asks it to stop in order.
     pub(crate) fn terminate(&self) {
-        assert!(self.signal("-TERM"), "it runs");
+        assert!(self.signal("TERM"), "it runs");
     }
 
     /// Waits until it has ended; returns its exit status and how long that took.
@@ -115,7 +99,7 @@ impl Process {
 }
 
 impl Faulty for Process {
-    fn pid(&self) -> Option<String> {
-        Some(self.child.id().expect("it runs").to_string())
+    fn pid(&self) -> Option<u32> {
+        Some(self.child.id().expect("it runs"))
     }
 }

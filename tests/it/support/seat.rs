@@ -4,19 +4,17 @@
 
 use std::collections::VecDeque;
 
+use couplet_kit::servers::Xmpp;
+use couplet_kit::stanza::{self, STANZAS, bare, body, condition, message, received};
 use xmpp_parsers::minidom::Element;
 
 use super::customer::{Customer, PATIENCE};
-use super::servers::Xmpp;
 use super::xmpp_client::Client;
-pub(crate) use super::xmpp_client::body;
 
-const RECEIPTS: &str = "urn:xmpp:receipts";
 pub(crate) const CORRECT: &str = "urn:xmpp:message-correct:0";
 pub(crate) const RETRACT: &str = "urn:xmpp:message-retract:1";
 pub(crate) const REPLY: &str = "urn:xmpp:reply:0";
 pub(crate) const FALLBACK: &str = "urn:xmpp:fallback:0";
-const STANZAS: &str = "urn:ietf:params:xml:ns:xmpp-stanzas";
 
 pub(crate) struct Seat {
     pub(crate) jid: String,
@@ -43,12 +41,7 @@ impl Seat {
 
     /// Sets the availability: empty, `away`, `dnd`, `unavailable`….
     pub(crate) async fn show(&mut self, show: &str) {
-        let xml = match show {
-            "" => "<presence/>".to_owned(),
-            "unavailable" => "<presence type='unavailable'/>".to_owned(),
-            show => format!("<presence><show>{show}</show></presence>"),
-        };
-        self.client.write(&xml).await;
+        self.client.write(&stanza::presence(show)).await;
     }
 
     /// Sends XML as it is.
@@ -119,9 +112,7 @@ impl Seat {
     }
 
     async fn say_with(&mut self, more: &str, id: &str, to: &str, text: &str) {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
-        let more = format!("<body>{text}</body><request xmlns='{RECEIPTS}'/>{more}");
-        self.write(&format!("<message type='chat' id='{id}' to='{to}'>{more}</message>")).await;
+        self.write(&message(to, id, text, more)).await;
     }
 
     /// An id not used before.
@@ -145,7 +136,9 @@ impl Seat {
         let search = async {
             loop {
                 let element = self.client.next().await;
-                react(&mut self.client, &element, self.confirms).await;
+                if let Some(reaction) = stanza::reaction(&element, self.confirms) {
+                    self.client.write(&reaction).await;
+                }
                 if wanted(&element) {
                     return element;
                 }
@@ -173,21 +166,18 @@ impl Seat {
 
     /// The next text from an address.
     pub(crate) async fn answer_from(&mut self, bare: &str) -> String {
-        let found = self.find(bare, |el| body(el).is_some() && self::bare(el) == bare).await;
+        let found = self.find(bare, |el| body(el).is_some() && stanza::bare(el) == bare).await;
         body(&found).unwrap_or_default()
     }
 
     /// The condition and the text of the error for a stanza.
     pub(crate) async fn error_for(&mut self, id: &str) -> (String, String) {
         let answers = |el: &Element| el.attr("type") == Some("error") && el.attr("id") == Some(id);
-        condition(&self.find(&format!("an error for {id}"), answers).await)
+        condition(&self.find(&format!("an error for {id}"), answers).await).expect("a condition")
     }
 
     pub(crate) async fn receipt_for(&mut self, id: &str) {
-        self.find(&format!("a receipt for {id}"), |el| {
-            el.get_child("received", RECEIPTS).is_some_and(|of| of.attr("id") == Some(id))
-        })
-        .await;
+        self.find(&format!("a receipt for {id}"), |el| received(el) == Some(id)).await;
     }
 
     /// Every stanza so far: all that was in flight before the server answers a ping.
@@ -209,20 +199,6 @@ impl Seat {
     }
 }
 
-/// What any client does by itself.
-async fn react(client: &mut Client, element: &Element, confirms: bool) {
-    let from = element.attr("from").unwrap_or_default();
-    if element.is("presence", "jabber:client") && element.attr("type") == Some("subscribe") {
-        client.write(&format!("<presence type='subscribed' to='{from}'/>")).await;
-    }
-    if let (true, Some(id)) = (confirms && spoken(element).is_some(), element.attr("id"))
-        && element.has_child("request", RECEIPTS)
-    {
-        let received = format!("<received xmlns='{RECEIPTS}' id='{id}'/>");
-        client.write(&format!("<message to='{from}' id='r-{id}'>{received}</message>")).await;
-    }
-}
-
 /// The text of a message that is no error.
 pub(crate) fn spoken(element: &Element) -> Option<String> {
     body(element).filter(|_| element.attr("type") != Some("error"))
@@ -231,18 +207,6 @@ pub(crate) fn spoken(element: &Element) -> Option<String> {
 /// The id in this element of a message: `replace`, `retract`, `reply`.
 pub(crate) fn about<'a>(message: &'a Element, name: &str, ns: &str) -> Option<&'a str> {
     message.get_child(name, ns)?.attr("id")
-}
-
-pub(crate) fn bare(element: &Element) -> &str {
-    element.attr("from").and_then(|from| from.split('/').next()).unwrap_or_default()
-}
-
-/// The condition and the text of an error stanza.
-pub(crate) fn condition(element: &Element) -> (String, String) {
-    let error = element.children().find(|child| child.name() == "error").expect("an error");
-    let text = error.get_child("text", STANZAS).map(Element::text).unwrap_or_default();
-    let condition = error.children().find(|child| child.has_ns(STANZAS) && child.name() != "text");
-    (condition.expect("a condition").name().to_owned(), text)
 }
 
 /// A customer and an agent in conversation, who must not notice what others do.

@@ -7,17 +7,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use couplet_kit::gateway::TENANT;
+use couplet_kit::socket::{Socket, hello};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-
-use super::gateway::TENANT;
 
 /// A node that is silent for this long is left for another.
 const SILENCE: Duration = Duration::from_millis(1_500);
@@ -144,34 +139,23 @@ impl Life {
 
     /// One socket, from its opening to its end; `None` if it just breaks.
     async fn visit(&mut self, node: SocketAddr) -> Option<Left> {
-        let stream = timeout(self.silence, TcpStream::connect(node)).await.ok()?.ok()?;
-        let mut request = format!("ws://{node}/v1/{TENANT}/ws").into_client_request().unwrap();
-        let protocol = "couplet.v1".parse().unwrap();
-        request.headers_mut().insert("Sec-WebSocket-Protocol", protocol);
-        let opening = tokio_tungstenite::client_async(request, stream);
-        let (mut socket, _) = timeout(WELCOME.max(self.silence), opening).await.ok()?.ok()?;
-        let mut hello = json!({"type": "hello"});
-        if let Some(token) = &self.token {
-            hello["session"] = token.as_str().into();
-        }
-        {
+        let opening = Socket::open(node, TENANT, &[]);
+        let mut socket = timeout(WELCOME.max(self.silence), opening).await.ok()?.ok()?;
+        let hello = {
             let record = self.record.lock().unwrap();
-            if let Some(conversation) = &record.conversation {
-                hello["conversation"] = conversation.as_str().into();
-                hello["last_seq"] = record.last.into();
-            }
-        }
-        socket.send(Message::text(hello.to_string())).await.ok()?;
+            let held = record.conversation.as_deref().map(|held| (held, record.last));
+            hello(self.token.as_deref(), held)
+        };
+        socket.say(&hello).await.ok()?;
         let mut heard = Instant::now();
         let mut greeted = false;
         let mut again: Option<tokio::time::Instant> = None;
         let mut pings = tokio::time::interval(self.silence / 4);
         loop {
             tokio::select! {
-                message = socket.next() => {
+                frame = socket.next() => {
                     heard = Instant::now();
-                    let Message::Text(text) = message?.ok()? else { continue };
-                    let frame: Value = serde_json::from_str(&text).unwrap();
+                    let frame = frame.ok()?;
                     match frame["type"].as_str().unwrap() {
                         "bye" => {
                             let after = frame["reconnect_after_ms"].as_u64().unwrap_or(0);
@@ -213,7 +197,7 @@ impl Life {
                         return None;
                     }
                     if greeted {
-                        socket.send(Message::text(r#"{"type":"ping"}"#)).await.ok()?;
+                        socket.say(&json!({"type": "ping"})).await.ok()?;
                     }
                 }
             }
@@ -221,11 +205,11 @@ impl Life {
     }
 
     /// Sends, or resends, the first message without an ack.
-    async fn say(&self, socket: &mut WebSocketStream<TcpStream>) -> Option<()> {
+    async fn say(&self, socket: &mut Socket) -> Option<()> {
         let Some(number) = self.waiting.front() else { return Some(()) };
         let text = self.record.lock().unwrap().said[*number].text.clone();
         let frame = json!({"type": "message", "id": format!("m{number}"), "text": text});
-        socket.send(Message::text(frame.to_string())).await.ok()
+        socket.say(&frame).await.ok()
     }
 
     fn welcomed(&mut self, node: SocketAddr, welcome: &Value) {

@@ -1,13 +1,12 @@
 //! A customer at the gateway's socket.
 
 use anyhow::bail;
+use couplet_kit::gateway::TENANT;
 
 use super::Role;
 use super::board::Board;
 use crate::wire::websocket::{self, Reader, Said};
 use crate::wire::{json, words, write_number};
-
-pub(crate) const TENANT: &str = "acme";
 
 /// What a customer needs to reconnect.
 #[derive(Debug, Clone, Default)]

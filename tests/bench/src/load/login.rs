@@ -1,4 +1,5 @@
-//! Logins of agents' clients and raw components, which happen once, before anything is measured.
+//! Logins of agents' clients and raw components, which happen once, before anything is measured. They
+//! end with a bare connection for the engine, with no parser in between.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,17 +1,14 @@
 //! One WebSocket of a customer.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use couplet_kit::gateway::TENANT;
+use couplet_kit::socket;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
 
-use crate::nodes::{GROUPS, Nodes, TENANT};
+use crate::nodes::{GROUPS, Nodes};
 
 /// How long a socket may take to open and to receive the welcome.
 const OPENING: Duration = Duration::from_secs(6);
@@ -20,7 +17,7 @@ const WRITING: Duration = Duration::from_secs(4);
 
 pub(super) struct Socket {
     pub(super) node: usize,
-    stream: WebSocketStream<TcpStream>,
+    socket: socket::Socket,
 }
 
 impl Socket {
@@ -35,14 +32,9 @@ impl Socket {
         let door = nodes.0.get(node).and_then(|node| node.doors.get(customer % GROUPS));
         let port = door.map(|door| door.port).ok_or(1_000_u64)?;
         let opening = async {
-            let tcp = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-            tcp.set_nodelay(true).ok()?;
-            let url = format!("ws://127.0.0.1:{port}/v1/{TENANT}/ws");
-            let mut request = url.into_client_request().ok()?;
-            let protocol = HeaderValue::from_static("couplet.v1");
-            request.headers_mut().insert("sec-websocket-protocol", protocol);
-            let (stream, _) = tokio_tungstenite::client_async(request, tcp).await.ok()?;
-            let mut socket = Self { node, stream };
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let socket = socket::Socket::open(address, TENANT, &[]).await.ok()?;
+            let mut socket = Self { node, socket };
             socket.say(&hello).await.ok()?;
             loop {
                 let frame = socket.next().await.ok()?;
@@ -59,29 +51,12 @@ impl Socket {
     }
 
     pub(super) async fn next(&mut self) -> Result<Value, String> {
-        loop {
-            match self.stream.next().await {
-                Some(Ok(Message::Text(text))) => {
-                    return serde_json::from_str(&text).map_err(|error| error.to_string());
-                }
-                Some(Ok(Message::Close(frame))) => {
-                    return Err(frame.map_or_else(
-                        || "closed".to_owned(),
-                        |frame| format!("closed: {}", u16::from(frame.code)),
-                    ));
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error.to_string()),
-                None => return Err("gone".to_owned()),
-            }
-        }
+        self.socket.next().await.map_err(|end| end.to_string())
     }
 
     pub(super) async fn say(&mut self, frame: &Value) -> Result<(), String> {
-        let saying = self.stream.send(Message::text(frame.to_string()));
-        match timeout(WRITING, saying).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(error.to_string()),
+        match timeout(WRITING, self.socket.say(frame)).await {
+            Ok(said) => said.map_err(|error| error.to_string()),
             Err(_) => Err("the other side reads nothing".to_owned()),
         }
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use couplet_kit::process::Faulty as _;
 use tokio::sync::{MutexGuard, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -157,7 +158,7 @@ impl Injector {
             Kind::RedisFlush => {
                 let _held = self.servers.redis.hurt.lock().await;
                 self.begin(number, fault.kind, "Redis", Affects::All);
-                let port = self.servers.redis_port.to_string();
+                let port = self.servers.redis.own.port().to_string();
                 let mut flush = tokio::process::Command::new("redis-cli");
                 flush.args(["-p", &port, "flushall"]).stdout(std::process::Stdio::null());
                 let hit = flush.status().await?.success();
@@ -343,13 +344,13 @@ impl Injector {
         let _held = server.hurt.lock().await;
         self.begin(number, kind, "", Affects::All);
         if matches!(kind, Kind::DatabaseFreeze | Kind::RedisFreeze | Kind::XmppFreeze) {
-            server.signal("STOP");
+            server.own.freeze();
             sleep(lasts).await;
-            server.signal("CONT");
+            server.own.thaw();
         } else {
-            server.signal("KILL");
+            server.own.kill();
             sleep(lasts).await;
-            server.start_again().await?;
+            server.own.start_again().await?;
         }
         self.end(number, true);
         Ok(())
