@@ -38,7 +38,8 @@ export type Phase = 'waiting' | 'active' | 'closed';
 /** Which side made an entry. */
 export type FromKind = 'customer' | 'agent' | 'bot' | 'system';
 /** The kind of an entry. */
-export type EntryKind = 'message' | 'edit' | 'retract' | 'choice' | 'joined' | 'left' | 'closed';
+export type EntryKind =
+  'message' | 'edit' | 'retract' | 'choice' | 'joined' | 'left' | 'transferred' | 'closed';
 /** Why a frame or command was refused. */
 export type ErrorCode =
   | 'bad_frame'
