@@ -2,7 +2,8 @@
 
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server};
-use crate::support::seat::{Seat, bare, spoken};
+use crate::support::seat::{Seat, spoken};
+use couplet_kit::stanza::bare;
 
 on_both_servers!(an_agent_hands_over, nobody_takes_it);
 
@@ -65,7 +66,7 @@ async fn an_agent_hands_over(server: Server) {
 }
 
 async fn nobody_takes_it(server: Server) {
-    let (mut gateway, mut ann, mut alice, mut bob, chat) = served(server).await;
+    let (mut gateway, ann, mut alice, mut bob, chat) = served(server).await;
     alice.say(&chat, "!transfer bob").await;
     bob.hears_of("asks you to take over").await;
     bob.say(&chat, "!no lunch").await;

@@ -43,29 +43,6 @@ pub(super) fn target(
     }
 }
 
-/// As [`target`], but only an agent can be meant.
-pub(super) fn agent(
-    settings: &TenantSettings,
-    text: &str,
-) -> Result<(AgentJid, Arc<str>), AgentRefusal> {
-    match find(&agents(settings), text)? {
-        (Target::Agent(jid), rest) => Ok((jid, rest)),
-        (Target::Queue(_), _) => Err(unknown(text, &agents(settings))),
-    }
-}
-
-/// As [`target`], but only a queue can be meant; the `#` may be absent.
-pub(super) fn queue(
-    settings: &TenantSettings,
-    text: &str,
-) -> Result<(QueueKey, Arc<str>), AgentRefusal> {
-    let text = text.trim_start();
-    match find(&queues(settings), text.strip_prefix(['#', '＃']).unwrap_or(text))? {
-        (Target::Queue(key), rest) => Ok((key, rest)),
-        (Target::Agent(_), _) => Err(unknown(text, &queues(settings))),
-    }
-}
-
 fn agents(settings: &TenantSettings) -> Vec<Known> {
     let known = settings.agents.iter().map(|agent| {
         let jid = agent.jid.as_str();

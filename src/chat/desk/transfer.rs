@@ -69,7 +69,7 @@ impl Desk {
                 (None, vec![to])
             }
             Target::Queue(queue) => {
-                let agents = self.fit_for(&tenant, &queue, &[input.agent.clone()]);
+                let agents = self.fit_for(&tenant, &queue, std::slice::from_ref(&input.agent));
                 if agents.is_empty() && !manner.now {
                     let name = self.queue_name(&tenant, &queue);
                     return Err(impossible(format!(
