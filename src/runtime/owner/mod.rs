@@ -5,46 +5,37 @@
 
 mod background;
 mod backpressure;
+mod context;
 mod dispatch;
 mod drain;
 mod holding;
 mod inbound;
 mod outbox;
+mod refused_row;
 mod remote_sockets;
 mod spoken;
 mod term;
 mod unfit;
 mod writer;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::edge::hub::Hub;
-use super::files::Files;
-use super::peers::{PeerMessage, PeerSender};
-use super::router::Router;
+use self::holding::LEASE;
+use self::term::{End, Term, earlier};
+use super::peers::PeerMessage;
 use super::socket_event::SocketEvent;
-use super::status::Status;
-use crate::chat::desk::DeskLimits;
 use crate::chat::event::{CustomerConnection, CustomerEvent};
-use crate::chat::ids::{LinkDomain, NodeId, Timestamp};
-use crate::ports::cache::Cache;
+use crate::chat::ids::{NodeId, Timestamp};
 use crate::ports::link::LinkHandle;
-use crate::ports::store::{Lease, Store};
-use crate::ports::world::World;
-use term::{End, Term};
-pub(super) use unfit::Unfit;
+use crate::ports::store::Lease;
 
-/// How long a lease is valid without renewal: the outage of a link when its owner dies.
-pub(super) const LEASE: Duration = Duration::from_secs(6);
-/// How often it is renewed.
-pub(super) const RENEWAL: Duration = Duration::from_millis(1_500);
-/// How long a renewal is trusted. The rest of the lease is for closing the stream.
-pub(super) const HOLDS: Duration = Duration::from_millis(4_500);
+pub(super) use self::context::Owner;
+pub(super) use self::unfit::Unfit;
+
 /// How often an owner on another node is told which customers are here.
 const REFRESH: Duration = Duration::from_secs(10);
 /// Interval of attempts to acquire a lease.
@@ -52,24 +43,6 @@ const KNOCK: Duration = Duration::from_millis(200);
 
 /// A stop takes at most this long.
 const STOP: Duration = Duration::from_secs(6);
-
-/// What an owner works with.
-pub(super) struct Owner {
-    pub(super) link: LinkDomain,
-    pub(super) node: NodeId,
-    pub(super) limits: DeskLimits,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) world: Arc<dyn World>,
-    pub(super) router: Arc<Router>,
-    pub(super) hub: Arc<Hub>,
-    pub(super) cache: Arc<dyn Cache>,
-    pub(super) peers: PeerSender,
-    pub(super) status: Arc<Status>,
-    pub(super) files: Files,
-    /// Agents were told that nothing can be stored, and not yet that it is over.
-    pub(super) agents_told: AtomicBool,
-    pub(super) unfit: Unfit,
-}
 
 impl Owner {
     /// Owns the link whenever it can, until `stop`; then commits, closes the stream and releases
@@ -205,9 +178,4 @@ impl Owner {
 
 fn before(now: Timestamp, ago: Duration) -> Timestamp {
     now.plus(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX).saturating_neg())
-}
-
-/// The earlier of two times, if there are two.
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    one.into_iter().chain(other).min()
 }
