@@ -13,8 +13,8 @@ use crate::chat::commands::COMMANDS;
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Localpart, Timestamp};
 use crate::chat::model::{CloseReason, File};
-use crate::chat::row::{Author, FetchError, QuestionKind, RequeueReason, Row, RowKind};
 use crate::chat::notice::Notice;
+use crate::chat::row::{Author, FetchError, QuestionKind, RequeueReason, Row, RowKind};
 
 /// The assumed width of a terminal.
 const COLUMNS: usize = 80;
