@@ -29,7 +29,7 @@ use self::term::{End, Term, earlier};
 use super::peers::PeerMessage;
 use super::socket_event::SocketEvent;
 use crate::chat::event::{CustomerConnection, CustomerEvent};
-use crate::chat::ids::{NodeId, Timestamp};
+use crate::chat::ids::{Epoch, NodeId, Timestamp};
 use crate::ports::link::LinkHandle;
 use crate::ports::store::Lease;
 
@@ -43,6 +43,14 @@ const KNOCK: Duration = Duration::from_millis(200);
 
 /// A stop takes at most this long.
 const STOP: Duration = Duration::from_secs(6);
+
+/// How long the database has not responded.
+#[derive(Default)]
+struct Outage {
+    since: Option<Instant>,
+    /// Sockets were told that the owner is unknown.
+    given_up: bool,
+}
 
 impl Owner {
     /// Owns the link whenever it can, until `stop`; then commits, closes the stream and releases
@@ -63,9 +71,7 @@ impl Owner {
 
     async fn serve(&self, mut handle: LinkHandle, stop: CancellationToken) {
         let mut refreshed = Instant::now();
-        // Since when the database does not respond, and whether sockets were told that the owner is
-        // unknown.
-        let (mut failing, mut given_up) = (None, false);
+        let mut outage = Outage::default();
         // Since when messages of agents may have been lost, if agents were not told yet.
         let mut silent: Option<Timestamp> = None;
         loop {
@@ -78,76 +84,30 @@ impl Owner {
                 }
                 return;
             }
-            if lease.is_ok() {
-                (failing, given_up) = (None, false);
-            }
             match &lease {
                 // Only a granted lease proves that the database can be written to.
-                Ok(_) => self.status.database_up(&self.link),
+                Ok(_) => {
+                    outage = Outage::default();
+                    self.status.database_up(&self.link);
+                }
                 Err(error) => self.status.database_down(&self.link, &error.to_string()),
             }
             let wait = match &lease {
                 Ok(Lease::Granted { epoch, silent: ago }) => {
-                    tracing::info!(
-                        link = %self.link,
-                        epoch = epoch.0,
-                        "acquired the lease of the link"
-                    );
-                    self.status.metrics().lease_granted(&self.link);
                     silent = earlier(silent, ago.map(|ago| before(self.world.now(), ago)));
-                    let begun = Instant::now();
-                    match Term::begin(self, *epoch, &mut handle, &mut silent, &stop).await {
-                        Ok(term) => match term.serve(&stop).await {
-                            End::Stopped => return,
-                            End::Lost(reason) => {
-                                tracing::warn!(
-                                    link = %self.link,
-                                    reason,
-                                    "lost the lease of the link"
-                                );
-                            }
-                        },
-                        Err(_) if stop.is_cancelled() => {
-                            let _ = self.store.release(&self.link, *epoch).await;
-                            return;
-                        }
-                        Err(error) => {
-                            let seconds = begun.elapsed().as_secs();
-                            tracing::warn!(
-                                link = %self.link,
-                                %error,
-                                seconds,
-                                "cannot restore the desk, retrying"
-                            );
-                        }
+                    if self.term(*epoch, &mut handle, &mut silent, &stop).await {
+                        return;
                     }
                     KNOCK
                 }
                 Ok(Lease::Held { by, remaining }) => {
                     // The new owner tells agents about the interruption.
                     silent = None;
-                    if self.router.there(&self.link, *by) {
-                        tracing::info!(
-                            link = %self.link,
-                            node = %by,
-                            "another node holds the lease of the link"
-                        );
-                        self.status.link_up(&self.link);
-                        // The other node tells agents everything from now on.
-                        self.agents_told.store(false, Ordering::Relaxed);
-                        self.hub.tell_link(&self.link, &SocketEvent::NewOwner);
-                        self.announce_customers(*by);
-                    }
+                    self.leave_to(*by);
                     (*remaining).clamp(Duration::from_millis(50), KNOCK)
                 }
-                // `Status` logs it once. After a while it is no longer known who owns the link.
                 Err(_) => {
-                    let since = *failing.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= LEASE && !given_up {
-                        given_up = true;
-                        self.router.nowhere(&self.link);
-                        self.hub.tell_link(&self.link, &SocketEvent::NewOwner);
-                    }
+                    self.wait_for_database(&mut outage);
                     KNOCK
                 }
             };
@@ -161,6 +121,61 @@ impl Owner {
                 () = tokio::time::sleep(wait) => {}
                 () = stop.cancelled() => return,
             }
+        }
+    }
+
+    /// One term, from the granted lease to its end. Returns whether the owner ends with it.
+    async fn term(
+        &self,
+        epoch: Epoch,
+        handle: &mut LinkHandle,
+        silent: &mut Option<Timestamp>,
+        stop: &CancellationToken,
+    ) -> bool {
+        let link = &self.link;
+        tracing::info!(%link, epoch = epoch.0, "acquired the lease of the link");
+        self.status.metrics().lease_granted(link);
+        let begun = Instant::now();
+        match Term::begin(self, epoch, handle, silent, stop).await {
+            Ok(term) => match term.serve(stop).await {
+                End::Stopped => return true,
+                End::Lost(reason) => {
+                    tracing::warn!(%link, reason, "lost the lease of the link");
+                }
+            },
+            Err(_) if stop.is_cancelled() => {
+                let _ = self.store.release(link, epoch).await;
+                return true;
+            }
+            Err(error) => {
+                let seconds = begun.elapsed().as_secs();
+                tracing::warn!(%link, %error, seconds, "cannot restore the desk, retrying");
+            }
+        }
+        false
+    }
+
+    /// Another node holds the lease: customers' sockets turn to it.
+    fn leave_to(&self, node: NodeId) {
+        let link = &self.link;
+        if self.router.there(link, node) {
+            tracing::info!(%link, %node, "another node holds the lease of the link");
+            self.status.link_up(link);
+            // The other node tells agents everything from now on.
+            self.agents_told.store(false, Ordering::Relaxed);
+            self.hub.tell_link(link, &SocketEvent::NewOwner);
+            self.announce_customers(node);
+        }
+    }
+
+    /// The database does not respond, which `Status` logs once. After a while it is no longer known
+    /// who owns the link.
+    fn wait_for_database(&self, outage: &mut Outage) {
+        let since = *outage.since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= LEASE && !outage.given_up {
+            outage.given_up = true;
+            self.router.nowhere(&self.link);
+            self.hub.tell_link(&self.link, &SocketEvent::NewOwner);
         }
     }
 

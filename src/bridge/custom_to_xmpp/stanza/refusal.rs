@@ -3,6 +3,8 @@
 //! Invariants: an error returns the text it refuses; a notice says no more than the error; an agent
 //! need not know about stanza errors to understand a refusal.
 
+use std::borrow::Cow;
+
 use xmpp_parsers::jid::Jid;
 use xmpp_parsers::message::MessageType;
 use xmpp_parsers::minidom::Element;
@@ -32,15 +34,15 @@ pub fn line(domain: &LinkDomain, to_agent: &ToAgent, line_id: LineId<'_>) -> Opt
     }
     let from = address::speaker(domain, &to_agent.from)?;
     let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
-    let words = format!("{} {}", mark::DESK_MARK, meaning(refusal).2);
+    let words = format!("{} {}", mark::DESK_MARK, words(refusal));
     let mut line = spoken(from, to, &words, None);
     identified(&mut line, line_id());
     Some(line.into())
 }
 
 pub(super) fn error_of(refusal: &AgentRefusal) -> StanzaError {
-    let (type_, condition, text) = meaning(refusal);
-    error(type_, condition, &text)
+    let (type_, condition) = condition(refusal);
+    error(type_, condition, &words(refusal))
 }
 
 /// The response that makes the caller's client stop ringing.
@@ -62,101 +64,90 @@ pub(super) fn declined(from: Jid, to: Jid, call: &Call) -> Element {
     message.into()
 }
 
-fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
+fn condition(refusal: &AgentRefusal) -> (ErrorType, Condition) {
     use ErrorType::{Cancel, Modify, Wait};
-    let (type_, condition, text) = match refusal {
-        AgentRefusal::NotFound => {
-            (Cancel, Condition::ItemNotFound, "Not sent: no such customer, or not one of yours.")
+    match refusal {
+        AgentRefusal::NotFound
+        | AgentRefusal::NoSuchWords
+        | AgentRefusal::UnknownCommand { .. } => (Cancel, Condition::ItemNotFound),
+        AgentRefusal::Taken { .. } | AgentRefusal::Closed => (Cancel, Condition::Conflict),
+        AgentRefusal::Carried
+        | AgentRefusal::Invitation
+        | AgentRefusal::Contacts
+        | AgentRefusal::DeskQuote => (Cancel, Condition::NotAcceptable),
+        AgentRefusal::NotTaken | AgentRefusal::StillOpen | AgentRefusal::Impossible { .. } => {
+            (Cancel, Condition::UnexpectedRequest)
         }
+        AgentRefusal::Call(_) => (Cancel, Condition::FeatureNotImplemented),
+        AgentRefusal::TooLong => (Modify, Condition::PolicyViolation),
+        AgentRefusal::Encrypted | AgentRefusal::Unstorable => (Modify, Condition::NotAcceptable),
+        AgentRefusal::Usage { .. } | AgentRefusal::Overfull { .. } => {
+            (Modify, Condition::BadRequest)
+        }
+        AgentRefusal::Overloaded => (Wait, Condition::ResourceConstraint),
+    }
+}
+
+fn words(refusal: &AgentRefusal) -> Cow<'static, str> {
+    let text = match refusal {
+        AgentRefusal::NotFound => "Not sent: no such customer, or not one of yours.",
         AgentRefusal::Taken { by } => {
-            let text = format!("Not sent: {} is handling this conversation.", clean::line(by));
-            return (Cancel, Condition::Conflict, text);
+            return format!("Not sent: {} is handling this conversation.", clean::line(by)).into();
         }
-        AgentRefusal::Closed => (
-            Cancel,
-            Condition::Conflict,
-            "Not sent: this conversation is closed. Type !reopen to start a new one.",
-        ),
-        AgentRefusal::TooLong => (
-            Modify,
-            Condition::PolicyViolation,
-            "Not sent: over 8,000 characters. Please split it.",
-        ),
-        AgentRefusal::Encrypted => (
-            Modify,
-            Condition::NotAcceptable,
-            "Not sent: customers can't read encrypted messages. Turn OMEMO/OTR off for this chat.",
-        ),
-        AgentRefusal::Usage { word } => {
-            let spec = commands::find(word);
-            let example = spec.and_then(|spec| spec.example).unwrap_or_default();
-            let parts = match spec.map(|spec| spec.argument) {
-                Some(Argument::Fields) => "fields",
-                _ => "answers",
-            };
-            let limits = format!("up to {OFFERED} {parts}, {LABEL_CHARS} characters each");
-            let text = format!("Not sent. Example: {example} – {limits}.");
-            return (Modify, Condition::BadRequest, text);
+        AgentRefusal::Closed => {
+            "Not sent: this conversation is closed. Type !reopen to start a new one."
         }
-        AgentRefusal::NoSuchWords => (
-            Cancel,
-            Condition::ItemNotFound,
-            "Not deleted: that isn't a message of yours in this conversation.",
-        ),
+        AgentRefusal::TooLong => "Not sent: over 8,000 characters. Please split it.",
+        AgentRefusal::Encrypted => {
+            "Not sent: customers can't read encrypted messages. Turn OMEMO/OTR off for this chat."
+        }
+        AgentRefusal::Usage { word } => return usage(word).into(),
+        AgentRefusal::NoSuchWords => {
+            "Not deleted: that isn't a message of yours in this conversation."
+        }
         AgentRefusal::UnknownCommand { word } => {
             let word = clean::line(word);
-            let text = format!(
+            return format!(
                 "Unknown command !{word} – not sent to the customer. Type !help for the list."
-            );
-            return (Cancel, Condition::ItemNotFound, text);
+            )
+            .into();
         }
         AgentRefusal::Overfull { word } => {
-            let text = format!(
+            return format!(
                 "Not sent: !{word} takes no words after it. Send !{word} alone; \
                  !!{word} … goes to the customer."
-            );
-            return (Modify, Condition::BadRequest, text);
+            )
+            .into();
         }
-        AgentRefusal::Carried => (
-            Cancel,
-            Condition::NotAcceptable,
-            "Not sent: a command can't be corrected. Please send a new message.",
-        ),
-        AgentRefusal::NotTaken => (
-            Cancel,
-            Condition::UnexpectedRequest,
-            "Not closed: this customer isn't yours yet. Answer first, or type !close and your words.",
-        ),
-        AgentRefusal::StillOpen => (
-            Cancel,
-            Condition::UnexpectedRequest,
-            "Not sent: this conversation is still open. Just write.",
-        ),
-        AgentRefusal::Impossible { text } => (Cancel, Condition::UnexpectedRequest, *text),
-        AgentRefusal::Invitation => {
-            (Cancel, Condition::NotAcceptable, "Not sent: customers can't join group chats.")
+        AgentRefusal::Carried => {
+            "Not sent: a command can't be corrected. Please send a new message."
         }
-        AgentRefusal::Contacts => {
-            (Cancel, Condition::NotAcceptable, "Not sent: customers can't take contacts.")
+        AgentRefusal::NotTaken => {
+            "Not closed: this customer isn't yours yet. Answer first, or type !close and your words."
         }
-        AgentRefusal::DeskQuote => (
-            Cancel,
-            Condition::NotAcceptable,
-            "Not sent: this only quotes a ⚙ line, which is for you alone.",
-        ),
-        AgentRefusal::Call(_) => (
-            Cancel,
-            Condition::FeatureNotImplemented,
-            "Not sent: customers can't take calls. Please write to them.",
-        ),
-        AgentRefusal::Overloaded => {
-            (Wait, Condition::ResourceConstraint, "Not sent: please try again in a moment.")
+        AgentRefusal::StillOpen => "Not sent: this conversation is still open. Just write.",
+        AgentRefusal::Impossible { text } => *text,
+        AgentRefusal::Invitation => "Not sent: customers can't join group chats.",
+        AgentRefusal::Contacts => "Not sent: customers can't take contacts.",
+        AgentRefusal::DeskQuote => "Not sent: this only quotes a ⚙ line, which is for you alone.",
+        AgentRefusal::Call(_) => "Not sent: customers can't take calls. Please write to them.",
+        AgentRefusal::Overloaded => "Not sent: please try again in a moment.",
+        AgentRefusal::Unstorable => {
+            "Not sent: this message can't be saved as it is. Please write it differently."
         }
-        AgentRefusal::Unstorable => (
-            Modify,
-            Condition::NotAcceptable,
-            "Not sent: this message can't be saved as it is. Please write it differently.",
-        ),
     };
-    (type_, condition, text.to_owned())
+    text.into()
+}
+
+/// How a command is written, by an example.
+fn usage(word: &str) -> String {
+    let spec = commands::find(word);
+    let example = spec.and_then(|spec| spec.example).unwrap_or_default();
+    let parts = match spec.map(|spec| spec.argument) {
+        Some(Argument::Fields) => "fields",
+        _ => "answers",
+    };
+    format!(
+        "Not sent. Example: {example} – up to {OFFERED} {parts}, {LABEL_CHARS} characters each."
+    )
 }
