@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
+use super::missing::Missing;
 use super::model::{Conversation, State};
 use super::row::{Row, Target};
-use super::missing::Missing;
 
 /// At most this many of the agent's messages wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{Desk, TenantDesk};
 use crate::chat::ids::{AgentJid, QueueKey, TenantKey};
-use crate::chat::row::Author;
-use crate::chat::settings::{AgentSettings, Role, TenantSettings};
 use crate::chat::namesake::Namesakes;
 use crate::chat::queue::Queue;
+use crate::chat::row::Author;
+use crate::chat::settings::{AgentSettings, Role, TenantSettings};
 
 impl Desk {
     /// Whether an agent of the tenant is available for conversations.

@@ -5,9 +5,9 @@ use crate::chat::answers::{BYTES, FIELDS};
 use crate::chat::desk::DeskLimits;
 use crate::chat::event::About;
 use crate::chat::event::Availability::{Free, Gone};
+use crate::chat::event::{Event, Need};
 use crate::chat::row::{Reference, RowKind};
 use crate::chat::settings::Strategy;
-use crate::chat::event::{Event, Need};
 
 /// The number of rows in a stage's store.
 fn rows(on: &Stage) -> usize {

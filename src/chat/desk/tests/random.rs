@@ -21,9 +21,9 @@ use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::{Conversation, State};
+use crate::chat::notice::Notice;
 use crate::chat::row::{Author, CommandKey, QuestionKind, Row, RowKind, Target};
 use crate::chat::settings::{AgentSettings, Role, Strategy as Way, TenantSettings};
-use crate::chat::notice::Notice;
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
 const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];
