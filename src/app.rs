@@ -71,7 +71,7 @@ impl App {
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let config = &self.config;
-        let store = SqlStore::open(&config.database.url, Options::default())?;
+        let store = Arc::new(SqlStore::open(&config.database.url, Options::default())?);
         let (cache, bus) = cache::connect(&config.cache.url)?;
         let world: Arc<dyn World> = Arc::new(SystemWorld);
         let admission = Admission::new(self.limits());
@@ -79,33 +79,11 @@ impl App {
 
         let links = TaskTracker::new();
         let cut = CancellationToken::new();
-        let store = Arc::new(store);
-        let files = Files::new(FileParts {
-            store: store.clone(),
-            storage: Arc::new(self.storage()),
-            fetcher: Arc::new(self.fetcher()?),
-            world: world.clone(),
-            rules: FileRules::usual(u64::from(config.limits.file_megabytes) * MEGABYTE),
-            quotas: FileQuotas {
-                of_customer: u64::from(config.files.megabytes_per_customer_per_day) * MEGABYTE,
-                of_tenant: u64::from(config.files.megabytes_per_tenant_per_day) * MEGABYTE,
-            },
-            secret: self.shared_secret(),
-        });
+        let files = Files::new(self.file_parts(store.clone(), world.clone())?);
         tokio::spawn(files.clone().keep_tidy(stop.clone()));
-        let site = match &config.http.public_url {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => format!("http://{}", listener.local_addr()?),
-        };
+        let site = self.site(&listener)?;
         let supervise = |link: &Link| {
-            let settings = LinkSettings {
-                domain: link.domain.clone(),
-                server: link.server.clone(),
-                secret: link.secret.clone(),
-                agent_hosts: link.agent_hosts.clone(),
-                site: site.clone(),
-            };
-            xmpp::spawn(settings, world.clone(), &links, cut.clone())
+            xmpp::spawn(link_settings(link, &site), world.clone(), &links, cut.clone())
         };
         let node = Node::start(Parts {
             store: store.clone(),
@@ -114,10 +92,7 @@ impl App {
             world: world.clone(),
             admission: admission.clone(),
             files: files.clone(),
-            desk: DeskLimits {
-                waiting: config.limits.queue_length as usize,
-                rows: config.limits.conversation_rows.into(),
-            },
+            desk: self.desk_limits(),
             outbound_frames: config.limits.outbound_frames as usize,
             links: config.links.iter().map(supervise).collect(),
         });
@@ -139,12 +114,7 @@ impl App {
         tracing::info!(address = %listener.local_addr()?, "serving customers");
         // The listeners, the customers' sockets and the links shut down concurrently: a slow one
         // does not hold up the others.
-        let listening = Listening {
-            per_address: config.limits.sockets_per_address,
-            proxies: config.http.trusted_proxies.clone(),
-            prefix: prefix(config.http.public_url.as_ref()),
-            ..Listening::default()
-        };
+        let listening = self.listening();
         let serve = |listener| {
             let stopped = stop.clone().cancelled_owned();
             web::serve(listener, routes.clone(), listening.clone(), stopped)
@@ -196,6 +166,51 @@ impl App {
     fn shared_secret(&self) -> SecretString {
         let first = self.config.links.iter().min_by_key(|link| link.domain.as_str());
         first.map_or_else(SecretString::default, |link| link.secret.clone())
+    }
+
+    fn file_parts(
+        &self,
+        store: Arc<dyn Store>,
+        world: Arc<dyn World>,
+    ) -> anyhow::Result<FileParts> {
+        let (limits, files) = (&self.config.limits, &self.config.files);
+        Ok(FileParts {
+            store,
+            storage: Arc::new(self.storage()),
+            fetcher: Arc::new(self.fetcher()?),
+            world,
+            rules: FileRules::usual(u64::from(limits.file_megabytes) * MEGABYTE),
+            quotas: FileQuotas {
+                of_customer: u64::from(files.megabytes_per_customer_per_day) * MEGABYTE,
+                of_tenant: u64::from(files.megabytes_per_tenant_per_day) * MEGABYTE,
+            },
+            secret: self.shared_secret(),
+        })
+    }
+
+    /// The address of this gateway, as agents' clients reach it.
+    fn site(&self, listener: &TcpListener) -> std::io::Result<String> {
+        Ok(match &self.config.http.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{}", listener.local_addr()?),
+        })
+    }
+
+    fn desk_limits(&self) -> DeskLimits {
+        DeskLimits {
+            waiting: self.config.limits.queue_length as usize,
+            rows: self.config.limits.conversation_rows.into(),
+        }
+    }
+
+    fn listening(&self) -> Listening {
+        let config = &self.config;
+        Listening {
+            per_address: config.limits.sockets_per_address,
+            proxies: config.http.trusted_proxies.clone(),
+            prefix: prefix(config.http.public_url.as_ref()),
+            ..Listening::default()
+        }
     }
 
     fn storage(&self) -> StoredFiles {
@@ -280,6 +295,16 @@ impl App {
                 anyhow::bail!("second signal: exiting at once; the leases expire on their own")
             }
         }
+    }
+}
+
+fn link_settings(link: &Link, site: &str) -> LinkSettings {
+    LinkSettings {
+        domain: link.domain.clone(),
+        server: link.server.clone(),
+        secret: link.secret.clone(),
+        agent_hosts: link.agent_hosts.clone(),
+        site: site.to_owned(),
     }
 }
 

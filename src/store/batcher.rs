@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::error::late;
 use crate::ports::store_error::StoreError;
 
 /// How long the first request of a group waits for others.
@@ -110,8 +111,4 @@ async fn gather<A>(asked: &mut mpsc::Receiver<A>, group: &mut Vec<A>) {
             Ok(0) | Err(_) => return,
         }
     }
-}
-
-fn late(patience: Duration) -> StoreError {
-    StoreError::Unavailable(format!("no response within {}", super::seconds(patience)))
 }

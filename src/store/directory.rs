@@ -14,7 +14,8 @@ use sea_orm::{
 use super::codec::{agent_from, nat, queue_from, queue_key, role_word, strategy_word, tenant_key};
 use super::entity::{agent, agent_queue, queue, tenant};
 use super::error::{corrupt, unavailable};
-use super::{SqlStore, begin, commit, lease, tenants};
+use super::sql_store::{SqlStore, begin, commit};
+use super::{links, tenants};
 use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, TenantKey};
 use crate::chat::settings::{AgentSettings, QueueSettings, TenantSettings};
 use crate::ports::directory::{Directory, Tenant};
@@ -178,7 +179,7 @@ impl Directory for SqlStore {
     async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError> {
         self.within(async {
             let moment = self.moment.begin().await.map_err(unavailable)?;
-            match lease::find(&moment, link).await? {
+            match links::find(&moment, link).await? {
                 Some(link) => settings(&moment, link.id).await,
                 None => Ok(Vec::new()),
             }
@@ -188,7 +189,7 @@ impl Directory for SqlStore {
 
     async fn revision(&self, link: &LinkDomain) -> Result<u64, StoreError> {
         self.within(async {
-            let link = lease::find(&self.desk, link).await?;
+            let link = links::find(&self.desk, link).await?;
             link.map_or(Ok(0), |link| nat(link.revision))
         })
         .await

@@ -4,6 +4,7 @@
 //! password.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use sea_orm::sqlx::{self, error::ErrorKind as Clash};
 use sea_orm::{DbErr, RuntimeErr, SqlErr};
@@ -171,4 +172,13 @@ pub(super) fn is_null(error: &sqlx::Error) -> bool {
 /// Stored data that this version cannot decode.
 pub(super) fn corrupt(what: &str, value: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{what} {value}"))
+}
+
+/// An operation that took longer than it may.
+pub(super) fn late(patience: Duration) -> StoreError {
+    StoreError::Unavailable(format!("no response within {}", seconds(patience)))
+}
+
+pub(super) fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f32())
 }

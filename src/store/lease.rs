@@ -3,77 +3,24 @@
 //! Invariants: only the database's clock counts. The epoch rises with each acquisition and each
 //! release, so that writes of an earlier owner that are still under way fail.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, LockType, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult,
-    QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    QuerySelect, QueryTrait,
 };
 
 use super::codec::{int, nat};
-use super::entity::link::{ActiveModel, Column, Entity, Model};
+use super::entity::link::{Column, Entity, Model};
 use super::error::{driver, unavailable};
-use super::{SqlStore, begin, commit, sql, statements};
+use super::links;
+use super::sql_store::{SqlStore, begin, commit};
+use super::{sql, statements};
 use crate::chat::ids::{Epoch, LinkDomain, NodeId};
 use crate::ports::store::{Lease, Leases, LinkOwner};
 use crate::ports::store_error::StoreError;
-
-/// The row of a link; none if no node ever asked for the link.
-pub(super) async fn find(
-    connection: &impl ConnectionTrait,
-    domain: &LinkDomain,
-) -> Result<Option<Model>, StoreError> {
-    Entity::find()
-        .filter(Column::Domain.eq(domain.as_str()))
-        .one(connection)
-        .await
-        .map_err(unavailable)
-}
-
-/// The row of a link, locked until the end of the transaction.
-pub(super) async fn lock(
-    transaction: &impl ConnectionTrait,
-    domain: &LinkDomain,
-) -> Result<Option<Model>, StoreError> {
-    Entity::find()
-        .filter(Column::Domain.eq(domain.as_str()))
-        .lock(LockType::Update)
-        .one(transaction)
-        .await
-        .map_err(unavailable)
-}
-
-/// The row of a link, created if it is missing.
-pub(super) async fn ensure(
-    connection: &impl ConnectionTrait,
-    domain: &LinkDomain,
-) -> Result<Model, StoreError> {
-    if let Some(link) = find(connection, domain).await? {
-        return Ok(link);
-    }
-    let fresh = ActiveModel {
-        domain: Set(domain.to_string()),
-        node: Set(None),
-        epoch: Set(0),
-        lease_until: Set(0),
-        stands: Set(false),
-        cursor_pos: Set(0),
-        floor_pos: Set(0),
-        revision: Set(0),
-        ..ActiveModel::default()
-    };
-    // Another node may insert it at the same moment; then that row stays.
-    Entity::insert(fresh)
-        .on_conflict(OnConflict::column(Column::Domain).update_column(Column::Domain).to_owned())
-        .exec_without_returning(connection)
-        .await
-        .map_err(unavailable)?;
-    find(connection, domain).await?.ok_or_else(|| StoreError::Missing(format!("the link {domain}")))
-}
 
 /// Shortens a lease that lasts longer than `ttl`, which happens if the database's clock was set
 /// back. From now on it lasts as long as one renewed just now: a dead owner does not block the link
@@ -135,28 +82,13 @@ pub(super) fn renewal_text(backend: DbBackend) -> String {
     statements::text(backend, &renewal)
 }
 
-/// The ids of links in the tables. They never change; if the database was created anew, acquiring a
-/// link records its new id.
-#[derive(Debug, Default)]
-pub(super) struct Links(Mutex<HashMap<LinkDomain, i32>>);
-
-impl Links {
-    fn put(&self, link: &LinkDomain, id: i32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(link.clone(), id);
-    }
-
-    fn get(&self, link: &LinkDomain) -> Option<i32> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(link).copied()
-    }
-}
-
 impl SqlStore {
     /// The id of a link; none if no node ever asked for the link.
     pub(super) async fn link_id(&self, link: &LinkDomain) -> Result<Option<i32>, StoreError> {
         if let Some(id) = self.links.get(link) {
             return Ok(Some(id));
         }
-        let found = find(&self.desk, link).await?.map(|found| found.id);
+        let found = links::find(&self.desk, link).await?.map(|found| found.id);
         if let Some(id) = found {
             self.links.put(link, id);
         }
@@ -179,7 +111,7 @@ impl Leases for SqlStore {
         self.within(async {
             // Outside of the transaction: otherwise two nodes that both lock the missing row would
             // block each other's insert.
-            ensure(&self.owner, link).await?;
+            links::ensure(&self.owner, link).await?;
             // A node that finds the lease held takes no lock, which would delay the owner's writes,
             // and wait for a dead owner's transaction.
             let found = look(&self.owner, link, None).await?;

@@ -9,9 +9,9 @@ use couplet_migrations::{Migrator, MigratorTrait};
 use sea_orm::sea_query::Query;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
 
-use super::connect::SILENCE;
-use super::connect::Url;
-use super::{SqlStore, begin, commit, error};
+use super::error;
+use super::sql_store::{SqlStore, begin, commit};
+use super::url::{SILENCE, Url};
 use crate::ports::store_error::StoreError;
 
 /// How long to wait for a migration by another node, in seconds.
@@ -60,7 +60,7 @@ async fn migrate_mysql(connection: &DatabaseConnection) -> Result<(), StoreError
     if got != Some(1) {
         return Err(StoreError::Unavailable(format!(
             "another node has been migrating the schema for {}",
-            super::seconds(Duration::from_secs(TURN.into()))
+            error::seconds(Duration::from_secs(TURN.into()))
         )));
     }
     if pending(connection).await?.is_empty() {

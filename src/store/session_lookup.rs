@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::batcher::Together;
+use super::codec::customer_from;
+use super::conversation_lookup;
 use super::entity::{customer, session};
-use super::error::unavailable;
+use super::error::{corrupt, unavailable};
 use super::pool::Reader;
 use super::sql::padded;
-use super::{sessions, transcripts};
-use crate::chat::ids::{CustomerId, TenantKey};
+use crate::chat::ids::{CustomerId, SessionId, TenantKey, Timestamp};
 use crate::chat::model::Conversation;
 use crate::ports::store::Session;
 use crate::ports::store_error::StoreError;
@@ -38,7 +39,7 @@ impl Together for ByToken {
         for (session, whose) in found {
             if let Some(whose) = whose {
                 let key = (session.tenant.clone(), session.token.clone());
-                sessions.insert(key, sessions::from(session, whose));
+                sessions.insert(key, session_from(session, whose));
             }
         }
         // Two tabs of one customer may ask for the same session.
@@ -59,7 +60,36 @@ impl Together for OpenOf {
 
     async fn answer(&self, group: &[CustomerId]) -> Result<Vec<Self::Answer>, StoreError> {
         let customers = padded(group.iter().map(|customer| customer.0).collect());
-        let open: HashMap<_, _> = transcripts::open_of(&self.0, customers).await?.collect();
+        let open: HashMap<_, _> = conversation_lookup::open_of(&self.0, customers).await?.collect();
         Ok(group.iter().map(|customer| open.get(&customer.0).cloned().transpose()).collect())
     }
+}
+
+/// A session from its row and its customer's.
+pub(super) fn session_from(
+    model: session::Model,
+    whose: customer::Model,
+) -> Result<Session, StoreError> {
+    let id = SessionId(model.id);
+    let hash = |bytes: Vec<u8>| {
+        <[u8; 32]>::try_from(bytes).map_err(|_| corrupt("a token of the session", id))
+    };
+    let until = model.previous_until.map(Timestamp);
+    let same_as = whose.same_as.map(CustomerId);
+    Ok(Session {
+        id,
+        customer: customer_from(whose)?,
+        same_as,
+        token: hash(model.token)?,
+        previous: model.previous.map(hash).transpose()?.map(|token| (token, until)),
+        salt: model.salt.map(hash).transpose()?,
+        expires_at: Timestamp(model.expires_at),
+        subject: model
+            .subject
+            .map(|subject| {
+                String::from_utf8(subject).map_err(|_| corrupt("the subject of the session", id))
+            })
+            .transpose()?
+            .map(Into::into),
+    })
 }

@@ -14,13 +14,13 @@ use sea_orm::{
 
 use super::codec::customer_from;
 use super::entity::{conversation, customer, session, tenant};
-use super::error::{corrupt, unavailable, violated};
+use super::error::{unavailable, violated};
+use super::identities;
 use super::session_insert::Told;
+use super::session_lookup::session_from;
+use super::sql_store::{SqlStore, begin, commit};
 use super::tenants::missing;
-use super::{SqlStore, begin, commit, identities};
-use crate::chat::ids::{
-    AgentJid, CustomerId, LinkDomain, Localpart, SessionId, TenantKey, Timestamp,
-};
+use crate::chat::ids::{AgentJid, CustomerId, LinkDomain, Localpart, TenantKey, Timestamp};
 use crate::chat::model::Customer;
 use crate::ports::store::{Claim, Naming, Session, Sessions};
 use crate::ports::store_error::StoreError;
@@ -46,7 +46,7 @@ impl Sessions for SqlStore {
                 .await
                 .map_err(unavailable)?;
             match found {
-                Some((session, Some(whose))) => from(session, whose).map(Some),
+                Some((session, Some(whose))) => session_from(session, whose).map(Some),
                 _ => Ok(None),
             }
         })
@@ -338,29 +338,4 @@ fn previous(session: &Session) -> (Option<Vec<u8>>, Option<i64>) {
         Some((token, until)) => (Some(token.to_vec()), until.map(|until| until.0)),
         None => (None, None),
     }
-}
-
-pub(super) fn from(model: session::Model, whose: customer::Model) -> Result<Session, StoreError> {
-    let id = SessionId(model.id);
-    let hash = |bytes: Vec<u8>| {
-        <[u8; 32]>::try_from(bytes).map_err(|_| corrupt("a token of the session", id))
-    };
-    let until = model.previous_until.map(Timestamp);
-    let same_as = whose.same_as.map(CustomerId);
-    Ok(Session {
-        id,
-        customer: customer_from(whose)?,
-        same_as,
-        token: hash(model.token)?,
-        previous: model.previous.map(hash).transpose()?.map(|token| (token, until)),
-        salt: model.salt.map(hash).transpose()?,
-        expires_at: Timestamp(model.expires_at),
-        subject: model
-            .subject
-            .map(|subject| {
-                String::from_utf8(subject).map_err(|_| corrupt("the subject of the session", id))
-            })
-            .transpose()?
-            .map(Into::into),
-    })
 }

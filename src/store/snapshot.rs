@@ -18,7 +18,8 @@ use super::entity::conversation::{Column as View, Entity as Views};
 use super::entity::log;
 use super::error::unavailable;
 use super::row_codec::AGENT;
-use super::{SqlStore, directory, lease, ranges, restore, sql, transcripts, undelivered};
+use super::sql_store::SqlStore;
+use super::{conversation_lookup, directory, links, ranges, restore, sql, undelivered};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
 use crate::chat::model::{Conversation, Customer, State};
 use crate::chat::row::Kind;
@@ -35,7 +36,7 @@ impl SqlStore {
         now: Timestamp,
     ) -> Result<Snapshot, StoreError> {
         let desk = &self.desk;
-        let Some(link) = lease::find(desk, domain).await? else {
+        let Some(link) = links::find(desk, domain).await? else {
             return Ok(Snapshot::default());
         };
         let cursor = Pos(nat(link.cursor_pos)?);
@@ -151,7 +152,7 @@ async fn conversations(
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(OPEN) {
         let query = Views::find().filter(View::Id.is_in(sql::padded(chunk.to_vec())));
-        found.extend(transcripts::with_customers(connection, query).await?);
+        found.extend(conversation_lookup::with_customers(connection, query).await?);
     }
     found.sort_by_key(|(view, _)| (view.opened_at, view.id));
     Ok(found)

@@ -65,12 +65,12 @@ pub(super) fn text(backend: DbBackend, statement: &impl StatementBuilder) -> Str
 
 #[cfg(test)]
 mod tests {
-    use super::super::{log, session_insert};
+    use super::super::{append, session_insert};
     use super::*;
 
     #[test]
     fn few_texts_cover_any_number_of_rows() {
-        let append = log::Statements::new(DbBackend::Sqlite);
+        let append = append::Statements::new(DbBackend::Sqlite);
         let fresh = session_insert::Statements::new(DbBackend::Sqlite);
         let all = [
             &append.rows,

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::codec::{int, json, nat, parse, strategy_word, tenant_key};
 use super::entity::{conversation, customer, file, link, log, queue, session, tenant};
 use super::error::{corrupt, unavailable, violated};
-use super::{SqlStore, begin, commit, lease, ranges};
+use super::sql_store::{SqlStore, begin, commit};
+use super::{links, ranges};
 use crate::chat::ids::{LinkDomain, Pos, QueueKey, TenantKey};
 use crate::chat::settings::Strategy;
 use crate::ports::directory::Tenant;
@@ -100,7 +101,7 @@ pub(super) async fn link_of(
 impl SqlStore {
     /// See [`Directory::add_tenant`](crate::ports::directory::Directory::add_tenant).
     pub(super) async fn insert_tenant(&self, fresh: &Tenant) -> Result<(), StoreError> {
-        let link = lease::ensure(&self.write, &fresh.link).await?.id;
+        let link = links::ensure(&self.write, &fresh.link).await?.id;
         let transaction = begin(&self.write).await?;
         let settings = &fresh.settings;
         let form = (!settings.form.is_empty()).then_some(&settings.form);
@@ -166,7 +167,7 @@ impl SqlStore {
         let Some(found) = find(&self.write, Some(key)).await?.pop() else { return Ok(false) };
         let transaction = begin(&self.write).await?;
         // The same lock that the owner's writes take: no conversation is opened during the check.
-        let link = lease::lock(&transaction, &found.link).await?.ok_or_else(|| missing(key))?;
+        let link = links::lock(&transaction, &found.link).await?.ok_or_else(|| missing(key))?;
         if conversation::Entity::find()
             .select_only()
             .column(conversation::Column::Id)

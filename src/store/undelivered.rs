@@ -14,7 +14,7 @@ use super::codec::int;
 use super::entity::{conversation, customer, log};
 use super::error::{corrupt, unavailable};
 use super::row_codec::{row_from, rows_from};
-use super::{ranges, sql, transcripts};
+use super::{conversation_lookup, ranges, sql};
 use crate::chat::ids::{ConversationId, Localpart, Pos, Seq, Timestamp};
 use crate::chat::row::{Kind, Row};
 use crate::chat::snapshot::{OWED_MS, Owed};
@@ -73,7 +73,7 @@ async fn complete(
 ) -> Result<Vec<Owed>, StoreError> {
     let ids = || sql::padded(closes.iter().map(|close| close.conversation.0).collect());
     let query = conversation::Entity::find().filter(conversation::Column::Id.is_in(ids()));
-    let mut views: HashMap<_, _> = transcripts::with_customers(connection, query)
+    let mut views: HashMap<_, _> = conversation_lookup::with_customers(connection, query)
         .await?
         .into_iter()
         .map(|(view, customer)| (view.id, (view, customer)))

@@ -11,7 +11,7 @@ use hyper::HeaderMap;
 use hyper::header::FORWARDED;
 use ipnet::IpNet;
 
-use super::Peer;
+use super::server::Peer;
 
 /// No chain of proxies is longer than this.
 const HOPS: usize = 16;

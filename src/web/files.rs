@@ -18,17 +18,16 @@ use hyper::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_RANGE, RANGE,
 };
-use hyper::{HeaderMap, Method, StatusCode};
+use hyper::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 use uuid::Uuid;
 use warp::Reply as _;
 use warp::reply::Response;
 
-use super::problem::Problem;
-use super::routes::STORE_RETRY_S;
+use super::problem::{Problem, STORE_RETRY_S};
+use super::request::Request;
 use super::widget::is_known;
-use super::{Peer, Web, address};
 use crate::chat::ids::{FileId, TenantKey};
 use crate::chat::model::File;
 use crate::ports::files::ByteStream;
@@ -41,16 +40,18 @@ const BYTES_A_SECOND: u64 = 1024;
 /// How long a browser caches a file: the file behind a link never changes.
 const CACHING: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
 
-/// Serves a file.
+/// Serves a file. The name in its address is for people.
 pub(super) async fn give<D>(
-    web: &Web<D>,
-    (key, id, query): (&str, &str, &str),
-    method: &Method,
-    headers: &HeaderMap,
-    peer: Option<Peer>,
+    key: String,
+    id: String,
+    _name: String,
+    method: Method,
+    query: String,
+    request: Request<D>,
 ) -> Result<Response, Problem> {
+    let Request { web, headers, .. } = &request;
     let files = web.files.as_ref().ok_or_else(nothing)?;
-    let (key, id) = (TenantKey::new(key), Uuid::try_parse(id).map(FileId));
+    let (key, id) = (TenantKey::new(&key), Uuid::try_parse(&id).map(FileId));
     let (Ok(key), Ok(id)) = (key, id) else { return Err(nothing()) };
     let (mut until, mut mark) = (None, None);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -64,7 +65,7 @@ pub(super) async fn give<D>(
     if !files.may_be(until, &mark) {
         return Err(nothing());
     }
-    let address = address::of(peer, headers, &web.trusted_proxies);
+    let address = request.address();
     web.admission.file_asked(address, files.is_ours(&key, id)).map_err(|early| {
         let seconds = u16::try_from(early.retry_after_ms / 1_000 + 1).unwrap_or(u16::MAX);
         too_many(seconds)
@@ -89,7 +90,7 @@ pub(super) async fn give<D>(
         Part::Some(from, to) => (from, to),
         Part::Whole | Part::Nothing => (0, file.size),
     };
-    let mut response = match *method == Method::HEAD {
+    let mut response = match method == Method::HEAD {
         true => StatusCode::OK.into_response(),
         false => {
             let turn = files.download(address).await.ok_or_else(|| too_many(STORE_RETRY_S))?;

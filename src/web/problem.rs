@@ -9,14 +9,19 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, StatusCode};
 use serde::Serialize;
-use warp::Rejection;
 use warp::reply::Response;
+use warp::{Rejection, Reply};
+
+use crate::websocket::upgrade;
+
+/// When to retry after the database was unavailable, in seconds.
+pub(super) const STORE_RETRY_S: u16 = 2;
 
 #[derive(Debug, Clone)]
 pub struct Problem {
     status: StatusCode,
     detail: String,
-    headers: HeaderMap,
+    headers: Box<HeaderMap>,
 }
 
 /// The document; its type is `about:blank`, so the title is that of the status.
@@ -29,7 +34,7 @@ struct Document<'a> {
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), headers: HeaderMap::new() }
+        Self { status, detail: detail.into(), headers: Box::default() }
     }
 
     /// A problem to retry after this many seconds.
@@ -50,8 +55,10 @@ impl Problem {
         self.headers.typed_insert(header);
         self
     }
+}
 
-    pub fn into_response(self) -> Response {
+impl Reply for Problem {
+    fn into_response(self) -> Response {
         let document = Document {
             title: self.status.canonical_reason().unwrap_or_default(),
             status: self.status.as_u16(),
@@ -61,11 +68,22 @@ impl Problem {
         let mut response = Response::new(body.into());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.extend(self.headers);
+        headers.extend(*self.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         response
+    }
+}
+
+/// The problem for a request that becomes no socket.
+impl From<upgrade::Refusal> for Problem {
+    fn from(refusal: upgrade::Refusal) -> Self {
+        let problem = Self::new(refusal.status(), refusal.to_string());
+        match refusal.header() {
+            Some((name, value)) => problem.with(name, value),
+            None => problem,
+        }
     }
 }
 

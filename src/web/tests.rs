@@ -1,6 +1,7 @@
 //! The public listener over real connections, with a scripted backend.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -16,8 +17,9 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::*;
 use crate::ports::store_error::StoreError;
-use crate::runtime::admission::Limits;
+use crate::runtime::admission::{Admission, Limits};
 use crate::runtime::edge::{ByeReason, Outbound};
+use crate::websocket::Sockets;
 use crate::websocket::test_backend::{Hand, Part, TestBackend};
 
 const PAGE: &str = "https://www.acme.example";

@@ -13,25 +13,22 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Stream, TryStreamExt as _};
+use hyper::StatusCode;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue,
-    VARY, WWW_AUTHENTICATE,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
 };
-use hyper::{HeaderMap, StatusCode};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use warp::Reply as _;
 use warp::reply::Response;
 
 use super::files::{nothing, unavailable};
-use super::problem::Problem;
-use super::routes::{STORE_RETRY_S, json, refused, tenant};
-use super::{Peer, Web, address};
+use super::problem::{Problem, STORE_RETRY_S};
+use super::request::Request;
+use super::response::{json, readable};
 use crate::bridge::file;
 use crate::runtime::files::UploadError;
 use crate::websocket::backend::Backend;
-use crate::websocket::origin::{self, Verdict};
-use crate::websocket::upgrade;
 
 /// The most bytes around a file in a form; and before it.
 const AROUND_BYTES: u64 = 64 * 1024;
@@ -46,14 +43,11 @@ const QUOTA_RETRY_S: u16 = 60 * 60;
 
 /// Whether a page may upload files here (CORS preflight).
 pub(super) async fn allowed<D: Backend>(
-    web: &Web<D>,
-    key: &str,
-    headers: &HeaderMap,
-    peer: Option<Peer>,
+    key: String,
+    request: Request<D>,
 ) -> Result<Response, Problem> {
-    let address = address::of(peer, headers, &web.trusted_proxies);
-    let view = tenant(web, key, address).await?;
-    let page = page(headers, &view.tenant).map_err(refused)?;
+    let view = request.tenant(&key, request.address()).await?;
+    let page = request.page(&view.tenant)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     let told = response.headers_mut();
     told.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
@@ -65,16 +59,15 @@ pub(super) async fn allowed<D: Backend>(
 
 /// Receives a customer's file.
 pub(super) async fn receive<D: Backend>(
-    web: &Web<D>,
-    key: &str,
-    headers: &HeaderMap,
-    peer: Option<Peer>,
+    key: String,
+    request: Request<D>,
     body: impl Stream<Item = Result<impl Buf, warp::Error>> + Send + 'static,
 ) -> Result<Response, Problem> {
+    let Request { web, headers, .. } = &request;
     let files = web.files.as_ref().ok_or_else(nothing)?;
-    let address = address::of(peer, headers, &web.trusted_proxies);
-    let view = tenant(web, key, address).await?;
-    let page = page(headers, &view.tenant).map_err(refused)?;
+    let address = request.address();
+    let view = request.tenant(&key, address).await?;
+    let page = request.page(&view.tenant)?;
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(stranger)?;
     let boundary = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -208,27 +201,6 @@ where
         self.pauses = true;
         Poll::Ready(Some(Ok(together.freeze())))
     }
-}
-
-/// The origin of the page; `None` if the client is not a page.
-fn page(
-    headers: &HeaderMap,
-    tenant: &crate::ports::directory::Tenant,
-) -> Result<Option<HeaderValue>, upgrade::Refusal> {
-    match origin::judge(headers, tenant) {
-        Verdict::Page(page) => Ok(HeaderValue::try_from(page).ok()),
-        Verdict::Native => Ok(None),
-        Verdict::Refused => Err(upgrade::Refusal::Origin),
-    }
-}
-
-/// Lets the page read the response.
-fn readable(mut response: Response, page: Option<HeaderValue>) -> Response {
-    response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
-    if let Some(page) = page {
-        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, page);
-    }
-    response
 }
 
 /// The problem for a file that was not accepted; the rest of the upload is not read.

@@ -16,6 +16,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use warp::reply::Response;
 
 use super::problem::Problem;
+use super::request::Request;
 
 /// How long a page may use a script without asking for a newer one.
 const CACHING: HeaderValue =
@@ -35,25 +36,23 @@ pub(super) fn is_script(name: &str) -> bool {
 }
 
 /// One of the widget's scripts, compressed if the browser accepts that.
-pub(super) fn script(name: &str, asked: &HeaderMap) -> Response {
+pub(super) fn script<D>(name: String, request: Request<D>) -> Result<Response, Problem> {
+    let asked = &request.headers;
     let found = [("br", ".br"), ("gzip", ".gz")]
         .into_iter()
         .filter(|(encoding, _)| accepts(asked, encoding))
         .find_map(|(encoding, suffix)| {
             Built::get(&format!("{name}{suffix}")).map(|file| (file, Some(encoding)))
         })
-        .or_else(|| Built::get(name).map(|file| (file, None)));
+        .or_else(|| Built::get(&name).map(|file| (file, None)));
     match found {
-        Some((file, encoding)) => serve(file, encoding, asked),
-        None if Built::get("couplet.js").is_none() => Problem::new(
+        Some((file, encoding)) => Ok(serve(file, encoding, asked)),
+        None if Built::get("couplet.js").is_none() => Err(Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "this gateway was built without its widget; \
              build the widget: npm --prefix widget run build",
-        )
-        .into_response(),
-        None => {
-            Problem::new(StatusCode::NOT_FOUND, "the widget has no such script").into_response()
-        }
+        )),
+        None => Err(Problem::new(StatusCode::NOT_FOUND, "the widget has no such script")),
     }
 }
 

@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::protocol::{self, Role, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 
 use super::backend::{Backend, CustomerHandle};
-use super::close::{CloseFrame, close};
+use super::close_frame::{CloseFrame, close};
 use super::outbound;
 use super::session_rules::{Ended, Refusal, SessionRules};
 use crate::bridge::custom_to_xmpp::action::{Greeting, Request};

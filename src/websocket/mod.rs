@@ -10,7 +10,7 @@
 //! node.
 
 pub mod backend;
-pub mod close;
+pub mod close_frame;
 pub mod connection;
 mod order;
 pub mod origin;

@@ -9,7 +9,7 @@ use crate::runtime::admission::{Limits, TooMany};
 use crate::runtime::edge::{ByeReason, HistoryPage, OpenError, Outbound, SubmitError, Welcome};
 use crate::wire::{self, Entries, Entry, ErrorCode, ErrorFrame, ServerFrame, UnauthorizedReason};
 
-use super::close::{CloseFrame, close};
+use super::close_frame::{CloseFrame, close};
 
 /// Adds the frames for an event to `frames`; returns the close frame if it ends the socket.
 pub fn tell(

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::close::{CloseFrame, close};
+use super::close_frame::{CloseFrame, close};
 use super::order::{BEHIND_MS, Behind, Order, SOON_MS};
 use super::outbound::{self, too_many};
 use crate::bridge::custom_to_xmpp::action::{self, Greeting, Request};

@@ -172,6 +172,13 @@ pub fn text(
         xml.attribute(id);
         xml.push("'/>");
     }
+    payloads(&mut xml, domain, to_agent, now);
+    xml.push("</message>");
+    Some(xml.done())
+}
+
+/// Writes what a stanza has besides its text.
+fn payloads(xml: &mut Xml, domain: &LinkDomain, to_agent: &ToAgent, now: Timestamp) {
     match &to_agent.content {
         ToAgentContent::Row { row, name, .. } => {
             if is_customers(row) || matches!(row.kind, RowKind::Closed { .. }) {
@@ -180,14 +187,14 @@ pub fn text(
             if is_customers(row) {
                 xml.push("<markable xmlns='urn:xmpp:chat-markers:0'/>");
                 xml.push("<active xmlns='http://jabber.org/protocol/chatstates'/>");
-                named(&mut xml, name.as_deref(), &to_agent.from);
+                named(xml, name.as_deref(), &to_agent.from);
             }
-            delayed(&mut xml, domain, row.at, now);
+            delayed(xml, domain, row.at, now);
         }
         ToAgentContent::Notice(Notice::Waiting { at, name, .. }) => {
-            delayed(&mut xml, domain, *at, now);
+            delayed(xml, domain, *at, now);
             if let Peer::Customer(_) = to_agent.from {
-                named(&mut xml, name.as_deref(), &to_agent.from);
+                named(xml, name.as_deref(), &to_agent.from);
             }
         }
         ToAgentContent::Typing { on } => {
@@ -207,8 +214,6 @@ pub fn text(
         }
         ToAgentContent::Notice(_) | ToAgentContent::Refused { .. } => {}
     }
-    xml.push("</message>");
-    Some(xml.done())
 }
 
 /// Whether it is rare enough to be built as a tree of elements.

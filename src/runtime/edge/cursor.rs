@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Outbound;
+use super::interface::Outbound;
 use crate::chat::effect::{Answer, CustomerNotice, Phase};
 use crate::chat::ids::{CommandId, ConversationId, Seq, SessionId};
 use crate::chat::model::Acked;

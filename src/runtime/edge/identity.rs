@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
-use super::OpenError;
+use super::interface::OpenError;
 use crate::bridge::clean;
 use crate::chat::ids::Timestamp;
 

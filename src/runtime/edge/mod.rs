@@ -7,165 +7,39 @@
 mod cursor;
 pub(crate) mod hub;
 mod identity;
+mod interface;
 mod mailbox;
 mod pages;
 mod people;
 mod sessions;
+mod shared;
 mod slug;
 mod socket;
 pub(crate) mod tokens;
 mod unknown;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::hub::Hub;
-pub(super) use self::unknown::Unknown;
+use self::interface::RETRY_MS;
 use super::admission::{Admission, TooMany};
 use super::files::FileRules;
-use super::router::Router;
-use super::status::Status;
 use crate::bridge::custom_to_xmpp::action::Greeting;
-use crate::chat::effect::{Answer, CustomerNotice, CustomerState};
-use crate::chat::ids::{
-    AgentJid, ConversationId, CustomerId, LinkDomain, NodeId, QueueKey, Seq, TenantKey, Timestamp,
-};
-use crate::chat::row::Row;
-use crate::ports::cache::Cache;
-use crate::ports::directory::Tenant;
-use crate::ports::store::Store;
+use crate::chat::ids::{LinkDomain, TenantKey};
 use crate::ports::store_error::StoreError;
-use crate::ports::world::World;
 
+pub use self::interface::{
+    CurrentConversation, HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView,
+    Welcome,
+};
+pub(super) use self::shared::Shared;
 pub use self::socket::CustomerSocket;
+pub(super) use self::unknown::Unknown;
 pub use super::socket_event::ByeReason;
 
-/// A tenant as the edge caches it; at most 2 s old.
-#[derive(Debug)]
-pub struct TenantView {
-    pub tenant: Tenant,
-    /// Its queues, with their names.
-    pub queues: Vec<(QueueKey, Arc<str>)>,
-    /// The names of its agents.
-    pub agents: HashMap<AgentJid, Arc<str>>,
-    /// Whether an agent is online.
-    pub online: bool,
-    /// Limits for files.
-    pub files: FileRules,
-}
-
-/// Why a `hello` was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// The JWT is invalid.
-    #[error("identity refused: {reason}")]
-    Identity {
-        /// For the page's developer: it names the claim.
-        reason: &'static str,
-        /// Only its age is wrong: the page is asked for a new one.
-        has_expired: bool,
-    },
-    /// Too many new sessions from this address, or too many `hello`s from it or the customer.
-    #[error("too many sessions from this address")]
-    RateLimited { retry_after_ms: u32 },
-    /// The store does not respond.
-    #[error("unavailable")]
-    Unavailable { retry_after_ms: u32 },
-}
-
-/// Why a tenant could not be looked up.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TenantError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The address has asked for too many names that are not known here.
-    #[error(transparent)]
-    TooMany(#[from] TooMany),
-}
-
-/// The content of a `welcome`.
-#[derive(Debug)]
-pub struct Welcome {
-    /// The token for the next `hello`; secret.
-    pub token: String,
-    pub customer: CustomerId,
-    /// When the token expires.
-    pub expires_at: Timestamp,
-    /// The token in the `hello` was unknown or expired; this is a new session.
-    pub token_refused: bool,
-    /// The JWT has expired; the session continues without it.
-    pub identity_expired: bool,
-    /// The open conversation, or the one resumed.
-    pub conversation: Option<CurrentConversation>,
-    /// Entries after those the client has, of one conversation, at most 100.
-    pub entries: Vec<Arc<Row>>,
-    /// More follow through [`CustomerSocket::next`].
-    pub more: bool,
-    /// The gateway's clock.
-    pub now: Timestamp,
-}
-
-/// The conversation that a socket shows.
-#[derive(Debug)]
-pub struct CurrentConversation {
-    pub state: CustomerState,
-    /// Its last entry.
-    pub head: Seq,
-    /// Confirmed by the agent's client.
-    pub delivered: Seq,
-    /// Shown by the agent's client.
-    pub read: Seq,
-}
-
-/// What a socket is to send.
-#[derive(Debug)]
-pub enum Outbound {
-    Notice(CustomerNotice),
-    /// The desk's response to a command.
-    Answer(Answer),
-    /// More of the welcome.
-    Entries {
-        conversation: ConversationId,
-        /// At most 100, in order.
-        rows: Vec<Arc<Row>>,
-        more: bool,
-    },
-    /// The socket is to be closed.
-    Bye {
-        reason: ByeReason,
-        reconnect_after_ms: u32,
-    },
-}
-
-/// Why a command was not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubmitError {
-    /// The customer has no such file, or it is gone.
-    NoSuchFile,
-    /// The link's owner is unreachable or overloaded.
-    Unavailable { retry_after_ms: u32 },
-    /// Too many conversations from this address.
-    RateLimited { retry_after_ms: u32 },
-}
-
-/// A page of history.
-#[derive(Debug)]
-pub struct HistoryPage {
-    pub conversation: ConversationId,
-    /// In order.
-    pub rows: Vec<Arc<Row>>,
-    /// There are earlier ones.
-    pub more: bool,
-}
-
-/// Time to reconnect or resend if the owner or the store does not respond, in milliseconds.
-pub(crate) const RETRY_MS: u32 = 1_000;
-/// The same if only the owner is unknown: usually another node is taking over.
-pub(crate) const MOVED_MS: u32 = 250;
 /// How long a tenant's settings are cached.
 const TENANT_TTL: Duration = Duration::from_secs(2);
 
@@ -180,22 +54,6 @@ pub(super) fn staffed_key(tenant: &TenantKey) -> String {
 /// The customers' side of this node.
 #[derive(Clone)]
 pub struct Edge(Arc<Shared>);
-
-/// Shared by all sockets of a node.
-pub(super) struct Shared {
-    pub(super) node: NodeId,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) cache: Arc<dyn Cache>,
-    pub(super) world: Arc<dyn World>,
-    pub(super) admission: Arc<Admission>,
-    pub(super) router: Arc<Router>,
-    pub(super) hub: Arc<Hub>,
-    pub(super) status: Arc<Status>,
-    /// Limits for files of tenants that set none.
-    pub(super) files: FileRules,
-    pub(super) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
-    pub(super) unknown: Unknown,
-}
 
 impl std::fmt::Debug for Edge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::sessions::unavailable;
-use super::{OpenError, slug};
+use super::interface::OpenError;
+use super::slug;
 use crate::bridge::clean;
 use crate::chat::event::SignedIn;
 use crate::chat::ids::{Localpart, Timestamp};
@@ -70,10 +70,11 @@ pub(super) async fn adopted(
     subject: &Arc<str>,
 ) -> Result<Option<SignedIn>, OpenError> {
     let customer = &session.customer;
-    let open = store.open_conversation(customer.id).await.map_err(unavailable)?;
-    let home = store.customer_of(&customer.tenant, subject).await.map_err(unavailable)?;
+    let open = store.open_conversation(customer.id).await.map_err(OpenError::unavailable)?;
+    let home =
+        store.customer_of(&customer.tenant, subject).await.map_err(OpenError::unavailable)?;
     let (Some(_), Some(home)) = (open, home) else { return Ok(None) };
-    if !store.adopt(session, home.id, subject).await.map_err(unavailable)? {
+    if !store.adopt(session, home.id, subject).await.map_err(OpenError::unavailable)? {
         return Ok(None);
     }
     session.subject = Some(subject.clone());
@@ -100,8 +101,8 @@ pub(super) async fn serve(
     }
     let own = session.customer.id;
     let home = session.same_as.unwrap_or(own);
-    let kin = store.open_kin(home).await.map_err(unavailable)?;
-    let is_open = async |id| store.open_conversation(id).await.map_err(unavailable);
+    let kin = store.open_kin(home).await.map_err(OpenError::unavailable)?;
+    let is_open = async |id| store.open_conversation(id).await.map_err(OpenError::unavailable);
     // Nearly every customer has one address.
     if session.same_as.is_none() && kin.is_none() || is_open(own).await?.is_some() {
         return Ok(());
@@ -111,15 +112,15 @@ pub(super) async fn serve(
     } else if let Some(kin) = kin {
         Some(kin.id)
     } else {
-        let latest = store.latest(own).await.map_err(unavailable)?;
+        let latest = store.latest(own).await.map_err(OpenError::unavailable)?;
         // For this long that address stays in the agents' contact lists.
         let is_recent = latest.is_some_and(|latest| now.since(latest.active_at) < CONTACT_STAYS_MS);
         (!is_recent).then_some(home)
     };
     if let Some(next) = next.filter(|next| *next != own)
-        && let Some(customer) = store.customer(next).await.map_err(unavailable)?
+        && let Some(customer) = store.customer(next).await.map_err(OpenError::unavailable)?
     {
-        store.move_session(session, next).await.map_err(unavailable)?;
+        store.move_session(session, next).await.map_err(OpenError::unavailable)?;
         session.customer = customer;
         session.same_as = (next != home).then_some(home);
     }

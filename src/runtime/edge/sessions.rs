@@ -7,7 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::identity::{self, Identity};
-use super::{OpenError, TenantView, people, tokens};
+use super::interface::{OpenError, TenantView};
+use super::{people, tokens};
 use crate::bridge::custom_to_xmpp::action::Greeting;
 use crate::chat::event::SignedIn;
 use crate::chat::ids::{CustomerId, SessionId, TenantKey};
@@ -93,7 +94,8 @@ async fn identify(
     }
     let mut signed_in = None;
     if session.subject.is_none() {
-        let claim = store.claim(&session, &identity.subject).await.map_err(unavailable)?;
+        let claim =
+            store.claim(&session, &identity.subject).await.map_err(OpenError::unavailable)?;
         signed_in = match claim {
             Claim::Made => {
                 session.subject = Some(identity.subject.clone());
@@ -120,7 +122,7 @@ async fn renamed(
 ) -> Result<Customer, OpenError> {
     match &identity.name {
         Some(name) if customer.name.as_ref() != Some(name) => {
-            people::named(store, world, &customer, name, true).await.map_err(unavailable)
+            people::named(store, world, &customer, name, true).await.map_err(OpenError::unavailable)
         }
         _ => Ok(customer),
     }
@@ -137,7 +139,9 @@ async fn create(
     let mut tried = 0;
     loop {
         let known = match &subject {
-            Some(subject) => store.customer_of(tenant, subject).await.map_err(unavailable)?,
+            Some(subject) => {
+                store.customer_of(tenant, subject).await.map_err(OpenError::unavailable)?
+            }
             None => None,
         };
         let is_new = known.is_none();
@@ -170,12 +174,7 @@ async fn create(
             Ok(()) => return Ok((session, token, is_new)),
             // The address exists, or the subject has just signed in elsewhere: try again.
             Err(StoreError::Exists(_)) if is_new => tried += 1,
-            Err(error) => return Err(unavailable(error)),
+            Err(error) => return Err(OpenError::unavailable(error)),
         }
     }
-}
-
-pub(super) fn unavailable(error: StoreError) -> OpenError {
-    tracing::warn!(%error, "cannot open a session");
-    OpenError::Unavailable { retry_after_ms: super::RETRY_MS }
 }

@@ -10,8 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use ring::hmac;
 
-use super::OpenError;
-use super::sessions::unavailable;
+use super::interface::{OpenError, RETRY_MS};
 use crate::chat::ids::{TenantKey, Timestamp};
 use crate::chat::model::Customer;
 use crate::ports::store::{Session, Store};
@@ -90,7 +89,7 @@ pub(super) async fn resume(
     let hash = hash(token);
     for _ in 0..TRIES {
         let now = world.now();
-        let found = store.session(tenant, &hash).await.map_err(unavailable)?;
+        let found = store.session(tenant, &hash).await.map_err(OpenError::unavailable)?;
         let Some(session) = found.filter(|session| is_good(session, &hash, now)) else {
             return Ok(None);
         };
@@ -99,12 +98,12 @@ pub(super) async fn resume(
             false => used_before(world, &session, token, now),
         };
         let Some(new) = new else { return Ok(Some((session, told))) };
-        if store.update_session(&new, &session.token).await.map_err(unavailable)? {
+        if store.update_session(&new, &session.token).await.map_err(OpenError::unavailable)? {
             return Ok(Some((new, told)));
         }
         // Another tab replaced the token meanwhile: the derived one is in the row now.
     }
-    Err(OpenError::Unavailable { retry_after_ms: super::RETRY_MS })
+    Err(OpenError::Unavailable { retry_after_ms: RETRY_MS })
 }
 
 /// What happens when a session's current token is used: it is replaced if it is old, and the

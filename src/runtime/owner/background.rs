@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::LEASE;
+use super::holding::LEASE;
 use super::term::{End, Term};
 use crate::chat::event::{CustomerConnection, CustomerEvent, Event};
 use crate::chat::ids::{ConversationId, Pos};

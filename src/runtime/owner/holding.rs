@@ -1,12 +1,20 @@
-//! Keeps the lease while a desk is restored.
+//! How long a lease lasts, and how it is kept while a desk is restored.
 //!
 //! Invariant: the lease does not expire during the reads, however long they take; when it is lost,
 //! the reads stop.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
-use super::{LEASE, RENEWAL};
 use crate::ports::store_error::StoreError;
+
+/// How long a lease is valid without renewal: the outage of a link when its owner dies.
+pub(super) const LEASE: Duration = Duration::from_secs(6);
+/// How often it is renewed.
+pub(super) const RENEWAL: Duration = Duration::from_millis(1_500);
+/// How long a renewal is trusted. The rest of the lease is for closing the stream.
+pub(super) const HOLDS: Duration = Duration::from_millis(4_500);
 
 /// Reads what the desk is restored from, and renews the lease meanwhile. Ends with an error if
 /// another node has the lease, or if it could not be renewed in time.

@@ -1,7 +1,7 @@
 //! What a term hears from its link and its writer.
 
 use super::outbox::Outgoing;
-use super::term::{End, NOT_RENEWED, Term};
+use super::term::{End, NOT_RENEWED, Term, earlier};
 use super::writer::Written;
 use crate::chat::event::Event;
 use crate::ports::link::FromLink;
@@ -96,7 +96,7 @@ impl Term<'_> {
                 return end;
             }
             FromLink::Down { reason, conflict, heard } => {
-                *self.silent = super::earlier(*self.silent, heard);
+                *self.silent = earlier(*self.silent, heard);
                 tracing::warn!(link = %self.owner.link, reason, "component stream disconnected");
                 self.backpressure.stream(false);
                 self.owner.status.link_down(&self.owner.link, &reason);

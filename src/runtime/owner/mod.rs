@@ -5,46 +5,37 @@
 
 mod background;
 mod backpressure;
+mod context;
 mod dispatch;
 mod drain;
 mod holding;
 mod inbound;
 mod outbox;
+mod refused_row;
 mod remote_sockets;
 mod spoken;
 mod term;
 mod unfit;
 mod writer;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::edge::hub::Hub;
-use super::files::Files;
-use super::peers::{PeerMessage, PeerSender};
-use super::router::Router;
+use self::holding::LEASE;
+use self::term::{End, Term, earlier};
+use super::peers::PeerMessage;
 use super::socket_event::SocketEvent;
-use super::status::Status;
-use crate::chat::desk::DeskLimits;
 use crate::chat::event::{CustomerConnection, CustomerEvent};
-use crate::chat::ids::{LinkDomain, NodeId, Timestamp};
-use crate::ports::cache::Cache;
+use crate::chat::ids::{Epoch, NodeId, Timestamp};
 use crate::ports::link::LinkHandle;
-use crate::ports::store::{Lease, Store};
-use crate::ports::world::World;
-use term::{End, Term};
-pub(super) use unfit::Unfit;
+use crate::ports::store::Lease;
 
-/// How long a lease is valid without renewal: the outage of a link when its owner dies.
-pub(super) const LEASE: Duration = Duration::from_secs(6);
-/// How often it is renewed.
-pub(super) const RENEWAL: Duration = Duration::from_millis(1_500);
-/// How long a renewal is trusted. The rest of the lease is for closing the stream.
-pub(super) const HOLDS: Duration = Duration::from_millis(4_500);
+pub(super) use self::context::Owner;
+pub(super) use self::unfit::Unfit;
+
 /// How often an owner on another node is told which customers are here.
 const REFRESH: Duration = Duration::from_secs(10);
 /// Interval of attempts to acquire a lease.
@@ -53,22 +44,12 @@ const KNOCK: Duration = Duration::from_millis(200);
 /// A stop takes at most this long.
 const STOP: Duration = Duration::from_secs(6);
 
-/// What an owner works with.
-pub(super) struct Owner {
-    pub(super) link: LinkDomain,
-    pub(super) node: NodeId,
-    pub(super) limits: DeskLimits,
-    pub(super) store: Arc<dyn Store>,
-    pub(super) world: Arc<dyn World>,
-    pub(super) router: Arc<Router>,
-    pub(super) hub: Arc<Hub>,
-    pub(super) cache: Arc<dyn Cache>,
-    pub(super) peers: PeerSender,
-    pub(super) status: Arc<Status>,
-    pub(super) files: Files,
-    /// Agents were told that nothing can be stored, and not yet that it is over.
-    pub(super) agents_told: AtomicBool,
-    pub(super) unfit: Unfit,
+/// How long the database has not responded.
+#[derive(Default)]
+struct Outage {
+    since: Option<Instant>,
+    /// Sockets were told that the owner is unknown.
+    given_up: bool,
 }
 
 impl Owner {
@@ -90,9 +71,7 @@ impl Owner {
 
     async fn serve(&self, mut handle: LinkHandle, stop: CancellationToken) {
         let mut refreshed = Instant::now();
-        // Since when the database does not respond, and whether sockets were told that the owner is
-        // unknown.
-        let (mut failing, mut given_up) = (None, false);
+        let mut outage = Outage::default();
         // Since when messages of agents may have been lost, if agents were not told yet.
         let mut silent: Option<Timestamp> = None;
         loop {
@@ -105,76 +84,30 @@ impl Owner {
                 }
                 return;
             }
-            if lease.is_ok() {
-                (failing, given_up) = (None, false);
-            }
             match &lease {
                 // Only a granted lease proves that the database can be written to.
-                Ok(_) => self.status.database_up(&self.link),
+                Ok(_) => {
+                    outage = Outage::default();
+                    self.status.database_up(&self.link);
+                }
                 Err(error) => self.status.database_down(&self.link, &error.to_string()),
             }
             let wait = match &lease {
                 Ok(Lease::Granted { epoch, silent: ago }) => {
-                    tracing::info!(
-                        link = %self.link,
-                        epoch = epoch.0,
-                        "acquired the lease of the link"
-                    );
-                    self.status.metrics().lease_granted(&self.link);
                     silent = earlier(silent, ago.map(|ago| before(self.world.now(), ago)));
-                    let begun = Instant::now();
-                    match Term::begin(self, *epoch, &mut handle, &mut silent, &stop).await {
-                        Ok(term) => match term.serve(&stop).await {
-                            End::Stopped => return,
-                            End::Lost(reason) => {
-                                tracing::warn!(
-                                    link = %self.link,
-                                    reason,
-                                    "lost the lease of the link"
-                                );
-                            }
-                        },
-                        Err(_) if stop.is_cancelled() => {
-                            let _ = self.store.release(&self.link, *epoch).await;
-                            return;
-                        }
-                        Err(error) => {
-                            let seconds = begun.elapsed().as_secs();
-                            tracing::warn!(
-                                link = %self.link,
-                                %error,
-                                seconds,
-                                "cannot restore the desk, retrying"
-                            );
-                        }
+                    if self.term(*epoch, &mut handle, &mut silent, &stop).await {
+                        return;
                     }
                     KNOCK
                 }
                 Ok(Lease::Held { by, remaining }) => {
                     // The new owner tells agents about the interruption.
                     silent = None;
-                    if self.router.there(&self.link, *by) {
-                        tracing::info!(
-                            link = %self.link,
-                            node = %by,
-                            "another node holds the lease of the link"
-                        );
-                        self.status.link_up(&self.link);
-                        // The other node tells agents everything from now on.
-                        self.agents_told.store(false, Ordering::Relaxed);
-                        self.hub.tell_link(&self.link, &SocketEvent::NewOwner);
-                        self.announce_customers(*by);
-                    }
+                    self.leave_to(*by);
                     (*remaining).clamp(Duration::from_millis(50), KNOCK)
                 }
-                // `Status` logs it once. After a while it is no longer known who owns the link.
                 Err(_) => {
-                    let since = *failing.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= LEASE && !given_up {
-                        given_up = true;
-                        self.router.nowhere(&self.link);
-                        self.hub.tell_link(&self.link, &SocketEvent::NewOwner);
-                    }
+                    self.wait_for_database(&mut outage);
                     KNOCK
                 }
             };
@@ -188,6 +121,61 @@ impl Owner {
                 () = tokio::time::sleep(wait) => {}
                 () = stop.cancelled() => return,
             }
+        }
+    }
+
+    /// One term, from the granted lease to its end. Returns whether the owner ends with it.
+    async fn term(
+        &self,
+        epoch: Epoch,
+        handle: &mut LinkHandle,
+        silent: &mut Option<Timestamp>,
+        stop: &CancellationToken,
+    ) -> bool {
+        let link = &self.link;
+        tracing::info!(%link, epoch = epoch.0, "acquired the lease of the link");
+        self.status.metrics().lease_granted(link);
+        let begun = Instant::now();
+        match Term::begin(self, epoch, handle, silent, stop).await {
+            Ok(term) => match term.serve(stop).await {
+                End::Stopped => return true,
+                End::Lost(reason) => {
+                    tracing::warn!(%link, reason, "lost the lease of the link");
+                }
+            },
+            Err(_) if stop.is_cancelled() => {
+                let _ = self.store.release(link, epoch).await;
+                return true;
+            }
+            Err(error) => {
+                let seconds = begun.elapsed().as_secs();
+                tracing::warn!(%link, %error, seconds, "cannot restore the desk, retrying");
+            }
+        }
+        false
+    }
+
+    /// Another node holds the lease: customers' sockets turn to it.
+    fn leave_to(&self, node: NodeId) {
+        let link = &self.link;
+        if self.router.there(link, node) {
+            tracing::info!(%link, %node, "another node holds the lease of the link");
+            self.status.link_up(link);
+            // The other node tells agents everything from now on.
+            self.agents_told.store(false, Ordering::Relaxed);
+            self.hub.tell_link(link, &SocketEvent::NewOwner);
+            self.announce_customers(node);
+        }
+    }
+
+    /// The database does not respond, which `Status` logs once. After a while it is no longer known
+    /// who owns the link.
+    fn wait_for_database(&self, outage: &mut Outage) {
+        let since = *outage.since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= LEASE && !outage.given_up {
+            outage.given_up = true;
+            self.router.nowhere(&self.link);
+            self.hub.tell_link(&self.link, &SocketEvent::NewOwner);
         }
     }
 
@@ -205,9 +193,4 @@ impl Owner {
 
 fn before(now: Timestamp, ago: Duration) -> Timestamp {
     now.plus(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX).saturating_neg())
-}
-
-/// The earlier of two times, if there are two.
-fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
-    one.into_iter().chain(other).min()
 }

@@ -6,12 +6,15 @@
 
 use std::collections::VecDeque;
 
+use super::backpressure::sender;
 use super::term::Term;
-use super::unfit::Returned;
 use crate::chat::effect::ToAgent;
 use crate::chat::event::{AgentInput, CustomerEvent, Event};
 use crate::chat::ids::Pos;
 use crate::ports::link::ToLink;
+
+/// A message of an agent, with the rows made from it.
+pub(super) type Returned = (Option<(Pos, Pos)>, Box<AgentInput>);
 
 /// A message, and the rows made from it.
 #[derive(Debug)]
@@ -68,7 +71,7 @@ impl Term<'_> {
     /// Passes an event to the desk, and records who waits for its result.
     pub(super) fn enter(&mut self, event: Event) {
         let waiter = match &event {
-            Event::Customer(CustomerEvent::Input(input)) => super::backpressure::sender(input),
+            Event::Customer(CustomerEvent::Input(input)) => sender(input),
             _ => None,
         };
         let before = self.desk.head();

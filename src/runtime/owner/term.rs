@@ -16,12 +16,12 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::background::Finished;
 use super::backpressure::{self, Backpressure};
-use super::holding::while_held;
+use super::context::Owner;
+use super::holding::{HOLDS, LEASE, RENEWAL, while_held};
 use super::outbox::{self, Outbox};
 use super::remote_sockets::RemoteSockets;
 use super::spoken::Spoken;
 use super::writer::{self, Writer, Written};
-use super::{HOLDS, LEASE, Owner, RENEWAL};
 use crate::chat::desk::Desk;
 use crate::chat::effect::Effect;
 use crate::chat::event::{CustomerConnection, CustomerEvent, Event};
@@ -382,4 +382,9 @@ fn ticker(period: Duration) -> Interval {
     let mut ticker = interval(period);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker
+}
+
+/// The earlier of two times, if there are two.
+pub(super) fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }

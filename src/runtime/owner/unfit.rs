@@ -1,9 +1,5 @@
-//! Rows that the database will never accept.
-//!
-//! Invariant: a row that is refused for its content blocks nobody. Its term ends, because the desk
-//! has built on it; everything before it is stored; its author is told that it is not, and the same
-//! command is not accepted again. It should not happen, because input is checked against what the
-//! schema accepts; but a database that was changed by hand may have other rules.
+//! The commands whose rows the database will never accept. What happens to such a row is in
+//! [`refused_row`](super::refused_row).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -11,12 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::term::Term;
-use crate::chat::effect::{Answer, Effect};
-use crate::chat::event::{AgentInput, CustomerInput};
-use crate::chat::ids::{CustomerId, Pos};
-use crate::chat::refusal::{AgentRefusal, CommandError};
-use crate::chat::row::{CommandKey, Row};
+use crate::chat::event::CustomerInput;
+use crate::chat::ids::CustomerId;
+use crate::chat::row::CommandKey;
 
 /// Commands that are remembered.
 const KEPT: usize = 1_024;
@@ -35,7 +28,7 @@ struct Known {
 }
 
 impl Unfit {
-    fn note(&self, customer: CustomerId, key: &CommandKey) {
+    pub(super) fn note(&self, customer: CustomerId, key: &CommandKey) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.commands.len() >= KEPT {
             known.commands.pop_front();
@@ -48,7 +41,7 @@ impl Unfit {
     }
 
     /// Whether a command is to be refused.
-    fn covers(&self, input: &CustomerInput) -> bool {
+    pub(super) fn covers(&self, input: &CustomerInput) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.customers.is_empty() {
             return false;
@@ -59,47 +52,3 @@ impl Unfit {
         often || known.commands.contains(&key)
     }
 }
-
-impl Term<'_> {
-    /// The database refused a row for its content: its author is told.
-    pub(super) fn refuse_row(&mut self, row: &Row, error: &str) {
-        let (link, pos) = (&self.owner.link, row.pos.0);
-        tracing::error!(
-            %link, pos, conversation = %row.conversation, error,
-            "the database refused a row; it is not stored, and its author is told. \
-             Compare the schema with what `couplet migrate` creates"
-        );
-        self.refused = Some(row.pos);
-        let Some((to, customer, key)) = self.backpressure.whose(row.pos) else { return };
-        self.owner.unfit.note(customer, &key);
-        let answer = Answer::Refused { id: Some(key.id), error: CommandError::Unstorable };
-        self.carry_out(Effect::Answer { to, customer, answer });
-    }
-
-    /// Refuses a command that the database has refused before.
-    pub(super) fn is_unfit(&mut self, input: &CustomerInput) -> bool {
-        let is_unfit = self.owner.unfit.covers(input);
-        if is_unfit {
-            let answer = Answer::Refused {
-                id: input.command().map(|command| command.id.clone()),
-                error: CommandError::Unstorable,
-            };
-            let (to, customer) = (input.socket, input.customer.id);
-            self.carry_out(Effect::Answer { to, customer, answer });
-        }
-        is_unfit
-    }
-
-    /// The reason for returning an agent's message that was made into these rows.
-    pub(super) fn why_returned(&self, rows: Option<(Pos, Pos)>) -> AgentRefusal {
-        match (rows, self.refused) {
-            (Some((first, last)), Some(refused)) if first <= refused && refused <= last => {
-                AgentRefusal::Unstorable
-            }
-            _ => AgentRefusal::Overloaded,
-        }
-    }
-}
-
-/// A message of an agent, with the rows made from it.
-pub(super) type Returned = (Option<(Pos, Pos)>, Box<AgentInput>);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::chat::ids::{AgentJid, CommandId, CustomerId, NodeId, QueueKey, Seq, TenantKey};
 use crate::chat::model::{Conversation, State};
-use crate::chat::row::{Author, Target};
+use crate::chat::row::{Author, RowKind, Target};
 use crate::ports::store::{Lease, Leases, Transcripts};
 use crate::store::Options;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use warp::reply::Response;
 
-use super::{Admin, document};
+use super::response::document;
+use super::state::Admin;
 use crate::web::problem::Problem;
 
 /// The text format of OpenMetrics.

@@ -7,12 +7,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, Method, StatusCode};
-use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
 use warp::reply::Response;
+use warp::{Filter, Reply};
 
-use super::{Admin, document, metrics};
+use super::metrics;
+use super::response::document;
+use super::state::Admin;
 use crate::web::problem::{self, Problem};
 
 /// A method of a resource.
@@ -58,7 +60,7 @@ pub fn routes(admin: Admin) -> BoxedFilter<(Response,)> {
             let admin = Arc::clone(&admin);
             async move {
                 let response = respond(admin, &method, path.as_str(), &headers).await;
-                response.unwrap_or_else(Problem::into_response)
+                response.unwrap_or_else(Reply::into_response)
             }
         })
         .boxed()

@@ -1,5 +1,7 @@
 //! Tests of the operators' listener.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 use reqwest::Method;
 use tokio::net::TcpListener;

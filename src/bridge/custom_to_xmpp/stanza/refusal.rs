@@ -3,6 +3,7 @@
 //! Invariants: an error returns the text it refuses; a notice says no more than the error; an agent
 //! need not know about stanza errors to understand a refusal.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use xmpp_parsers::jid::Jid;
@@ -35,15 +36,15 @@ pub fn line(domain: &LinkDomain, to_agent: &ToAgent, line_id: LineId<'_>) -> Opt
     }
     let from = address::speaker(domain, &to_agent.from)?;
     let to = address::client(&to_agent.agent, to_agent.resource.as_deref())?;
-    let words = format!("{} {}", mark::DESK_MARK, meaning(refusal).2);
+    let words = format!("{} {}", mark::DESK_MARK, words(refusal));
     let mut line = spoken(from, to, &words, None);
     identified(&mut line, line_id());
     Some(line.into())
 }
 
 pub(super) fn error_of(refusal: &AgentRefusal) -> StanzaError {
-    let (type_, condition, text) = meaning(refusal);
-    error(type_, condition, &text)
+    let (type_, condition) = condition(refusal);
+    error(type_, condition, &words(refusal))
 }
 
 /// The response that makes the caller's client stop ringing.
@@ -65,125 +66,112 @@ pub(super) fn declined(from: Jid, to: Jid, call: &Call) -> Element {
     message.into()
 }
 
+fn condition(refusal: &AgentRefusal) -> (ErrorType, Condition) {
+    use ErrorType::{Cancel, Modify, Wait};
+    match refusal {
+        AgentRefusal::NotFound
+        | AgentRefusal::NoSuchWords
+        | AgentRefusal::NoSuchTarget { .. }
+        | AgentRefusal::Ambiguous { .. }
+        | AgentRefusal::UnknownCommand { .. } => (Cancel, Condition::ItemNotFound),
+        AgentRefusal::Taken { .. } | AgentRefusal::Closed => (Cancel, Condition::Conflict),
+        AgentRefusal::Carried
+        | AgentRefusal::Invitation
+        | AgentRefusal::Contacts
+        | AgentRefusal::DeskQuote => (Cancel, Condition::NotAcceptable),
+        AgentRefusal::NotTaken | AgentRefusal::StillOpen | AgentRefusal::Impossible { .. } => {
+            (Cancel, Condition::UnexpectedRequest)
+        }
+        AgentRefusal::NotAllowed { .. } => (ErrorType::Auth, Condition::Forbidden),
+        AgentRefusal::Call(_) => (Cancel, Condition::FeatureNotImplemented),
+        AgentRefusal::TooLong => (Modify, Condition::PolicyViolation),
+        AgentRefusal::Encrypted | AgentRefusal::Unstorable => (Modify, Condition::NotAcceptable),
+        AgentRefusal::Usage { .. } | AgentRefusal::Overfull { .. } => {
+            (Modify, Condition::BadRequest)
+        }
+        AgentRefusal::Overloaded => (Wait, Condition::ResourceConstraint),
+    }
+}
+
+fn words(refusal: &AgentRefusal) -> Cow<'static, str> {
+    let text = match refusal {
+        AgentRefusal::NotFound => "Not sent: no such customer, or not one of yours.",
+        AgentRefusal::Taken { by } => {
+            return format!("Not sent: {} is handling this conversation.", clean::line(by)).into();
+        }
+        AgentRefusal::Closed => {
+            "Not sent: this conversation is closed. Type !reopen to start a new one."
+        }
+        AgentRefusal::TooLong => "Not sent: over 8,000 characters. Please split it.",
+        AgentRefusal::Encrypted => {
+            "Not sent: customers can't read encrypted messages. Turn OMEMO/OTR off for this chat."
+        }
+        AgentRefusal::Usage { word } => return usage(word).into(),
+        AgentRefusal::NoSuchWords => {
+            "Not deleted: that isn't a message of yours in this conversation."
+        }
+        AgentRefusal::UnknownCommand { word } => {
+            let word = clean::line(word);
+            return format!(
+                "Unknown command !{word} – not sent to the customer. Type !help for the list."
+            )
+            .into();
+        }
+        AgentRefusal::Overfull { word } => {
+            return format!(
+                "Not sent: !{word} takes no words after it. Send !{word} alone; \
+                 !!{word} … goes to the customer."
+            )
+            .into();
+        }
+        AgentRefusal::Carried => {
+            "Not sent: a command can't be corrected. Please send a new message."
+        }
+        AgentRefusal::NotTaken => {
+            "Not closed: this customer isn't yours yet. Answer first, or type !close and your words."
+        }
+        AgentRefusal::StillOpen => "Not sent: this conversation is still open. Just write.",
+        AgentRefusal::Impossible { text } => return text.clone(),
+        AgentRefusal::NotAllowed { word } => {
+            return format!("Not sent: only supervisors can use !{word}.").into();
+        }
+        AgentRefusal::NoSuchTarget { name, known } => {
+            let name = piece(name);
+            return format!("Not sent: nobody here is called “{name}”. {}", choice(known)).into();
+        }
+        AgentRefusal::Ambiguous { name, known } => {
+            let name = piece(name);
+            return format!("Not sent: “{name}” could be several. {}", choice(known)).into();
+        }
+        AgentRefusal::Invitation => "Not sent: customers can't join group chats.",
+        AgentRefusal::Contacts => "Not sent: customers can't take contacts.",
+        AgentRefusal::DeskQuote => "Not sent: this only quotes a ⚙ line, which is for you alone.",
+        AgentRefusal::Call(_) => "Not sent: customers can't take calls. Please write to them.",
+        AgentRefusal::Overloaded => "Not sent: please try again in a moment.",
+        AgentRefusal::Unstorable => {
+            "Not sent: this message can't be saved as it is. Please write it differently."
+        }
+    };
+    text.into()
+}
+
+/// How a command is written, by an example.
+fn usage(word: &str) -> String {
+    let spec = commands::find(word);
+    let example = spec.and_then(|spec| spec.example).unwrap_or_default();
+    let parts = match spec.map(|spec| spec.argument) {
+        Some(Argument::Fields) => Some("fields"),
+        Some(Argument::Choices) => Some("answers"),
+        _ => None,
+    };
+    let limits = parts.map_or_else(String::new, |parts| {
+        format!(" – up to {OFFERED} {parts}, {LABEL_CHARS} characters each")
+    });
+    format!("Not sent. Example: {example}{limits}.")
+}
+
 /// Those who could be meant, as a list to choose from.
 fn choice(known: &[Arc<str>]) -> String {
     let names = known.iter().map(|name| piece(name)).collect::<Vec<_>>();
     if names.is_empty() { String::new() } else { format!("Choose from: {}.", names.join(", ")) }
-}
-
-fn meaning(refusal: &AgentRefusal) -> (ErrorType, Condition, String) {
-    use ErrorType::{Cancel, Modify, Wait};
-    let (type_, condition, text) = match refusal {
-        AgentRefusal::NotFound => {
-            (Cancel, Condition::ItemNotFound, "Not sent: no such customer, or not one of yours.")
-        }
-        AgentRefusal::Taken { by } => {
-            let text = format!("Not sent: {} is handling this conversation.", clean::line(by));
-            return (Cancel, Condition::Conflict, text);
-        }
-        AgentRefusal::Closed => (
-            Cancel,
-            Condition::Conflict,
-            "Not sent: this conversation is closed. Type !reopen to start a new one.",
-        ),
-        AgentRefusal::TooLong => (
-            Modify,
-            Condition::PolicyViolation,
-            "Not sent: over 8,000 characters. Please split it.",
-        ),
-        AgentRefusal::Encrypted => (
-            Modify,
-            Condition::NotAcceptable,
-            "Not sent: customers can't read encrypted messages. Turn OMEMO/OTR off for this chat.",
-        ),
-        AgentRefusal::Usage { word } => {
-            let spec = commands::find(word);
-            let example = spec.and_then(|spec| spec.example).unwrap_or_default();
-            let parts = match spec.map(|spec| spec.argument) {
-                Some(Argument::Fields) => Some("fields"),
-                Some(Argument::Choices) => Some("answers"),
-                _ => None,
-            };
-            let limits = parts.map_or_else(String::new, |parts| {
-                format!(" – up to {OFFERED} {parts}, {LABEL_CHARS} characters each")
-            });
-            let text = format!("Not sent. Example: {example}{limits}.");
-            return (Modify, Condition::BadRequest, text);
-        }
-        AgentRefusal::NoSuchWords => (
-            Cancel,
-            Condition::ItemNotFound,
-            "Not deleted: that isn't a message of yours in this conversation.",
-        ),
-        AgentRefusal::UnknownCommand { word } => {
-            let word = clean::line(word);
-            let text = format!(
-                "Unknown command !{word} – not sent to the customer. Type !help for the list."
-            );
-            return (Cancel, Condition::ItemNotFound, text);
-        }
-        AgentRefusal::Overfull { word } => {
-            let text = format!(
-                "Not sent: !{word} takes no words after it. Send !{word} alone; \
-                 !!{word} … goes to the customer."
-            );
-            return (Modify, Condition::BadRequest, text);
-        }
-        AgentRefusal::Carried => (
-            Cancel,
-            Condition::NotAcceptable,
-            "Not sent: a command can't be corrected. Please send a new message.",
-        ),
-        AgentRefusal::NotTaken => (
-            Cancel,
-            Condition::UnexpectedRequest,
-            "Not closed: this customer isn't yours yet. Answer first, or type !close and your words.",
-        ),
-        AgentRefusal::StillOpen => (
-            Cancel,
-            Condition::UnexpectedRequest,
-            "Not sent: this conversation is still open. Just write.",
-        ),
-        AgentRefusal::Impossible { text } => {
-            return (Cancel, Condition::UnexpectedRequest, text.clone().into_owned());
-        }
-        AgentRefusal::NotAllowed { word } => {
-            let text = format!("Not sent: only supervisors can use !{word}.");
-            return (ErrorType::Auth, Condition::Forbidden, text);
-        }
-        AgentRefusal::NoSuchTarget { name, known } => {
-            let text =
-                format!("Not sent: nobody here is called “{}”. {}", piece(name), choice(known));
-            return (Cancel, Condition::ItemNotFound, text);
-        }
-        AgentRefusal::Ambiguous { name, known } => {
-            let text = format!("Not sent: “{}” could be several. {}", piece(name), choice(known));
-            return (Cancel, Condition::ItemNotFound, text);
-        }
-        AgentRefusal::Invitation => {
-            (Cancel, Condition::NotAcceptable, "Not sent: customers can't join group chats.")
-        }
-        AgentRefusal::Contacts => {
-            (Cancel, Condition::NotAcceptable, "Not sent: customers can't take contacts.")
-        }
-        AgentRefusal::DeskQuote => (
-            Cancel,
-            Condition::NotAcceptable,
-            "Not sent: this only quotes a ⚙ line, which is for you alone.",
-        ),
-        AgentRefusal::Call(_) => (
-            Cancel,
-            Condition::FeatureNotImplemented,
-            "Not sent: customers can't take calls. Please write to them.",
-        ),
-        AgentRefusal::Overloaded => {
-            (Wait, Condition::ResourceConstraint, "Not sent: please try again in a moment.")
-        }
-        AgentRefusal::Unstorable => (
-            Modify,
-            Condition::NotAcceptable,
-            "Not sent: this message can't be saved as it is. Please write it differently.",
-        ),
-    };
-    (type_, condition, text.to_owned())
 }
