@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::handed::Handed;
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
 use super::missing::Missing;
 use super::model::{Conversation, State};
@@ -84,28 +85,6 @@ struct Acquainted {
     upto: Pos,
     /// Their client confirmed up to this entry.
     confirmed: Seq,
-}
-
-/// What agents who are asked to take a conversation over were sent of it.
-#[derive(Debug)]
-pub(super) struct Handed {
-    /// The row that asked them; everything before it was sent to them ...
-    pub(super) row: Arc<Row>,
-    /// ... or nothing, because there is too much.
-    pub(super) withheld: bool,
-    /// What their clients have confirmed of it.
-    received: BTreeMap<AgentJid, BTreeSet<Pos>>,
-}
-
-impl Handed {
-    pub(super) fn new(row: Arc<Row>, withheld: bool) -> Self {
-        Self { row, withheld, received: BTreeMap::new() }
-    }
-
-    /// What the agent who hands it over wrote to it.
-    pub(super) fn note(&self) -> Arc<str> {
-        self.row.kind.words().cloned().unwrap_or_default()
-    }
 }
 
 /// What a confirmation of the agent's client changed.
@@ -386,8 +365,7 @@ impl OpenConversation {
     pub(super) fn pass_to(&mut self, agent: &AgentJid, handed: Option<&Handed>) {
         self.view.state = State::Active { agent: agent.clone() };
         self.begin_service(agent, false);
-        let received = handed.and_then(|handed| handed.received.get(agent));
-        for pos in received.into_iter().flatten() {
+        for pos in handed.into_iter().flat_map(|handed| handed.received(agent)) {
             self.received(*pos);
         }
     }
@@ -399,7 +377,7 @@ impl OpenConversation {
         let confirmed = self.messages.get(..upto).unwrap_or_default();
         let confirmed = confirmed.iter().map(|(at, _)| *at).filter(|at| shown || *at == pos);
         if let Some(handed) = &mut self.handed {
-            handed.received.entry(agent.clone()).or_default().extend(confirmed);
+            handed.confirmed(agent, confirmed);
         }
     }
 

@@ -11,6 +11,7 @@ pub mod desk;
 pub mod effect;
 pub mod event;
 mod gate;
+mod handed;
 pub mod ids;
 mod message_ref;
 mod missing;

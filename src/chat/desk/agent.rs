@@ -113,32 +113,6 @@ impl Desk {
             (AgentContent::Retract { .. }, Standing::MayTake(_)) => {
                 self.refuse_agent(&input, AgentRefusal::NoSuchWords);
             }
-            (
-                AgentContent::Text { .. }
-                | AgentContent::Link { .. }
-                | AgentContent::Retract { .. },
-                Standing::PassedOn,
-            ) => {
-                self.refuse_agent(&input, AgentRefusal::Impossible { text: PASSED_ON.into() });
-            }
-            (
-                AgentContent::Text { .. }
-                | AgentContent::Link { .. }
-                | AgentContent::Retract { .. },
-                Standing::Closed,
-            ) => {
-                self.refuse_agent(&input, AgentRefusal::Closed);
-            }
-            (
-                AgentContent::Text { .. }
-                | AgentContent::Link { .. }
-                | AgentContent::Retract { .. },
-                Standing::Late { holder, case },
-            ) => {
-                let tenant = self.cases.get(&case).map(|case| case.view.tenant.clone());
-                let by = tenant.map_or_else(|| "".into(), |t| self.agent_name(&t, &holder));
-                self.refuse_agent(&input, AgentRefusal::Taken { by });
-            }
             (AgentContent::Link { url }, Standing::Holds(case)) => {
                 self.agent_links(now, case, &input, url);
             }
@@ -160,6 +134,10 @@ impl Desk {
                 let kind = self.agents_words(case, &input.agent, text, about.as_deref());
                 self.assign(now, case, &input.agent);
                 self.agent_message(now, case, &input, kind);
+            }
+            (_, standing) => {
+                let refusal = self.barred(&standing);
+                self.refuse_agent(&input, refusal);
             }
         }
     }

@@ -23,7 +23,8 @@ const CLOSE: &str = "close";
 const REOPEN: &str = "reopen";
 pub(super) const ASK: &str = "ask";
 const FORM: &str = "form";
-const TRANSFER: &str = "transfer";
+pub(super) const UNDO: &str = "undo";
+pub(super) const TRANSFER: &str = "transfer";
 const DECLINE: &str = "no";
 /// Any command, carried out or refused: its correction must not reach the customer.
 const COMMAND: &str = "command";
@@ -85,135 +86,145 @@ impl Desk {
         standing: Standing,
         command: AgentCommand,
     ) -> bool {
-        let refusal = match (command, standing) {
-            (_, Standing::Stranger) => AgentRefusal::NotFound,
-            (AgentCommand::Invalid(refusal), _) => refusal,
-            (AgentCommand::Who, _) => {
-                if let Some(line) = self.who(customer) {
-                    self.reply(input, line);
-                }
-                return true;
-            }
-            (AgentCommand::Help, _) => {
-                self.reply(input, Notice::Help { in_chat: true });
-                return true;
-            }
-            (AgentCommand::Status, _) => {
-                let tenant = self.visitors.get(&customer).map(|v| v.customer.tenant.clone());
-                if let Some(tenant) = tenant {
-                    let line = self.status(now, &tenant);
-                    self.reply(input, line);
-                }
-                return true;
-            }
-            (_, Standing::PassedOn) => AgentRefusal::Impossible { text: PASSED_ON.into() },
-            (AgentCommand::Ask { text, offers }, standing) => {
-                match self.ask(now, customer, input, &standing, text, offers) {
-                    Some(refusal) => refusal,
-                    None => return true,
-                }
-            }
-            (AgentCommand::Close, Standing::Holds(case)) => {
-                self.close_by(now, case, input);
-                return true;
+        let done = match (command, standing) {
+            (_, Standing::Stranger) => Err(AgentRefusal::NotFound),
+            (AgentCommand::Invalid(refusal), _) => Err(refusal),
+            (AgentCommand::Who | AgentCommand::Help | AgentCommand::Status, _)
+                if self.tell(now, customer, input) =>
+            {
+                Ok(())
             }
             (AgentCommand::Close, Standing::Late { case, .. } | Standing::MayTake(case))
                 if self.supervises(customer, &input.agent) =>
             {
                 self.close_by(now, case, input);
-                return true;
+                Ok(())
             }
-            (AgentCommand::CloseSaying { words }, Standing::Holds(case)) => {
-                self.say_and_close(now, case, input, words);
-                return true;
-            }
-            (AgentCommand::CloseSaying { words }, Standing::MayTake(case)) => {
-                self.assign(now, case, &input.agent);
-                self.say_and_close(now, case, input, words);
-                return true;
-            }
-            (
-                AgentCommand::Close
-                | AgentCommand::CloseSaying { .. }
-                | AgentCommand::Undo
-                | AgentCommand::Transfer { .. }
-                | AgentCommand::Decline { .. },
-                Standing::Late { case, holder },
-            ) => self.taken(case, &holder),
-            (
-                AgentCommand::Close
-                | AgentCommand::CloseSaying { .. }
-                | AgentCommand::Undo
-                | AgentCommand::Transfer { .. }
-                | AgentCommand::Decline { .. },
-                Standing::Closed,
-            ) => AgentRefusal::Closed,
-            (AgentCommand::Close, Standing::MayTake(_)) => AgentRefusal::NotTaken,
-            (AgentCommand::Undo, Standing::Holds(case)) => match self.undo(now, case, input) {
-                Some(refusal) => refusal,
-                None => {
-                    self.ordered(now, customer, input, "undo");
-                    return true;
-                }
-            },
-            (AgentCommand::Undo, Standing::MayTake(_)) => AgentRefusal::NoSuchWords,
-            (AgentCommand::Transfer { text }, Standing::Holds(case)) => {
-                match self.transfer(now, case, input, &text) {
-                    Err(refusal) => refusal,
-                    Ok(()) => {
-                        self.ordered(now, customer, input, TRANSFER);
-                        return true;
-                    }
-                }
-            }
-            (AgentCommand::Transfer { .. }, Standing::MayTake(_)) => AgentRefusal::Impossible {
-                text: "Not transferred: this customer isn't yours yet. To decline: !no".into(),
-            },
-            (AgentCommand::Decline { why }, Standing::MayTake(case)) => {
-                match self.decline(now, case, input, why) {
-                    Some(refusal) => refusal,
-                    None => {
-                        self.ordered(now, customer, input, DECLINE);
-                        return true;
-                    }
-                }
-            }
-            (AgentCommand::Decline { .. }, Standing::Holds(_)) => AgentRefusal::Impossible {
-                text: "Not declined: this conversation is yours. To hand it over: !transfer".into(),
-            },
             (AgentCommand::Reopen, Standing::Closed) => {
                 self.reopen(now, customer, input);
-                return true;
+                Ok(())
             }
-            (AgentCommand::Reopen, _) => AgentRefusal::StillOpen,
+            (AgentCommand::Reopen, _) => Err(AgentRefusal::StillOpen),
+            (command, Standing::Holds(case)) => self.carry_out_held(now, case, input, command),
+            (command, Standing::MayTake(case)) => self.carry_out_offered(now, case, input, command),
+            (_, standing) => Err(self.barred(&standing)),
         };
-        self.refuse_agent(input, refusal);
-        false
+        match done {
+            Ok(()) => true,
+            Err(refusal) => {
+                self.refuse_agent(input, refusal);
+                false
+            }
+        }
     }
 
-    pub(super) fn taken(&self, case: ConversationId, holder: &AgentJid) -> AgentRefusal {
+    /// Carries out a command of the agent who has the conversation.
+    fn carry_out_held(
+        &mut self,
+        now: Timestamp,
+        case: ConversationId,
+        input: &AgentInput,
+        command: AgentCommand,
+    ) -> Result<(), AgentRefusal> {
+        match command {
+            AgentCommand::Ask { text, offers } => self.ask(now, case, input, text, offers),
+            AgentCommand::Close => self.close_by(now, case, input),
+            AgentCommand::CloseSaying { words } => self.say_and_close(now, case, input, words),
+            AgentCommand::Undo => self.undo(now, case, input)?,
+            AgentCommand::Transfer { text } => self.transfer(now, case, input, &text)?,
+            AgentCommand::Decline { .. } => {
+                let text = "Not declined: this conversation is yours. To hand it over: !transfer";
+                return Err(AgentRefusal::Impossible { text: text.into() });
+            }
+            // These are the same in every conversation.
+            AgentCommand::Help
+            | AgentCommand::Who
+            | AgentCommand::Status
+            | AgentCommand::Reopen
+            | AgentCommand::Invalid(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Carries out a command of an agent who may take the conversation.
+    fn carry_out_offered(
+        &mut self,
+        now: Timestamp,
+        case: ConversationId,
+        input: &AgentInput,
+        command: AgentCommand,
+    ) -> Result<(), AgentRefusal> {
+        match command {
+            AgentCommand::Ask { .. } | AgentCommand::CloseSaying { .. } => {
+                self.assign(now, case, &input.agent);
+                self.carry_out_held(now, case, input, command)
+            }
+            AgentCommand::Decline { why } => self.decline(now, case, input, why),
+            AgentCommand::Close => Err(AgentRefusal::NotTaken),
+            AgentCommand::Undo => Err(AgentRefusal::NoSuchWords),
+            AgentCommand::Transfer { .. } => {
+                let text = "Not transferred: this customer isn't yours yet. To decline: !no";
+                Err(AgentRefusal::Impossible { text: text.into() })
+            }
+            other => self.carry_out_held(now, case, input, other),
+        }
+    }
+
+    /// Tells the agent what they asked for.
+    fn tell(&mut self, now: Timestamp, customer: CustomerId, input: &AgentInput) -> bool {
+        let AgentContent::Command { command, .. } = &input.content else { return false };
+        let line = match command {
+            AgentCommand::Who => self.who(customer),
+            AgentCommand::Help => Some(Notice::Help { in_chat: true }),
+            AgentCommand::Status => {
+                let tenant = self.visitors.get(&customer).map(|v| v.customer.tenant.clone());
+                tenant.map(|tenant| self.status(now, &tenant))
+            }
+            _ => return false,
+        };
+        if let Some(line) = line {
+            self.reply(input, line);
+        }
+        true
+    }
+
+    /// Why an agent who neither has the conversation nor may take it can do nothing there.
+    pub(super) fn barred(&self, standing: &Standing) -> AgentRefusal {
+        match standing {
+            Standing::Late { case, holder } => self.taken(*case, holder),
+            Standing::PassedOn => AgentRefusal::Impossible { text: PASSED_ON.into() },
+            Standing::Closed => AgentRefusal::Closed,
+            Standing::Stranger | Standing::Holds(_) | Standing::MayTake(_) => {
+                AgentRefusal::NotFound
+            }
+        }
+    }
+
+    fn taken(&self, case: ConversationId, holder: &AgentJid) -> AgentRefusal {
         let tenant = self.cases.get(&case).map(|case| &case.view.tenant);
         let by = tenant.map_or_else(|| "".into(), |tenant| self.agent_name(tenant, holder));
         AgentRefusal::Taken { by }
     }
 
-    /// Carries out `!no`; returns the refusal if there is nothing to decline.
+    /// Carries out `!no`.
     fn decline(
         &mut self,
         now: Timestamp,
         id: ConversationId,
         input: &AgentInput,
         why: Arc<str>,
-    ) -> Option<AgentRefusal> {
-        let case = self.cases.get(&id)?;
+    ) -> Result<(), AgentRefusal> {
+        let Some(case) = self.cases.get(&id) else { return Err(AgentRefusal::NotFound) };
+        let customer = case.view.customer;
         let tenant = case.view.tenant.clone();
         if case.view.is_handed_to(&input.agent) {
             self.does_not_take(now, id, &input.agent, RequeueReason::Declined, why);
-            return None;
+            self.ordered(now, customer, input, DECLINE);
+            return Ok(());
         }
         if !case.reaches(&input.agent) {
             let text = "Not declined: you are not offered this customer any more";
-            return Some(AgentRefusal::Impossible { text: text.into() });
+            return Err(AgentRefusal::Impossible { text: text.into() });
         }
         if !why.is_empty() {
             let text = format!("Declined: {why}").into();
@@ -221,7 +232,8 @@ impl Desk {
             self.append(now, id, NewRow::new(author, RowKind::Note { text }));
         }
         self.withdraw(now, id, &input.agent, RequeueReason::Declined);
-        None
+        self.ordered(now, customer, input, DECLINE);
+        Ok(())
     }
 
     fn say_and_close(

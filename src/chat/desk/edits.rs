@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::Desk;
+use super::command::UNDO;
 use super::customer::Commander;
 use crate::chat::commands::UNDONE;
 use crate::chat::event::{
@@ -96,23 +97,26 @@ impl Desk {
         }
     }
 
-    /// Deletes the last message of an agent; the refusal where there is none to delete.
+    /// Deletes the last message of an agent.
     pub(super) fn undo(
         &mut self,
         now: Timestamp,
         case: ConversationId,
         input: &AgentInput,
-    ) -> Option<AgentRefusal> {
+    ) -> Result<(), AgentRefusal> {
         let last = self.cases.get(&case).and_then(|case| case.last_said.clone());
         let own = |(agent, at, _): &(AgentJid, Timestamp, Target)| {
             *agent == input.agent && now.since(*at) <= UNDO_MS
         };
         let Some((.., target)) = last.filter(own) else {
-            return Some(AgentRefusal::Impossible { text: NOTHING_TO_UNDO.into() });
+            return Err(AgentRefusal::Impossible { text: NOTHING_TO_UNDO.into() });
         };
         self.agent_says(now, case, input, RowKind::Retract { target });
+        if let Some(customer) = self.cases.get(&case).map(|case| case.view.customer) {
+            self.ordered(now, customer, input, UNDO);
+        }
         self.reply(input, Notice::Done { text: UNDONE.into() });
-        None
+        Ok(())
     }
 
     /// An author's message: among the rows not stored yet, or the row that was read for this event.

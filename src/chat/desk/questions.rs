@@ -7,43 +7,28 @@
 use std::sync::Arc;
 
 use super::Desk;
-use super::agent::{PASSED_ON, Standing};
 use super::command::ASK;
 use super::customer::Commander;
 use crate::chat::event::{AgentInput, Chosen};
-use crate::chat::ids::{ConversationId, CustomerId, Seq, Timestamp};
+use crate::chat::ids::{ConversationId, Seq, Timestamp};
 use crate::chat::notice::Notice;
-use crate::chat::refusal::{AgentRefusal, CommandError};
+use crate::chat::refusal::CommandError;
 use crate::chat::row::{CommandKey, QuestionKind, RowKind};
 
 impl Desk {
-    /// Asks the customer; returns the refusal if that is not possible.
+    /// Asks the customer.
     pub(super) fn ask(
         &mut self,
         now: Timestamp,
-        customer: CustomerId,
+        id: ConversationId,
         input: &AgentInput,
-        standing: &Standing,
         text: Arc<str>,
         offers: QuestionKind,
-    ) -> Option<AgentRefusal> {
-        let case = match standing {
-            Standing::Holds(case) => *case,
-            Standing::MayTake(case) => {
-                self.assign(now, *case, &input.agent);
-                *case
-            }
-            Standing::Late { case, holder } => return Some(self.taken(*case, holder)),
-            Standing::PassedOn => {
-                return Some(AgentRefusal::Impossible { text: PASSED_ON.into() });
-            }
-            Standing::Closed => return Some(AgentRefusal::Closed),
-            Standing::Stranger => return Some(AgentRefusal::NotFound),
-        };
-        self.agent_says(now, case, input, RowKind::Asked { text, offers });
+    ) {
+        let Some(customer) = self.cases.get(&id).map(|case| case.view.customer) else { return };
+        self.agent_says(now, id, input, RowKind::Asked { text, offers });
         self.ordered(now, customer, input, ASK);
         self.reply(input, Notice::Asked);
-        None
     }
 
     pub(super) fn choose(

@@ -7,13 +7,14 @@
 use std::sync::Arc;
 
 use super::Desk;
+use super::command::TRANSFER;
 use super::requeue::remember;
 use super::row::NewRow;
 use super::targets::{self, Target};
 use super::timer::Timer;
-use crate::chat::conversation::Handed;
 use crate::chat::effect::{CustomerNotice, ToAgentContent};
 use crate::chat::event::{AgentInput, Availability};
+use crate::chat::handed::Handed;
 use crate::chat::ids::{AgentJid, ConversationId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::Transfer;
 use crate::chat::notice::Notice;
@@ -57,9 +58,10 @@ impl Desk {
         input: &AgentInput,
         text: &str,
     ) -> Result<(), AgentRefusal> {
-        let Some(tenant) = self.cases.get(&id).map(|case| case.view.tenant.clone()) else {
+        let Some(view) = self.cases.get(&id).map(|case| &case.view) else {
             return Err(AgentRefusal::NotFound);
         };
+        let (tenant, customer) = (view.tenant.clone(), view.customer);
         let Some(settings) = self.settings(&tenant) else { return Err(AgentRefusal::NotFound) };
         let (manner, rest) = Manner::of(text);
         let (target, note) = targets::target(&settings, rest)?;
@@ -83,6 +85,7 @@ impl Desk {
         self.end_transfer(now, id, RequeueReason::Withdrawn);
         if manner.now {
             self.give_up(now, id, input, queue, agents, note);
+            self.ordered(now, customer, input, TRANSFER);
             self.reply(input, Notice::Done { text: "Passed on".into() });
             return Ok(());
         }
@@ -90,6 +93,7 @@ impl Desk {
         let names = names.collect::<Vec<_>>().join(", ");
         let transfer = Transfer { queue, agents, tried: Vec::new(), until: now };
         self.ask_to_take(now, id, transfer, note, input.stanza.clone());
+        self.ordered(now, customer, input, TRANSFER);
         let text = format!("Asked {names}. You keep the conversation until they answer");
         self.reply(input, Notice::Done { text: text.into() });
         Ok(())
