@@ -52,7 +52,7 @@ fn log(log: &Log, serving: bool) -> anyhow::Result<()> {
         .with_ansi(io::stderr().is_terminal());
     match log.format {
         Format::Text => lines.finish().try_init()?,
-        Format::Json => lines.json().finish().try_init()?,
+        Format::Json => lines.json().with_current_span(false).finish().try_init()?,
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ impl Status {
         let mut state = self.lock();
         state.database_known = true;
         if state.database.remove(link).is_some() {
-            tracing::info!(%link, "database available again");
+            tracing::info!("database available again");
         }
     }
 
@@ -98,7 +98,7 @@ impl Status {
         let mut state = self.lock();
         if state.database.insert(link.clone(), reason.to_owned()).is_none() {
             tracing::error!(
-                %link, reason,
+                reason,
                 "database unavailable; nothing is stored or acknowledged until it is back"
             );
         }

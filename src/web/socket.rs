@@ -32,7 +32,8 @@ pub(super) async fn open<D: Backend>(
     let limits = *web.admission.limits();
     let stop = web.sockets.stop();
     let context = Box::new(SocketContext { tenant: view, address, limits, guard, stop });
-    web.sockets.spawn(taken_over(upgrade, web.backend.clone(), context));
+    let key = context.tenant.tenant.key.clone();
+    web.sockets.spawn(&key, taken_over(upgrade, web.backend.clone(), context));
     let mut response = Response::default();
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = answer;

@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::backend::{Backend, CustomerHandle};
 use super::close_frame::{CloseFrame, close};
-use super::outbound;
 use super::session_rules::{Ended, Refusal, SessionRules};
+use super::{outbound, span};
 use crate::bridge::custom_to_xmpp::action::{Greeting, Request};
 use crate::chat::effect::{Answer, CustomerNotice};
 use crate::chat::event::CustomerContent;
@@ -129,6 +129,7 @@ where
     let opening = backend.open(&context.tenant, greeting, Some(context.address));
     match while_there(socket, rules, opening).await? {
         Ok((welcome, end)) => {
+            span::record(welcome.session);
             rules.belong_to(welcome.customer);
             let files = context.tenant.files.bytes;
             send_first(socket, outbound::welcome(welcome, &context.limits, files)).await?;

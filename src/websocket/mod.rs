@@ -16,6 +16,7 @@ mod order;
 pub mod origin;
 pub mod outbound;
 pub mod session_rules;
+mod span;
 #[cfg(test)]
 pub(crate) mod test_backend;
 pub mod upgrade;
@@ -24,6 +25,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::chat::ids::TenantKey;
 
 /// All sockets of a node; they outlive the requests that opened them, and are closed in a graceful
 /// stop.
@@ -34,9 +38,9 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// Runs a socket's task.
-    pub fn spawn(&self, life: impl Future<Output = ()> + Send + 'static) {
-        drop(self.tasks.spawn(life));
+    /// Runs the task of a tenant's socket.
+    pub fn spawn(&self, tenant: &TenantKey, life: impl Future<Output = ()> + Send + 'static) {
+        drop(self.tasks.spawn(life.instrument(span::new(tenant))));
     }
 
     /// Cancelled when the node stops.

@@ -11,7 +11,7 @@ use super::backend::{Backend, CustomerHandle};
 use crate::bridge::custom_to_xmpp::action::Greeting;
 use crate::chat::event::CustomerContent;
 use crate::chat::ids::{
-    ConversationId, CustomerId, LinkDomain, QueueKey, Seq, TenantKey, Timestamp,
+    ConversationId, CustomerId, LinkDomain, QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
 use crate::ports::directory::Tenant;
 use crate::ports::settings::{FormField, Settings};
@@ -208,6 +208,7 @@ pub(crate) fn view(tenant: Tenant) -> Arc<TenantView> {
 pub(crate) fn welcome() -> Welcome {
     Welcome {
         token: "s3cret".to_owned(),
+        session: SessionId(Uuid::from_u128(0x55)),
         customer: CustomerId(Uuid::from_u128(0xcc)),
         expires_at: Timestamp(2_000),
         token_refused: false,

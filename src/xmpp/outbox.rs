@@ -164,12 +164,7 @@ impl Outbox {
             _ => false,
         };
         if let Err(why) = sound(&text) {
-            tracing::error!(
-                link = %self.own,
-                ?kind,
-                why,
-                "left out an outgoing stanza that is not valid"
-            );
+            tracing::error!(?kind, why, "left out an outgoing stanza that is not valid");
             cursor.into_iter().for_each(|pos| self.passed(pos));
             return;
         }
@@ -189,12 +184,7 @@ impl Outbox {
         match written(element) {
             Ok(text) => self.push(text.into(), kind, None),
             Err(why) => {
-                tracing::error!(
-                    link = %self.own,
-                    ?kind,
-                    why,
-                    "left out an outgoing stanza that is not valid XML"
-                );
+                tracing::error!(?kind, why, "left out an outgoing stanza that is not valid XML");
             }
         }
     }
@@ -352,7 +342,6 @@ impl Outbox {
         while let Some(mut item) = self.flight.pop_back() {
             if blamed && alone && item.suspect {
                 tracing::error!(
-                    link = %self.own,
                     kind = ?item.kind,
                     "left out an outgoing stanza that ended the stream twice"
                 );

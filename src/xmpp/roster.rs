@@ -252,7 +252,6 @@ impl Roster {
             (Outcome::Failed, Some(tenant)) => {
                 if self.writes.failed(tenant, agent, now) {
                     tracing::warn!(
-                        link = %self.domain,
                         %agent,
                         "cannot write the roster of the agent, retrying: does the account exist?"
                     );
@@ -264,7 +263,6 @@ impl Roster {
                 let host = address::host(agent).to_owned();
                 if self.privileged.remove(&host) {
                     tracing::warn!(
-                        link = %self.domain,
                         %host,
                         "the server denies writing rosters, asking agents for subscriptions instead"
                     );

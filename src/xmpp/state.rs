@@ -222,7 +222,6 @@ impl State {
             agents.into_iter().partition::<Vec<_>, _>(|(_, agent)| self.allows(agent));
         for (tenant, agent) in refused {
             tracing::error!(
-                link = %self.settings.domain,
                 %tenant,
                 %agent,
                 "ignoring the agent: their host is not in the link's agent_hosts"
@@ -330,9 +329,7 @@ impl State {
     /// A client has not responded: for the runtime it is gone.
     fn client_lost(&mut self, due: Due, now: Instant) {
         let Due::Lost { agent, resource, since } = due else { return };
-        let domain = &self.settings.domain;
         tracing::info!(
-            link = %domain,
             %agent,
             "a client of the agent does not respond, treating it as offline"
         );
@@ -397,7 +394,7 @@ impl State {
 
     /// There is no stream; `heard` is set if one was lost.
     pub(super) fn down(&mut self, reason: String, conflict: bool, heard: Option<Timestamp>) {
-        tracing::warn!(link = %self.settings.domain, %reason, "no component stream");
+        tracing::warn!(%reason, "no component stream");
         self.unread.push_back(FromLink::Down { reason, conflict, heard });
     }
 

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use super::login::{LoginError, login};
 use super::settings::LinkSettings;
@@ -64,12 +65,15 @@ pub fn spawn(
     // No stream is open before the runtime grants time.
     let (until_sender, until) = watch::channel(Instant::now());
     let supervisor = Supervisor { state: State::new(settings, world), to, from, until, late: None };
-    tracker.spawn(async move {
+    // At the level of errors, so that no `log.level` hides where a line belongs.
+    let span = tracing::error_span!("link", %domain);
+    let supervising = async move {
         tokio::select! {
             () = cancel.cancelled() => {}
             () = supervisor.run() => {}
         }
-    });
+    };
+    tracker.spawn(supervising.instrument(span));
     LinkHandle { domain, to: to_sender, from: from_receiver, until: until_sender }
 }
 
@@ -224,7 +228,7 @@ impl Supervisor {
 
     /// Serves a stream until it ends; returns why.
     async fn live(&mut self, mut stream: Stream) -> Result<Lost, Dropped> {
-        tracing::info!(link = %self.state.settings.domain, "logged in to the XMPP server");
+        tracing::info!("logged in to the XMPP server");
         self.state.up();
         let mut until = self.until.clone();
         let mut timer = pin!(sleep_until(Instant::now()));
@@ -315,12 +319,7 @@ impl Supervisor {
         };
         // In time or not, the stream ends.
         let _ = timeout(GIVING_BACK, giving_back).await;
-        let domain = &self.state.settings.domain;
-        tracing::warn!(
-            link = %domain,
-            read,
-            "closed the component stream because the lease was about to expire"
-        );
+        tracing::warn!(read, "closed the component stream because the lease was about to expire");
         stream.close(CUT).await;
         self.state.gone();
     }

@@ -7,40 +7,13 @@ use crate::support::agent::{Agent, bare};
 use crate::support::customer::Customer;
 use crate::support::gateway::{Gateway, Ground, Server};
 
-macro_rules! on_every_ground {
-    ($($play:ident),* $(,)?) => {$(
-        mod $play {
-            use super::*;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn prosody_embedded() {
-                super::$play(Server::Prosody, Ground::Embedded).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn prosody_full() {
-                super::$play(Server::Prosody, Ground::Full).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn plain_prosody_embedded() {
-                super::$play(Server::PlainProsody, Ground::Embedded).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn ejabberd_embedded() {
-                super::$play(Server::Ejabberd, Ground::Embedded).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn ejabberd_full() {
-                super::$play(Server::Ejabberd, Ground::Full).await;
-            }
-        }
-    )*};
-}
-
-on_every_ground!(a_conversation);
+in_each_case!({ a_conversation } {
+    prosody_embedded(Server::Prosody, Ground::Embedded),
+    prosody_full(Server::Prosody, Ground::Full),
+    plain_prosody_embedded(Server::PlainProsody, Ground::Embedded),
+    ejabberd_embedded(Server::Ejabberd, Ground::Embedded),
+    ejabberd_full(Server::Ejabberd, Ground::Full),
+});
 
 /// Texts that must arrive unchanged in both directions.
 fn texts() -> Vec<String> {

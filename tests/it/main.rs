@@ -9,23 +9,31 @@
     reason = "tests: a failure is a panic"
 )]
 
+/// Runs each test in each case, with what the case passes to it.
+macro_rules! in_each_case {
+    ({ $($play:ident),+ } $cases:tt) => { $(in_each_case!($play $cases);)+ };
+    ($play:ident { $($case:ident $given:tt),+ $(,)? }) => {
+        mod $play {
+            use super::*;
+
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    super::$play $given.await;
+                }
+            )+
+        }
+    };
+}
+
 /// Runs each test on each server.
 macro_rules! on_both_servers {
-    ($($play:ident),* $(,)?) => {$(
-        mod $play {
-            use crate::support::gateway::Server;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn prosody() {
-                super::$play(Server::Prosody).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn ejabberd() {
-                super::$play(Server::Ejabberd).await;
-            }
-        }
-    )*};
+    ($($play:ident),+ $(,)?) => {
+        in_each_case!({ $($play),+ } {
+            prosody(Server::Prosody),
+            ejabberd(Server::Ejabberd),
+        });
+    };
 }
 
 mod admission;

@@ -9,36 +9,13 @@ use crate::support::gateway::{Ground, Plan, Server};
 use crate::support::seat::Seat;
 use couplet_kit::stanza::bare;
 
-/// Every server, with and without the privilege to write rosters where it has one.
-macro_rules! everywhere {
-    ($($play:ident),* $(,)?) => {$(
-        mod $play {
-            use crate::support::gateway::Server;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn prosody() {
-                super::$play(Server::Prosody, "c").await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn plain_prosody() {
-                super::$play(Server::Prosody, "u").await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn ejabberd() {
-                super::$play(Server::Ejabberd, "c").await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn plain_ejabberd() {
-                super::$play(Server::Ejabberd, "u").await;
-            }
-        }
-    )*};
-}
-
-everywhere!(online_over_a_restart, a_desk_removed_from_the_roster);
+// Every server, with and without the privilege to write rosters where it has one.
+in_each_case!({ online_over_a_restart, a_desk_removed_from_the_roster } {
+    prosody(Server::Prosody, "c"),
+    plain_prosody(Server::Prosody, "u"),
+    ejabberd(Server::Ejabberd, "c"),
+    plain_ejabberd(Server::Ejabberd, "u"),
+});
 
 on_both_servers!(a_client_that_sleeps, an_invisible_agent, a_lost_client_of_two);
 

@@ -8,30 +8,11 @@ use crate::support::gateway::{Gateway, Ground, Server};
 use crate::support::seat::{Bystanders, Seat};
 use couplet_kit::stanza::{bare, body, condition};
 
-macro_rules! on_every_server {
-    ($($play:ident),* $(,)?) => {$(
-        mod $play {
-            use super::*;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn prosody() {
-                super::$play(Server::Prosody).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn plain_prosody() {
-                super::$play(Server::PlainProsody).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn ejabberd() {
-                super::$play(Server::Ejabberd).await;
-            }
-        }
-    )*};
-}
-
-on_every_server!(strangers, what_customers_never_receive);
+in_each_case!({ strangers, what_customers_never_receive } {
+    prosody(Server::Prosody),
+    plain_prosody(Server::PlainProsody),
+    ejabberd(Server::Ejabberd),
+});
 
 /// Queries that an agent's client may send to an address.
 const QUERIES: [&str; 7] = [

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::chat::effect::{Answer, CustomerNotice, CustomerState};
-use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, Timestamp};
+use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, SessionId, Timestamp};
 use crate::chat::row::Row;
 use crate::ports::directory::Tenant;
 use crate::ports::store_error::StoreError;
@@ -68,6 +68,8 @@ pub enum TenantError {
 pub struct Welcome {
     /// The token for the next `hello`; secret.
     pub token: String,
+    /// For the log.
+    pub session: SessionId,
     pub customer: CustomerId,
     /// When the token expires.
     pub expires_at: Timestamp,

@@ -83,6 +83,7 @@ impl CustomerSocket {
         };
         let welcome = Welcome {
             token,
+            session: socket.session,
             customer: socket.customer.id,
             expires_at: session.expires_at,
             token_refused: refused,

@@ -135,7 +135,6 @@ impl Term<'_> {
         self.cursor = looked.moved.unwrap_or(self.cursor);
         for conversation in looked.closings {
             tracing::info!(
-                link = %self.owner.link,
                 %conversation,
                 "closing a conversation on the operator's request"
             );
@@ -147,7 +146,7 @@ impl Term<'_> {
             self.owner.status.database_up(&self.owner.link);
         }
         if let Some(settings) = looked.settings {
-            tracing::info!(link = %self.owner.link, revision, "settings changed");
+            tracing::info!(revision, "settings changed");
             self.revision = revision;
             self.dispatch(Event::Settings(settings));
             self.send_agents().await;

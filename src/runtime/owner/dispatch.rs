@@ -4,6 +4,7 @@
 //! refused, and its sender told to resend it.
 
 use tokio::sync::mpsc::error::TrySendError;
+use tracing::Instrument as _;
 
 use super::background::{Finished, briefly};
 use super::outbox::Outgoing;
@@ -163,7 +164,7 @@ impl Term<'_> {
     fn fetch(&self, fetch: Fetch) {
         let (files, link, done) =
             (self.owner.files.clone(), self.owner.link.clone(), self.finishing.clone());
-        tokio::spawn(async move {
+        let fetching = async move {
             tokio::select! {
                 outcome = files.fetch(&link, &fetch) => {
                     let Fetch { conversation, pos, .. } = fetch;
@@ -172,7 +173,8 @@ impl Term<'_> {
                 // The next owner starts it again.
                 () = done.closed() => {}
             }
-        });
+        };
+        tokio::spawn(fetching.in_current_span());
     }
 
     /// Sends the receipts that were held back to the customers.

@@ -50,7 +50,6 @@ impl Term<'_> {
         }
         if timeout_at(until, self.close_link()).await.is_err() {
             tracing::warn!(
-                link = %self.owner.link,
                 "the XMPP server does not accept the remaining stanzas, closing the stream; the \
                  next owner resends them"
             );
@@ -69,11 +68,7 @@ impl Term<'_> {
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the database does not respond".to_owned(),
         };
-        tracing::warn!(
-            link = %self.owner.link,
-            error,
-            "cannot release the lease of the link; it expires within 6 s"
-        );
+        tracing::warn!(error, "cannot release the lease of the link; it expires within 6 s");
     }
 
     /// Accepts what customers and agents sent before the stop. An event that needs a query first is
@@ -127,7 +122,7 @@ impl Term<'_> {
             self.close_link().await;
         };
         if timeout(LEAVING, leaving).await.is_err() {
-            tracing::warn!(link = %self.owner.link, "the component stream was not closed in time");
+            tracing::warn!("the component stream was not closed in time");
         }
     }
 

@@ -43,7 +43,6 @@ impl Term<'_> {
             }
             Written::Lost(error) => {
                 tracing::warn!(
-                    link = %self.owner.link,
                     %error,
                     "the store rejected a write of this term"
                 );
@@ -62,7 +61,6 @@ impl Term<'_> {
             }
             FromLink::Silent { since } => {
                 tracing::error!(
-                    link = %self.owner.link,
                     "the XMPP server does not respond; messages for agents wait until it does. \
                      Is it frozen, overloaded or unreachable?"
                 );
@@ -71,13 +69,13 @@ impl Term<'_> {
                 self.owner.status.link_down(&self.owner.link, "the XMPP server does not respond");
             }
             FromLink::Heard => {
-                tracing::info!(link = %self.owner.link, "the XMPP server responds again");
+                tracing::info!("the XMPP server responds again");
                 self.owner.status.link_up(&self.owner.link);
                 self.backpressure.silent(None);
             }
             FromLink::Up { stream } => {
                 self.backpressure.stream(true);
-                tracing::info!(link = %self.owner.link, "component stream connected");
+                tracing::info!("component stream connected");
                 let _ = self.up.send(stream);
                 self.outbox.put(Outgoing::Opened {
                     stream,
@@ -97,7 +95,7 @@ impl Term<'_> {
             }
             FromLink::Down { reason, conflict, heard } => {
                 *self.silent = earlier(*self.silent, heard);
-                tracing::warn!(link = %self.owner.link, reason, "component stream disconnected");
+                tracing::warn!(reason, "component stream disconnected");
                 self.backpressure.stream(false);
                 self.owner.status.link_down(&self.owner.link, &reason);
                 let _ = self.up.send(0);

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use self::holding::LEASE;
 use self::term::{End, Term, earlier};
@@ -57,19 +58,22 @@ impl Owner {
     /// the lease.
     pub(super) async fn run(self, handle: LinkHandle, stop: CancellationToken) {
         let late = stop.clone();
+        // At the level of errors, so that no `log.level` hides where a line belongs.
+        let span = tracing::error_span!("link", domain = %self.link);
         tokio::select! {
-            () = self.serve(handle, stop) => {}
+            () = self.serve(handle, stop, &span) => {}
             () = async { late.cancelled().await; tokio::time::sleep(STOP).await } => {
-                tracing::warn!(
-                    link = %self.link,
-                    "the database does not respond; stopping without releasing the lease, which \
-                     expires within 6 s"
-                );
+                span.in_scope(|| {
+                    tracing::warn!(
+                        "the database does not respond; stopping without releasing the lease, \
+                         which expires within 6 s"
+                    );
+                });
             }
         }
     }
 
-    async fn serve(&self, mut handle: LinkHandle, stop: CancellationToken) {
+    async fn serve(&self, mut handle: LinkHandle, stop: CancellationToken, span: &Span) {
         let mut refreshed = Instant::now();
         let mut outage = Outage::default();
         // Since when messages of agents may have been lost, if agents were not told yet.
@@ -84,18 +88,20 @@ impl Owner {
                 }
                 return;
             }
-            match &lease {
+            span.in_scope(|| match &lease {
                 // Only a granted lease proves that the database can be written to.
                 Ok(_) => {
                     outage = Outage::default();
                     self.status.database_up(&self.link);
                 }
                 Err(error) => self.status.database_down(&self.link, &error.to_string()),
-            }
+            });
             let wait = match &lease {
                 Ok(Lease::Granted { epoch, silent: ago }) => {
                     silent = earlier(silent, ago.map(|ago| before(self.world.now(), ago)));
-                    if self.term(*epoch, &mut handle, &mut silent, &stop).await {
+                    let term = tracing::error_span!(parent: span, "term", epoch = epoch.0);
+                    let term = self.term(*epoch, &mut handle, &mut silent, &stop).instrument(term);
+                    if term.await {
                         return;
                     }
                     KNOCK
@@ -103,7 +109,7 @@ impl Owner {
                 Ok(Lease::Held { by, remaining }) => {
                     // The new owner tells agents about the interruption.
                     silent = None;
-                    self.leave_to(*by);
+                    span.in_scope(|| self.leave_to(*by));
                     (*remaining).clamp(Duration::from_millis(50), KNOCK)
                 }
                 Err(_) => {
@@ -133,14 +139,14 @@ impl Owner {
         stop: &CancellationToken,
     ) -> bool {
         let link = &self.link;
-        tracing::info!(%link, epoch = epoch.0, "acquired the lease of the link");
+        tracing::info!("acquired the lease of the link");
         self.status.metrics().lease_granted(link);
         let begun = Instant::now();
         match Term::begin(self, epoch, handle, silent, stop).await {
             Ok(term) => match term.serve(stop).await {
                 End::Stopped => return true,
                 End::Lost(reason) => {
-                    tracing::warn!(%link, reason, "lost the lease of the link");
+                    tracing::warn!(reason, "lost the lease of the link");
                 }
             },
             Err(_) if stop.is_cancelled() => {
@@ -149,7 +155,7 @@ impl Owner {
             }
             Err(error) => {
                 let seconds = begun.elapsed().as_secs();
-                tracing::warn!(%link, %error, seconds, "cannot restore the desk, retrying");
+                tracing::warn!(%error, seconds, "cannot restore the desk, retrying");
             }
         }
         false
@@ -159,7 +165,7 @@ impl Owner {
     fn leave_to(&self, node: NodeId) {
         let link = &self.link;
         if self.router.there(link, node) {
-            tracing::info!(%link, %node, "another node holds the lease of the link");
+            tracing::info!(%node, "another node holds the lease of the link");
             self.status.link_up(link);
             // The other node tells agents everything from now on.
             self.agents_told.store(false, Ordering::Relaxed);

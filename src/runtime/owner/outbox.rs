@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::chat::effect::{Backlog, Contact, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
@@ -140,7 +141,7 @@ pub(super) fn spawn(
         opening: HashMap::new(),
         due: VecDeque::new(),
     };
-    tokio::spawn(carrier.run(receiver));
+    tokio::spawn(carrier.run(receiver).in_current_span());
     outbox
 }
 
@@ -317,16 +318,13 @@ impl Carrier {
                 Ok(read) => return Some(read),
                 Err(error) if error.is_passing() => {
                     tracing::warn!(
-                        link = %self.domain,
                         %error,
                         "cannot read messages for agents, retrying"
                     );
                     tokio::time::sleep(RETRY).await;
                 }
                 Err(error) => {
-                    let link = &self.domain;
                     tracing::error!(
-                        %link,
                         %error,
                         "cannot read a message for an agent, leaving it out"
                     );

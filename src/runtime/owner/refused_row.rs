@@ -15,9 +15,9 @@ use crate::chat::row::Row;
 impl Term<'_> {
     /// The database refused a row for its content: its author is told.
     pub(super) fn refuse_row(&mut self, row: &Row, error: &str) {
-        let (link, pos) = (&self.owner.link, row.pos.0);
+        let pos = row.pos.0;
         tracing::error!(
-            %link, pos, conversation = %row.conversation, error,
+            pos, conversation = %row.conversation, error,
             "the database refused a row; it is not stored, and its author is told. \
              Compare the schema with what `couplet migrate` creates"
         );

@@ -90,8 +90,8 @@ impl Term<'_> {
             unsaid.extend(self.too_late(said).map(|input| (None, input)));
         }
         if !unsaid.is_empty() {
-            let (link, count) = (&self.owner.link, unsaid.len());
-            tracing::warn!(%link, count, "returned messages to agents that could not be stored");
+            let count = unsaid.len();
+            tracing::warn!(count, "returned messages to agents that could not be stored");
         }
         for (rows, input) in unsaid {
             let refused = ToAgent::refused(&input, self.why_returned(rows));

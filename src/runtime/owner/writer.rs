@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::chaos;
 use crate::chat::ids::{Epoch, LinkDomain, Pos};
@@ -77,7 +78,7 @@ pub(super) fn spawn(
 ) -> Writer {
     let stop = CancellationToken::new();
     let writing = Writing { store, status, link, epoch, touched: stored, written };
-    let task = tokio::spawn(writing.run(appends, stop.clone()));
+    let task = tokio::spawn(writing.run(appends, stop.clone()).in_current_span());
     Writer { stop, task: Some(task), upto: None }
 }
 

@@ -44,8 +44,7 @@ impl State {
                 None => Decoded::Nothing,
             },
             Err(error) => {
-                let link = &self.settings.domain;
-                tracing::error!(%link, %error, "skipped an incoming stanza that is not UTF-8");
+                tracing::error!(%error, "skipped an incoming stanza that is not UTF-8");
                 Decoded::Nothing
             }
         };
@@ -134,10 +133,7 @@ impl State {
         let now = Instant::now();
         if self.contested.is_none_or(|at| at + CONTESTED <= now) {
             self.contested = Some(now);
-            tracing::error!(
-                link = %self.settings.domain,
-                "another component stream uses the link's domain"
-            );
+            tracing::error!("another component stream uses the link's domain");
             self.unread.push_back(FromLink::Contested);
             // It gets every other response of the agents' servers: presences that are missing are
             // requested again.
