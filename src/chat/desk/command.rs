@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::Desk;
 use super::agent::{PASSED_ON, Standing};
 use super::lifecycle::{Beginning, Command};
+use super::order::{ASK, CLOSE, COMMAND, DECLINE, REOPEN, TRANSFER, once};
 use super::row::NewRow;
 use crate::chat::commands::AgentCommand;
 use crate::chat::event::{About, AgentContent, AgentInput, Availability};
@@ -17,36 +18,6 @@ use crate::chat::notice::Notice;
 use crate::chat::presence::Clients;
 use crate::chat::refusal::AgentRefusal;
 use crate::chat::row::{RequeueReason, RowKind};
-
-/// Commands that are carried out once, under the names by which they are remembered.
-const CLOSE: &str = "close";
-const REOPEN: &str = "reopen";
-pub(super) const ASK: &str = "ask";
-const FORM: &str = "form";
-pub(super) const UNDO: &str = "undo";
-pub(super) const TRANSFER: &str = "transfer";
-const DECLINE: &str = "no";
-/// Any command, carried out or refused: its correction must not reach the customer.
-const COMMAND: &str = "command";
-
-/// The command that an agent's row comes from.
-pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
-    match kind {
-        RowKind::Closed { .. } => Some(CLOSE),
-        RowKind::Opened { .. } => Some(REOPEN),
-        RowKind::Asked { .. } => Some(ASK),
-        RowKind::Handing { .. } => Some(TRANSFER),
-        _ => None,
-    }
-}
-
-/// For a command that is carried out once: its name, and the notice when it comes again.
-fn once(command: &AgentCommand) -> Option<(&'static str, Notice)> {
-    let spec = command.spec()?;
-    // In the log, both are questions.
-    let order = if spec.word == FORM { ASK } else { spec.word };
-    Some((order, spec.repeated?()))
-}
 
 impl Desk {
     pub(super) fn agent_command(

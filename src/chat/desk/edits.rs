@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::Desk;
-use super::command::UNDO;
 use super::customer::Commander;
+use super::order::UNDO;
 use crate::chat::commands::UNDONE;
 use crate::chat::event::{
     About, AgentContent, AgentInput, CustomerAction, CustomerInput, Need, Peer,

@@ -19,6 +19,7 @@ mod full;
 mod interruption;
 mod lifecycle;
 mod offer;
+mod order;
 mod place;
 mod questions;
 mod rating;

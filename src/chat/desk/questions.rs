@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use super::Desk;
-use super::command::ASK;
 use super::customer::Commander;
+use super::order::ASK;
 use crate::chat::event::{AgentInput, Chosen};
 use crate::chat::ids::{ConversationId, Seq, Timestamp};
 use crate::chat::notice::Notice;

@@ -10,7 +10,7 @@ use super::edits::repeat_of;
 use super::shared::SharedFiles;
 use super::staying::Staying;
 use super::timer::{Timer, Timers};
-use super::{Desk, DeskLimits, Interruptions, command, lifecycle, recall};
+use super::{Desk, DeskLimits, Interruptions, lifecycle, order, recall};
 use crate::chat::conversation::OpenConversation;
 use crate::chat::dedup::{Commands, Stanzas};
 use crate::chat::gate::Gate;
@@ -76,7 +76,7 @@ impl Desk {
             let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
                 continue;
             };
-            if let Some(order) = command::order_of(&row.kind) {
+            if let Some(order) = order::order_of(&row.kind) {
                 desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
             }
             if row.kind.is_said() || matches!(row.kind, RowKind::Linked { .. }) {

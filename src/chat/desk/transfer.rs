@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Desk;
-use super::command::TRANSFER;
+use super::order::TRANSFER;
 use super::requeue::remember;
 use super::row::NewRow;
 use super::targets::{self, Target};

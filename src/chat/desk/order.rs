@@ -1,0 +1,37 @@
+//! The names under which commands that are carried out once are remembered.
+//!
+//! Invariant: a command whose row is stored is recognized by it after a restart.
+
+use crate::chat::commands::AgentCommand;
+use crate::chat::notice::Notice;
+use crate::chat::row::RowKind;
+
+/// Commands that are carried out once, under the names by which they are remembered.
+pub(super) const CLOSE: &str = "close";
+pub(super) const REOPEN: &str = "reopen";
+pub(super) const ASK: &str = "ask";
+const FORM: &str = "form";
+pub(super) const UNDO: &str = "undo";
+pub(super) const TRANSFER: &str = "transfer";
+pub(super) const DECLINE: &str = "no";
+/// Any command, carried out or refused: its correction must not reach the customer.
+pub(super) const COMMAND: &str = "command";
+
+/// The command that an agent's row comes from.
+pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
+    match kind {
+        RowKind::Closed { .. } => Some(CLOSE),
+        RowKind::Opened { .. } => Some(REOPEN),
+        RowKind::Asked { .. } => Some(ASK),
+        RowKind::Handing { .. } => Some(TRANSFER),
+        _ => None,
+    }
+}
+
+/// For a command that is carried out once: its name, and the notice when it comes again.
+pub(super) fn once(command: &AgentCommand) -> Option<(&'static str, Notice)> {
+    let spec = command.spec()?;
+    // In the log, both are questions.
+    let order = if spec.word == FORM { ASK } else { spec.word };
+    Some((order, spec.repeated?()))
+}
