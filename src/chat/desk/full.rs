@@ -20,10 +20,8 @@ impl Desk {
         fresh: ConversationId,
     ) -> ConversationId {
         let full = self.cases.get(&id).filter(|case| case.rows >= self.limits.rows);
-        let Some((before, answers)) = full.map(|case| (case.view.clone(), case.answers.clone()))
-        else {
-            return id;
-        };
+        let kept = full.map(|case| (case.view.clone(), case.answers.clone(), case.shunned.clone()));
+        let Some((before, answers, shunned)) = kept else { return id };
         self.close(now, id, Author::System, CloseReason::Full, Command::default());
         let agent = before.agent().cloned();
         self.begin(
@@ -41,6 +39,14 @@ impl Desk {
                 before: Some(before),
             },
         );
+        // Whoever was asked earlier may have come back since.
+        let fails = !shunned.is_empty();
+        if let Some(case) = self.cases.get_mut(&fresh) {
+            case.shunned = shunned;
+        }
+        if fails {
+            self.ask_again_later(now, fresh);
+        }
         match agent {
             Some(agent) => self.assign(now, fresh, &agent),
             None => self.tell_state(fresh),

@@ -1,7 +1,8 @@
 //! Plays of offers that nobody accepts: each agent is asked once in a round, then the offer rests.
 
-use super::stage::{HOUR, MINUTE, SECOND, Stage};
+use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, queue, tenant};
 use crate::chat::commands::AgentCommand::Close;
+use crate::chat::desk::DeskLimits;
 use crate::chat::event::Availability::{Away, Free};
 use crate::chat::event::Event;
 use crate::chat::settings::Strategy::{LeastLoaded, RingAll, RoundRobin};
@@ -153,4 +154,27 @@ fn an_agent_who_logs_in_again_gets_all_of_an_offer_again() {
     on.so_far();
     on.pass(10 * MINUTE + 30 * SECOND);
     assert_eq!(on.heard("ann"), ["mia waits", r#"mia so far: customer "Hello""#]);
+}
+
+#[test]
+fn a_full_conversation_goes_on_with_an_agent_who_has_come_back() {
+    let limits = DeskLimits { waiting: 1_000, rows: 10 };
+    let staff = ["ann", "zoe"].map(|name| agent(name, 1, &["default"]));
+    let queues = vec![queue("default", RoundRobin)];
+    let mut on = Stage::with_limits(vec![tenant("acme", queues, staff.into())], limits);
+    on.is("ann", Free);
+    on.is("zoe", Free);
+    on.says("mia", "Hello");
+    on.pass(HOUR);
+    // Nobody is there any more, and the one who was asked last comes back.
+    on.event(Event::LinkUp);
+    on.pass(MINUTE);
+    let case = on.desk.cases.values().next().unwrap();
+    let last = case.view.passed.last().unwrap().clone();
+    on.is(last.as_str(), Free);
+    on.so_far();
+    on.says("mia", "Anybody?");
+    assert!(on.heard("mia").contains(&"closed: Full".to_owned()), "it is full");
+    let case = on.desk.cases.values().next().unwrap();
+    assert!(case.reaches(&last), "{case:?}");
 }
