@@ -191,8 +191,9 @@ struct Model {
     words: BTreeMap<(ConversationId, Target), Option<AgentJid>>,
     /// When an agent last lost a customer, and the last row they may have been sent until then.
     ended: BTreeMap<(CustomerId, AgentJid), (Pos, Timestamp)>,
-    /// Since when the customer's last closed conversation had been waiting.
-    waited: BTreeMap<CustomerId, Timestamp>,
+    /// Since when the customer's last closed conversation had been waiting, and whom it was taken
+    /// from.
+    waited: BTreeMap<CustomerId, (Timestamp, BTreeSet<AgentJid>)>,
     last: Pos,
 }
 
@@ -206,21 +207,23 @@ impl Model {
         {
             let others = self.told.values().filter(|told| told.customer == row.customer);
             assert!(others.clone().all(|t| t.stand == Stand::Closed), "two open at once");
-            // The continuation of a full conversation keeps its place.
+            // The continuation of a full conversation keeps its place, and passes over whoever just
+            // failed it.
             let goes_on = row.author == Author::System;
-            let since = self.waited.get(&row.customer).filter(|_| goes_on).copied();
+            let before = self.waited.get(&row.customer).filter(|_| goes_on).cloned();
+            let (since, failed_by) = before.unwrap_or((row.at, BTreeSet::new()));
             self.told.insert(
                 row.conversation,
                 Told {
                     tenant: row.tenant.clone(),
                     customer: row.customer,
-                    since: since.unwrap_or(row.at),
+                    since,
                     stand: Stand::Waits,
                     handed: BTreeSet::new(),
                     head: Seq(0),
                     delivered: Seq(0),
                     read: Seq(0),
-                    failed_by: BTreeSet::new(),
+                    failed_by,
                     ended_for: BTreeSet::new(),
                     served: BTreeSet::new(),
                 },
@@ -326,7 +329,7 @@ impl Model {
             }
             (RowKind::Closed { .. }, _) => {
                 assert_eq!(told.audience(), recipients);
-                self.waited.insert(row.customer, told.since);
+                self.waited.insert(row.customer, (told.since, told.failed_by.clone()));
                 told.ended_for = recipients;
                 told.stand = Stand::Closed;
             }
