@@ -73,7 +73,7 @@ pub(super) struct OpenConversation {
     /// The agent who passed it on; until it is offered to somebody it is not theirs to take.
     pub(super) given_by: Option<AgentJid>,
     /// The pending transfer, as far as this desk began it.
-    pub(super) handed: Option<Handed>,
+    pub(super) handed: Option<Box<Handed>>,
     /// Agents who let an offer pass and have been online ever since, while nobody else wrote in it.
     acquainted: BTreeMap<AgentJid, Acquainted>,
 }

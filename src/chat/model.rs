@@ -102,7 +102,7 @@ pub struct Conversation {
     /// The agents who were asked earlier; the last of them is passed over.
     pub passed: Vec<AgentJid>,
     /// The pending transfer; only of an active conversation.
-    pub transfer: Option<Transfer>,
+    pub transfer: Option<Box<Transfer>>,
 }
 
 impl Conversation {

@@ -196,7 +196,7 @@ fn into<'v>(
         int(view.delivered.0)?.into(),
         int(view.read.0)?.into(),
         int(view.confirmed.0)?.into(),
-        view.transfer.as_ref().map(transfer_into).transpose()?.into(),
+        view.transfer.as_deref().map(transfer_into).transpose()?.into(),
     ];
     to.extend(columns);
     Ok(())
@@ -223,15 +223,15 @@ fn transfer_into(transfer: &Transfer) -> Result<String, StoreError> {
     })
 }
 
-fn transfer_from(stored: &str) -> Result<Transfer, StoreError> {
+fn transfer_from(stored: &str) -> Result<Box<Transfer>, StoreError> {
     let StoredTransfer { queue, agents, tried, until } = parse(stored)?;
     let jids = |words: Vec<String>| words.iter().map(|jid| AgentJid::normalised(jid)).collect();
-    Ok(Transfer {
+    Ok(Box::new(Transfer {
         queue: queue.as_deref().map(queue_key).transpose()?,
         agents: jids(agents),
         tried: jids(tried),
         until: Timestamp(until),
-    })
+    }))
 }
 
 /// A conversation from its row, completed with the last `seq` and the time of the last message from

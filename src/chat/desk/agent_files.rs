@@ -4,6 +4,7 @@
 //! the log, or a notice to its sender with the reason why not. Nothing waits for the fetch: a later
 //! message of the agent may come before the file.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Desk;
@@ -102,9 +103,8 @@ impl Desk {
     }
 
     /// The conversation is about to end: files that are still being fetched come too late.
-    pub(super) fn drop_links(&mut self, now: Timestamp, id: ConversationId) {
-        let links = self.cases.get_mut(&id).map(|case| std::mem::take(&mut case.links));
-        for link in links.unwrap_or_default().into_values() {
+    pub(super) fn drop_links(&mut self, now: Timestamp, links: BTreeMap<Pos, Arc<Row>>) {
+        for link in links.into_values() {
             self.unfetched(now, &link, FetchError::Ended);
         }
     }

@@ -322,10 +322,9 @@ impl Desk {
         mark: impl FnOnce(&mut OpenConversation, bool) -> Moved,
     ) {
         let agent = &input.agent;
-        if self.is_confirmed_by_asked(customer, input, pos) {
-            return;
-        }
-        let Some(id) = self.conversation_of(customer, agent, pos) else { return };
+        let Some(id) = self.conversation_of(customer, agent, pos) else {
+            return self.confirmed_by_asked(customer, input, pos);
+        };
         let gives_receipts = self.gives_receipts(id, input);
         let Some(case) = self.any_case_mut(id) else { return };
         let moved = mark(case, gives_receipts);
@@ -342,22 +341,14 @@ impl Desk {
         }
     }
 
-    /// Notes what an agent has who is asked to take the conversation over; returns whether they
-    /// are.
-    fn is_confirmed_by_asked(
-        &mut self,
-        customer: CustomerId,
-        input: &AgentInput,
-        pos: Pos,
-    ) -> bool {
+    /// Notes what an agent has who is asked to take the conversation over.
+    fn confirmed_by_asked(&mut self, customer: CustomerId, input: &AgentInput, pos: Pos) {
         let open = self.visitors.get(&customer).and_then(|visitor| visitor.open);
-        let Some(case) = open.and_then(|id| self.cases.get_mut(&id)) else { return false };
-        if !case.view.is_handed_to(&input.agent) {
-            return false;
+        let Some(case) = open.and_then(|id| self.cases.get_mut(&id)) else { return };
+        if case.view.is_handed_to(&input.agent) {
+            let shown = matches!(input.content, AgentContent::Displayed { .. });
+            case.confirmed_by_asked(&input.agent, pos, shown);
         }
-        let shown = matches!(input.content, AgentContent::Displayed { .. });
-        case.confirmed_by_asked(&input.agent, pos, shown);
-        true
     }
 
     /// Whether the client that sent this gives receipts, so that a missing receipt means that

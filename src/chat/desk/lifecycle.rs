@@ -163,8 +163,12 @@ impl Desk {
         reason: CloseReason,
         by: Command,
     ) -> Option<Arc<Row>> {
-        self.drop_links(now, id);
-        self.end_transfer(now, id, RequeueReason::Withdrawn);
+        let case = self.cases.get_mut(&id)?;
+        let (links, is_handed) = (std::mem::take(&mut case.links), case.view.transfer.is_some());
+        self.drop_links(now, links);
+        if is_handed {
+            self.end_transfer(now, id, RequeueReason::Withdrawn);
+        }
         let case = self.cases.get_mut(&id)?;
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
         let audience = case.audience().to_vec();

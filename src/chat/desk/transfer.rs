@@ -160,7 +160,7 @@ impl Desk {
         let until = now.plus(self.offer_ms(&tenant, &queue));
         let agents = transfer.agents.clone();
         if let Some(case) = self.cases.get_mut(&id) {
-            case.view.transfer = Some(Transfer { until, ..transfer });
+            case.view.transfer = Some(Box::new(Transfer { until, ..transfer }));
         }
         let name = self.visitors.get(&customer).and_then(super::Visitor::name);
         let row = NewRow {
@@ -170,7 +170,7 @@ impl Desk {
         };
         let Some(row) = self.append(now, id, row.with_view()) else { return };
         if let Some(case) = self.cases.get_mut(&id) {
-            case.handed = Some(Handed::new(row, case.is_long()));
+            case.handed = Some(Box::new(Handed::new(row, case.is_long())));
         }
         self.timers.arm(until, Timer::Transfer(id));
         for agent in &agents {
@@ -212,7 +212,7 @@ impl Desk {
         transfer.tried.push(agent.clone());
         let others_are_asked = !transfer.agents.is_empty();
         let transfer = transfer.clone();
-        let note = case.handed.as_ref().map(Handed::note).unwrap_or_default();
+        let note = case.handed.as_ref().map(|handed| handed.note()).unwrap_or_default();
         let mut next = Vec::new();
         if !others_are_asked {
             case.view.transfer = None;
@@ -237,7 +237,7 @@ impl Desk {
         }
         self.release(now, &tenant, agent, id);
         if !next.is_empty() {
-            self.ask_to_take(now, id, Transfer { agents: next, ..transfer }, note, None);
+            self.ask_to_take(now, id, Transfer { agents: next, ..*transfer }, note, None);
         }
     }
 
@@ -276,7 +276,7 @@ impl Desk {
         if let Some(queue) = transfer.as_ref().and_then(|transfer| transfer.queue.clone()) {
             case.view.queue = queue;
         }
-        case.pass_to(agent, handed.as_ref());
+        case.pass_to(agent, handed.as_deref());
         remember(&mut case.view.passed, &giver);
         let asked = transfer.map(|transfer| transfer.agents).unwrap_or_default();
         let was_asked = asked.contains(agent);
