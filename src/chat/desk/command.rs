@@ -60,9 +60,8 @@ impl Desk {
         let done = match (command, standing) {
             (_, Standing::Stranger) => Err(AgentRefusal::NotFound),
             (AgentCommand::Invalid(refusal), _) => Err(refusal),
-            (AgentCommand::Who | AgentCommand::Help | AgentCommand::Status, _)
-                if self.tell(now, customer, input) =>
-            {
+            (command @ (AgentCommand::Who | AgentCommand::Help | AgentCommand::Status), _) => {
+                self.tell(now, customer, input, &command);
                 Ok(())
             }
             (AgentCommand::Close, Standing::Late { case, .. } | Standing::MayTake(case))
@@ -142,21 +141,24 @@ impl Desk {
     }
 
     /// Tells the agent what they asked for.
-    fn tell(&mut self, now: Timestamp, customer: CustomerId, input: &AgentInput) -> bool {
-        let AgentContent::Command { command, .. } = &input.content else { return false };
+    fn tell(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: &AgentInput,
+        command: &AgentCommand,
+    ) {
         let line = match command {
             AgentCommand::Who => self.who(customer),
-            AgentCommand::Help => Some(Notice::Help { in_chat: true }),
             AgentCommand::Status => {
                 let tenant = self.visitors.get(&customer).map(|v| v.customer.tenant.clone());
                 tenant.map(|tenant| self.status(now, &tenant))
             }
-            _ => return false,
+            _ => Some(Notice::Help { in_chat: true }),
         };
         if let Some(line) = line {
             self.reply(input, line);
         }
-        true
     }
 
     /// Why an agent who neither has the conversation nor may take it can do nothing there.

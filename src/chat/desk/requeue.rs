@@ -43,7 +43,7 @@ impl Desk {
         }
         let view = case.view.clone();
         if let Some(agent) = &held_by {
-            // Whoever gave it up knows.
+            // The agent who gave it up knows.
             let is_news = reason != RequeueReason::Given;
             let left = NewRow {
                 recipients: if is_news { audience.clone() } else { Vec::new() },

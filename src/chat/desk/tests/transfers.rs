@@ -137,7 +137,7 @@ fn given_up_at_once_it_goes_back_in_line() {
     on.orders("ann", "mia", to("now #sales wants a quote"));
     assert_eq!(on.heard("mia"), ["4 Ann left", "waiting"]);
     assert!(on.heard("ann").iter().any(|line| line.contains("Passed on")));
-    assert!(on.heard("bob").is_empty(), "he does not serve sales");
+    assert!(on.heard("bob").is_empty(), "they do not serve sales");
     on.is("zoe", Free);
     assert!(on.heard("zoe").contains(&"mia waits".to_owned()));
     // To one agent: they are offered it first.
