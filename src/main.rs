@@ -49,6 +49,9 @@ fn log(log: &Log, serving: bool) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(level)?)
         .with_writer(io::stderr)
+        // A line that cannot be written, because the disk is full, is left out. By default it would
+        // be reported on standard error too, which panics if that fails.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     match log.format {
         Format::Text => lines.finish().try_init()?,

@@ -277,6 +277,8 @@ async fn a_full_disk_under_sqlite() {
         .args(["-c", "trap '' XFSZ; exec \"$0\" serve --config \"$1\""])
         .arg(env!("CARGO_BIN_EXE_couplet"))
         .arg(&plan.config)
+        // The log is on the full disk too.
+        .stderr(std::fs::File::create(plan.config.with_extension("log")).unwrap())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
@@ -286,19 +288,21 @@ async fn a_full_disk_under_sqlite() {
         prlimit.args(["--pid", &pid, &format!("--fsize={bytes}:unlimited")]);
         assert!(prlimit.status().await.unwrap().success());
     };
-    let ready = async |wanted: u16| {
+    let until = async |pointer: &str, works: bool| {
         let asking = async {
             loop {
-                let answer = reqwest::get(format!("http://{}/readyz", public)).await;
-                if answer.is_ok_and(|answer| answer.status() == wanted) {
-                    return;
+                if let Ok(answer) = reqwest::get(format!("http://{public}/readyz")).await {
+                    let answer: serde_json::Value = answer.json().await.unwrap();
+                    if answer.pointer(pointer) == Some(&json!(works)) {
+                        return;
+                    }
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(20), asking).await.unwrap();
     };
-    ready(200).await;
+    until("/ready", true).await;
     let customer = Customer::arrive(public, TENANT).await;
     let mut two = Bystanders::meet(customer, alice).await;
 
@@ -306,13 +310,24 @@ async fn a_full_disk_under_sqlite() {
     two.customer.write("kept", "Do you read me?").await;
     told_to_wait(&two.customer.find(|frame| frame["for"] == "kept").await, "kept");
     two.seat.hears(STOPPED).await;
-    ready(503).await;
+    until("/ready", false).await;
 
     limit("unlimited").await;
     two.customer.insisted("kept", "Do you read me?").await;
     two.seat.hears("Do you read me?").await;
     two.seat.hears(AGAIN).await;
-    ready(200).await;
+    until("/ready", true).await;
+
+    // Longer than a lease.
+    limit("1").await;
+    two.customer.write("long", "For how long?").await;
+    two.seat.hears(STOPPED).await;
+    until(&format!("/parts/link {}", plan.domain), false).await;
+    limit("unlimited").await;
+    two.customer.insisted("long", "For how long?").await;
+    two.seat.hears("For how long?").await;
+    two.seat.hears(AGAIN).await;
+    until("/ready", true).await;
     gateway.kill().await.unwrap();
 }
 

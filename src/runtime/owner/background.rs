@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::holding::LEASE;
+use super::backpressure::LOOK;
+use super::holding::{LEASE, RENEWAL};
 use super::term::{End, Term};
 use crate::chat::event::{CustomerConnection, CustomerEvent, Event};
 use crate::chat::ids::{ConversationId, Pos};
@@ -86,6 +87,14 @@ impl Term<'_> {
         None
     }
 
+    /// Retries a renewal that failed, without waiting for the next one: an outage that is over
+    /// before the lease must not cost the lease.
+    pub(super) fn retry_renewal(&mut self) {
+        if self.renewed.elapsed() >= RENEWAL + LOOK {
+            self.begin_renewal();
+        }
+    }
+
     fn renewal(&self) -> impl Future<Output = Renewal> + Send + use<> {
         let (store, link, epoch) = (self.owner.store.clone(), self.owner.link.clone(), self.epoch);
         let (asked, stands) = (Instant::now(), *self.up.borrow() != 0);
@@ -97,6 +106,10 @@ impl Term<'_> {
             Ok(()) => {
                 self.renewed = self.renewed.max(asked);
                 self.hold();
+                // It proves nothing if other writes fail.
+                if self.stored == self.desk.head() {
+                    self.owner.status.database_up(&self.owner.link);
+                }
             }
             Err(StoreError::Fenced) => return Some(End::Lost("another node holds the lease")),
             Err(error) => {
@@ -141,10 +154,6 @@ impl Term<'_> {
             self.dispatch(Event::CloseAsked(conversation));
         }
         let Ok(revision) = looked.revision else { return };
-        // Reads may succeed while nothing can be stored: then they prove nothing.
-        if !self.backpressure.is_on() {
-            self.owner.status.database_up(&self.owner.link);
-        }
         if let Some(settings) = looked.settings {
             tracing::info!(revision, "settings changed");
             self.revision = revision;

@@ -60,6 +60,8 @@ pub(super) struct Backpressure {
     on: bool,
     /// When a read last timed out.
     read_nothing: Option<Instant>,
+    /// When agents were last told that messages are saved again.
+    told_again: Option<Instant>,
     /// Since when the stream is connected.
     up_since: Option<Instant>,
     /// Since when the server has not responded.
@@ -99,11 +101,6 @@ impl Backpressure {
         let mut waiters = self.waiters.iter();
         let waiter = waiters.find(|waiter| waiter.first <= pos && pos <= waiter.pos)?;
         Some((waiter.socket, waiter.customer, waiter.key.clone()))
-    }
-
-    /// Whether nothing new is to be accepted.
-    pub(super) fn is_on(&self) -> bool {
-        self.on
     }
 
     /// A read has timed out.
@@ -210,10 +207,19 @@ impl Term<'_> {
         }
     }
 
+    /// The stream was closed while the lease was being renewed. A notice of the last moment that
+    /// messages are saved again did not leave: the next stream begins with it.
+    pub(super) fn repeat_notice(&self) {
+        if self.backpressure.told_again.is_some_and(|at| at.elapsed() < LEAVING) {
+            self.owner.agents_told.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Tells agents who are at work, ahead of everything that waits: the stream may be closed after
     /// this.
     pub(super) fn tell_agents(&mut self, works: bool) {
         self.owner.agents_told.store(!works, Ordering::Relaxed);
+        self.backpressure.told_again = works.then(Instant::now);
         let mut effects = Vec::new();
         let now = self.time();
         self.desk.handle(now, Event::Storage { works }, &mut effects);

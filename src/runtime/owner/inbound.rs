@@ -109,6 +109,7 @@ impl Term<'_> {
             // The stream's time ran out in the moment in which the lease was renewed: nobody asked
             // for its end, and nobody would ask for another stream.
             FromLink::Closed { epoch } if epoch == self.epoch => {
+                self.repeat_notice();
                 return Some(End::Lost(
                     "the stream was closed because the lease was about to expire",
                 ));

@@ -348,6 +348,7 @@ impl<'a> Term<'a> {
             _ = rhythm.strain.tick() => {
                 // The wall clock may have been set forward meanwhile.
                 rhythm.alarm_at = None;
+                self.retry_renewal();
                 self.watch_backlog();
             }
             Some(finished) = self.finished.recv() => return self.on_finished(finished).await,
