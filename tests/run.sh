@@ -62,6 +62,13 @@ shells() {
   shellcheck -x -P SCRIPTDIR/.. deploy/*.sh tests/*.sh .ci/run
 }
 
+bench() { # a few seconds of the benchmark, which fails if anything sent is lost or refused
+  cargo build --workspace --bins --locked
+  ulimit -n "$(ulimit -Hn)"
+  target/debug/bench --quick --only saturate --subjects ours,floor --server prosody --seconds 1 --repeats 1 \
+    --customers 300 --program target/debug/couplet --folder target/run/bench
+}
+
 slowest() { # the twenty tests that took longest
   python3 - "$ROOT/target/nextest/default/junit.xml" <<'PY'
 import sys, xml.etree.ElementTree as tree
@@ -97,6 +104,7 @@ step "widget: tests" npm --prefix widget test
 step "widget: in a browser" npm --prefix widget run test:browser
 step "tests: build" cargo nextest run --workspace --locked --no-run
 step "costs of the hot paths" tests/cost.sh
+step "the benchmark runs" bench
 step "servers" env LIFE_OF=$$ tests/servers.sh start "$servers"
 export COUPLET_TEST_SERVERS="$servers/servers.json"
 cargo nextest run --config-file tests/nextest.toml --workspace --locked --no-fail-fast "$@"

@@ -122,8 +122,7 @@ impl Node {
             hub: hub.clone(),
             status: status.clone(),
             files: parts.files.rules().clone(),
-            tenants: std::sync::Mutex::default(),
-            unknown: edge::Unknown::default(),
+            tenants: edge::Tenants::default(),
         });
         Self { edge, hub, status, stop, owners }
     }

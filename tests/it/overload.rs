@@ -66,6 +66,34 @@ async fn an_agent_who_floods() {
     gateway.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_office_comes_back_to_a_node_that_knows_no_tenant_yet() {
+    let plan = Gateway::plan(Server::Prosody, Ground::Full, "").await;
+    let mut way = plan.way_to_database("memory://", LIMITS);
+    way.open();
+    let gateway = plan.open().await;
+    way.freeze(true);
+    let upgrade = format!(
+        "GET /v1/{TENANT}/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: couplet.v1\r\n\r\n"
+    );
+    let mut asking = Vec::new();
+    for _ in 0..200 {
+        let mut socket = TcpStream::connect(gateway.address).await.unwrap();
+        socket.write_all(upgrade.as_bytes()).await.unwrap();
+        asking.push(socket);
+    }
+    way.freeze(false);
+    for mut socket in asking {
+        let mut status = [0; 12];
+        socket.read_exact(&mut status).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&status), "HTTP/1.1 101");
+    }
+    gateway.end().await;
+}
+
 /// A proxy to a server that ends the stream at a certain word, as a server does that cannot handle
 /// a stanza.
 async fn ends_stream_at(target: u16, word: &'static [u8]) -> SocketAddr {

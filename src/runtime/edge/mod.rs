@@ -15,21 +15,18 @@ mod sessions;
 mod shared;
 mod slug;
 mod socket;
+mod tenants;
 pub(crate) mod tokens;
 mod unknown;
 
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use self::interface::RETRY_MS;
 use super::admission::{Admission, TooMany};
-use super::files::FileRules;
 use crate::bridge::custom_to_xmpp::action::Greeting;
-use crate::chat::ids::{LinkDomain, TenantKey};
-use crate::ports::store_error::StoreError;
+use crate::chat::ids::TenantKey;
 
 pub use self::interface::{
     CurrentConversation, HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView,
@@ -37,11 +34,8 @@ pub use self::interface::{
 };
 pub(super) use self::shared::Shared;
 pub use self::socket::CustomerSocket;
-pub(super) use self::unknown::Unknown;
+pub(super) use self::tenants::Tenants;
 pub use super::socket_event::ByeReason;
-
-/// How long a tenant's settings are cached.
-const TENANT_TTL: Duration = Duration::from_secs(2);
 
 /// How long a request of a customer waits for the cache.
 const CACHE_PATIENCE: Duration = Duration::from_millis(250);
@@ -69,86 +63,6 @@ impl Edge {
     /// Rate limits.
     pub fn admission(&self) -> &Arc<Admission> {
         &self.0.admission
-    }
-
-    /// A tenant, or `None` if there is none with that key. Lookups of unknown names are limited by
-    /// address.
-    ///
-    /// # Errors
-    /// If the store does not respond and the tenant is not cached; if the address has looked up too
-    /// many unknown names.
-    pub async fn tenant(
-        &self,
-        key: &TenantKey,
-        address: IpAddr,
-    ) -> Result<Option<Arc<TenantView>>, TenantError> {
-        if let Some(view) = self.remembered(key, TENANT_TTL) {
-            return Ok(Some(view));
-        }
-        if self.remembered(key, Duration::MAX).is_none() {
-            if self.0.unknown.holds(key) {
-                return Ok(None);
-            }
-            self.0.admission.guess(address)?;
-        }
-        let turn = self.0.admission.turn().await;
-        let read = match &turn {
-            // Another request ahead in the queue has read the same.
-            Ok(_) => match self.remembered(key, TENANT_TTL) {
-                Some(view) => return Ok(Some(view)),
-                None => self.read_tenant(key).await,
-            },
-            Err(too_many) => Err(StoreError::Unavailable(too_many.to_string())),
-        };
-        match read {
-            Ok(view) => {
-                let mut tenants = self.0.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-                match &view {
-                    Some(view) => drop(tenants.insert(key.clone(), (Instant::now(), view.clone()))),
-                    None => {
-                        tenants.remove(key);
-                        self.0.unknown.insert(key);
-                    }
-                }
-                Ok(view)
-            }
-            // Old settings are better than a refusal while the database is unavailable.
-            Err(error) => self.remembered(key, Duration::MAX).map(Some).ok_or(error.into()),
-        }
-    }
-
-    fn remembered(&self, key: &TenantKey, ttl: Duration) -> Option<Arc<TenantView>> {
-        let tenants = self.0.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, view) = tenants.get(key)?;
-        (at.elapsed() < ttl).then(|| view.clone())
-    }
-
-    async fn read_tenant(&self, key: &TenantKey) -> Result<Option<Arc<TenantView>>, StoreError> {
-        let Some(tenant) = self.0.store.tenant(key).await? else { return Ok(None) };
-        let queues = self.0.store.queues(key).await?;
-        let agents = self.0.store.agents(key).await?;
-        let online = self.is_staffed(&tenant.link, key).await;
-        let queues = queues.into_iter().map(|queue| (queue.key, queue.name)).collect();
-        let agents = agents.into_iter().map(|agent| (agent.jid, agent.name)).collect();
-        let files = FileRules::of(&tenant.settings.files, &self.0.files);
-        Ok(Some(Arc::new(TenantView { tenant, queues, agents, online, files })))
-    }
-
-    /// Whether an agent is online: known here if this node owns the link, else from the cache. If
-    /// the cache does not respond at once, the last known value holds.
-    async fn is_staffed(&self, link: &LinkDomain, tenant: &TenantKey) -> bool {
-        match self.0.router.is_staffed(link, tenant) {
-            Some(staffed) => staffed,
-            None => {
-                let key = staffed_key(tenant);
-                match tokio::time::timeout(CACHE_PATIENCE, self.0.cache.get(&key)).await {
-                    Ok(Ok(word)) => word.is_some_and(|word| *word == *b"1"),
-                    Ok(Err(_)) | Err(_) => {
-                        self.remembered(tenant, Duration::MAX).is_some_and(|view| view.online)
-                    }
-                }
-            }
-        }
     }
 
     /// Opens or resumes a session.

@@ -1,14 +1,10 @@
 //! What all sockets of a node share.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-
-use tokio::time::Instant;
+use std::sync::Arc;
 
 use super::hub::Hub;
-use super::interface::TenantView;
-use super::unknown::Unknown;
-use crate::chat::ids::{NodeId, TenantKey};
+use super::tenants::Tenants;
+use crate::chat::ids::NodeId;
 use crate::ports::cache::Cache;
 use crate::ports::store::Store;
 use crate::ports::world::World;
@@ -28,6 +24,5 @@ pub(in crate::runtime) struct Shared {
     pub(in crate::runtime) status: Arc<Status>,
     /// Limits for files of tenants that set none.
     pub(in crate::runtime) files: FileRules,
-    pub(in crate::runtime) tenants: Mutex<HashMap<TenantKey, (Instant, Arc<TenantView>)>>,
-    pub(in crate::runtime) unknown: Unknown,
+    pub(in crate::runtime) tenants: Tenants,
 }

@@ -111,7 +111,7 @@ pub(crate) fn promise(
     if counts.said == 0 {
         return Ok(());
     }
-    let Counts { said, acked, answered, ticks, strays, errors, .. } = *counts;
+    let Counts { said, acked, answered, ticks, strays, errors, lost, .. } = *counts;
     let mut line = Line::new("promise", stage.world.kind.name(), subject.name(), 0);
     for (name, number) in [
         ("said", said),
@@ -120,10 +120,11 @@ pub(crate) fn promise(
         ("strays", strays),
         ("ticks", ticks),
         ("errors", errors),
+        ("lost", lost),
     ] {
         line = line.with(name, number as f64);
     }
-    let mut kept = *missing == 0 && strays == 0 && errors == 0 && answered == said;
+    let mut kept = *missing == 0 && strays == 0 && errors == 0 && lost == 0 && answered == said;
     if subject == Subject::Ours {
         let (rows_in, rows_out) = stage.rows()?;
         line = line.with("acked", acked as f64);

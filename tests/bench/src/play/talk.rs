@@ -3,6 +3,8 @@
 //! All subjects run side by side and take turns, so that disturbances of the machine affect all
 //! alike; a ratio is of two periods that followed each other.
 
+use anyhow::bail;
+
 use super::{Arguments, promise};
 use crate::echo;
 use crate::load::drive::{Plan, Stretch};
@@ -72,7 +74,12 @@ fn gather(
     let count = arguments.customers;
     let mut subjects = Vec::new();
     if arguments.measures("ours") {
-        subjects.push((Subject::Ours, stage.customers(count, 100)?.0));
+        let (voices, ramp) = stage.customers(count, 100)?;
+        if ramp.failed > 0 {
+            let troubles = &stage.engine.board.troubles;
+            bail!("{} of {count} customers were not welcomed: {troubles:?}", ramp.failed);
+        }
+        subjects.push((Subject::Ours, voices));
     }
     if arguments.measures("floor") {
         subjects.push((Subject::Floor, stage.floor(Form::Full, FLOOR, count)?));
