@@ -35,7 +35,7 @@ step() {
 packages() {
   need_packages ca-certificates curl build-essential procps openssl python3 python3-venv shellcheck \
     valgrind prosody prosody-modules ejabberd mariadb-server redis-server chromium \
-    firefox-esr fonts-dejavu-core
+    firefox-esr fonts-dejavu-core tmux profanity
   need_node
 }
 

@@ -64,6 +64,7 @@ mod session;
 mod store;
 mod support;
 mod takeover;
+mod terminals;
 mod unauthorized;
 mod unfit;
 mod unreachable;

@@ -11,6 +11,7 @@ pub(crate) mod file_storage;
 pub(crate) mod gateway;
 pub(crate) mod process;
 pub(crate) mod seat;
+pub(crate) mod terminal;
 pub(crate) mod upload;
 pub(crate) mod visitor;
 pub(crate) mod xmpp_client;
