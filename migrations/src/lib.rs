@@ -10,6 +10,7 @@ pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
 mod m20260101_000001_first;
 mod m20261123_000002_form;
 mod m20261123_000003_files;
+mod m20261130_000003_canned;
 mod m20261201_000001_lookups;
 mod m20261201_000003_file_quota;
 mod m20261201_000006_sessions;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000013_departing::Step),
             Box::new(m20261201_000014_settings::Step),
             Box::new(m20261202_000001_transfer::Step),
+            Box::new(m20261130_000003_canned::Step),
         ]
     }
 }

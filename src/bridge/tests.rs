@@ -61,6 +61,7 @@ impl Bench {
             idle_close_ms: 1_800_000,
             queues: vec![everyone],
             agents: vec![alice],
+            canned: Vec::new(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
         let mut desk = Desk::restore(DeskLimits { waiting: 10, rows: 100 }, NOW, snapshot);

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::canned::CannedCommand;
 use super::model::CloseReason;
 use super::notice::Notice;
 use super::refusal::AgentRefusal;
@@ -39,6 +40,7 @@ pub enum AgentCommand {
         why: Arc<str>,
     },
     Status,
+    Canned(CannedCommand),
     /// Not a command, or one with arguments that it does not take; never shown to the customer.
     Invalid(AgentRefusal),
 }
@@ -102,6 +104,9 @@ impl Spec {
     }
 }
 
+/// What the same `!r` answers when it comes again.
+pub const REPLY_SENT: &str = "Your canned reply was sent";
+
 /// What `!undo` answers.
 pub const UNDONE: &str = "Your last message was deleted";
 
@@ -111,7 +116,7 @@ pub const ASKED_TO_TAKE: &str = "Passed on already";
 pub const DECLINED: &str = "Declined";
 
 /// All commands, in the order of the help.
-pub static COMMANDS: [Spec; 10] = [
+pub static COMMANDS: [Spec; 12] = [
     Spec { with_desk: true, ..Spec::new("help", "this list", |_| AgentCommand::Help) },
     Spec::new("who", "about this customer", |_| AgentCommand::Who),
     Spec {
@@ -127,6 +132,28 @@ pub static COMMANDS: [Spec; 10] = [
         example: Some("!form Your order | Number | E-mail"),
         repeated: Some(|| Notice::Asked),
         ..Spec::new("form", "a form to fill in", |value| question(value, QuestionKind::Fields))
+    },
+    Spec {
+        argument: Argument::Text,
+        repeated: Some(|| Notice::Done { text: REPLY_SENT.into() }),
+        ..Spec::new(
+            "r",
+            "send a canned reply: its key; words of it find it; alone, it lists them",
+            |value| {
+                AgentCommand::Canned(match value {
+                    Value::Text(words) if !words.is_empty() => CannedCommand::Say { words },
+                    _ => CannedCommand::List,
+                })
+            },
+        )
+    },
+    Spec {
+        argument: Argument::Words,
+        example: Some("!r? thanks"),
+        ..Spec::new("r?", "show a canned reply to you alone", |value| match value {
+            Value::Text(words) => AgentCommand::Canned(CannedCommand::Show { words }),
+            _ => AgentCommand::Invalid(AgentRefusal::Usage { word: "r?" }),
+        })
     },
     Spec {
         repeated: Some(|| Notice::Done { text: UNDONE.into() }),
@@ -201,13 +228,16 @@ impl AgentCommand {
             Self::Transfer { .. } => "transfer",
             Self::Decline { .. } => "no",
             Self::Status => "status",
+            Self::Canned(CannedCommand::Show { .. }) => "r?",
+            Self::Canned(_) => "r",
             Self::Invalid(_) => return None,
         })
     }
 
     /// Whether it stores something, and so is carried out once.
     pub fn stores(&self) -> bool {
-        self.spec().is_some_and(|spec| spec.repeated.is_some())
+        *self != Self::Canned(CannedCommand::List)
+            && self.spec().is_some_and(|spec| spec.repeated.is_some())
     }
 }
 

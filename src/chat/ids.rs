@@ -104,6 +104,11 @@ slug!(
     QueueKey,
     "a queue's key"
 );
+slug!(
+    /// A canned reply of one tenant.
+    ReplyKey,
+    "a canned reply's key"
+);
 
 impl QueueKey {
     /// The queue that every tenant has.

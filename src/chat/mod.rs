@@ -4,6 +4,7 @@
 //! What happens comes in as an [`event`], what is to be done goes out as an [`effect`].
 
 pub mod answers;
+pub mod canned;
 pub mod commands;
 mod conversation;
 mod dedup;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::canned::CannedNotice;
 use super::ids::{Localpart, Pos, Timestamp};
 use super::model::CloseReason;
 
@@ -32,6 +33,8 @@ pub enum Notice {
     Done {
         text: Cow<'static, str>,
     },
+    /// Something about canned replies.
+    Canned(CannedNotice),
     /// A new conversation began, by `!reopen`.
     Reopened,
     /// The list of commands, for a customer's chat (`in_chat`) or for the chat with the desk.

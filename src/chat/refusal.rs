@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::canned::CannedRefusal;
+
 /// Why a customer's command cannot be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandError {
@@ -83,6 +85,8 @@ pub enum AgentRefusal {
     StillOpen,
     /// A command that cannot be carried out now: `unexpected-request`.
     Impossible { text: Cow<'static, str> },
+    /// No canned reply was said: `not-acceptable`, with the reason.
+    Canned(CannedRefusal),
     /// An invitation to a room: `not-acceptable`.
     Invitation,
     /// A contact sent as roster items: `not-acceptable`.

@@ -99,6 +99,7 @@ kinds! {
     Handing = "handing",
     HandedBack = "handed-back",
     Transferred = "transferred",
+    Canned = "canned",
 }
 
 impl Kind {
@@ -147,7 +148,9 @@ impl Kind {
 
     /// Whether an agent's client may send its stanza again. A restored desk recognizes these.
     pub fn may_be_resent(self) -> bool {
-        self.is_said() || matches!(self, Self::Linked | Self::Opened | Self::Closed | Self::Handing)
+        self.is_said()
+            || matches!(self, Self::Linked | Self::Opened | Self::Closed)
+            || matches!(self, Self::Handing | Self::Canned)
     }
 
     /// Whether it is a notice to its recipients, which is sent again after a lost stream.
@@ -268,6 +271,11 @@ pub enum RowKind {
     },
     /// The author took it over from this agent, who is its recipient, as are others who were asked.
     Transferred { from: AgentJid },
+    /// An agent (the author) said canned replies: the message of the same stanza, which follows.
+    Canned {
+        /// Their keys, with ` + ` in between.
+        keys: Arc<str>,
+    },
 }
 
 impl RowKind {

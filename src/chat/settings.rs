@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ids::{AgentJid, QueueKey, TenantKey};
+use super::ids::{AgentJid, QueueKey, ReplyKey, TenantKey};
 
 /// The settings of a tenant that the desk uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,18 @@ pub struct TenantSettings {
     /// Always including `default`.
     pub queues: Vec<QueueSettings>,
     pub agents: Vec<AgentSettings>,
+    /// By key; at most [`REPLIES`](super::canned::REPLIES).
+    pub canned: Vec<CannedReply>,
+}
+
+/// A text that agents say by its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CannedReply {
+    pub key: ReplyKey,
+    /// What agents read in the list.
+    pub title: Arc<str>,
+    /// With variables; at most [`TEXT_CHARS`](super::canned::TEXT_CHARS) scalars.
+    pub text: Arc<str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use crate::bridge::address::{self, BadAgent};
 use crate::bridge::clean;
 use crate::bridge::origin::canonical;
-use crate::chat::ids::{AgentJid, BadName, ConversationId, LinkDomain, QueueKey, TenantKey};
+use crate::chat::ids::{
+    AgentJid, BadName, ConversationId, LinkDomain, QueueKey, ReplyKey, TenantKey,
+};
 use crate::ports::settings::FormField;
 
 const WELCOME_CHARS: usize = 200;
@@ -21,6 +23,10 @@ pub(super) fn tenant(text: &str) -> Result<TenantKey, BadName> {
 
 pub(super) fn queue(text: &str) -> Result<QueueKey, BadName> {
     QueueKey::new(text)
+}
+
+pub(super) fn reply(text: &str) -> Result<ReplyKey, BadName> {
+    ReplyKey::new(text)
 }
 
 pub(super) fn link(text: &str) -> Result<LinkDomain, BadName> {

@@ -7,6 +7,7 @@
 mod agent;
 mod args;
 mod backends;
+mod canned;
 mod check;
 mod conversation;
 mod error;
@@ -66,6 +67,9 @@ pub enum Command {
     /// The agents of a tenant
     #[command(subcommand)]
     Agent(agent::Command),
+    /// The canned replies of a tenant
+    #[command(subcommand)]
+    Canned(canned::Command),
     /// Conversations
     #[command(subcommand)]
     Conversation(conversation::Command),
@@ -93,6 +97,7 @@ pub async fn run(
         Command::Agent(command) => {
             agent::run(command, config, &*store(backends).await?, &mut out).await
         }
+        Command::Canned(command) => canned::run(command, &*store(backends).await?, &mut out).await,
         Command::Conversation(command) => {
             conversation::run(command, &*store(backends).await?, &mut out).await
         }

@@ -5,8 +5,8 @@ use secrecy::SecretString;
 
 use super::settings::Settings;
 use super::store_error::StoreError;
-use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, QueueKey, TenantKey};
-use crate::chat::settings::{AgentSettings, QueueSettings, TenantSettings};
+use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, QueueKey, ReplyKey, TenantKey};
+use crate::chat::settings::{AgentSettings, CannedReply, QueueSettings, TenantSettings};
 
 /// A tenant, with all its settings.
 #[derive(Debug, Clone)]
@@ -59,6 +59,12 @@ pub trait Directory: Send + Sync + 'static {
     /// Adds an agent, or replaces them.
     async fn put_agent(&self, tenant: &TenantKey, agent: &AgentSettings) -> Result<(), StoreError>;
     async fn remove_agent(&self, tenant: &TenantKey, agent: &AgentJid) -> Result<(), StoreError>;
+    /// A tenant's canned replies, by key.
+    async fn canned(&self, tenant: &TenantKey) -> Result<Vec<CannedReply>, StoreError>;
+    /// Adds a canned reply, or replaces it; refused if the tenant would have more than
+    /// [`REPLIES`](crate::chat::canned::REPLIES).
+    async fn put_canned(&self, tenant: &TenantKey, reply: &CannedReply) -> Result<(), StoreError>;
+    async fn remove_canned(&self, tenant: &TenantKey, key: &ReplyKey) -> Result<(), StoreError>;
     /// The settings that the desk of a link works with.
     async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError>;
     /// A number that rises with each change to a tenant of the link; cheap to read.

@@ -15,9 +15,9 @@ use super::codec::{agent_from, nat, queue_from, queue_key, role_word, strategy_w
 use super::entity::{agent, agent_queue, queue, tenant};
 use super::error::{corrupt, unavailable};
 use super::sql_store::{SqlStore, begin, commit};
-use super::{links, tenants};
-use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, TenantKey};
-use crate::chat::settings::{AgentSettings, QueueSettings, TenantSettings};
+use super::{canned, links, tenants};
+use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, ReplyKey, TenantKey};
+use crate::chat::settings::{AgentSettings, CannedReply, QueueSettings, TenantSettings};
 use crate::ports::directory::{Directory, Tenant};
 use crate::ports::store_error::StoreError;
 
@@ -176,6 +176,36 @@ impl Directory for SqlStore {
         .await
     }
 
+    async fn canned(&self, tenant: &TenantKey) -> Result<Vec<CannedReply>, StoreError> {
+        self.within(async {
+            let found = canned::of(&self.read, &[tenant.to_string()]).await?;
+            Ok(found.into_values().next().unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn put_canned(&self, tenant: &TenantKey, reply: &CannedReply) -> Result<(), StoreError> {
+        self.within(async {
+            let transaction = begin(&self.write).await?;
+            let link = tenants::link_of(&transaction, tenant).await?;
+            canned::put(&transaction, tenant, reply).await?;
+            tenants::touch(&transaction, link).await?;
+            commit(transaction).await
+        })
+        .await
+    }
+
+    async fn remove_canned(&self, tenant: &TenantKey, key: &ReplyKey) -> Result<(), StoreError> {
+        self.within(async {
+            let transaction = begin(&self.write).await?;
+            let link = tenants::link_of(&transaction, tenant).await?;
+            canned::remove(&transaction, tenant, key).await?;
+            tenants::touch(&transaction, link).await?;
+            commit(transaction).await
+        })
+        .await
+    }
+
     async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError> {
         self.within(async {
             let moment = self.moment.begin().await.map_err(unavailable)?;
@@ -214,6 +244,7 @@ pub(super) async fn settings(
     let slugs: Vec<String> = tenants.iter().map(|tenant| tenant.slug.clone()).collect();
     let mut queues = queues_of(connection, &slugs).await?;
     let mut agents = agents_of(connection, &slugs).await?;
+    let mut canned = canned::of(connection, &slugs).await?;
     tenants
         .into_iter()
         .map(|tenant| {
@@ -224,6 +255,7 @@ pub(super) async fn settings(
                 idle_close_ms: settings.idle_close_ms,
                 queues: queues.remove(&tenant.slug).unwrap_or_default(),
                 agents: agents.remove(&tenant.slug).unwrap_or_default(),
+                canned: canned.remove(&tenant.slug).unwrap_or_default(),
             })
         })
         .collect()

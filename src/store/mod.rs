@@ -13,6 +13,7 @@
 
 mod append;
 mod batcher;
+mod canned;
 mod closings;
 mod codec;
 mod connect;

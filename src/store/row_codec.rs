@@ -212,6 +212,7 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
         RowKind::Transferred { from } => {
             (None, Some(json(&Transferred { from: from.to_string() })?))
         }
+        RowKind::Canned { keys } => (Some(keys), None),
         RowKind::Unfetched { of, why } => {
             let (reason, most) = fetch_word(*why);
             (None, Some(json(&Unfetched { reason: reason.to_owned(), of: *of, most })?))
@@ -280,6 +281,7 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
             let from = AgentJid::normalised(&parse::<Transferred>(details)?.from);
             RowKind::Transferred { from }
         }
+        Kind::Canned => RowKind::Canned { keys: text()? },
         Kind::Unfetched => {
             let Unfetched { reason, of, most } = parse(details)?;
             RowKind::Unfetched { of, why: parse_fetch(&reason, most)? }

@@ -57,7 +57,7 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
 const PURE: [&str; 3] = ["chat", "wire", "bridge"];
 
 /// Names that only some files may use: a path, or any part of one, and the files.
-const KEPT: [(&[&str], &[&str]); 28] = [
+const KEPT: [(&[&str], &[&str]); 29] = [
     (&["anyhow"], &["src/main.rs", "src/app.rs"]),
     // The wall clock, randomness, the environment.
     (&["SystemTime"], &["src/world.rs"]),
@@ -81,6 +81,7 @@ const KEPT: [(&[&str], &[&str]); 28] = [
     (&["warp"], &["src/web/"]),
     (&["tokio_tungstenite"], &["src/websocket/"]),
     (&["clap"], &["src/cli/", "src/main.rs"]),
+    (&["leon"], &["src/chat/canned/text.rs"]),
     (&["deunicode"], &["src/runtime/edge/slug.rs"]),
     (&["jsonwebtoken"], &["src/runtime/edge/identity.rs"]),
     (

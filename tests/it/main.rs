@@ -38,6 +38,7 @@ macro_rules! on_both_servers {
 
 mod admission;
 mod cache;
+mod canned;
 mod cli;
 mod conversation;
 mod delivery;

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::canned;
 use super::hand_over;
 use super::piece::{cut, marked, piece};
 use crate::bridge::{clean, mark};
@@ -56,6 +57,7 @@ pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
         Notice::Closed { reason } => marked(closed(*reason)),
         Notice::Asked => marked("Question sent"),
         Notice::Done { text } => marked(text),
+        Notice::Canned(told) => canned::line(told),
         Notice::Reopened => marked("New conversation started. The customer sees what you write."),
         Notice::Interrupted { from, to } => marked(&format!(
             "Connection lost {} ({}). If a message from then has no ✓, please send it again.",

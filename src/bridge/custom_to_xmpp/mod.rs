@@ -1,6 +1,7 @@
 //! From the customer to the agent: JSON frame to command, effect to stanza.
 
 pub mod action;
+mod canned;
 mod hand_over;
 pub mod iq;
 pub mod line;

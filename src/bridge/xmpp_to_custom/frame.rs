@@ -62,7 +62,8 @@ pub fn entry(row: &Row) -> Option<Entry> {
         | RowKind::Marked { .. }
         | RowKind::Note { .. }
         | RowKind::Handing { .. }
-        | RowKind::HandedBack { .. } => return None,
+        | RowKind::HandedBack { .. }
+        | RowKind::Canned { .. } => return None,
     };
     let id = match row.author {
         Author::Customer => row.key.as_ref().map(|key| key.id.as_str().to_owned()),

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::Desk;
 use super::agent::{PASSED_ON, Standing};
 use super::lifecycle::{Beginning, Command};
-use super::order::{ASK, CLOSE, COMMAND, DECLINE, REOPEN, TRANSFER, once};
+use super::order::{ASK, CLOSE, COMMAND, DECLINE, REOPEN, REPLY, TRANSFER, once};
 use super::row::NewRow;
+use crate::chat::canned::CannedCommand;
 use crate::chat::commands::AgentCommand;
 use crate::chat::event::{About, AgentContent, AgentInput, Availability};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
@@ -75,6 +76,9 @@ impl Desk {
                 Ok(())
             }
             (AgentCommand::Reopen, _) => Err(AgentRefusal::StillOpen),
+            (AgentCommand::Canned(command), standing) => {
+                self.canned(now, customer, input, &standing, &command)
+            }
             (command, Standing::Holds(case)) => self.carry_out_held(now, case, input, command),
             (command, Standing::MayTake(case)) => self.carry_out_offered(now, case, input, command),
             (_, standing) => Err(self.barred(&standing)),
@@ -111,6 +115,7 @@ impl Desk {
             | AgentCommand::Who
             | AgentCommand::Status
             | AgentCommand::Reopen
+            | AgentCommand::Canned(_)
             | AgentCommand::Invalid(_) => {}
         }
         Ok(())
@@ -230,7 +235,12 @@ impl Desk {
         stanza: &Arc<str>,
     ) -> bool {
         let mut knows = |order| self.orders.knows(now, agent, customer, stanza, order);
-        knows(CLOSE) || knows(REOPEN) || knows(ASK) || knows(TRANSFER) || knows(DECLINE)
+        knows(CLOSE)
+            || knows(REOPEN)
+            || knows(ASK)
+            || knows(TRANSFER)
+            || knows(DECLINE)
+            || knows(REPLY)
     }
 
     /// Whether a message corrects a command; neither may reach the customer.
@@ -270,7 +280,13 @@ impl Desk {
         command: &AgentCommand,
     ) -> bool {
         let (Some((order, _)), Some(stanza)) = (once(command), &input.stanza) else { return false };
-        self.orders.knows(now, &input.agent, customer, stanza, order)
+        let known = self.orders.knows(now, &input.agent, customer, stanza, &order);
+        match command {
+            AgentCommand::Canned(CannedCommand::Say { words }) => {
+                known || self.was_said_before(now, customer, &input.agent, stanza, words)
+            }
+            _ => known,
+        }
     }
 
     pub(super) fn ordered(

@@ -10,6 +10,7 @@
 mod acquaintances;
 mod agent;
 mod agent_files;
+mod canned;
 mod comings;
 mod command;
 mod customer;
@@ -47,6 +48,7 @@ use std::sync::Arc;
 
 use self::acquaintances::Acquaintances;
 use self::staying::Staying;
+use super::canned::Canned;
 use super::conversation::OpenConversation;
 use super::dedup::{Commands, Stanzas};
 use super::effect::{CustomerNotice, Effect, ToAgent, ToAgentContent};
@@ -90,6 +92,7 @@ struct TenantDesk {
     queues: BTreeMap<QueueKey, Queue>,
     /// Names that a customer may not appear under.
     namesakes: Namesakes,
+    canned: Canned,
 }
 
 /// An agent's work for a tenant.

@@ -2,6 +2,9 @@
 //!
 //! Invariant: a command whose row is stored is recognized by it after a restart.
 
+use std::borrow::Cow;
+
+use crate::chat::canned::CannedCommand;
 use crate::chat::commands::AgentCommand;
 use crate::chat::notice::Notice;
 use crate::chat::row::RowKind;
@@ -14,6 +17,8 @@ const FORM: &str = "form";
 pub(super) const UNDO: &str = "undo";
 pub(super) const TRANSFER: &str = "transfer";
 pub(super) const DECLINE: &str = "no";
+/// Any canned reply that was said.
+pub(super) const REPLY: &str = "r";
 /// Any command, carried out or refused: its correction must not reach the customer.
 pub(super) const COMMAND: &str = "command";
 
@@ -29,9 +34,17 @@ pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
 }
 
 /// For a command that is carried out once: its name, and the notice when it comes again.
-pub(super) fn once(command: &AgentCommand) -> Option<(&'static str, Notice)> {
-    let spec = command.spec()?;
+pub(super) fn once(command: &AgentCommand) -> Option<(Cow<'static, str>, Notice)> {
+    let spec = command.spec().filter(|_| command.stores())?;
+    if let AgentCommand::Canned(CannedCommand::Say { words }) = command {
+        return Some((reply(words).into(), spec.repeated?()));
+    }
     // In the log, both are questions.
     let order = if spec.word == FORM { ASK } else { spec.word };
-    Some((order, spec.repeated?()))
+    Some((order.into(), spec.repeated?()))
+}
+
+/// A canned reply, under the words that named it.
+pub(super) fn reply(words: &str) -> String {
+    format!("r {words}")
 }

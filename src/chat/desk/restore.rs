@@ -72,6 +72,7 @@ impl Desk {
         for owed in snapshot.owed {
             desk.owe_again(now, owed, snapshot.cursor);
         }
+        desk.recall_canned(now, &snapshot.agent_messages);
         for row in snapshot.agent_messages {
             let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
                 continue;

@@ -187,6 +187,7 @@ mod tests {
                 agent("jose@example.org", "José 🦊"),
                 agent("dana@example.org", "דנה"),
             ],
+            canned: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Desk, TenantDesk};
+use crate::chat::canned::Canned;
 use crate::chat::ids::{AgentJid, QueueKey, TenantKey};
 use crate::chat::namesake::Namesakes;
 use crate::chat::queue::Queue;
@@ -31,8 +32,14 @@ impl Desk {
     pub(super) fn put_settings(&mut self, tenants: Vec<TenantSettings>) {
         let mut former = std::mem::take(&mut self.tenants);
         for settings in tenants {
-            let mut queues =
-                former.remove(&settings.key).map(|desk| desk.queues).unwrap_or_default();
+            let before = former.remove(&settings.key);
+            let (mut queues, canned) = match before {
+                Some(desk) if desk.settings.canned == settings.canned => (desk.queues, desk.canned),
+                before => {
+                    let queues = before.map(|desk| desk.queues).unwrap_or_default();
+                    (queues, Canned::of(&settings.canned))
+                }
+            };
             queues.retain(|key, _| settings.queues.iter().any(|queue| queue.key == *key));
             for queue in &settings.queues {
                 queues.entry(queue.key.clone()).or_default();
@@ -44,7 +51,7 @@ impl Desk {
             // A customer must not appear under the name of the business either.
             let agents = settings.agents.iter().map(|agent| &agent.name);
             let namesakes = Namesakes::of(agents.chain([&settings.name]));
-            let desk = TenantDesk { settings: Arc::new(settings), queues, namesakes };
+            let desk = TenantDesk { settings: Arc::new(settings), queues, namesakes, canned };
             self.tenants.insert(desk.settings.key.clone(), desk);
         }
         for visitor in self.visitors.values_mut() {

@@ -5,6 +5,7 @@
 
 pub(super) mod agent;
 pub(super) mod agent_queue;
+pub(super) mod canned_reply;
 pub(super) mod closing;
 pub(super) mod conversation;
 pub(super) mod customer;

@@ -121,6 +121,7 @@ fn stored() -> Vec<(RowKind, &'static str, Option<&'static str>, Option<&'static
             None,
             Some(r#"{"from":"ann@example.org"}"#),
         ),
+        (RowKind::Canned { keys: text() }, "canned", t, None),
     ]
 }
 

@@ -1,8 +1,9 @@
 //! Tenants, queues, agents; the revision shows each change.
 
-use couplet::chat::ids::{LinkDomain, Pos, Seq};
+use couplet::chat::canned::REPLIES;
+use couplet::chat::ids::{LinkDomain, Pos, ReplyKey, Seq};
 use couplet::chat::model::{CloseReason, State};
-use couplet::chat::settings::{AgentSettings, QueueSettings, Role, Strategy};
+use couplet::chat::settings::{AgentSettings, CannedReply, QueueSettings, Role, Strategy};
 use couplet::ports::directory::Directory;
 use couplet::ports::store::{Log, Sessions, Transcripts};
 use couplet::ports::store_error::StoreError;
@@ -15,7 +16,8 @@ suite!(
     tenants,
     revision_rises_with_every_change,
     removing_a_tenant_removes_all,
-    settings_of_a_link
+    settings_of_a_link,
+    canned_replies
 );
 
 fn agent(who: &str, queues: &[&str]) -> AgentSettings {
@@ -159,4 +161,42 @@ async fn removing_a_tenant_removes_all(db: &Db) {
     assert_eq!(snapshot.head, Pos(5), "a position is never given twice");
     assert_eq!(snapshot.tenants, []);
     db.store.add_tenant(&tenant("acme")).await.expect("its name is free again");
+}
+
+async fn canned_replies(db: &Db) {
+    let (acme, beta) = (key("acme"), key("beta"));
+    for name in ["acme", "beta"] {
+        db.store.add_tenant(&tenant(name)).await.expect("added");
+    }
+    let reply = |name: &str, text: &str| CannedReply {
+        key: ReplyKey::new(name).expect("a key"),
+        title: "Grüße 🎧".into(),
+        text: text.into(),
+    };
+    let long = reply("long", &"🦀".repeat(4_000));
+    let revision = db.store.revision(&link()).await.expect("read");
+    db.store.put_canned(&acme, &reply("hello", "Hi")).await.expect("added");
+    db.store.put_canned(&acme, &long).await.expect("added");
+    db.store.put_canned(&acme, &reply("hello", "Hello {1}")).await.expect("replaced");
+    assert!(db.store.revision(&link()).await.expect("read") >= revision + 3);
+    let all = [reply("hello", "Hello {1}"), long];
+    assert_eq!(db.store.canned(&acme).await.expect("read"), all);
+    let settings = db.store.settings(&link()).await.expect("read");
+    assert_eq!((&settings[0].canned[..], &settings[1].canned[..]), (&all[..], &[][..]));
+    for number in 2..REPLIES {
+        db.store.put_canned(&acme, &reply(&format!("r{number}"), "x")).await.expect("added");
+    }
+    let refused = db.store.put_canned(&acme, &reply("more", "x")).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    db.store.put_canned(&acme, &reply("hello", "Hi")).await.expect("replaced when full");
+    db.store.remove_canned(&acme, &reply("hello", "").key).await.expect("removed");
+    db.store.put_canned(&acme, &reply("more", "x")).await.expect("there is room");
+    for (refused, missing) in [
+        (db.store.remove_canned(&beta, &reply("more", "").key).await, "the canned reply more"),
+        (db.store.put_canned(&key("gamma"), &reply("x", "x")).await, "the tenant gamma"),
+    ] {
+        assert_eq!(refused, Err(StoreError::Missing(missing.to_owned())));
+    }
+    db.store.remove_tenant(&acme).await.expect("removed");
+    assert_eq!(db.store.canned(&acme).await, Ok(Vec::new()));
 }

@@ -13,6 +13,7 @@ use xmpp_parsers::minidom::rxml::xml_ncname;
 use xmpp_parsers::stanza_error::{DefinedCondition as Condition, ErrorType, StanzaError};
 
 use crate::bridge::agent_command::{LABEL_CHARS, OFFERED};
+use crate::bridge::custom_to_xmpp::canned;
 use crate::bridge::custom_to_xmpp::parts::{LineId, bare, error, identified, spoken};
 use crate::bridge::custom_to_xmpp::piece::piece;
 use crate::bridge::xmlns::{CALL, CALL_INVITE, HINTS};
@@ -85,7 +86,9 @@ fn condition(refusal: &AgentRefusal) -> (ErrorType, Condition) {
         AgentRefusal::NotAllowed { .. } => (ErrorType::Auth, Condition::Forbidden),
         AgentRefusal::Call(_) => (Cancel, Condition::FeatureNotImplemented),
         AgentRefusal::TooLong => (Modify, Condition::PolicyViolation),
-        AgentRefusal::Encrypted | AgentRefusal::Unstorable => (Modify, Condition::NotAcceptable),
+        AgentRefusal::Encrypted | AgentRefusal::Unstorable | AgentRefusal::Canned(_) => {
+            (Modify, Condition::NotAcceptable)
+        }
         AgentRefusal::Usage { .. } | AgentRefusal::Overfull { .. } => {
             (Modify, Condition::BadRequest)
         }
@@ -132,6 +135,7 @@ fn words(refusal: &AgentRefusal) -> Cow<'static, str> {
         }
         AgentRefusal::StillOpen => "Not sent: this conversation is still open. Just write.",
         AgentRefusal::Impossible { text } => return text.clone(),
+        AgentRefusal::Canned(why) => return canned::refusal(why).into(),
         AgentRefusal::NotAllowed { word } => {
             return format!("Not sent: only supervisors can use !{word}.").into();
         }

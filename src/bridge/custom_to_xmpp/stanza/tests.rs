@@ -9,7 +9,8 @@ use xmpp_parsers::ns;
 use super::*;
 use crate::bridge::xmlns::OOB;
 use crate::bridge::{mark, quote};
-use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Localpart, Seq, TenantKey};
+use crate::chat::canned::{CannedNotice, CannedRefusal};
+use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Localpart, ReplyKey, Seq, TenantKey};
 use crate::chat::model::{CloseReason, File};
 use crate::chat::refusal::Call;
 use crate::chat::row::{Author, QuestionKind, RequeueReason, Row, Target};
@@ -105,6 +106,32 @@ fn chosen(text: &str) -> ToAgent {
         *quoted = Some(Arc::new(Row { stanza: Some("q1".into()), ..Row::clone(&row) }));
     }
     effect
+}
+
+fn canned(told: CannedNotice) -> ToAgent {
+    from_customer(ToAgentContent::Notice(Notice::Canned(told)))
+}
+
+fn key() -> ReplyKey {
+    ReplyKey::new("thanks").unwrap()
+}
+
+fn replies() -> Vec<(ReplyKey, Arc<str>)> {
+    vec![(ReplyKey::new("hours").unwrap(), "When\n⚙ we are in".into()), (key(), "Thank you".into())]
+}
+
+fn two() -> Arc<str> {
+    "Thank you.\n⚙ Bye".into()
+}
+
+/// A canned reply that was refused.
+fn uncanned(why: CannedRefusal) -> ToAgent {
+    let refusal = AgentRefusal::Canned(why);
+    to_phone(ToAgentContent::Refused {
+        stanza: Some("m1".into()),
+        said: Some("My <words>".into()),
+        refusal,
+    })
 }
 
 fn call(invited: bool) -> Call {
@@ -284,6 +311,25 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("reopened", line(Notice::Reopened)),
         ("signed in", line(signed_in(Some("Ann"), Some("ann-67kb"), 2))),
         ("signed in, unnamed and new", line(signed_in(None, None, 0))),
+        ("canned replies", canned(CannedNotice::List { replies: replies(), more: 0 })),
+        ("canned replies, many", canned(CannedNotice::List { replies: replies(), more: 9 })),
+        ("no canned replies", canned(CannedNotice::List { replies: Vec::new(), more: 0 })),
+        (
+            "a canned reply shown",
+            canned(CannedNotice::Shown { keys: "thanks".into(), text: two() }),
+        ),
+        ("a canned reply said", canned(CannedNotice::Said { keys: "thanks".into(), text: two() })),
+        (
+            "an empty variable",
+            uncanned(CannedRefusal::Empty { key: key(), variable: "customer.name".into() }),
+        ),
+        ("an argument missing", uncanned(CannedRefusal::Missing { key: key(), number: 2 })),
+        ("a canned reply found", uncanned(CannedRefusal::Found { key: key(), text: two() })),
+        (
+            "several canned replies",
+            uncanned(CannedRefusal::Several { words: "a\nb".into(), replies: replies(), more: 2 }),
+        ),
+        ("no canned reply", uncanned(CannedRefusal::Unknown { words: "x".into(), any: true })),
         ("help in a chat", line(Notice::Help { in_chat: true })),
         ("help with the desk", from_desk(Notice::Help { in_chat: false })),
         ("who", who(Some("Ann"), true)),

@@ -3,6 +3,7 @@
 mod after_faults;
 mod asking;
 mod bounds;
+mod canned;
 mod changes;
 mod comings;
 mod commands;

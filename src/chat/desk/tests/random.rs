@@ -11,19 +11,21 @@ use proptest::test_runner::RngAlgorithm;
 use super::known::Known;
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use super::store::{acked, author};
-use crate::chat::commands::AgentCommand::{Ask, Close, Decline, Reopen, Transfer, Who};
+use crate::chat::canned::CannedCommand;
+use crate::chat::commands::AgentCommand::{Ask, Canned, Close, Decline, Reopen, Transfer, Who};
 use crate::chat::desk::DeskLimits;
 use crate::chat::effect::{
     Answer, Backlog, CustomerNotice, Effect, Phase, ToAgent, ToAgentContent,
 };
 use crate::chat::event::{AgentContent, Availability, Chosen, Event};
 use crate::chat::ids::{
-    AgentJid, ConversationId, CustomerId, Pos, QueueKey, Seq, SessionId, TenantKey, Timestamp,
+    AgentJid, ConversationId, CustomerId, Pos, QueueKey, ReplyKey, Seq, SessionId, TenantKey,
+    Timestamp,
 };
 use crate::chat::model::{Conversation, State};
 use crate::chat::notice::Notice;
 use crate::chat::row::{Author, CommandKey, QuestionKind, Row, RowKind, Target};
-use crate::chat::settings::{AgentSettings, Role, Strategy as Way, TenantSettings};
+use crate::chat::settings::{AgentSettings, CannedReply, Role, Strategy as Way, TenantSettings};
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
 const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];
@@ -43,10 +45,17 @@ fn settings(less: u8) -> Vec<TenantSettings> {
         acme.pop();
     }
     let zenith = vec![agent("ann", 1, &["default"]), agent("zoe", 1, &["default"])];
-    vec![
+    [
         tenant("acme", queues, acme),
         tenant("zenith", vec![queue("default", Way::RoundRobin)], zenith),
     ]
+    .map(|settings| TenantSettings { canned: vec![canned()], ..settings })
+    .into()
+}
+
+/// A reply that says its argument.
+fn canned() -> CannedReply {
+    CannedReply { key: ReplyKey::new("say").unwrap(), title: "Say".into(), text: "{1}".into() }
 }
 
 // ---- what can happen ----
@@ -61,6 +70,10 @@ enum Op {
     Rates(usize),
     Chooses(usize, u64),
     Asks(usize, usize),
+    /// An agent says a canned reply.
+    Cans(usize, usize),
+    /// Their client resends one.
+    CansAgain(prop::sample::Index),
     Reads(usize, u64),
     Types(usize),
     Connects(usize, bool),
@@ -113,6 +126,8 @@ fn op() -> impl Strategy<Value = Op> {
         2 => customer().prop_map(Op::Rates),
         3 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Chooses(c, seq)),
         4 => (agent(), customer()).prop_map(|(a, c)| Op::Asks(a, c)),
+        4 => (agent(), customer()).prop_map(|(a, c)| Op::Cans(a, c)),
+        2 => any_of().prop_map(Op::CansAgain),
         2 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Reads(c, seq)),
         1 => customer().prop_map(Op::Types),
         4 => (customer(), any::<bool>()).prop_map(|(c, on)| Op::Connects(c, on)),
@@ -319,6 +334,9 @@ impl Model {
                 assert!(self.texts.insert(text.clone()), "asked once, stored once: {text}");
                 self.asked.insert((row.conversation, row.seq.unwrap()), text.clone());
             }
+            (RowKind::Canned { .. }, Some(agent)) => {
+                assert_eq!(told.stand, Stand::Held(agent), "only the owner speaks");
+            }
             (RowKind::Choice { of, text }, None) => {
                 assert_eq!(told.audience(), recipients, "messages go to the agents who have it");
                 assert_eq!(self.asked.get(&(row.conversation, *of)), Some(text), "as was asked");
@@ -394,6 +412,8 @@ struct History {
     said: [Vec<Said>; 4],
     /// Agents' messages: agent, customer, text, time.
     answered: Vec<(usize, usize, String, Timestamp)>,
+    /// Canned replies, in the same way.
+    canned: Vec<(usize, usize, String, Timestamp)>,
     /// Customers' messages that reached an agent's client.
     shown: BTreeMap<AgentJid, Vec<(CustomerId, Pos)>>,
     /// What any agent's client has confirmed.
@@ -423,6 +443,7 @@ impl History {
             present: BTreeMap::new(),
             said: Default::default(),
             answered: Vec::new(),
+            canned: Vec::new(),
             shown: BTreeMap::new(),
             confirmed: BTreeSet::new(),
             entered: BTreeMap::new(),
@@ -453,6 +474,8 @@ impl History {
                 | Op::AnswersAgain(_)
                 | Op::AgentChanges(..)
                 | Op::Asks(..)
+                | Op::Cans(..)
+                | Op::CansAgain(_)
                 | Op::Orders(..)
                 | Op::Confirms(..)
                 | Op::AgentTypes(..)
@@ -497,6 +520,12 @@ impl History {
                 self.has_read(*a, *c);
                 self.on.orders_as(AGENTS[*a], CUSTOMERS[*c], &id, command);
             }
+            Op::Cans(a, c) => {
+                let id = self.next("a");
+                self.can(*a, *c, &id);
+                self.canned.push((*a, *c, id, self.on.now));
+            }
+            Op::CansAgain(which) => self.can_again(which),
             Op::Rates(c) => {
                 let id = self.next("r");
                 self.say(*c, Said::Rate { id });
@@ -570,6 +599,33 @@ impl History {
             Op::Crashes => self.crash(),
             Op::Stops => self.stop(),
         }
+    }
+
+    /// Says a canned reply; the text is also the stanza id.
+    fn can(&mut self, a: usize, c: usize, id: &str) {
+        self.has_read(a, c);
+        self.on.orders_as(
+            AGENTS[a],
+            CUSTOMERS[c],
+            id,
+            Canned(CannedCommand::Say { words: format!("say {id}").into() }),
+        );
+    }
+
+    fn can_again(&mut self, which: &prop::sample::Index) {
+        if self.canned.is_empty() {
+            return;
+        }
+        let (a, c, id, at) = which.get(&self.canned).clone();
+        let mut rows = self.on.pending.iter().map(|append| &append.row).chain(&self.on.store.rows);
+        let said = rows.any(|row| row.stanza.as_deref() == Some(&*id) && row.kind.is_said());
+        if self.on.now.since(at) > 14 * MINUTE {
+            return;
+        }
+        self.on.event(Event::Tick);
+        let before = self.on.desk.head();
+        self.can(a, c, &id);
+        assert!(!said || self.on.desk.head() == before, "a canned reply is said once");
     }
 
     fn link_up(&mut self) {

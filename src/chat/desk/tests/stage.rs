@@ -68,7 +68,8 @@ pub(super) fn tenant(
     agents: Vec<AgentSettings>,
 ) -> TenantSettings {
     let key = TenantKey::new(key).unwrap();
-    TenantSettings { name: key.as_str().into(), key, idle_close_ms: 30 * MINUTE, queues, agents }
+    let (name, canned) = (key.as_str().into(), Vec::new());
+    TenantSettings { name, key, idle_close_ms: 30 * MINUTE, queues, agents, canned }
 }
 
 pub(super) struct Stage {

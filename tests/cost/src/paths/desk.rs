@@ -67,6 +67,7 @@ impl Play {
             idle_close_ms: i64::from(u32::MAX),
             queues: vec![queue],
             agents: vec![agent],
+            canned: Vec::new(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
         let now = Timestamp(1_770_000_000_000);
