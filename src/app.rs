@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::chat::desk::DeskLimits;
+use crate::chat::ids::Timestamp;
 use crate::cli::{Backends, Failure};
 use crate::config::{Config, Link, Storage};
 use crate::files::{At, HttpFetcher, S3, StoredFiles, Upload, UploadHosts};
@@ -335,6 +336,10 @@ impl Backends for App {
     async fn migrate(&self) -> Result<(), Failure> {
         let store = SqlStore::connect(&self.config.database.url, Options::default()).await?;
         Ok(store.migrate().await?)
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemWorld.now()
     }
 
     async fn probe(&self, link: &Link) -> Result<(), Failure> {

@@ -14,6 +14,7 @@
 //! | [`bridge`] | converts frames to commands, stanzas to events, effects to both |
 //! | [`ports`] | what the runtime needs from the outside, as traits |
 //! | [`store`] [`cache`] [`files`] [`xmpp`] [`world`] | the adapters that implement the ports: database, Redis or memory, file storage, component stream, clock and randomness |
+//! | [`hours`] | opening hours as operators write them, and the moments they mean |
 //! | [`runtime`] | drives the desks on the node that owns a link, and customers' sockets on every node |
 //! | [`websocket`] [`web`] | a customer's socket, and HTTP around it |
 //! | [`config`] [`cli`] | settings, and the operator's command line |
@@ -42,6 +43,7 @@ pub mod chat;
 pub mod cli;
 pub mod config;
 pub mod files;
+pub mod hours;
 pub mod ports;
 pub mod runtime;
 pub mod store;

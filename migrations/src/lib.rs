@@ -11,6 +11,8 @@ mod m20260101_000001_first;
 mod m20261123_000002_form;
 mod m20261123_000003_files;
 mod m20261130_000003_canned;
+mod m20261130_000005_hours;
+mod m20261130_000006_by_hand;
 mod m20261201_000001_lookups;
 mod m20261201_000003_file_quota;
 mod m20261201_000006_sessions;
@@ -29,6 +31,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000001_first::Step),
             Box::new(m20261123_000002_form::Step),
             Box::new(m20261123_000003_files::Step),
+            Box::new(m20261130_000005_hours::Step),
+            Box::new(m20261130_000006_by_hand::Step),
             Box::new(m20261201_000001_lookups::Step),
             Box::new(m20261201_000003_file_quota::Step),
             Box::new(m20261201_000006_sessions::Step),

@@ -62,6 +62,7 @@ impl Bench {
             queues: vec![everyone],
             agents: vec![alice],
             canned: Vec::new(),
+            hours: Default::default(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
         let mut desk = Desk::restore(DeskLimits { waiting: 10, rows: 100 }, NOW, snapshot);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::handed::Handed;
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
 use super::missing::Missing;
-use super::model::{Conversation, State};
+use super::model::{Conversation, Place, State};
 use super::row::{Row, Target};
 
 /// At most this many of the agent's messages wait to be marked as shown; older ones count as shown.
@@ -59,7 +59,7 @@ pub(super) struct OpenConversation {
     pub(super) answers: Vec<(Arc<str>, Arc<str>)>,
     pub(super) missing: Missing,
     /// The place in the queue that the customer was last told.
-    pub(super) told: Option<Option<u32>>,
+    pub(super) told: Option<Place>,
     /// Agents who failed to serve it last; they are passed over ...
     pub(super) shunned: Vec<AgentJid>,
     /// ... until this time, or until they return.

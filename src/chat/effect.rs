@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{AgentInput, Peer, SocketAddress};
 use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, TenantKey,
+    Timestamp,
 };
 use super::model::{Acked, CloseReason, Customer};
 use super::notice::Notice;
@@ -86,6 +87,9 @@ pub enum Phase {
         position: Option<u32>,
         /// Estimated wait in seconds, if there is enough data.
         eta_s: Option<u32>,
+        /// When somebody will be in, while the queue is closed.
+        #[serde(default)]
+        open_at: Option<Timestamp>,
     },
     /// Served.
     Active { agent: Arc<str> },

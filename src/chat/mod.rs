@@ -5,6 +5,7 @@
 
 pub mod answers;
 pub mod canned;
+pub mod clock;
 pub mod commands;
 mod conversation;
 mod dedup;
@@ -13,6 +14,7 @@ pub mod effect;
 pub mod event;
 mod gate;
 mod handed;
+pub mod hours;
 pub mod ids;
 mod message_ref;
 mod missing;

@@ -36,6 +36,15 @@ pub struct Transfer {
     pub until: Timestamp,
 }
 
+/// The place of a waiting customer, as they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// From 1; none while nobody is there who could serve them.
+    pub position: Option<u32>,
+    /// When somebody will be in, while the queue is closed.
+    pub open_at: Option<Timestamp>,
+}
+
 /// The state of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {

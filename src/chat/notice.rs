@@ -72,6 +72,14 @@ pub enum Notice {
     Storage {
         works: bool,
     },
+    /// A queue of theirs closes soon.
+    Closing {
+        queue: Arc<str>,
+        /// In how many milliseconds.
+        in_ms: i64,
+        /// How many customers wait in it.
+        waiting: u32,
+    },
     /// The tenant's queues and agents.
     Status {
         /// Each queue: name, how many are waiting, and for how long the first has waited, in

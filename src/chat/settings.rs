@@ -1,7 +1,9 @@
 //! The settings of tenants, queues and agents that the desk works with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::hours::Hours;
 use super::ids::{AgentJid, QueueKey, ReplyKey, TenantKey};
 
 /// The settings of a tenant that the desk uses.
@@ -17,6 +19,8 @@ pub struct TenantSettings {
     pub agents: Vec<AgentSettings>,
     /// By key; at most [`REPLIES`](super::canned::REPLIES).
     pub canned: Vec<CannedReply>,
+    /// When queues are open; those that are not listed always are.
+    pub hours: BTreeMap<QueueKey, Hours>,
 }
 
 /// A text that agents say by its key.

@@ -15,7 +15,7 @@ use crate::ports::store::Store;
 
 use super::error::CliError;
 use super::output::Output;
-use super::{args, known, queue};
+use super::{args, known};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -137,7 +137,7 @@ async fn add(
     queues.sort();
     queues.dedup();
     if let Some(key) = queues.iter().find(|key| known.iter().all(|queue| queue.key != **key)) {
-        return Err(queue::unknown(&tenant.key, key, &known));
+        return Err(known::no_queue(&tenant.key, key, &known));
     }
     let before = store.agents(&tenant.key).await?;
     let done = if before.iter().any(|agent| agent.jid == wish.jid) { "updated" } else { "added" };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::Failure;
+use crate::chat::ids::Timestamp;
 use crate::config::Link;
 use crate::ports::cache::Cache;
 use crate::ports::store::Store;
@@ -17,6 +18,7 @@ pub trait Backends: Send + Sync {
     async fn cache(&self) -> Result<Arc<dyn Cache>, Failure>;
     /// Writes a test file to the file storage, and removes it.
     async fn files(&self) -> Result<(), Failure>;
+    fn now(&self) -> Timestamp;
     async fn migrate(&self) -> Result<(), Failure>;
     /// Connects to a link's XMPP server, authenticates, and disconnects.
     async fn probe(&self, link: &Link) -> Result<(), Failure>;

@@ -10,6 +10,7 @@ use crate::ports::store::LinkOwner;
 
 use super::backends::Backends;
 use super::error::{CliError, Failure, told};
+use super::hours;
 use super::output::{Output, columns};
 
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -34,6 +35,7 @@ pub(super) async fn run(
         links
     );
     let mut all = vec![database, cache, files];
+    all.extend(hours(config, backends).await);
     all.extend(links);
     if let Err(none) = config.require_links() {
         let detail = none.to_string();
@@ -52,6 +54,22 @@ async fn database(config: &Config, backends: &dyn Backends) -> Checked {
         Ok(format!("{}, schema current", config.database.kind()))
     };
     checked("database", try_it).await
+}
+
+/// The hours of every tenant that is served here; nothing if none has any, or while the database cannot be read, which
+/// is a check of its own.
+async fn hours(config: &Config, backends: &dyn Backends) -> Option<Checked> {
+    let store = backends.store().await.ok()?;
+    let (mut faults, mut any) = (Vec::new(), false);
+    for link in &config.links {
+        for tenant in store.hours(&link.domain).await.ok()? {
+            any |= hours::are_set(&tenant);
+            faults.extend(hours::faults(&tenant));
+        }
+    }
+    let (name, ok) = ("hours".to_owned(), faults.is_empty());
+    let detail = if ok { "they can be used".to_owned() } else { faults.join("; ") };
+    any.then_some(Checked { name, ok, detail })
 }
 
 async fn cache(config: &Config, backends: &dyn Backends) -> Checked {

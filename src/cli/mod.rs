@@ -7,10 +7,12 @@
 mod agent;
 mod args;
 mod backends;
+mod by_hand;
 mod canned;
 mod check;
 mod conversation;
 mod error;
+mod hours;
 mod known;
 mod migrate;
 mod output;
@@ -70,6 +72,9 @@ pub enum Command {
     /// The canned replies of a tenant
     #[command(subcommand)]
     Canned(canned::Command),
+    /// When tenants and queues are open
+    #[command(subcommand)]
+    Hours(hours::Command),
     /// Conversations
     #[command(subcommand)]
     Conversation(conversation::Command),
@@ -93,11 +98,16 @@ pub async fn run(
         Command::Tenant(command) => {
             tenant::run(command, config, &*store(backends).await?, &mut out).await
         }
-        Command::Queue(command) => queue::run(command, &*store(backends).await?, &mut out).await,
+        Command::Queue(command) => {
+            queue::run(command, backends.now(), &*store(backends).await?, &mut out).await
+        }
         Command::Agent(command) => {
             agent::run(command, config, &*store(backends).await?, &mut out).await
         }
         Command::Canned(command) => canned::run(command, &*store(backends).await?, &mut out).await,
+        Command::Hours(command) => {
+            hours::run(command, backends.now(), &*store(backends).await?, &mut out).await
+        }
         Command::Conversation(command) => {
             conversation::run(command, &*store(backends).await?, &mut out).await
         }

@@ -6,18 +6,35 @@ use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::chat::ids::{QueueKey, TenantKey};
+use crate::chat::ids::{QueueKey, TenantKey, Timestamp};
 use crate::chat::settings::{QueueSettings, Strategy};
 use crate::ports::store::Store;
 
 use super::error::CliError;
 use super::output::Output;
-use super::{args, known};
+use super::{args, by_hand, hours, known};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Add a queue, or replace it
     Add(Add),
+    /// Change when it is open, where that is not as its tenant
+    Set {
+        /// The tenant
+        #[arg(long, value_parser = args::tenant)]
+        tenant: TenantKey,
+        /// The queue's key
+        #[arg(value_parser = args::queue)]
+        key: QueueKey,
+        /// hours, hours_mode (strict or advisory), zone or country; NAME= removes it:
+        /// hours="Mo-Fr 09:00-17:00; PH off"
+        #[arg(value_name = "NAME=VALUE", required = true, value_parser = hours::change)]
+        changes: Vec<hours::Change>,
+    },
+    /// Close it, whatever its hours are, until a time or until they begin again
+    Close(by_hand::Wish),
+    /// Open it again; with --until, whatever its hours are
+    Open(by_hand::Wish),
     /// List the queues
     List {
         /// The tenant
@@ -103,11 +120,17 @@ impl View {
 
 pub(super) async fn run(
     command: Command,
+    now: Timestamp,
     store: &dyn Store,
     out: &mut Output<'_>,
 ) -> Result<(), CliError> {
     match command {
         Command::Add(wish) => add(wish, store, out).await,
+        Command::Set { tenant, key, changes } => {
+            hours::set(&tenant, Some(&key), &changes, store, out).await
+        }
+        Command::Close(wish) => by_hand::close(wish, now, store, out).await,
+        Command::Open(wish) => by_hand::open(wish, now, store, out).await,
         Command::List { tenant } => {
             known::tenant(&tenant, store).await?;
             let queues = store.queues(&tenant).await?;
@@ -147,17 +170,8 @@ async fn remove(
     }
     let queues = store.queues(tenant).await?;
     let Some(queue) = queues.iter().find(|queue| queue.key == *key) else {
-        return Err(unknown(tenant, key, &queues));
+        return Err(known::no_queue(tenant, key, &queues));
     };
     store.remove_queue(tenant, key).await?;
     Ok(out.one(&View::of(queue), |_| format!("queue {key} of {tenant} removed"))?)
-}
-
-/// The error for an unknown queue.
-pub(super) fn unknown(tenant: &TenantKey, key: &QueueKey, known: &[QueueSettings]) -> CliError {
-    let known: Vec<&str> = known.iter().map(|queue| queue.key.as_str()).collect();
-    CliError::refused(
-        format!("{tenant} has no queue {key}; it has {}", known.join(", ")),
-        format!("add it: couplet queue add --tenant {tenant} {key} --name …"),
-    )
 }

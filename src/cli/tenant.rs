@@ -10,13 +10,13 @@ use serde::Serialize;
 use crate::chat::ids::{LinkDomain, TenantKey};
 use crate::config::Config;
 use crate::ports::directory::Tenant;
-use crate::ports::settings::{FileWishes, FormField, Settings};
+use crate::ports::settings::{FileWishes, FormField, HoursMode, Settings};
 use crate::ports::store::Store;
 use crate::wire;
 
 use super::error::CliError;
 use super::output::{Output, columns};
-use super::{agent, args, known, queue};
+use super::{agent, args, hours, known, queue};
 
 /// The shortest key for HS256 (RFC 7518, section 3.2).
 const IDENTITY_BYTES: usize = 32;
@@ -26,6 +26,16 @@ const MEGABYTE: u64 = 1024 * 1024;
 pub enum Command {
     /// Add a tenant, with its queue "default"
     Add(Box<Add>),
+    /// Change when it is open
+    Set {
+        /// The tenant's key
+        #[arg(value_parser = args::tenant)]
+        key: TenantKey,
+        /// hours, hours_mode (strict or advisory), zone or country; NAME= removes it:
+        /// hours="Mo-Fr 09:00-17:00; PH off"
+        #[arg(value_name = "NAME=VALUE", required = true, value_parser = hours::change)]
+        changes: Vec<hours::Change>,
+    },
     /// List the tenants
     List,
     /// Show a tenant with its queues and agents
@@ -100,6 +110,10 @@ struct View {
     /// Whether a key for identity tokens is set; the key itself is never printed.
     identity: bool,
     idle_close_minutes: i64,
+    hours: Option<String>,
+    hours_mode: Option<HoursMode>,
+    zone: Option<String>,
+    country: Option<String>,
     form: Vec<Field>,
     /// Null if it is as configured.
     file_megabytes: Option<u64>,
@@ -142,6 +156,10 @@ impl View {
             welcome: settings.welcome.clone(),
             identity: tenant.identity_secret.is_some(),
             idle_close_minutes: settings.idle_close_ms / 60_000,
+            hours: settings.opening.hours.clone(),
+            hours_mode: settings.opening.hours_mode,
+            zone: settings.opening.zone.clone(),
+            country: settings.opening.country.clone(),
             form: settings.form.iter().map(Field::of).collect(),
             file_megabytes: settings.files.bytes.map(|bytes| bytes / MEGABYTE),
             file_types: settings.files.types.clone(),
@@ -175,6 +193,7 @@ pub(super) async fn run(
             let views: Vec<View> = tenants.iter().map(View::of).collect();
             Ok(out.list(&views, ["KEY", "NAME", "LINK", "ORIGINS"], View::cells)?)
         }
+        Command::Set { key, changes } => hours::set(&key, None, &changes, store, out).await,
         Command::Show { key } => show(&key, store, out).await,
         Command::Remove { key } => {
             let tenant = known::tenant(&key, store).await?;
@@ -308,6 +327,7 @@ async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Resul
         ["welcome", tenant.welcome.as_deref().unwrap_or_default()],
         ["identity tokens", &yes(tenant.identity)],
         ["idle close", &format!("{} min", tenant.idle_close_minutes)],
+        ["hours", tenant.hours.as_deref().unwrap_or("always open")],
         ["files", &files(&tenant)],
         ["form", &tenant.form.iter().map(Field::written).collect::<Vec<_>>().join(", ")],
     ]

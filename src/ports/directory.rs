@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::settings::Settings;
+use super::settings::{OpeningHours, Settings};
 use super::store_error::StoreError;
+use crate::chat::hours::ByHand;
 use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, QueueKey, ReplyKey, TenantKey};
 use crate::chat::settings::{AgentSettings, CannedReply, QueueSettings, TenantSettings};
 
@@ -24,6 +25,24 @@ impl Tenant {
     pub fn new(key: TenantKey, name: &str, link: LinkDomain) -> Self {
         let settings = Settings { name: name.into(), ..Settings::default() };
         Self { key, link, identity_secret: None, settings }
+    }
+}
+
+/// When a tenant and its queues are open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantHours {
+    pub tenant: TenantKey,
+    pub hours: OpeningHours,
+    /// What each queue has of its own, by key.
+    pub queues: Vec<(QueueKey, OpeningHours)>,
+    /// The queues that somebody closed or opened, whatever their hours are, by key.
+    pub by_hand: Vec<(QueueKey, ByHand)>,
+}
+
+impl TenantHours {
+    /// What was done to a queue by hand.
+    pub fn hand(&self, queue: &QueueKey) -> Option<ByHand> {
+        self.by_hand.iter().find(|(key, _)| key == queue).map(|(_, hand)| *hand)
     }
 }
 
@@ -65,7 +84,24 @@ pub trait Directory: Send + Sync + 'static {
     /// [`REPLIES`](crate::chat::canned::REPLIES).
     async fn put_canned(&self, tenant: &TenantKey, reply: &CannedReply) -> Result<(), StoreError>;
     async fn remove_canned(&self, tenant: &TenantKey, key: &ReplyKey) -> Result<(), StoreError>;
-    /// The settings that the desk of a link works with.
+    /// When the tenants of a link and their queues are open.
+    async fn hours(&self, link: &LinkDomain) -> Result<Vec<TenantHours>, StoreError>;
+    async fn tenant_hours(&self, tenant: &TenantKey) -> Result<TenantHours, StoreError>;
+    /// Replaces the hours of a tenant, or what one of its queues has of its own.
+    async fn put_hours(
+        &self,
+        tenant: &TenantKey,
+        queue: Option<&QueueKey>,
+        hours: &OpeningHours,
+    ) -> Result<(), StoreError>;
+    /// Closes or opens a queue, whatever its hours are; `None` takes that back.
+    async fn put_by_hand(
+        &self,
+        tenant: &TenantKey,
+        queue: &QueueKey,
+        hand: Option<ByHand>,
+    ) -> Result<(), StoreError>;
+    /// The settings that the desk of a link works with, without hours.
     async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError>;
     /// A number that rises with each change to a tenant of the link; cheap to read.
     async fn revision(&self, link: &LinkDomain) -> Result<u64, StoreError>;

@@ -31,6 +31,9 @@ pub struct Settings {
     pub form: Vec<FormField>,
     /// What files are accepted.
     pub files: FileWishes,
+    /// When it is open.
+    #[serde(flatten)]
+    pub opening: OpeningHours,
 }
 
 impl Default for Settings {
@@ -45,8 +48,49 @@ impl Default for Settings {
             idle_close_ms: 30 * 60_000,
             form: Vec::new(),
             files: FileWishes::default(),
+            opening: OpeningHours::default(),
         }
     }
+}
+
+/// When a tenant is open; or a queue, for which its tenant's counts where it has none of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct OpeningHours {
+    /// In OpenStreetMap's syntax (`Mo-Fr 09:00-17:00; PH off`); always where it is null.
+    pub hours: Option<String>,
+    /// What happens outside them; `strict` where it is null.
+    pub hours_mode: Option<HoursMode>,
+    /// The time zone that they are in (`Europe/Berlin`).
+    pub zone: Option<String>,
+    /// The country whose public holidays count (`DE`).
+    pub country: Option<String>,
+}
+
+impl OpeningHours {
+    /// A queue's hours: what it has of its own, else the tenant's.
+    pub fn or(&self, tenant: &Self) -> Self {
+        Self {
+            hours: self.hours.clone().or_else(|| tenant.hours.clone()),
+            hours_mode: self.hours_mode.or(tenant.hours_mode),
+            zone: self.zone.clone().or_else(|| tenant.zone.clone()),
+            country: self.country.clone().or_else(|| tenant.country.clone()),
+        }
+    }
+
+    pub fn is_strict(&self) -> bool {
+        self.hours_mode != Some(HoursMode::Advisory)
+    }
+}
+
+/// What happens outside the hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HoursMode {
+    /// New conversations are messages that are left, offered when the queue opens.
+    Strict,
+    /// An agent who is available makes it open.
+    Advisory,
 }
 
 /// What files a tenant accepts, where that is not as the gateway is configured.

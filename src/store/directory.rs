@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sea_orm::ActiveValue::Set;
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, TransactionTrait,
@@ -16,9 +16,11 @@ use super::entity::{agent, agent_queue, queue, tenant};
 use super::error::{corrupt, unavailable};
 use super::sql_store::{SqlStore, begin, commit};
 use super::{canned, links, tenants};
+use crate::chat::hours::ByHand;
 use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, ReplyKey, TenantKey};
 use crate::chat::settings::{AgentSettings, CannedReply, QueueSettings, TenantSettings};
-use crate::ports::directory::{Directory, Tenant};
+use crate::ports::directory::{Directory, Tenant, TenantHours};
+use crate::ports::settings::OpeningHours;
 use crate::ports::store_error::StoreError;
 
 #[async_trait]
@@ -58,6 +60,8 @@ impl Directory for SqlStore {
                 name: Set(queue.name.to_string()),
                 strategy: Set(strategy_word(queue.strategy).to_owned()),
                 offer_ms: Set(queue.offer_ms),
+                hours: NotSet,
+                by_hand: NotSet,
             };
             let anew = OnConflict::columns([queue::Column::Tenant, queue::Column::Slug])
                 .update_columns([
@@ -206,6 +210,32 @@ impl Directory for SqlStore {
         .await
     }
 
+    async fn hours(&self, link: &LinkDomain) -> Result<Vec<TenantHours>, StoreError> {
+        self.within(self.read_hours(link)).await
+    }
+
+    async fn tenant_hours(&self, tenant: &TenantKey) -> Result<TenantHours, StoreError> {
+        self.within(self.read_tenant_hours(tenant)).await
+    }
+
+    async fn put_hours(
+        &self,
+        tenant: &TenantKey,
+        queue: Option<&QueueKey>,
+        hours: &OpeningHours,
+    ) -> Result<(), StoreError> {
+        self.within(self.write_hours(tenant, queue, hours)).await
+    }
+
+    async fn put_by_hand(
+        &self,
+        tenant: &TenantKey,
+        queue: &QueueKey,
+        hand: Option<ByHand>,
+    ) -> Result<(), StoreError> {
+        self.within(self.write_by_hand(tenant, queue, hand)).await
+    }
+
     async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError> {
         self.within(async {
             let moment = self.moment.begin().await.map_err(unavailable)?;
@@ -256,6 +286,8 @@ pub(super) async fn settings(
                 queues: queues.remove(&tenant.slug).unwrap_or_default(),
                 agents: agents.remove(&tenant.slug).unwrap_or_default(),
                 canned: canned.remove(&tenant.slug).unwrap_or_default(),
+                // Whoever drives the desk adds the times.
+                hours: BTreeMap::new(),
             })
         })
         .collect()

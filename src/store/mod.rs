@@ -25,6 +25,7 @@ mod edits;
 mod entity;
 mod error;
 mod files;
+mod hours;
 mod identities;
 mod lease;
 mod links;

@@ -141,6 +141,8 @@ impl SqlStore {
             name: Set(settings.name.to_string()),
             strategy: Set(strategy_word(Strategy::LeastLoaded).to_owned()),
             offer_ms: Set(OFFER_MS),
+            hours: Set(None),
+            by_hand: Set(None),
         };
         queue::Entity::insert(first)
             .exec_without_returning(&transaction)

@@ -7,7 +7,9 @@ use warp::reply::Response;
 use super::problem::Problem;
 use super::request::Request;
 use super::response::{json, readable};
+use crate::chat::ids::QueueKey;
 use crate::ports::settings::FormField;
+use crate::runtime::edge::Door;
 use crate::websocket::backend::Backend;
 use crate::wire;
 
@@ -24,6 +26,8 @@ struct Config<'a> {
     welcome: Option<&'a str>,
     queues: Vec<Queue<'a>>,
     online: bool,
+    #[serde(flatten)]
+    hours: Hours,
     #[serde(skip_serializing_if = "<[FormField]>::is_empty")]
     form: &'a [FormField],
     /// Media types of files that are accepted, such as `image/png` or `image/*`.
@@ -36,6 +40,25 @@ struct Config<'a> {
 struct Queue<'a> {
     key: &'a str,
     name: &'a str,
+    #[serde(flatten)]
+    hours: Hours,
+}
+
+/// Whether new conversations are served now, and when that changes, in epoch milliseconds.
+#[derive(Debug, Serialize)]
+struct Hours {
+    open: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<i64>,
+}
+
+impl Hours {
+    fn of(door: Door) -> Self {
+        let Door { open, until, next } = door;
+        Self { open, until: until.map(|at| at.0), next: next.map(|at| at.0) }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -52,7 +75,7 @@ pub(super) async fn show<D: Backend>(
 ) -> Result<Response, Problem> {
     let view = request.tenant(&key, request.address()).await?;
     let page = request.page(&view.tenant)?;
-    let queue = |(key, name)| Queue { key, name };
+    let door = |key: &QueueKey| view.doors.get(key).copied().unwrap_or(Door::ALWAYS);
     let settings = &view.tenant.settings;
     let config = Config {
         tenant: view.tenant.key.as_str(),
@@ -60,8 +83,13 @@ pub(super) async fn show<D: Backend>(
         color: settings.color.as_deref(),
         locale: settings.locale.as_deref(),
         welcome: settings.welcome.as_deref(),
-        queues: view.queues.iter().map(|(key, name)| (key.as_str(), &**name)).map(queue).collect(),
+        queues: view
+            .queues
+            .iter()
+            .map(|(key, name)| Queue { key: key.as_str(), name, hours: Hours::of(door(key)) })
+            .collect(),
         online: view.online,
+        hours: Hours::of(Door::of_all(view.queues.iter().map(|(key, _)| door(key)))),
         form: &settings.form,
         file_types: if view.files.bytes > 0 { &view.files.types } else { &[] },
         limits: Limits {

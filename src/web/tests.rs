@@ -148,7 +148,11 @@ async fn a_page_of_the_tenant_reads_the_config() {
     let told: Value = answer.json().await.unwrap();
     let expected = json!({
         "tenant": "acme", "name": "Acme", "color": "#112233", "welcome": "Hello!", "online": true,
-        "queues": [{"key": "default", "name": "Everyone"}, {"key": "sales", "name": "Sales & more"}],
+        "open": true,
+        "queues": [
+            {"key": "default", "name": "Everyone", "open": true},
+            {"key": "sales", "name": "Sales & more", "open": false, "next": 1_767_603_600_000_i64},
+        ],
         "form": [{"name": "name", "required": false}, {"name": "order", "label": "Order number", "required": true}],
         "file_types": crate::runtime::files::TYPES,
         "limits": {"text_chars": 8000, "frame_bytes": 65536, "file_bytes": 1000},

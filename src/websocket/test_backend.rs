@@ -1,6 +1,6 @@
 //! A scripted backend for tests of sockets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ use crate::ports::directory::Tenant;
 use crate::ports::settings::{FormField, Settings};
 use crate::ports::store_error::StoreError;
 use crate::runtime::edge::{
-    HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView, Welcome,
+    Door, HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView, Welcome,
 };
 use crate::runtime::files::FileRules;
 
@@ -193,6 +193,9 @@ pub(crate) fn tenant() -> Tenant {
 /// The tenant as the edge caches it.
 pub(crate) fn view(tenant: Tenant) -> Arc<TenantView> {
     let sales = QueueKey::new("sales").unwrap();
+    let next = Some(Timestamp(1_767_603_600_000));
+    let closed = Door { open: false, until: None, next };
+    let doors = BTreeMap::from([(sales.clone(), closed)]);
     let queues =
         vec![(QueueKey::default_queue(), "Everyone".into()), (sales, "Sales & more".into())];
     Arc::new(TenantView {
@@ -200,6 +203,7 @@ pub(crate) fn view(tenant: Tenant) -> Arc<TenantView> {
         queues,
         agents: HashMap::new(),
         online: true,
+        doors,
         files: FileRules::usual(1_000),
     })
 }

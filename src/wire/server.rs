@@ -259,6 +259,9 @@ pub struct State {
     /// The estimated wait, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eta_s: Option<u32>,
+    /// When somebody will be in, while the queue is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_at: Option<i64>,
     /// The agent who has the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent>,

@@ -24,6 +24,11 @@ const CONFIG: &str = r#"
 /// A folder with a configuration and a database, in which the program runs.
 struct Shell(TempDir);
 
+/// An argument in which `_` is written for a space, and `__` for an underscore.
+fn spaced(argument: &str) -> String {
+    argument.replace("__", "\0").replace('_', " ").replace('\0', "_")
+}
+
 /// Result of a run of the program.
 struct Done {
     code: Option<i32>,
@@ -48,10 +53,10 @@ impl Shell {
         self.0.path()
     }
 
-    /// Runs the program with space-separated arguments; `_` in an argument becomes a space.
+    /// Runs the program with space-separated arguments; see [`spaced`].
     async fn run(&self, arguments: &str) -> Done {
         let ran = Command::new(env!("CARGO_BIN_EXE_couplet"))
-            .args(arguments.split(' ').map(|argument| argument.replace('_', " ")))
+            .args(arguments.split(' ').map(spaced))
             .current_dir(self.folder())
             .env_clear()
             .output()
@@ -151,6 +156,7 @@ async fn tenants_are_added_and_removed() {
         "origins": ["http://a.example:81", "https://b.example"], "origin_required": true,
         "color": "#2f6fed", "locale": "pt-BR", "welcome": "Oi!", "identity": true, "idle_close_minutes": 5,
         "file_megabytes": null, "file_types": null,
+        "hours": null, "hours_mode": null, "zone": null, "country": null,
         "form": [
             {"name": "name", "label": null, "required": false},
             {"name": "order", "label": "Your order", "required": true},
@@ -201,6 +207,92 @@ full  Full      chat.localhost    http://a.example:81 https://b.example
         shell.failed("tenant show bolt").await.starts_with("couplet: there is no tenant bolt\n")
     );
     assert_eq!(shell.json("tenant list").await.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn hours_are_set_checked_and_shown() {
+    let shell = Shell::migrated().await;
+    shell.done("tenant add acme --name Acme --origin https://acme.example").await;
+    shell.done("queue add --tenant acme sales --name Sales").await;
+    let show = "hours show --tenant acme";
+    assert_eq!(shell.done(show).await, "always open: no hours are set\n");
+
+    // Each refusal says what is wrong, and nothing is changed.
+    for (wrong, why) in [
+        ("hours=Mo-Fr_09:00-17:00 zone=UTC zone=UTC", "named twice"),
+        ("hours=Mo-Fr_09:00-17:00", "set it, e.g. zone=Europe/Berlin"),
+        ("hours=weekdays zone=UTC", "cannot be read from character 5 on"),
+        ("hours=Mo_09:00-17:00;_PH_off zone=UTC", "set it, e.g. country=DE"),
+    ] {
+        let said = shell.failed(&format!("tenant set acme {wrong}")).await;
+        assert!(said.contains(why), "{wrong}: {said}");
+    }
+    for wrong in ["hours", "zone=Berlin", "hours__mode=lax", "country=Germany", "color=red"] {
+        assert_eq!(shell.run(&format!("tenant set acme {wrong}")).await.code, Some(2), "{wrong}");
+    }
+    assert_eq!(shell.json("tenant show acme").await["hours"], Value::Null);
+
+    assert_eq!(
+        shell
+            .done("tenant set acme hours=Mo-Fr_09:00-17:00;_PH_off zone=europe/berlin country=de")
+            .await,
+        "tenant acme updated; see when it is open: couplet hours show --tenant acme\n"
+    );
+    let said = shell.failed("tenant set acme zone=").await;
+    assert!(said.starts_with("couplet: not set: the hours of acme would not work\n"), "{said}");
+    assert_eq!(
+        shell.done(&format!("{show} --at 2026-12-24T18:00 --days 6")).await,
+        "\
+Mo-Fr 09:00-17:00; PH off (strict, Europe/Berlin, country DE)
+Thu 2026-12-24 18:00: closed, opens Mon 2026-12-28 09:00
+
+OPENS                 CLOSES
+Mon 2026-12-28 09:00  Mon 2026-12-28 17:00
+Tue 2026-12-29 09:00  Tue 2026-12-29 17:00
+Wed 2026-12-30 09:00  Wed 2026-12-30 17:00
+"
+    );
+    // A queue has its own hours, in its tenant's zone.
+    shell.done("queue set --tenant acme sales hours=24/7 hours__mode=advisory").await;
+    shell.done("queue add --tenant acme sales --name Sales_Team").await;
+    let sales = shell.json(&format!("{show} --queue sales --at 2026-12-24T18:00")).await;
+    assert_eq!(
+        (&sales["hours"], &sales["hours_mode"], &sales["zone"], &sales["open"], &sales["until"]),
+        (&json!("24/7"), &json!("advisory"), &json!("Europe/Berlin"), &json!(true), &Value::Null)
+    );
+    assert!(
+        shell.failed("queue set --tenant acme help hours=24/7").await.contains("no queue help")
+    );
+    // Somebody closes it, and opens it again.
+    let closed = shell.json("queue close --tenant acme sales --until 2100-01-01T09:00").await;
+    assert_eq!((&closed["open"], &closed["next"]), (&json!(false), &json!(4_102_473_600_000_i64)));
+    let sales = shell.json("hours show --tenant acme --queue sales").await;
+    assert_eq!((&sales["open"], &sales["by_hand"]["open"]), (&json!(false), &json!(false)));
+    let told = shell.done("hours show --tenant acme --queue sales").await;
+    assert!(told.contains("closed by hand until 1 Jan 2100 09:00"), "{told}");
+    assert!(shell.failed("queue close --tenant acme sales --until noon").await.contains("no time"));
+    assert!(
+        shell
+            .failed("queue close --tenant acme sales --until 2020-01-01T09:00")
+            .await
+            .contains("has passed")
+    );
+    let told = shell.done("queue open --tenant acme sales").await;
+    assert_eq!(told, "queue sales of acme is open\n");
+    let told = shell.done("queue close --tenant acme sales").await;
+    assert!(told.contains("is closed until it is opened"), "{told}");
+    shell.done("queue open --tenant acme sales").await;
+    shell.done("queue set --tenant acme sales hours= hours__mode=").await;
+    let sales = shell.json(&format!("{show} --queue sales --at 2026-12-24T18:00")).await;
+    assert_eq!((&sales["open"], &sales["hours_mode"]), (&json!(false), &Value::Null));
+    assert!(shell.failed(&format!("{show} --at noon")).await.contains("is no time"));
+    assert!(
+        shell
+            .run("check")
+            .await
+            .out
+            .contains("\nhours                  ok      (they can be used)\n")
+    );
 }
 
 #[tokio::test]

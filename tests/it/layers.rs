@@ -15,7 +15,7 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 /// The parts of the crate that each part may use, besides itself. `main` sees the crate from
 /// outside. `chaos`, which `tests/chaos` needs inside a node and is empty in an ordinary build, may
 /// be used by any part.
-const MAY_NAME: [(&str, &[&str]); 17] = [
+const MAY_NAME: [(&str, &[&str]); 18] = [
     ("chaos", &[]),
     ("chat", &[]),
     ("wire", &[]),
@@ -26,11 +26,12 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
     ("files", &["chat", "ports"]),
     ("xmpp", &["bridge", "chat", "ports"]),
     ("world", &["chat", "ports"]),
-    ("runtime", &["bridge", "chat", "ports"]),
+    ("hours", &["chat", "ports"]),
+    ("runtime", &["bridge", "chat", "hours", "ports"]),
     ("websocket", &["bridge", "chat", "ports", "runtime", "wire"]),
     ("web", &["bridge", "chat", "ports", "runtime", "websocket", "wire"]),
     ("config", &["chat"]),
-    ("cli", &["bridge", "chat", "config", "ports", "wire"]),
+    ("cli", &["bridge", "chat", "config", "hours", "ports", "wire"]),
     (
         "app",
         &[
@@ -57,7 +58,7 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
 const PURE: [&str; 3] = ["chat", "wire", "bridge"];
 
 /// Names that only some files may use: a path, or any part of one, and the files.
-const KEPT: [(&[&str], &[&str]); 29] = [
+const KEPT: [(&[&str], &[&str]); 31] = [
     (&["anyhow"], &["src/main.rs", "src/app.rs"]),
     // The wall clock, randomness, the environment.
     (&["SystemTime"], &["src/world.rs"]),
@@ -72,6 +73,8 @@ const KEPT: [(&[&str], &[&str]); 29] = [
     (&["deadpool_redis"], &["src/cache/"]),
     (&["tokio_xmpp"], &["src/xmpp/"]),
     (&["xmpp_parsers"], &["src/bridge/", "src/xmpp/", "src/config/links.rs"]),
+    (&["opening_hours"], &["src/hours/"]),
+    (&["jiff"], &["src/hours/"]),
     (&["object_store"], &["src/files/"]),
     (&["reqwest"], &["src/files/"]),
     (&["file_format"], &["src/runtime/files/"]),

@@ -48,6 +48,7 @@ mod files;
 mod hand_over;
 mod hasty;
 mod hostile;
+mod hours;
 mod identity;
 mod interruption;
 mod layers;

@@ -58,6 +58,15 @@ test('a year is named if it is not the current one', () => {
   expect(createLanguage('de', de).day(at(2025, 11, 31))).toBe('Mittwoch, 31. Dezember 2025');
 });
 
+test('within a week, the weekday says when somebody will be in', () => {
+  vi.setSystemTime(at(2026, 11, 4, 18));
+  const plain = (text: string) => text.replace(' at ', ' ').replace(',', '');
+  expect(plain(language.back(at(2026, 11, 7, 9)))).toBe('Monday 09:00');
+  expect(plain(language.back(at(2026, 11, 11, 9)))).toBe('Friday 11 December 9:00');
+  expect(plain(language.back(at(2027, 0, 4, 9)))).toBe('Monday 4 January 2027 9:00');
+  expect(createLanguage('de', de).back(at(2026, 11, 7, 9))).toContain('Montag');
+});
+
 test('the same weekday and date of another year is not today', () => {
   // Both are a Friday, 6 March.
   vi.setSystemTime(at(2026, 2, 6, 12));

@@ -342,8 +342,13 @@ test('the form goes with the first message, which waits until it is filled in', 
 
 test('nobody online: the panel says so', () => {
   const { element, render } = panel();
-  render({ ...initial, config: { online: false } });
+  const next = Date.now() + 3_600_000;
+  render({ ...initial, config: { online: false, open: false, next } });
+  expect(element.textContent).toContain(`${en.nobodyIn} We’re back ${language.back(next)}.`);
+  const last = Date.now() - 1000;
+  render({ ...initial, config: { online: false, open: false, next: last } });
   expect(element.textContent).toContain(en.nobodyIn);
+  expect(element.textContent).not.toContain('We’re back');
 });
 
 test('an edit fills the composer, and restores the draft afterwards', () => {

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { type Action, reduce } from '../src/state/reduce';
-import { initial, isOpen, isToBeRated, latest, type State, unread } from '../src/state/state';
+import { away, initial, isOpen, isToBeRated, latest, type State, unread } from '../src/state/state';
 import type { Command, Entry, ErrorFrame, ServerFrame, Welcome } from '../src/wire';
 
 const entry = (seq: number, more: Partial<Entry> = {}): Entry => ({
@@ -206,6 +206,30 @@ test('the place is known only while waiting; typing ends with the message or the
   const typing = reduce(active, frame({ type: 'typing', on: true, name: 'Ann' }));
   expect(reduce(typing, arrives(1)).typing).toBeUndefined();
   expect(reduce(typing, { type: 'link', link: 'retrying' }).typing).toBeUndefined();
+});
+
+test('a queue that is closed is away, whoever is online; the page may have chosen the queue', () => {
+  const next = Date.now() + 60_000;
+  const closed = { open: false, next };
+  const queues = [
+    { key: 'default', name: 'All', open: true },
+    { key: 'sales', name: 'Sales', ...closed },
+  ];
+  const of = (config: object, queue?: string) => away({ ...initial, config, queue });
+  expect(of({ online: true, open: true, queues })).toEqual({ isAway: false, next: undefined });
+  expect(of({ online: true, open: true, queues }, 'sales')).toEqual({ isAway: true, next });
+  expect(of({ online: true, open: true, queues }, 'other').isAway).toBe(false);
+  expect(of({ online: false, ...closed })).toEqual({ isAway: true, next });
+  expect(of({ online: false, open: true })).toEqual({ isAway: true, next: undefined });
+  expect(of({ open: false, next: Date.now() - 1 })).toEqual({ isAway: true, next: undefined });
+  expect(of({})).toEqual({ isAway: false, next: undefined });
+});
+
+test('when somebody will be in is known only while waiting', () => {
+  const waiting: ServerFrame = { type: 'state', conversation: 'c', state: 'waiting', open_at: 9 };
+  const state = run(frame(waiting));
+  expect(latest(state)).toMatchObject({ openAt: 9, unattended: true });
+  expect(latest(reduce(state, frame({ ...waiting, state: 'active' })))?.openAt).toBeUndefined();
 });
 
 test('a retried message keeps its files; a stale start is dropped', () => {

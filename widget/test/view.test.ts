@@ -143,6 +143,13 @@ test('the status describes the state plainly', () => {
   expect(says(waiting(2, 170))).toBe('You are second in line, about 3 minutes');
   expect(says(waiting(1, 60))).toBe('You are first in line, about 1 minute');
   expect(says(waiting(22, 20))).toBe('You are 22nd in line, less than a minute');
+  const closed = (open_at: number): State => {
+    const frame = { type: 'state', conversation: 'c', state: 'waiting', open_at } as const;
+    return reduce({ ...initial, link: 'online' }, { type: 'frame', frame });
+  };
+  const soon = Date.now() + 3600_000;
+  expect(says(closed(soon))).toBe(`We’re back ${language.back(soon)}.`);
+  expect(says(closed(Date.now() - 1000))).toBe('Nobody is in right now. The answer comes here.');
   expect(says({ ...waiting(2), link: 'retrying' })).toBe('No connection. Trying again');
 });
 

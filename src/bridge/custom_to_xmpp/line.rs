@@ -5,6 +5,8 @@
 //! without controls and cut to a length. A notice is one line if possible, and 80 columns if they
 //! suffice.
 
+mod hours;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -84,6 +86,9 @@ pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
              anything with a ✓ is safe.",
         ),
         Notice::Storage { works: true } => marked("Messages are being saved again."),
+        Notice::Closing { queue, in_ms, waiting } => {
+            marked(&hours::closing(&piece(queue), *in_ms, *waiting))
+        }
         Notice::Status { queues, agents } => {
             let waiting = queues.iter().map(|(name, count, first_ms)| match count {
                 0 => marked(&format!("{}: nobody waiting", piece(name))),

@@ -171,12 +171,14 @@ pub fn state(told: &CustomerState) -> wire::State {
         state: phase(&told.phase),
         position: None,
         eta_s: None,
+        open_at: None,
         agent: None,
         reason: None,
     };
     match &told.phase {
-        Phase::Waiting { position, eta_s } => {
+        Phase::Waiting { position, eta_s, open_at } => {
             (frame.position, frame.eta_s) = (*position, *eta_s);
+            frame.open_at = open_at.map(|at| at.0);
         }
         Phase::Active { agent } => frame.agent = Some(shown(agent)),
         Phase::Closed { reason } => frame.reason = Some(why(*reason).to_owned()),

@@ -39,6 +39,8 @@ pub(in crate::chat) struct Values {
     pub(in crate::chat) customer_name: Option<Arc<str>>,
     pub(in crate::chat) agent_name: Arc<str>,
     pub(in crate::chat) queue: Option<Arc<str>>,
+    /// When that queue opens next.
+    pub(in crate::chat) hours_next: Option<Arc<str>>,
     /// What the customer filled in.
     pub(in crate::chat) answers: Answers,
 }
@@ -55,8 +57,8 @@ impl Values {
             Variable::AgentName => Some(self.agent_name.clone()),
             Variable::Queue => self.queue.clone(),
             Variable::Attribute(name) => answer(name),
-            // The desk knows no hours.
-            Variable::HoursNext | Variable::Argument(_) => None,
+            Variable::HoursNext => self.hours_next.clone(),
+            Variable::Argument(_) => None,
         }
     }
 }

@@ -43,7 +43,7 @@ impl Desk {
                 self.canned_of(customer).map(Canned::list).ok_or(AgentRefusal::NotFound)?
             }
             CannedCommand::Show { words } => self
-                .compose(customer, &input.agent, words, Gaps::Kept)
+                .compose(now, customer, &input.agent, words, Gaps::Kept)
                 .map(|Composed { keys, text }| CannedNotice::Shown { keys, text })?,
             CannedCommand::Say { words } => self
                 .say_canned(now, customer, input, standing, words)
@@ -55,17 +55,18 @@ impl Desk {
 
     fn compose(
         &self,
+        now: Timestamp,
         customer: CustomerId,
         agent: &AgentJid,
         words: &str,
         gaps: Gaps,
     ) -> Result<Composed, AgentRefusal> {
         let known = self.canned_of(customer).ok_or(AgentRefusal::NotFound)?;
-        let values = self.values(customer, agent);
+        let values = self.values(now, customer, agent);
         canned::compose(known, words, &values, gaps).map_err(AgentRefusal::Canned)
     }
 
-    fn values(&self, customer: CustomerId, agent: &AgentJid) -> Values {
+    fn values(&self, now: Timestamp, customer: CustomerId, agent: &AgentJid) -> Values {
         let Some(visitor) = self.visitors.get(&customer) else { return Values::default() };
         let case = visitor.open.and_then(|id| self.cases.get(&id));
         let tenant = &visitor.customer.tenant;
@@ -73,6 +74,7 @@ impl Desk {
             customer_name: visitor.customer.name.clone(),
             agent_name: self.agent_name(tenant, agent),
             queue: case.map(|case| self.queue_name(tenant, &case.view.queue)),
+            hours_next: case.and_then(|case| self.opens_next(now, tenant, &case.view.queue)),
             answers: case.map(|case| case.answers.clone()).unwrap_or_default(),
         }
     }
@@ -91,7 +93,7 @@ impl Desk {
             Standing::MayTake(case) => (*case, false),
             barred => return Err(self.barred(barred)),
         };
-        let composed = self.compose(customer, &input.agent, words, Gaps::Refused)?;
+        let composed = self.compose(now, customer, &input.agent, words, Gaps::Refused)?;
         let case = if holds {
             self.go_on(now, case, input.fresh)
         } else {

@@ -237,8 +237,8 @@ impl Desk {
         let Some(view) = self.cases.get(&id).map(|case| &case.view) else { return };
         let phase = match &view.state {
             State::Waiting | State::Offered { .. } => {
-                let position = self.position(view);
-                return self.tell_place(id, position);
+                let place = self.place(view);
+                return self.tell_place(id, place);
             }
             State::Active { agent } => {
                 Phase::Active { agent: self.agent_name(&view.tenant, agent) }
@@ -258,7 +258,7 @@ impl Desk {
     /// When it has been idle for too long; none if the tenant is not served here.
     fn idle_at(&self, view: &Conversation) -> Option<Timestamp> {
         let settings = self.settings(&view.tenant)?;
-        Some(view.active_at.plus(settings.idle_close_ms.max(LEAST_IDLE_MS)))
+        Some(self.silent_since(view).plus(settings.idle_close_ms.max(LEAST_IDLE_MS)))
     }
 
     /// Sets the timer for that, but not before the edges have had time to report who is online.
@@ -273,13 +273,13 @@ impl Desk {
     fn close_if_idle(&mut self, now: Timestamp, id: ConversationId) {
         let Some(view) = self.cases.get(&id).map(|case| case.view.clone()) else { return };
         let Some(due) = self.idle_at(&view) else { return };
-        let left_word = now.since(view.active_at) < LEFT_MS
+        let left_word = now.since(self.silent_since(&view)) < LEFT_MS
             && self.cases.get(&id).is_some_and(|case| case.left_address());
         let patient = view.agent().is_none() && (left_word || self.online(view.customer));
         if due > now {
             self.timers.arm(due, Timer::Idle(id));
         } else if patient {
-            let silence = due.since(view.active_at);
+            let silence = due.since(self.silent_since(&view));
             self.timers.arm(now.plus(silence), Timer::Idle(id));
         } else {
             self.close(now, id, Author::System, CloseReason::Idle, Command::default());
@@ -306,6 +306,7 @@ impl Desk {
                 Timer::Leave(customer) => self.leave(now, customer),
                 Timer::Positions(tenant, queue) => self.tell_positions(&tenant, &queue),
                 Timer::Place(customer) => self.count_in_line(now, customer),
+                Timer::Hours(tenant, queue) => self.turn_of_hours(now, &tenant, &queue),
             }
         }
     }

@@ -15,8 +15,10 @@ mod comings;
 mod command;
 mod customer;
 mod delivery;
+mod doors;
 mod edits;
 mod full;
+mod hours;
 mod interruption;
 mod lifecycle;
 mod offer;
@@ -47,6 +49,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::acquaintances::Acquaintances;
+use self::doors::Doors;
 use self::staying::Staying;
 use super::canned::Canned;
 use super::conversation::OpenConversation;
@@ -206,6 +209,7 @@ pub struct Desk {
     shared: SharedFiles,
     past: PastAssignments,
     interruptions: Interruptions,
+    doors: Doors,
     /// The row that was read for the next event.
     read: Option<Arc<Row>>,
     /// Queues in which there may be something to offer.
@@ -303,6 +307,7 @@ impl Desk {
             Event::Settings(tenants) => {
                 self.dismiss_former_agents(now, &tenants);
                 self.put_settings(tenants);
+                self.follow_hours(now);
                 self.line_up(now);
                 self.greet_agents();
             }

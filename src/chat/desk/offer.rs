@@ -73,7 +73,10 @@ impl Desk {
     fn unserved(&self, tenant: &TenantKey, queue: &QueueKey, nobody: bool) -> Vec<ConversationId> {
         let line = self.tenants.get(tenant).and_then(|desk| desk.queues.get(queue));
         let unserved = |id: &ConversationId| {
-            self.cases.get(id).is_some_and(|case| case.rests || case.view.state == State::Waiting)
+            self.cases.get(id).is_some_and(|case| {
+                (case.rests || case.view.state == State::Waiting)
+                    && !self.is_left_for_later(&case.view)
+            })
         };
         match line {
             Some(line) if !nobody => line.iter().filter(unserved).collect(),

@@ -1,7 +1,8 @@
 //! The positions of waiting customers, and the notices about them.
 //!
 //! Invariants: a position counts those ahead who are online or have left a message (see [`Queue`]);
-//! while no agent is online who serves the queue, no position is shown, because it does not change.
+//! while no agent is online who serves the queue, or the queue is closed, no position is shown,
+//! because it does not change.
 //!
 //! [`Queue`]: crate::chat::queue::Queue
 
@@ -10,7 +11,7 @@ use super::lifecycle::LEAST_IDLE_MS;
 use super::timer::Timer;
 use crate::chat::effect::Phase;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
-use crate::chat::model::Conversation;
+use crate::chat::model::{Conversation, Place};
 
 /// How often waiting customers are told their position, in milliseconds.
 const POSITIONS_MS: i64 = 1_000;
@@ -20,11 +21,18 @@ const POSITIONS_MS: i64 = 1_000;
 const RELOAD_MS: i64 = 5_000;
 
 impl Desk {
-    /// The position of a waiting conversation; none while no agent is online for its queue.
-    pub(super) fn position(&self, view: &Conversation) -> Option<u32> {
-        let line = self.tenants.get(&view.tenant)?.queues.get(&view.queue);
-        self.is_staffed(&view.tenant, &view.queue)
-            .then(|| line.map_or(1, |line| line.position(view)))
+    /// The place of a waiting conversation.
+    pub(super) fn place(&self, view: &Conversation) -> Place {
+        let desk = self.tenants.get(&view.tenant);
+        let line = desk.and_then(|desk| desk.queues.get(&view.queue));
+        let is_staffed = self.is_staffed(&view.tenant, &view.queue);
+        self.place_at(view, is_staffed, line.map_or(1, |line| line.position(view)))
+    }
+
+    fn place_at(&self, view: &Conversation, is_staffed: bool, position: u32) -> Place {
+        let is_served = is_staffed && !self.is_left_for_later(view);
+        let open_at = self.opens_for(view, is_staffed);
+        Place { position: is_served.then_some(position), open_at }
     }
 
     /// Whether an agent who serves the queue is online, busy or not.
@@ -84,23 +92,21 @@ impl Desk {
         let Some(line) = self.line(tenant, queue) else { return };
         let in_line: Vec<(ConversationId, u32)> = line.with_positions().collect();
         for (id, position) in in_line {
-            let position = is_staffed.then_some(position);
-            let moved = self
-                .cases
-                .get(&id)
-                .is_some_and(|case| case.told != Some(position) && self.online(case.view.customer));
-            if moved {
-                self.tell_place(id, position);
+            let Some(case) = self.cases.get(&id) else { continue };
+            let place = self.place_at(&case.view, is_staffed, position);
+            if case.told != Some(place) && self.online(case.view.customer) {
+                self.tell_place(id, place);
             }
         }
     }
 
-    /// Tells a customer their position.
-    pub(super) fn tell_place(&mut self, id: ConversationId, position: Option<u32>) {
+    /// Tells a customer their place.
+    pub(super) fn tell_place(&mut self, id: ConversationId, place: Place) {
         let Some(case) = self.cases.get_mut(&id) else { return };
-        case.told = Some(position);
+        case.told = Some(place);
+        let Place { position, open_at } = place;
         let line = self.tenants.get(&case.view.tenant).and_then(|t| t.queues.get(&case.view.queue));
         let eta_s = line.zip(position).and_then(|(line, position)| line.estimate(position));
-        self.tell_phase(id, Phase::Waiting { position, eta_s });
+        self.tell_phase(id, Phase::Waiting { position, eta_s, open_at });
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::acquaintances::Acquaintances;
+use super::doors::Doors;
 use super::edits::repeat_of;
 use super::shared::SharedFiles;
 use super::staying::Staying;
@@ -14,7 +15,7 @@ use super::{Desk, DeskLimits, Interruptions, lifecycle, order, recall};
 use crate::chat::conversation::OpenConversation;
 use crate::chat::dedup::{Commands, Stanzas};
 use crate::chat::gate::Gate;
-use crate::chat::ids::{Seq, Timestamp};
+use crate::chat::ids::{AgentJid, Seq, TenantKey, Timestamp};
 use crate::chat::model::{Conversation, Customer, State};
 use crate::chat::past_assignments::PastAssignments;
 use crate::chat::resent::Spoken;
@@ -46,10 +47,12 @@ impl Desk {
             shared: SharedFiles::default(),
             past: PastAssignments::default(),
             interruptions: Interruptions::default(),
+            doors: Doors::default(),
             read: None,
             stirred: BTreeSet::new(),
         };
         desk.put_settings(snapshot.tenants);
+        desk.follow_hours(now);
         for (view, customer) in snapshot.conversations {
             desk.readmit(now, view, customer);
         }
@@ -96,13 +99,19 @@ impl Desk {
             }
         }
         desk.recall(now, snapshot.recall);
-        for (tenant, agent) in desk.work.keys() {
-            // The settings changed while no node owned the link.
-            if desk.agent_of(tenant, agent).is_none() {
-                desk.timers.arm(now, Timer::Gone(agent.clone()));
-            }
-        }
+        desk.look_for_former_agents(now);
         desk
+    }
+
+    /// The settings may have changed while no node owned the link.
+    fn look_for_former_agents(&mut self, now: Timestamp) {
+        let former =
+            |(tenant, agent): &&(TenantKey, AgentJid)| self.agent_of(tenant, agent).is_none();
+        let former: Vec<AgentJid> =
+            self.work.keys().filter(former).map(|(_, agent)| agent.clone()).collect();
+        for agent in former {
+            self.timers.arm(now, Timer::Gone(agent));
+        }
     }
 
     fn readmit(&mut self, now: Timestamp, mut view: Conversation, customer: Customer) {

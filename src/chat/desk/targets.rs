@@ -188,6 +188,7 @@ mod tests {
                 agent("dana@example.org", "דנה"),
             ],
             canned: Vec::new(),
+            hours: Default::default(),
         }
     }
 

@@ -11,11 +11,13 @@ use crate::chat::row::Author;
 use crate::chat::settings::{AgentSettings, Role, TenantSettings};
 
 impl Desk {
-    /// Whether an agent of the tenant is available for conversations.
+    /// Whether an agent of the tenant is available for conversations that begin now.
     pub fn anyone_in(&self, tenant: &TenantKey) -> bool {
-        self.tenants
+        let any_free = self
+            .tenants
             .get(tenant)
-            .is_some_and(|desk| desk.settings.agents.iter().any(|agent| self.is_free(&agent.jid)))
+            .is_some_and(|desk| desk.settings.agents.iter().any(|agent| self.is_free(&agent.jid)));
+        any_free && self.takes_new(tenant)
     }
 
     pub fn agents(&self) -> impl Iterator<Item = (TenantKey, AgentJid)> + '_ {

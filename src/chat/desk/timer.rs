@@ -37,6 +37,8 @@ pub(super) enum Timer {
     Unsure(Speaker),
     /// Whether a waiting customer still counts for the positions of others.
     Place(CustomerId),
+    /// Whether a queue opens, closes, or is about to.
+    Hours(TenantKey, QueueKey),
 }
 
 #[derive(Debug, Default)]

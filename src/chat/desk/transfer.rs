@@ -29,7 +29,7 @@ use crate::chat::settings::Strategy;
 struct Manner {
     /// It is given up at once.
     now: bool,
-    /// Also to agents who are away or have no room.
+    /// Also to agents who are away or have no room, and to a queue that is closed.
     anyway: bool,
 }
 
@@ -71,12 +71,20 @@ impl Desk {
                 (None, vec![to])
             }
             Target::Queue(queue) => {
+                let closed = self.closed(now, &tenant, &queue);
+                if let Some(closed) = closed.as_ref().filter(|_| !manner.anyway) {
+                    let word = if manner.now { "now anyway" } else { "anyway" };
+                    return Err(impossible(format!(
+                        "Not transferred: {closed}. To do it all the same: !transfer {word} #{queue}"
+                    )));
+                }
                 let agents = self.fit_for(&tenant, &queue, std::slice::from_ref(&input.agent));
                 if agents.is_empty() && !manner.now {
                     let name = self.queue_name(&tenant, &queue);
+                    let word = if closed.is_some() { "now anyway" } else { "now" };
                     return Err(impossible(format!(
                         "Not transferred: nobody in {name} is free. \
-                         To put the customer in line there: !transfer now #{queue}"
+                         To put the customer in line there: !transfer {word} #{queue}"
                     )));
                 }
                 (Some(queue), agents)

@@ -1,8 +1,9 @@
 //! What passes between the edge and the wire of a customer's socket.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::doors::Door;
 use crate::chat::effect::{Answer, CustomerNotice, CustomerState};
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, Seq, SessionId, Timestamp};
 use crate::chat::row::Row;
@@ -20,8 +21,10 @@ pub struct TenantView {
     pub queues: Vec<(QueueKey, Arc<str>)>,
     /// The names of its agents.
     pub agents: HashMap<AgentJid, Arc<str>>,
-    /// Whether an agent is online.
+    /// Whether an agent is online, for conversations that begin now.
     pub online: bool,
+    /// Whether the queues are open, as far as they have hours.
+    pub doors: BTreeMap<QueueKey, Door>,
     /// Limits for files.
     pub files: FileRules,
 }

@@ -5,6 +5,7 @@
 //! a hint: entries that are missing are read from the store.
 
 mod cursor;
+mod doors;
 pub(crate) mod hub;
 mod identity;
 mod interface;
@@ -28,6 +29,7 @@ use super::admission::{Admission, TooMany};
 use crate::bridge::custom_to_xmpp::action::Greeting;
 use crate::chat::ids::TenantKey;
 
+pub use self::doors::Door;
 pub use self::interface::{
     CurrentConversation, HistoryPage, OpenError, Outbound, SubmitError, TenantError, TenantView,
     Welcome,

@@ -320,7 +320,9 @@ impl CustomerSocket {
 fn state_of(conversation: &Conversation, tenant: &TenantView) -> CustomerState {
     let phase = match &conversation.state {
         // The owner knows the position in the queue and sends it when it hears of the socket.
-        State::Waiting | State::Offered { .. } => Phase::Waiting { position: None, eta_s: None },
+        State::Waiting | State::Offered { .. } => {
+            Phase::Waiting { position: None, eta_s: None, open_at: None }
+        }
         State::Active { agent } => {
             Phase::Active { agent: tenant.agents.get(agent).cloned().unwrap_or_else(|| "".into()) }
         }

@@ -12,6 +12,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::time::Instant;
 
+use super::doors;
 use super::interface::{TenantError, TenantView};
 use super::unknown::Unknown;
 use super::{CACHE_PATIENCE, Edge, staffed_key};
@@ -113,11 +114,13 @@ impl Edge {
             Some(tenant) => {
                 let queues = self.0.store.queues(key).await?;
                 let agents = self.0.store.agents(key).await?;
+                let written = self.0.store.tenant_hours(key).await?;
                 let online = self.is_staffed(&tenant.link, key).await;
+                let doors = doors::doors(&written, self.0.world.now(), online);
                 let queues = queues.into_iter().map(|queue| (queue.key, queue.name)).collect();
                 let agents = agents.into_iter().map(|agent| (agent.jid, agent.name)).collect();
                 let files = FileRules::of(&tenant.settings.files, &self.0.files);
-                Some(Arc::new(TenantView { tenant, queues, agents, online, files }))
+                Some(Arc::new(TenantView { tenant, queues, agents, online, doors, files }))
             }
             None => None,
         };

@@ -7,11 +7,13 @@ use tokio::time::Instant;
 
 use super::backpressure::LOOK;
 use super::holding::{LEASE, RENEWAL};
+use super::openings;
 use super::term::{End, Term};
 use crate::chat::event::{CustomerConnection, CustomerEvent, Event};
 use crate::chat::ids::{ConversationId, Pos};
 use crate::chat::model::Customer;
 use crate::chat::settings::TenantSettings;
+use crate::ports::directory::TenantHours;
 use crate::ports::store_error::StoreError;
 use crate::runtime::edge::staffed_key;
 use crate::runtime::socket_event::SocketEvent;
@@ -31,8 +33,8 @@ pub(super) struct Looked {
     /// The new cursor, if it was moved.
     moved: Option<Pos>,
     revision: Result<u64, StoreError>,
-    /// The new settings, if they have changed.
-    settings: Option<Vec<TenantSettings>>,
+    /// The settings and hours, if they have changed or the hours are to be made anew.
+    settings: Option<(Vec<TenantSettings>, Vec<TenantHours>)>,
     /// Conversations that an operator wants to close.
     closings: Vec<ConversationId>,
 }
@@ -128,12 +130,16 @@ impl Term<'_> {
         let finishing = self.finishing.clone();
         let (store, link, epoch) = (self.owner.store.clone(), self.owner.link.clone(), self.epoch);
         let (accepted, revision) = (self.accepted, self.revision);
+        let is_due = openings::are_due(self.hours_made, self.time());
         let moves = accepted > self.cursor;
         tokio::spawn(async move {
             let moved = moves && store.move_cursor(&link, epoch, accepted).await.is_ok();
             let now = store.revision(&link).await;
             let settings = match &now {
-                Ok(now) if *now != revision => store.settings(&link).await.ok(),
+                Ok(now) if *now != revision || is_due => {
+                    let (settings, hours) = tokio::join!(store.settings(&link), store.hours(&link));
+                    settings.ok().zip(hours.ok())
+                }
                 _ => None,
             };
             // A request that is missed now is found in 2 s.
@@ -154,9 +160,13 @@ impl Term<'_> {
             self.dispatch(Event::CloseAsked(conversation));
         }
         let Ok(revision) = looked.revision else { return };
-        if let Some(settings) = looked.settings {
-            tracing::info!(revision, "settings changed");
+        if let Some((mut settings, written)) = looked.settings {
+            if self.revision != revision {
+                tracing::info!(revision, "settings changed");
+            }
             self.revision = revision;
+            self.hours_made = self.time();
+            openings::add(&self.owner.link, self.hours_made, &mut settings, &written);
             self.dispatch(Event::Settings(settings));
             self.send_agents().await;
         }

@@ -10,6 +10,7 @@ mod dispatch;
 mod drain;
 mod holding;
 mod inbound;
+mod openings;
 mod outbox;
 mod refused_row;
 mod remote_sockets;

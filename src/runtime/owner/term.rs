@@ -18,6 +18,7 @@ use super::background::Finished;
 use super::backpressure::{self, Backpressure};
 use super::context::Owner;
 use super::holding::{HOLDS, LEASE, RENEWAL, while_held};
+use super::openings;
 use super::outbox::{self, Outbox};
 use super::remote_sockets::RemoteSockets;
 use super::spoken::Spoken;
@@ -97,6 +98,8 @@ pub(super) struct Term<'a> {
     pub(super) accepted: Pos,
     pub(super) cursor: Pos,
     pub(super) revision: u64,
+    /// When the desk was given the hours of its queues.
+    pub(super) hours_made: Timestamp,
     pub(super) renewed: Instant,
     /// Results of work that was done beside the desk.
     finished: mpsc::UnboundedReceiver<Finished>,
@@ -133,7 +136,7 @@ impl<'a> Term<'a> {
         let now = owner.world.now();
         let revision = owner.store.revision(&owner.link).await?;
         let reading = owner.store.snapshot(&owner.link, now);
-        let snapshot = tokio::select! {
+        let mut snapshot = tokio::select! {
             snapshot = while_held(reading, || owner.store.renew(&owner.link, epoch, LEASE, false)) => {
                 snapshot?
             }
@@ -141,6 +144,8 @@ impl<'a> Term<'a> {
                 return Err(StoreError::Unavailable("the gateway is stopping".to_owned()));
             }
         };
+        let written = owner.store.hours(&owner.link).await?;
+        openings::add(&owner.link, now, &mut snapshot.tenants, &written);
         let cursor = snapshot.cursor;
         let desk = Desk::restore(owner.limits, now, snapshot);
         let stored = desk.head();
@@ -177,6 +182,7 @@ impl<'a> Term<'a> {
             accepted: cursor,
             cursor,
             revision,
+            hours_made: now,
             renewed,
             finished,
             finishing,

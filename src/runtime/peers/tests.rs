@@ -135,7 +135,7 @@ fn notices() -> Vec<CustomerNotice> {
     let mut notices: Vec<_> =
         closed.into_iter().map(|reason| state(Phase::Closed { reason })).collect();
     notices.extend([
-        state(Phase::Waiting { position: Some(2), eta_s: None }),
+        state(Phase::Waiting { position: Some(2), eta_s: None, open_at: Some(Timestamp(9)) }),
         state(Phase::Active { agent: "Alice".into() }),
         CustomerNotice::Receipt { conversation: CONVERSATION, delivered: Seq(2), read: Seq(1) },
         CustomerNotice::Typing { on: true, name: "Alice".into() },

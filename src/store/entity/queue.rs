@@ -13,6 +13,10 @@ pub struct Model {
     pub name: String,
     pub strategy: String,
     pub offer_ms: i64,
+    /// A JSON document; null where the tenant's hours count.
+    pub hours: Option<String>,
+    /// A JSON document, if it was closed or opened by hand.
+    pub by_hand: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -163,7 +163,7 @@ async fn a_hello_is_answered_by_a_welcome() {
 #[tokio::test(start_paused = true)]
 async fn a_returning_customer_gets_the_current_state() {
     let queue = QueueKey::new("sales").unwrap();
-    let phase = Phase::Waiting { position: Some(2), eta_s: Some(60) };
+    let phase = Phase::Waiting { position: Some(2), eta_s: Some(60), open_at: None };
     let current = CurrentConversation {
         state: CustomerState { conversation: CONVERSATION, queue, phase },
         head: Seq(9),

@@ -5,6 +5,7 @@ use couplet::chat::ids::{LinkDomain, Pos, ReplyKey, Seq};
 use couplet::chat::model::{CloseReason, State};
 use couplet::chat::settings::{AgentSettings, CannedReply, QueueSettings, Role, Strategy};
 use couplet::ports::directory::Directory;
+use couplet::ports::settings::{HoursMode, OpeningHours};
 use couplet::ports::store::{Log, Sessions, Transcripts};
 use couplet::ports::store_error::StoreError;
 use secrecy::ExposeSecret;
@@ -17,7 +18,8 @@ suite!(
     revision_rises_with_every_change,
     removing_a_tenant_removes_all,
     settings_of_a_link,
-    canned_replies
+    canned_replies,
+    hours_of_tenants_and_queues
 );
 
 fn agent(who: &str, queues: &[&str]) -> AgentSettings {
@@ -132,6 +134,51 @@ async fn settings_of_a_link(db: &Db) {
     assert_eq!(second.agents, [agent("élan@example.org", &["default"])]);
     let far = db.store.settings(&far.link).await.expect("read");
     assert_eq!(far.len(), 1);
+}
+
+async fn hours_of_tenants_and_queues(db: &Db) {
+    let acme = key("acme");
+    for name in ["acme", "beta"] {
+        db.store.add_tenant(&tenant(name)).await.expect("added");
+    }
+    db.store.put_queue(&acme, &settings("sales")).await.expect("added");
+    let of = |text: &str| OpeningHours {
+        hours: Some(text.to_owned()),
+        hours_mode: Some(HoursMode::Advisory),
+        ..OpeningHours::default()
+    };
+    let sales = queue("sales");
+    let last = db.store.revision(&link()).await.expect("read");
+    db.store.put_hours(&acme, None, &of("24/7")).await.expect("set");
+    db.store.put_hours(&acme, Some(&sales), &of("Mo 09:00-17:00 \"für Ä\"")).await.expect("set");
+    assert_eq!(db.store.revision(&link()).await, Ok(last + 2));
+    // A queue that is written anew keeps its hours, and the tenant its other settings.
+    db.store.put_queue(&acme, &settings("sales")).await.expect("added");
+    let expected = [
+        (queue("default"), OpeningHours::default()),
+        (sales.clone(), of("Mo 09:00-17:00 \"für Ä\"")),
+    ];
+    let found = db.store.tenant_hours(&acme).await.expect("read");
+    assert_eq!((&found.hours, &found.queues[..]), (&of("24/7"), &expected[..]));
+    let all = db.store.hours(&link()).await.expect("read");
+    assert_eq!((all.len(), &all[0]), (2, &found));
+    assert_eq!(all[1].hours, OpeningHours::default());
+    let mut settings = tenant("acme").settings;
+    settings.opening = of("24/7");
+    assert_eq!(db.store.tenant(&acme).await.expect("read").expect("there").settings, settings);
+    // The same again changes no row, and is no error; nothing of its own is no document.
+    for _ in 0..2 {
+        db.store.put_hours(&acme, Some(&sales), &OpeningHours::default()).await.expect("set");
+    }
+    let found = db.store.tenant_hours(&acme).await.expect("read");
+    assert_eq!(found.queues[1].1, OpeningHours::default());
+    for (refused, missing) in [
+        (db.store.put_hours(&acme, Some(&queue("help")), &of("24/7")).await, "the queue help"),
+        (db.store.put_hours(&key("gamma"), None, &of("24/7")).await, "the tenant gamma"),
+        (db.store.tenant_hours(&key("gamma")).await.map(drop), "the tenant gamma"),
+    ] {
+        assert_eq!(refused, Err(StoreError::Missing(missing.to_owned())));
+    }
 }
 
 async fn removing_a_tenant_removes_all(db: &Db) {

@@ -10,6 +10,7 @@ export default {
   greeting: 'Wie können wir helfen?',
   greetingMore: 'Schreiben Sie unten. Die Antwort kommt hier an.',
   nobodyIn: 'Gerade ist niemand da. Schreiben Sie trotzdem, die Antwort kommt hier an.',
+  backAt: 'Ab {0} ist wieder jemand da.',
   end: 'Chat beenden',
   messages: 'Nachrichten',
   newMessages: 'Neue Nachrichten',

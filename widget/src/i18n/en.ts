@@ -12,6 +12,8 @@ export interface Words {
   greeting: string;
   greetingMore: string;
   nobodyIn: string;
+  /** {0}: a day and a time. */
+  backAt: string;
   end: string;
   messages: string;
   newMessages: string;
@@ -102,6 +104,7 @@ export default {
   greeting: 'How can we help?',
   greetingMore: 'Write below. The answer comes here.',
   nobodyIn: 'Nobody is in right now. Write anyway, and the answer comes here.',
+  backAt: 'We’re back {0}.',
   end: 'End chat',
   messages: 'Messages',
   newMessages: 'New messages',

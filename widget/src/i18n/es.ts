@@ -10,6 +10,7 @@ export default {
   greeting: '¿En qué podemos ayudarle?',
   greetingMore: 'Escriba abajo. La respuesta llegará aquí.',
   nobodyIn: 'Ahora mismo no hay nadie. Escriba de todos modos, la respuesta llegará aquí.',
+  backAt: 'Habrá alguien {0}.',
   end: 'Terminar',
   messages: 'Mensajes',
   newMessages: 'Mensajes nuevos',

@@ -10,6 +10,7 @@ export default {
   greeting: 'Comment pouvons-nous vous aider ?',
   greetingMore: 'Écrivez ci-dessous. La réponse arrivera ici.',
   nobodyIn: 'Personne n’est là pour le moment. Écrivez quand même, la réponse arrivera ici.',
+  backAt: 'Quelqu’un sera là {0}.',
   end: 'Terminer',
   messages: 'Messages',
   newMessages: 'Nouveaux messages',

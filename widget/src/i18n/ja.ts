@@ -10,6 +10,7 @@ export default {
   greeting: 'ご用件をお聞かせください',
   greetingMore: '下の欄にご記入ください。返信はここに届きます。',
   nobodyIn: 'ただいま担当者が不在です。メッセージをお送りいただければ、返信はここに届きます。',
+  backAt: '担当者は{0}に戻ります。',
   end: 'チャットを終了',
   messages: 'メッセージ',
   newMessages: '新しいメッセージ',

@@ -10,6 +10,7 @@ export default {
   greeting: 'Como podemos ajudar?',
   greetingMore: 'Escreva abaixo. A resposta chega aqui.',
   nobodyIn: 'Não há ninguém agora. Escreva mesmo assim, a resposta chega aqui.',
+  backAt: 'Haverá alguém {0}.',
   end: 'Encerrar',
   messages: 'Mensagens',
   newMessages: 'Novas mensagens',

@@ -5,13 +5,20 @@
 
 import type { Field } from '../wire';
 
-export interface Config {
+/** Whether new conversations are served now, and if not, from when on. */
+export interface Hours {
+  open?: boolean;
+  until?: number;
+  next?: number;
+}
+
+export interface Config extends Hours {
   name?: string;
   color?: string | null;
   locale?: string | null;
   /** The line in the empty log, in place of our own. */
   welcome?: string;
-  queues?: { key: string; name: string }[];
+  queues?: ({ key: string; name: string } & Hours)[];
   /** Whether an agent is online. */
   online?: boolean;
   /** Asked before the chat. */

@@ -204,6 +204,8 @@ export interface State {
   conversation: string;
   /** The estimated wait, in seconds. */
   eta_s?: number;
+  /** When somebody will be in, while the queue is closed. */
+  open_at?: number;
   /** The position in the queue, from 1. */
   position?: number;
   /** Why it ended: `customer`, `agent`, `idle`, `operator` or `full`. */

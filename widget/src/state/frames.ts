@@ -16,7 +16,7 @@ export function receive(state: State, frame: ServerFrame, identified: boolean): 
     case 'ack':
       return acknowledge(state, frame);
     case 'state': {
-      const { conversation, state: now, position, eta_s: eta, agent } = frame;
+      const { conversation, state: now, position, eta_s: eta, open_at: openAt, agent } = frame;
       const isWaiting = now === 'waiting';
       return withConversation(state, conversation, (c) => ({
         ...c,
@@ -24,6 +24,7 @@ export function receive(state: State, frame: ServerFrame, identified: boolean): 
         position: isWaiting ? position : undefined,
         unattended: isWaiting && !position,
         eta: isWaiting ? eta : undefined,
+        openAt: isWaiting ? openAt : undefined,
         agent: agent ?? (isWaiting ? undefined : c.agent),
       }));
     }

@@ -19,6 +19,8 @@ export interface Conversation {
   /** The customer waits while nobody is online; the gateway sends no place then. */
   unattended?: boolean;
   eta?: number;
+  /** When somebody will be in. */
+  openAt?: number;
   entries: readonly LogEntry[];
   /** Every entry from the first one held up to this `seq` is held. */
   last: number;
@@ -121,6 +123,13 @@ export function entryAt(conversation: Conversation | undefined, seq = 0): LogEnt
 export function isOpen(state: State): boolean {
   const conversation = latest(state);
   return !!conversation && conversation.state !== 'closed';
+}
+
+/** Whether nobody is in for a new conversation, and when somebody will be. */
+export function away({ config, queue }: State): { isAway: boolean; next?: number } {
+  const hours = config.queues?.find(({ key }) => key === queue) ?? config;
+  const isAway = config.online === false || hours.open === false;
+  return { isAway, next: hours.next && hours.next > Date.now() ? hours.next : undefined };
 }
 
 export function unread(state: State): number {

@@ -5,7 +5,7 @@
 // there.
 
 import { h, setAttribute, setText } from '../dom';
-import { type State, unread } from '../state/state';
+import { away, type State, unread } from '../state/state';
 import type { Fields } from './form';
 import { fill } from './language';
 import { createMessage, type MessagePort, type RowElement } from './message';
@@ -120,7 +120,7 @@ export function createLog(port: LogPort): Log {
     if (state.typing) setText(typingWords, fill(words.typing, state.typing.name ?? words.agent));
     setAttribute(greeting, 'hidden', elements.size > 0);
     setText(title, state.config.welcome ?? words.greeting);
-    setText(hint, state.config.online === false ? words.nobodyIn : words.greetingMore);
+    setText(hint, greetingOf(state));
     if (isAtEnd || hasWritten) toEnd();
     else if (grewAbove) scroll.scrollTop += scroll.scrollHeight - height;
     if (!isAtEnd && before && last !== list.lastChild && unreadGrew(state)) {
@@ -131,6 +131,12 @@ export function createLog(port: LogPort): Log {
 
   function unreadGrew(state: State): boolean {
     return !!before && unread(state) > unread(before);
+  }
+
+  function greetingOf(state: State): string {
+    const { isAway, next } = away(state);
+    if (!isAway) return words.greetingMore;
+    return next ? `${words.nobodyIn} ${fill(words.backAt, language.back(next))}` : words.nobodyIn;
   }
 
   function place(wanted: Row[]): void {

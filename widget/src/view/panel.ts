@@ -1,7 +1,7 @@
 // The panel: header, log and composer.
 
 import { h, setAttribute, setText } from '../dom';
-import { isOpen, isStarting, latest, type State } from '../state/state';
+import { away, isOpen, isStarting, latest, type State } from '../state/state';
 import { ANSWER_CHARS } from '../wire';
 import { type ComposerPort, createComposer } from './composer';
 import { chevron } from './drawings';
@@ -161,13 +161,14 @@ const REACH = ['email', 'phone'];
 /** The questions before a conversation: the tenant's form, and the queue if there is a choice. */
 export function questions(state: State, { words }: Language): Question[] {
   const { answers: known } = state;
-  const { online, form = [], queues = [] } = state.config;
+  const { form = [], queues = [] } = state.config;
   if (isOpen(state) || isStarting(state)) return [];
+  const { isAway } = away(state);
   // When nobody is online, a message waits for the next agent if the customer can be reached.
   const isReachable = [...form.map(({ name }) => name), ...Object.keys(known)].some((name) =>
     REACH.includes(name),
   );
-  const reach: Question[] = online === false && !isReachable ? [{ name: 'email' }] : [];
+  const reach: Question[] = isAway && !isReachable ? [{ name: 'email' }] : [];
   const choice: Question[] =
     queues.length > 1 && !state.queue
       ? [
@@ -196,7 +197,7 @@ export function splitQueue(
 const usual = ({ queues = [] }: State['config']) => queues.find(({ key }) => key === 'default');
 
 /** One plain sentence about the state: trouble first, then the queue, then the agent. */
-export function statusLine(state: State, { words, place, wait }: Language): string {
+export function statusLine(state: State, { words, place, wait, back }: Language): string {
   if (state.link === 'refused') return words.refused;
   if (state.link === 'retrying') return words.noConnection;
   const conversation = latest(state);
@@ -204,8 +205,9 @@ export function statusLine(state: State, { words, place, wait }: Language): stri
   if (conversation.state === 'closed') return state.outbox.some(({ failed }) => !failed) ? '' : words.closed;
   if (state.link !== 'online') return words.connecting;
   if (conversation.state === 'waiting') {
-    const { position, eta } = conversation;
+    const { position, eta, openAt } = conversation;
     // Until the gateway sends a place in the queue, nothing is promised; the line keeps its room.
+    if (!position && openAt && openAt > Date.now()) return fill(words.backAt, back(openAt));
     if (!position) return conversation.unattended ? words.nobodyYet : '\u00a0';
     if (eta === undefined) return fill(words.waitingAt, place(position));
     return fill(words.waitingFor, place(position), wait(eta));

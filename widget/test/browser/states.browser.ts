@@ -55,6 +55,8 @@ for (const { size, colorScheme, locale, color } of LOOKED_AT) {
     stage.host('/', { attributes: 'data-consent="required"' });
     Object.assign(gateway.config, {
       online: false,
+      open: false,
+      next: Date.now() + 20 * 3600_000,
       queues: [
         { key: 'default', name: 'Orders' },
         { key: 'binding', name: 'Binding and repairs' },

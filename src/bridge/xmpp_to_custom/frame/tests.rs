@@ -89,11 +89,20 @@ fn named(name: &str) -> ServerFrame {
         }
         "ack" => ServerFrame::Ack(ack(&m1, acked(Some(7)))),
         "ack without a seq" => ServerFrame::Ack(ack(&m1, acked(None))),
-        "waiting" => {
-            ServerFrame::State(state(&told(Phase::Waiting { position: Some(3), eta_s: Some(90) })))
-        }
-        "waiting, no estimate" => {
-            ServerFrame::State(state(&told(Phase::Waiting { position: Some(1), eta_s: None })))
+        "waiting" => ServerFrame::State(state(&told(Phase::Waiting {
+            position: Some(3),
+            eta_s: Some(90),
+            open_at: None,
+        }))),
+        "waiting, no estimate" => ServerFrame::State(state(&told(Phase::Waiting {
+            position: Some(1),
+            eta_s: None,
+            open_at: None,
+        }))),
+        "waiting, closed" => {
+            let open_at = Some(Timestamp(1_700_000_000_000));
+            let phase = Phase::Waiting { position: None, eta_s: None, open_at };
+            ServerFrame::State(state(&told(phase)))
         }
         "active" => ServerFrame::State(state(&told(Phase::Active { agent: "Alice".into() }))),
         "ended" => ServerFrame::State(state(&told(Phase::Closed { reason: CloseReason::Agent }))),

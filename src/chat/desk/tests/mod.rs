@@ -10,6 +10,7 @@ mod commands;
 mod contacts;
 mod crowd;
 mod files;
+mod hours;
 mod known;
 mod left;
 mod names;

@@ -18,6 +18,7 @@ use crate::chat::effect::{
     Answer, Backlog, CustomerNotice, Effect, Phase, ToAgent, ToAgentContent,
 };
 use crate::chat::event::{AgentContent, Availability, Chosen, Event};
+use crate::chat::hours::{Hours, Opening};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Pos, QueueKey, ReplyKey, Seq, SessionId, TenantKey,
     Timestamp,
@@ -32,7 +33,7 @@ const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];
 const RESOURCES: [&str; 2] = ["desk", "phone"];
 
 /// Mia and Noa are customers of `acme`, where Ann and the supervisor Bob serve; Oli and Pia of
-/// `zenith`, served by Ann and Zoe. Each bit of `less` removes something.
+/// `zenith`, served by Ann and Zoe. Each bit of `less` removes something, the last one hours.
 fn settings(less: u8) -> Vec<TenantSettings> {
     let room = if less & 4 == 0 { 2 } else { 1 };
     let mut queues = vec![queue("default", Way::LeastLoaded), queue("sales", Way::RingAll)];
@@ -45,17 +46,29 @@ fn settings(less: u8) -> Vec<TenantSettings> {
         acme.pop();
     }
     let zenith = vec![agent("ann", 1, &["default"]), agent("zoe", 1, &["default"])];
-    [
-        tenant("acme", queues, acme),
-        tenant("zenith", vec![queue("default", Way::RoundRobin)], zenith),
-    ]
-    .map(|settings| TenantSettings { canned: vec![canned()], ..settings })
-    .into()
+    let mut acme = tenant("acme", queues, acme);
+    if less & 8 != 0 {
+        let keys = acme.queues.iter().map(|queue| (queue.key.clone(), hours()));
+        acme.hours = keys.collect();
+    }
+    [acme, tenant("zenith", vec![queue("default", Way::RoundRobin)], zenith)]
+        .map(|settings| TenantSettings { canned: vec![canned()], ..settings })
+        .into()
 }
 
 /// A reply that says its argument.
 fn canned() -> CannedReply {
     CannedReply { key: ReplyKey::new("say").unwrap(), title: "Say".into(), text: "{1}".into() }
+}
+
+/// Two hours open and one closed, for two months.
+fn hours() -> Hours {
+    let begin = Timestamp(1_700_000_000_000);
+    let time = |number: i64| {
+        let from = begin.plus(number * 3 * HOUR + HOUR);
+        Opening { from, until: from.plus(2 * HOUR) }
+    };
+    Hours::new(true, (0..480).map(time).collect())
 }
 
 // ---- what can happen ----
@@ -143,7 +156,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::LinkDown),
         2 => Just(Op::LinkUp),
         1 => (0..MINUTE).prop_map(Op::Interrupted),
-        2 => (0..8u8).prop_map(Op::Settings),
+        2 => (0..16u8).prop_map(Op::Settings),
         10 => (span, any::<bool>()).prop_map(|(span, woken)| Op::Waits(span, woken)),
         2 => Just(Op::Crashes),
         1 => Just(Op::Stops),
@@ -893,6 +906,11 @@ impl History {
         let load = model.load(&told.tenant, agent);
         assert!(load < known.capacity as usize, "{agent} has no room");
         let queue = |id: &ConversationId| self.on.desk.cases.get(id).map(|case| &case.view.queue);
+        let hours = queue(&id).and_then(|queue| settings.hours.get(queue));
+        let has_been_open = |hours: &Hours| {
+            hours.times().iter().any(|time| time.until > told.since && time.from <= self.on.now)
+        };
+        assert!(hours.is_none_or(has_been_open), "{id} is offered before its queue opens");
         for (other, ahead) in &model.told {
             let waits = ahead.stand == Stand::Waits && ahead.tenant == told.tenant;
             let first = (ahead.since, *other) < (told.since, id);
@@ -960,6 +978,9 @@ impl History {
     /// Nobody waits for an agent who could be asked, unless that agent failed them.
     fn check_waiting(&self) {
         for (id, told) in self.model.told.iter().filter(|(_, told)| told.stand == Stand::Waits) {
+            if self.on.desk.is_left_for_later(&self.on.desk.cases[id].view) {
+                continue;
+            }
             for agent in self.asked_about(&told.tenant, &self.on.desk.cases[id].view.queue) {
                 assert!(told.failed_by.contains(&agent), "{id} waits for {agent}, who is free");
             }
@@ -1061,7 +1082,9 @@ impl History {
                 let view = &self.on.store.views[&state.conversation];
                 match state.phase {
                     Phase::Closed { .. } => assert!(!view.is_open()),
-                    Phase::Waiting { .. } => {}
+                    Phase::Waiting { position, open_at, .. } => {
+                        assert!(position.is_none() || open_at.is_none(), "a place while closed");
+                    }
                     Phase::Active { agent } => {
                         let joined = |row: &Arc<Row>| {
                             row.conversation == view.id

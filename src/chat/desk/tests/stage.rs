@@ -68,8 +68,15 @@ pub(super) fn tenant(
     agents: Vec<AgentSettings>,
 ) -> TenantSettings {
     let key = TenantKey::new(key).unwrap();
-    let (name, canned) = (key.as_str().into(), Vec::new());
-    TenantSettings { name, key, idle_close_ms: 30 * MINUTE, queues, agents, canned }
+    TenantSettings {
+        name: key.as_str().into(),
+        key,
+        idle_close_ms: 30 * MINUTE,
+        queues,
+        agents,
+        canned: Vec::new(),
+        hours: BTreeMap::new(),
+    }
 }
 
 pub(super) struct Stage {
@@ -609,6 +616,9 @@ fn notice_line(notice: &CustomerNotice) -> String {
         CustomerNotice::Entry(row) => format!("{} {}", row.seq.unwrap().0, row_line(row)),
         CustomerNotice::State(state) => match &state.phase {
             Phase::Waiting { position: Some(position), .. } => format!("waiting {position}"),
+            Phase::Waiting { open_at: Some(at), .. } => {
+                format!("waiting, open at {}", (at.0 - 1_700_000_000_000) / SECOND)
+            }
             Phase::Waiting { position: None, .. } => "waiting".to_owned(),
             Phase::Active { agent } => format!("active with {agent}"),
             Phase::Closed { reason } => format!("closed: {reason:?}"),

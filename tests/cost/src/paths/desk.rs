@@ -68,6 +68,7 @@ impl Play {
             queues: vec![queue],
             agents: vec![agent],
             canned: Vec::new(),
+            hours: Default::default(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
         let now = Timestamp(1_770_000_000_000);
