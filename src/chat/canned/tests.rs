@@ -29,6 +29,7 @@ fn values() -> Values {
         customer_name: Some("Mia".into()),
         agent_name: "Ann".into(),
         queue: Some("Sales".into()),
+        hours_next: None,
         answers: vec![("email".into(), "mia@example.org".into()), ("plan".into(), "gold".into())],
     }
 }
