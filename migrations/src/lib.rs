@@ -10,6 +10,7 @@ pub use sea_orm_migration::{MigrationTrait, MigratorTrait};
 mod m20260101_000001_first;
 mod m20261123_000002_form;
 mod m20261123_000003_files;
+mod m20261130_000002_tags;
 mod m20261130_000003_canned;
 mod m20261130_000005_hours;
 mod m20261130_000006_by_hand;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261201_000014_settings::Step),
             Box::new(m20261202_000001_transfer::Step),
             Box::new(m20261130_000003_canned::Step),
+            Box::new(m20261130_000002_tags::Step),
         ]
     }
 }

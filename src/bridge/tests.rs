@@ -24,6 +24,7 @@ use crate::chat::model::Customer;
 use crate::chat::row::Row;
 use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
 use crate::chat::snapshot::Snapshot;
+use crate::chat::tags::TenantTags;
 use crate::wire;
 
 const TABLE: &str = include_str!("../../tests/tables/both_ways.txt");
@@ -62,6 +63,7 @@ impl Bench {
             queues: vec![everyone],
             agents: vec![alice],
             canned: Vec::new(),
+            tags: TenantTags::default(),
             hours: Default::default(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
@@ -175,9 +177,11 @@ impl Bench {
                 let line_id = || "line".to_owned();
                 stanza::message(&self.domain, to_agent, NOW, &line_id).as_ref().map(in_short)
             }
-            Effect::Append(_) | Effect::Backlog(_) | Effect::Fetch(_) | Effect::Contact { .. } => {
-                None
-            }
+            Effect::Append(_)
+            | Effect::Backlog(_)
+            | Effect::Report(_)
+            | Effect::Fetch(_)
+            | Effect::Contact { .. } => None,
         }
     }
 }

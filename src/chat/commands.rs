@@ -27,6 +27,24 @@ pub enum AgentCommand {
     CloseSaying {
         words: Arc<str>,
     },
+    /// Adds a note for agents, or changes the one that it corrects.
+    Note {
+        text: Arc<str>,
+    },
+    /// A summary of the conversation.
+    Summary,
+    /// The earlier conversations with the customer.
+    History,
+    /// Why the customer waits, or who serves them.
+    Why,
+    /// Changes the tags; lists them if the text is empty.
+    Tag {
+        names: Arc<str>,
+    },
+    /// Changes the priority to one of [`PRIORITIES`].
+    Priority {
+        word: Arc<str>,
+    },
     /// Deletes the last message of the agent, within two minutes.
     Undo,
     Reopen,
@@ -106,6 +124,17 @@ impl Spec {
 
 /// What the same `!r` answers when it comes again.
 pub const REPLY_SENT: &str = "Your canned reply was sent";
+/// What `!note` answers.
+pub const NOTED: &str = "Note saved. Only agents see it.";
+/// The priorities that agents can set, from the lowest.
+pub const PRIORITIES: [(&str, i32); 4] =
+    [("low", -10), ("normal", 0), ("high", 10), ("urgent", 20)];
+
+/// The word for a priority: the highest that it reaches.
+pub fn priority_word(priority: i32) -> &'static str {
+    let reached = PRIORITIES.iter().rev().find(|(_, least)| *least <= priority);
+    reached.map_or("low", |(word, _)| word)
+}
 
 /// What `!undo` answers.
 pub const UNDONE: &str = "Your last message was deleted";
@@ -116,9 +145,35 @@ pub const ASKED_TO_TAKE: &str = "Passed on already";
 pub const DECLINED: &str = "Declined";
 
 /// All commands, in the order of the help.
-pub static COMMANDS: [Spec; 12] = [
+pub static COMMANDS: [Spec; 18] = [
     Spec { with_desk: true, ..Spec::new("help", "this list", |_| AgentCommand::Help) },
     Spec::new("who", "about this customer", |_| AgentCommand::Who),
+    Spec::new("summary", "this conversation in ten lines", |_| AgentCommand::Summary),
+    Spec::new("history", "the last conversations with this customer", |_| AgentCommand::History),
+    Spec::new("why", "why this customer waits, or came here", |_| AgentCommand::Why),
+    Spec {
+        argument: Argument::Words,
+        example: Some("!note Wants a refund, see order 1042"),
+        repeated: Some(|| Notice::Done { text: NOTED.into() }),
+        ..Spec::new("note", "write something for agents only", |value| AgentCommand::Note {
+            text: text(value),
+        })
+    },
+    Spec {
+        argument: Argument::Text,
+        repeated: Some(|| Notice::Done { text: "Tags changed".into() }),
+        ..Spec::new("tag", "add tags, or -remove them; alone, list them", |value| {
+            AgentCommand::Tag { names: text(value) }
+        })
+    },
+    Spec {
+        argument: Argument::Words,
+        example: Some("!priority high"),
+        repeated: Some(|| Notice::Done { text: "Priority changed".into() }),
+        ..Spec::new("priority", "low, normal, high or urgent, in the queue", |value| {
+            AgentCommand::Priority { word: text(value) }
+        })
+    },
     Spec {
         argument: Argument::Choices,
         example: Some("!ask Which size? | A5 | A4"),
@@ -177,12 +232,14 @@ pub static COMMANDS: [Spec; 12] = [
     Spec {
         argument: Argument::Text,
         repeated: Some(|| Notice::Closed { reason: CloseReason::Agent }),
-        ..Spec::new("close", "end the conversation; text after it is sent first", |value| {
-            match value {
+        ..Spec::new(
+            "close",
+            "end the conversation; text after it is sent first, #tags tag it",
+            |value| match value {
                 Value::Text(words) if !words.is_empty() => AgentCommand::CloseSaying { words },
                 _ => AgentCommand::Close,
-            }
-        })
+            },
+        )
     },
     Spec {
         repeated: Some(|| Notice::Reopened),
@@ -220,6 +277,12 @@ impl AgentCommand {
         find(match self {
             Self::Help => "help",
             Self::Who => "who",
+            Self::Note { .. } => "note",
+            Self::Summary => "summary",
+            Self::History => "history",
+            Self::Why => "why",
+            Self::Tag { .. } => "tag",
+            Self::Priority { .. } => "priority",
             Self::Ask { offers: QuestionKind::Choices(_), .. } => "ask",
             Self::Ask { offers: QuestionKind::Fields(_), .. } => "form",
             Self::Close | Self::CloseSaying { .. } => "close",

@@ -11,6 +11,7 @@ use super::handed::Handed;
 use super::ids::{AgentJid, Pos, Seq, Timestamp};
 use super::missing::Missing;
 use super::model::{Conversation, Place, State};
+use super::notes::Notes;
 use super::row::{Row, Target};
 
 /// At most this many of the agent's messages wait to be marked as shown; older ones count as shown.
@@ -58,6 +59,7 @@ pub(super) struct OpenConversation {
     /// What the customer filled in earlier.
     pub(super) answers: Vec<(Arc<str>, Arc<str>)>,
     pub(super) missing: Missing,
+    pub(super) notes: Notes,
     /// The place in the queue that the customer was last told.
     pub(super) told: Option<Place>,
     /// Agents who failed to serve it last; they are passed over ...
@@ -127,6 +129,7 @@ impl OpenConversation {
             resource: None,
             answers: Vec::new(),
             missing: Missing::default(),
+            notes: Notes::default(),
             told: None,
             shunned,
             shunned_until: Timestamp::default(),
@@ -399,7 +402,7 @@ impl OpenConversation {
     }
 
     pub(super) fn has_news_after(&self, pos: Pos) -> bool {
-        self.messages.last().is_some_and(|(last, _)| *last > pos)
+        self.notes.last > pos || self.messages.last().is_some_and(|(last, _)| *last > pos)
     }
 
     /// Everything up to this row was sent long ago; the unconfirmed messages after it are sent now.

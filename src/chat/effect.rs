@@ -16,7 +16,7 @@ use super::model::{Acked, CloseReason, Customer};
 use super::notice::Notice;
 use super::refusal::{AgentRefusal, CommandError};
 use super::row::{Append, Row};
-use super::settings::Role;
+use super::settings::{Role, TenantSettings};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -35,6 +35,8 @@ pub enum Effect {
     Send(ToAgent),
     /// Send an agent rows of a conversation, each under its permanent stanza id.
     Backlog(Backlog),
+    /// Read something about a customer from the store and send it to an agent.
+    Report(Report),
     /// Fetch a file that an agent sent a link to;
     /// [`Event::Fetched`](super::event::Event::Fetched) reports the outcome, however late.
     Fetch(Fetch),
@@ -193,6 +195,38 @@ impl Backlog {
     pub fn is_fresh(&self) -> bool {
         self.after.next() == self.upto
     }
+}
+
+/// Something about a customer, to be read from the store and sent to an agent, before anything that
+/// follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    pub agent: AgentJid,
+    /// To which of their clients; none for the bare JID.
+    pub resource: Option<Arc<str>>,
+    /// The customer's address.
+    pub from: Localpart,
+    pub customer: CustomerId,
+    /// The open conversation.
+    pub conversation: Option<ConversationId>,
+    /// The tenant's, for the names of agents and queues.
+    pub settings: Arc<TenantSettings>,
+    pub what: Reported,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reported {
+    /// The last closed conversations.
+    History {
+        limit: u32,
+        /// Whether the agent asked; otherwise nothing is sent if there are none.
+        asked: bool,
+    },
+    /// A summary of the open conversation, or of the last one.
+    Summary {
+        /// Who the customer is.
+        who: Box<Notice>,
+    },
 }
 
 /// A link that an agent sent.

@@ -36,6 +36,13 @@ pub struct Transfer {
     pub until: Timestamp,
 }
 
+impl Transfer {
+    /// Whether this agent is asked, or was.
+    pub fn has_asked(&self, agent: &AgentJid) -> bool {
+        self.agents.contains(agent) || self.tried.contains(agent)
+    }
+}
+
 /// The place of a waiting customer, as they are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -97,6 +104,8 @@ pub struct Conversation {
     pub waiting_since: Timestamp,
     /// Higher is served first.
     pub priority: i32,
+    /// What agents say it is about, each once, in the order in which they were added.
+    pub tags: Vec<Arc<str>>,
     /// The last message of either side.
     pub active_at: Timestamp,
     /// The last `seq` assigned.

@@ -4,8 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::canned::CannedNotice;
+use super::digest::PastLine;
 use super::ids::{Localpart, Pos, Timestamp};
 use super::model::CloseReason;
+use super::row::{Answers, Row};
+use super::settings::Strategy;
+use super::tags::TenantTags;
 
 /// What the desk says to an agent; `bridge` chooses the words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,13 +56,55 @@ pub enum Notice {
         name: Option<Arc<str>>,
         /// The queue's name and when the conversation began, if one is open.
         open: Option<(Arc<str>, Timestamp)>,
+        /// The agent who has it.
+        agent: Option<Arc<str>>,
         /// Whether they have a socket open.
         online: bool,
         /// The page they are on.
         page: Option<Arc<str>>,
         conversations: u32,
+        priority: i32,
+        tags: Vec<Arc<str>>,
         /// What they filled in earlier.
         answers: Vec<(Arc<str>, Arc<str>)>,
+    },
+    /// A conversation in at most ten lines.
+    Summary {
+        /// Who the customer is: a [`Who`](Self::Who) without answers.
+        who: Box<Notice>,
+        /// The conversation, if there is one.
+        past: Option<Box<PastLine>>,
+        answers: Answers,
+        /// The last messages, then the last notes.
+        last: Vec<Arc<Row>>,
+    },
+    /// Earlier conversations with the customer, the latest first.
+    History {
+        lines: Vec<PastLine>,
+        /// Whether the agent asked for it; otherwise it comes with an offer.
+        asked: bool,
+    },
+    /// Why a customer waits, or who serves them.
+    Why {
+        /// The queue's name.
+        queue: Arc<str>,
+        /// How it chooses; none if it no longer exists.
+        strategy: Option<Strategy>,
+        stage: Stage,
+        priority: i32,
+        /// The agents of the queue, each with why they have the customer or do not.
+        agents: Vec<(Arc<str>, Readiness)>,
+        /// The tenant's other agents.
+        others: Vec<Arc<str>>,
+    },
+    /// The tags of a conversation.
+    Tags {
+        tags: Vec<Arc<str>>,
+        of_tenant: TenantTags,
+    },
+    /// The priority was changed to this.
+    Priority {
+        word: &'static str,
     },
     /// The customer signed in, so their identity is known from now on.
     SignedIn {
@@ -88,4 +134,52 @@ pub enum Notice {
         /// Each agent: name, availability in a word, current conversations, capacity.
         agents: Vec<(Arc<str>, &'static str, u32, u32)>,
     },
+}
+
+/// How far a conversation is, for [`Notice::Why`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    Waits {
+        waited_ms: i64,
+        /// From 1; none while no agent is online who could serve them.
+        position: Option<u32>,
+    },
+    Served {
+        by: Arc<str>,
+    },
+}
+
+/// Why an agent has a customer, or does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    Serves,
+    /// Is being asked until then.
+    Asked {
+        until: Timestamp,
+    },
+    /// Is being asked until then to take over what another agent has.
+    AskedToTake {
+        until: Timestamp,
+    },
+    /// Was asked to take it over and did not.
+    DidNotTake,
+    /// Passed it on.
+    GaveUp,
+    /// Failed the customer a moment ago.
+    PassedOver {
+        until: Option<Timestamp>,
+    },
+    /// Was asked in this round already.
+    WasAsked,
+    /// Has as many chats as they take.
+    Full {
+        held: u32,
+        capacity: u32,
+    },
+    Away,
+    Busy,
+    Offline,
+    /// Nothing was heard from them since the stream was connected.
+    Unknown,
+    Free,
 }

@@ -124,6 +124,7 @@ mod tests {
             opened_at: Timestamp(since),
             waiting_since: Timestamp(since),
             priority,
+            tags: Vec::new(),
             active_at: Timestamp(since),
             head: Seq(0),
             delivered: Seq(0),

@@ -100,6 +100,9 @@ kinds! {
     HandedBack = "handed-back",
     Transferred = "transferred",
     Canned = "canned",
+    NoteEdit = "note-edit",
+    Tagged = "tagged",
+    Ranked = "ranked",
 }
 
 impl Kind {
@@ -132,6 +135,16 @@ impl Kind {
         matches!(self, Self::Message | Self::Files | Self::Edit)
     }
 
+    /// Whether it is a note of an agent, or a change of one.
+    pub fn is_note(self) -> bool {
+        matches!(self, Self::Note | Self::NoteEdit)
+    }
+
+    /// Whether an agent may refer to it, to correct or to delete it.
+    pub fn is_referred_to(self) -> bool {
+        self.is_editable() || self.is_note()
+    }
+
     /// Whether it changes who has the conversation or is asked to take it. A restored desk replays these rows.
     pub fn changes_hands(self) -> bool {
         matches!(
@@ -149,23 +162,25 @@ impl Kind {
     /// Whether an agent's client may send its stanza again. A restored desk recognizes these.
     pub fn may_be_resent(self) -> bool {
         self.is_said()
-            || matches!(self, Self::Linked | Self::Opened | Self::Closed)
-            || matches!(self, Self::Handing | Self::Canned)
+            || self.is_note()
+            || matches!(self, Self::Linked | Self::Opened | Self::Closed | Self::Handing)
+            || matches!(self, Self::Canned | Self::Tagged | Self::Ranked)
     }
 
     /// Whether it is a notice to its recipients, which is sent again after a lost stream.
     pub fn is_notice(self) -> bool {
-        matches!(
-            self,
-            Self::Joined
-                | Self::Left
-                | Self::Requeued
-                | Self::Rated
-                | Self::Unfetched
-                | Self::Handing
-                | Self::HandedBack
-                | Self::Transferred
-        )
+        self.is_note()
+            || matches!(
+                self,
+                Self::Joined
+                    | Self::Left
+                    | Self::Requeued
+                    | Self::Rated
+                    | Self::Unfetched
+                    | Self::Handing
+                    | Self::HandedBack
+                    | Self::Transferred
+            )
     }
 }
 
@@ -251,7 +266,14 @@ pub enum RowKind {
     },
     /// A note for agents; customers never see it.
     Note {
-        /// Cleaned; at most 8,000 scalars.
+        /// Cleaned; at most 8,000 scalars. Empty once the note is deleted.
+        text: Arc<str>,
+    },
+    /// The author changed a note of theirs; the text of the note is replaced in the store.
+    NoteEdit {
+        /// The row of the note.
+        of: Pos,
+        /// Empty if the note is deleted.
         text: Arc<str>,
     },
     /// The agent who has it (the author) asks its recipients to take it over.
@@ -276,6 +298,16 @@ pub enum RowKind {
         /// Their keys, with ` + ` in between.
         keys: Arc<str>,
     },
+    /// An agent changed the tags.
+    Tagged {
+        /// All tags that the conversation has from now on; see [`Conversation::tags`].
+        tags: Vec<Arc<str>>,
+    },
+    /// An agent changed the priority.
+    Ranked {
+        /// See [`Conversation::priority`].
+        priority: i32,
+    },
 }
 
 impl RowKind {
@@ -292,7 +324,8 @@ impl RowKind {
             | Self::Asked { text, .. }
             | Self::Choice { text, .. }
             | Self::Edit { text, .. }
-            | Self::Note { text } => Some(text),
+            | Self::Note { text }
+            | Self::NoteEdit { text, .. } => Some(text),
             Self::Handing { note: text, .. } | Self::HandedBack { why: text, .. } => Some(text),
             _ => None,
         }
@@ -318,6 +351,14 @@ impl RowKind {
             Self::Edit { target, text } => Some((*target, text)),
             Self::Retract { target } => Some((*target, "")),
             _ => None,
+        }
+    }
+
+    /// The row whose text it replaces in the store, and the new text: a message's or a note's.
+    pub fn rewrites(&self) -> Option<(Pos, &str)> {
+        match self {
+            Self::NoteEdit { of, text } => Some((*of, text)),
+            kind => kind.changes().map(|(target, text)| (target.pos, text)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::hours::Hours;
 use super::ids::{AgentJid, QueueKey, ReplyKey, TenantKey};
+use super::tags::TenantTags;
 
 /// The settings of a tenant that the desk uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,7 @@ pub struct TenantSettings {
     /// Always including `default`.
     pub queues: Vec<QueueSettings>,
     pub agents: Vec<AgentSettings>,
+    pub tags: TenantTags,
     /// By key; at most [`REPLIES`](super::canned::REPLIES).
     pub canned: Vec<CannedReply>,
     /// When queues are open; those that are not listed always are.

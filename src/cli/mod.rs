@@ -18,6 +18,7 @@ mod migrate;
 mod output;
 mod queue;
 mod serve;
+mod tag;
 mod tenant;
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,9 @@ pub enum Command {
     /// The canned replies of a tenant
     #[command(subcommand)]
     Canned(canned::Command),
+    /// The tags that agents put to conversations
+    #[command(subcommand)]
+    Tag(tag::Command),
     /// When tenants and queues are open
     #[command(subcommand)]
     Hours(hours::Command),
@@ -105,6 +109,7 @@ pub async fn run(
             agent::run(command, config, &*store(backends).await?, &mut out).await
         }
         Command::Canned(command) => canned::run(command, &*store(backends).await?, &mut out).await,
+        Command::Tag(command) => tag::run(command, &*store(backends).await?, &mut out).await,
         Command::Hours(command) => {
             hours::run(command, backends.now(), &*store(backends).await?, &mut out).await
         }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::settings::{OpeningHours, Settings};
+use super::settings::{OpeningHours, Settings, Tags};
 use super::store_error::StoreError;
 use crate::chat::hours::ByHand;
 use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, QueueKey, ReplyKey, TenantKey};
@@ -65,6 +65,12 @@ pub trait Directory: Send + Sync + 'static {
     async fn tenant(&self, key: &TenantKey) -> Result<Option<Tenant>, StoreError>;
     /// Adds a tenant and its queue `default`.
     async fn add_tenant(&self, tenant: &Tenant) -> Result<(), StoreError>;
+    /// Changes the tags of a tenant; of concurrent changes, none is lost.
+    async fn change_tags(
+        &self,
+        tenant: &TenantKey,
+        change: &(dyn for<'t> Fn(&'t mut Tags) + Send + Sync),
+    ) -> Result<(), StoreError>;
     /// Removes a tenant that has no open conversations, and everything that belongs to it.
     async fn remove_tenant(&self, key: &TenantKey) -> Result<(), StoreError>;
     /// A tenant's queues, by key.

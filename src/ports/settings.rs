@@ -31,6 +31,8 @@ pub struct Settings {
     pub form: Vec<FormField>,
     /// What files are accepted.
     pub files: FileWishes,
+    /// The tags that agents may put to conversations.
+    pub tags: Tags,
     /// When it is open.
     #[serde(flatten)]
     pub opening: OpeningHours,
@@ -48,6 +50,7 @@ impl Default for Settings {
             idle_close_ms: 30 * 60_000,
             form: Vec::new(),
             files: FileWishes::default(),
+            tags: Tags::default(),
             opening: OpeningHours::default(),
         }
     }
@@ -101,6 +104,16 @@ pub struct FileWishes {
     pub bytes: Option<u64>,
     /// Media types, as `image/png` or `image/*`.
     pub types: Option<Vec<String>>,
+}
+
+/// The tags of a tenant's conversations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Tags {
+    /// Whether agents may use tags that are not listed.
+    pub open: bool,
+    /// One word each, in small letters, in order.
+    pub known: Vec<String>,
 }
 
 /// A field of the form before the chat.

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use super::directory::{Directory, Requests};
 use super::store_error::StoreError;
+use crate::chat::digest::{Digest, Past};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Epoch, FileId, LinkDomain, Localpart, NodeId, Pos, Seq,
     SessionId, TenantKey, Timestamp,
@@ -120,6 +121,15 @@ pub trait Log: Send + Sync + 'static {
         conversation: ConversationId,
         reference: &Reference,
     ) -> Result<Option<Arc<Row>>, StoreError>;
+    /// The last closed conversations of a customer, the latest first, at most `limit`.
+    async fn past(&self, customer: CustomerId, limit: u32) -> Result<Vec<Past>, StoreError>;
+    /// What a summary of a customer's conversation needs; of their latest, if none is named. None if
+    /// they have none.
+    async fn digest(
+        &self,
+        customer: CustomerId,
+        conversation: Option<ConversationId>,
+    ) -> Result<Option<Digest>, StoreError>;
     /// Open conversations of a link that an operator wants closed, at most 100. Requests for closed
     /// ones are removed.
     async fn closings(&self, link: &LinkDomain) -> Result<Vec<ConversationId>, StoreError>;

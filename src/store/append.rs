@@ -145,7 +145,7 @@ pub(super) async fn write(
 /// Whether nothing but the row has to be written.
 fn is_row_alone(append: &Append) -> bool {
     let kind = &append.row.kind;
-    append.view.is_none() && kind.changes().is_none() && !matches!(kind, RowKind::Files { .. })
+    append.view.is_none() && kind.rewrites().is_none() && !matches!(kind, RowKind::Files { .. })
 }
 
 /// Inserts rows; `false` if a row with the same position or key already exists.

@@ -5,6 +5,7 @@
 
 use std::cmp::max;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{DbBackend, Iterable};
@@ -59,6 +60,7 @@ fn write_text(backend: DbBackend, rows: usize) -> String {
             Column::ReadUpto,
             Column::Confirmed,
             Column::Transfer,
+            Column::Tags,
         ])
         .value(Column::ServedBy, sql::new_or_present(backend, "conversations", "served_by"))
         .to_owned();
@@ -146,7 +148,8 @@ fn weight(view: &Conversation) -> usize {
         _ => &[],
     };
     let agents: usize = asked.iter().chain(&view.passed).map(|jid| jid.as_str().len() + 3).sum();
-    512 + agents + view.subject.as_deref().map_or(0, str::len)
+    let tags: usize = view.tags.iter().map(|tag| tag.len() + 3).sum();
+    512 + agents + tags + view.subject.as_deref().map_or(0, str::len)
 }
 
 /// Appends the values of a view's row, in the order of the columns.
@@ -173,7 +176,8 @@ fn into<'v>(
             "closed"
         }
     };
-    let columns: [Value<'v>; 23] = [
+    let tags = (!view.tags.is_empty()).then(|| json(&view.tags)).transpose()?;
+    let columns: [Value<'v>; 24] = [
         (&view.id.0).into(),
         link.into(),
         view.tenant.as_str().into(),
@@ -197,6 +201,7 @@ fn into<'v>(
         int(view.read.0)?.into(),
         int(view.confirmed.0)?.into(),
         view.transfer.as_deref().map(transfer_into).transpose()?.into(),
+        tags.into(),
     ];
     to.extend(columns);
     Ok(())
@@ -232,6 +237,11 @@ fn transfer_from(stored: &str) -> Result<Box<Transfer>, StoreError> {
         tried: jids(tried),
         until: Timestamp(until),
     }))
+}
+
+/// Tags from the JSON array of a column.
+pub(super) fn parse_tags(text: Option<&str>) -> Result<Vec<Arc<str>>, StoreError> {
+    text.map(parse).transpose().map(Option::unwrap_or_default)
 }
 
 /// A conversation from its row, completed with the last `seq` and the time of the last message from
@@ -276,6 +286,7 @@ pub(super) fn from(
         opened_at: Timestamp(model.opened_at),
         waiting_since: Timestamp(model.waiting_since),
         priority: model.priority,
+        tags: parse_tags(model.tags.as_deref())?,
         active_at: Timestamp(max(model.active_at, last_word.unwrap_or(model.active_at))),
         head: Seq(nat(max(model.head, last_seq.unwrap_or_default()))?),
         delivered: Seq(nat(model.delivered)?),

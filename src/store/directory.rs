@@ -19,8 +19,9 @@ use super::{canned, links, tenants};
 use crate::chat::hours::ByHand;
 use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, ReplyKey, TenantKey};
 use crate::chat::settings::{AgentSettings, CannedReply, QueueSettings, TenantSettings};
+use crate::chat::tags::TenantTags;
 use crate::ports::directory::{Directory, Tenant, TenantHours};
-use crate::ports::settings::OpeningHours;
+use crate::ports::settings::{OpeningHours, Tags};
 use crate::ports::store_error::StoreError;
 
 #[async_trait]
@@ -36,6 +37,14 @@ impl Directory for SqlStore {
 
     async fn add_tenant(&self, tenant: &Tenant) -> Result<(), StoreError> {
         self.within(self.insert_tenant(tenant)).await
+    }
+
+    async fn change_tags(
+        &self,
+        tenant: &TenantKey,
+        change: &(dyn for<'t> Fn(&'t mut Tags) + Send + Sync),
+    ) -> Result<(), StoreError> {
+        self.within(self.rewrite_tags(tenant, change)).await
     }
 
     async fn remove_tenant(&self, key: &TenantKey) -> Result<(), StoreError> {
@@ -286,6 +295,10 @@ pub(super) async fn settings(
                 queues: queues.remove(&tenant.slug).unwrap_or_default(),
                 agents: agents.remove(&tenant.slug).unwrap_or_default(),
                 canned: canned.remove(&tenant.slug).unwrap_or_default(),
+                tags: TenantTags {
+                    open: settings.tags.open,
+                    known: settings.tags.known.iter().map(|tag| tag.as_str().into()).collect(),
+                },
                 // Whoever drives the desk adds the times.
                 hours: BTreeMap::new(),
             })

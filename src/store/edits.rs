@@ -11,7 +11,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use super::codec::int;
 use super::connection::Line;
 use super::entity::log::{Column, Entity};
-use super::row_codec::target_details;
+use super::row_codec::{note_details, target_details};
 use super::statements;
 use crate::chat::ids::Pos;
 use crate::chat::row::{Append, Kind, Row, RowKind};
@@ -78,10 +78,20 @@ pub(super) async fn write(
 ) -> Result<(), StoreError> {
     for append in appends {
         let row = &append.row;
-        let Some((target, words)) = row.kind.changes() else { continue };
-        let values = [words.into(), link.into(), int(target.pos.0)?.into()];
+        let Some((of, words)) = row.kind.rewrites() else { continue };
+        let values = [words.into(), link.into(), int(of.0)?.into()];
         line.run(&texts.change, &values).await?;
-        if words.is_empty() {
+        if let (RowKind::NoteEdit { .. }, true) = (&row.kind, words.is_empty()) {
+            let details = note_details(of)?;
+            let values = [
+                "".into(),
+                (&row.conversation.0).into(),
+                Kind::NoteEdit.word().into(),
+                details.as_str().into(),
+            ];
+            line.run(&texts.blank, &values).await?;
+        }
+        if let (Some((target, _)), true) = (row.kind.changes(), words.is_empty()) {
             let details = target_details(target)?;
             let values = [
                 "".into(),
@@ -105,8 +115,8 @@ pub(super) async fn write(
 /// Whether a stored row is ours, allowing for a later row of ours that changed its text.
 pub(super) fn stands(standing: &Row, ours: &Row, appends: &[&Append]) -> bool {
     let changed = |pos| {
-        let changes = |append: &&Append| match append.row.kind.changes() {
-            Some((target, _)) => target.pos == pos || own_target(ours) == Some(target.pos),
+        let changes = |append: &&Append| match append.row.kind.rewrites() {
+            Some((of, _)) => of == pos || own_target(ours) == Some(of),
             None => false,
         };
         appends.iter().any(changes)
@@ -127,11 +137,15 @@ pub(super) fn stands(standing: &Row, ours: &Row, appends: &[&Append]) -> bool {
         (RowKind::Edit { target, .. }, RowKind::Edit { text, .. }) => {
             RowKind::Edit { target: *target, text: text.clone() }
         }
+        (RowKind::Note { .. }, RowKind::Note { .. }) => ours.kind.clone(),
+        (RowKind::NoteEdit { of, .. }, RowKind::NoteEdit { text, .. }) => {
+            RowKind::NoteEdit { of: *of, text: text.clone() }
+        }
         (kind, _) => kind.clone(),
     };
     unchanged == *ours
 }
 
 fn own_target(row: &Row) -> Option<Pos> {
-    row.kind.changes().map(|(target, _)| target.pos)
+    row.kind.rewrites().map(|(of, _)| of)
 }

@@ -13,8 +13,11 @@ use super::entity::log::{Column, Entity};
 use super::error::unavailable;
 use super::row_codec::rows_from;
 use super::sql_store::SqlStore;
-use super::{links, lookup, undelivered};
-use crate::chat::ids::{ConversationId, Epoch, LinkDomain, Localpart, Pos, SessionId, Timestamp};
+use super::{digests, links, lookup, undelivered};
+use crate::chat::digest::{Digest, Past};
+use crate::chat::ids::{
+    ConversationId, CustomerId, Epoch, LinkDomain, Localpart, Pos, SessionId, Timestamp,
+};
 use crate::chat::model::Acked;
 use crate::chat::row::{Append, CommandKey, Reference, Row};
 use crate::chat::snapshot::Snapshot;
@@ -133,6 +136,18 @@ impl Log for SqlStore {
         reference: &Reference,
     ) -> Result<Option<Arc<Row>>, StoreError> {
         self.within(lookup::words(&self.desk, conversation, reference)).await
+    }
+
+    async fn past(&self, customer: CustomerId, limit: u32) -> Result<Vec<Past>, StoreError> {
+        self.within(digests::past(&self.desk, customer, limit)).await
+    }
+
+    async fn digest(
+        &self,
+        customer: CustomerId,
+        conversation: Option<ConversationId>,
+    ) -> Result<Option<Digest>, StoreError> {
+        self.within(digests::digest(&self.desk, customer, conversation)).await
     }
 
     async fn closings(&self, link: &LinkDomain) -> Result<Vec<ConversationId>, StoreError> {

@@ -128,7 +128,7 @@ async fn agents_words(
         .filter(Column::Stanza.eq(stanza))
         .filter(Column::Author.eq(AGENT))
         .filter(Column::AuthorJid.eq(jid.as_str()))
-        .filter(Column::Kind.is_in(Kind::words(Kind::is_editable)))
+        .filter(Column::Kind.is_in(Kind::words(Kind::is_referred_to)))
         .limit(1)
         .into_query();
     // Sorted by a sum, so that the optimizer does not choose an index in this order instead of the

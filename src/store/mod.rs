@@ -20,6 +20,7 @@ mod connect;
 mod connection;
 mod conversation_lookup;
 mod conversations;
+mod digests;
 mod directory;
 mod edits;
 mod entity;

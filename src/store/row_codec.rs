@@ -116,6 +116,24 @@ struct Choice {
     reply_to: Seq,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoteEdit {
+    of: Pos,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tagged {
+    tags: Vec<Arc<str>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ranked {
+    priority: i32,
+}
+
 /// Of an edit and of a retraction.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +199,11 @@ pub(super) fn target_details(Target { seq, pos }: Target) -> Result<String, Stor
     json(&Change { target: (seq, pos) })
 }
 
+/// The complete details of a change of this note.
+pub(super) fn note_details(of: Pos) -> Result<String, StoreError> {
+    json(&NoteEdit { of })
+}
+
 /// The answers in the details of a row that opens a conversation.
 pub(super) fn answers_from(details: &str) -> Result<Answers, StoreError> {
     Ok(parse::<Opened>(details)?.answers)
@@ -213,6 +236,9 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
             (None, Some(json(&Transferred { from: from.to_string() })?))
         }
         RowKind::Canned { keys } => (Some(keys), None),
+        RowKind::NoteEdit { of, text } => (Some(text), Some(note_details(*of)?)),
+        RowKind::Tagged { tags } => (None, Some(json(&Tagged { tags: tags.clone() })?)),
+        RowKind::Ranked { priority } => (None, Some(json(&Ranked { priority: *priority })?)),
         RowKind::Unfetched { of, why } => {
             let (reason, most) = fetch_word(*why);
             (None, Some(json(&Unfetched { reason: reason.to_owned(), of: *of, most })?))
@@ -282,6 +308,9 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
             RowKind::Transferred { from }
         }
         Kind::Canned => RowKind::Canned { keys: text()? },
+        Kind::NoteEdit => RowKind::NoteEdit { of: parse::<NoteEdit>(details)?.of, text: text()? },
+        Kind::Tagged => RowKind::Tagged { tags: parse::<Tagged>(details)?.tags },
+        Kind::Ranked => RowKind::Ranked { priority: parse::<Ranked>(details)?.priority },
         Kind::Unfetched => {
             let Unfetched { reason, of, most } = parse(details)?;
             RowKind::Unfetched { of, why: parse_fetch(&reason, most)? }

@@ -14,7 +14,7 @@ use super::{links, ranges};
 use crate::chat::ids::{LinkDomain, Pos, QueueKey, TenantKey};
 use crate::chat::settings::Strategy;
 use crate::ports::directory::Tenant;
-use crate::ports::settings::{FileWishes, Settings};
+use crate::ports::settings::{FileWishes, Settings, Tags};
 use crate::ports::store_error::StoreError;
 
 /// Conversations, customers or sessions removed in one transaction.
@@ -146,6 +146,31 @@ impl SqlStore {
         };
         queue::Entity::insert(first)
             .exec_without_returning(&transaction)
+            .await
+            .map_err(unavailable)?;
+        touch(&transaction, link).await?;
+        commit(transaction).await
+    }
+
+    /// See [`Directory::change_tags`](crate::ports::directory::Directory::change_tags).
+    pub(super) async fn rewrite_tags(
+        &self,
+        key: &TenantKey,
+        change: &(dyn for<'t> Fn(&'t mut Tags) + Send + Sync),
+    ) -> Result<(), StoreError> {
+        let transaction = begin(&self.write).await?;
+        // Locks the tenant's row.
+        let link = link_of(&transaction, key).await?;
+        let found = tenant::Entity::find_by_id(key.as_str())
+            .one(&transaction)
+            .await
+            .map_err(unavailable)?;
+        let mut settings = settings(&found.ok_or_else(|| missing(key))?)?;
+        change(&mut settings.tags);
+        tenant::Entity::update_many()
+            .col_expr(tenant::Column::Settings, Expr::value(json(&settings)?))
+            .filter(tenant::Column::Slug.eq(key.as_str()))
+            .exec(&transaction)
             .await
             .map_err(unavailable)?;
         touch(&transaction, link).await?;

@@ -71,3 +71,4 @@ mod unauthorized;
 mod unfit;
 mod unreachable;
 mod unsaid;
+mod words;

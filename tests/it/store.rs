@@ -31,6 +31,7 @@ macro_rules! suite {
 mod append;
 mod bounds;
 mod changes;
+mod digests;
 mod directory;
 mod failover;
 mod files;

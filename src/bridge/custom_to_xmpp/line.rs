@@ -5,7 +5,9 @@
 //! without controls and cut to a length. A notice is one line if possible, and 80 columns if they
 //! suffice.
 
+mod about;
 mod hours;
+mod why;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -67,17 +69,29 @@ pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
             span(to.since(*from))
         )),
         Notice::Help { in_chat } => help(*in_chat),
-        Notice::Who { name, open, online, page, conversations, answers } => {
+        Notice::Who { name, open, agent, online, page, conversations, priority, tags, answers } => {
             let who = customer_name(name.as_deref(), peer);
             let state = if *online { "online" } else { "not online" };
             let where_ = open.as_ref().map_or_else(
                 || "no conversation open".to_owned(),
                 |(queue, since)| format!("{}, open for {}", piece(queue), span(now.since(*since))),
             );
-            let parts = vec![who, state.to_owned(), where_];
+            let mut parts = vec![who, state.to_owned(), where_];
+            parts.extend(agent.as_deref().map(|agent| format!("with {}", piece(agent))));
+            parts.extend(about::marks(tags, *priority));
             let head = joined(parts, page.as_deref(), visit(*conversations));
             [head].into_iter().chain(answered(answers)).collect::<Vec<_>>().join("\n")
         }
+        Notice::Summary { who, past, answers, last } => {
+            about::summary(who, past.as_deref(), answers, last, (peer, now))
+        }
+        Notice::History { lines, asked } => about::history(lines, *asked),
+        Notice::Why { queue, strategy, stage, priority, agents, others } => {
+            let (strategy, priority) = (*strategy, *priority);
+            why::why(&why::Why { queue, strategy, stage, priority, agents, others })
+        }
+        Notice::Tags { tags, of_tenant } => about::tags(tags, of_tenant),
+        Notice::Priority { word } => marked(&format!("Priority: {word}")),
         Notice::SignedIn { name, known_as, conversations } => {
             signed_in(name.as_deref(), known_as.as_ref(), *conversations)
         }
@@ -128,6 +142,9 @@ pub fn row<'r>(row: &'r Row, reader: &AgentJid) -> Option<Cow<'r, str>> {
         (RowKind::Files { files, text, .. }, author) if files.is_empty() && text.is_empty() => {
             marked(&deleted(author))
         }
+        (RowKind::Note { text } | RowKind::NoteEdit { text, .. }, Author::Agent { name, .. }) => {
+            note(name, text)
+        }
         (RowKind::Asked { text, offers }, author) => repeated(author, &asked(text, offers)),
         (RowKind::Files { files, text, .. }, author) => repeated(author, &or_names(text, files)),
         (RowKind::Unfetched { why, .. }, _) => marked(&unfetched(*why)),
@@ -177,6 +194,14 @@ fn repeated(author: &Author, words: &str) -> String {
         Author::Agent { name, .. } => mark::mirrored(&piece(name), words),
         Author::Customer => mark::for_agent(words).into_owned(),
         Author::System => marked(&piece(words)),
+    }
+}
+
+/// A note, with its author at each line of it.
+fn note(author: &str, text: &str) -> String {
+    match text {
+        "" => marked(&format!("{} deleted a note", piece(author))),
+        text => mark::mirrored(&format!("Note by {}", piece(author)), text),
     }
 }
 
@@ -370,77 +395,4 @@ fn times(from: Timestamp, to: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_shown_plainly() {
-        let table = [
-            (0, "1 s"),
-            (59_999, "59 s"),
-            (60_000, "1 min"),
-            (3_599_999, "59 min"),
-            (3_600_000, "1 h"),
-            (3_900_000, "1 h 5 min"),
-            (200_000_000, "2 days"),
-        ];
-        for (ms, said) in table {
-            assert_eq!(span(ms), said, "{ms}");
-        }
-    }
-
-    #[test]
-    fn an_interruption_is_shown_with_its_times() {
-        let table = [
-            (1_700_000_000_900, 1_700_000_012_100, "22:13:20–22:13:33 UTC"),
-            (1_700_000_000_000, 1_700_020_000_000, "2023-11-14 22:13:20–2023-11-15 03:46:40 UTC"),
-        ];
-        for (from, to, said) in table {
-            assert_eq!(times(Timestamp(from), Timestamp(to)), said);
-        }
-    }
-
-    #[test]
-    fn conversations_are_counted_from_the_second() {
-        let table = [
-            (0, None),
-            (1, None),
-            (2, Some("2nd conversation")),
-            (3, Some("3rd conversation")),
-            (10, Some("10th conversation")),
-            (11, Some("11th conversation")),
-            (22, Some("22nd conversation")),
-            (111, Some("111th conversation")),
-        ];
-        for (count, said) in table {
-            assert_eq!(visit(count).as_deref(), said, "{count}");
-        }
-    }
-
-    #[test]
-    fn a_long_page_keeps_its_end() {
-        let table = [
-            ("https://example.com/pricing", 20, "example.com/pricing"),
-            ("https://example.com/", 20, "example.com"),
-            ("https://example.com/pricing", 12, "…/pricing"),
-            ("https://example.com/pricing/", 9, "…/pricing"),
-            ("https://example.com/a/very/long/path", 12, "…y/long/path"),
-            ("https://a-host-without-a-path.example", 12, "…ath.example"),
-        ];
-        for (page, room, shown) in table {
-            assert_eq!(short_page(page, room), shown, "{page}");
-            assert!(shown.chars().count() <= room, "{page}");
-        }
-    }
-
-    #[test]
-    fn a_persons_text_becomes_one_harmless_line() {
-        let sly = "a\u{202e}b\u{2028}c\nd\u{85}e\u{7}\u{2066}";
-        assert_eq!(piece(sly), "ab c d e");
-        assert_eq!(rated(1, Some(sly)), "The customer rated the conversation 1 of 5: “ab c d e”");
-        assert_eq!(rated(1, Some("\u{200b}")), "The customer rated the conversation 1 of 5");
-        let peer = Peer::Customer(crate::chat::ids::Localpart::new("k3f9x2").unwrap());
-        assert_eq!(customer_name(Some("\u{200b}\u{2060}"), &peer), "Visitor k3f9");
-        assert_eq!(customer_name(Some("⚙ Alice"), &peer), "(⚙) Alice");
-    }
-}
+mod tests;

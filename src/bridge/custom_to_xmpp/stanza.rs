@@ -219,7 +219,9 @@ fn payloads(xml: &mut Xml, domain: &LinkDomain, to_agent: &ToAgent, now: Timesta
 /// Whether it is rare enough to be built as a tree of elements.
 fn is_rare(content: &ToAgentContent) -> bool {
     match content {
-        ToAgentContent::Row { row, quoted, .. } => quoted.is_some() || row.kind.changes().is_some(),
+        ToAgentContent::Row { row, quoted, .. } => {
+            quoted.is_some() || row.kind.rewrites().is_some()
+        }
         ToAgentContent::Refused { .. } => true,
         _ => false,
     }

@@ -61,6 +61,9 @@ pub fn entry(row: &Row) -> Option<Entry> {
         | RowKind::Requeued { .. }
         | RowKind::Marked { .. }
         | RowKind::Note { .. }
+        | RowKind::NoteEdit { .. }
+        | RowKind::Tagged { .. }
+        | RowKind::Ranked { .. }
         | RowKind::Handing { .. }
         | RowKind::HandedBack { .. }
         | RowKind::Canned { .. } => return None,

@@ -15,6 +15,7 @@ fn case() -> OpenConversation {
         opened_at: Timestamp(0),
         waiting_since: Timestamp(0),
         priority: 0,
+        tags: Vec::new(),
         active_at: Timestamp(0),
         head: Seq(4),
         delivered: Seq(0),

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use super::Desk;
 use super::agent::{PASSED_ON, Standing};
 use super::lifecycle::{Beginning, Command};
-use super::order::{ASK, CLOSE, COMMAND, DECLINE, REOPEN, REPLY, TRANSFER, once};
+use super::order::{
+    ASK, CLOSE, COMMAND, DECLINE, PRIORITY, REOPEN, REPLY, TAG, TRANSFER, is_about_customer, once,
+};
 use super::row::NewRow;
 use crate::chat::canned::CannedCommand;
 use crate::chat::commands::AgentCommand;
@@ -36,7 +38,12 @@ impl Desk {
         let repeated = self.is_repeated_order(now, customer, input, &command);
         let done = if repeated {
             true
-        } else if corrects.is_some_and(|id| self.was_done(now, customer, &input.agent, id)) {
+        } else if corrects.is_some_and(|id| {
+            // A note may be written anew, as a note.
+            let is_note = matches!(command, AgentCommand::Note { .. });
+            self.was_done(now, customer, &input.agent, id)
+                || !is_note && self.corrects_a_note(customer, &input.agent, id)
+        }) {
             // What has been carried out cannot be changed.
             self.refuse_agent(input, AgentRefusal::Carried);
             false
@@ -61,6 +68,9 @@ impl Desk {
         let done = match (command, standing) {
             (_, Standing::Stranger) => Err(AgentRefusal::NotFound),
             (AgentCommand::Invalid(refusal), _) => Err(refusal),
+            (command, standing) if is_about_customer(&command) => {
+                self.tell_about(now, customer, input, &standing, &command)
+            }
             (command @ (AgentCommand::Who | AgentCommand::Help | AgentCommand::Status), _) => {
                 self.tell(now, customer, input, &command);
                 Ok(())
@@ -110,8 +120,14 @@ impl Desk {
                 let text = "Not declined: this conversation is yours. To hand it over: !transfer";
                 return Err(AgentRefusal::Impossible { text: text.into() });
             }
-            // These are the same in every conversation.
-            AgentCommand::Help
+            // These do not depend on who has the conversation.
+            AgentCommand::Summary
+            | AgentCommand::History
+            | AgentCommand::Why
+            | AgentCommand::Note { .. }
+            | AgentCommand::Tag { .. }
+            | AgentCommand::Priority { .. }
+            | AgentCommand::Help
             | AgentCommand::Who
             | AgentCommand::Status
             | AgentCommand::Reopen
@@ -143,6 +159,34 @@ impl Desk {
             }
             other => self.carry_out_held(now, case, input, other),
         }
+    }
+
+    /// Carries out a command about the customer or the conversation as a whole.
+    fn tell_about(
+        &mut self,
+        now: Timestamp,
+        customer: CustomerId,
+        input: &AgentInput,
+        standing: &Standing,
+        command: &AgentCommand,
+    ) -> Result<(), AgentRefusal> {
+        match command {
+            AgentCommand::Summary => self.summarise(customer, input),
+            AgentCommand::History => self.tell_history(customer, input),
+            AgentCommand::Why => return self.tell_why(now, customer, input, standing),
+            AgentCommand::Note { text } => {
+                return self.note(now, customer, input, standing, text.clone());
+            }
+            AgentCommand::Tag { names } => return self.tag(now, customer, input, standing, names),
+            AgentCommand::Priority { word } => {
+                return self.rank(now, customer, input, standing, word);
+            }
+            AgentCommand::CloseSaying { words } => {
+                return self.close_tagging(now, customer, input, standing, words);
+            }
+            _ => return Err(AgentRefusal::NotFound),
+        }
+        Ok(())
     }
 
     /// Tells the agent what they asked for.
@@ -178,7 +222,7 @@ impl Desk {
         }
     }
 
-    fn taken(&self, case: ConversationId, holder: &AgentJid) -> AgentRefusal {
+    pub(super) fn taken(&self, case: ConversationId, holder: &AgentJid) -> AgentRefusal {
         let tenant = self.cases.get(&case).map(|case| &case.view.tenant);
         let by = tenant.map_or_else(|| "".into(), |tenant| self.agent_name(tenant, holder));
         AgentRefusal::Taken { by }
@@ -214,7 +258,7 @@ impl Desk {
         Ok(())
     }
 
-    fn say_and_close(
+    pub(super) fn say_and_close(
         &mut self,
         now: Timestamp,
         case: ConversationId,
@@ -234,13 +278,8 @@ impl Desk {
         agent: &AgentJid,
         stanza: &Arc<str>,
     ) -> bool {
-        let mut knows = |order| self.orders.knows(now, agent, customer, stanza, order);
-        knows(CLOSE)
-            || knows(REOPEN)
-            || knows(ASK)
-            || knows(TRANSFER)
-            || knows(DECLINE)
-            || knows(REPLY)
+        let knows = |order| self.orders.knows(now, agent, customer, stanza, order);
+        [CLOSE, REOPEN, ASK, TRANSFER, DECLINE, REPLY, TAG, PRIORITY].into_iter().any(knows)
     }
 
     /// Whether a message corrects a command; neither may reach the customer.
@@ -254,6 +293,7 @@ impl Desk {
         let Some(About::Corrects { target }) = about else { return false };
         self.was_done(now, customer, agent, target)
             || self.orders.knows(now, agent, customer, target, COMMAND)
+            || self.corrects_a_note(customer, agent, target)
     }
 
     /// Whether the same stanza gave this command before; then only the notice is sent again.
@@ -301,12 +341,12 @@ impl Desk {
         }
     }
 
-    fn supervises(&self, customer: CustomerId, agent: &AgentJid) -> bool {
+    pub(super) fn supervises(&self, customer: CustomerId, agent: &AgentJid) -> bool {
         let visitor = self.visitors.get(&customer);
         visitor.is_some_and(|visitor| self.is_supervisor(&visitor.customer.tenant, agent))
     }
 
-    fn close_by(&mut self, now: Timestamp, id: ConversationId, input: &AgentInput) {
+    pub(super) fn close_by(&mut self, now: Timestamp, id: ConversationId, input: &AgentInput) {
         let Some(case) = self.cases.get(&id) else { return };
         let author = self.author(&case.view.tenant, &input.agent);
         let (told, customer) = (case.reaches(&input.agent), case.view.customer);
@@ -341,22 +381,6 @@ impl Desk {
         self.ordered(now, customer, input, REOPEN);
         self.assign(now, input.fresh, &input.agent);
         self.reply(input, Notice::Reopened);
-    }
-
-    fn who(&self, customer: CustomerId) -> Option<Notice> {
-        let visitor = self.visitors.get(&customer)?;
-        let case = visitor.open.and_then(|id| self.cases.get(&id));
-        Some(Notice::Who {
-            name: visitor.name(),
-            open: case.map(|case| {
-                let view = &case.view;
-                (self.queue_name(&view.tenant, &view.queue), view.opened_at)
-            }),
-            online: !visitor.nodes.is_empty(),
-            page: visitor.page.clone(),
-            conversations: visitor.customer.conversations,
-            answers: case.map(|case| case.answers.clone()).unwrap_or_default(),
-        })
     }
 
     pub(super) fn status(&self, now: Timestamp, tenant: &TenantKey) -> Notice {

@@ -93,7 +93,10 @@ impl Desk {
     ) {
         match self.words(case, &reference(&input.agent, target)) {
             Some(target) => self.agent_message(now, case, input, RowKind::Retract { target }),
-            None => self.refuse_agent(input, AgentRefusal::NoSuchWords),
+            None => match self.note_named(case, &input.agent, target) {
+                Some(of) => self.delete_note(now, case, input, of),
+                None => self.refuse_agent(input, AgentRefusal::NoSuchWords),
+            },
         }
     }
 
@@ -162,6 +165,9 @@ impl Desk {
 
     /// What was read is not what was looked for: it is not looked up again.
     pub(super) fn remember_missing(&mut self, need: Need) {
+        if let Some(note) = self.read.clone().filter(|row| row.kind.kind().is_note()) {
+            return self.remember_note(&note);
+        }
         match need {
             Need::Words(id, reference) if self.words(id, &reference).is_none() => {
                 if let Some(case) = self.cases.get_mut(&id) {
@@ -217,6 +223,7 @@ impl Desk {
                 About::Answers { target, row, .. } => (target, *row),
             },
             AgentContent::Retract { target } => (target, None),
+            AgentContent::Command { corrects: Some(target), .. } => (target, None),
             _ => return None,
         };
         let Peer::Customer(localpart) = &input.to else { return None };
@@ -224,6 +231,9 @@ impl Desk {
         let case = self.visitors.get(customer)?.open?;
         let open = self.cases.get(&case)?;
         self.agent_of(&open.view.tenant, &input.agent)?;
+        if open.notes.find(&input.agent, target).is_some() {
+            return None;
+        }
         let seq = row.and_then(|row| self.place_of(case, row));
         match (seq, row) {
             (Some(seq), _) if self.entry(case, seq).is_some() => None,

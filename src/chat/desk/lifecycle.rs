@@ -61,8 +61,9 @@ impl Desk {
             stanza,
             before,
         } = beginning;
-        let place = before.map(|before| (before.waiting_since, before.priority, before.passed));
-        let (waiting_since, priority, passed) = place.unwrap_or_else(|| (now, 0, Vec::new()));
+        let place = before.map(|b| (b.waiting_since, b.priority, b.passed, b.tags));
+        let (waiting_since, priority, passed, tags) =
+            place.unwrap_or_else(|| (now, 0, Vec::new(), Vec::new()));
         let view = Conversation {
             id,
             tenant: tenant.clone(),
@@ -73,6 +74,7 @@ impl Desk {
             opened_at: now,
             waiting_since,
             priority,
+            tags,
             active_at: now,
             head: Seq(0),
             delivered: Seq(0),

@@ -155,12 +155,17 @@ impl Desk {
             let work = self.work.entry((tenant.clone(), agent.clone())).or_default();
             work.held.insert(id);
             work.asked_at = now;
-            self.propose(now, id, agent);
+            self.show_offer(now, id, agent, true);
         }
     }
 
     /// Shows the customer to an agent who is offered them, with all messages so far.
     pub(super) fn propose(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
+        self.show_offer(now, id, agent, false);
+    }
+
+    /// The same; an agent who is asked for the first time gets the earlier conversations too.
+    fn show_offer(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid, asks: bool) {
         let Some(case) = self.cases.get(&id) else { return };
         let Some((pos, at)) = case.offered else { return };
         let withheld = case.withheld;
@@ -178,6 +183,9 @@ impl Desk {
             subject: view.subject.clone(),
         };
         self.say(id, agent, line);
+        if asks {
+            self.tell_history_with_offer(id, agent);
+        }
         match self.cases.get(&id).and_then(|case| case.told_upto(agent)) {
             _ if withheld => {}
             Some(upto) => self.catch_up_after(now, id, agent, upto),

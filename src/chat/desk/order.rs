@@ -19,6 +19,9 @@ pub(super) const TRANSFER: &str = "transfer";
 pub(super) const DECLINE: &str = "no";
 /// Any canned reply that was said.
 pub(super) const REPLY: &str = "r";
+pub(super) const NOTE: &str = "note";
+pub(super) const TAG: &str = "tag";
+pub(super) const PRIORITY: &str = "priority";
 /// Any command, carried out or refused: its correction must not reach the customer.
 pub(super) const COMMAND: &str = "command";
 
@@ -29,6 +32,9 @@ pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
         RowKind::Opened { .. } => Some(REOPEN),
         RowKind::Asked { .. } => Some(ASK),
         RowKind::Handing { .. } => Some(TRANSFER),
+        RowKind::Note { .. } | RowKind::NoteEdit { .. } => Some(NOTE),
+        RowKind::Tagged { .. } => Some(TAG),
+        RowKind::Ranked { .. } => Some(PRIORITY),
         _ => None,
     }
 }
@@ -47,4 +53,18 @@ pub(super) fn once(command: &AgentCommand) -> Option<(Cow<'static, str>, Notice)
 /// A canned reply, under the words that named it.
 pub(super) fn reply(words: &str) -> String {
     format!("r {words}")
+}
+
+/// Whether it says or asks something about the customer or the conversation as a whole.
+pub(super) fn is_about_customer(command: &AgentCommand) -> bool {
+    match command {
+        AgentCommand::Summary
+        | AgentCommand::History
+        | AgentCommand::Why
+        | AgentCommand::Note { .. }
+        | AgentCommand::Tag { .. }
+        | AgentCommand::Priority { .. } => true,
+        AgentCommand::CloseSaying { words } => words.starts_with(['#', '＃']),
+        _ => false,
+    }
 }

@@ -42,6 +42,7 @@ impl Desk {
         });
         let changed = entry.changed.then(|| Arc::new(view.clone()));
         case.missing.came(&row);
+        case.notes.came(&row);
         case.rows += 1;
         if let RowKind::Files { files, .. } = &row.kind {
             self.shared.insert(now, files);

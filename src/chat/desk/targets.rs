@@ -159,6 +159,7 @@ mod tests {
     use super::*;
     use crate::chat::ids::TenantKey;
     use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy};
+    use crate::chat::tags::TenantTags;
 
     fn settings() -> TenantSettings {
         let agent = |jid: &str, name: &str| AgentSettings {
@@ -188,6 +189,7 @@ mod tests {
                 agent("dana@example.org", "דנה"),
             ],
             canned: Vec::new(),
+            tags: TenantTags::default(),
             hours: Default::default(),
         }
     }

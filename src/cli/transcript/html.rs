@@ -35,7 +35,7 @@ impl Form for Html {
             conversation.id,
             conversation.queue,
             moment(conversation.opened_at),
-            escaped(&state(conversation))
+            escaped(&state(case))
         )?;
         if let Some(subject) = &conversation.subject {
             writeln!(to, "<p dir=\"auto\">{}</p>", escaped(subject))?;

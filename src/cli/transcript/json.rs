@@ -2,16 +2,18 @@
 //! get, plus the agents' addresses.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::bridge::xmpp_to_custom::frame;
+use crate::chat::commands::priority_word;
 use crate::chat::model::{CloseReason, State};
 use crate::chat::row::{Author, Row, RowKind};
 use crate::ports::directory::Tenant;
 use crate::wire::{Entry, File};
 
-use super::{Case, Form};
+use super::{Case, Form, Reader};
 
 #[derive(Default)]
 pub(super) struct Json {
@@ -32,9 +34,25 @@ struct CaseView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     agent: Option<&'a str>,
     opened_at: i64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tags: &'a [Arc<str>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rating: Option<RatingView<'a>>,
     entries: Vec<EntryView<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<NoteView<'a>>,
+}
+
+/// What an agent wrote for other agents, in its latest version.
+#[derive(Serialize)]
+struct NoteView<'a> {
+    at: i64,
+    /// The agent's name.
+    by: &'a str,
+    jid: &'a str,
+    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -89,6 +107,8 @@ fn view(case: &Case) -> CaseView<'_> {
         State::Closed { reason: CloseReason::Operator } => ("closed", Some("operator")),
     };
     let name = case.customer.name.as_deref();
+    let for_desk = case.reader == Reader::Desk;
+    let priority = Some(priority_word(conversation.priority));
     CaseView {
         conversation: conversation.id.to_string(),
         tenant: conversation.tenant.as_str(),
@@ -97,10 +117,22 @@ fn view(case: &Case) -> CaseView<'_> {
         subject: conversation.subject.as_deref(),
         state,
         reason,
-        agent: conversation.agent().map(|jid| jid.as_str()),
+        agent: conversation.agent().filter(|_| for_desk).map(|jid| jid.as_str()),
         opened_at: conversation.opened_at.0,
+        tags: if for_desk { &conversation.tags } else { &[] },
+        priority: priority.filter(|word| for_desk && *word != "normal"),
         rating: case.entries.iter().rev().find_map(|row| rating(row)),
-        entries: case.entries.iter().filter_map(|row| entry(row)).collect(),
+        entries: case.entries.iter().filter_map(|row| entry(row, case.reader)).collect(),
+        notes: case.entries.iter().filter_map(|row| note(row)).collect(),
+    }
+}
+
+fn note(row: &Row) -> Option<NoteView<'_>> {
+    match (&row.kind, &row.author) {
+        (RowKind::Note { text }, Author::Agent { jid, name }) if !text.is_empty() => {
+            Some(NoteView { at: row.at.0, by: name, jid: jid.as_str(), text })
+        }
+        _ => None,
     }
 }
 
@@ -122,10 +154,10 @@ fn files(row: &Row) -> Vec<File> {
     files.iter().map(place).collect()
 }
 
-fn entry(row: &Row) -> Option<EntryView<'_>> {
+fn entry(row: &Row, reader: Reader) -> Option<EntryView<'_>> {
     let jid = match &row.author {
-        Author::Agent { jid, .. } => Some(jid.as_str()),
-        Author::Customer | Author::System => None,
+        Author::Agent { jid, .. } if reader == Reader::Desk => Some(jid.as_str()),
+        _ => None,
     };
     Some(EntryView { entry: Entry { files: files(row), ..frame::entry(row)? }, jid })
 }

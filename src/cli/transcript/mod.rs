@@ -16,6 +16,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SubsecRound};
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::chat::commands::priority_word;
 use crate::chat::ids::{ConversationId, Pos, TenantKey, Timestamp};
 use crate::chat::model::{CloseReason, Conversation, Customer, State};
 use crate::chat::namesake::Namesakes;
@@ -45,6 +46,9 @@ pub struct Export {
     /// Only this conversation
     #[arg(long, value_name = "ID", value_parser = args::conversation)]
     conversation: Option<ConversationId>,
+    /// Who will read it: the desk's has the notes, tags and addresses of agents
+    #[arg(long = "for", value_enum, default_value_t = Reader::Desk)]
+    reader: Reader,
     /// The format; default text, or JSON with --json
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -57,9 +61,19 @@ enum Format {
     Html,
 }
 
+/// Who reads a transcript.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Reader {
+    /// The business: everything that agents see
+    Desk,
+    /// The customer: what they could read themselves
+    Customer,
+}
+
 /// A conversation with its entries.
 #[derive(Debug)]
 struct Case {
+    reader: Reader,
     conversation: Conversation,
     customer: Customer,
     entries: Vec<Arc<Row>>,
@@ -94,7 +108,8 @@ pub(super) async fn run(
         }
     }
     form.begin(&tenant, out.to)?;
-    export(&tenant.key, wish.conversation, store, &mut |case| form.case(case, out.to)).await?;
+    let wanted = (wish.reader, wish.conversation);
+    export(&tenant.key, wanted, store, &mut |case| form.case(case, out.to)).await?;
     Ok(form.end(out.to)?)
 }
 
@@ -102,7 +117,7 @@ pub(super) async fn run(
 /// with its customer.
 async fn export(
     tenant: &TenantKey,
-    only: Option<ConversationId>,
+    (reader, only): (Reader, Option<ConversationId>),
     store: &dyn Store,
     write: &mut (dyn FnMut(&Case) -> io::Result<()> + Send),
 ) -> Result<(), CliError> {
@@ -114,8 +129,8 @@ async fn export(
         for (conversation, customer) in page {
             let wanted = only.is_none_or(|id| id == conversation.id);
             if wanted {
-                let entries = entries(conversation.id, store).await?;
-                write(&Case { conversation, customer, entries })?;
+                let entries = entries(conversation.id, reader, store).await?;
+                write(&Case { reader, conversation, customer, entries })?;
             }
             if wanted && only.is_some() {
                 return Ok(());
@@ -124,16 +139,28 @@ async fn export(
     }
 }
 
-async fn entries(id: ConversationId, store: &dyn Store) -> Result<Vec<Arc<Row>>, StoreError> {
+async fn entries(
+    id: ConversationId,
+    reader: Reader,
+    store: &dyn Store,
+) -> Result<Vec<Arc<Row>>, StoreError> {
     let mut entries: Vec<Arc<Row>> = Vec::new();
     let mut after = Pos(0);
-    let told = |row: &Arc<Row>| row.seq.is_some() || matches!(row.kind, RowKind::Rated { .. });
     loop {
         let page = store.rows(id, after, Pos(u64::MAX), ENTRIES).await?;
         let Some(last) = page.last() else { return Ok(entries) };
         after = last.pos;
-        entries.extend(page.into_iter().filter(told));
+        entries.extend(page.into_iter().filter(|row| is_told(row, reader)));
     }
+}
+
+/// Whether a row is part of the transcript for this reader.
+fn is_told(row: &Row, reader: Reader) -> bool {
+    let for_desk = row.kind.kind().is_note()
+        || matches!(row.kind, RowKind::Tagged { .. } | RowKind::Ranked { .. });
+    row.seq.is_some()
+        || matches!(row.kind, RowKind::Rated { .. })
+        || reader == Reader::Desk && for_desk
 }
 
 /// An entry, as people read it.
@@ -166,6 +193,26 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
         RowKind::Message { text, .. }
         | RowKind::Asked { text, .. }
         | RowKind::Choice { text, .. } => Some(Said::Words { who, text: Cow::Borrowed(text) }),
+        RowKind::Note { text } if text.is_empty() => {
+            Some(Said::Event(format!("{who} wrote a note, and deleted it")))
+        }
+        RowKind::Note { text } => {
+            Some(Said::Words { who: format!("{who} (note)").into(), text: Cow::Borrowed(text) })
+        }
+        RowKind::NoteEdit { text, .. } if text.is_empty() => {
+            Some(Said::Event(format!("{who} deleted an earlier note")))
+        }
+        RowKind::NoteEdit { .. } => Some(Said::Event(format!("{who} changed an earlier note"))),
+        RowKind::Tagged { tags } if tags.is_empty() => {
+            Some(Said::Event(format!("{who} removed the tags")))
+        }
+        RowKind::Tagged { tags } => {
+            let tags = tags.iter().map(|tag| format!("#{tag}")).collect::<Vec<_>>();
+            Some(Said::Event(format!("{who} set the tags to {}", tags.join(" "))))
+        }
+        RowKind::Ranked { priority } => {
+            Some(Said::Event(format!("{who} set the priority to {}", priority_word(*priority))))
+        }
         RowKind::Edit { .. } => Some(Said::Event(format!("{who} edited an earlier message"))),
         RowKind::Retract { .. } => Some(Said::Event(format!("{who} deleted an earlier message"))),
         RowKind::Rated { score, comment: None } => {
@@ -192,9 +239,10 @@ fn customer(case: &Case) -> Cow<'_, str> {
     if told == *name { Cow::Borrowed(name) } else { Cow::Owned(told.as_ref().to_owned()) }
 }
 
-fn state(conversation: &Conversation) -> String {
-    match &conversation.state {
+fn state(case: &Case) -> String {
+    match &case.conversation.state {
         State::Waiting | State::Offered { .. } => "waiting".to_owned(),
+        State::Active { .. } if case.reader == Reader::Customer => "active".to_owned(),
         State::Active { agent } => format!("active, with {agent}"),
         State::Closed { reason } => format!("closed {}", why(*reason)),
     }

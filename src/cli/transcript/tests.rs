@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::html::Html;
 use super::json::Json;
 use super::text::Text;
-use super::{Case, Form};
+use super::{Case, Form, Reader, is_told};
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, LinkDomain, Localpart, Pos, QueueKey, Seq,
     SessionId, TenantKey, Timestamp,
@@ -55,6 +55,7 @@ fn case() -> Case {
         })
     });
     Case {
+        reader: Reader::Desk,
         entries: rows.collect(),
         customer: Customer {
             id: customer,
@@ -73,6 +74,7 @@ fn case() -> Case {
             opened_at: Timestamp(AT),
             waiting_since: Timestamp(AT),
             priority: 0,
+            tags: vec!["refund".into()],
             active_at: Timestamp(AT),
             head: Seq(4),
             delivered: Seq(0),
@@ -147,6 +149,7 @@ fn json_is_an_array_of_conversations() {
             "state": "closed",
             "reason": "idle",
             "opened_at": AT,
+            "tags": ["refund"],
             "entries": [
                 {"conversation": "00000000000000000000000000000002", "seq": 1, "at": AT + 1000,
                  "kind": "message", "from": {"kind": "customer"}, "id": "c1",
@@ -162,6 +165,40 @@ fn json_is_an_array_of_conversations() {
             ],
         })
     );
+}
+
+/// The same with a note, as an export collects it.
+fn noted(reader: Reader) -> Case {
+    let mut case = Case { reader, ..case() };
+    let row = case.entries[2].as_ref().clone();
+    let kinds = [
+        RowKind::Note { text: "Wants a refund".into() },
+        RowKind::Tagged { tags: vec!["refund".into()] },
+        RowKind::Ranked { priority: 20 },
+    ];
+    let hidden = kinds.map(|kind| Arc::new(Row { seq: None, kind, ..row.clone() }));
+    case.entries.extend(hidden.into_iter().filter(|row| is_told(row, reader)));
+    case
+}
+
+#[test]
+fn notes_and_tags_are_in_the_desks_transcript_only() {
+    let text = written(Text, &[noted(Reader::Desk)]);
+    for part in
+        ["Alice (note): Wants a refund", "Alice set the tags to #refund", "priority to urgent"]
+    {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    let json = written(Json::default(), &[noted(Reader::Desk)]);
+    assert!(json.contains(r#""notes":[{"at":"#) && json.contains(r#""tags":["refund"]"#), "{json}");
+    for told in [
+        written(Text, &[noted(Reader::Customer)]),
+        written(Html, &[noted(Reader::Customer)]),
+        written(Json::default(), &[noted(Reader::Customer)]),
+    ] {
+        assert!(!told.contains("refund") && !told.contains("alice@"), "{told}");
+        assert!(told.contains("Hello"));
+    }
 }
 
 #[test]

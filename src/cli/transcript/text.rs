@@ -22,7 +22,7 @@ impl Form for Text {
             "queue {}, opened {} UTC, {}",
             conversation.queue,
             moment(conversation.opened_at),
-            state(conversation)
+            state(case)
         )?;
         if let Some(subject) = &conversation.subject {
             writeln!(to, "subject: {}", plain(subject).replace('\n', " "))?;

@@ -153,6 +153,7 @@ impl Term<'_> {
                 }
                 self.outbox.put(Outgoing::Backlog(backlog));
             }
+            Effect::Report(report) => self.outbox.put(Outgoing::Report(Box::new(report))),
             Effect::Fetch(fetch) => self.fetch(fetch),
             Effect::Contact { agent, contact } => {
                 self.outbox.put(Outgoing::Contact(agent, Box::new(contact)));

@@ -11,6 +11,8 @@
 //! yet opens the chat on the first message, and some (Converse.js 14) lose the second one if both
 //! arrive at the same instant.
 
+mod report;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,11 +23,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use crate::chat::effect::{Backlog, Contact, ToAgent, ToAgentContent};
+use crate::chat::effect::{Backlog, Contact, Report, ToAgent, ToAgentContent};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, LinkDomain, Localpart, Pos};
 use crate::chat::notice::Notice;
-use crate::chat::row::{Author, Row};
+use crate::chat::row::{Author, Row, RowKind};
 use crate::ports::link::{Stream, ToLink};
 use crate::ports::store::Store;
 use crate::ports::store_error::StoreError;
@@ -50,6 +52,7 @@ pub(super) enum Outgoing {
     },
     Send(Box<ToAgent>),
     Backlog(Backlog),
+    Report(Box<Report>),
     Contact(AgentJid, Box<Contact>),
 }
 
@@ -60,6 +63,9 @@ impl Outgoing {
             Self::Send(stanza) => Some((stanza.agent.clone(), stanza.from.clone())),
             Self::Backlog(backlog) => {
                 Some((backlog.agent.clone(), Peer::Customer(backlog.from.clone())))
+            }
+            Self::Report(report) => {
+                Some((report.agent.clone(), Peer::Customer(report.from.clone())))
             }
             Self::Contact(..) | Self::Opened { .. } => None,
         }
@@ -235,6 +241,7 @@ impl Carrier {
             Outgoing::Opened { .. } => {}
             Outgoing::Send(stanza) => self.hand(ToLink::Send(stanza)).await,
             Outgoing::Backlog(backlog) => self.backlog(backlog).await,
+            Outgoing::Report(report) => self.report(*report).await,
         }
     }
 
@@ -341,6 +348,14 @@ fn concerns(row: &Row, backlog: &Backlog) -> bool {
     match &row.author {
         // The answers to the form before the chat, except the name, which is shown above.
         _ if row.kind.tells_more_than_a_name() => backlog.unconfirmed_above.is_none(),
+        // What an agent was sent with the note itself is its latest text.
+        Author::Agent { jid, .. } if row.kind.kind().is_note() => {
+            let is_known = match &row.kind {
+                RowKind::NoteEdit { of, .. } => *of > backlog.after,
+                kind => kind.words().is_none_or(|text| text.is_empty()),
+            };
+            backlog.unconfirmed_above.is_none() && *jid != backlog.agent && !is_known
+        }
         _ if !row.kind.is_said() => false,
         Author::Customer => backlog.unconfirmed_above.is_none_or(|above| row.seq > Some(above)),
         Author::Agent { jid, .. } => backlog.unconfirmed_above.is_none() && *jid != backlog.agent,

@@ -35,6 +35,8 @@ pub struct Model {
     pub confirmed: i64,
     /// The pending transfer: a JSON object.
     pub transfer: Option<String>,
+    /// A JSON array; null if it has none.
+    pub tags: Option<String>,
     #[sea_orm(belongs_to, from = "customer", to = "id")]
     pub with: BelongsTo<super::customer::Entity>,
 }

@@ -51,6 +51,7 @@ fn opened() -> Append {
         opened_at: Timestamp(1),
         waiting_since: Timestamp(1),
         priority: 0,
+        tags: Vec::new(),
         active_at: Timestamp(1),
         head: Seq(0),
         delivered: Seq(0),

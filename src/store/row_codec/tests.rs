@@ -122,6 +122,14 @@ fn stored() -> Vec<(RowKind, &'static str, Option<&'static str>, Option<&'static
             Some(r#"{"from":"ann@example.org"}"#),
         ),
         (RowKind::Canned { keys: text() }, "canned", t, None),
+        (RowKind::NoteEdit { of: Pos(7), text: text() }, "note-edit", t, Some(r#"{"of":7}"#)),
+        (
+            RowKind::Tagged { tags: vec!["refund".into()] },
+            "tagged",
+            None,
+            Some(r#"{"tags":["refund"]}"#),
+        ),
+        (RowKind::Ranked { priority: -10 }, "ranked", None, Some(r#"{"priority":-10}"#)),
     ]
 }
 

@@ -115,6 +115,7 @@ pub(crate) fn conversation(number: u128) -> Conversation {
         opened_at: T0,
         waiting_since: T0,
         priority: -3,
+        tags: vec!["refund".into()],
         active_at: T0,
         head: Seq(0),
         delivered: Seq(0),

@@ -10,7 +10,7 @@ use crate::bridge::custom_to_xmpp::parts::{ROOM, fitted};
 use crate::bridge::xmlns::{HINTS, RETRACT};
 use crate::bridge::{address, clean, quote};
 use crate::chat::effect::ToAgent;
-use crate::chat::ids::LinkDomain;
+use crate::chat::ids::{LinkDomain, Pos};
 use crate::chat::row::{Author, Row, RowKind};
 
 /// The elements that mark a message as a correction (XEP-0308) or a retraction (XEP-0424). A client
@@ -20,17 +20,25 @@ pub(super) fn changes(kind: &RowKind) -> Vec<Element> {
         RowKind::Edit { target, .. } => {
             vec![Replace { id: Id(address::row_id(target.pos)) }.into()]
         }
-        RowKind::Retract { target } => vec![
-            Element::builder("retract", RETRACT)
-                .attr(xml_ncname!("id").to_owned(), address::row_id(target.pos))
-                .build(),
-            Element::builder("fallback", quote::FALLBACK)
-                .attr(xml_ncname!("for").to_owned(), RETRACT)
-                .build(),
-            Element::bare("store", HINTS),
-        ],
+        RowKind::NoteEdit { of, text } if !text.is_empty() => {
+            vec![Replace { id: Id(address::row_id(*of)) }.into()]
+        }
+        RowKind::NoteEdit { of, .. } => retracted(*of),
+        RowKind::Retract { target } => retracted(target.pos),
         _ => Vec::new(),
     }
+}
+
+fn retracted(pos: Pos) -> Vec<Element> {
+    vec![
+        Element::builder("retract", RETRACT)
+            .attr(xml_ncname!("id").to_owned(), address::row_id(pos))
+            .build(),
+        Element::builder("fallback", quote::FALLBACK)
+            .attr(xml_ncname!("for").to_owned(), RETRACT)
+            .build(),
+        Element::bare("store", HINTS),
+    ]
 }
 
 /// The parts of a reply.

@@ -189,6 +189,9 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         line(Notice::Who {
             name: name.map(Into::into),
             open: Some(("sales".into(), Timestamp(NOW.0 - 720_000))),
+            agent: None,
+            priority: 0,
+            tags: Vec::new(),
             online,
             page: Some("https://example.com/pricing".into()),
             conversations: 3,
@@ -442,6 +445,7 @@ proptest! {
             3 => line(waiting(Some(&name), 5, Some(&other), 3)),
             4 => line(Notice::Who {
                 name: Some(name.as_str().into()), open: Some((other.as_str().into(), NOW)), online: true, page: Some(words.as_str().into()),
+                agent: Some(other.as_str().into()), priority: 10, tags: vec![other.as_str().into()],
                 conversations: 1, answers: pieces,
             }),
             6 => answering(author, &other, &words),

@@ -24,3 +24,4 @@ mod rounds;
 mod stage;
 mod store;
 mod transfers;
+mod words;

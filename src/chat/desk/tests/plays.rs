@@ -367,8 +367,10 @@ fn a_customer_ends_it_and_returns_under_the_same_address() {
     assert_eq!(on.contacts("ann"), ["+ mia offline"]);
     on.says("mia", "One more thing");
     assert_eq!(on.heard("mia"), [r#"1 customer "One more thing""#, "waiting 1"]);
+    let heard = on.heard("ann");
+    assert!(heard[1].starts_with("mia History"), "a line for the earlier one: {heard:?}");
     assert_eq!(
-        on.heard("ann"),
+        [&heard[0], &heard[2]],
         ["mia waits", r#"mia so far: customer "One more thing""#],
         "a new conversation, from the same address, without the old one's words"
     );

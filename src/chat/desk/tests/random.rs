@@ -12,7 +12,10 @@ use super::known::Known;
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
 use super::store::{acked, author};
 use crate::chat::canned::CannedCommand;
-use crate::chat::commands::AgentCommand::{Ask, Canned, Close, Decline, Reopen, Transfer, Who};
+use crate::chat::commands::AgentCommand::{
+    Ask, Canned, Close, Decline, History as Earlier, Note, Priority, Reopen, Summary, Tag,
+    Transfer, Who, Why,
+};
 use crate::chat::desk::DeskLimits;
 use crate::chat::effect::{
     Answer, Backlog, CustomerNotice, Effect, Phase, ToAgent, ToAgentContent,
@@ -97,6 +100,8 @@ enum Op {
     /// As [`Changes`](Self::Changes), by an agent.
     AgentChanges(bool, prop::sample::Index),
     Orders(usize, usize, u8),
+    /// Writes a note, and then another text over it, with or without the command.
+    AltersNote(usize, usize),
     Confirms(usize, bool, prop::sample::Index),
     AgentTypes(usize, usize),
     Is(usize, usize, Availability),
@@ -149,6 +154,8 @@ fn op() -> impl Strategy<Value = Op> {
         3 => any_of().prop_map(Op::AnswersAgain),
         4 => (any::<bool>(), any_of()).prop_map(|(back, k)| Op::AgentChanges(back, k)),
         8 => (agent(), customer(), 0..11u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
+        4 => (agent(), customer(), 11..18u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
+        1 => (agent(), customer()).prop_map(|(a, c)| Op::AltersNote(a, c)),
         8 => (agent(), any::<bool>(), any_of()).prop_map(|(a, shown, k)| Op::Confirms(a, shown, k)),
         1 => (agent(), customer()).prop_map(|(a, c)| Op::AgentTypes(a, c)),
         12 => (agent(), 0..2usize, availability).prop_map(|(a, r, is)| Op::Is(a, r, is)),
@@ -182,6 +189,8 @@ enum Stand {
 /// A conversation according to its rows.
 #[derive(Debug, Clone)]
 struct Told {
+    /// Its first row.
+    began: Pos,
     tenant: TenantKey,
     customer: CustomerId,
     since: Timestamp,
@@ -197,6 +206,8 @@ struct Told {
     ended_for: BTreeSet<AgentJid>,
     /// The agents who ever had it.
     served: BTreeSet<AgentJid>,
+    tags: Vec<Arc<str>>,
+    priority: i32,
 }
 
 impl Told {
@@ -240,9 +251,12 @@ impl Model {
             let goes_on = row.author == Author::System;
             let before = self.waited.get(&row.customer).filter(|_| goes_on).cloned();
             let (since, failed_by) = before.unwrap_or((row.at, BTreeSet::new()));
+            let kept = others.filter(|_| goes_on).max_by_key(|told| told.began);
+            let kept = kept.map_or((0, Vec::new()), |told| (told.priority, told.tags.clone()));
             self.told.insert(
                 row.conversation,
                 Told {
+                    began: row.pos,
                     tenant: row.tenant.clone(),
                     customer: row.customer,
                     since,
@@ -254,6 +268,8 @@ impl Model {
                     failed_by,
                     ended_for: BTreeSet::new(),
                     served: BTreeSet::new(),
+                    tags: kept.1,
+                    priority: kept.0,
                 },
             );
             return;
@@ -299,7 +315,6 @@ impl Model {
                 told.served.insert(agent.clone());
                 told.stand = Stand::Held(agent);
             }
-            (RowKind::Note { .. }, Some(_)) => assert_eq!(row.seq, None),
             (RowKind::Left, Some(agent)) => {
                 assert_eq!(told.stand, Stand::Held(agent.clone()));
                 assert!(told.handed.is_empty(), "nobody is asked for what waits");
@@ -369,6 +384,20 @@ impl Model {
                 assert!(*delivered >= told.delivered && *read >= told.read, "no tick goes back");
                 assert!(read <= delivered && *delivered <= told.head);
                 (told.delivered, told.read) = (*delivered, *read);
+            }
+            (RowKind::Note { .. } | RowKind::NoteEdit { .. }, Some(agent)) => {
+                let mut readers = told.audience();
+                readers.remove(&agent);
+                assert_eq!(readers, recipients, "notes go to the others who have it");
+                assert!(row.seq.is_none(), "no customer sees a note");
+            }
+            (RowKind::Tagged { tags }, Some(_)) => {
+                assert!(row.seq.is_none());
+                told.tags.clone_from(tags);
+            }
+            (RowKind::Ranked { priority }, Some(_)) => {
+                assert!(row.seq.is_none());
+                told.priority = *priority;
             }
             (kind, by) => panic!("{kind:?} by {by:?}"),
         }
@@ -490,6 +519,7 @@ impl History {
                 | Op::Cans(..)
                 | Op::CansAgain(_)
                 | Op::Orders(..)
+                | Op::AltersNote(..)
                 | Op::Confirms(..)
                 | Op::AgentTypes(..)
                 | Op::Is(..)
@@ -567,6 +597,10 @@ impl History {
             Op::AgentChanges(..) => {}
             Op::Orders(a, c, what) => {
                 let to = |text: &str| Transfer { text: text.into() };
+                let text: Arc<str> = self.next("n").into();
+                let tags = ["refund", "invoice -refund", "", "nosuch"];
+                let tags: Arc<str> = tags[self.count as usize % tags.len()].into();
+                let priority = ["low", "normal", "high"][self.count as usize % 3].into();
                 let commands = [
                     Close,
                     Reopen,
@@ -579,10 +613,30 @@ impl History {
                     to("#default"),
                     to("anyway bob please"),
                     to("now zoe please"),
+                    Summary,
+                    Earlier,
+                    Why,
+                    Tag { names: tags },
+                    Priority { word: priority },
+                    Note { text: text.clone() },
+                    Note { text },
                 ];
                 let command = commands[usize::from(*what)].clone();
                 self.has_read(*a, *c);
                 self.on.orders(AGENTS[*a], CUSTOMERS[*c], command);
+            }
+            Op::AltersNote(a, c) => {
+                let (first, second, third) = (self.next("n"), self.next("n"), self.next("n"));
+                let (agent, customer) = (AGENTS[*a], CUSTOMERS[*c]);
+                let note = |text: &str| Note { text: text.into() };
+                self.on.orders_as(agent, customer, &first, note(&first));
+                let content = AgentContent::Command {
+                    command: note(&second),
+                    said: "!".into(),
+                    corrects: Some(first.as_str().into()),
+                };
+                self.on.input(agent, customer, &second, content);
+                self.on.corrects(agent, customer, &first, &third);
             }
             Op::Confirms(a, displayed, which) => self.confirm(*a, *displayed, which),
             Op::AgentTypes(a, c) => {
@@ -913,7 +967,8 @@ impl History {
         assert!(hours.is_none_or(has_been_open), "{id} is offered before its queue opens");
         for (other, ahead) in &model.told {
             let waits = ahead.stand == Stand::Waits && ahead.tenant == told.tenant;
-            let first = (ahead.since, *other) < (told.since, id);
+            let place = |told: &Told, id| (std::cmp::Reverse(told.priority), told.since, id);
+            let first = place(ahead, *other) < place(told, id);
             if waits && first && queue(other) == queue(&id) {
                 assert!(ahead.failed_by.contains(agent), "{id} went before {other}");
             }
@@ -933,6 +988,7 @@ impl History {
             let view = &desk.cases[id].view;
             assert_eq!(stand(view), told.stand, "the desk and its rows disagree about {id}");
             assert_eq!((view.head, view.waiting_since), (told.head, told.since));
+            assert_eq!((&view.tags, view.priority), (&told.tags, told.priority));
             assert!(view.confirmed <= view.delivered && view.read <= view.delivered);
             assert_eq!(desk.visitors[&told.customer].open, Some(*id));
             let asked = view.transfer.iter().flat_map(|transfer| &transfer.agents).cloned();
@@ -1053,7 +1109,7 @@ impl History {
 
     fn check_effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Append(_) | Effect::Fetch(_) | Effect::Contact { .. } => {}
+            Effect::Append(_) | Effect::Fetch(_) | Effect::Contact { .. } | Effect::Report(_) => {}
             Effect::Notify { customer, notice, .. } => self.check_notice(customer, notice),
             Effect::Answer { customer, answer: Answer::Ack { id, acked: said }, .. } => {
                 let key = CommandKey { session: SessionId(customer.0), id };

@@ -10,9 +10,10 @@ use uuid::Uuid;
 use super::store::Store;
 use crate::chat::commands::AgentCommand;
 use crate::chat::desk::{Desk, DeskLimits};
+use crate::chat::digest;
 use crate::chat::effect::{
-    Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Phase, ToAgent,
-    ToAgentContent,
+    Answer, Backlog, Contact, ContactPresence, CustomerNotice, Effect, Phase, Report, Reported,
+    ToAgent, ToAgentContent,
 };
 use crate::chat::event::{
     About, AgentContent, AgentInput, Availability, Chosen, CustomerAction, CustomerCommand,
@@ -28,6 +29,7 @@ use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
 use crate::chat::row::{Append, Author, FetchError, Row, RowKind};
 use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
+use crate::chat::tags::TenantTags;
 
 pub(super) const SECOND: i64 = 1_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;
@@ -75,6 +77,7 @@ pub(super) fn tenant(
         queues,
         agents,
         canned: Vec::new(),
+        tags: TenantTags { open: false, known: vec!["invoice".into(), "refund".into()] },
         hours: BTreeMap::new(),
     }
 }
@@ -528,6 +531,10 @@ impl Stage {
             }
             Effect::Send(stanza) => (stanza.agent.to_string(), stanza_line(stanza)),
             Effect::Backlog(backlog) => (backlog.agent.to_string(), self.backlog_line(backlog)),
+            Effect::Report(report) => match self.report_line(report) {
+                Some(line) => (report.agent.to_string(), line),
+                None => return,
+            },
             Effect::Fetch(fetch) => ("fetcher".to_owned(), fetch.url.to_string()),
             Effect::Contact { agent, contact } => {
                 let list = self.contacts.entry(agent.to_string()).or_default();
@@ -535,6 +542,21 @@ impl Stage {
             }
         };
         self.heard.entry(to).or_default().push(line);
+    }
+
+    /// What an agent is told from the store.
+    fn report_line(&self, report: &Report) -> Option<String> {
+        let Report { customer, conversation, settings, .. } = report;
+        let notice = match &report.what {
+            Reported::History { limit, asked } => {
+                digest::history(self.store.past(*customer, *limit), settings, *asked)?
+            }
+            Reported::Summary { who } => {
+                let digest = self.store.digest(*customer, *conversation);
+                digest::summary((**who).clone(), digest, settings)
+            }
+        };
+        Some(format!("{} {notice:?}", report.from))
     }
 
     fn backlog_line(&self, backlog: &Backlog) -> String {
@@ -553,7 +575,13 @@ impl Stage {
                     .unconfirmed_above
                     .is_none_or(|seq| row.author == Author::Customer && row.seq > Some(seq))
         };
-        self.store.messages(backlog.conversation).filter(wanted).cloned().collect()
+        let is_known = |row: &&Arc<Row>| match &row.kind {
+            RowKind::NoteEdit { of, .. } => *of > backlog.after,
+            RowKind::Note { text } => text.is_empty(),
+            _ => false,
+        };
+        let rows = self.store.messages(backlog.conversation).filter(wanted);
+        rows.filter(|row| !is_known(row)).cloned().collect()
     }
 }
 
@@ -600,6 +628,8 @@ fn row_line(row: &Row) -> String {
         RowKind::Rated { score, .. } => format!("{who} rates {score}"),
         RowKind::Closed { reason } => format!("closed: {reason:?}"),
         RowKind::Requeued { .. } => "passed on".to_owned(),
+        RowKind::Note { text } => format!("note by {who}: {text:?}"),
+        RowKind::NoteEdit { text, .. } => format!("note by {who} is now: {text:?}"),
         RowKind::Joined => format!("{who} joined"),
         RowKind::Left => format!("{who} left"),
         RowKind::Handing { note, .. } => format!("{who} asks to take over {note:?}"),

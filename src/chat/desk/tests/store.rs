@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::stage::HOUR;
+use crate::chat::digest::{self, Digest, Past};
 use crate::chat::event::{Loaded, Need};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, Localpart, Pos, Seq, SessionId, Timestamp,
@@ -57,10 +58,15 @@ impl Store {
         }
         if row.kind.is_said() {
             view.active_at = view.active_at.max(row.at);
+        }
+        if row.kind.is_said() || row.kind.kind().is_note() {
             self.words.entry(row.conversation).or_default().push(row.clone());
         }
         if let Some((target, words)) = row.kind.changes() {
             self.change(row.conversation, target, words);
+        }
+        if let RowKind::NoteEdit { of, text } = &row.kind {
+            self.change_note(row.conversation, *of, text);
         }
         if let Some(key) = row.key.clone() {
             self.commands.entry(key.session).or_default().push((key, row.pos));
@@ -82,6 +88,71 @@ impl Store {
                 _ => {}
             }
         }
+    }
+
+    /// Changes the text of a note, as the database does.
+    fn change_note(&mut self, conversation: ConversationId, note: Pos, words: &Arc<str>) {
+        for row in self.words.get_mut(&conversation).into_iter().flatten() {
+            let is_it = row.pos == note;
+            match &mut Arc::make_mut(row).kind {
+                RowKind::Note { text } if is_it => *text = words.clone(),
+                RowKind::NoteEdit { of, text } if *of == note && words.is_empty() => {
+                    *text = words.clone();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The last closed conversations of a customer.
+    pub(super) fn past(&self, customer: CustomerId, limit: u32) -> Vec<Past> {
+        let mut closed: Vec<&Conversation> =
+            self.views.values().filter(|v| v.customer == customer && !v.is_open()).collect();
+        closed.sort_by_key(|view| std::cmp::Reverse((view.opened_at, view.id)));
+        closed.into_iter().take(limit as usize).map(|view| self.one(view)).collect()
+    }
+
+    fn one(&self, view: &Conversation) -> Past {
+        let of_it = || self.rows.iter().filter(|row| row.conversation == view.id);
+        let rating = of_it().rev().find_map(|row| match &row.kind {
+            RowKind::Rated { score, .. } => Some(*score),
+            _ => None,
+        });
+        let first = self.messages(view.id).find(|row| row.author == Author::Customer);
+        Past {
+            opened_at: view.opened_at,
+            queue: view.queue.clone(),
+            agent: of_it().rev().find(|row| row.kind == RowKind::Joined).and_then(author),
+            ended: match view.state {
+                State::Closed { reason } => Some(reason),
+                _ => None,
+            },
+            rating,
+            first: first.and_then(|row| row.kind.words().cloned()),
+            tags: view.tags.clone(),
+        }
+    }
+
+    /// What a summary of a conversation needs.
+    pub(super) fn digest(&self, of: CustomerId, id: Option<ConversationId>) -> Option<Digest> {
+        let latest = || {
+            let views = self.views.values().filter(|view| view.customer == of);
+            views.max_by_key(|view| (view.is_open(), view.opened_at))
+        };
+        let view = id.map_or_else(latest, |id| self.views.get(&id))?;
+        let answers = self.rows.iter().filter_map(|row| match &row.kind {
+            RowKind::Opened { answers } if row.conversation == view.id => Some(answers.clone()),
+            _ => None,
+        });
+        let is_note =
+            |row: &&Arc<Row>| matches!(&row.kind, RowKind::Note { text } if !text.is_empty());
+        let mut notes: Vec<_> = self.messages(view.id).filter(is_note).cloned().collect();
+        Some(Digest {
+            past: self.one(view),
+            answers: answers.collect(),
+            last: digest::last_said(self.messages(view.id).cloned().collect()),
+            notes: notes.split_off(notes.len().saturating_sub(digest::LATEST)),
+        })
     }
 
     /// The message that somebody refers to.

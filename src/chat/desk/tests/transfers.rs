@@ -1,7 +1,7 @@
 //! An agent hands a conversation over, and has it until it is taken.
 
 use super::stage::{MINUTE, SECOND, Stage, agent, queue, tenant};
-use crate::chat::commands::AgentCommand::{Close, Decline, Transfer};
+use crate::chat::commands::AgentCommand::{Close, Decline, Note, Transfer, Why};
 use crate::chat::event::Availability::{Away, Free, Gone};
 use crate::chat::row::RowKind;
 use crate::chat::settings::Strategy::LeastLoaded;
@@ -234,4 +234,58 @@ fn a_declined_offer_goes_on_at_once() {
         _ => None,
     });
     assert_eq!(notes.collect::<Vec<_>>(), ["Declined: lunch"]);
+}
+
+#[test]
+fn why_says_who_is_asked_to_take_it_and_who_did_not() {
+    let staff = vec![
+        agent("ann", 2, &["default"]),
+        agent("bob", 2, &["sales"]),
+        agent("zoe", 2, &["sales"]),
+    ];
+    let queues = vec![queue("default", LeastLoaded), queue("sales", LeastLoaded)];
+    let mut on = Stage::new(vec![tenant("acme", queues, staff)]);
+    on.is("ann", Free);
+    on.says("mia", "Hello");
+    on.answers("ann", "mia", "Hi");
+    on.is("bob", Free);
+    on.is("zoe", Free);
+    on.orders("ann", "mia", to("#sales please"));
+    let first = if on.heard("bob").is_empty() { "zoe" } else { "bob" };
+    on.orders(first, "mia", Decline { why: "lunch".into() });
+    // It survives a restart.
+    on.crash();
+    on.reconnects(&["ann", "bob", "zoe"]);
+    on.so_far();
+    on.orders("ann", "mia", Why);
+    let heard = on.heard("ann").concat();
+    let (declined, asked) = if first == "bob" { ("Bob", "Zoe") } else { ("Zoe", "Bob") };
+    for part in [
+        "(\"Ann\", Serves)",
+        &format!("(\"{declined}\", DidNotTake)"),
+        &format!("(\"{asked}\", AskedToTake"),
+    ] {
+        assert!(heard.contains(part), "{part} in {heard}");
+    }
+}
+
+#[test]
+fn who_gave_it_up_may_still_write_notes_and_ask_why() {
+    let mut on = served();
+    on.is("bob", Away);
+    on.orders("ann", "mia", to("now #default the invoice is 1042"));
+    on.so_far();
+    on.orders("ann", "mia", Note { text: "Speaks Danish".into() });
+    assert!(on.heard("ann").concat().contains("Note saved"));
+    on.orders("ann", "mia", Why);
+    assert!(on.heard("ann").concat().contains("(\"Ann\", GaveUp)"));
+    on.answers("ann", "mia", "Still there?");
+    assert!(on.heard("ann").concat().contains("you passed this conversation on"));
+    assert!(on.heard("mia").is_empty(), "the customer reads nothing of it");
+    // Whoever gets it reads both notes.
+    on.is("bob", Free);
+    let heard = on.heard("bob").concat();
+    for part in ["the invoice is 1042", "Speaks Danish"] {
+        assert!(heard.contains(part), "{part} in {heard}");
+    }
 }

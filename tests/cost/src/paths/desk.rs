@@ -16,6 +16,7 @@ use couplet_cost::chat::model::Customer;
 use couplet_cost::chat::row::{Author, RowKind};
 use couplet_cost::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
 use couplet_cost::chat::snapshot::Snapshot;
+use couplet_cost::chat::tags::TenantTags;
 
 use super::{
     ROUNDS, Rounds, WORDS, alice, client_id, conversation, customer, each, localpart, numbered,
@@ -68,6 +69,7 @@ impl Play {
             queues: vec![queue],
             agents: vec![agent],
             canned: Vec::new(),
+            tags: TenantTags::default(),
             hours: Default::default(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
