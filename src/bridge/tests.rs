@@ -65,6 +65,7 @@ impl Bench {
             canned: Vec::new(),
             tags: TenantTags::default(),
             hours: Default::default(),
+            routes: Default::default(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
         let mut desk = Desk::restore(DeskLimits { waiting: 10, rows: 100 }, NOW, snapshot);

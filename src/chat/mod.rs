@@ -28,6 +28,7 @@ mod presence;
 mod queue;
 pub mod refusal;
 mod resent;
+pub mod routes;
 mod routing;
 pub mod row;
 pub mod settings;

@@ -139,6 +139,12 @@ impl Conversation {
         self.transfer.as_ref().is_some_and(|transfer| transfer.agents.contains(agent))
     }
 
+    /// The queue for which this agent has it, or is asked to take it.
+    pub fn queue_for(&self, agent: &AgentJid) -> &QueueKey {
+        let asked = self.transfer.as_ref().filter(|transfer| transfer.agents.contains(agent));
+        asked.and_then(|transfer| transfer.queue.as_ref()).unwrap_or(&self.queue)
+    }
+
     /// The agent who has it.
     pub fn agent(&self) -> Option<&AgentJid> {
         match &self.state {

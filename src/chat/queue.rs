@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use super::ids::{ConversationId, Timestamp};
 use super::model::Conversation;
@@ -16,7 +17,8 @@ const SMOOTHING: f64 = 0.2;
 /// How many intervals an estimate needs.
 const LEAST_INTERVALS: u32 = 3;
 
-type Place = (Reverse<i32>, Timestamp, ConversationId);
+/// The place of a conversation; the smallest is first.
+pub(super) type Place = (Reverse<i32>, Timestamp, ConversationId);
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -33,7 +35,7 @@ struct Pace {
     intervals: u32,
 }
 
-fn place(view: &Conversation) -> Place {
+pub(super) fn place(view: &Conversation) -> Place {
     (Reverse(view.priority), view.waiting_since, view.id)
 }
 
@@ -77,6 +79,12 @@ impl Queue {
             .then(|| (self.pace.average_ms * f64::from(position) / 1000.0).round() as u32)
     }
 
+    /// The first place behind this one; the first of all if there is none.
+    pub(super) fn after(&self, place: Option<&Place>) -> Option<Place> {
+        let from = place.map_or(Bound::Unbounded, Bound::Excluded);
+        self.places.range((from, Bound::Unbounded)).next().copied()
+    }
+
     /// The conversations in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = ConversationId> + '_ {
         self.places.iter().map(|(_, _, id)| *id)
@@ -88,16 +96,21 @@ impl Queue {
         u32::try_from(self.counted.len() - behind).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    /// The conversations in order, each with its position.
-    pub(super) fn with_positions(&self) -> impl Iterator<Item = (ConversationId, u32)> + '_ {
+    /// The places in order, each with its position.
+    pub(super) fn with_positions(&self) -> impl Iterator<Item = (Place, u32)> + '_ {
         let mut ahead = 0_u32;
         self.places.iter().map(move |place| {
             let position = ahead.saturating_add(1);
             if self.counted.contains(place) {
                 ahead = position;
             }
-            (place.2, position)
+            (*place, position)
         })
+    }
+
+    /// The places that count for the positions of others, in order.
+    pub(super) fn counted(&self) -> impl ExactSizeIterator<Item = Place> + '_ {
+        self.counted.iter().copied()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -147,10 +160,16 @@ mod tests {
         // One who has left is ahead of nobody.
         assert!(line.count(&views[1], false) && !line.count(&views[1], false));
         assert_eq!(views.each_ref().map(|view| line.position(view)), [2, 2, 1, 3]);
-        let told: Vec<_> = line.with_positions().map(|(id, at)| (id.0.as_u128(), at)).collect();
+        let told: Vec<_> =
+            line.with_positions().map(|((.., id), at)| (id.0.as_u128(), at)).collect();
         assert_eq!(told, [(3, 1), (2, 2), (1, 2), (4, 3)]);
         assert!(line.count(&views[1], true));
         assert_eq!(line.position(&views[0]), 3);
+        let mut walk = vec![line.after(None).unwrap()];
+        while let Some(next) = line.after(walk.last()) {
+            walk.push(next);
+        }
+        assert_eq!(walk.iter().map(|(.., id)| id.0.as_u128()).collect::<Vec<_>>(), [3, 2, 1, 4]);
         line.leave(&views[2]);
         assert!(!line.count(&views[2], true), "who is served is not in line");
         assert_eq!(line.len(), 3);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::hours::Hours;
 use super::ids::{AgentJid, QueueKey, ReplyKey, TenantKey};
+use super::routes::Routes;
 use super::tags::TenantTags;
 
 /// The settings of a tenant that the desk uses.
@@ -19,6 +20,7 @@ pub struct TenantSettings {
     pub queues: Vec<QueueSettings>,
     pub agents: Vec<AgentSettings>,
     pub tags: TenantTags,
+    pub routes: Routes,
     /// By key; at most [`REPLIES`](super::canned::REPLIES).
     pub canned: Vec<CannedReply>,
     /// When queues are open; those that are not listed always are.

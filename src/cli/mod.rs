@@ -17,6 +17,7 @@ mod known;
 mod migrate;
 mod output;
 mod queue;
+mod routing;
 mod serve;
 mod tag;
 mod tenant;
@@ -79,6 +80,9 @@ pub enum Command {
     /// When tenants and queues are open
     #[command(subcommand)]
     Hours(hours::Command),
+    /// How a tenant's customers are routed to agents
+    #[command(subcommand)]
+    Routing(routing::Command),
     /// Conversations
     #[command(subcommand)]
     Conversation(conversation::Command),
@@ -112,6 +116,9 @@ pub async fn run(
         Command::Tag(command) => tag::run(command, &*store(backends).await?, &mut out).await,
         Command::Hours(command) => {
             hours::run(command, backends.now(), &*store(backends).await?, &mut out).await
+        }
+        Command::Routing(command) => {
+            routing::run(command, &*store(backends).await?, &mut out).await
         }
         Command::Conversation(command) => {
             conversation::run(command, &*store(backends).await?, &mut out).await

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+use super::routing::Routing;
 use super::settings::{OpeningHours, Settings, Tags};
 use super::store_error::StoreError;
 use crate::chat::hours::ByHand;
@@ -90,6 +91,8 @@ pub trait Directory: Send + Sync + 'static {
     /// [`REPLIES`](crate::chat::canned::REPLIES).
     async fn put_canned(&self, tenant: &TenantKey, reply: &CannedReply) -> Result<(), StoreError>;
     async fn remove_canned(&self, tenant: &TenantKey, key: &ReplyKey) -> Result<(), StoreError>;
+    /// Replaces how a tenant's customers are routed.
+    async fn put_routing(&self, tenant: &TenantKey, routing: &Routing) -> Result<(), StoreError>;
     /// When the tenants of a link and their queues are open.
     async fn hours(&self, link: &LinkDomain) -> Result<Vec<TenantHours>, StoreError>;
     async fn tenant_hours(&self, tenant: &TenantKey) -> Result<TenantHours, StoreError>;

@@ -7,6 +7,7 @@ pub mod cache;
 pub mod directory;
 pub mod files;
 pub mod link;
+pub mod routing;
 pub mod settings;
 pub mod store;
 pub mod store_error;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::routing::Routing;
+
 /// What an operator may set for a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -36,6 +38,8 @@ pub struct Settings {
     /// When it is open.
     #[serde(flatten)]
     pub opening: OpeningHours,
+    /// How customers are routed to agents.
+    pub routing: Routing,
 }
 
 impl Default for Settings {
@@ -52,6 +56,7 @@ impl Default for Settings {
             files: FileWishes::default(),
             tags: Tags::default(),
             opening: OpeningHours::default(),
+            routing: Routing::default(),
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, ReplyKey, TenantKey};
 use crate::chat::settings::{AgentSettings, CannedReply, QueueSettings, TenantSettings};
 use crate::chat::tags::TenantTags;
 use crate::ports::directory::{Directory, Tenant, TenantHours};
+use crate::ports::routing::Routing;
 use crate::ports::settings::{OpeningHours, Tags};
 use crate::ports::store_error::StoreError;
 
@@ -219,6 +220,10 @@ impl Directory for SqlStore {
         .await
     }
 
+    async fn put_routing(&self, tenant: &TenantKey, routing: &Routing) -> Result<(), StoreError> {
+        self.within(self.write_routing(tenant, routing)).await
+    }
+
     async fn hours(&self, link: &LinkDomain) -> Result<Vec<TenantHours>, StoreError> {
         self.within(self.read_hours(link)).await
     }
@@ -288,6 +293,7 @@ pub(super) async fn settings(
         .into_iter()
         .map(|tenant| {
             let settings = tenants::settings(&tenant)?;
+            let routes = settings.routing.routes();
             Ok(TenantSettings {
                 key: tenant_key(&tenant.slug)?,
                 name: settings.name,
@@ -301,6 +307,7 @@ pub(super) async fn settings(
                 },
                 // Whoever drives the desk adds the times.
                 hours: BTreeMap::new(),
+                routes,
             })
         })
         .collect()

@@ -36,6 +36,7 @@ mod message_files;
 mod pool;
 mod ranges;
 mod restore;
+mod routing;
 mod row_codec;
 mod schema;
 mod server;

@@ -108,6 +108,7 @@ const KEPT: [(&[&str], &[&str]); 31] = [
             "src/chat/ids.rs",
             "src/chat/model.rs",
             "src/chat/refusal.rs",
+            "src/ports/routing.rs",
             "src/ports/settings.rs",
             "src/runtime/peers.rs",
             "src/runtime/socket_event.rs",

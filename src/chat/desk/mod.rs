@@ -21,6 +21,7 @@ mod full;
 mod hours;
 mod interruption;
 mod lifecycle;
+mod look;
 mod notes;
 mod offer;
 mod order;

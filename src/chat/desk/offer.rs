@@ -12,9 +12,7 @@ use crate::chat::ids::{AgentJid, ConversationId, QueueKey, TenantKey, Timestamp}
 use crate::chat::model::State;
 use crate::chat::notice::Notice;
 use crate::chat::presence::Clients;
-use crate::chat::routing::{Candidate, choose};
 use crate::chat::row::{Author, RequeueReason, RowKind};
-use crate::chat::settings::Strategy;
 
 /// The shortest duration of an offer, in milliseconds, whatever the settings say.
 const LEAST_MS: i64 = 1_000;
@@ -38,97 +36,6 @@ impl Desk {
         if let Some(settings) = self.agent_of(tenant, agent) {
             let queues = settings.queues.clone();
             self.stirred.extend(queues.into_iter().map(|queue| (tenant.clone(), queue)));
-        }
-    }
-
-    /// Offers what can be offered, in the order of each queue.
-    pub(super) fn offer_stirred(&mut self, now: Timestamp) {
-        while let Some((tenant, queue)) = self.stirred.pop_first() {
-            let Some(settings) = self.settings(&tenant) else { continue };
-            let Some(strategy) =
-                settings.queues.iter().find(|q| q.key == queue).map(|q| q.strategy)
-            else {
-                continue;
-            };
-            let mut candidates = self.candidates(&tenant, &queue);
-            for id in self.unserved(&tenant, &queue, candidates.is_empty()) {
-                if self.rests(id) {
-                    if !self.is_news_to(id, &candidates) {
-                        continue;
-                    }
-                    self.requeue(now, id, RequeueReason::Silent);
-                    candidates = self.candidates(&tenant, &queue);
-                }
-                self.offer(now, id, strategy, candidates);
-                candidates = self.candidates(&tenant, &queue);
-                if candidates.is_empty() {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Waiting conversations that are not offered, or whose offer rests; empty if `nobody` is
-    /// available.
-    fn unserved(&self, tenant: &TenantKey, queue: &QueueKey, nobody: bool) -> Vec<ConversationId> {
-        let line = self.tenants.get(tenant).and_then(|desk| desk.queues.get(queue));
-        let unserved = |id: &ConversationId| {
-            self.cases.get(id).is_some_and(|case| {
-                (case.rests || case.view.state == State::Waiting)
-                    && !self.is_left_for_later(&case.view)
-            })
-        };
-        match line {
-            Some(line) if !nobody => line.iter().filter(unserved).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn rests(&self, id: ConversationId) -> bool {
-        self.cases.get(&id).is_some_and(|case| case.rests)
-    }
-
-    /// Whether one of these agents has not been asked in this round.
-    fn is_news_to(&self, id: ConversationId, candidates: &[Candidate]) -> bool {
-        let asked = self.cases.get(&id).map(|case| &case.asked);
-        candidates.iter().any(|one| asked.is_some_and(|asked| !asked.contains(&one.jid)))
-    }
-
-    pub(super) fn candidates(&self, tenant: &TenantKey, queue: &QueueKey) -> Vec<Candidate> {
-        let Some(settings) = self.settings(tenant) else { return Vec::new() };
-        let serving = settings.agents.iter().filter(|agent| agent.queues.contains(queue));
-        serving
-            .filter(|agent| self.is_free(&agent.jid))
-            .filter_map(|agent| {
-                let work = self.work.get(&(tenant.clone(), agent.jid.clone()));
-                let load = work.map_or(0, |work| work.held.len() as u32);
-                (load < agent.capacity).then(|| Candidate {
-                    jid: agent.jid.clone(),
-                    load,
-                    capacity: agent.capacity,
-                    asked_at: work.map(|work| work.asked_at).unwrap_or_default(),
-                })
-            })
-            .collect()
-    }
-
-    /// Offers one conversation. Agents who failed it last are passed over, and those asked in this
-    /// round as long as there are others.
-    fn offer(
-        &mut self,
-        now: Timestamp,
-        id: ConversationId,
-        strategy: Strategy,
-        mut candidates: Vec<Candidate>,
-    ) {
-        let Some(case) = self.cases.get(&id) else { return };
-        candidates.retain(|candidate| !case.shunned.contains(&candidate.jid));
-        if self.is_news_to(id, &candidates) {
-            candidates.retain(|candidate| !case.asked.contains(&candidate.jid));
-        }
-        let agents = choose(strategy, candidates);
-        if !agents.is_empty() {
-            self.offer_to(now, id, agents);
         }
     }
 
@@ -204,8 +111,7 @@ impl Desk {
         if std::mem::take(&mut case.rests) {
             case.asked.clone_from(&agents);
         }
-        let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
-        if self.is_news_to(id, &self.candidates(&tenant, &queue)) {
+        if self.anyone_new_to(id) {
             return self.requeue(now, id, RequeueReason::Silent);
         }
         let until = now.plus(REST_MS);

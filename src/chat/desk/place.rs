@@ -2,16 +2,18 @@
 //!
 //! Invariants: a position counts those ahead who are online or have left a message (see [`Queue`]);
 //! while no agent is online who serves the queue, or the queue is closed, no position is shown,
-//! because it does not change.
+//! because it does not change; nor is one shown behind as many as may wait. A customer without a
+//! position is asked for a message and an address. They keep their place, and come in their turn.
 //!
 //! [`Queue`]: crate::chat::queue::Queue
 
-use super::Desk;
 use super::lifecycle::LEAST_IDLE_MS;
 use super::timer::Timer;
+use super::{Desk, TenantDesk};
 use crate::chat::effect::Phase;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, QueueKey, TenantKey, Timestamp};
 use crate::chat::model::{Conversation, Place};
+use crate::chat::queue::{self, Queue};
 
 /// How often waiting customers are told their position, in milliseconds.
 const POSITIONS_MS: i64 = 1_000;
@@ -20,17 +22,73 @@ const POSITIONS_MS: i64 = 1_000;
 /// position.
 const RELOAD_MS: i64 = 5_000;
 
+/// How many customers of a queue may wait for an agent.
+#[derive(Debug, Default)]
+struct Reach {
+    /// The last position.
+    most: Option<u32>,
+    /// The last place, over all queues of the tenant.
+    last: Option<queue::Place>,
+}
+
+impl Reach {
+    fn covers(&self, place: &queue::Place, position: u32) -> bool {
+        self.most.is_none_or(|most| position <= most)
+            && self.last.as_ref().is_none_or(|last| place <= last)
+    }
+}
+
+impl TenantDesk {
+    fn reach(&self, queue: &QueueKey) -> Reach {
+        let routes = &self.settings.routes;
+        let most = routes.queues.get(queue).and_then(|queue| queue.waiting);
+        let Some(all) = routes.waiting.and_then(|all| usize::try_from(all).ok()) else {
+            return Reach { most, last: None };
+        };
+        let Some(at) = all.checked_sub(1) else { return Reach { most: Some(0), last: None } };
+        if self.queues.values().map(|line| line.counted().len()).sum::<usize>() <= all {
+            return Reach { most, last: None };
+        }
+        let mut places: Vec<queue::Place> = self.queues.values().flat_map(Queue::counted).collect();
+        let (_, last, _) = places.select_nth_unstable(at);
+        Reach { most, last: Some(*last) }
+    }
+
+    /// Whether a customer who comes now, whatever their queue, is asked to leave a message.
+    pub(super) fn is_full(&self) -> bool {
+        let routes = &self.settings.routes;
+        let full = |most: Option<u32>, waiting: usize| {
+            most.is_some_and(|most| usize::try_from(most).is_ok_and(|most| waiting >= most))
+        };
+        let all = self.queues.values().map(|line| line.counted().len()).sum();
+        full(routes.waiting, all)
+            || self.queues.iter().all(|(key, line)| {
+                let most = routes.queues.get(key).and_then(|queue| queue.waiting);
+                full(most, line.counted().len())
+            })
+    }
+}
+
 impl Desk {
     /// The place of a waiting conversation.
     pub(super) fn place(&self, view: &Conversation) -> Place {
         let desk = self.tenants.get(&view.tenant);
         let line = desk.and_then(|desk| desk.queues.get(&view.queue));
+        let reach = desk.map(|desk| desk.reach(&view.queue)).unwrap_or_default();
         let is_staffed = self.is_staffed(&view.tenant, &view.queue);
-        self.place_at(view, is_staffed, line.map_or(1, |line| line.position(view)))
+        self.place_at(view, is_staffed, line.map_or(1, |line| line.position(view)), &reach)
     }
 
-    fn place_at(&self, view: &Conversation, is_staffed: bool, position: u32) -> Place {
-        let is_served = is_staffed && !self.is_left_for_later(view);
+    fn place_at(
+        &self,
+        view: &Conversation,
+        is_staffed: bool,
+        position: u32,
+        reach: &Reach,
+    ) -> Place {
+        let is_served = is_staffed
+            && !self.is_left_for_later(view)
+            && reach.covers(&queue::place(view), position);
         let open_at = self.opens_for(view, is_staffed);
         Place { position: is_served.then_some(position), open_at }
     }
@@ -89,11 +147,12 @@ impl Desk {
     /// Notifies customers who are online and whose position has changed.
     pub(super) fn tell_positions(&mut self, tenant: &TenantKey, queue: &QueueKey) {
         let is_staffed = self.is_staffed(tenant, queue);
-        let Some(line) = self.line(tenant, queue) else { return };
-        let in_line: Vec<(ConversationId, u32)> = line.with_positions().collect();
-        for (id, position) in in_line {
+        let Some(desk) = self.tenants.get(tenant) else { return };
+        let (Some(line), reach) = (desk.queues.get(queue), desk.reach(queue)) else { return };
+        let in_line: Vec<(queue::Place, u32)> = line.with_positions().collect();
+        for ((.., id), position) in in_line {
             let Some(case) = self.cases.get(&id) else { continue };
-            let place = self.place_at(&case.view, is_staffed, position);
+            let place = self.place_at(&case.view, is_staffed, position, &reach);
             if case.told != Some(place) && self.online(case.view.customer) {
                 self.tell_place(id, place);
             }

@@ -112,7 +112,7 @@ impl Desk {
         let stage = match &view.state {
             State::Active { agent } => Stage::Served { by: self.agent_name(&view.tenant, agent) },
             State::Offered { .. } | State::Waiting => {
-                Stage::Waits { waited_ms: case.waited(now), position: self.position(view) }
+                Stage::Waits { waited_ms: case.waited(now), position: self.place(view).position }
             }
             State::Closed { .. } => return None,
         };

@@ -179,6 +179,7 @@ mod tests {
             key: TenantKey::new("acme").unwrap(),
             name: "Acme".into(),
             idle_close_ms: 60_000,
+            routes: Default::default(),
             queues: vec![queue("default", "Everything"), queue("sales", "Sales and offers")],
             agents: vec![
                 agent("bob@example.org", "Bob"),

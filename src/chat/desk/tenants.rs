@@ -11,13 +11,13 @@ use crate::chat::row::Author;
 use crate::chat::settings::{AgentSettings, Role, TenantSettings};
 
 impl Desk {
-    /// Whether an agent of the tenant is available for conversations that begin now.
+    /// Whether an agent of the tenant is available for conversations that begin now, and more
+    /// customers may wait.
     pub fn anyone_in(&self, tenant: &TenantKey) -> bool {
-        let any_free = self
-            .tenants
-            .get(tenant)
-            .is_some_and(|desk| desk.settings.agents.iter().any(|agent| self.is_free(&agent.jid)));
-        any_free && self.takes_new(tenant)
+        let is_staffed = self.tenants.get(tenant).is_some_and(|desk| {
+            !desk.is_full() && desk.settings.agents.iter().any(|agent| self.is_free(&agent.jid))
+        });
+        is_staffed && self.takes_new(tenant)
     }
 
     pub fn agents(&self) -> impl Iterator<Item = (TenantKey, AgentJid)> + '_ {

@@ -20,9 +20,7 @@ use crate::chat::model::Transfer;
 use crate::chat::notice::Notice;
 use crate::chat::presence::Clients;
 use crate::chat::refusal::AgentRefusal;
-use crate::chat::routing::choose;
 use crate::chat::row::{Author, RequeueReason, Row, RowKind};
-use crate::chat::settings::Strategy;
 
 /// How a conversation is handed over: the words before the name.
 #[derive(Debug, Clone, Copy, Default)]
@@ -143,13 +141,7 @@ impl Desk {
 
     /// The agents of a queue who are asked next: free, with room, and none of these.
     fn fit_for(&self, tenant: &TenantKey, queue: &QueueKey, not: &[AgentJid]) -> Vec<AgentJid> {
-        let mut candidates = self.candidates(tenant, queue);
-        candidates.retain(|one| !not.contains(&one.jid));
-        let settings = self.settings(tenant);
-        let strategy = settings
-            .and_then(|s| s.queues.iter().find(|q| q.key == *queue).map(|q| q.strategy))
-            .unwrap_or(Strategy::LeastLoaded);
-        choose(strategy, candidates)
+        self.free_in(tenant, queue).choose(|agent| !not.contains(agent))
     }
 
     /// Asks the agents named in the transfer to take the conversation.

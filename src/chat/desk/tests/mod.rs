@@ -21,6 +21,7 @@ mod random;
 mod rating;
 mod receipts;
 mod rounds;
+mod routes;
 mod stage;
 mod store;
 mod transfers;

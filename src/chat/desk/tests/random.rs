@@ -28,6 +28,7 @@ use crate::chat::ids::{
 };
 use crate::chat::model::{Conversation, State};
 use crate::chat::notice::Notice;
+use crate::chat::routes::QueueRoutes;
 use crate::chat::row::{Author, CommandKey, QuestionKind, Row, RowKind, Target};
 use crate::chat::settings::{AgentSettings, CannedReply, Role, Strategy as Way, TenantSettings};
 
@@ -36,7 +37,8 @@ const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];
 const RESOURCES: [&str; 2] = ["desk", "phone"];
 
 /// Mia and Noa are customers of `acme`, where Ann and the supervisor Bob serve; Oli and Pia of
-/// `zenith`, served by Ann and Zoe. Each bit of `less` removes something, the last one hours.
+/// `zenith`, served by Ann and Zoe. Each bit of `less` removes something; the last two add hours and
+/// limits of queues.
 fn settings(less: u8) -> Vec<TenantSettings> {
     let room = if less & 4 == 0 { 2 } else { 1 };
     let mut queues = vec![queue("default", Way::LeastLoaded), queue("sales", Way::RingAll)];
@@ -53,6 +55,13 @@ fn settings(less: u8) -> Vec<TenantSettings> {
     if less & 8 != 0 {
         let keys = acme.queues.iter().map(|queue| (queue.key.clone(), hours()));
         acme.hours = keys.collect();
+    }
+    if less & 16 != 0 {
+        let one = QueueRoutes { agent_capacity: Some(1), waiting: Some(1), ..Default::default() };
+        let only =
+            QueueRoutes { agent_capacities: [(jid("bob"), 0)].into(), ..QueueRoutes::default() };
+        let key = |key| QueueKey::new(key).unwrap();
+        acme.routes.queues = [(key("sales"), one), (key("default"), only)].into();
     }
     [acme, tenant("zenith", vec![queue("default", Way::RoundRobin)], zenith)]
         .map(|settings| TenantSettings { canned: vec![canned()], ..settings })
@@ -163,7 +172,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::LinkDown),
         2 => Just(Op::LinkUp),
         1 => (0..MINUTE).prop_map(Op::Interrupted),
-        2 => (0..16u8).prop_map(Op::Settings),
+        2 => (0..32u8).prop_map(Op::Settings),
         10 => (span, any::<bool>()).prop_map(|(span, woken)| Op::Waits(span, woken)),
         2 => Just(Op::Crashes),
         1 => Just(Op::Stops),
@@ -969,10 +978,32 @@ impl History {
             let waits = ahead.stand == Stand::Waits && ahead.tenant == told.tenant;
             let place = |told: &Told, id| (std::cmp::Reverse(told.priority), told.since, id);
             let first = place(ahead, *other) < place(told, id);
-            if waits && first && queue(other) == queue(&id) {
+            let Some(queue) = queue(other).filter(|_| waits && first) else { continue };
+            // In whatever queue: nobody passes one whom the same agent serves.
+            if known.queues.contains(queue) && self.has_room_in(model, &told.tenant, agent, queue) {
                 assert!(ahead.failed_by.contains(agent), "{id} went before {other}");
             }
         }
+    }
+
+    /// Whether the queue's own limit leaves the agent room.
+    fn has_room_in(
+        &self,
+        model: &Model,
+        tenant: &TenantKey,
+        agent: &AgentJid,
+        queue: &QueueKey,
+    ) -> bool {
+        let Some(most) = self.settings(tenant).routes.capacity_in(queue, agent) else {
+            return true;
+        };
+        let of_queue = |(id, told): &(&ConversationId, &Told)| {
+            let view = self.on.desk.cases.get(*id).map(|case| &case.view);
+            told.tenant == *tenant
+                && (told.audience().contains(agent) || told.handed.contains(agent))
+                && view.is_some_and(|view| view.queue_for(agent) == queue)
+        };
+        model.told.iter().filter(of_queue).count() < most as usize
     }
 
     fn settings(&self, tenant: &TenantKey) -> &TenantSettings {
@@ -1057,6 +1088,7 @@ impl History {
             agent.queues.contains(queue)
                 && self.is_free(&agent.jid)
                 && self.model.load(tenant, &agent.jid) < agent.capacity as usize
+                && self.has_room_in(&self.model, tenant, &agent.jid, queue)
         };
         self.settings(tenant).agents.iter().filter(could).map(|agent| agent.jid.clone()).collect()
     }

@@ -27,6 +27,7 @@ use crate::chat::ids::{
 use crate::chat::model::{Customer, File};
 use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
+use crate::chat::routes::Routes;
 use crate::chat::row::{Append, Author, FetchError, Row, RowKind};
 use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
 use crate::chat::tags::TenantTags;
@@ -79,6 +80,7 @@ pub(super) fn tenant(
         canned: Vec::new(),
         tags: TenantTags { open: false, known: vec!["invoice".into(), "refund".into()] },
         hours: BTreeMap::new(),
+        routes: Routes::default(),
     }
 }
 

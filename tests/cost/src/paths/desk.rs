@@ -71,6 +71,7 @@ impl Play {
             canned: Vec::new(),
             tags: TenantTags::default(),
             hours: Default::default(),
+            routes: Default::default(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
         let now = Timestamp(1_770_000_000_000);
