@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bridge::agent_command;
 use crate::chat::desk::DeskLimits;
 use crate::chat::ids::Timestamp;
 use crate::cli::{Backends, Failure};
@@ -201,6 +202,7 @@ impl App {
         DeskLimits {
             waiting: self.config.limits.queue_length as usize,
             rows: self.config.limits.conversation_rows.into(),
+            reads: agent_command::step,
         }
     }
 

@@ -14,6 +14,7 @@ mod m20261130_000002_tags;
 mod m20261130_000003_canned;
 mod m20261130_000005_hours;
 mod m20261130_000006_by_hand;
+mod m20261130_000008_macros;
 mod m20261201_000001_lookups;
 mod m20261201_000003_file_quota;
 mod m20261201_000006_sessions;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261202_000001_transfer::Step),
             Box::new(m20261130_000003_canned::Step),
             Box::new(m20261130_000002_tags::Step),
+            Box::new(m20261130_000008_macros::Step),
         ]
     }
 }

@@ -36,6 +36,17 @@ pub fn in_chat(line: &str) -> Said<'_> {
     }
 }
 
+/// Parses a step of a macro: a command as in a customer's chat.
+pub fn step(line: &str) -> AgentCommand {
+    match in_chat(line) {
+        Said::Command(command) => command,
+        Said::Text(text) => {
+            let word = text.chars().take(WORD_CHARS).collect::<String>().into();
+            AgentCommand::Invalid(AgentRefusal::UnknownCommand { word })
+        }
+    }
+}
+
 /// Parses a text to the desk: a plain word, or `!word`.
 pub fn with_desk(line: &str) -> AgentCommand {
     command(after_sign(line).unwrap_or(line))
@@ -103,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_example_is_understood() {
-        for spec in &commands::COMMANDS {
+        for spec in commands::COMMANDS {
             let Some(example) = spec.example else { continue };
             let Said::Command(command) = in_chat(example) else { panic!("{example}") };
             assert_eq!(command.spec().map(|spec| spec.word), Some(spec.word));

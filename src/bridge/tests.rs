@@ -5,6 +5,7 @@ use uuid::Uuid;
 use xmpp_parsers::minidom::Element;
 
 use super::address::Book;
+use super::agent_command;
 use super::custom_to_xmpp::action::{Request, request};
 use super::custom_to_xmpp::stanza;
 use super::xmpp_to_custom::decoded::{Context, Decoded};
@@ -66,9 +67,14 @@ impl Bench {
             tags: TenantTags::default(),
             hours: Default::default(),
             routes: Default::default(),
+            macros: Vec::new(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
-        let mut desk = Desk::restore(DeskLimits { waiting: 10, rows: 100 }, NOW, snapshot);
+        let mut desk = Desk::restore(
+            DeskLimits { waiting: 10, rows: 100, reads: agent_command::step },
+            NOW,
+            snapshot,
+        );
         desk.handle(NOW, Event::LinkUp, &mut Vec::new());
         let customer = Customer {
             id: CustomerId(Uuid::from_u128(2)),

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::canned::CannedCommand;
+use super::macros::MacroCommand;
 use super::model::CloseReason;
 use super::notice::Notice;
 use super::refusal::AgentRefusal;
@@ -59,6 +60,7 @@ pub enum AgentCommand {
     },
     Status,
     Canned(CannedCommand),
+    Macro(MacroCommand),
     /// Not a command, or one with arguments that it does not take; never shown to the customer.
     Invalid(AgentRefusal),
 }
@@ -136,6 +138,10 @@ pub fn priority_word(priority: i32) -> &'static str {
     reached.map_or("low", |(word, _)| word)
 }
 
+/// What the same `!m` answers when it comes again.
+pub const MACRO_RUN: &str =
+    "This macro was run before and is not run again; if a step is missing, do it by hand";
+
 /// What `!undo` answers.
 pub const UNDONE: &str = "Your last message was deleted";
 
@@ -145,7 +151,7 @@ pub const ASKED_TO_TAKE: &str = "Passed on already";
 pub const DECLINED: &str = "Declined";
 
 /// All commands, in the order of the help.
-pub static COMMANDS: [Spec; 18] = [
+pub static COMMANDS: &[Spec] = &[
     Spec { with_desk: true, ..Spec::new("help", "this list", |_| AgentCommand::Help) },
     Spec::new("who", "about this customer", |_| AgentCommand::Who),
     Spec::new("summary", "this conversation in ten lines", |_| AgentCommand::Summary),
@@ -208,6 +214,23 @@ pub static COMMANDS: [Spec; 18] = [
         ..Spec::new("r?", "show a canned reply to you alone", |value| match value {
             Value::Text(words) => AgentCommand::Canned(CannedCommand::Show { words }),
             _ => AgentCommand::Invalid(AgentRefusal::Usage { word: "r?" }),
+        })
+    },
+    Spec {
+        argument: Argument::Text,
+        repeated: Some(|| Notice::Done { text: MACRO_RUN.into() }),
+        ..Spec::new("m", "run a macro, several commands in one; alone, it lists them", |value| {
+            AgentCommand::Macro(match value {
+                Value::Text(words) if !words.is_empty() => MacroCommand::Run { words },
+                _ => MacroCommand::List,
+            })
+        })
+    },
+    Spec {
+        argument: Argument::Words,
+        example: Some("!m? refund"),
+        ..Spec::new("m?", "show what a macro does", |value| {
+            AgentCommand::Macro(MacroCommand::Show { words: text(value) })
         })
     },
     Spec {
@@ -293,13 +316,15 @@ impl AgentCommand {
             Self::Status => "status",
             Self::Canned(CannedCommand::Show { .. }) => "r?",
             Self::Canned(_) => "r",
+            Self::Macro(MacroCommand::Show { .. }) => "m?",
+            Self::Macro(_) => "m",
             Self::Invalid(_) => return None,
         })
     }
 
     /// Whether it stores something, and so is carried out once.
     pub fn stores(&self) -> bool {
-        *self != Self::Canned(CannedCommand::List)
+        !matches!(self, Self::Canned(CannedCommand::List) | Self::Macro(MacroCommand::List))
             && self.spec().is_some_and(|spec| spec.repeated.is_some())
     }
 }
@@ -310,7 +335,7 @@ mod tests {
 
     #[test]
     fn every_row_makes_the_command_that_names_it() {
-        for spec in &COMMANDS {
+        for spec in COMMANDS {
             let value = match spec.argument {
                 Argument::Nothing => Value::Nothing,
                 Argument::Text | Argument::Words => Value::Text("Thank you".into()),

@@ -109,6 +109,11 @@ slug!(
     ReplyKey,
     "a canned reply's key"
 );
+slug!(
+    /// A macro of one tenant.
+    MacroKey,
+    "a macro's key"
+);
 
 impl QueueKey {
     /// The queue that every tenant has.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::canned::CannedNotice;
 use super::digest::PastLine;
 use super::ids::{Localpart, Pos, Timestamp};
+use super::macros::MacroNotice;
 use super::model::CloseReason;
 use super::row::{Answers, Row};
 use super::settings::Strategy;
@@ -39,6 +40,8 @@ pub enum Notice {
     },
     /// Something about canned replies.
     Canned(CannedNotice),
+    /// Something about macros.
+    Macro(MacroNotice),
     /// A new conversation began, by `!reopen`.
     Reopened,
     /// The list of commands, for a customer's chat (`in_chat`) or for the chat with the desk.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::canned::CannedRefusal;
+use super::ids::MacroKey;
 
 /// Why a customer's command cannot be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +88,8 @@ pub enum AgentRefusal {
     Impossible { text: Cow<'static, str> },
     /// No canned reply was said: `not-acceptable`, with the reason.
     Canned(CannedRefusal),
+    /// No macro was run, or not to its end: the condition of the refused step, or `not-acceptable`.
+    Macro(MacroRefusal),
     /// An invitation to a room: `not-acceptable`.
     Invitation,
     /// A contact sent as roster items: `not-acceptable`.
@@ -103,6 +106,27 @@ pub enum AgentRefusal {
     Overloaded,
     /// The database rejects its content: `not-acceptable`.
     Unstorable,
+}
+
+/// Why a macro was not run, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MacroRefusal {
+    /// No macro has this key; `any` tells whether the tenant has macros at all.
+    Unknown { words: Arc<str>, any: bool },
+    /// Words after the key.
+    Overfull { key: MacroKey, words: Arc<str> },
+    /// A stored step is not a command that a macro may have.
+    Broken { key: MacroKey },
+    /// A step was refused. Those before it were carried out, and stay so.
+    Stopped {
+        key: MacroKey,
+        /// From 1.
+        step: usize,
+        of: usize,
+        /// The step.
+        written: Arc<str>,
+        why: Box<AgentRefusal>,
+    },
 }
 
 /// A call, as the caller's client refers to it.

@@ -103,6 +103,7 @@ kinds! {
     NoteEdit = "note-edit",
     Tagged = "tagged",
     Ranked = "ranked",
+    Macro = "macro",
 }
 
 impl Kind {
@@ -164,7 +165,7 @@ impl Kind {
         self.is_said()
             || self.is_note()
             || matches!(self, Self::Linked | Self::Opened | Self::Closed | Self::Handing)
-            || matches!(self, Self::Canned | Self::Tagged | Self::Ranked)
+            || matches!(self, Self::Canned | Self::Macro | Self::Tagged | Self::Ranked)
     }
 
     /// Whether it is a notice to its recipients, which is sent again after a lost stream.
@@ -308,6 +309,8 @@ pub enum RowKind {
         /// See [`Conversation::priority`].
         priority: i32,
     },
+    /// An agent (the author) ran a macro: the rows of the same stanza that follow.
+    Macro { key: Arc<str> },
 }
 
 impl RowKind {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::hours::Hours;
-use super::ids::{AgentJid, QueueKey, ReplyKey, TenantKey};
+use super::ids::{AgentJid, MacroKey, QueueKey, ReplyKey, TenantKey};
 use super::routes::Routes;
 use super::tags::TenantTags;
 
@@ -25,6 +25,19 @@ pub struct TenantSettings {
     pub canned: Vec<CannedReply>,
     /// When queues are open; those that are not listed always are.
     pub hours: BTreeMap<QueueKey, Hours>,
+    /// By key; at most [`MACROS`](super::macros::MACROS).
+    pub macros: Vec<Macro>,
+}
+
+/// Commands that agents give in one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Macro {
+    pub key: MacroKey,
+    /// What agents read in the list.
+    pub title: Arc<str>,
+    /// Each as an agent would write it, on one line; at most
+    /// [`STEPS`](super::macros::STEPS) of [`STEP_CHARS`](super::macros::STEP_CHARS) scalars.
+    pub steps: Vec<Arc<str>>,
 }
 
 /// A text that agents say by its key.

@@ -10,7 +10,7 @@ use crate::bridge::address::{self, BadAgent};
 use crate::bridge::clean;
 use crate::bridge::origin::canonical;
 use crate::chat::ids::{
-    AgentJid, BadName, ConversationId, LinkDomain, QueueKey, ReplyKey, TenantKey,
+    AgentJid, BadName, ConversationId, LinkDomain, MacroKey, QueueKey, ReplyKey, TenantKey,
 };
 use crate::ports::settings::FormField;
 
@@ -27,6 +27,10 @@ pub(super) fn queue(text: &str) -> Result<QueueKey, BadName> {
 
 pub(super) fn reply(text: &str) -> Result<ReplyKey, BadName> {
     ReplyKey::new(text)
+}
+
+pub(super) fn macro_key(text: &str) -> Result<MacroKey, BadName> {
+    MacroKey::new(text)
 }
 
 pub(super) fn link(text: &str) -> Result<LinkDomain, BadName> {

@@ -14,6 +14,7 @@ mod conversation;
 mod error;
 mod hours;
 mod known;
+mod macros;
 mod migrate;
 mod output;
 mod queue;
@@ -83,6 +84,9 @@ pub enum Command {
     /// How a tenant's customers are routed to agents
     #[command(subcommand)]
     Routing(routing::Command),
+    /// The macros of a tenant
+    #[command(subcommand)]
+    Macro(macros::Command),
     /// Conversations
     #[command(subcommand)]
     Conversation(conversation::Command),
@@ -120,6 +124,7 @@ pub async fn run(
         Command::Routing(command) => {
             routing::run(command, &*store(backends).await?, &mut out).await
         }
+        Command::Macro(command) => macros::run(command, &*store(backends).await?, &mut out).await,
         Command::Conversation(command) => {
             conversation::run(command, &*store(backends).await?, &mut out).await
         }

@@ -7,8 +7,10 @@ use super::routing::Routing;
 use super::settings::{OpeningHours, Settings, Tags};
 use super::store_error::StoreError;
 use crate::chat::hours::ByHand;
-use crate::chat::ids::{AgentJid, ConversationId, LinkDomain, QueueKey, ReplyKey, TenantKey};
-use crate::chat::settings::{AgentSettings, CannedReply, QueueSettings, TenantSettings};
+use crate::chat::ids::{
+    AgentJid, ConversationId, LinkDomain, MacroKey, QueueKey, ReplyKey, TenantKey,
+};
+use crate::chat::settings::{AgentSettings, CannedReply, Macro, QueueSettings, TenantSettings};
 
 /// A tenant, with all its settings.
 #[derive(Debug, Clone)]
@@ -91,6 +93,12 @@ pub trait Directory: Send + Sync + 'static {
     /// [`REPLIES`](crate::chat::canned::REPLIES).
     async fn put_canned(&self, tenant: &TenantKey, reply: &CannedReply) -> Result<(), StoreError>;
     async fn remove_canned(&self, tenant: &TenantKey, key: &ReplyKey) -> Result<(), StoreError>;
+    /// A tenant's macros, by key.
+    async fn macros(&self, tenant: &TenantKey) -> Result<Vec<Macro>, StoreError>;
+    /// Adds a macro, or replaces it; refused if the tenant would have more than
+    /// [`MACROS`](crate::chat::macros::MACROS).
+    async fn put_macro(&self, tenant: &TenantKey, one: &Macro) -> Result<(), StoreError>;
+    async fn remove_macro(&self, tenant: &TenantKey, key: &MacroKey) -> Result<(), StoreError>;
     /// Replaces how a tenant's customers are routed.
     async fn put_routing(&self, tenant: &TenantKey, routing: &Routing) -> Result<(), StoreError>;
     /// When the tenants of a link and their queues are open.

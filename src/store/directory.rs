@@ -15,10 +15,10 @@ use super::codec::{agent_from, nat, queue_from, queue_key, role_word, strategy_w
 use super::entity::{agent, agent_queue, queue, tenant};
 use super::error::{corrupt, unavailable};
 use super::sql_store::{SqlStore, begin, commit};
-use super::{canned, links, tenants};
+use super::{canned, links, macros, tenants};
 use crate::chat::hours::ByHand;
-use crate::chat::ids::{AgentJid, LinkDomain, QueueKey, ReplyKey, TenantKey};
-use crate::chat::settings::{AgentSettings, CannedReply, QueueSettings, TenantSettings};
+use crate::chat::ids::{AgentJid, LinkDomain, MacroKey, QueueKey, ReplyKey, TenantKey};
+use crate::chat::settings::{AgentSettings, CannedReply, Macro, QueueSettings, TenantSettings};
 use crate::chat::tags::TenantTags;
 use crate::ports::directory::{Directory, Tenant, TenantHours};
 use crate::ports::routing::Routing;
@@ -250,6 +250,36 @@ impl Directory for SqlStore {
         self.within(self.write_by_hand(tenant, queue, hand)).await
     }
 
+    async fn macros(&self, tenant: &TenantKey) -> Result<Vec<Macro>, StoreError> {
+        self.within(async {
+            let found = macros::of(&self.read, &[tenant.to_string()]).await?;
+            Ok(found.into_values().next().unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn put_macro(&self, tenant: &TenantKey, one: &Macro) -> Result<(), StoreError> {
+        self.within(async {
+            let transaction = begin(&self.write).await?;
+            let link = tenants::link_of(&transaction, tenant).await?;
+            macros::put(&transaction, tenant, one).await?;
+            tenants::touch(&transaction, link).await?;
+            commit(transaction).await
+        })
+        .await
+    }
+
+    async fn remove_macro(&self, tenant: &TenantKey, key: &MacroKey) -> Result<(), StoreError> {
+        self.within(async {
+            let transaction = begin(&self.write).await?;
+            let link = tenants::link_of(&transaction, tenant).await?;
+            macros::remove(&transaction, tenant, key).await?;
+            tenants::touch(&transaction, link).await?;
+            commit(transaction).await
+        })
+        .await
+    }
+
     async fn settings(&self, link: &LinkDomain) -> Result<Vec<TenantSettings>, StoreError> {
         self.within(async {
             let moment = self.moment.begin().await.map_err(unavailable)?;
@@ -289,6 +319,7 @@ pub(super) async fn settings(
     let mut queues = queues_of(connection, &slugs).await?;
     let mut agents = agents_of(connection, &slugs).await?;
     let mut canned = canned::of(connection, &slugs).await?;
+    let mut macros = macros::of(connection, &slugs).await?;
     tenants
         .into_iter()
         .map(|tenant| {
@@ -308,6 +339,7 @@ pub(super) async fn settings(
                 // Whoever drives the desk adds the times.
                 hours: BTreeMap::new(),
                 routes,
+                macros: macros.remove(&tenant.slug).unwrap_or_default(),
             })
         })
         .collect()

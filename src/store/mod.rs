@@ -32,6 +32,7 @@ mod lease;
 mod links;
 mod log;
 mod lookup;
+mod macros;
 mod message_files;
 mod pool;
 mod ranges;

@@ -239,6 +239,7 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
         RowKind::NoteEdit { of, text } => (Some(text), Some(note_details(*of)?)),
         RowKind::Tagged { tags } => (None, Some(json(&Tagged { tags: tags.clone() })?)),
         RowKind::Ranked { priority } => (None, Some(json(&Ranked { priority: *priority })?)),
+        RowKind::Macro { key } => (Some(key), None),
         RowKind::Unfetched { of, why } => {
             let (reason, most) = fetch_word(*why);
             (None, Some(json(&Unfetched { reason: reason.to_owned(), of: *of, most })?))
@@ -311,6 +312,7 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
         Kind::NoteEdit => RowKind::NoteEdit { of: parse::<NoteEdit>(details)?.of, text: text()? },
         Kind::Tagged => RowKind::Tagged { tags: parse::<Tagged>(details)?.tags },
         Kind::Ranked => RowKind::Ranked { priority: parse::<Ranked>(details)?.priority },
+        Kind::Macro => RowKind::Macro { key: text()? },
         Kind::Unfetched => {
             let Unfetched { reason, of, most } = parse(details)?;
             RowKind::Unfetched { of, why: parse_fetch(&reason, most)? }

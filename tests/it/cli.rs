@@ -8,6 +8,7 @@ use tokio::process::Command;
 
 mod canned;
 mod conversation;
+mod macros;
 mod transcript;
 
 const CONFIG: &str = r#"

@@ -54,6 +54,7 @@ mod interruption;
 mod layers;
 mod leftovers;
 mod link;
+mod macros;
 mod nodes;
 mod outages;
 mod overload;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use couplet::bridge::agent_command;
 use couplet::bridge::custom_to_xmpp::action::Greeting;
 use couplet::chat::desk::DeskLimits;
 use couplet::chat::effect::{Answer, Contact, ContactPresence, CustomerNotice, Phase};
@@ -110,7 +111,7 @@ pub(crate) fn node(db: &Db, handle: LinkHandle, world: Arc<dyn World>) -> Node {
             files_per_minute_per_address: many,
         }),
         files: files(&db.store, world.clone()),
-        desk: DeskLimits { waiting: 10, rows: 10_000 },
+        desk: DeskLimits { waiting: 10, rows: 10_000, reads: agent_command::step },
         outbound_frames: 64,
         links: vec![handle],
     })

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::canned;
 use super::hand_over;
+use super::macros;
 use super::piece::{cut, marked, piece};
 use crate::bridge::{clean, mark};
 use crate::chat::commands::COMMANDS;
@@ -62,6 +63,7 @@ pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
         Notice::Asked => marked("Question sent"),
         Notice::Done { text } => marked(text),
         Notice::Canned(told) => canned::line(told),
+        Notice::Macro(told) => macros::line(told),
         Notice::Reopened => marked("New conversation started. The customer sees what you write."),
         Notice::Interrupted { from, to } => marked(&format!(
             "Connection lost {} ({}). If a message from then has no ✓, please send it again.",

@@ -5,6 +5,7 @@ mod canned;
 mod hand_over;
 pub mod iq;
 pub mod line;
+mod macros;
 mod parts;
 mod piece;
 pub mod roster;

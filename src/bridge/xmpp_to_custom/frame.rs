@@ -66,7 +66,8 @@ pub fn entry(row: &Row) -> Option<Entry> {
         | RowKind::Ranked { .. }
         | RowKind::Handing { .. }
         | RowKind::HandedBack { .. }
-        | RowKind::Canned { .. } => return None,
+        | RowKind::Canned { .. }
+        | RowKind::Macro { .. } => return None,
     };
     let id = match row.author {
         Author::Customer => row.key.as_ref().map(|key| key.id.as_str().to_owned()),

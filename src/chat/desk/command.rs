@@ -9,7 +9,8 @@ use super::Desk;
 use super::agent::{PASSED_ON, Standing};
 use super::lifecycle::{Beginning, Command};
 use super::order::{
-    ASK, CLOSE, COMMAND, DECLINE, PRIORITY, REOPEN, REPLY, TAG, TRANSFER, is_about_customer, once,
+    ASK, CLOSE, COMMAND, DECLINE, MACRO, PRIORITY, REOPEN, REPLY, TAG, TRANSFER, is_about_customer,
+    once,
 };
 use super::row::NewRow;
 use crate::chat::canned::CannedCommand;
@@ -48,7 +49,13 @@ impl Desk {
             self.refuse_agent(input, AgentRefusal::Carried);
             false
         } else {
-            self.carry_out(now, customer, input, standing, command)
+            match self.carry_out(now, customer, input, standing, command) {
+                Ok(()) => true,
+                Err(refusal) => {
+                    self.refuse_agent(input, refusal);
+                    false
+                }
+            }
         };
         self.ordered(now, customer, input, COMMAND);
         if done {
@@ -56,16 +63,16 @@ impl Desk {
         }
     }
 
-    /// Carries out a command; returns false if it was refused.
-    fn carry_out(
+    /// Carries out a command.
+    pub(super) fn carry_out(
         &mut self,
         now: Timestamp,
         customer: CustomerId,
         input: &AgentInput,
         standing: Standing,
         command: AgentCommand,
-    ) -> bool {
-        let done = match (command, standing) {
+    ) -> Result<(), AgentRefusal> {
+        match (command, standing) {
             (_, Standing::Stranger) => Err(AgentRefusal::NotFound),
             (AgentCommand::Invalid(refusal), _) => Err(refusal),
             (command, standing) if is_about_customer(&command) => {
@@ -89,16 +96,12 @@ impl Desk {
             (AgentCommand::Canned(command), standing) => {
                 self.canned(now, customer, input, &standing, &command)
             }
+            (AgentCommand::Macro(command), standing) => {
+                self.macros(now, customer, input, &standing, &command)
+            }
             (command, Standing::Holds(case)) => self.carry_out_held(now, case, input, command),
             (command, Standing::MayTake(case)) => self.carry_out_offered(now, case, input, command),
             (_, standing) => Err(self.barred(&standing)),
-        };
-        match done {
-            Ok(()) => true,
-            Err(refusal) => {
-                self.refuse_agent(input, refusal);
-                false
-            }
         }
     }
 
@@ -132,6 +135,7 @@ impl Desk {
             | AgentCommand::Status
             | AgentCommand::Reopen
             | AgentCommand::Canned(_)
+            | AgentCommand::Macro(_)
             | AgentCommand::Invalid(_) => {}
         }
         Ok(())
@@ -279,7 +283,7 @@ impl Desk {
         stanza: &Arc<str>,
     ) -> bool {
         let knows = |order| self.orders.knows(now, agent, customer, stanza, order);
-        [CLOSE, REOPEN, ASK, TRANSFER, DECLINE, REPLY, TAG, PRIORITY].into_iter().any(knows)
+        [CLOSE, REOPEN, ASK, TRANSFER, DECLINE, REPLY, MACRO, TAG, PRIORITY].into_iter().any(knows)
     }
 
     /// Whether a message corrects a command; neither may reach the customer.

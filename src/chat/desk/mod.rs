@@ -22,6 +22,7 @@ mod hours;
 mod interruption;
 mod lifecycle;
 mod look;
+mod macros;
 mod notes;
 mod offer;
 mod order;
@@ -56,6 +57,7 @@ use self::acquaintances::Acquaintances;
 use self::doors::Doors;
 use self::staying::Staying;
 use super::canned::Canned;
+use super::commands::AgentCommand;
 use super::conversation::OpenConversation;
 use super::dedup::{Commands, Stanzas};
 use super::effect::{CustomerNotice, Effect, ToAgent, ToAgentContent};
@@ -84,13 +86,15 @@ const SAID_AGAIN_MS: i64 = 60_000;
 /// How long the notice of a new row may be on its way, in milliseconds, before it is resent.
 const UNDER_WAY_MS: i64 = 1_000;
 
-/// Limits of a desk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Limits of a desk, and what it cannot know by itself.
+#[derive(Debug, Clone, Copy)]
 pub struct DeskLimits {
     /// Waiting customers of one tenant; further ones are told to try again later.
     pub waiting: usize,
     /// Rows of one conversation; after that it continues in another.
     pub rows: u64,
+    /// Understands a step of a macro: how commands are written is not the desk's matter.
+    pub reads: fn(&str) -> AgentCommand,
 }
 
 #[derive(Debug)]

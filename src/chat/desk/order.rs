@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use crate::chat::canned::CannedCommand;
 use crate::chat::commands::AgentCommand;
+use crate::chat::macros::{MacroCommand, key_in};
 use crate::chat::notice::Notice;
 use crate::chat::row::RowKind;
 
@@ -22,6 +23,8 @@ pub(super) const REPLY: &str = "r";
 pub(super) const NOTE: &str = "note";
 pub(super) const TAG: &str = "tag";
 pub(super) const PRIORITY: &str = "priority";
+/// Any macro that was run.
+pub(super) const MACRO: &str = "m";
 /// Any command, carried out or refused: its correction must not reach the customer.
 pub(super) const COMMAND: &str = "command";
 
@@ -45,6 +48,9 @@ pub(super) fn once(command: &AgentCommand) -> Option<(Cow<'static, str>, Notice)
     if let AgentCommand::Canned(CannedCommand::Say { words }) = command {
         return Some((reply(words).into(), spec.repeated?()));
     }
+    if let AgentCommand::Macro(MacroCommand::Run { words }) = command {
+        return Some((run(&key_in(words).0).into(), spec.repeated?()));
+    }
     // In the log, both are questions.
     let order = if spec.word == FORM { ASK } else { spec.word };
     Some((order.into(), spec.repeated?()))
@@ -67,4 +73,9 @@ pub(super) fn is_about_customer(command: &AgentCommand) -> bool {
         AgentCommand::CloseSaying { words } => words.starts_with(['#', '＃']),
         _ => false,
     }
+}
+
+/// A macro, under its key.
+pub(super) fn run(key: &str) -> String {
+    format!("m {key}")
 }

@@ -76,6 +76,7 @@ impl Desk {
             desk.owe_again(now, owed, snapshot.cursor);
         }
         desk.recall_canned(now, &snapshot.agent_messages);
+        desk.recall_macros(now, &snapshot.agent_messages);
         for row in snapshot.agent_messages {
             let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
                 continue;

@@ -192,6 +192,7 @@ mod tests {
             canned: Vec::new(),
             tags: TenantTags::default(),
             hours: Default::default(),
+            macros: Vec::new(),
         }
     }
 

@@ -12,6 +12,7 @@ pub(super) mod customer;
 pub(super) mod file;
 pub(super) mod link;
 pub(super) mod log;
+pub(super) mod macros;
 pub(super) mod queue;
 pub(super) mod session;
 pub(super) mod tenant;

@@ -130,6 +130,7 @@ fn stored() -> Vec<(RowKind, &'static str, Option<&'static str>, Option<&'static
             Some(r#"{"tags":["refund"]}"#),
         ),
         (RowKind::Ranked { priority: -10 }, "ranked", None, Some(r#"{"priority":-10}"#)),
+        (RowKind::Macro { key: text() }, "macro", t, None),
     ]
 }
 

@@ -1,9 +1,10 @@
 //! Tenants, queues, agents; the revision shows each change.
 
 use couplet::chat::canned::REPLIES;
-use couplet::chat::ids::{LinkDomain, Pos, ReplyKey, Seq};
+use couplet::chat::ids::{LinkDomain, MacroKey, Pos, ReplyKey, Seq};
+use couplet::chat::macros::MACROS;
 use couplet::chat::model::{CloseReason, State};
-use couplet::chat::settings::{AgentSettings, CannedReply, QueueSettings, Role, Strategy};
+use couplet::chat::settings::{AgentSettings, CannedReply, Macro, QueueSettings, Role, Strategy};
 use couplet::ports::directory::Directory;
 use couplet::ports::settings::{HoursMode, OpeningHours};
 use couplet::ports::store::{Log, Sessions, Transcripts};
@@ -19,7 +20,8 @@ suite!(
     removing_a_tenant_removes_all,
     settings_of_a_link,
     canned_replies,
-    hours_of_tenants_and_queues
+    hours_of_tenants_and_queues,
+    macros
 );
 
 fn agent(who: &str, queues: &[&str]) -> AgentSettings {
@@ -246,4 +248,38 @@ async fn canned_replies(db: &Db) {
     }
     db.store.remove_tenant(&acme).await.expect("removed");
     assert_eq!(db.store.canned(&acme).await, Ok(Vec::new()));
+}
+
+async fn macros(db: &Db) {
+    let (acme, beta) = (key("acme"), key("beta"));
+    for name in ["acme", "beta"] {
+        db.store.add_tenant(&tenant(name)).await.expect("added");
+    }
+    let one = |name: &str, steps: &[&str]| Macro {
+        key: MacroKey::new(name).expect("a key"),
+        title: "Grüße 🎧".into(),
+        steps: steps.iter().map(|step| (*step).into()).collect(),
+    };
+    let steps = vec!["🦀".repeat(1_000); 10];
+    let long = one("long", &steps.iter().map(String::as_str).collect::<Vec<_>>());
+    let revision = db.store.revision(&link()).await.expect("read");
+    db.store.put_macro(&acme, &one("bye", &["!close"])).await.expect("added");
+    db.store.put_macro(&acme, &long).await.expect("added");
+    db.store.put_macro(&acme, &one("bye", &["!r bye", "!close"])).await.expect("replaced");
+    assert!(db.store.revision(&link()).await.expect("read") >= revision + 3);
+    let all = [one("bye", &["!r bye", "!close"]), long];
+    assert_eq!(db.store.macros(&acme).await.expect("read"), all);
+    let settings = db.store.settings(&link()).await.expect("read");
+    assert_eq!((&settings[0].macros[..], &settings[1].macros[..]), (&all[..], &[][..]));
+    for number in 2..MACROS {
+        db.store.put_macro(&acme, &one(&format!("m{number}"), &["!who"])).await.expect("added");
+    }
+    let refused = db.store.put_macro(&acme, &one("more", &["!who"])).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+    db.store.put_macro(&acme, &one("bye", &["!close"])).await.expect("replaced when full");
+    db.store.remove_macro(&acme, &one("bye", &[]).key).await.expect("removed");
+    let missing = db.store.remove_macro(&beta, &one("m2", &[]).key).await;
+    assert_eq!(missing, Err(StoreError::Missing("the macro m2".to_owned())));
+    db.store.remove_tenant(&acme).await.expect("removed");
+    assert_eq!(db.store.macros(&acme).await, Ok(Vec::new()));
 }

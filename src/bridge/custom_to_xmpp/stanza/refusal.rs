@@ -14,6 +14,7 @@ use xmpp_parsers::stanza_error::{DefinedCondition as Condition, ErrorType, Stanz
 
 use crate::bridge::agent_command::{LABEL_CHARS, OFFERED};
 use crate::bridge::custom_to_xmpp::canned;
+use crate::bridge::custom_to_xmpp::macros;
 use crate::bridge::custom_to_xmpp::parts::{LineId, bare, error, identified, spoken};
 use crate::bridge::custom_to_xmpp::piece::piece;
 use crate::bridge::xmlns::{CALL, CALL_INVITE, HINTS};
@@ -21,7 +22,7 @@ use crate::bridge::{address, clean, mark};
 use crate::chat::commands::{self, Argument};
 use crate::chat::effect::{ToAgent, ToAgentContent};
 use crate::chat::ids::LinkDomain;
-use crate::chat::refusal::{AgentRefusal, Call};
+use crate::chat::refusal::{AgentRefusal, Call, MacroRefusal};
 
 /// XEP-0166.
 const JINGLE: &str = "urn:xmpp:jingle:1";
@@ -86,9 +87,11 @@ fn condition(refusal: &AgentRefusal) -> (ErrorType, Condition) {
         AgentRefusal::NotAllowed { .. } => (ErrorType::Auth, Condition::Forbidden),
         AgentRefusal::Call(_) => (Cancel, Condition::FeatureNotImplemented),
         AgentRefusal::TooLong => (Modify, Condition::PolicyViolation),
-        AgentRefusal::Encrypted | AgentRefusal::Unstorable | AgentRefusal::Canned(_) => {
-            (Modify, Condition::NotAcceptable)
-        }
+        AgentRefusal::Macro(MacroRefusal::Stopped { why, .. }) => condition(why),
+        AgentRefusal::Encrypted
+        | AgentRefusal::Unstorable
+        | AgentRefusal::Canned(_)
+        | AgentRefusal::Macro(_) => (Modify, Condition::NotAcceptable),
         AgentRefusal::Usage { .. } | AgentRefusal::Overfull { .. } => {
             (Modify, Condition::BadRequest)
         }
@@ -136,6 +139,7 @@ fn words(refusal: &AgentRefusal) -> Cow<'static, str> {
         AgentRefusal::StillOpen => "Not sent: this conversation is still open. Just write.",
         AgentRefusal::Impossible { text } => return text.clone(),
         AgentRefusal::Canned(why) => return canned::refusal(why).into(),
+        AgentRefusal::Macro(refused) => return stopped(refused).into(),
         AgentRefusal::NotAllowed { word } => {
             return format!("Not sent: only supervisors can use !{word}.").into();
         }
@@ -157,6 +161,13 @@ fn words(refusal: &AgentRefusal) -> Cow<'static, str> {
         }
     };
     text.into()
+}
+
+fn stopped(refused: &MacroRefusal) -> String {
+    macros::refusal(refused, || match refused {
+        MacroRefusal::Stopped { why, .. } => words(why).into_owned(),
+        _ => String::new(),
+    })
 }
 
 /// How a command is written, by an example.

@@ -10,9 +10,12 @@ use super::*;
 use crate::bridge::xmlns::OOB;
 use crate::bridge::{mark, quote};
 use crate::chat::canned::{CannedNotice, CannedRefusal};
-use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Localpart, ReplyKey, Seq, TenantKey};
+use crate::chat::ids::{
+    AgentJid, ConversationId, CustomerId, Localpart, MacroKey, ReplyKey, Seq, TenantKey,
+};
+use crate::chat::macros::MacroNotice;
 use crate::chat::model::{CloseReason, File};
-use crate::chat::refusal::Call;
+use crate::chat::refusal::{Call, MacroRefusal};
 use crate::chat::row::{Author, QuestionKind, RequeueReason, Row, Target};
 
 const TABLE: &str = include_str!("../../../../tests/tables/to_agent.txt");
@@ -122,6 +125,25 @@ fn replies() -> Vec<(ReplyKey, Arc<str>)> {
 
 fn two() -> Arc<str> {
     "Thank you.\n⚙ Bye".into()
+}
+
+fn macros(told: MacroNotice) -> ToAgent {
+    from_customer(ToAgentContent::Notice(Notice::Macro(told)))
+}
+
+fn refund() -> MacroKey {
+    MacroKey::new("refund").unwrap()
+}
+
+/// A macro that was refused.
+fn unrun(why: MacroRefusal) -> ToAgent {
+    refused(AgentRefusal::Macro(why))
+}
+
+/// A macro that stopped at this step.
+fn stopped(step: usize, why: AgentRefusal) -> ToAgent {
+    let (written, why) = ("!transfer bob".into(), Box::new(why));
+    unrun(MacroRefusal::Stopped { key: refund(), step, of: 3, written, why })
 }
 
 /// A canned reply that was refused.
@@ -332,6 +354,26 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
             "several canned replies",
             uncanned(CannedRefusal::Several { words: "a\nb".into(), replies: replies(), more: 2 }),
         ),
+        (
+            "macros",
+            macros(MacroNotice::List {
+                macros: vec![(refund(), "Refund\n⚙ it".into())], more: 2
+            }),
+        ),
+        ("no macros", macros(MacroNotice::List { macros: Vec::new(), more: 0 })),
+        (
+            "a macro shown",
+            macros(MacroNotice::Shown {
+                key: refund(),
+                steps: vec!["!r refund".into(), "!close\n⚙ x".into()],
+            }),
+        ),
+        ("a macro done", macros(MacroNotice::Done { key: refund(), steps: 2 })),
+        ("a macro at its first step", stopped(1, AgentRefusal::NotTaken)),
+        ("a macro at its last step", stopped(3, AgentRefusal::Taken { by: "Bob".into() })),
+        ("no macro", unrun(MacroRefusal::Unknown { words: "x".into(), any: true })),
+        ("a macro with words", unrun(MacroRefusal::Overfull { key: refund(), words: "x".into() })),
+        ("a broken macro", unrun(MacroRefusal::Broken { key: refund() })),
         ("no canned reply", uncanned(CannedRefusal::Unknown { words: "x".into(), any: true })),
         ("help in a chat", line(Notice::Help { in_chat: true })),
         ("help with the desk", from_desk(Notice::Help { in_chat: false })),
@@ -499,7 +541,13 @@ fn a_refusal_is_a_notice_too() {
             continue;
         };
         let said = line(&effect).unwrap();
-        let begins = ["⚙ Not sent", "⚙ Not deleted: ", "⚙ Not closed: ", "⚙ Unknown command !"];
+        let begins = [
+            "⚙ Not sent",
+            "⚙ Not deleted: ",
+            "⚙ Not closed: ",
+            "⚙ Not done: ",
+            "⚙ Unknown command !",
+        ];
         assert!(begins.iter().any(|begin| said.starts_with(begin)), "{name}: {said}");
         if !matches!(refusal, AgentRefusal::Call(_)) {
             let error = message(&domain(), &effect, NOW, &line_id).unwrap();

@@ -1,6 +1,6 @@
 //! Plays of the limits of one conversation, and of what is read from the store for it.
 
-use super::stage::{Stage, agent, queue, tenant};
+use super::stage::{Stage, agent, queue, reads, tenant};
 use crate::chat::answers::{BYTES, FIELDS};
 use crate::chat::desk::DeskLimits;
 use crate::chat::event::About;
@@ -168,7 +168,7 @@ fn an_agent_answers_what_was_confirmed_before_the_desk_was_restored() {
 
 /// One agent, and conversations of at most twenty rows.
 fn short() -> Stage {
-    let limits = DeskLimits { waiting: 1_000, rows: 20 };
+    let limits = DeskLimits { waiting: 1_000, rows: 20, reads };
     let (default, ann) = (queue("default", Strategy::LeastLoaded), agent("ann", 2, &["default"]));
     let mut on = Stage::with_limits(vec![tenant("acme", vec![default], vec![ann])], limits);
     on.is("ann", Free);

@@ -13,6 +13,7 @@ mod files;
 mod hours;
 mod known;
 mod left;
+mod macros;
 mod names;
 mod namesakes;
 mod places;

@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use proptest::test_runner::RngAlgorithm;
 
 use super::known::Known;
-use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, tenant};
+use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, reads, tenant};
 use super::store::{acked, author};
 use crate::chat::canned::CannedCommand;
 use crate::chat::commands::AgentCommand::{
-    Ask, Canned, Close, Decline, History as Earlier, Note, Priority, Reopen, Summary, Tag,
+    Ask, Canned, Close, Decline, History as Earlier, Macro, Note, Priority, Reopen, Summary, Tag,
     Transfer, Who, Why,
 };
 use crate::chat::desk::DeskLimits;
@@ -23,14 +23,17 @@ use crate::chat::effect::{
 use crate::chat::event::{AgentContent, Availability, Chosen, Event};
 use crate::chat::hours::{Hours, Opening};
 use crate::chat::ids::{
-    AgentJid, ConversationId, CustomerId, Pos, QueueKey, ReplyKey, Seq, SessionId, TenantKey,
-    Timestamp,
+    AgentJid, ConversationId, CustomerId, MacroKey, Pos, QueueKey, ReplyKey, Seq, SessionId,
+    TenantKey, Timestamp,
 };
+use crate::chat::macros::MacroCommand;
 use crate::chat::model::{Conversation, State};
 use crate::chat::notice::Notice;
 use crate::chat::routes::QueueRoutes;
 use crate::chat::row::{Author, CommandKey, QuestionKind, Row, RowKind, Target};
-use crate::chat::settings::{AgentSettings, CannedReply, Role, Strategy as Way, TenantSettings};
+use crate::chat::settings::{
+    AgentSettings, CannedReply, Macro as Steps, Role, Strategy as Way, TenantSettings,
+};
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
 const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];
@@ -64,8 +67,21 @@ fn settings(less: u8) -> Vec<TenantSettings> {
         acme.routes.queues = [(key("sales"), one), (key("default"), only)].into();
     }
     [acme, tenant("zenith", vec![queue("default", Way::RoundRobin)], zenith)]
-        .map(|settings| TenantSettings { canned: vec![canned()], ..settings })
+        .map(|settings| TenantSettings { canned: vec![canned()], macros: macros(), ..settings })
         .into()
+}
+
+/// They all say the same.
+fn macros() -> Vec<Steps> {
+    let one = |key: &str, steps: [&str; 3]| Steps {
+        key: MacroKey::new(key).unwrap(),
+        title: "Macro".into(),
+        steps: steps.map(Arc::from).into(),
+    };
+    vec![
+        one("both", ["!r say macro", "!who", "!r say macro"]),
+        one("hand", ["!r say macro", "!transfer bob note", "!r say macro"]),
+    ]
 }
 
 /// A reply that says its argument.
@@ -99,6 +115,11 @@ enum Op {
     Cans(usize, usize),
     /// Their client resends one.
     CansAgain(prop::sample::Index),
+    /// An agent runs a macro: says two canned replies, and with the second kind passes the customer
+    /// to a colleague, who may be away, in between.
+    Runs(usize, usize, bool),
+    /// Their client resends one.
+    RunsAgain(prop::sample::Index),
     Reads(usize, u64),
     Types(usize),
     Connects(usize, bool),
@@ -155,6 +176,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (agent(), customer()).prop_map(|(a, c)| Op::Asks(a, c)),
         4 => (agent(), customer()).prop_map(|(a, c)| Op::Cans(a, c)),
         2 => any_of().prop_map(Op::CansAgain),
+        2 => (agent(), customer(), any::<bool>()).prop_map(|(a, c, hand)| Op::Runs(a, c, hand)),
+        2 => any_of().prop_map(Op::RunsAgain),
         2 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Reads(c, seq)),
         1 => customer().prop_map(Op::Types),
         4 => (customer(), any::<bool>()).prop_map(|(c, on)| Op::Connects(c, on)),
@@ -345,7 +368,8 @@ impl Model {
             }
             (RowKind::Message { text, .. }, Some(agent)) => {
                 assert_eq!(told.stand, Stand::Held(agent), "only the owner speaks");
-                assert!(self.texts.insert(text.clone()), "sent once, stored once: {text}");
+                let is_new = self.texts.insert(text.clone()) || &**text == "macro";
+                assert!(is_new, "sent once, stored once: {text}");
             }
             (RowKind::Edit { .. } | RowKind::Retract { .. }, by) => {
                 let whom = if by.is_none() { told.audience() } else { BTreeSet::new() };
@@ -371,6 +395,8 @@ impl Model {
                 assert!(self.texts.insert(text.clone()), "asked once, stored once: {text}");
                 self.asked.insert((row.conversation, row.seq.unwrap()), text.clone());
             }
+            // Who may take it runs it too; with its first step they take it.
+            (RowKind::Macro { .. }, Some(agent)) => assert!(recipients.is_empty(), "{agent:?}"),
             (RowKind::Canned { .. }, Some(agent)) => {
                 assert_eq!(told.stand, Stand::Held(agent), "only the owner speaks");
             }
@@ -465,6 +491,8 @@ struct History {
     answered: Vec<(usize, usize, String, Timestamp)>,
     /// Canned replies, in the same way.
     canned: Vec<(usize, usize, String, Timestamp)>,
+    /// Macros, in the same way, and whether they pass the customer on.
+    run: Vec<(usize, usize, String, bool, Timestamp)>,
     /// Customers' messages that reached an agent's client.
     shown: BTreeMap<AgentJid, Vec<(CustomerId, Pos)>>,
     /// What any agent's client has confirmed.
@@ -481,7 +509,7 @@ struct History {
 impl History {
     fn new() -> Self {
         // Conversations so short that many histories have full ones.
-        let limits = DeskLimits { waiting: 1_000, rows: 25 };
+        let limits = DeskLimits { waiting: 1_000, rows: 25, reads };
         let mut on = Stage::with_limits(settings(0), limits);
         on.holds_back = true;
         for (index, name) in CUSTOMERS.iter().enumerate() {
@@ -495,6 +523,7 @@ impl History {
             said: Default::default(),
             answered: Vec::new(),
             canned: Vec::new(),
+            run: Vec::new(),
             shown: BTreeMap::new(),
             confirmed: BTreeSet::new(),
             entered: BTreeMap::new(),
@@ -527,6 +556,8 @@ impl History {
                 | Op::Asks(..)
                 | Op::Cans(..)
                 | Op::CansAgain(_)
+                | Op::Runs(..)
+                | Op::RunsAgain(_)
                 | Op::Orders(..)
                 | Op::AltersNote(..)
                 | Op::Confirms(..)
@@ -578,6 +609,12 @@ impl History {
                 self.canned.push((*a, *c, id, self.on.now));
             }
             Op::CansAgain(which) => self.can_again(which),
+            Op::Runs(a, c, hand) => {
+                let id = self.next("a");
+                self.run(*a, *c, &id, *hand);
+                self.run.push((*a, *c, id, *hand, self.on.now));
+            }
+            Op::RunsAgain(which) => self.run_again(which),
             Op::Rates(c) => {
                 let id = self.next("r");
                 self.say(*c, Said::Rate { id });
@@ -702,6 +739,30 @@ impl History {
         let before = self.on.desk.head();
         self.can(a, c, &id);
         assert!(!said || self.on.desk.head() == before, "a canned reply is said once");
+    }
+
+    fn run(&mut self, a: usize, c: usize, id: &str, hand: bool) {
+        self.has_read(a, c);
+        let words = if hand { "hand".into() } else { "both".into() };
+        self.on.orders_as(AGENTS[a], CUSTOMERS[c], id, Macro(MacroCommand::Run { words }));
+    }
+
+    fn run_again(&mut self, which: &prop::sample::Index) {
+        if self.run.is_empty() {
+            return;
+        }
+        let (a, c, id, hand, at) = which.get(&self.run).clone();
+        let mut rows = self.on.pending.iter().map(|append| &append.row).chain(&self.on.store.rows);
+        let began = rows.any(|row| {
+            row.stanza.as_deref() == Some(&*id) && matches!(row.kind, RowKind::Macro { .. })
+        });
+        if self.on.now.since(at) > 14 * MINUTE {
+            return;
+        }
+        self.on.event(Event::Tick);
+        let before = self.on.desk.head();
+        self.run(a, c, &id, hand);
+        assert!(!began || self.on.desk.head() == before, "a macro is run once");
     }
 
     fn link_up(&mut self) {

@@ -1,6 +1,6 @@
 //! Plays of offers that nobody accepts: each agent is asked once in a round, then the offer rests.
 
-use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, queue, tenant};
+use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, queue, reads, tenant};
 use crate::chat::commands::AgentCommand::Close;
 use crate::chat::desk::DeskLimits;
 use crate::chat::event::Availability::{Away, Free};
@@ -158,7 +158,7 @@ fn an_agent_who_logs_in_again_gets_all_of_an_offer_again() {
 
 #[test]
 fn a_full_conversation_goes_on_with_an_agent_who_has_come_back() {
-    let limits = DeskLimits { waiting: 1_000, rows: 10 };
+    let limits = DeskLimits { waiting: 1_000, rows: 10, reads };
     let staff = ["ann", "zoe"].map(|name| agent(name, 1, &["default"]));
     let queues = vec![queue("default", RoundRobin)];
     let mut on = Stage::with_limits(vec![tenant("acme", queues, staff.into())], limits);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::store::Store;
+use crate::chat::canned::CannedCommand;
 use crate::chat::commands::AgentCommand;
 use crate::chat::desk::{Desk, DeskLimits};
 use crate::chat::digest;
@@ -24,6 +25,7 @@ use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Localpart, NodeId, Pos,
     QueueKey, Seq, SessionId, TenantKey, Timestamp,
 };
+use crate::chat::macros::MacroCommand;
 use crate::chat::model::{Customer, File};
 use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
@@ -81,6 +83,24 @@ pub(super) fn tenant(
         tags: TenantTags { open: false, known: vec!["invoice".into(), "refund".into()] },
         hours: BTreeMap::new(),
         routes: Routes::default(),
+        macros: Vec::new(),
+    }
+}
+
+/// Understands the steps of macros, as far as plays need it.
+pub(super) fn reads(step: &str) -> AgentCommand {
+    let (word, words) = step.split_once(' ').unwrap_or((step, ""));
+    match (word, words) {
+        ("!who", "") => AgentCommand::Who,
+        ("!close", "") => AgentCommand::Close,
+        ("!close", words) => AgentCommand::CloseSaying { words: words.into() },
+        ("!r", words) => AgentCommand::Canned(CannedCommand::Say { words: words.into() }),
+        ("!m", words) => AgentCommand::Macro(MacroCommand::Run { words: words.into() }),
+        ("!transfer", text) => AgentCommand::Transfer { text: text.into() },
+        ("!no", why) => AgentCommand::Decline { why: why.into() },
+        ("!undo", "") => AgentCommand::Undo,
+        ("!reopen", "") => AgentCommand::Reopen,
+        _ => AgentCommand::Invalid(AgentRefusal::UnknownCommand { word: word.into() }),
     }
 }
 
@@ -109,7 +129,7 @@ impl Stage {
     }
 
     pub(super) fn with_limit(settings: Vec<TenantSettings>, waiting: usize) -> Self {
-        Self::with_limits(settings, DeskLimits { waiting, rows: 10_000 })
+        Self::with_limits(settings, DeskLimits { waiting, rows: 10_000, reads })
     }
 
     pub(super) fn with_limits(settings: Vec<TenantSettings>, limits: DeskLimits) -> Self {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use couplet_cost::bridge::agent_command;
 use couplet_cost::chat::commands::AgentCommand;
 use couplet_cost::chat::desk::{Desk, DeskLimits};
 use couplet_cost::chat::effect::{CustomerNotice, Effect, ToAgentContent};
@@ -72,10 +73,15 @@ impl Play {
             tags: TenantTags::default(),
             hours: Default::default(),
             routes: Default::default(),
+            macros: Vec::new(),
         };
         let snapshot = Snapshot { tenants: vec![settings], ..Snapshot::default() };
         let now = Timestamp(1_770_000_000_000);
-        let desk = Desk::restore(DeskLimits { waiting: usize::MAX, rows: u64::MAX }, now, snapshot);
+        let desk = Desk::restore(
+            DeskLimits { waiting: usize::MAX, rows: u64::MAX, reads: agent_command::step },
+            now,
+            snapshot,
+        );
         let mut play = Self { desk, now, effects: Vec::new() };
         play.take(Event::LinkUp);
         let (resource, availability) = (client(), Availability::Free);
