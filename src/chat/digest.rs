@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::answers;
 use super::ids::{AgentJid, QueueKey, Timestamp};
 use super::model::CloseReason;
-use super::notice::Notice;
+use super::notice::{Notice, PastLine};
 use super::row::{Answers, Row, RowKind};
 use super::settings::TenantSettings;
 
@@ -47,20 +47,6 @@ pub struct Digest {
     pub last: Vec<Arc<Row>>,
     /// The last notes, in order.
     pub notes: Vec<Arc<Row>>,
-}
-
-/// A conversation as a line tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastLine {
-    pub opened_at: Timestamp,
-    /// The queue's name.
-    pub queue: Arc<str>,
-    /// The agent's name.
-    pub agent: Option<Arc<str>>,
-    pub ended: Option<CloseReason>,
-    pub rating: Option<u8>,
-    pub first: Option<Arc<str>>,
-    pub tags: Vec<Arc<str>>,
 }
 
 /// The names of queues and agents, of those also who no longer exist.

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::canned::CannedNotice;
-use super::digest::PastLine;
 use super::ids::{Localpart, Pos, Timestamp};
 use super::macros::MacroNotice;
 use super::model::CloseReason;
@@ -185,4 +184,18 @@ pub enum Readiness {
     /// Nothing was heard from them since the stream was connected.
     Unknown,
     Free,
+}
+
+/// A conversation as a line tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastLine {
+    pub opened_at: Timestamp,
+    /// The queue's name.
+    pub queue: Arc<str>,
+    /// The agent's name.
+    pub agent: Option<Arc<str>>,
+    pub ended: Option<CloseReason>,
+    pub rating: Option<u8>,
+    pub first: Option<Arc<str>>,
+    pub tags: Vec<Arc<str>>,
 }

@@ -105,6 +105,7 @@ const KEPT: [(&[&str], &[&str]); 31] = [
             "src/cli/",
             "src/chat/effect.rs",
             "src/chat/event.rs",
+            "src/chat/hours.rs",
             "src/chat/ids.rs",
             "src/chat/model.rs",
             "src/chat/refusal.rs",

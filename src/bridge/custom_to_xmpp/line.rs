@@ -15,12 +15,12 @@ use std::sync::Arc;
 use super::canned;
 use super::hand_over;
 use super::macros;
-use super::piece::{cut, marked, piece};
+use super::piece::{NAME, cut, marked, or_names, piece, span};
 use crate::bridge::{clean, mark};
 use crate::chat::commands::COMMANDS;
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Localpart, Timestamp};
-use crate::chat::model::{CloseReason, File};
+use crate::chat::model::CloseReason;
 use crate::chat::notice::Notice;
 use crate::chat::row::{Author, FetchError, QuestionKind, RequeueReason, Row, RowKind};
 
@@ -32,9 +32,6 @@ const ANSWERS: usize = 20;
 
 /// The longest part of a rating's comment that is shown, in characters: all of it.
 const COMMENT_CHARS: usize = 1_000;
-
-/// The field of the form that has the customer's name, which is in the head of the offer already.
-const NAME: &str = "name";
 
 /// The name of a customer, as agents read it: their own, or one made from their address. Cleaned,
 /// because an older version may have stored it uncleaned.
@@ -85,7 +82,7 @@ pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
             [head].into_iter().chain(answered(answers)).collect::<Vec<_>>().join("\n")
         }
         Notice::Summary { who, past, answers, last } => {
-            about::summary(who, past.as_deref(), answers, last, (peer, now))
+            about::summary(self::line(who, peer, now), past.as_deref(), answers, last)
         }
         Notice::History { lines, asked } => about::history(lines, *asked),
         Notice::Why { queue, strategy, stage, priority, agents, others } => {
@@ -205,14 +202,6 @@ fn note(author: &str, text: &str) -> String {
         "" => marked(&format!("{} deleted a note", piece(author))),
         text => mark::mirrored(&format!("Note by {}", piece(author)), text),
     }
-}
-
-/// The text sent with files or, if there is none, their names, one on each line.
-pub(super) fn or_names<'t>(text: &'t str, files: &[File]) -> Cow<'t, str> {
-    if text.is_empty() {
-        return files.iter().map(|file| &*file.name).collect::<Vec<_>>().join("\n").into();
-    }
-    text.into()
 }
 
 /// A question with its answers or fields.
@@ -370,17 +359,6 @@ fn suffix(number: u32) -> &'static str {
         (2, _) => "nd",
         (3, _) => "rd",
         _ => "th",
-    }
-}
-
-fn span(ms: i64) -> String {
-    let (seconds, minutes, hours) = (ms / 1_000, ms / 60_000, ms / 3_600_000);
-    match (hours, minutes) {
-        (0, 0) => format!("{} s", seconds.max(1)),
-        (0, _) => format!("{minutes} min"),
-        (1..48, _) if minutes % 60 == 0 => format!("{hours} h"),
-        (1..48, _) => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{} days", hours / 24),
     }
 }
 

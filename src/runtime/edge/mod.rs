@@ -9,6 +9,7 @@ mod doors;
 pub(crate) mod hub;
 mod identity;
 mod interface;
+mod lookup;
 mod mailbox;
 mod pages;
 mod people;

@@ -4,14 +4,12 @@
 
 use std::sync::Arc;
 
-use super::{NAME, cut, line, marked, or_names, piece};
+use super::super::piece::{NAME, cut, marked, or_names, piece};
 use crate::bridge::clean;
 use crate::chat::commands::priority_word;
-use crate::chat::digest::PastLine;
-use crate::chat::event::Peer;
 use crate::chat::ids::Timestamp;
 use crate::chat::model::CloseReason;
-use crate::chat::notice::Notice;
+use crate::chat::notice::PastLine;
 use crate::chat::row::{Answers, Author, Row, RowKind};
 use crate::chat::tags::TenantTags;
 
@@ -89,13 +87,12 @@ fn day(at: Timestamp) -> String {
 
 /// Who, what, answers, the last messages and notes.
 pub(super) fn summary(
-    who: &Notice,
+    who: String,
     past: Option<&PastLine>,
     answers: &Answers,
     last: &[Arc<Row>],
-    (peer, now): (&Peer, Timestamp),
 ) -> String {
-    let mut lines = vec![line(who, peer, now)];
+    let mut lines = vec![who];
     if let Some(past) = past {
         match past.ended {
             Some(_) => lines.push(marked(&format!("Last: {}", parts(past).join(" · ")))),
@@ -140,7 +137,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::bridge::custom_to_xmpp::line::line;
+    use crate::chat::event::Peer;
     use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Localpart, Pos, TenantKey};
+    use crate::chat::notice::Notice;
 
     fn past() -> PastLine {
         PastLine {
@@ -208,7 +208,7 @@ mod tests {
         ];
         let answers: Answers = (0..32).map(|n| (format!("f{n}").into(), text())).collect();
         let open = PastLine { ended: None, first: Some(text()), ..past() };
-        let told = summary(&who, Some(&open), &answers, &last, (&peer, Timestamp(60_000)));
+        let told = summary(line(&who, &peer, Timestamp(60_000)), Some(&open), &answers, &last);
         assert_eq!(told.lines().count(), 10, "{told}");
         assert!(told.lines().all(|line| line.starts_with("⚙ ")), "{told}");
         assert!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{marked, piece, span};
+use super::super::piece::{marked, piece, span};
 use crate::chat::commands::priority_word;
 use crate::chat::ids::Timestamp;
 use crate::chat::notice::{Readiness, Stage};

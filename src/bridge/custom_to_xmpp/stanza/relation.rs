@@ -5,8 +5,8 @@ use xmpp_parsers::message_correct::Replace;
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::minidom::rxml::xml_ncname;
 
-use crate::bridge::custom_to_xmpp::line;
 use crate::bridge::custom_to_xmpp::parts::{ROOM, fitted};
+use crate::bridge::custom_to_xmpp::piece::or_names;
 use crate::bridge::xmlns::{HINTS, RETRACT};
 use crate::bridge::{address, clean, quote};
 use crate::chat::effect::ToAgent;
@@ -62,7 +62,7 @@ pub(super) fn reply_to(
     body: &str,
 ) -> Option<Reply> {
     let words = match &quoted.kind {
-        RowKind::Files { files, text, .. } if !files.is_empty() => line::or_names(text, files),
+        RowKind::Files { files, text, .. } if !files.is_empty() => or_names(text, files),
         kind => kind.words().filter(|text| !text.is_empty())?.as_ref().into(),
     };
     let by = match &quoted.author {
