@@ -30,7 +30,7 @@ pub enum Said<'a> {
 /// may be full-width and followed by blanks, so that a mistyped command never reaches the customer.
 pub fn in_chat(line: &str) -> Said<'_> {
     match after_sign(line) {
-        Some(rest) if begins_word(rest) => Said::Command(command(rest)),
+        Some(rest) if begins_word(rest) => Said::Command(command(rest, true)),
         Some(rest) if after_sign(rest).is_some_and(begins_word) => Said::Text(Cow::Borrowed(rest)),
         _ => Said::Text(Cow::Borrowed(line)),
     }
@@ -49,7 +49,7 @@ pub fn step(line: &str) -> AgentCommand {
 
 /// Parses a text to the desk: a plain word, or `!word`.
 pub fn with_desk(line: &str) -> AgentCommand {
-    command(after_sign(line).unwrap_or(line))
+    command(after_sign(line).unwrap_or(line), false)
 }
 
 fn after_sign(line: &str) -> Option<&str> {
@@ -63,18 +63,31 @@ fn begins_word(rest: &str) -> bool {
 }
 
 /// The command at the beginning of a text.
-fn command(line: &str) -> AgentCommand {
+fn command(line: &str, in_chat: bool) -> AgentCommand {
     let line = clean::visible_start(line);
     let end = line.find(clean::is_blank_space).unwrap_or(line.len());
     let (word, rest) = line.split_at_checked(end).unwrap_or((line, ""));
     let plain = word.nfkc().filter(|c| !clean::is_invisible(*c)).collect::<String>();
-    match commands::find(&plain.to_lowercase()) {
-        Some(spec) => with_argument(spec, rest),
-        None => {
+    let plain = plain.to_lowercase();
+    match (commands::find_where(&plain, in_chat), commands::find(&plain)) {
+        (Some(spec), _) => with_argument(spec, rest),
+        (None, Some(spec)) => elsewhere(spec),
+        (None, None) => {
             let word = word.chars().take(WORD_CHARS).collect::<String>().into();
             AgentCommand::Invalid(AgentRefusal::UnknownCommand { word })
         }
     }
+}
+
+/// A command that is given in the other kind of chat.
+fn elsewhere(spec: &Spec) -> AgentCommand {
+    let word = spec.word;
+    let text = if spec.with_desk {
+        format!("Not sent: “{word}” is a command for the chat with the desk.")
+    } else {
+        format!("Not done: write !{word} in the customer's chat.")
+    };
+    AgentCommand::Invalid(AgentRefusal::Impossible { text: text.into() })
 }
 
 fn with_argument(spec: &'static Spec, rest: &str) -> AgentCommand {
@@ -116,7 +129,10 @@ mod tests {
     fn every_example_is_understood() {
         for spec in commands::COMMANDS {
             let Some(example) = spec.example else { continue };
-            let Said::Command(command) = in_chat(example) else { panic!("{example}") };
+            let command = match in_chat(example) {
+                Said::Command(command) if spec.in_chat => command,
+                _ => with_desk(example),
+            };
             assert_eq!(command.spec().map(|spec| spec.word), Some(spec.word));
         }
     }

@@ -12,6 +12,7 @@ use super::model::CloseReason;
 use super::notice::Notice;
 use super::refusal::AgentRefusal;
 use super::row::QuestionKind;
+use super::supervision::Supervision;
 
 /// A command, with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +62,36 @@ pub enum AgentCommand {
     Status,
     Canned(CannedCommand),
     Macro(MacroCommand),
+    /// The agents and what they do.
+    Agents,
+    /// Queues and conversations, numbered.
+    Board,
+    /// What a supervisor asks of the desk; the text names a conversation, an agent or a queue.
+    Supervise {
+        what: Supervise,
+        text: Arc<str>,
+    },
+    /// Shows a supervisor what is said in this customer's conversation.
+    Watch,
+    Unwatch,
+    /// Sends a text to the customer under the supervisor's name.
+    Say {
+        words: Arc<str>,
+    },
+    /// Takes a conversation from whoever has it.
+    Take,
     /// Not a command, or one with arguments that it does not take; never shown to the customer.
     Invalid(AgentRefusal),
+}
+
+/// What a supervisor may ask of the desk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supervise {
+    Watch,
+    Move,
+    Close,
+    Agent,
+    Queue,
 }
 
 /// What follows a command's word.
@@ -274,12 +303,89 @@ pub static COMMANDS: &[Spec] = &[
         with_desk: true,
         ..Spec::new("status", "queue and colleagues", |_| AgentCommand::Status)
     },
+    to_desk(Spec::new("agents", "colleagues", |_| AgentCommand::Agents)),
+    to_desk(Spec::new("board", "queues and conversations, numbered", |_| AgentCommand::Board)),
+    by_supervisor(Spec::new("watch", "see what is said here", |_| AgentCommand::Watch)),
+    by_supervisor(Spec::new("unwatch", "no longer watch", |_| AgentCommand::Unwatch)),
+    Spec {
+        argument: Argument::Words,
+        example: Some("!say I am looking into it"),
+        repeated: Some(|| Notice::Supervision(Box::new(Supervision::Said))),
+        ..by_supervisor(Spec::new("say", "speak to the customer yourself", |value| {
+            worded(value, |words| AgentCommand::Say { words })
+        }))
+    },
+    Spec {
+        repeated: Some(|| Notice::Supervision(Box::new(Supervision::Taken))),
+        ..by_supervisor(Spec::new("take", "take the conversation over", |_| AgentCommand::Take))
+    },
+    Spec {
+        example: Some("watch 3"),
+        ..supervise(Spec::new("watch", "see what is said", |value| asked(value, Supervise::Watch)))
+    },
+    Spec {
+        example: Some("move 3 #sales"),
+        repeated: Some(|| Notice::Done { text: DONE.into() }),
+        ..supervise(Spec::new("move", "to a queue or an agent", |value| {
+            asked(value, Supervise::Move)
+        }))
+    },
+    Spec {
+        example: Some("close 3"),
+        repeated: Some(|| Notice::Done { text: DONE.into() }),
+        ..supervise(Spec::new("close", "end a conversation", |value| {
+            asked(value, Supervise::Close)
+        }))
+    },
+    Spec {
+        example: Some("agent bob away"),
+        repeated: Some(|| Notice::Done { text: DONE.into() }),
+        ..supervise(Spec::new("agent", "away, back, capacity 2", |value| {
+            asked(value, Supervise::Agent)
+        }))
+    },
+    Spec {
+        example: Some("queue sales +bob"),
+        repeated: Some(|| Notice::Done { text: DONE.into() }),
+        ..supervise(Spec::new("queue", "who serves it: +bob, -bob", |value| {
+            asked(value, Supervise::Queue)
+        }))
+    },
 ];
 
 fn text(value: Value) -> Arc<str> {
     match value {
         Value::Text(text) => text,
         Value::Nothing | Value::Question(..) => "".into(),
+    }
+}
+
+/// What is said when a command to the desk comes again.
+const DONE: &str = "Done already";
+
+const fn to_desk(spec: Spec) -> Spec {
+    Spec { in_chat: false, with_desk: true, ..spec }
+}
+
+const fn by_supervisor(spec: Spec) -> Spec {
+    Spec { for_supervisors: true, ..spec }
+}
+
+const fn supervise(spec: Spec) -> Spec {
+    Spec { argument: Argument::Words, ..by_supervisor(to_desk(spec)) }
+}
+
+fn worded(value: Value, make: fn(Arc<str>) -> AgentCommand) -> AgentCommand {
+    match value {
+        Value::Text(words) => make(words),
+        Value::Nothing | Value::Question(..) => AgentCommand::Invalid(AgentRefusal::NotFound),
+    }
+}
+
+fn asked(value: Value, what: Supervise) -> AgentCommand {
+    match value {
+        Value::Text(text) => AgentCommand::Supervise { what, text },
+        Value::Nothing | Value::Question(..) => AgentCommand::Invalid(AgentRefusal::NotFound),
     }
 }
 
@@ -294,10 +400,31 @@ pub fn find(word: &str) -> Option<&'static Spec> {
     COMMANDS.iter().find(|spec| spec.word == word)
 }
 
+/// The same word may mean something else to the desk than in a customer's chat.
+pub fn find_where(word: &str, in_chat: bool) -> Option<&'static Spec> {
+    let there = |spec: &&Spec| if in_chat { spec.in_chat } else { spec.with_desk };
+    COMMANDS.iter().filter(there).find(|spec| spec.word == word)
+}
+
+/// How a command is written, if that needs an example.
+pub fn example(word: &str) -> Option<&'static Spec> {
+    COMMANDS.iter().find(|spec| spec.word == word && spec.example.is_some())
+}
+
 impl AgentCommand {
     /// Its row in the table; none if it is invalid.
     pub fn spec(&self) -> Option<&'static Spec> {
-        find(match self {
+        let word = match self {
+            Self::Supervise { what, .. } => {
+                let word = match what {
+                    Supervise::Watch => "watch",
+                    Supervise::Move => "move",
+                    Supervise::Close => "close",
+                    Supervise::Agent => "agent",
+                    Supervise::Queue => "queue",
+                };
+                return find_where(word, false);
+            }
             Self::Help => "help",
             Self::Who => "who",
             Self::Note { .. } => "note",
@@ -318,8 +445,15 @@ impl AgentCommand {
             Self::Canned(_) => "r",
             Self::Macro(MacroCommand::Show { .. }) => "m?",
             Self::Macro(_) => "m",
+            Self::Agents => "agents",
+            Self::Board => "board",
+            Self::Watch => "watch",
+            Self::Unwatch => "unwatch",
+            Self::Say { .. } => "say",
+            Self::Take => "take",
             Self::Invalid(_) => return None,
-        })
+        };
+        find(word)
     }
 
     /// Whether it stores something, and so is carried out once.

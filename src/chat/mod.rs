@@ -35,4 +35,5 @@ pub mod row;
 pub mod settings;
 pub mod snapshot;
 pub mod steps;
+pub mod supervision;
 pub mod tags;

@@ -9,6 +9,7 @@ use super::macros::MacroNotice;
 use super::model::CloseReason;
 use super::row::{Answers, Row};
 use super::settings::Strategy;
+use super::supervision::Supervision;
 use super::tags::TenantTags;
 
 /// What the desk says to an agent; `bridge` chooses the words.
@@ -46,7 +47,11 @@ pub enum Notice {
     /// The list of commands, for a customer's chat (`in_chat`) or for the chat with the desk.
     Help {
         in_chat: bool,
+        /// Whether the reader is a supervisor, who may give more commands.
+        supervisor: bool,
     },
+    /// About supervising.
+    Supervision(Box<Supervision>),
     /// Not everything that the agent sent in this period has arrived.
     Interrupted {
         /// From when ...

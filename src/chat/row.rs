@@ -6,9 +6,11 @@
 use std::sync::Arc;
 
 use super::ids::{
-    AgentJid, CommandId, ConversationId, CustomerId, Pos, Seq, SessionId, TenantKey, Timestamp,
+    AgentJid, CommandId, ConversationId, CustomerId, Pos, QueueKey, Seq, SessionId, TenantKey,
+    Timestamp,
 };
 use super::model::{CloseReason, Conversation, File};
+use super::settings::AgentOverride;
 
 /// One row of a link's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +106,10 @@ kinds! {
     Tagged = "tagged",
     Ranked = "ranked",
     Macro = "macro",
+    Watched = "watched",
+    Whisper = "whisper",
+    Moved = "moved",
+    Overrides = "overrides",
 }
 
 impl Kind {
@@ -166,6 +172,7 @@ impl Kind {
             || self.is_note()
             || matches!(self, Self::Linked | Self::Opened | Self::Closed | Self::Handing)
             || matches!(self, Self::Canned | Self::Macro | Self::Tagged | Self::Ranked)
+            || matches!(self, Self::Transferred | Self::Whisper | Self::Moved | Self::Overrides)
     }
 
     /// Whether it is a notice to its recipients, which is sent again after a lost stream.
@@ -181,6 +188,7 @@ impl Kind {
                     | Self::Handing
                     | Self::HandedBack
                     | Self::Transferred
+                    | Self::Whisper
             )
     }
 }
@@ -311,6 +319,20 @@ pub enum RowKind {
     },
     /// An agent (the author) ran a macro: the rows of the same stanza that follow.
     Macro { key: Arc<str> },
+    /// A supervisor (the author) watches from now on, or no longer. Nobody else is told.
+    Watched { on: bool },
+    /// What a supervisor (the author) says to the agent alone, who is the recipient; customers
+    /// never see it.
+    Whisper {
+        /// Cleaned; at most 8,000 scalars.
+        text: Arc<str>,
+    },
+    /// A supervisor (the author) moved the conversation to this queue, or to an agent, who is then
+    /// offered it.
+    Moved { queue: QueueKey, agent: Option<AgentJid> },
+    /// What a supervisor (the author) set for agents of the tenant, all that applies from now on.
+    /// Belongs to no conversation and no customer.
+    Overrides { agents: Vec<AgentOverride> },
 }
 
 impl RowKind {
@@ -328,7 +350,8 @@ impl RowKind {
             | Self::Choice { text, .. }
             | Self::Edit { text, .. }
             | Self::Note { text }
-            | Self::NoteEdit { text, .. } => Some(text),
+            | Self::NoteEdit { text, .. }
+            | Self::Whisper { text } => Some(text),
             Self::Handing { note: text, .. } | Self::HandedBack { why: text, .. } => Some(text),
             _ => None,
         }
@@ -432,6 +455,8 @@ pub enum RequeueReason {
     Withdrawn,
     /// The agent gave it to the queue.
     Given,
+    /// A supervisor moved it.
+    Moved,
 }
 
 /// One durable change: a row, and the view of the conversation if more than its head changed.

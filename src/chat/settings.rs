@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::hours::Hours;
-use super::ids::{AgentJid, MacroKey, QueueKey, ReplyKey, TenantKey};
+use super::ids::{AgentJid, MacroKey, QueueKey, ReplyKey, TenantKey, Timestamp};
 use super::routes::Routes;
 use super::tags::TenantTags;
 
@@ -93,4 +93,37 @@ pub enum Role {
     Agent,
     /// Serves customers, and can see and take any conversation of the tenant.
     Supervisor,
+}
+
+/// What a supervisor set for one agent; it wins over the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentOverride {
+    pub agent: AgentJid,
+    /// Gets no conversations until then, whatever their presence says.
+    pub away_until: Option<Timestamp>,
+    /// Instead of the capacity in the settings.
+    pub capacity: Option<u32>,
+    /// Queues that they serve, or do not serve, other than the settings say.
+    pub queues: Vec<(QueueKey, bool)>,
+}
+
+impl AgentOverride {
+    pub fn none(agent: AgentJid) -> Self {
+        Self { agent, away_until: None, capacity: None, queues: Vec::new() }
+    }
+
+    pub fn is_none(&self) -> bool {
+        self.away_until.is_none() && self.capacity.is_none() && self.queues.is_empty()
+    }
+
+    /// The settings of its agent with the override.
+    pub fn apply(&self, settings: &mut AgentSettings) {
+        settings.capacity = self.capacity.unwrap_or(settings.capacity);
+        for (queue, serves) in &self.queues {
+            settings.queues.retain(|key| key != queue);
+            if *serves {
+                settings.queues.push(queue.clone());
+            }
+        }
+    }
 }

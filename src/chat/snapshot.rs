@@ -59,6 +59,10 @@ pub struct Recall {
     pub answers: Vec<(ConversationId, Answers)>,
     /// The agent who had an open conversation last.
     pub served: Vec<(ConversationId, AgentJid)>,
+    /// The rows by which supervisors began and ended to watch open conversations, in `pos` order.
+    pub watched: Vec<Arc<Row>>,
+    /// The latest [`Overrides`](super::row::RowKind::Overrides) of each tenant.
+    pub overrides: Vec<Arc<Row>>,
     /// Links sent by agents in open conversations, without an outcome yet, in `pos` order.
     pub links: Vec<Arc<Row>>,
     /// The latest rows by which any conversation changed hands (offered, joined, requeued, closed),

@@ -76,6 +76,7 @@ words!(close_word, parse_close, CloseReason, "the reason", {
 words!(requeue_word, parse_requeue, RequeueReason, "the reason", {
     Silent = "silent", Gone = "gone", Bounced = "bounced", Removed = "removed",
     Declined = "declined", Withdrawn = "withdrawn", Given = "given",
+    Moved = "moved",
 });
 words!(strategy_word, parse_strategy, Strategy, "the strategy", {
     LeastLoaded = "least-loaded", RoundRobin = "round-robin", RingAll = "ring-all",

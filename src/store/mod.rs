@@ -34,6 +34,7 @@ mod log;
 mod lookup;
 mod macros;
 mod message_files;
+mod overrides;
 mod pool;
 mod ranges;
 mod restore;

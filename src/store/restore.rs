@@ -53,6 +53,8 @@ pub(super) async fn recall(
     Ok(Recall {
         answers: answers(connection, open).await?,
         served: served(connection, open).await?,
+        watched: watched(connection, open).await?,
+        overrides: overrides(connection, link, tenants).await?,
         links: links(connection, open).await?,
         moves: between(connection, link, (after, head), &moves).await?,
         departing: departing(connection, tenants, now).await?,
@@ -146,6 +148,53 @@ async fn answers(
     }
     found.sort_unstable_by_key(|(pos, ..)| *pos);
     Ok(found.into_iter().map(|(_, id, answers)| (id, answers)).collect())
+}
+
+/// The rows by which supervisors began and ended to watch these conversations. They have no `seq`,
+/// and are few.
+async fn watched(
+    connection: &impl ConnectionTrait,
+    open: &[Uuid],
+) -> Result<Vec<Arc<Row>>, StoreError> {
+    let mut rows = Vec::new();
+    for chunk in open.chunks(ranges::TOGETHER) {
+        let found = Log::find()
+            .filter(Entry::Conversation.is_in(sql::padded(chunk.to_vec())))
+            .filter(Entry::Seq.is_null())
+            .filter(Entry::Kind.eq(Kind::Watched.word()))
+            .all(connection)
+            .await
+            .map_err(unavailable)?;
+        rows.extend(rows_from(found)?);
+    }
+    rows.sort_unstable_by_key(|row| row.pos);
+    Ok(rows)
+}
+
+/// What supervisors set for agents: the latest row of each tenant. These rows belong to no conversation, so the index of
+/// conversations finds them, and they are as few as what supervisors set.
+async fn overrides(
+    connection: &impl ConnectionTrait,
+    link: i32,
+    tenants: &[TenantSettings],
+) -> Result<Vec<Arc<Row>>, StoreError> {
+    let mut rows = Vec::new();
+    for tenant in tenants {
+        let last = Log::find()
+            .filter(Entry::Conversation.eq(Uuid::nil()))
+            .filter(Entry::Link.eq(link))
+            .filter(Entry::Tenant.eq(tenant.key.as_str()))
+            .filter(Entry::Kind.eq(Kind::Overrides.word()))
+            .order_by_desc(Entry::Pos)
+            .limit(1)
+            .one(connection)
+            .await
+            .map_err(unavailable)?;
+        if let Some(last) = last {
+            rows.push(Arc::new(row_from(last)?));
+        }
+    }
+    Ok(rows)
 }
 
 /// Agents' links to files in these conversations that have neither been fetched nor failed. They

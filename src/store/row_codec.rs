@@ -9,12 +9,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::codec::{
-    close_word, int, jids, json, nat, parse, parse_close, parse_jids, parse_requeue, requeue_word,
-    tenant_key,
+    close_word, int, jids, json, nat, parse, parse_close, parse_jids, parse_requeue, queue_key,
+    requeue_word, tenant_key,
 };
 use super::connection::Value;
 use super::entity::log;
 use super::error::corrupt;
+use super::overrides::{Overrides, StoredOverride};
 use crate::chat::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, FileId, FileKey, Pos, Seq, SessionId,
     Timestamp,
@@ -162,6 +163,20 @@ struct Requeued {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Watched {
+    on: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Moved {
+    queue: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Marked {
     marks: (Seq, Seq),
 }
@@ -224,7 +239,6 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
             (Some(text), Some(json(&Files { reply_to: *reply_to, files, of: *of })?))
         }
         RowKind::Linked { url } => (Some(url), None),
-        RowKind::Note { text } => (Some(text), None),
         RowKind::Handing { note, customer } => {
             (Some(note), Some(json(&Handing { customer: customer.clone() })?))
         }
@@ -240,6 +254,16 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
         RowKind::Tagged { tags } => (None, Some(json(&Tagged { tags: tags.clone() })?)),
         RowKind::Ranked { priority } => (None, Some(json(&Ranked { priority: *priority })?)),
         RowKind::Macro { key } => (Some(key), None),
+        RowKind::Note { text } | RowKind::Whisper { text } => (Some(text), None),
+        RowKind::Watched { on } => (None, Some(json(&Watched { on: *on })?)),
+        RowKind::Moved { queue, agent } => {
+            let agent = agent.as_ref().map(ToString::to_string);
+            (None, Some(json(&Moved { queue: queue.to_string(), agent })?))
+        }
+        RowKind::Overrides { agents } => {
+            let agents = agents.iter().map(StoredOverride::from).collect();
+            (None, Some(json(&Overrides { agents })?))
+        }
         RowKind::Unfetched { of, why } => {
             let (reason, most) = fetch_word(*why);
             (None, Some(json(&Unfetched { reason: reason.to_owned(), of: *of, most })?))
@@ -313,17 +337,15 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
         Kind::Tagged => RowKind::Tagged { tags: parse::<Tagged>(details)?.tags },
         Kind::Ranked => RowKind::Ranked { priority: parse::<Ranked>(details)?.priority },
         Kind::Macro => RowKind::Macro { key: text()? },
+        Kind::Whisper => RowKind::Whisper { text: text()? },
+        Kind::Watched => RowKind::Watched { on: parse::<Watched>(details)?.on },
+        Kind::Moved => moved(parse(details)?)?,
+        Kind::Overrides => overridden(parse(details)?)?,
         Kind::Unfetched => {
             let Unfetched { reason, of, most } = parse(details)?;
             RowKind::Unfetched { of, why: parse_fetch(&reason, most)? }
         }
-        Kind::Asked => {
-            let offers = match parse(details)? {
-                Asked::Choices(labels) => QuestionKind::Choices(labels),
-                Asked::Fields(labels) => QuestionKind::Fields(labels),
-            };
-            RowKind::Asked { text: text()?, offers }
-        }
+        Kind::Asked => RowKind::Asked { text: text()?, offers: offers(parse(details)?) },
         Kind::Choice => RowKind::Choice { of: parse::<Choice>(details)?.reply_to, text: text()? },
         Kind::Edit => RowKind::Edit { target: target()?, text: text()? },
         Kind::Retract => RowKind::Retract { target: target()? },
@@ -347,6 +369,23 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
             RowKind::Marked { delivered, read }
         }
     })
+}
+
+fn moved(Moved { queue, agent }: Moved) -> Result<RowKind, StoreError> {
+    let agent = agent.as_deref().map(AgentJid::normalised);
+    Ok(RowKind::Moved { queue: queue_key(&queue)?, agent })
+}
+
+fn overridden(Overrides { agents }: Overrides) -> Result<RowKind, StoreError> {
+    let agents = agents.into_iter().map(StoredOverride::read).collect::<Result<_, _>>()?;
+    Ok(RowKind::Overrides { agents })
+}
+
+fn offers(asked: Asked) -> QuestionKind {
+    match asked {
+        Asked::Choices(labels) => QuestionKind::Choices(labels),
+        Asked::Fields(labels) => QuestionKind::Fields(labels),
+    }
 }
 
 /// Appends the values of a row of the log, in the order of the columns, from `pos` on.

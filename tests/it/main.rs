@@ -65,6 +65,7 @@ mod restart;
 mod rolling;
 mod session;
 mod store;
+mod supervision;
 mod support;
 mod takeover;
 mod terminals;

@@ -269,7 +269,8 @@ async fn commands() {
     // A supervisor may look and close, but not write over the agent without taking the
     // conversation.
     let over = carol.say(&chat, "Let me do this").await;
-    assert_eq!(carol.error_for(&over).await.1, "Not sent: Alice is handling this conversation.");
+    let (_, why) = carol.error_for(&over).await;
+    assert!(why.starts_with("Not sent: Alice is handling this conversation. !watch "), "{why}");
     carol.say(&chat, "!who").await;
     carol.hears_of("Ann").await;
     carol.say(&chat, "!close").await;

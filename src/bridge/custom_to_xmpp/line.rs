@@ -6,8 +6,11 @@
 //! suffice.
 
 mod about;
+mod help;
 mod hours;
+mod supervision;
 mod why;
+mod words;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,12 +20,14 @@ use super::hand_over;
 use super::macros;
 use super::piece::{NAME, cut, marked, or_names, piece, span};
 use crate::bridge::{clean, mark};
-use crate::chat::commands::COMMANDS;
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Localpart, Timestamp};
 use crate::chat::model::CloseReason;
 use crate::chat::notice::Notice;
-use crate::chat::row::{Author, FetchError, QuestionKind, RequeueReason, Row, RowKind};
+use crate::chat::row::{Author, FetchError, RequeueReason, Row, RowKind};
+
+pub use self::words::customer_name;
+use self::words::{asked, times};
 
 /// The assumed width of a terminal.
 const COLUMNS: usize = 80;
@@ -32,19 +37,6 @@ const ANSWERS: usize = 20;
 
 /// The longest part of a rating's comment that is shown, in characters: all of it.
 const COMMENT_CHARS: usize = 1_000;
-
-/// The name of a customer, as agents read it: their own, or one made from their address. Cleaned,
-/// because an older version may have stored it uncleaned.
-pub fn customer_name(name: Option<&str>, peer: &Peer) -> String {
-    match (name.and_then(clean::name), peer) {
-        (Some(name), _) => mark::for_agent(&name).into_owned(),
-        (None, Peer::Customer(localpart)) => {
-            let short = localpart.as_str().chars().take(4).collect::<String>();
-            format!("Visitor {short}")
-        }
-        (None, Peer::Desk(_)) => "Visitor".to_owned(),
-    }
-}
 
 /// The text of a notice.
 pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
@@ -67,7 +59,8 @@ pub fn line(line: &Notice, peer: &Peer, now: Timestamp) -> String {
             times(*from, *to),
             span(to.since(*from))
         )),
-        Notice::Help { in_chat } => help(*in_chat),
+        Notice::Help { in_chat, supervisor } => help::help(*in_chat, *supervisor),
+        Notice::Supervision(said) => supervision::supervision(said, peer, now),
         Notice::Who { name, open, agent, online, page, conversations, priority, tags, answers } => {
             let who = customer_name(name.as_deref(), peer);
             let state = if *online { "online" } else { "not online" };
@@ -157,6 +150,9 @@ pub fn row<'r>(row: &'r Row, reader: &AgentJid) -> Option<Cow<'r, str>> {
             repeated(author, text)
         }
         (RowKind::Rated { score, comment }, _) => marked(&rated(*score, comment.as_deref())),
+        (RowKind::Whisper { text }, Author::Agent { name, .. }) => {
+            mark::mirrored(&format!("{} whispers", piece(name)), text)
+        }
         (RowKind::Joined, Author::Agent { name, .. }) => {
             marked(&format!("{} took this conversation", piece(name)))
         }
@@ -202,13 +198,6 @@ fn note(author: &str, text: &str) -> String {
         "" => marked(&format!("{} deleted a note", piece(author))),
         text => mark::mirrored(&format!("Note by {}", piece(author)), text),
     }
-}
-
-/// A question with its answers or fields.
-fn asked(text: &str, offers: &QuestionKind) -> String {
-    let (QuestionKind::Choices(labels) | QuestionKind::Fields(labels)) = offers;
-    let lines = labels.iter().map(|label| format!("· {label}"));
-    [text.to_owned()].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
 
 fn rated(score: u8, comment: Option<&str>) -> String {
@@ -266,6 +255,9 @@ fn passed_on(reason: RequeueReason) -> &'static str {
         RequeueReason::Declined => "Declined – passed to a colleague",
         RequeueReason::Withdrawn => "Passed to a colleague",
         RequeueReason::Given => "You passed this conversation on",
+        RequeueReason::Moved => {
+            "A supervisor moved this customer – what you write here no longer reaches them"
+        }
     }
 }
 
@@ -286,26 +278,6 @@ fn closed_by(author: &Author, reader: &AgentJid) -> String {
         Author::Agent { name, .. } => format!("{} closed the conversation", piece(name)),
         Author::Customer | Author::System => closed(CloseReason::Agent).to_owned(),
     }
-}
-
-fn help(in_chat: bool) -> String {
-    let (sign, head) = if in_chat {
-        ("!", "Everything you write goes to the customer, except:")
-    } else {
-        ("", "Commands:")
-    };
-    let known = COMMANDS.iter().filter(|spec| if in_chat { spec.in_chat } else { spec.with_desk });
-    let lines = known.map(|spec| {
-        let example = spec.example.map(|example| format!(": {example}")).unwrap_or_default();
-        marked(&format!("{sign}{} – {}{example}", spec.word, spec.help))
-    });
-    let tail = if in_chat {
-        "!!word – send !word to the customer"
-    } else {
-        "In a customer's chat, put ! in front; !help there shows more"
-    };
-    let head = [marked(head)].into_iter();
-    head.chain(lines).chain([marked(tail)]).collect::<Vec<_>>().join("\n")
 }
 
 /// What the customer filled in earlier, without the name, which is shown elsewhere.
@@ -360,18 +332,6 @@ fn suffix(number: u32) -> &'static str {
         (3, _) => "rd",
         _ => "th",
     }
-}
-
-/// From when to when, to the second, with dates if they differ.
-fn times(from: Timestamp, to: Timestamp) -> String {
-    let moment = |at: Timestamp, format: &str| {
-        let utc = chrono::DateTime::from_timestamp_millis(at.0);
-        utc.map_or_else(|| "?".to_owned(), |utc| utc.format(format).to_string())
-    };
-    let day = |at| moment(at, "%F");
-    let format = if day(from) == day(to) { "%T" } else { "%F %T" };
-    // Rounded up to the full second, so that what came just before the end is included.
-    format!("{}–{} UTC", moment(from, format), moment(to.plus(999), format))
 }
 
 #[cfg(test)]

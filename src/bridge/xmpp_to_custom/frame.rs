@@ -67,7 +67,11 @@ pub fn entry(row: &Row) -> Option<Entry> {
         | RowKind::Handing { .. }
         | RowKind::HandedBack { .. }
         | RowKind::Canned { .. }
-        | RowKind::Macro { .. } => return None,
+        | RowKind::Macro { .. }
+        | RowKind::Watched { .. }
+        | RowKind::Whisper { .. }
+        | RowKind::Moved { .. }
+        | RowKind::Overrides { .. } => return None,
     };
     let id = match row.author {
         Author::Customer => row.key.as_ref().map(|key| key.id.as_str().to_owned()),

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use super::Desk;
 use super::edits::repeat_of;
 use super::row::NewRow;
-use crate::chat::commands::AgentCommand;
 use crate::chat::effect::{CustomerNotice, Effect, ToAgent, ToAgentContent};
 use crate::chat::event::{AgentContent, AgentInput, Peer};
-use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
+use crate::chat::ids::{AgentJid, ConversationId, CustomerId, Timestamp};
 use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
 use crate::chat::row::{Row, RowKind, Target};
@@ -24,7 +23,7 @@ pub(super) enum Standing {
     /// supervisor.
     MayTake(ConversationId),
     /// Has passed it on, and nobody has taken it yet.
-    PassedOn,
+    PassedOn(ConversationId),
     /// Another agent has it; this one was offered it, or is a supervisor.
     Late { case: ConversationId, holder: AgentJid },
     /// No conversation is open; the agent served the customer or is a supervisor.
@@ -48,50 +47,23 @@ impl Desk {
         }
     }
 
-    fn agent_to_desk(&mut self, now: Timestamp, tenant: &TenantKey, input: &AgentInput) {
-        if self.agent_of(tenant, &input.agent).is_none() {
-            return self.no_such_address(input);
-        }
-        match &input.content {
-            AgentContent::Command { command: AgentCommand::Invalid(refusal), .. } => {
-                self.refuse_agent(input, refusal.clone());
-            }
-            AgentContent::Command { command, .. } => {
-                let line = match command {
-                    AgentCommand::Status => self.status(now, tenant),
-                    _ => Notice::Help { in_chat: false },
-                };
-                self.reply(input, line);
-                self.receipt(input, None);
-            }
-            AgentContent::Text { .. } => self.reply(input, Notice::Help { in_chat: false }),
-            AgentContent::Silent => self.receipt(input, None),
-            AgentContent::Refused { refusal, .. } => self.refuse_agent(input, refusal.clone()),
-            AgentContent::Retract { .. }
-            | AgentContent::Link { .. }
-            | AgentContent::Typing { .. }
-            | AgentContent::Received { .. }
-            | AgentContent::Displayed { .. } => {}
-        }
-    }
-
     /// Handles a stanza that is not a repeat.
     pub(super) fn take_in(&mut self, now: Timestamp, customer: CustomerId, input: AgentInput) {
         let standing = self.standing(customer, &input.agent);
+        if self.speaks_beside(now, customer, &input, &standing) {
+            return;
+        }
         match (&input.content, standing) {
             (_, Standing::Stranger) => self.no_such_address(&input),
             (AgentContent::Typing { on }, Standing::Holds(case)) => {
-                let on = *on;
-                self.agent_typing(case, &input, on);
+                self.agent_typing(case, &input, *on);
             }
             (AgentContent::Received { pos }, _) => {
-                let pos = *pos;
-                self.confirmed(now, customer, &input, pos, |case, _| case.received(pos));
+                self.confirmed(now, customer, &input, *pos, |case, _| case.received(*pos));
             }
             (AgentContent::Displayed { pos }, _) => {
-                let pos = *pos;
-                self.confirmed(now, customer, &input, pos, |case, confirms| {
-                    case.displayed(pos, confirms)
+                self.confirmed(now, customer, &input, *pos, |case, confirms| {
+                    case.displayed(*pos, confirms)
                 });
             }
             (AgentContent::Typing { .. }, _) => {}
@@ -160,7 +132,7 @@ impl Desk {
             Some(holder) if asked || served => {
                 Standing::Late { case: case.view.id, holder: holder.clone() }
             }
-            None if case.given_by.as_ref() == Some(agent) => Standing::PassedOn,
+            None if case.given_by.as_ref() == Some(agent) => Standing::PassedOn(case.view.id),
             None if asked => Standing::MayTake(case.view.id),
             _ => Standing::Stranger,
         }
@@ -259,7 +231,7 @@ impl Desk {
     }
 
     /// The same refusal for every agent with no relation to an address, whether it exists or not.
-    fn no_such_address(&mut self, input: &AgentInput) {
+    pub(super) fn no_such_address(&mut self, input: &AgentInput) {
         match input.content {
             // No reply is expected to these.
             AgentContent::Typing { .. }

@@ -48,6 +48,9 @@ impl Desk {
             // What has been carried out cannot be changed.
             self.refuse_agent(input, AgentRefusal::Carried);
             false
+        } else if let Some(refusal) = self.forbids_in_chat(customer, input, &standing, &command) {
+            self.refuse_agent(input, refusal);
+            false
         } else {
             match self.carry_out(now, customer, input, standing, command) {
                 Ok(()) => true,
@@ -82,9 +85,10 @@ impl Desk {
                 self.tell(now, customer, input, &command);
                 Ok(())
             }
-            (AgentCommand::Close, Standing::Late { case, .. } | Standing::MayTake(case))
-                if self.supervises(customer, &input.agent) =>
-            {
+            (
+                AgentCommand::Close,
+                Standing::Late { case, .. } | Standing::MayTake(case) | Standing::PassedOn(case),
+            ) if self.supervises(customer, &input.agent) => {
                 self.close_by(now, case, input);
                 Ok(())
             }
@@ -98,6 +102,17 @@ impl Desk {
             }
             (AgentCommand::Macro(command), standing) => {
                 self.macros(now, customer, input, &standing, &command)
+            }
+            (
+                command @ (AgentCommand::Watch
+                | AgentCommand::Unwatch
+                | AgentCommand::Say { .. }
+                | AgentCommand::Take),
+                standing,
+            ) => self.supervise(now, customer, input, &standing, command),
+            // Only the desk is given these.
+            (AgentCommand::Agents | AgentCommand::Board | AgentCommand::Supervise { .. }, _) => {
+                Err(AgentRefusal::NotFound)
             }
             (command, Standing::Holds(case)) => self.carry_out_held(now, case, input, command),
             (command, Standing::MayTake(case)) => self.carry_out_offered(now, case, input, command),
@@ -136,6 +151,13 @@ impl Desk {
             | AgentCommand::Reopen
             | AgentCommand::Canned(_)
             | AgentCommand::Macro(_)
+            | AgentCommand::Agents
+            | AgentCommand::Board
+            | AgentCommand::Supervise { .. }
+            | AgentCommand::Watch
+            | AgentCommand::Unwatch
+            | AgentCommand::Say { .. }
+            | AgentCommand::Take
             | AgentCommand::Invalid(_) => {}
         }
         Ok(())
@@ -201,13 +223,14 @@ impl Desk {
         input: &AgentInput,
         command: &AgentCommand,
     ) {
+        let tenant = self.visitors.get(&customer).map(|visitor| &visitor.customer.tenant);
         let line = match command {
             AgentCommand::Who => self.who(customer),
-            AgentCommand::Status => {
-                let tenant = self.visitors.get(&customer).map(|v| v.customer.tenant.clone());
-                tenant.map(|tenant| self.status(now, &tenant))
+            AgentCommand::Status => tenant.map(|tenant| self.status(now, tenant)),
+            _ => {
+                let supervisor = self.supervises(customer, &input.agent);
+                Some(Notice::Help { in_chat: true, supervisor })
             }
-            _ => Some(Notice::Help { in_chat: true }),
         };
         if let Some(line) = line {
             self.reply(input, line);
@@ -218,7 +241,7 @@ impl Desk {
     pub(super) fn barred(&self, standing: &Standing) -> AgentRefusal {
         match standing {
             Standing::Late { case, holder } => self.taken(*case, holder),
-            Standing::PassedOn => AgentRefusal::Impossible { text: PASSED_ON.into() },
+            Standing::PassedOn(_) => AgentRefusal::Impossible { text: PASSED_ON.into() },
             Standing::Closed => AgentRefusal::Closed,
             Standing::Stranger | Standing::Holds(_) | Standing::MayTake(_) => {
                 AgentRefusal::NotFound
@@ -301,7 +324,7 @@ impl Desk {
     }
 
     /// Whether the same stanza gave this command before; then only the notice is sent again.
-    fn is_repeated_order(
+    pub(super) fn is_repeated_order(
         &mut self,
         now: Timestamp,
         customer: CustomerId,
@@ -343,6 +366,30 @@ impl Desk {
         if let Some(stanza) = &input.stanza {
             self.orders.insert(now, &input.agent, customer, stanza, order);
         }
+    }
+
+    fn forbids_in_chat(
+        &self,
+        customer: CustomerId,
+        input: &AgentInput,
+        standing: &Standing,
+        command: &AgentCommand,
+    ) -> Option<AgentRefusal> {
+        let tenant = &self.visitors.get(&customer)?.customer.tenant;
+        let is_stranger = matches!(standing, Standing::Stranger);
+        self.forbids(tenant, &input.agent, command).filter(|_| !is_stranger)
+    }
+
+    /// The refusal of a command that only supervisors may give.
+    pub(super) fn forbids(
+        &self,
+        tenant: &TenantKey,
+        agent: &AgentJid,
+        command: &AgentCommand,
+    ) -> Option<AgentRefusal> {
+        let spec = command.spec().filter(|spec| spec.for_supervisors)?;
+        let may = self.is_supervisor(tenant, agent);
+        (!may).then_some(AgentRefusal::NotAllowed { word: spec.word })
     }
 
     pub(super) fn supervises(&self, customer: CustomerId, agent: &AgentJid) -> bool {
@@ -411,6 +458,7 @@ impl Desk {
                 Some(Availability::Away) => "away",
                 Some(Availability::Free) => "available",
             };
+            let word = if self.is_sent_away(tenant, &agent.jid) { "set to away" } else { word };
             (agent.name.clone(), word, chats, agent.capacity)
         });
         Notice::Status { queues: queues.collect(), agents: agents.collect() }

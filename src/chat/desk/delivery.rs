@@ -117,6 +117,7 @@ impl Desk {
         for id in self.all_held_by(agent) {
             self.send_case_again(now, id, agent);
         }
+        self.tell_watched(agent);
     }
 
     /// The agent's conversations, of all their tenants.

@@ -104,9 +104,10 @@ impl Desk {
 
     /// An agent takes a conversation that is waiting, offered, or handed over to them.
     pub(super) fn assign(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
+        self.stop_watching(now, id, agent);
         let Some(case) = self.cases.get_mut(&id) else { return };
         if case.view.agent().is_some() {
-            return self.take_over(now, id, agent);
+            return self.take_over(now, id, agent, None);
         }
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
         let asked = case.audience().to_vec();
@@ -188,6 +189,7 @@ impl Desk {
         };
         let row = self.append(now, id, row)?;
         self.notify(&tenant, before.customer, CustomerNotice::Entry(row.clone()));
+        self.watches.end(now, id, before.customer);
         self.tell_state(id);
         self.deliver(id, &audience, &row, None);
         for agent in &audience {
@@ -309,6 +311,7 @@ impl Desk {
                 Timer::Positions(tenant, queue) => self.tell_positions(&tenant, &queue),
                 Timer::Place(customer) => self.count_in_line(now, customer),
                 Timer::Hours(tenant, queue) => self.turn_of_hours(now, &tenant, &queue),
+                Timer::Back(tenant, agent) => self.is_back(now, &tenant, &agent),
             }
         }
     }

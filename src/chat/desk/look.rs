@@ -119,7 +119,9 @@ impl Desk {
         };
         let settings = pool.settings.clone();
         for (at, agent) in settings.agents.iter().enumerate() {
-            if agent.queues.iter().any(|queue| queues.contains(queue)) && self.is_free(&agent.jid) {
+            if agent.queues.iter().any(|queue| queues.contains(queue))
+                && self.is_available(tenant, &agent.jid)
+            {
                 pool.index.insert(agent.jid.clone(), at);
                 self.look_again(&mut pool, &agent.jid);
             }
@@ -145,7 +147,7 @@ impl Desk {
 
     /// The agent, if they are free and have room.
     fn candidate(&self, tenant: &TenantKey, agent: &AgentSettings) -> Option<Candidate> {
-        if !self.is_free(&agent.jid) {
+        if !self.is_available(tenant, &agent.jid) {
             return None;
         }
         let work = self.work.get(&(tenant.clone(), agent.jid.clone()));

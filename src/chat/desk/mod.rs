@@ -10,6 +10,7 @@
 mod acquaintances;
 mod agent;
 mod agent_files;
+mod board;
 mod canned;
 mod comings;
 mod command;
@@ -26,6 +27,7 @@ mod macros;
 mod notes;
 mod offer;
 mod order;
+mod overrides;
 mod place;
 mod questions;
 mod rating;
@@ -40,14 +42,18 @@ mod row;
 mod shared;
 mod staying;
 mod storage;
+mod supervise;
 mod tags;
 mod targets;
 mod tenants;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod to_desk;
 mod transfer;
 mod visitor;
+mod watch;
+mod watches;
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -56,6 +62,7 @@ use std::sync::Arc;
 use self::acquaintances::Acquaintances;
 use self::doors::Doors;
 use self::staying::Staying;
+use self::watches::Watches;
 use super::canned::Canned;
 use super::commands::AgentCommand;
 use super::conversation::OpenConversation;
@@ -75,7 +82,7 @@ use super::presence::Clients;
 use super::queue::Queue;
 use super::resent::{Speaker, Spoken};
 use super::row::{Row, RowKind};
-use super::settings::TenantSettings;
+use super::settings::{AgentOverride, TenantSettings};
 use shared::SharedFiles;
 use timer::Timers;
 
@@ -99,7 +106,11 @@ pub struct DeskLimits {
 
 #[derive(Debug)]
 struct TenantDesk {
+    /// As they apply, with what supervisors set.
     settings: Arc<TenantSettings>,
+    /// Without that.
+    base: Arc<TenantSettings>,
+    overrides: Vec<AgentOverride>,
     queues: BTreeMap<QueueKey, Queue>,
     /// Names that a customer may not appear under.
     namesakes: Namesakes,
@@ -193,6 +204,9 @@ struct Interruptions {
     untold: HashMap<(TenantKey, AgentJid), Span>,
 }
 
+/// The conversations on the board that each agent was shown last, in order.
+type Boards = HashMap<(TenantKey, AgentJid), Vec<ConversationId>>;
+
 #[derive(Debug)]
 pub struct Desk {
     limits: DeskLimits,
@@ -205,6 +219,8 @@ pub struct Desk {
     addresses: HashMap<Localpart, CustomerId>,
     cases: HashMap<ConversationId, OpenConversation>,
     acquaintances: Acquaintances,
+    watches: Watches,
+    boards: Boards,
     staying: Staying,
     owed: HashMap<ConversationId, Owed>,
     commands: Commands,
@@ -316,6 +332,7 @@ impl Desk {
                 self.dismiss_former_agents(now, &tenants);
                 self.put_settings(tenants);
                 self.follow_hours(now);
+                self.dismiss_watchers(now);
                 self.line_up(now);
                 self.greet_agents();
             }

@@ -62,7 +62,7 @@ impl Desk {
             Standing::Holds(case) | Standing::MayTake(case) | Standing::Late { case, .. } => {
                 Ok(*case)
             }
-            Standing::PassedOn => {
+            Standing::PassedOn(_) => {
                 let open = self.visitors.get(&customer).and_then(|visitor| visitor.open);
                 open.ok_or(AgentRefusal::Closed)
             }

@@ -24,6 +24,11 @@ impl Desk {
         self.clients.get(agent).and_then(Clients::availability) == Some(Availability::Free)
     }
 
+    /// Whether an agent may be asked: they are free, and no supervisor set them to away.
+    pub(super) fn is_available(&self, tenant: &TenantKey, agent: &AgentJid) -> bool {
+        self.is_free(agent) && !self.is_sent_away(tenant, agent)
+    }
+
     pub(super) fn offer_ms(&self, tenant: &TenantKey, queue: &QueueKey) -> i64 {
         self.settings(tenant)
             .and_then(|s| s.queues.iter().find(|q| q.key == *queue).map(|q| q.offer_ms))

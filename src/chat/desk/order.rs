@@ -25,6 +25,10 @@ pub(super) const TAG: &str = "tag";
 pub(super) const PRIORITY: &str = "priority";
 /// Any macro that was run.
 pub(super) const MACRO: &str = "m";
+pub(super) const TAKE: &str = "take";
+pub(super) const MOVE: &str = "move";
+/// Both `agent` and `queue`, which leave the same row.
+pub(super) const OVERRIDES: &str = "overrides";
 /// Any command, carried out or refused: its correction must not reach the customer.
 pub(super) const COMMAND: &str = "command";
 
@@ -38,6 +42,9 @@ pub(super) fn order_of(kind: &RowKind) -> Option<&'static str> {
         RowKind::Note { .. } | RowKind::NoteEdit { .. } => Some(NOTE),
         RowKind::Tagged { .. } => Some(TAG),
         RowKind::Ranked { .. } => Some(PRIORITY),
+        RowKind::Transferred { .. } => Some(TAKE),
+        RowKind::Moved { .. } => Some(MOVE),
+        RowKind::Overrides { .. } => Some(OVERRIDES),
         _ => None,
     }
 }
@@ -52,7 +59,11 @@ pub(super) fn once(command: &AgentCommand) -> Option<(Cow<'static, str>, Notice)
         return Some((run(&key_in(words).0).into(), spec.repeated?()));
     }
     // In the log, both are questions.
-    let order = if spec.word == FORM { ASK } else { spec.word };
+    let order = match spec.word {
+        FORM => ASK,
+        "agent" | "queue" => OVERRIDES,
+        word => word,
+    };
     Some((order.into(), spec.repeated?()))
 }
 

@@ -36,6 +36,7 @@ impl Desk {
                 visitor.last_agent.get_or_insert(agent);
             }
         }
+        self.watch_again(&recall.watched);
         for link in recall.links {
             self.fetch(link);
         }

@@ -25,6 +25,7 @@ impl Desk {
         let (tenant, queue) = (case.view.tenant.clone(), case.view.queue.clone());
         let audience = case.audience().to_vec();
         let held_by = case.view.agent().cloned();
+        let is_moved = reason == RequeueReason::Moved;
         if reason == RequeueReason::Silent {
             case.let_pass(here, head);
         }
@@ -43,8 +44,8 @@ impl Desk {
         }
         let view = case.view.clone();
         if let Some(agent) = &held_by {
-            // The agent who gave it up knows.
-            let is_news = reason != RequeueReason::Given;
+            // The agent who gave it up knows; the agent of a moved one is told by another row.
+            let is_news = !is_moved && reason != RequeueReason::Given;
             let left = NewRow {
                 recipients: if is_news { audience.clone() } else { Vec::new() },
                 ..NewRow::new(self.author(&tenant, agent), RowKind::Left).with_view()
@@ -59,7 +60,7 @@ impl Desk {
             }
         }
         for agent in &audience {
-            self.let_go(now, id, &tenant, agent, reason, held_by.is_none());
+            self.let_go(now, id, &tenant, agent, reason, held_by.is_none() || is_moved);
         }
         if let Some(line) = self.line(&tenant, &queue) {
             line.enter(&view);
@@ -101,7 +102,7 @@ impl Desk {
     }
 
     /// Records that an agent no longer has the conversation, and notifies them if they were only
-    /// offered it.
+    /// offered it, or it was moved.
     fn let_go(
         &mut self,
         now: Timestamp,

@@ -11,6 +11,7 @@ use super::edits::repeat_of;
 use super::shared::SharedFiles;
 use super::staying::Staying;
 use super::timer::{Timer, Timers};
+use super::watches::Watches;
 use super::{Desk, DeskLimits, Interruptions, lifecycle, order, recall};
 use crate::chat::conversation::OpenConversation;
 use crate::chat::dedup::{Commands, Stanzas};
@@ -19,7 +20,7 @@ use crate::chat::ids::{AgentJid, Seq, TenantKey, Timestamp};
 use crate::chat::model::{Conversation, Customer, State};
 use crate::chat::past_assignments::PastAssignments;
 use crate::chat::resent::Spoken;
-use crate::chat::row::{Author, RowKind};
+use crate::chat::row::{Author, Row, RowKind};
 use crate::chat::snapshot::Snapshot;
 
 impl Desk {
@@ -38,6 +39,8 @@ impl Desk {
             addresses: HashMap::new(),
             cases: HashMap::new(),
             acquaintances: Acquaintances::default(),
+            watches: Watches::default(),
+            boards: HashMap::new(),
             staying: Staying::default(),
             owed: HashMap::new(),
             commands: Commands::default(),
@@ -52,6 +55,7 @@ impl Desk {
             stirred: BTreeSet::new(),
         };
         desk.put_settings(snapshot.tenants);
+        desk.override_again(now, &snapshot.recall.overrides);
         desk.follow_hours(now);
         for (view, customer) in snapshot.conversations {
             desk.readmit(now, view, customer);
@@ -77,27 +81,8 @@ impl Desk {
         }
         desk.recall_canned(now, &snapshot.agent_messages);
         desk.recall_macros(now, &snapshot.agent_messages);
-        for row in snapshot.agent_messages {
-            let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else {
-                continue;
-            };
-            if let Some(order) = order::order_of(&row.kind) {
-                desk.orders.insert(row.at.min(now), jid, row.customer, stanza, order);
-            }
-            if row.kind.is_said() || matches!(row.kind, RowKind::Linked { .. }) {
-                desk.spoken.insert(
-                    row.at.min(now),
-                    (jid, None),
-                    row.customer,
-                    stanza,
-                    repeat_of(&row.kind),
-                );
-                if let (Some(case), Some(seq)) = (desk.cases.get_mut(&row.conversation), row.seq)
-                    && case.view.agent() == Some(jid)
-                {
-                    case.agent_spoke(seq, stanza.clone());
-                }
-            }
+        for row in &snapshot.agent_messages {
+            desk.hear_again(now, row);
         }
         desk.recall(now, snapshot.recall);
         desk.look_for_former_agents(now);
@@ -112,6 +97,26 @@ impl Desk {
             self.work.keys().filter(former).map(|(_, agent)| agent.clone()).collect();
         for agent in former {
             self.timers.arm(now, Timer::Gone(agent));
+        }
+    }
+
+    /// A message or command of an agent whose client may send it again.
+    fn hear_again(&mut self, now: Timestamp, row: &Row) {
+        let (Author::Agent { jid, .. }, Some(stanza)) = (&row.author, &row.stanza) else { return };
+        let at = row.at.min(now);
+        if let Some(order) = order::order_of(&row.kind) {
+            self.orders.insert(at, jid, row.customer, stanza, order);
+        }
+        let is_spoken = row.kind.is_said()
+            || matches!(row.kind, RowKind::Linked { .. } | RowKind::Whisper { .. });
+        if !is_spoken {
+            return;
+        }
+        self.spoken.insert(at, (jid, None), row.customer, stanza, repeat_of(&row.kind));
+        if let (Some(case), Some(seq)) = (self.cases.get_mut(&row.conversation), row.seq)
+            && case.view.agent() == Some(jid)
+        {
+            case.agent_spoke(seq, stanza.clone());
         }
     }
 

@@ -48,6 +48,7 @@ impl Desk {
             self.shared.insert(now, files);
         }
         self.gate.append(row.clone(), changed);
+        self.overheard(&row);
         Some(row)
     }
 

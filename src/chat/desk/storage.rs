@@ -46,7 +46,7 @@ impl Desk {
                     let customer = self.addresses.get(localpart).copied();
                     !customer.is_some_and(|customer| self.is_known(customer, input))
                 }
-                (AgentContent::Command { command, .. }, Peer::Customer(_)) => command.stores(),
+                (AgentContent::Command { command, .. }, _) => command.stores(),
                 _ => false,
             },
             _ => false,

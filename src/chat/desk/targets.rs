@@ -23,11 +23,14 @@ pub(super) enum Target {
 }
 
 /// One that can be meant, under all names it has.
-struct Known {
-    target: Target,
+pub(super) struct Known<T> {
+    pub(super) target: T,
     /// As people write it.
-    shown: Arc<str>,
-    names: Vec<String>,
+    pub(super) shown: Arc<str>,
+    /// As it is listed among others of the same name.
+    pub(super) listed: Arc<str>,
+    /// Folded.
+    pub(super) names: Vec<String>,
 }
 
 /// The agent or `#queue` named at the beginning of a text, and the text after it. Taken is, in this
@@ -43,29 +46,61 @@ pub(super) fn target(
     }
 }
 
-fn agents(settings: &TenantSettings) -> Vec<Known> {
+/// As [`target`], but only an agent can be meant.
+pub(super) fn agent(
+    settings: &TenantSettings,
+    text: &str,
+) -> Result<(AgentJid, Arc<str>), AgentRefusal> {
+    match find(&agents(settings), text)? {
+        (Target::Agent(jid), rest) => Ok((jid, rest)),
+        (Target::Queue(_), _) => Err(unknown(text, &agents(settings))),
+    }
+}
+
+/// As [`target`], but only a queue can be meant; the `#` may be absent.
+pub(super) fn queue(
+    settings: &TenantSettings,
+    text: &str,
+) -> Result<(QueueKey, Arc<str>), AgentRefusal> {
+    let text = text.trim_start();
+    match find(&queues(settings), text.strip_prefix(['#', '＃']).unwrap_or(text))? {
+        (Target::Queue(key), rest) => Ok((key, rest)),
+        (Target::Agent(_), _) => Err(unknown(text, &queues(settings))),
+    }
+}
+
+fn agents(settings: &TenantSettings) -> Vec<Known<Target>> {
     let known = settings.agents.iter().map(|agent| {
         let jid = agent.jid.as_str();
         let localpart = jid.split('@').next().unwrap_or(jid);
         Known {
             target: Target::Agent(agent.jid.clone()),
             shown: agent.name.clone(),
+            listed: format!("{} ({jid})", agent.name).into(),
             names: [&*agent.name, jid, localpart].map(fold).into(),
         }
     });
     known.collect()
 }
 
-fn queues(settings: &TenantSettings) -> Vec<Known> {
-    let known = settings.queues.iter().map(|queue| Known {
-        target: Target::Queue(queue.key.clone()),
-        shown: format!("#{}", queue.key.as_str()).into(),
-        names: [&*queue.name, queue.key.as_str()].map(fold).into(),
+fn queues(settings: &TenantSettings) -> Vec<Known<Target>> {
+    let known = settings.queues.iter().map(|queue| {
+        let shown: Arc<str> = format!("#{}", queue.key.as_str()).into();
+        Known {
+            target: Target::Queue(queue.key.clone()),
+            listed: shown.clone(),
+            shown,
+            names: [&*queue.name, queue.key.as_str()].map(fold).into(),
+        }
     });
     known.collect()
 }
 
-fn find(known: &[Known], text: &str) -> Result<(Target, Arc<str>), AgentRefusal> {
+/// The one that a text names at its beginning, and the text after it.
+pub(super) fn find<T: Clone>(
+    known: &[Known<T>],
+    text: &str,
+) -> Result<(T, Arc<str>), AgentRefusal> {
     let text = text.trim();
     if let Some((name, rest)) = quoted(text) {
         let wanted = fold(name);
@@ -90,11 +125,11 @@ fn find(known: &[Known], text: &str) -> Result<(Target, Arc<str>), AgentRefusal>
 }
 
 /// The one that fits; an error if several do, none if nothing does.
-fn only(
-    fit: &[&Known],
+fn only<T: Clone>(
+    fit: &[&Known<T>],
     name: &str,
     rest: &str,
-) -> Option<Result<(Target, Arc<str>), AgentRefusal>> {
+) -> Option<Result<(T, Arc<str>), AgentRefusal>> {
     match fit {
         [] => None,
         [one] => {
@@ -102,18 +137,13 @@ fn only(
             Some(Ok((one.target.clone(), rest.into())))
         }
         several => {
-            let known = several.iter().take(LISTED);
-            // Agents of the same name differ by their addresses.
-            let shown = known.map(|one| match &one.target {
-                Target::Agent(jid) => format!("{} ({jid})", one.shown).into(),
-                Target::Queue(_) => one.shown.clone(),
-            });
-            Some(Err(AgentRefusal::Ambiguous { name: cut(name), known: shown.collect() }))
+            let listed = several.iter().take(LISTED).map(|one| one.listed.clone());
+            Some(Err(AgentRefusal::Ambiguous { name: cut(name), known: listed.collect() }))
         }
     }
 }
 
-fn unknown(name: &str, known: &[Known]) -> AgentRefusal {
+fn unknown<T>(name: &str, known: &[Known<T>]) -> AgentRefusal {
     let names = known.iter().take(LISTED).map(|one| one.shown.clone());
     AgentRefusal::NoSuchTarget { name: cut(name), known: names.collect() }
 }
@@ -149,7 +179,7 @@ fn word_ends(text: &str) -> Vec<usize> {
 }
 
 /// A name without differences of case, composition and blanks.
-fn fold(name: &str) -> String {
+pub(super) fn fold(name: &str) -> String {
     let words = name.split_whitespace().collect::<Vec<_>>().join(" ");
     words.nfkc().flat_map(char::to_lowercase).collect()
 }

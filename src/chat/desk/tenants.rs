@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Desk, TenantDesk};
+use super::{Desk, TenantDesk, overrides};
 use crate::chat::canned::Canned;
 use crate::chat::ids::{AgentJid, QueueKey, TenantKey};
 use crate::chat::namesake::Namesakes;
@@ -15,7 +15,8 @@ impl Desk {
     /// customers may wait.
     pub fn anyone_in(&self, tenant: &TenantKey) -> bool {
         let is_staffed = self.tenants.get(tenant).is_some_and(|desk| {
-            !desk.is_full() && desk.settings.agents.iter().any(|agent| self.is_free(&agent.jid))
+            let mut agents = desk.settings.agents.iter();
+            !desk.is_full() && agents.any(|agent| self.is_available(tenant, &agent.jid))
         });
         is_staffed && self.takes_new(tenant)
     }
@@ -35,11 +36,14 @@ impl Desk {
         let mut former = std::mem::take(&mut self.tenants);
         for settings in tenants {
             let before = former.remove(&settings.key);
-            let (mut queues, canned) = match before {
-                Some(desk) if desk.settings.canned == settings.canned => (desk.queues, desk.canned),
+            let (mut queues, overrides, canned) = match before {
+                Some(desk) if desk.base.canned == settings.canned => {
+                    (desk.queues, desk.overrides, desk.canned)
+                }
                 before => {
-                    let queues = before.map(|desk| desk.queues).unwrap_or_default();
-                    (queues, Canned::of(&settings.canned))
+                    let (queues, overrides) =
+                        before.map(|desk| (desk.queues, desk.overrides)).unwrap_or_default();
+                    (queues, overrides, Canned::of(&settings.canned))
                 }
             };
             queues.retain(|key, _| settings.queues.iter().any(|queue| queue.key == *key));
@@ -53,7 +57,9 @@ impl Desk {
             // A customer must not appear under the name of the business either.
             let agents = settings.agents.iter().map(|agent| &agent.name);
             let namesakes = Namesakes::of(agents.chain([&settings.name]));
-            let desk = TenantDesk { settings: Arc::new(settings), queues, namesakes, canned };
+            let base = Arc::new(settings);
+            let settings = overrides::applied(&base, &overrides);
+            let desk = TenantDesk { settings, base, overrides, queues, namesakes, canned };
             self.tenants.insert(desk.settings.key.clone(), desk);
         }
         for visitor in self.visitors.values_mut() {

@@ -39,6 +39,8 @@ pub(super) enum Timer {
     Place(CustomerId),
     /// Whether a queue opens, closes, or is about to.
     Hours(TenantKey, QueueKey),
+    /// Whether an agent whom a supervisor set to away is back.
+    Back(TenantKey, AgentJid),
 }
 
 #[derive(Debug, Default)]

@@ -123,6 +123,9 @@ impl Desk {
             None | Some(Availability::Gone) => {
                 return Err(impossible(format!("Not transferred: {} is offline", agent.name)));
             }
+            Some(Availability::Free) if self.is_sent_away(tenant, to) => {
+                "is set to away".to_owned()
+            }
             Some(Availability::Free) if is_full => {
                 format!("has {load} of {} chats", agent.capacity)
             }
@@ -265,7 +268,13 @@ impl Desk {
 
     /// An agent takes over a conversation that another has: they enter and the other leaves in one
     /// row.
-    pub(super) fn take_over(&mut self, now: Timestamp, id: ConversationId, agent: &AgentJid) {
+    pub(super) fn take_over(
+        &mut self,
+        now: Timestamp,
+        id: ConversationId,
+        agent: &AgentJid,
+        stanza: Option<Arc<str>>,
+    ) {
         let Some(case) = self.cases.get_mut(&id) else { return };
         let Some(giver) = case.view.agent().filter(|holder| *holder != agent).cloned() else {
             return;
@@ -277,12 +286,15 @@ impl Desk {
             case.view.queue = queue;
         }
         case.pass_to(agent, handed.as_deref());
-        remember(&mut case.view.passed, &giver);
         let asked = transfer.map(|transfer| transfer.agents).unwrap_or_default();
         let was_asked = asked.contains(agent);
         let others = asked.into_iter().filter(|other| other != agent);
         let losers: Vec<AgentJid> = [giver.clone()].into_iter().chain(others).collect();
+        for loser in &losers {
+            remember(&mut case.view.passed, loser);
+        }
         let row = NewRow {
+            stanza,
             recipients: losers.clone(),
             ..NewRow::new(self.author(&tenant, agent), RowKind::Transferred { from: giver })
         };

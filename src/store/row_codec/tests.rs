@@ -3,8 +3,10 @@
 use uuid::Uuid;
 
 use super::*;
+use crate::chat::ids::QueueKey;
 use crate::chat::model::CloseReason;
 use crate::chat::row::RequeueReason;
+use crate::chat::settings::AgentOverride;
 
 const TARGET: Target = Target { seq: Seq(3), pos: Pos(7) };
 
@@ -29,6 +31,8 @@ fn stored() -> Vec<(RowKind, &'static str, Option<&'static str>, Option<&'static
     let labels = || vec!["A5".into(), "A4".into()];
     let answers = vec![("name".into(), "Ann".into()), ("size".into(), "A5".into())];
     let agent = AgentJid::normalised("ann@example.org");
+    let bob = AgentJid::normalised("bob@example.org");
+    let sales = || QueueKey::new("sales").unwrap();
     let t = Some("t");
     vec![
         (RowKind::Opened { answers: Vec::new() }, "opened", None, None),
@@ -131,6 +135,41 @@ fn stored() -> Vec<(RowKind, &'static str, Option<&'static str>, Option<&'static
         ),
         (RowKind::Ranked { priority: -10 }, "ranked", None, Some(r#"{"priority":-10}"#)),
         (RowKind::Macro { key: text() }, "macro", t, None),
+        (RowKind::Watched { on: true }, "watched", None, Some(r#"{"on":true}"#)),
+        (RowKind::Whisper { text: text() }, "whisper", t, None),
+        (
+            RowKind::Moved { queue: sales(), agent: None },
+            "moved",
+            None,
+            Some(r#"{"queue":"sales"}"#),
+        ),
+        (
+            RowKind::Moved { queue: sales(), agent: Some(bob.clone()) },
+            "moved",
+            None,
+            Some(r#"{"queue":"sales","agent":"bob@example.org"}"#),
+        ),
+        (
+            RowKind::Overrides { agents: vec![AgentOverride::none(bob.clone())] },
+            "overrides",
+            None,
+            Some(r#"{"agents":[{"agent":"bob@example.org"}]}"#),
+        ),
+        (
+            RowKind::Overrides {
+                agents: vec![AgentOverride {
+                    agent: bob,
+                    away_until: Some(Timestamp(5)),
+                    capacity: Some(2),
+                    queues: vec![(sales(), false)],
+                }],
+            },
+            "overrides",
+            None,
+            Some(
+                r#"{"agents":[{"agent":"bob@example.org","away_until":5,"capacity":2,"queues":[["sales",false]]}]}"#,
+            ),
+        ),
     ]
 }
 

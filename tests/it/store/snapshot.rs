@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use couplet::chat::ids::{Pos, Seq, Timestamp};
+use couplet::chat::ids::{ConversationId, CustomerId, Pos, Seq, Timestamp};
 use couplet::chat::model::{CloseReason, Conversation, State};
 use couplet::chat::row::{Answers, Append, Author, RequeueReason, Row, RowKind};
-use couplet::chat::settings::{AgentSettings, Role};
+use couplet::chat::settings::{AgentOverride, AgentSettings, Role};
 use couplet::chat::snapshot::{Departing, Owed, Recall, Snapshot};
 use couplet::ports::directory::Directory;
 use couplet::ports::store::Log;
@@ -21,12 +21,58 @@ suite!(
     open_offers,
     closed_and_not_confirmed,
     the_holder_of_a_conversation,
+    what_supervisors_watch_and_set,
     a_long_log,
     a_long_log_of_clocks_that_jumped,
 );
 
 async fn an_empty_log_is_an_empty_snapshot(db: &Db) {
     assert_eq!(db.store.snapshot(&link(), T0).await, Ok(Snapshot::default()));
+}
+
+/// Watches of open conversations, and the latest of what was set for agents of a tenant.
+async fn what_supervisors_watch_and_set(db: &Db) {
+    let epoch = acme(&db.store).await;
+    let sue = Author::Agent { jid: jid("sue@example.org"), name: "Sue".into() };
+    let row = |pos, conversation: u128, kind| {
+        let mut row = (*opened(pos, 1).row).clone();
+        row.author = sue.clone();
+        row.kind = kind;
+        row.conversation = conversation_id(conversation);
+        Append { row: Arc::new(row), view: None }
+    };
+    let set = |pos, capacity| {
+        let agents = vec![AgentOverride {
+            capacity: Some(capacity),
+            away_until: Some(T0),
+            queues: vec![(queue("default"), false)],
+            ..AgentOverride::none(jid("alice@example.org"))
+        }];
+        let mut set = row(pos, 1, RowKind::Overrides { agents });
+        let nobody = Arc::make_mut(&mut set.row);
+        nobody.conversation = ConversationId(uuid::Uuid::nil());
+        nobody.customer = CustomerId(uuid::Uuid::nil());
+        set
+    };
+    let all = [
+        opened(1, 1),
+        opened(2, 2),
+        row(3, 1, RowKind::Watched { on: true }),
+        row(4, 2, RowKind::Watched { on: true }),
+        set(5, 2),
+        row(6, 1, RowKind::Watched { on: false }),
+        with_view(said(7, 2, 1, "bye"), 2, |view| {
+            view.state = State::Closed { reason: CloseReason::Customer };
+            view.head = Seq(1);
+        }),
+        set(8, 3),
+        row(9, 1, RowKind::Whisper { text: "psst".into() }),
+        row(10, 1, RowKind::Moved { queue: queue("default"), agent: None }),
+    ];
+    db.store.append(&link(), epoch, &all).await.expect("stored");
+    let recall = db.store.snapshot(&link(), T0).await.expect("read").recall;
+    assert_eq!(recall.watched, [all[2].row.clone(), all[5].row.clone()]);
+    assert_eq!(recall.overrides, [all[7].row.clone()]);
 }
 
 async fn mixed_history(db: &Db) {
@@ -112,9 +158,7 @@ async fn mixed_history(db: &Db) {
         recall: Recall {
             answers: vec![(conversation_id(1), answers()), (conversation_id(2), answers())],
             served: vec![(conversation_id(1), jid("alice@example.org"))],
-            moves: Vec::new(),
-            departing: Vec::new(),
-            links: Vec::new(),
+            ..Recall::default()
         },
     };
     assert_eq!(snapshot, expected);
@@ -178,14 +222,13 @@ async fn details_outside_of_views(db: &Db) {
     let with = couplet::chat::model::Customer { conversations: 1, ..customer(1) };
     let expected = Recall {
         answers: vec![(conversation_id(3), answers()), (conversation_id(3), answers())],
-        served: Vec::new(),
-        links: Vec::new(),
         moves: [&gone, &alone, &third[1], &third[2]].map(|append| append.row.clone()).into(),
         departing: vec![Departing {
             customer: with,
             closed: gone.row.clone(),
             served_by: Some(jid(alice)),
         }],
+        ..Recall::default()
     };
     assert_eq!(snapshot.recall, expected);
     assert_eq!(snapshot.agent_messages, [gone.row.clone(), alone.row.clone()], "what was ordered");

@@ -172,7 +172,7 @@ fn stopped(refused: &MacroRefusal) -> String {
 
 /// How a command is written, by an example.
 fn usage(word: &str) -> String {
-    let spec = commands::find(word);
+    let spec = commands::example(word);
     let example = spec.and_then(|spec| spec.example).unwrap_or_default();
     let parts = match spec.map(|spec| spec.argument) {
         Some(Argument::Fields) => Some("fields"),

@@ -23,6 +23,8 @@ pub(super) struct Known {
     visitors: BTreeMap<CustomerId, Visitor>,
     /// Past assignments.
     ended: BTreeMap<(CustomerId, AgentJid), Pos>,
+    /// Who watches what.
+    watches: BTreeSet<(ConversationId, AgentJid)>,
 }
 
 impl Known {
@@ -42,6 +44,7 @@ impl Known {
             asked_at: asked.map(|(key, work)| (key.clone(), work.asked_at)).collect(),
             visitors: visitors.collect(),
             ended: desk.past.since(now.plus(-15 * MINUTE)).collect(),
+            watches: desk.watches.pairs()[0].clone(),
         }
     }
 
@@ -50,6 +53,7 @@ impl Known {
         let again = Self::by(desk, now);
         assert_eq!(self.answers, again.answers);
         assert_eq!(self.ended, again.ended);
+        assert_eq!(self.watches, again.watches);
         for (id, shunned) in &self.shunned {
             // An agent who may be asked again, or whose time was over, may be passed over once
             // more.

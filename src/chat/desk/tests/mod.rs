@@ -25,5 +25,6 @@ mod rounds;
 mod routes;
 mod stage;
 mod store;
+mod supervision;
 mod transfers;
 mod words;

@@ -13,14 +13,15 @@ use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, jid, queue, reads, tenant
 use super::store::{acked, author};
 use crate::chat::canned::CannedCommand;
 use crate::chat::commands::AgentCommand::{
-    Ask, Canned, Close, Decline, History as Earlier, Macro, Note, Priority, Reopen, Summary, Tag,
-    Transfer, Who, Why,
+    Ask, Canned, Close, Decline, History as Earlier, Macro, Note, Priority, Reopen, Say, Summary,
+    Supervise as Order, Tag, Take, Transfer, Unwatch, Watch, Who, Why,
 };
+use crate::chat::commands::Supervise;
 use crate::chat::desk::DeskLimits;
 use crate::chat::effect::{
     Answer, Backlog, CustomerNotice, Effect, Phase, ToAgent, ToAgentContent,
 };
-use crate::chat::event::{AgentContent, Availability, Chosen, Event};
+use crate::chat::event::{AgentContent, AgentInput, Availability, Chosen, Event, Peer};
 use crate::chat::hours::{Hours, Opening};
 use crate::chat::ids::{
     AgentJid, ConversationId, CustomerId, MacroKey, Pos, QueueKey, ReplyKey, Seq, SessionId,
@@ -132,6 +133,12 @@ enum Op {
     Orders(usize, usize, u8),
     /// Writes a note, and then another text over it, with or without the command.
     AltersNote(usize, usize),
+    /// Bob watches, no longer watches, speaks beside the agent, takes over.
+    Supervises(usize, u8),
+    /// Bob moves a customer to a queue or an agent, by the name.
+    Moves(usize, u8),
+    /// Bob closes whatever is open with a customer, in their chat or by the name.
+    ClosesAny(usize, bool),
     Confirms(usize, bool, prop::sample::Index),
     AgentTypes(usize, usize),
     Is(usize, usize, Availability),
@@ -188,6 +195,9 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (agent(), customer(), 0..11u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
         4 => (agent(), customer(), 11..18u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
         1 => (agent(), customer()).prop_map(|(a, c)| Op::AltersNote(a, c)),
+        6 => (0..2usize, 0..5u8).prop_map(|(c, what)| Op::Supervises(c, what)),
+        2 => (0..2usize, 0..4u8).prop_map(|(c, to)| Op::Moves(c, to)),
+        2 => (0..2usize, any::<bool>()).prop_map(|(c, named)| Op::ClosesAny(c, named)),
         8 => (agent(), any::<bool>(), any_of()).prop_map(|(a, shown, k)| Op::Confirms(a, shown, k)),
         1 => (agent(), customer()).prop_map(|(a, c)| Op::AgentTypes(a, c)),
         12 => (agent(), 0..2usize, availability).prop_map(|(a, r, is)| Op::Is(a, r, is)),
@@ -232,6 +242,8 @@ struct Told {
     head: Seq,
     delivered: Seq,
     read: Seq,
+    /// A supervisor moved it, so that it is not offered in its turn.
+    moved: bool,
     /// The agents it was taken from.
     failed_by: BTreeSet<AgentJid>,
     /// The agents who had it when it was closed.
@@ -297,6 +309,7 @@ impl Model {
                     head: Seq(0),
                     delivered: Seq(0),
                     read: Seq(0),
+                    moved: false,
                     failed_by,
                     ended_for: BTreeSet::new(),
                     served: BTreeSet::new(),
@@ -329,7 +342,7 @@ impl Model {
             (RowKind::Opened { .. }, _) => {}
             (RowKind::Offered, _) => told.stand = Stand::Asked(recipients),
             (RowKind::Joined, Some(agent)) => {
-                assert!(!matches!(told.stand, Stand::Held(_)), "one owner at a time");
+                assert!(!matches!(told.stand, Stand::Held(_)), "that is a transfer");
                 told.served.insert(agent.clone());
                 told.stand = Stand::Held(agent);
             }
@@ -342,8 +355,11 @@ impl Model {
             (RowKind::HandedBack { agent, .. }, None) => assert!(told.handed.remove(agent)),
             (RowKind::Transferred { from }, Some(agent)) => {
                 assert_eq!(told.stand, Stand::Held(from.clone()), "one owner at a time");
-                assert!(told.handed.contains(&agent), "only who was asked takes it over");
-                told.handed.clear();
+                let by_right = agent == jid("bob") || told.handed.contains(&agent);
+                assert!(by_right, "only a supervisor, or who was asked, takes it over");
+                told.handed.remove(&agent);
+                told.handed.insert(from.clone());
+                assert_eq!(recipients, std::mem::take(&mut told.handed), "others are told");
                 told.served.insert(agent.clone());
                 told.stand = Stand::Held(agent);
             }
@@ -367,7 +383,12 @@ impl Model {
                 assert!(self.texts.insert(text.clone()), "sent once, stored once: {text}");
             }
             (RowKind::Message { text, .. }, Some(agent)) => {
-                assert_eq!(told.stand, Stand::Held(agent), "only the owner speaks");
+                if agent == jid("bob") && told.stand != Stand::Held(agent.clone()) {
+                    assert!(text.starts_with("say"), "only by a command: {text}");
+                    assert_eq!(told.audience(), recipients, "whoever serves reads it too");
+                } else {
+                    assert_eq!(told.stand, Stand::Held(agent), "only the owner speaks");
+                }
                 let is_new = self.texts.insert(text.clone()) || &**text == "macro";
                 assert!(is_new, "sent once, stored once: {text}");
             }
@@ -433,6 +454,20 @@ impl Model {
             (RowKind::Ranked { priority }, Some(_)) => {
                 assert!(row.seq.is_none());
                 told.priority = *priority;
+            }
+            (RowKind::Watched { .. }, Some(agent)) => {
+                assert_eq!(row.seq, None);
+                assert_ne!(told.stand, Stand::Held(agent), "nobody watches what is theirs");
+            }
+            (RowKind::Whisper { text }, Some(_)) => {
+                assert_eq!(row.seq, None, "no customer reads it");
+                assert_eq!(told.audience(), recipients, "it goes to who serves");
+                assert!(matches!(told.stand, Stand::Held(_)));
+                assert!(self.texts.insert(text.clone()), "whispered once, stored once: {text}");
+            }
+            (RowKind::Moved { .. }, Some(_)) => {
+                assert_eq!(told.stand, Stand::Waits, "taken from whoever had it");
+                told.moved = true;
             }
             (kind, by) => panic!("{kind:?} by {by:?}"),
         }
@@ -560,6 +595,9 @@ impl History {
                 | Op::RunsAgain(_)
                 | Op::Orders(..)
                 | Op::AltersNote(..)
+                | Op::Supervises(..)
+                | Op::Moves(..)
+                | Op::ClosesAny(..)
                 | Op::Confirms(..)
                 | Op::AgentTypes(..)
                 | Op::Is(..)
@@ -684,6 +722,18 @@ impl History {
                 self.on.input(agent, customer, &second, content);
                 self.on.corrects(agent, customer, &first, &third);
             }
+            Op::Supervises(c, what) => {
+                let id = self.next("say");
+                let say = Say { words: id.as_str().into() };
+                let command = [Watch, Watch, Unwatch, Take, say][usize::from(*what)].clone();
+                self.on.orders_as("bob", CUSTOMERS[*c], &id, command);
+            }
+            Op::Moves(c, to) => {
+                let to = ["#sales", "#default", "ann", "bob"][usize::from(*to)];
+                let id = self.next("o");
+                self.asks_desk(&id, Supervise::Move, &format!("{} {to}", CUSTOMERS[*c]));
+            }
+            Op::ClosesAny(c, named) => self.close_any(*c, *named),
             Op::Confirms(a, displayed, which) => self.confirm(*a, *displayed, which),
             Op::AgentTypes(a, c) => {
                 let typing = AgentContent::Typing { on: true };
@@ -763,6 +813,37 @@ impl History {
         let before = self.on.desk.head();
         self.run(a, c, &id, hand);
         assert!(!began || self.on.desk.head() == before, "a macro is run once");
+    }
+
+    /// Bob asks the desk of `acme`.
+    fn asks_desk(&mut self, id: &str, what: Supervise, text: &str) {
+        self.on.event(Event::Agent(Box::new(AgentInput {
+            agent: jid("bob"),
+            resource: RESOURCES[0].into(),
+            to: Peer::Desk(TenantKey::new("acme").unwrap()),
+            stanza: Some(id.into()),
+            wants_receipt: false,
+            fresh: ConversationId(uuid::Uuid::max()),
+            content: super::stage::ordered(Order { what, text: text.into() }),
+        })));
+    }
+
+    /// Whatever state it is in, one command of a supervisor closes a conversation.
+    fn close_any(&mut self, c: usize, named: bool) {
+        let acme = TenantKey::new("acme").unwrap();
+        if !self.on.desk.is_supervisor(&acme, &jid("bob")) {
+            return;
+        }
+        let customer = self.on.customer(CUSTOMERS[c]).id;
+        let open = |on: &Stage| on.desk.visitors.get(&customer).and_then(|visitor| visitor.open);
+        self.on.event(Event::Tick);
+        let Some(id) = open(&self.on) else { return };
+        let order = self.next("o");
+        match named {
+            true => self.asks_desk(&order, Supervise::Close, CUSTOMERS[c]),
+            false => self.on.orders_as("bob", CUSTOMERS[c], &order, Close),
+        }
+        assert_ne!(open(&self.on), Some(id), "it is closed");
     }
 
     fn link_up(&mut self) {
@@ -1038,7 +1119,7 @@ impl History {
         for (other, ahead) in &model.told {
             let waits = ahead.stand == Stand::Waits && ahead.tenant == told.tenant;
             let place = |told: &Told, id| (std::cmp::Reverse(told.priority), told.since, id);
-            let first = place(ahead, *other) < place(told, id);
+            let first = place(ahead, *other) < place(told, id) && !told.moved;
             let Some(queue) = queue(other).filter(|_| waits && first) else { continue };
             // In whatever queue: nobody passes one whom the same agent serves.
             if known.queues.contains(queue) && self.has_room_in(model, &told.tenant, agent, queue) {
@@ -1106,6 +1187,12 @@ impl History {
         assert_eq!(lines.collect::<BTreeSet<_>>(), in_line);
         self.check_waiting();
         self.check_acquaintances();
+        let [by_id, by_agent] = desk.watches.pairs();
+        assert_eq!(by_id, by_agent);
+        for (id, agent) in by_id {
+            assert!(desk.cases[&id].view.agent() != Some(&agent), "nobody watches what is theirs");
+            assert!(desk.is_supervisor(&desk.cases[&id].view.tenant, &agent));
+        }
     }
 
     /// Checks that the index and the conversations agree on who is remembered, and hold nothing

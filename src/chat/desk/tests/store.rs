@@ -51,6 +51,9 @@ impl Store {
                 self.customers.get_mut(&view.customer).unwrap().conversations += 1;
             }
         }
+        if let RowKind::Overrides { .. } = row.kind {
+            return self.rows.push(row.clone());
+        }
         let view = self.views.get_mut(&row.conversation).expect("the first row has a view");
         if let Some(seq) = row.seq {
             assert_eq!(seq, view.head.next(), "seq is dense");
@@ -244,8 +247,8 @@ impl Store {
         let is_open = |row: &Row| self.views.get(&row.conversation).is_some_and(|v| v.is_open());
         let words = self.rows.iter().filter(|row| row.kind.is_said());
         let offered = |row: &&Arc<Row>| {
-            let view = &self.views[&row.conversation];
-            row.kind == RowKind::Offered && matches!(view.state, State::Offered { .. })
+            let state = self.views.get(&row.conversation).map(|view| &view.state);
+            row.kind == RowKind::Offered && matches!(state, Some(State::Offered { .. }))
         };
         let offers: BTreeMap<_, _> = self
             .rows
@@ -289,6 +292,7 @@ impl Store {
 
     fn recall(&self, now: Timestamp) -> Recall {
         let open = || self.views.values().filter(|view| view.is_open());
+        let is_open = |row: &Row| self.views[&row.conversation].is_open();
         let held = |id: ConversationId| {
             let joined = |row: &&Arc<Row>| row.conversation == id && takes(row);
             self.rows.iter().rev().find(joined).and_then(author)
@@ -306,7 +310,19 @@ impl Store {
                 && !row.recipients.is_empty()
                 && now.since(self.views[&row.conversation].active_at) <= 48 * HOUR
         };
+        let set = self.rows.iter().filter(|row| matches!(row.kind, RowKind::Overrides { .. }));
         Recall {
+            watched: self
+                .rows
+                .iter()
+                .filter(|row| matches!(row.kind, RowKind::Watched { .. }) && is_open(row))
+                .cloned()
+                .collect(),
+            overrides: set
+                .map(|row| (row.tenant.clone(), row.clone()))
+                .collect::<BTreeMap<_, _>>()
+                .into_values()
+                .collect(),
             links: self
                 .rows
                 .iter()
