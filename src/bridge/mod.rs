@@ -7,6 +7,7 @@ pub mod address;
 pub mod agent_command;
 pub mod clean;
 pub mod custom_to_xmpp;
+pub mod emoji;
 pub mod file;
 pub mod mark;
 pub mod origin;

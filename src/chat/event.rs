@@ -153,6 +153,12 @@ pub enum CustomerAction {
         /// The command that sent the message.
         target: CommandId,
     },
+    /// Reacts to an agent's message.
+    React {
+        target: Seq,
+        /// Empty: takes the reaction back.
+        emoji: Arc<str>,
+    },
     /// Answers a question that has choices or a form.
     Choose {
         of: Seq,
@@ -265,6 +271,13 @@ pub enum AgentContent {
         /// The stanza id of that message.
         target: Arc<str>,
     },
+    /// Reacts to a message (XEP-0444).
+    React {
+        /// The row that the message was made from, if it was one of ours.
+        row: Option<Pos>,
+        /// Empty: takes the reaction back.
+        emoji: Arc<str>,
+    },
     /// A command.
     Command {
         command: AgentCommand,
@@ -311,6 +324,7 @@ impl AgentContent {
             Self::Text { .. }
                 | Self::Link { .. }
                 | Self::Retract { .. }
+                | Self::React { .. }
                 | Self::Command { .. }
                 | Self::Refused { .. }
         )

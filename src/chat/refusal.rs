@@ -23,6 +23,8 @@ pub enum CommandError {
     RatedOften,
     /// The customer has sent no such message in this conversation, or has retracted it.
     NoSuchWords,
+    /// There is no such message of an agent to react to.
+    NoSuchMessage,
     /// Another message already has one of the files.
     NoSuchFile,
     /// The tenant is not served on this link (any more).

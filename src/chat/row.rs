@@ -12,6 +12,10 @@ use super::ids::{
 use super::model::{CloseReason, Conversation, File};
 use super::settings::AgentOverride;
 
+mod fetch;
+
+pub use fetch::FetchError;
+
 /// One row of a link's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -90,6 +94,7 @@ kinds! {
     Choice = "choice",
     Edit = "edit",
     Retract = "retract",
+    Reaction = "reaction",
     Joined = "joined",
     Left = "left",
     Closed = "closed",
@@ -127,7 +132,13 @@ impl Kind {
     pub fn is_said(self) -> bool {
         matches!(
             self,
-            Self::Message | Self::Files | Self::Asked | Self::Choice | Self::Edit | Self::Retract
+            Self::Message
+                | Self::Files
+                | Self::Asked
+                | Self::Choice
+                | Self::Edit
+                | Self::Retract
+                | Self::Reaction
         )
     }
 
@@ -248,6 +259,12 @@ pub enum RowKind {
     /// The author retracted an earlier message; the texts of the message and of its
     /// corrections are blanked in the store.
     Retract { target: Target },
+    /// A reaction to a message of the other side. Of several by one side the last counts.
+    Reaction {
+        target: Target,
+        /// Empty: none any more.
+        emoji: Arc<str>,
+    },
     /// An agent (the author) joined. Other agents who were asked are its recipients.
     Joined,
     /// An agent (the author) left, and is its recipient.
@@ -351,7 +368,8 @@ impl RowKind {
             | Self::Edit { text, .. }
             | Self::Note { text }
             | Self::NoteEdit { text, .. }
-            | Self::Whisper { text } => Some(text),
+            | Self::Whisper { text }
+            | Self::Reaction { emoji: text, .. } => Some(text),
             Self::Handing { note: text, .. } | Self::HandedBack { why: text, .. } => Some(text),
             _ => None,
         }
@@ -362,11 +380,12 @@ impl RowKind {
         matches!(self, Self::Opened { answers } if answers.iter().any(|(field, _)| &**field != "name"))
     }
 
-    /// The entry it replies to.
+    /// The entry it replies or reacts to.
     pub fn answers(&self) -> Option<Seq> {
         match self {
             Self::Message { reply_to, .. } | Self::Files { reply_to, .. } => *reply_to,
             Self::Choice { of, .. } => Some(*of),
+            Self::Reaction { target, .. } => Some(target.seq),
             _ => None,
         }
     }
@@ -387,27 +406,6 @@ impl RowKind {
             kind => kind.changes().map(|(target, text)| (target.pos, text)),
         }
     }
-}
-
-/// Why an agent's file did not reach the customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FetchError {
-    /// The tenant does not accept files.
-    Off,
-    /// Files from that host are not fetched.
-    Forbidden,
-    /// It is larger than this limit, in bytes.
-    TooLarge(u64),
-    /// The tenant does not accept its type.
-    WrongType,
-    /// The server was too slow.
-    Slow,
-    /// The download failed.
-    Broken,
-    /// It could not be stored at the moment.
-    NotKept,
-    /// The conversation had already ended.
-    Ended,
 }
 
 /// The answers that a question accepts: at most 10 labels, of at most 100 scalars each. They are

@@ -278,6 +278,7 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
         RowKind::Choice { of, text } => (Some(text), Some(json(&Choice { reply_to: *of })?)),
         RowKind::Edit { target, text } => (Some(text), Some(target_details(*target)?)),
         RowKind::Retract { target } => (None, Some(target_details(*target)?)),
+        RowKind::Reaction { target, emoji } => (Some(emoji), Some(target_details(*target)?)),
         RowKind::Closed { reason } => {
             (None, Some(json(&Closed { reason: close_word(*reason).to_owned() })?))
         }
@@ -349,6 +350,7 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
         Kind::Choice => RowKind::Choice { of: parse::<Choice>(details)?.reply_to, text: text()? },
         Kind::Edit => RowKind::Edit { target: target()?, text: text()? },
         Kind::Retract => RowKind::Retract { target: target()? },
+        Kind::Reaction => RowKind::Reaction { target: target()?, emoji: text()? },
         Kind::Joined => RowKind::Joined,
         Kind::Left => RowKind::Left,
         Kind::Closed => RowKind::Closed { reason: parse_close(&parse::<Closed>(details)?.reason)? },

@@ -32,6 +32,8 @@ pub enum ClientFrame<'a> {
         /// The id of the customer's own message.
         target: String,
     },
+    /// Reacts to an agent's message with an emoji. Durable.
+    React(React),
     /// Answers a question that came with buttons or a form. Durable.
     Choice(Choice),
     /// Rates the conversation that has ended. Durable.
@@ -132,6 +134,17 @@ pub struct Edit {
     pub text: String,
 }
 
+/// Reacts to a message.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct React {
+    /// The command's id.
+    pub id: String,
+    /// The `seq` of the agent's message.
+    pub target: u64,
+    /// The emoji, instead of any other one; none takes the reaction back.
+    pub emoji: Option<String>,
+}
+
 /// Answers a question.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct Choice {
@@ -196,9 +209,9 @@ pub struct Refused {
 pub type Decoded<'a> = Result<ClientFrame<'a>, Refused>;
 
 /// The known types of frames, to tell an unknown one from a malformed one.
-const TYPES: [&str; 13] = [
-    "hello", "start", "message", "edit", "retract", "choice", "rate", "end", "typing", "read",
-    "page", "history", "ping",
+const TYPES: [&str; 14] = [
+    "hello", "start", "message", "edit", "retract", "react", "choice", "rate", "end", "typing",
+    "read", "page", "history", "ping",
 ];
 
 /// Reads one text frame, in linear time; the caller has limited its length to
@@ -254,6 +267,7 @@ fn read(text: &str) -> Result<ClientFrame<'_>, serde_json::Error> {
             let Retract { id, target } = serde_json::from_str(text)?;
             ClientFrame::Retract { id, target }
         }
+        "react" => ClientFrame::React(serde_json::from_str(text)?),
         "choice" => ClientFrame::Choice(serde_json::from_str(text)?),
         "rate" => ClientFrame::Rate(serde_json::from_str(text)?),
         "end" => {

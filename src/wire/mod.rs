@@ -10,7 +10,7 @@ mod server;
 
 pub use client::{
     Choice, ChoiceValue, ClientFrame, Decoded, Edit, Hello, History, ID_CHARS, Message, Page, Rate,
-    Refused, Start, Text, decode,
+    React, Refused, Start, Text, decode,
 };
 pub use schema::{SUBPROTOCOL, schema};
 pub use server::{

@@ -158,7 +158,7 @@ pub struct Entry {
     /// A form to be filled in and sent as a `choice`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub form: Vec<Field>,
-    /// The `seq` of the message that is edited or retracted.
+    /// The `seq` of the message that is edited, retracted or reacted to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<u64>,
 }
@@ -191,6 +191,9 @@ pub enum EntryKind {
     Edit,
     /// The message at `target` was retracted.
     Retract,
+    /// A reaction to the message at `target`: its `text` is an emoji, which replaces the author's
+    /// earlier one; without `text` there is none any more.
+    Reaction,
     /// The customer's answer to the question at `reply_to`; its `text` is what people read.
     Choice,
     /// An agent joined.

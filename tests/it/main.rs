@@ -61,6 +61,7 @@ mod overload;
 mod owner;
 mod presence;
 mod queue;
+mod reactions;
 mod restart;
 mod rolling;
 mod session;

@@ -13,6 +13,7 @@ const DURABLE: string[] = [
   'message',
   'edit',
   'retract',
+  'react',
   'choice',
   'rate',
   'start',

@@ -55,7 +55,7 @@ export type Start = Omit<client.Start, 'id'>;
 export type Hello = Frame<'hello'>;
 
 /** The commands that are resent under the same `id` until they are acknowledged. */
-export type Command = Frame<'message' | 'edit' | 'retract' | 'choice' | 'rate' | 'start' | 'end'>;
+export type Command = Frame<'message' | 'edit' | 'retract' | 'react' | 'choice' | 'rate' | 'start' | 'end'>;
 export type ClientFrame = client.ClientFrame;
 type Frame<T> = Extract<ClientFrame, { type: T }>;
 

@@ -95,7 +95,13 @@ test('a day that recurs has its heading each time', () => {
     retry: nothing,
     discard: nothing,
   };
-  const { element, render } = createLog({ ...port, choose: nothing, setTarget: nothing, retract: nothing });
+  const { element, render } = createLog({
+    ...port,
+    choose: nothing,
+    setTarget: nothing,
+    retract: nothing,
+    react: nothing,
+  });
   const shown = () =>
     [...element.querySelectorAll('.note, [data-part="text"]')].map(({ textContent }) => textContent);
   render(state);

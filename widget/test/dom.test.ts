@@ -49,6 +49,7 @@ function piece(row: MessageRow | undefined) {
     choose: vi.fn(),
     setTarget: vi.fn(),
     retract: vi.fn(),
+    react: vi.fn(),
     grew: vi.fn(),
     reveal: vi.fn(),
     refocus: vi.fn(),
@@ -106,13 +107,13 @@ test("a bot's form is answered by its fields, and shown as lines", () => {
   expect(choose).toHaveBeenCalledWith(1, { order: '1482' }, 'Order: 1482');
 });
 
-test("an own message can be replied to, edited and, after confirmation, deleted; another's only replied to", () => {
+test("an own message can be replied to, edited and, after confirmation, deleted; another's only replied and reacted to", () => {
   const state = log({}, own);
   const strange = piece(messages(state)[0]);
   part(strange.element, 'more').click();
   expect(
     [...strange.element.querySelectorAll('.tools button')].map(({ textContent }) => textContent),
-  ).toEqual(['Reply']);
+  ).toEqual(['Reply', '👍', '❤️', '😊', '👎']);
   const mine = piece(messages(state)[1]);
   part(mine.element, 'more').click();
   expect(document.activeElement).toBe(part(mine.element, 'reply'));
@@ -124,6 +125,41 @@ test("an own message can be replied to, edited and, after confirmation, deleted;
   expect(document.activeElement?.textContent).toBe('Delete for everyone');
   part(mine.element, 'remove').click();
   expect(mine.retract).toHaveBeenCalledWith(2);
+});
+
+test('the reactions of both sides are at the message, and the customer can take theirs back', () => {
+  const mine = { kind: 'reaction', ...own } as const;
+  const state = log(
+    {},
+    own,
+    { ...mine, id: 'e1', target: 1, text: '👍' },
+    { kind: 'reaction', target: 2, text: '🎉' },
+    { ...mine, id: 'e2', target: 1, text: '❤️' },
+    { kind: 'reaction', target: 2, text: undefined },
+  );
+  const [theirs, owned] = messages(state);
+  expect(theirs).toMatchObject({ mine: '❤️', theirs: '', mayReact: true });
+  expect(owned).toMatchObject({ mine: '', theirs: '', mayReact: false });
+  expect(messages(state)).toHaveLength(2);
+  const { element, react } = piece(theirs);
+  expect(part(element, 'reactions').textContent).toBe('You: ❤️');
+  part(element, 'more').click();
+  const pressed = element.querySelector<HTMLElement>('[aria-pressed="true"]');
+  expect(pressed?.getAttribute('aria-label')).toBe('React with ❤️');
+  pressed?.click();
+  expect(react).toHaveBeenCalledWith(1, undefined);
+  part(element, 'more').click();
+  part(element, 'react').click();
+  expect(react).toHaveBeenCalledWith(1, '👍');
+  const out = { frame: { type: 'react', id: 'e3', target: 1 } as const, at: noon };
+  const taken = reduce(state, { type: 'queued', out });
+  expect(messages(taken)[0]).toMatchObject({ mine: '' });
+  const stored = reduce(taken, {
+    type: 'frame',
+    frame: { type: 'ack', id: 'e3', conversation: 'c', seq: 7, at: 5 },
+  });
+  expect(stored.outbox).toEqual([]);
+  expect(messages(stored)[0]).toMatchObject({ mine: '' });
 });
 
 test('an edit shows at once, as being sent; a refused one keeps both texts and says so', () => {
@@ -311,7 +347,14 @@ function panel(spoken = language, more: Partial<PanelPort> = {}) {
   const nothing = () => {};
   const port = {
     ...{ gateway: 'https://g', language: spoken, typing: nothing, retry: nothing, discard: nothing },
-    ...{ choose: nothing, setTarget: nothing, retract: nothing, older: nothing, retryFile: nothing },
+    ...{
+      choose: nothing,
+      setTarget: nothing,
+      retract: nothing,
+      react: nothing,
+      older: nothing,
+      retryFile: nothing,
+    },
     ...{ removeFile: nothing, rate: nothing, skipRating: nothing, download: nothing, mute: nothing },
     ...{ notify: nothing, end: nothing, close: nothing, consent: nothing, saveDraft: nothing },
   };

@@ -25,6 +25,7 @@ const LINES: Record<string, (frame: Frame, log: Frame[]) => Frame> = {
   message: ({ id, text, reply_to }) => ({ kind: 'message', id, text, reply_to }),
   edit: ({ target, text }, log) => ({ kind: 'edit', target: seqOf(log, target), text }),
   retract: ({ target }, log) => ({ kind: 'retract', target: seqOf(log, target) }),
+  react: ({ target, emoji }) => ({ kind: 'reaction', target, text: emoji }),
   choice: ({ id, of, value }, log) => ({ kind: 'choice', id, reply_to: of, text: label(log, of, value) }),
 };
 const label = (log: Frame[], of: number, value: string) =>

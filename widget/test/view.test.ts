@@ -22,6 +22,7 @@ const logPort = {
   choose: nothing,
   setTarget: nothing,
   retract: nothing,
+  react: nothing,
   refocus: nothing,
   older: () => false,
 };

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::bridge::clean;
+use crate::bridge::{clean, emoji};
 use crate::chat::event::{Chosen, CustomerAction, CustomerCommand, CustomerContent};
 use crate::chat::ids::{CommandId, ConversationId, FileId, QueueKey, Seq};
 use crate::wire::{
     self, Choice, ChoiceValue, ClientFrame, Edit, ErrorCode, Hello, History, Message, Page, Rate,
-    Refused, Start, Text,
+    React, Refused, Start, Text,
 };
 
 /// What a customer's client asks for after its `hello`.
@@ -87,6 +87,7 @@ pub fn request(
         ClientFrame::Message(frame) => message(frame)?,
         ClientFrame::Edit(frame) => edit(&frame)?,
         ClientFrame::Retract { id, target } => retract(&id, &target)?,
+        ClientFrame::React(frame) => react(&frame)?,
         ClientFrame::Choice(frame) => choice(frame)?,
         ClientFrame::Rate(frame) => rate(&frame)?,
         ClientFrame::End { id } => (command(&id)?, CustomerAction::End),
@@ -201,6 +202,23 @@ fn retract(id: &str, own: &str) -> Result<Command, Refused> {
     let id = command(id)?;
     let target = target(own, &id)?;
     Ok((id, CustomerAction::Retract { target }))
+}
+
+fn react(frame: &React) -> Result<Command, Refused> {
+    let id = command(&frame.id)?;
+    let about = Some(&id);
+    let emoji = match frame.emoji.as_deref() {
+        None => "",
+        Some(text) => {
+            emoji::emoji(text).ok_or_else(|| bad("a reaction is an emoji, or null", about))?
+        }
+    };
+    let target = match frame.target {
+        0 => return Err(bad("entries are numbered from 1", about)),
+        target => seq(target, about)?,
+    };
+    let emoji = emoji.into();
+    Ok((id, CustomerAction::React { target, emoji }))
 }
 
 fn choice(frame: Choice) -> Result<Command, Refused> {

@@ -19,6 +19,7 @@ use super::canned;
 use super::hand_over;
 use super::macros;
 use super::piece::{NAME, cut, marked, or_names, piece, span};
+use super::reaction;
 use crate::bridge::{clean, mark};
 use crate::chat::event::Peer;
 use crate::chat::ids::{AgentJid, Localpart, Timestamp};
@@ -148,6 +149,13 @@ pub fn row<'r>(row: &'r Row, reader: &AgentJid) -> Option<Cow<'r, str>> {
         ) => return Some(mark::for_agent(text)),
         (RowKind::Message { text, .. } | RowKind::Edit { text, .. }, author) => {
             repeated(author, text)
+        }
+        (RowKind::Reaction { emoji, .. }, author) => {
+            let who = match author {
+                Author::Agent { name, .. } => piece(name),
+                Author::Customer | Author::System => "The customer".to_owned(),
+            };
+            reaction::line(&who, emoji, None)
         }
         (RowKind::Rated { score, comment }, _) => marked(&rated(*score, comment.as_deref())),
         (RowKind::Whisper { text }, Author::Agent { name, .. }) => {

@@ -8,6 +8,7 @@ pub mod line;
 mod macros;
 mod parts;
 mod piece;
+mod reaction;
 pub mod roster;
 pub mod stanza;
 mod xml;

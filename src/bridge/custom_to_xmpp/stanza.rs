@@ -20,7 +20,7 @@ mod shared;
 pub use refusal::line as refusal_line;
 pub use shared::shared;
 
-use relation::{changes, reply_to};
+use relation::{changes, reacted, reply_to};
 
 use super::line;
 use super::parts::{
@@ -52,9 +52,11 @@ pub fn message(
     let thread = to_agent.conversation;
     let built = match &to_agent.content {
         ToAgentContent::Row { row, name, quoted } => {
+            let name_of = name.as_deref();
             let body = line::row(row, &to_agent.agent)?;
-            let reply =
-                quoted.as_deref().and_then(|quoted| reply_to(domain, to_agent, quoted, &body));
+            let reply = reacted(domain, to_agent, row, name_of, quoted.as_deref()).or_else(|| {
+                quoted.as_deref().and_then(|quoted| reply_to(domain, to_agent, quoted, &body))
+            });
             let said = reply.as_ref().map_or(&*body, |reply| &reply.text);
             let mut words = spoken(from, to, said, thread);
             identified(&mut words, address::row_id(row.pos));
@@ -64,7 +66,7 @@ pub fn message(
             if is_customers(row) {
                 words.payloads.push(Markable.into());
                 words.payloads.push(ChatState::Active.into());
-                let name = line::customer_name(name.as_deref(), &to_agent.from);
+                let name = line::customer_name(name_of, &to_agent.from);
                 words.payloads.push(nick(&name));
             }
             words.payloads.extend(delay(domain, row.at, now));
@@ -220,7 +222,7 @@ fn payloads(xml: &mut Xml, domain: &LinkDomain, to_agent: &ToAgent, now: Timesta
 fn is_rare(content: &ToAgentContent) -> bool {
     match content {
         ToAgentContent::Row { row, quoted, .. } => {
-            quoted.is_some() || row.kind.rewrites().is_some()
+            quoted.is_some() || row.kind.answers().is_some() || row.kind.rewrites().is_some()
         }
         ToAgentContent::Refused { .. } => true,
         _ => false,

@@ -49,6 +49,7 @@ pub fn entry(row: &Row) -> Option<Entry> {
         RowKind::Choice { .. } => EntryKind::Choice,
         RowKind::Edit { .. } => EntryKind::Edit,
         RowKind::Retract { .. } => EntryKind::Retract,
+        RowKind::Reaction { .. } => EntryKind::Reaction,
         RowKind::Joined => EntryKind::Joined,
         RowKind::Left => EntryKind::Left,
         RowKind::Transferred { .. } => EntryKind::Transferred,
@@ -78,6 +79,10 @@ pub fn entry(row: &Row) -> Option<Entry> {
         Author::Agent { .. } | Author::System => None,
     };
     let (buttons, form) = offered(&row.kind);
+    let (reply_to, target) = match &row.kind {
+        RowKind::Reaction { target, .. } => (None, Some(target.seq)),
+        kind => (kind.answers(), kind.changes().map(|(target, _)| target.seq)),
+    };
     Some(Entry {
         buttons,
         form,
@@ -89,8 +94,8 @@ pub fn entry(row: &Row) -> Option<Entry> {
         id,
         text: row.kind.words().filter(|text| !text.is_empty()).map(|text| text.as_ref().to_owned()),
         files: Vec::new(),
-        reply_to: row.kind.answers().map(|seq| seq.0),
-        target: row.kind.changes().map(|(target, _)| target.seq.0),
+        reply_to: reply_to.map(|seq| seq.0),
+        target: target.map(|seq| seq.0),
     })
 }
 
@@ -144,6 +149,9 @@ pub fn refused(id: Option<&CommandId>, error: CommandError) -> ErrorFrame {
         }
         CommandError::NoSuchWords => {
             (ErrorCode::Conflict, "you have no such message in this conversation", None)
+        }
+        CommandError::NoSuchMessage => {
+            (ErrorCode::Conflict, "there is no such message of an agent here", None)
         }
         CommandError::NoSuchFile => (ErrorCode::Forbidden, "another message has this file", None),
         CommandError::UnknownTenant => {

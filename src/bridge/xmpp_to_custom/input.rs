@@ -14,15 +14,17 @@ use super::decoded::{Context, Decoded, Outcome, Subscription};
 use super::foreign;
 use super::words::{is_encrypted_file, is_kept, refused, state};
 use crate::bridge::address::{self, Address, Target};
-use crate::bridge::clean;
 use crate::bridge::custom_to_xmpp::{iq, stanza};
 use crate::bridge::xmlns::OOB;
+use crate::bridge::{clean, emoji};
 use crate::chat::event::{AgentContent, AgentInput, Availability, Event, Peer};
 use crate::chat::ids::AgentJid;
 use crate::chat::refusal::AgentRefusal;
 
 /// The longest link to a file, in bytes.
 const URL_BYTES: usize = 2_048;
+
+const NO_EMOJI: &str = "Not sent: a reaction is an emoji.";
 
 /// XEP-0356, both versions in use.
 const PRIVILEGE: [&str; 2] = ["urn:xmpp:privilege:1", "urn:xmpp:privilege:2"];
@@ -38,13 +40,12 @@ const ENCRYPTED: [(&str, &str); 6] = [
 ];
 
 /// Elements that carry another person's text: their fallback text is not the sender's.
-const NOT_SAID: [(&str, &str); 7] = [
+const NOT_SAID: [(&str, &str); 6] = [
     ("forwarded", ns::FORWARD),
     ("sent", ns::CARBONS),
     ("received", ns::CARBONS),
     ("result", ns::MAM),
     ("result", "urn:xmpp:mam:1"),
-    ("reactions", ns::REACTIONS),
     ("event", ns::PUBSUB_EVENT),
 ];
 
@@ -244,6 +245,9 @@ fn content(element: &Element, peer: &Peer, wants_receipt: bool) -> Option<AgentC
     if NOT_SAID.iter().any(has) {
         return None;
     }
+    if let Some(reactions) = element.get_child("reactions", ns::REACTIONS) {
+        return matches!(peer, Peer::Customer(_)).then(|| reacted(reactions));
+    }
     let body = element.get_child("body", ns::DEFAULT_NS).map(|body| body.text());
     let body = body.filter(|body| !clean::is_blank(body));
     if ENCRYPTED.iter().any(has) || body.as_deref().is_some_and(is_encrypted_file) {
@@ -279,6 +283,21 @@ fn content(element: &Element, peer: &Peer, wants_receipt: bool) -> Option<AgentC
         return silent();
     }
     confirmed(element).or_else(silent).or_else(|| typing(element))
+}
+
+/// A reaction (XEP-0444): the sender's emoji on a message, of which the last counts. Its text is a
+/// fallback.
+fn reacted(reactions: &Element) -> AgentContent {
+    let row = reactions.attr("id").and_then(address::row_of);
+    let texts = reactions.children().filter(|child| child.is("reaction", ns::REACTIONS));
+    let emoji = match texts.last().map(|last| last.text()) {
+        None => "".into(),
+        Some(last) => match emoji::emoji(&last) {
+            Some(emoji) => emoji.into(),
+            None => return refused(AgentRefusal::Impossible { text: NO_EMOJI.into() }, None),
+        },
+    };
+    AgentContent::React { row, emoji }
 }
 
 /// Whether it has no text, not even as a subject.

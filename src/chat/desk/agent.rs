@@ -85,6 +85,12 @@ impl Desk {
             (AgentContent::Retract { .. }, Standing::MayTake(_)) => {
                 self.refuse_agent(&input, AgentRefusal::NoSuchWords);
             }
+            (AgentContent::React { row, emoji }, Standing::Holds(case)) => {
+                self.agent_reacts(now, case, &input, *row, emoji.clone());
+            }
+            (AgentContent::React { emoji, .. }, Standing::MayTake(case)) => {
+                self.reacts_to_offer(now, customer, case, &input, emoji);
+            }
             (AgentContent::Link { url }, Standing::Holds(case)) => {
                 self.agent_links(now, case, &input, url);
             }
@@ -168,8 +174,8 @@ impl Desk {
                 RowKind::Message { .. } => {
                     Some((input.agent.clone(), now, Target { seq, pos: row.pos }))
                 }
-                // What was said before an edit is still the last message.
-                RowKind::Edit { .. } => case.last_said.take(),
+                // What was said before it is still the last message.
+                RowKind::Edit { .. } | RowKind::Reaction { .. } => case.last_said.take(),
                 _ => None,
             };
         }
@@ -241,6 +247,7 @@ impl Desk {
             AgentContent::Text { .. }
             | AgentContent::Link { .. }
             | AgentContent::Retract { .. }
+            | AgentContent::React { .. }
             | AgentContent::Command { .. }
             | AgentContent::Refused { .. } => self.refuse_agent(input, AgentRefusal::NotFound),
         }

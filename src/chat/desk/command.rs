@@ -256,7 +256,7 @@ impl Desk {
     }
 
     /// Carries out `!no`.
-    fn decline(
+    pub(super) fn decline(
         &mut self,
         now: Timestamp,
         id: ConversationId,

@@ -105,6 +105,9 @@ impl Desk {
                 self.change(now, by, open, key, &target, Some(text));
             }
             CustomerAction::Retract { target } => self.change(now, by, open, key, &target, None),
+            CustomerAction::React { target, emoji } => {
+                self.customer_reacts(now, by, open, key, target, emoji);
+            }
             CustomerAction::Choose { of, answer } => self.choose(now, by, open, key, of, &answer),
             CustomerAction::Rate { score, comment } => {
                 self.rate(now, by, open, key, RowKind::Rated { score, comment });

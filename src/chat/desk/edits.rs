@@ -161,6 +161,13 @@ impl Desk {
         self.cases.get(&id)?.seq_of(pos).or_else(|| read.filter(said)?.seq)
     }
 
+    /// Something the customer said, by its row; of an edit, the message it edits.
+    pub(super) fn words_of_customer(&self, id: ConversationId, pos: Pos) -> Option<Target> {
+        let seq = self.place_of(id, pos)?;
+        let edited = self.entry(id, seq).and_then(|row| row.kind.changes());
+        Some(edited.map_or(Target { seq, pos }, |(target, _)| target))
+    }
+
     // ---- what must be read first ----
 
     /// What was read is not what was looked for: it is not looked up again.
@@ -190,6 +197,7 @@ impl Desk {
             CustomerAction::Edit { .. }
             | CustomerAction::Retract { .. }
             | CustomerAction::Rate { .. }
+            | CustomerAction::React { .. }
             | CustomerAction::Choose { .. } => {}
             _ => return None,
         }
@@ -203,7 +211,7 @@ impl Desk {
             CustomerAction::Edit { target, .. } | CustomerAction::Retract { target } => {
                 self.reference(open?, Reference::Customer(key(target)))
             }
-            CustomerAction::Choose { of, .. } => {
+            CustomerAction::Choose { of, .. } | CustomerAction::React { target: of, .. } => {
                 let head = self.cases.get(&open?)?.view.head;
                 (*of <= head).then_some(Need::Entry(open?, *of))
             }
@@ -217,7 +225,10 @@ impl Desk {
     }
 
     pub(super) fn agents_reference(&self, input: &AgentInput) -> Option<Need> {
+        let none = "".into();
         let (target, row) = match &input.content {
+            // Only what the customer said can have a reaction.
+            AgentContent::React { row, .. } => (&none, Some((*row)?)),
             AgentContent::Text { about, .. } => match about.as_deref()? {
                 About::Corrects { target } => (target, None),
                 About::Answers { target, row, .. } => (target, *row),
@@ -242,6 +253,7 @@ impl Desk {
             (None, Some(row)) if row <= self.gate.last_stored() && !open.missing.has_row(row) => {
                 Some(Need::Row(case, row))
             }
+            (None, _) if target.is_empty() => None,
             (None, _) => self.reference(case, reference(&input.agent, target)),
         }
     }

@@ -31,6 +31,7 @@ mod overrides;
 mod place;
 mod questions;
 mod rating;
+mod reactions;
 mod recall;
 mod receipts;
 mod report;

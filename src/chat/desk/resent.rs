@@ -109,6 +109,7 @@ impl Desk {
             },
             AgentContent::Link { url } => judge(url),
             AgentContent::Retract { .. } => judge(TAKEN_BACK),
+            AgentContent::React { emoji, .. } => judge(emoji),
             _ => return None,
         };
         // To an unrelated agent nobody is there, whatever they sent earlier.
@@ -128,6 +129,7 @@ impl Desk {
             },
             AgentContent::Link { url } => knows(url),
             AgentContent::Retract { .. } => knows(TAKEN_BACK),
+            AgentContent::React { emoji, .. } => knows(emoji),
             _ => false,
         }
     }

@@ -40,7 +40,9 @@ impl Desk {
             }
             Event::Agent(input) => match (&input.content, &input.to) {
                 (
-                    AgentContent::Text { .. } | AgentContent::Retract { .. },
+                    AgentContent::Text { .. }
+                    | AgentContent::Retract { .. }
+                    | AgentContent::React { .. },
                     Peer::Customer(localpart),
                 ) => {
                     let customer = self.addresses.get(localpart).copied();

@@ -57,6 +57,7 @@ impl Desk {
             AgentContent::Refused { refusal, .. } => self.refuse_agent(input, refusal.clone()),
             AgentContent::Retract { .. }
             | AgentContent::Link { .. }
+            | AgentContent::React { .. }
             | AgentContent::Typing { .. }
             | AgentContent::Received { .. }
             | AgentContent::Displayed { .. } => {}

@@ -215,6 +215,10 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
         }
         RowKind::Edit { .. } => Some(Said::Event(format!("{who} edited an earlier message"))),
         RowKind::Retract { .. } => Some(Said::Event(format!("{who} deleted an earlier message"))),
+        RowKind::Reaction { emoji, .. } if emoji.is_empty() => {
+            Some(Said::Event(format!("{who} took a reaction back")))
+        }
+        RowKind::Reaction { emoji, .. } => Some(Said::Event(format!("{who} reacted with {emoji}"))),
         RowKind::Rated { score, comment: None } => {
             Some(Said::Event(format!("{who} rated it {score} of 5")))
         }

@@ -113,6 +113,7 @@ fn commands() -> Vec<CustomerAction> {
         },
         CustomerAction::Edit { target: id("m0"), text: "🙂".into() },
         CustomerAction::Retract { target: id("m0") },
+        CustomerAction::React { target: Seq(2), emoji: "👍".into() },
         CustomerAction::Choose { of: Seq(3), answer: Chosen::One("2".into()) },
         CustomerAction::Choose { of: Seq(3), answer: Chosen::Fields(fields) },
         CustomerAction::Rate { score: 1, comment: Some("slow".into()) },

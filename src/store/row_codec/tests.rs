@@ -79,6 +79,12 @@ fn stored() -> Vec<(RowKind, &'static str, Option<&'static str>, Option<&'static
         (RowKind::Choice { of: Seq(3), text: text() }, "choice", t, Some(r#"{"reply_to":3}"#)),
         (RowKind::Edit { target: TARGET, text: text() }, "edit", t, Some(r#"{"target":[3,7]}"#)),
         (RowKind::Retract { target: TARGET }, "retract", None, Some(r#"{"target":[3,7]}"#)),
+        (
+            RowKind::Reaction { target: TARGET, emoji: text() },
+            "reaction",
+            t,
+            Some(r#"{"target":[3,7]}"#),
+        ),
         (RowKind::Joined, "joined", None, None),
         (RowKind::Left, "left", None, None),
         (

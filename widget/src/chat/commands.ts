@@ -165,6 +165,11 @@ export function createCommands(core: Core, port: CommandsPort) {
       if (target) queue({ type: 'retract', id: newId(), target });
     },
 
+    /** Reacts to an agent's message; without an emoji, takes the reaction back. */
+    react(target: number, emoji?: string): void {
+      queue({ type: 'react', id: newId(), target, emoji });
+    },
+
     choose(of: number, value: ChoiceValue, label: string): void {
       queue({ type: 'choice', id: newId(), of, value }, { label });
     },

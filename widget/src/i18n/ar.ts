@@ -70,6 +70,7 @@ export default {
   removed: 'حُذفت الرسالة',
   more: 'رد أو تعديل أو حذف',
   reply: 'رد',
+  react: 'تفاعل بـ',
   edit: 'تعديل',
   remove: 'حذف',
   reallyRemove: 'حذف لدى الجميع',

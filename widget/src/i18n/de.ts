@@ -48,6 +48,7 @@ export default {
   removed: 'Nachricht entfernt',
   more: 'Antworten, bearbeiten oder löschen',
   reply: 'Antworten',
+  react: 'Reagieren mit',
   edit: 'Bearbeiten',
   remove: 'Löschen',
   reallyRemove: 'Für alle löschen',

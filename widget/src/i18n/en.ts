@@ -56,6 +56,7 @@ export interface Words {
   removed: string;
   more: string;
   reply: string;
+  react: string;
   edit: string;
   remove: string;
   reallyRemove: string;
@@ -142,6 +143,7 @@ export default {
   removed: 'Message removed',
   more: 'Reply, edit or delete',
   reply: 'Reply',
+  react: 'React with',
   edit: 'Edit',
   remove: 'Delete',
   reallyRemove: 'Delete for everyone',

@@ -52,6 +52,7 @@ export default {
   removed: 'Mensaje eliminado',
   more: 'Responder, editar o eliminar',
   reply: 'Responder',
+  react: 'Reaccionar con',
   edit: 'Editar',
   remove: 'Eliminar',
   reallyRemove: 'Eliminar para todos',

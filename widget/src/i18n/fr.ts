@@ -52,6 +52,7 @@ export default {
   removed: 'Message supprimé',
   more: 'Répondre, modifier ou supprimer',
   reply: 'Répondre',
+  react: 'Réagir avec',
   edit: 'Modifier',
   remove: 'Supprimer',
   reallyRemove: 'Supprimer pour tous',

@@ -49,6 +49,7 @@ export default {
   removed: 'ההודעה נמחקה',
   more: 'תגובה, עריכה או מחיקה',
   reply: 'תגובה',
+  react: 'תגובה עם',
   edit: 'עריכה',
   remove: 'מחיקה',
   reallyRemove: 'מחיקה אצל כולם',

@@ -48,6 +48,7 @@ export default {
   removed: 'メッセージは削除されました',
   more: '返信・編集・削除',
   reply: '返信',
+  react: 'リアクション',
   edit: '編集',
   remove: '削除',
   reallyRemove: '全員から削除',

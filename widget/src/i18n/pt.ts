@@ -48,6 +48,7 @@ export default {
   removed: 'Mensagem apagada',
   more: 'Responder, editar ou apagar',
   reply: 'Responder',
+  react: 'Reagir com',
   edit: 'Editar',
   remove: 'Apagar',
   reallyRemove: 'Apagar para todos',

@@ -22,6 +22,9 @@ export type ClientFrame =
       target: string;
       type: 'retract';
     }
+  | (React & {
+      type: 'react';
+    })
   | (Choice & {
       type: 'choice';
     })
@@ -117,6 +120,15 @@ export interface Edit {
   target: string;
   /** The new text. */
   text: string;
+}
+/** Reacts to a message. */
+export interface React {
+  /** The emoji, instead of any other one; none takes the reaction back. */
+  emoji?: string;
+  /** The command's id. */
+  id: string;
+  /** The `seq` of the agent's message. */
+  target: number;
 }
 /** Answers a question. */
 export interface Choice {

@@ -39,7 +39,7 @@ export type Phase = 'waiting' | 'active' | 'closed';
 export type FromKind = 'customer' | 'agent' | 'bot' | 'system';
 /** The kind of an entry. */
 export type EntryKind =
-  'message' | 'edit' | 'retract' | 'choice' | 'joined' | 'left' | 'transferred' | 'closed';
+  'message' | 'edit' | 'retract' | 'reaction' | 'choice' | 'joined' | 'left' | 'transferred' | 'closed';
 /** Why a frame or command was refused. */
 export type ErrorCode =
   | 'bad_frame'
@@ -115,7 +115,7 @@ export interface Entry {
   reply_to?: number;
   /** Its number in the conversation, from 1 without gaps. */
   seq: number;
-  /** The `seq` of the message that is edited or retracted. */
+  /** The `seq` of the message that is edited, retracted or reacted to. */
   target?: number;
   /** The text. */
   text?: string;

@@ -32,6 +32,13 @@ export function acknowledge(state: State, ack: Extract<ServerFrame, { type: 'ack
       const text = frame.type === 'edit' ? frame.text : undefined;
       return addEntry(next, { ...entry, kind: frame.type, target, text });
     }
+    case 'react':
+      return addEntry(next, {
+        ...entry,
+        kind: 'reaction',
+        target: frame.target,
+        text: frame.emoji,
+      });
     case 'choice':
       return addEntry(next, { ...entry, kind: 'choice', reply_to: frame.of, text: out.label });
     case 'message':

@@ -24,6 +24,7 @@ export interface MessagePort {
   choose(of: number, value: ChoiceValue, label: string): void;
   setTarget(is: 'reply' | 'edit', conversation: string, seq: number): void;
   retract(seq: number): void;
+  react(target: number, emoji?: string): void;
   /** Something became larger after it was inserted. */
   grew(): void;
   /** Shows the message with this key. */
@@ -31,6 +32,9 @@ export interface MessagePort {
   /** The element that had the focus is gone. */
   refocus(): void;
 }
+
+/** What a customer can react with. */
+const REACTIONS = ['👍', '❤️', '😊', '👎'];
 
 export function createMessage(port: MessagePort): RowElement {
   const { language, gateway } = port;
@@ -42,6 +46,7 @@ export function createMessage(port: MessagePort): RowElement {
   const text = h('div', { class: 'text', 'data-part': 'text', dir: 'auto' });
   const files = h('div', { class: 'files' });
   const bubble = h('div', { class: 'bubble' }, quote, text, files);
+  const reactions = h('div', { class: 'reactions', 'data-part': 'reactions', hidden: true });
   const offer = h('div', { class: 'offer', 'data-part': 'offer', hidden: true });
   const clock = h('span');
   const word = h('span', { class: 'unseen' });
@@ -56,7 +61,7 @@ export function createMessage(port: MessagePort): RowElement {
   more.append(dots());
   const tools = h('div', { class: 'tools', hidden: true, 'aria-live': 'off' });
   const line = h('div', { class: 'line' }, bubble, more);
-  const element = h('li', { 'data-part': 'message' }, who, line, tools, offer, meta, failure);
+  const element = h('li', { 'data-part': 'message' }, who, line, reactions, tools, offer, meta, failure);
   let shown: MessageRow | undefined;
 
   again.addEventListener('click', () => shown?.id && port.retry(shown.id));
@@ -88,7 +93,21 @@ export function createMessage(port: MessagePort): RowElement {
     tool('reply', words.reply, choose('reply'));
     if (mayChange && said) tool('edit', words.edit, choose('edit'));
     if (mayChange) tool('remove', words.remove, sure);
+    if (shown.mayReact) offerReactions(seq, shown.mine);
     (tools.firstElementChild as HTMLElement | null)?.focus();
+  }
+
+  function offerReactions(seq: number, mine: string): void {
+    for (const emoji of REACTIONS) {
+      const own = emoji === mine;
+      const made = tool('react', emoji, () => {
+        turn(false);
+        port.react(seq, own ? undefined : emoji);
+        more.focus();
+      });
+      setAttribute(made, 'aria-label', `${words.react} ${emoji}`);
+      setAttribute(made, 'aria-pressed', String(own));
+    }
   }
 
   function tool(part: string, label: string, act: () => void): HTMLElement {
@@ -169,6 +188,14 @@ export function createMessage(port: MessagePort): RowElement {
     const listed = row.retracted ? [] : row.files;
     if (files.childElementCount !== listed.length || ids(before?.files) !== ids(row.files)) {
       files.replaceChildren(...listed.map((file) => fileElement(file, port)));
+    }
+    if (before?.mine !== row.mine || before.theirs !== row.theirs) {
+      const chip = (by: string, emoji: string) =>
+        emoji ? [h('span', { class: 'reaction' }, h('span', { class: 'unseen' }, `${by}: `), emoji)] : [];
+      // Only the other side reacts to the customer's messages, and the customer to theirs.
+      const them = row.from.kind === 'customer' ? words.agent : author;
+      reactions.replaceChildren(...chip(them, row.theirs), ...chip(words.you, row.mine));
+      setAttribute(reactions, 'hidden', !row.mine && !row.theirs);
     }
     if (!before || before.buttons !== row.buttons || before.form !== row.form) offerAnswers(row);
     setAttribute(more, 'hidden', !row.mayReply);

@@ -53,6 +53,11 @@ export interface MessageRow {
   mayReply: boolean;
   /** Whether the customer may edit and delete it. */
   mayChange: boolean;
+  /** Whether the customer may react to it. */
+  mayReact: boolean;
+  /** The emoji of the customer and of the other side; empty if none. */
+  mine: string;
+  theirs: string;
   edited: boolean;
   retracted: boolean;
   /** The first and the last of a group: same author, same minute. */
@@ -138,6 +143,9 @@ interface Context {
   answered: ReadonlySet<number | undefined>;
   /** Own edits and retractions that are not stored yet, by the message they change. */
   changes: ReadonlyMap<string, Outgoing>;
+  /** The reactions of the customer and of the other side, by the message's `seq`. */
+  mine: ReadonlyMap<number | undefined, string>;
+  theirs: ReadonlyMap<number | undefined, string>;
 }
 
 function contextOf(state: State, conversation: Conversation, words: Words): Context {
@@ -147,8 +155,25 @@ function contextOf(state: State, conversation: Conversation, words: Words): Cont
     frame.type === 'choice' && isCurrent ? frame.of : undefined,
   );
   const changes = new Map<string, Outgoing>();
-  for (const out of state.outbox) if ('target' in out.frame) changes.set(out.frame.target, out);
-  return { conversation, words, isCurrent, answered: new Set([...chosen, ...choosing]), changes };
+  const [mine, theirs] = [new Map<number | undefined, string>(), new Map<number | undefined, string>()];
+  for (const { kind, from, target, text = '' } of conversation.entries) {
+    if (kind === 'reaction') (from.kind === 'customer' ? mine : theirs).set(target, text);
+  }
+  for (const out of state.outbox) {
+    const { frame } = out;
+    if (frame.type === 'react') {
+      if (isCurrent) mine.set(frame.target, frame.emoji ?? '');
+    } else if ('target' in frame) changes.set(frame.target, out);
+  }
+  return {
+    conversation,
+    words,
+    isCurrent,
+    answered: new Set([...chosen, ...choosing]),
+    changes,
+    mine,
+    theirs,
+  };
 }
 
 const blank = {
@@ -158,6 +183,9 @@ const blank = {
   form: [],
   mayReply: false,
   mayChange: false,
+  mayReact: false,
+  mine: '',
+  theirs: '',
   edited: false,
   retracted: false,
   first: true,
@@ -197,6 +225,9 @@ function message(context: Context, line: LogEntry): MessageRow {
     form: isOffered ? form : blank.form,
     mayReply: isCurrent && !retracted && line.kind === 'message',
     mayChange: isCurrent && own && !!id && !retracted && line.kind === 'message' && !change,
+    mayReact: isCurrent && !own && !retracted && line.kind === 'message',
+    mine: retracted ? '' : (context.mine.get(seq) ?? ''),
+    theirs: retracted ? '' : (context.theirs.get(seq) ?? ''),
     edited,
     retracted: retracted || change?.frame.type === 'retract',
   };

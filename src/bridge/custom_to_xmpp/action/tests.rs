@@ -59,6 +59,7 @@ fn show_command(id: &CommandId, action: &CustomerAction) -> String {
         }
         CustomerAction::Edit { target, text } => format!("edit {id} {target} {text:?}"),
         CustomerAction::Retract { target } => format!("retract {id} {target}"),
+        CustomerAction::React { target, emoji } => format!("react {id} {} {emoji:?}", target.0),
         CustomerAction::Choose { of, answer } => format!("choice {id} {} {answer:?}", of.0),
         CustomerAction::Rate { score, comment } => format!("rate {id} {score} {comment:?}"),
         CustomerAction::End => format!("end {id}"),
@@ -110,7 +111,7 @@ proptest::proptest! {
 
     #[test]
     fn nothing_like_a_frame_panics(
-        kind in "hello|start|message|edit|retract|choice|rate|end|typing|read|page|history|ping",
+        kind in "hello|start|message|edit|retract|react|choice|rate|end|typing|read|page|history|ping",
         field in "id|text|target|of|value|score|comment|seq|url|limit|conversation|answers",
         value: String,
         number: u64,

@@ -94,6 +94,19 @@ fn answering(author: Author, words: &str, text: &str) -> ToAgent {
     effect
 }
 
+/// A reaction by this author, to what this one said.
+fn reaction(by: Author, emoji: &str, to: Author, words: &str) -> ToAgent {
+    let kind = RowKind::Reaction { target: TARGET, emoji: emoji.into() };
+    let mut effect = changed(kind, by);
+    if let (ToAgentContent::Row { row, .. }, ToAgentContent::Row { quoted, .. }) =
+        (said(to, words).content, &mut effect.content)
+    {
+        let stanza = Some("a'1".into()).filter(|_| row.author != Author::Customer);
+        *quoted = Some(Arc::new(Row { pos: TARGET.pos, stanza, ..Row::clone(&row) }));
+    }
+    effect
+}
+
 fn asked() -> RowKind {
     let offers = QuestionKind::Choices(vec!["A5".into(), "A4".into()]);
     RowKind::Asked { text: "Which?".into(), offers }
@@ -267,6 +280,14 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ("in reply to another agent", answering(bob(), "Which size?", "⚙ A5")),
         ("in reply to themselves", answering(customer.clone(), "Hello", "Anyone?")),
         ("in reply to a retracted message", answering(alice(), "", "A5")),
+        ("a reaction", reaction(customer.clone(), "👍", alice(), "Which\nsize?")),
+        ("a reaction taken back", reaction(customer.clone(), "", alice(), "Which size?")),
+        ("a reaction to another agent", reaction(customer.clone(), "👍", bob(), "⚙ x")),
+        ("another agent's reaction", reaction(bob(), "👍", customer.clone(), "Hello")),
+        (
+            "a reaction to something lost",
+            changed(RowKind::Reaction { target: TARGET, emoji: "👍".into() }, customer.clone()),
+        ),
         ("joined", row_of(bob(), NOW, RowKind::Joined, None)),
         ("left", row_of(bob(), NOW, RowKind::Left, None)),
         (

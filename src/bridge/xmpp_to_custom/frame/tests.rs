@@ -77,6 +77,14 @@ fn named(name: &str) -> ServerFrame {
             RowKind::Edit { target: TARGET, text: "no".into() },
         )),
         "retracted" => shown(row(Some(5), agent(), RowKind::Retract { target: TARGET })),
+        "reacted" => {
+            shown(row(Some(6), agent(), RowKind::Reaction { target: TARGET, emoji: "👍".into() }))
+        }
+        "a reaction taken back" => shown(row(
+            Some(6),
+            Author::Customer,
+            RowKind::Reaction { target: TARGET, emoji: "".into() },
+        )),
         "a retracted message" => shown(row(Some(1), Author::Customer, said(""))),
         "joined" => shown(row(Some(4), agent(), RowKind::Joined)),
         "left" => shown(row(Some(5), agent(), RowKind::Left)),

@@ -87,6 +87,9 @@ fn meaning(decoded: &Decoded) -> String {
                 }
                 AgentContent::Link { url } => format!("link {url}{receipt}"),
                 AgentContent::Retract { target } => format!("retract {target}"),
+                AgentContent::React { row, emoji } => {
+                    format!("react {:?} {emoji:?}{receipt}", row.map(|pos| pos.0))
+                }
                 AgentContent::Command { command, corrects, .. } => {
                     let corrects = corrects.as_ref().map(|id| format!(", corrects {id}"));
                     let command = match command {

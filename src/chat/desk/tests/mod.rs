@@ -20,6 +20,7 @@ mod places;
 mod plays;
 mod random;
 mod rating;
+mod reactions;
 mod receipts;
 mod rounds;
 mod routes;

@@ -111,6 +111,10 @@ enum Op {
     Ends(usize),
     Rates(usize),
     Chooses(usize, u64),
+    /// Reacts to an entry.
+    Reacts(usize, u64),
+    /// An agent reacts to something they were shown; or declines with it.
+    AgentReacts(usize, bool, prop::sample::Index),
     Asks(usize, usize),
     /// An agent says a canned reply.
     Cans(usize, usize),
@@ -192,6 +196,8 @@ fn op() -> impl Strategy<Value = Op> {
         14 => (agent(), customer()).prop_map(|(a, c)| Op::Answers(a, c)),
         3 => any_of().prop_map(Op::AnswersAgain),
         4 => (any::<bool>(), any_of()).prop_map(|(back, k)| Op::AgentChanges(back, k)),
+        3 => (customer(), 0..20u64).prop_map(|(c, seq)| Op::Reacts(c, seq)),
+        3 => (agent(), any::<bool>(), any_of()).prop_map(|(a, no, k)| Op::AgentReacts(a, no, k)),
         8 => (agent(), customer(), 0..11u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
         4 => (agent(), customer(), 11..18u8).prop_map(|(a, c, what)| Op::Orders(a, c, what)),
         1 => (agent(), customer()).prop_map(|(a, c)| Op::AltersNote(a, c)),
@@ -421,6 +427,13 @@ impl Model {
             (RowKind::Canned { .. }, Some(agent)) => {
                 assert_eq!(told.stand, Stand::Held(agent), "only the owner speaks");
             }
+            (RowKind::Reaction { .. }, by) => {
+                let whom = if by.is_none() { told.audience() } else { BTreeSet::new() };
+                assert_eq!(whom, recipients, "reactions go where messages do");
+                if let Some(agent) = by {
+                    assert_eq!(told.stand, Stand::Held(agent), "only the owner reacts");
+                }
+            }
             (RowKind::Choice { of, text }, None) => {
                 assert_eq!(told.audience(), recipients, "messages go to the agents who have it");
                 assert_eq!(self.asked.get(&(row.conversation, *of)), Some(text), "as was asked");
@@ -498,6 +511,7 @@ enum Said {
     Retract { id: String, target: String },
     Rate { id: String },
     Choose { id: String, of: u64 },
+    React { id: String, target: u64 },
     Start { id: String, queue: &'static str },
     End { id: String },
 }
@@ -510,6 +524,7 @@ impl Said {
             | Self::Retract { id, .. }
             | Self::Rate { id }
             | Self::Choose { id, .. }
+            | Self::React { id, .. }
             | Self::Start { id, .. }
             | Self::End { id } => id,
         }
@@ -588,6 +603,7 @@ impl History {
             Op::Answers(..)
                 | Op::AnswersAgain(_)
                 | Op::AgentChanges(..)
+                | Op::AgentReacts(..)
                 | Op::Asks(..)
                 | Op::Cans(..)
                 | Op::CansAgain(_)
@@ -634,6 +650,11 @@ impl History {
                 let id = self.next("m");
                 self.say(*c, Said::Choose { id, of: *of });
             }
+            Op::Reacts(c, target) => {
+                let id = self.next("m");
+                self.say(*c, Said::React { id, target: *target });
+            }
+            Op::AgentReacts(a, declines, which) => self.agent_reacts(*a, *declines, which),
             Op::Asks(a, c) => {
                 let id = self.next("a");
                 let offers = QuestionKind::Choices(vec![id.as_str().into()]);
@@ -911,6 +932,7 @@ impl History {
             Said::Choose { id, of } => {
                 self.on.chooses(CUSTOMERS[c], id, *of, Chosen::One("1".into()));
             }
+            Said::React { id, target } => self.on.reacts(CUSTOMERS[c], id, *target, "👍"),
             Said::Rate { id } => self.on.rates(CUSTOMERS[c], id, 4),
             Said::Start { id, queue } => self.on.starts(CUSTOMERS[c], id, queue),
             Said::End { id } => self.on.ends(CUSTOMERS[c], id),
@@ -1000,6 +1022,17 @@ impl History {
         let twice: Vec<_> =
             rows.filter(|row| row.stanza.as_deref().is_some_and(|id| said.contains(id))).collect();
         assert!(twice.is_empty(), "nor later: {twice:?}");
+    }
+
+    fn agent_reacts(&mut self, a: usize, declines: bool, which: &prop::sample::Index) {
+        let shown = self.shown.get(&jid(AGENTS[a])).filter(|shown| !shown.is_empty());
+        let Some((customer, pos)) = shown.map(|shown| *which.get(shown)) else { return };
+        let name = self.on.store.customers[&customer].localpart.to_string();
+        let Some(c) = CUSTOMERS.iter().position(|known| *known == name) else { return };
+        let id = self.next("a");
+        self.has_read(a, c);
+        let emoji = if declines { "👎" } else { "👍" }.into();
+        self.on.input(AGENTS[a], &name, &id, AgentContent::React { row: Some(pos), emoji });
     }
 
     fn confirm(&mut self, a: usize, displayed: bool, which: &prop::sample::Index) {

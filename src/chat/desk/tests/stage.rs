@@ -341,6 +341,11 @@ impl Stage {
         self.command(name, id, CustomerAction::Retract { target });
     }
 
+    pub(super) fn reacts(&mut self, name: &str, id: &str, target: u64, emoji: &str) {
+        let (target, emoji) = (Seq(target), emoji.into());
+        self.command(name, id, CustomerAction::React { target, emoji });
+    }
+
     pub(super) fn chooses(&mut self, name: &str, id: &str, of: u64, answer: Chosen) {
         self.command(name, id, CustomerAction::Choose { of: Seq(of), answer });
     }
@@ -645,6 +650,7 @@ fn row_line(row: &Row) -> String {
         }
         RowKind::Edit { target, text } => format!("{who} edits {}: {text:?}", target.seq.0),
         RowKind::Retract { target } => format!("{who} takes back {}", target.seq.0),
+        RowKind::Reaction { target, emoji } => format!("{who} {emoji:?} at {}", target.seq.0),
         RowKind::Asked { text, .. } => format!("{who} asks {text:?}"),
         RowKind::Choice { of, text } => format!("{who} answers {}: {text:?}", of.0),
         RowKind::Rated { score, .. } => format!("{who} rates {score}"),
