@@ -90,7 +90,8 @@ fn elsewhere(spec: &Spec) -> AgentCommand {
     AgentCommand::Invalid(AgentRefusal::Impossible { text: text.into() })
 }
 
-fn with_argument(spec: &'static Spec, rest: &str) -> AgentCommand {
+/// The command, with what follows its word.
+pub fn with_argument(spec: &'static Spec, rest: &str) -> AgentCommand {
     let word = spec.word;
     let value = match spec.argument {
         Argument::Nothing if clean::is_blank(rest) => Ok(Value::Nothing),

@@ -4,6 +4,7 @@
 //! rendered here on its way out. What cannot be converted never causes a panic or closes a stream.
 
 pub mod address;
+pub mod adhoc;
 pub mod agent_command;
 pub mod clean;
 pub mod custom_to_xmpp;

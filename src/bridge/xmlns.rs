@@ -9,6 +9,9 @@ pub const RETRACT: &str = "urn:xmpp:message-retract:1";
 /// XEP-0334.
 pub const HINTS: &str = "urn:xmpp:hints";
 
+/// XEP-0050.
+pub const COMMANDS: &str = "http://jabber.org/protocol/commands";
+
 /// XEP-0353.
 pub const CALL: &str = "urn:xmpp:jingle-message:0";
 

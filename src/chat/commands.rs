@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::canned::CannedCommand;
+use super::forms::{self, FormField};
 use super::macros::MacroCommand;
 use super::model::CloseReason;
 use super::notice::Notice;
@@ -134,6 +135,8 @@ pub struct Spec {
     pub for_supervisors: bool,
     /// For a command that stores something: the notice when the same stanza comes again.
     pub repeated: Option<fn() -> Notice>,
+    /// The fields of its form, if a single text says too little.
+    pub form: &'static [FormField],
     pub make: fn(Value) -> AgentCommand,
 }
 
@@ -148,6 +151,7 @@ impl Spec {
             with_desk: false,
             for_supervisors: false,
             repeated: None,
+            form: &[],
             make,
         }
     }
@@ -189,6 +193,7 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         argument: Argument::Words,
         example: Some("!note Wants a refund, see order 1042"),
+        form: &forms::NOTE,
         repeated: Some(|| Notice::Done { text: NOTED.into() }),
         ..Spec::new("note", "write something for agents only", |value| AgentCommand::Note {
             text: text(value),
@@ -204,6 +209,7 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         argument: Argument::Words,
         example: Some("!priority high"),
+        form: &forms::PRIORITY,
         repeated: Some(|| Notice::Done { text: "Priority changed".into() }),
         ..Spec::new("priority", "low, normal, high or urgent, in the queue", |value| {
             AgentCommand::Priority { word: text(value) }
@@ -270,6 +276,7 @@ pub static COMMANDS: &[Spec] = &[
         argument: Argument::Words,
         example: Some("!transfer bob invoice 1042"),
         repeated: Some(|| Notice::Done { text: ASKED_TO_TAKE.into() }),
+        form: &forms::TRANSFER,
         ..Spec::new("transfer", "hand over to a colleague or #queue", |value| {
             AgentCommand::Transfer { text: text(value) }
         })
@@ -277,6 +284,7 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         argument: Argument::Text,
         repeated: Some(|| Notice::Done { text: DECLINED.into() }),
+        form: &forms::DECLINE,
         ..Spec::new("no", "decline a customer you are offered", |value| AgentCommand::Decline {
             why: text(value),
         })
@@ -284,6 +292,7 @@ pub static COMMANDS: &[Spec] = &[
     Spec {
         argument: Argument::Text,
         repeated: Some(|| Notice::Closed { reason: CloseReason::Agent }),
+        form: &forms::CLOSE,
         ..Spec::new(
             "close",
             "end the conversation; text after it is sent first, #tags tag it",

@@ -12,6 +12,7 @@ use super::ids::{
     AgentJid, CommandId, ConversationId, CustomerId, Localpart, Pos, QueueKey, Seq, TenantKey,
     Timestamp,
 };
+use super::menu::Menu;
 use super::model::{Acked, CloseReason, Customer};
 use super::notice::Notice;
 use super::refusal::{AgentRefusal, CommandError};
@@ -152,6 +153,16 @@ pub enum ToAgentContent {
     },
     /// A notice of the desk.
     Notice(Notice),
+    /// The notice that replies to a command given through a form, in this stanza.
+    Result {
+        stanza: Arc<str>,
+        notice: Notice,
+    },
+    /// What the agent may ask for, as asked in this stanza.
+    Menu {
+        stanza: Arc<str>,
+        menu: Box<Menu>,
+    },
     Typing {
         on: bool,
     },

@@ -244,6 +244,8 @@ pub struct AgentInput {
     pub wants_receipt: bool,
     /// The id of the conversation, if the stanza opens one.
     pub fresh: ConversationId,
+    /// Whether it is a command given through a form: its client waits for the result.
+    pub by_form: bool,
     pub content: AgentContent,
 }
 
@@ -294,6 +296,8 @@ pub enum AgentContent {
     Received { pos: Pos },
     /// Displayed everything up to the message made from this row (XEP-0333).
     Displayed { pos: Pos },
+    /// Asks which commands they may give here, or on the whole link.
+    Menu { everywhere: bool },
     /// Something that cannot be passed on.
     Refused {
         refusal: AgentRefusal,

@@ -8,6 +8,7 @@
 //! Invariants: a domain has one stream of ours; what an agent sends cannot end it, and what we send
 //! is checked once more before it is written.
 
+mod adhoc;
 mod clients;
 mod filtered_stream;
 mod login;

@@ -118,6 +118,11 @@ impl Pace {
         !counts || self.said.check_key(&input.agent).is_ok()
     }
 
+    /// Counts a command that came through a form.
+    pub(super) fn allows_one(&self, agent: &AgentJid) -> bool {
+        self.said.check_key(agent).is_ok()
+    }
+
     /// Counts a message that tells an agent of a refusal.
     pub(super) fn allows_line(&self, agent: &AgentJid) -> bool {
         self.lines.check_key(agent).is_ok()

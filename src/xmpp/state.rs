@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use xmpp_parsers::minidom::Element;
 
+use super::adhoc::Talks;
 use super::clients::{Clients, Due};
 use super::outbox::{Kind, Out, Outbox, Text};
 use super::rates::{Askers, Pace, Strangers};
@@ -27,6 +28,7 @@ use crate::chat::row::{Row, RowKind};
 use crate::ports::link::{self, FromLink, ToLink};
 use crate::ports::world::World;
 
+mod adhoc;
 mod bounces;
 mod inbound;
 
@@ -99,6 +101,8 @@ pub(super) struct State {
     askers: Askers,
     /// When another stream was last detected.
     contested: Option<Instant>,
+    /// Commands that clients give through forms.
+    talks: Talks,
 }
 
 impl State {
@@ -128,6 +132,7 @@ impl State {
             strangers: Strangers::default(),
             askers: Askers::default(),
             contested: None,
+            talks: Talks::default(),
             settings: Arc::new(settings),
             world,
         }
@@ -174,6 +179,9 @@ impl State {
     }
 
     fn send(&mut self, to_agent: &ToAgent, now: Timestamp) {
+        if self.takes_for_command(to_agent) {
+            return;
+        }
         let cursor = stanza::cursor(to_agent);
         let passing = matches!(to_agent.content, ToAgentContent::Typing { .. });
         let heard = !passing || self.clients.is_here(&to_agent.agent);
@@ -199,6 +207,9 @@ impl State {
     /// The stanza as it is written; a refusal as two, because many clients do not show an error
     /// alone.
     pub(super) fn rendered(&self, to_agent: &ToAgent, now: Timestamp) -> Option<String> {
+        if let Some(refused) = self.command_refused(to_agent) {
+            return Some(String::from(&refused));
+        }
         let LinkSettings { domain, site, .. } = &*self.settings;
         let shared = match &to_agent.content {
             ToAgentContent::Row { row, .. } => has_files(row),
@@ -256,9 +267,10 @@ impl State {
         let asking = self.asking.map(|(at, _)| at);
         let timers = [self.settling, self.closing, self.retries.next(), self.roster.next()];
         let clients = self.clients.next();
+        let talks = self.talks.next();
         let idle = self.idle_until();
         let timers =
-            timers.into_iter().chain([barrier, quiet, idle, again, cover, asking, clients]);
+            timers.into_iter().chain([barrier, quiet, idle, again, cover, asking, clients, talks]);
         timers.flatten().min().unwrap_or_else(|| Instant::now() + BARRIER)
     }
 
@@ -285,6 +297,7 @@ impl State {
             self.asking = (times < ASKED).then(|| (now + ASKING * 2_u32.pow(times), times + 1));
         }
         self.roster.due(now, &mut out);
+        self.answer_overdue(now);
         self.look_after_clients(now, &mut out);
         self.pass(&out);
         for (pos, text) in self.retries.due(now) {
@@ -380,6 +393,7 @@ impl State {
     pub(super) fn lost(&mut self, lost: &Lost, closed: bool) {
         self.outbox.lost(lost.blames_us());
         self.roster.lost();
+        self.talks.lost();
         self.clients.clear();
         self.silent = false;
         self.standing = false;

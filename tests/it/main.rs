@@ -36,6 +36,7 @@ macro_rules! on_both_servers {
     };
 }
 
+mod adhoc;
 mod admission;
 mod cache;
 mod canned;

@@ -68,3 +68,39 @@ async fn profanity_declines() {
     bob.hears("Do you ship to Norway?").await;
     gateway.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profanity_gives_commands_through_forms() {
+    let own = OwnServer::start("prosody").await.unwrap();
+    let (gateway, alice, mut bob) = alice_in_profanity(&own).await;
+    let mut ann = gateway.customer().await;
+    ann.insisted("m1", "Do you ship to Norway?").await;
+    alice.sees("(win 2)").await;
+    alice.types("/win 2").await;
+    alice.types("We do.").await;
+    ann.find(|frame| frame["text"] == "We do.").await;
+
+    alice.types("/cmd list").await;
+    alice.sees("transfer").await;
+    alice.types("/cmd exec transfer").await;
+    alice.sees("Ask even if they are away or full").await;
+    alice.types("/field1 anyway").await;
+    alice.types("/field2 Bob").await;
+    alice.types("/field3 add She asks for 100% of Norway.").await;
+    alice.types("/form submit").await;
+    // What a command says is in the chat that it was given in.
+    alice.types("/win 2").await;
+    alice.sees("Asked Bob. You keep the conversation until they answer").await;
+    bob.hears_of("She asks for 100% of Norway.").await;
+
+    // A form that is cancelled.
+    alice.types("/win 2").await;
+    alice.types("/cmd exec close").await;
+    alice.sees("Said to the customer first").await;
+    alice.types("/form cancel").await;
+    // Without anything to fill in.
+    alice.types("/win 2").await;
+    alice.types("/cmd exec who").await;
+    alice.sees("The answer is in the chat with acme@").await;
+    gateway.end().await;
+}

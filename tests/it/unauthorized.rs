@@ -15,7 +15,7 @@ in_each_case!({ strangers, what_customers_never_receive } {
 });
 
 /// Queries that an agent's client may send to an address.
-const QUERIES: [&str; 7] = [
+const QUERIES: [&str; 10] = [
     "<query xmlns='http://jabber.org/protocol/disco#info'/>",
     "<query xmlns='http://jabber.org/protocol/disco#items'/>",
     "<vCard xmlns='vcard-temp'/>",
@@ -23,6 +23,9 @@ const QUERIES: [&str; 7] = [
     "<query xmlns='jabber:iq:version'/>",
     "<query xmlns='jabber:iq:last'/>",
     "<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'/></pubsub>",
+    "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>",
+    "<query xmlns='http://jabber.org/protocol/disco#info' node='close'/>",
+    "<command xmlns='http://jabber.org/protocol/commands' node='close' action='execute'/>",
 ];
 
 /// Everything returned to a client that tries everything on an address, with address and ids

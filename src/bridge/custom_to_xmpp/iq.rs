@@ -30,7 +30,8 @@ use crate::chat::ids::{AgentJid, LinkDomain, TenantKey};
 const NODE: &str = "couplet";
 
 /// Features of a customer's address: what the widget shows.
-const CUSTOMER_FEATURES: [&str; 13] = [
+const CUSTOMER_FEATURES: [&str; 14] = [
+    xmlns::COMMANDS,
     xmlns::OOB,
     quote::FALLBACK,
     xmlns::RETRACT,
@@ -47,8 +48,8 @@ const CUSTOMER_FEATURES: [&str; 13] = [
 ];
 
 /// Features of a desk, and of the component itself.
-const OWN_FEATURES: [&str; 6] =
-    [ns::CAPS, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VCARD, ns::VERSION];
+const OWN_FEATURES: [&str; 7] =
+    [xmlns::COMMANDS, ns::CAPS, ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VCARD, ns::VERSION];
 
 static CUSTOMER: LazyLock<Option<Caps>> = LazyLock::new(|| hashed(&customer()));
 static DESK: LazyLock<Option<Caps>> = LazyLock::new(|| hashed(&desk()));

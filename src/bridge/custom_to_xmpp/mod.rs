@@ -6,7 +6,7 @@ mod hand_over;
 pub mod iq;
 pub mod line;
 mod macros;
-mod parts;
+pub(in crate::bridge) mod parts;
 mod piece;
 mod reaction;
 pub mod roster;

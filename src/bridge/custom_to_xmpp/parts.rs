@@ -24,10 +24,14 @@ pub(super) const ROOM: usize = 96 * 1024;
 
 /// Makes the id of a notice that belongs to no row. Some clients take two messages without an id
 /// and with the same text for one; they compare nothing but UUIDs.
-pub(super) type LineId<'a> = &'a dyn Fn() -> String;
+pub(in crate::bridge) type LineId<'a> = &'a dyn Fn() -> String;
 
 /// A stanza error with an English text.
-pub(super) fn error(type_: ErrorType, condition: DefinedCondition, text: &str) -> StanzaError {
+pub(in crate::bridge) fn error(
+    type_: ErrorType,
+    condition: DefinedCondition,
+    text: &str,
+) -> StanzaError {
     StanzaError::new(type_, condition, "en", clean::text(text).into_owned())
 }
 
@@ -42,7 +46,12 @@ pub(super) fn bare(from: Jid, to: Jid, type_: MessageType) -> Message {
     message
 }
 
-pub(super) fn spoken(from: Jid, to: Jid, body: &str, thread: Option<ConversationId>) -> Message {
+pub(in crate::bridge) fn spoken(
+    from: Jid,
+    to: Jid,
+    body: &str,
+    thread: Option<ConversationId>,
+) -> Message {
     let mut message = bare(from, to, MessageType::Chat);
     message.bodies.insert(Lang::new(), fitted(body, ROOM).into_owned());
     message.thread = thread.map(thread_of);
@@ -76,7 +85,7 @@ pub(super) fn thread_of(conversation: ConversationId) -> Thread {
     Thread { parent: None, id: conversation.to_string() }
 }
 
-pub(super) fn identified(message: &mut Message, id: String) {
+pub(in crate::bridge) fn identified(message: &mut Message, id: String) {
     message.payloads.push(OriginId { id: id.clone() }.into());
     message.id = Some(Id(id));
 }

@@ -17,7 +17,7 @@ mod refusal;
 mod relation;
 mod shared;
 
-pub use refusal::line as refusal_line;
+pub use refusal::{error_of as refusal_error, line as refusal_line, words as refusal_words};
 pub use shared::shared;
 
 use relation::{changes, reacted, reply_to};
@@ -74,7 +74,7 @@ pub fn message(
             words.payloads.extend(reply.into_iter().flat_map(|reply| reply.payloads));
             words
         }
-        ToAgentContent::Notice(said) => {
+        ToAgentContent::Notice(said) | ToAgentContent::Result { notice: said, .. } => {
             let mut words = spoken(from, to, &line::line(said, &to_agent.from, now), thread);
             identified(&mut words, id_of(said, line_id));
             if let Notice::Waiting { at, name, .. } = said {
@@ -86,6 +86,8 @@ pub fn message(
             }
             words
         }
+        // Only the client that asked can use it.
+        ToAgentContent::Menu { .. } => return None,
         ToAgentContent::Typing { on } => {
             let state = if *on { ChatState::Composing } else { ChatState::Paused };
             let mut silent = bare(from, to, MessageType::Chat);
@@ -134,6 +136,8 @@ pub fn text(
             (Some(id_of(said, line_id)), line::line(said, &to_agent.from, now).into())
         }
         ToAgentContent::Refused { .. }
+        | ToAgentContent::Result { .. }
+        | ToAgentContent::Menu { .. }
         | ToAgentContent::Typing { .. }
         | ToAgentContent::Received { .. }
         | ToAgentContent::Displayed { .. } => (None, "".into()),
@@ -157,7 +161,10 @@ pub fn text(
     let (spoken, marks) = match &to_agent.content {
         ToAgentContent::Row { .. } | ToAgentContent::Notice(_) => (true, false),
         ToAgentContent::Received { .. } | ToAgentContent::Displayed { .. } => (false, true),
-        ToAgentContent::Typing { .. } | ToAgentContent::Refused { .. } => (false, false),
+        ToAgentContent::Typing { .. }
+        | ToAgentContent::Refused { .. }
+        | ToAgentContent::Result { .. }
+        | ToAgentContent::Menu { .. } => (false, false),
     };
     if spoken {
         xml.push("<body>");
@@ -214,7 +221,10 @@ fn payloads(xml: &mut Xml, domain: &LinkDomain, to_agent: &ToAgent, now: Timesta
             xml.attribute(stanza);
             xml.push("'/>");
         }
-        ToAgentContent::Notice(_) | ToAgentContent::Refused { .. } => {}
+        ToAgentContent::Notice(_)
+        | ToAgentContent::Refused { .. }
+        | ToAgentContent::Result { .. }
+        | ToAgentContent::Menu { .. } => {}
     }
 }
 
@@ -224,7 +234,9 @@ fn is_rare(content: &ToAgentContent) -> bool {
         ToAgentContent::Row { row, quoted, .. } => {
             quoted.is_some() || row.kind.answers().is_some() || row.kind.rewrites().is_some()
         }
-        ToAgentContent::Refused { .. } => true,
+        ToAgentContent::Refused { .. }
+        | ToAgentContent::Result { .. }
+        | ToAgentContent::Menu { .. } => true,
         _ => false,
     }
 }

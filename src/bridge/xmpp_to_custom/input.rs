@@ -14,7 +14,8 @@ use super::decoded::{Context, Decoded, Outcome, Subscription};
 use super::foreign;
 use super::words::{is_encrypted_file, is_kept, refused, state};
 use crate::bridge::address::{self, Address, Target};
-use crate::bridge::custom_to_xmpp::{iq, stanza};
+use crate::bridge::clean;
+use crate::bridge::custom_to_xmpp::{iq as queries, stanza};
 use crate::bridge::xmlns::OOB;
 use crate::bridge::{clean, emoji};
 use crate::chat::event::{AgentContent, AgentInput, Availability, Event, Peer};
@@ -67,7 +68,7 @@ pub fn decode(element: Element, context: Context<'_>) -> Decoded {
     };
     match asked {
         Some((agent, target)) => Decoded::Query { agent, target, iq: element },
-        None => asked_by_stranger(&element, &from, &to),
+        None => asked_by_stranger(&element, &from, &to, context),
     }
 }
 
@@ -85,10 +86,25 @@ fn asked(from: &Address<'_>, to: &Address<'_>, context: Context<'_>) -> Option<(
     Some((agent.clone(), context.book.target(agent, to, context.domain)?))
 }
 
-fn asked_by_stranger(iq: &Element, from: &Address<'_>, to: &Address<'_>) -> Decoded {
+/// The domain itself is no secret: what it is may be asked by anybody, as of any service.
+fn asked_by_stranger(
+    iq: &Element,
+    from: &Address<'_>,
+    to: &Address<'_>,
+    context: Context<'_>,
+) -> Decoded {
+    let asks_what =
+        |query: &Element| query.is("query", ns::DISCO_INFO) && query.attr("node").is_none();
+    if to.as_str() == context.domain.as_str()
+        && iq.attr("type") == Some("get")
+        && iq.children().next().is_some_and(asks_what)
+    {
+        let info = queries::response(context.domain, &Target::Domain, None, std::iter::empty(), iq);
+        return info.map_or(Decoded::Nothing, Decoded::Reply);
+    }
     let (Some(from), Some(to)) = (from.jid(), to.jid()) else { return Decoded::Nothing };
     let id = iq.attr("id").unwrap_or_default().to_owned();
-    Decoded::Reply(iq::error_response(to, from, id, stanza::not_found()))
+    Decoded::Reply(queries::error_response(to, from, id, stanza::not_found()))
 }
 
 /// A response counts only from those we send queries to: agents and their servers.
@@ -185,6 +201,7 @@ fn message(
         stanza: id.map(Arc::from),
         wants_receipt,
         fresh: (context.fresh)(),
+        by_form: false,
         content,
     })))
 }

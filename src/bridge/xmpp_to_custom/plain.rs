@@ -41,6 +41,7 @@ pub fn read(xml: &str, context: Context<'_>) -> Option<Decoded> {
         stanza: stanza.map(Into::into),
         wants_receipt: stanza.is_some() && message.request,
         fresh: (context.fresh)(),
+        by_form: false,
         content,
     }))))
 }

@@ -71,6 +71,7 @@ impl Desk {
                 self.refuse_agent(&input, refusal.clone());
             }
             (AgentContent::Silent, _) => self.receipt(&input, None),
+            (AgentContent::Menu { .. }, _) => self.menu_of_customer(customer, &input),
             (AgentContent::Command { command, .. }, standing) => {
                 self.agent_command(now, customer, &input, standing, command.clone());
             }
@@ -229,7 +230,13 @@ impl Desk {
 
     /// Replies to the client that asked, from the address it asked.
     pub(super) fn reply(&mut self, input: &AgentInput, line: Notice) {
-        self.answer_agent(input, ToAgentContent::Notice(line));
+        let content = match &input.stanza {
+            Some(stanza) if input.by_form => {
+                ToAgentContent::Result { stanza: stanza.clone(), notice: line }
+            }
+            _ => ToAgentContent::Notice(line),
+        };
+        self.answer_agent(input, content);
     }
 
     pub(super) fn refuse_agent(&mut self, input: &AgentInput, refusal: AgentRefusal) {
@@ -249,11 +256,12 @@ impl Desk {
             | AgentContent::Retract { .. }
             | AgentContent::React { .. }
             | AgentContent::Command { .. }
+            | AgentContent::Menu { .. }
             | AgentContent::Refused { .. } => self.refuse_agent(input, AgentRefusal::NotFound),
         }
     }
 
-    fn answer_agent(&mut self, input: &AgentInput, content: ToAgentContent) {
+    pub(super) fn answer_agent(&mut self, input: &AgentInput, content: ToAgentContent) {
         self.tell_client(input, None, content);
     }
 

@@ -451,16 +451,22 @@ impl Desk {
                 self.cases.get(*id).is_some_and(|case| case.view.agent() == Some(&agent.jid))
             };
             let chats = held.map_or(0, |held| held.iter().filter(serves).count() as u32);
-            let word = match self.clients.get(&agent.jid).and_then(Clients::availability) {
-                None => "unknown",
-                Some(Availability::Gone) => "offline",
-                Some(Availability::Busy) => "busy",
-                Some(Availability::Away) => "away",
-                Some(Availability::Free) => "available",
+            let word = match self.is_sent_away(tenant, &agent.jid) {
+                true => "set to away",
+                false => self.availability_word(&agent.jid),
             };
-            let word = if self.is_sent_away(tenant, &agent.jid) { "set to away" } else { word };
             (agent.name.clone(), word, chats, agent.capacity)
         });
         Notice::Status { queues: queues.collect(), agents: agents.collect() }
+    }
+
+    pub(super) fn availability_word(&self, agent: &AgentJid) -> &'static str {
+        match self.clients.get(agent).and_then(Clients::availability) {
+            None => "unknown",
+            Some(Availability::Gone) => "offline",
+            Some(Availability::Busy) => "busy",
+            Some(Availability::Away) => "away",
+            Some(Availability::Free) => "available",
+        }
     }
 }

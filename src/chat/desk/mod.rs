@@ -24,6 +24,7 @@ mod interruption;
 mod lifecycle;
 mod look;
 mod macros;
+mod menu;
 mod notes;
 mod offer;
 mod order;

@@ -24,6 +24,12 @@ impl Staying {
         (0..too_many).filter_map(|_| staying.pop_first()).map(|(_, first)| first).collect()
     }
 
+    /// Those in an agent's roster, the latest first.
+    pub(super) fn latest(&self, agent: &AgentJid) -> impl Iterator<Item = CustomerId> {
+        let staying = self.0.get(agent).into_iter().flat_map(|staying| staying.iter().rev());
+        staying.map(|(_, customer)| *customer)
+    }
+
     pub(super) fn remove(&mut self, agent: &AgentJid, until: (Timestamp, CustomerId)) {
         if let Some(staying) = self.0.get_mut(agent) {
             staying.remove(&until);

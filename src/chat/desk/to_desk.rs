@@ -55,6 +55,7 @@ impl Desk {
             }
             AgentContent::Silent => self.receipt(input, None),
             AgentContent::Refused { refusal, .. } => self.refuse_agent(input, refusal.clone()),
+            AgentContent::Menu { everywhere } => self.menu_of_desk(tenant, input, *everywhere),
             AgentContent::Retract { .. }
             | AgentContent::Link { .. }
             | AgentContent::React { .. }

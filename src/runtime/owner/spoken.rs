@@ -116,6 +116,7 @@ mod tests {
             stanza: Some(id.into()),
             wants_receipt: true,
             fresh: ConversationId(Uuid::nil()),
+            by_form: false,
             content: AgentContent::Text { text: id.into(), about: None },
         };
         spoken.begin(&Event::Agent(Box::new(input)));

@@ -11,6 +11,8 @@ use xmpp_parsers::minidom::Element;
 
 use super::{ASKING, State};
 use crate::bridge::address;
+use crate::bridge::adhoc::ask;
+use crate::bridge::adhoc::reply::Query;
 use crate::bridge::custom_to_xmpp::iq as queries;
 use crate::bridge::xmpp_to_custom::decoded::{Context, Decoded, Outcome, Subscription};
 use crate::bridge::xmpp_to_custom::{input, plain};
@@ -75,6 +77,10 @@ impl State {
                 let client = iq.attr("from").and_then(|from| from.split_once('/'));
                 if let Some((_, resource)) = client {
                     self.is_there(&agent, resource);
+                }
+                if let (Some(asked), Some(query)) = (ask::read(&iq), Query::of(&iq)) {
+                    let resource = client.map_or("", |(_, resource)| resource).into();
+                    return self.asked_about_commands((agent, resource, target), asked, query);
                 }
                 let (domain, roster) = (&self.settings.domain, &self.roster);
                 let name = roster.name_of(&agent, &target);

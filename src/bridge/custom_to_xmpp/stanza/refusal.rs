@@ -44,7 +44,7 @@ pub fn line(domain: &LinkDomain, to_agent: &ToAgent, line_id: LineId<'_>) -> Opt
     Some(line.into())
 }
 
-pub(super) fn error_of(refusal: &AgentRefusal) -> StanzaError {
+pub fn error_of(refusal: &AgentRefusal) -> StanzaError {
     let (type_, condition) = condition(refusal);
     error(type_, condition, &words(refusal))
 }
@@ -99,7 +99,8 @@ fn condition(refusal: &AgentRefusal) -> (ErrorType, Condition) {
     }
 }
 
-fn words(refusal: &AgentRefusal) -> Cow<'static, str> {
+/// A refusal in words.
+pub fn words(refusal: &AgentRefusal) -> Cow<'static, str> {
     let text = match refusal {
         AgentRefusal::NotFound => "Not sent: no such customer, or not one of yours.",
         AgentRefusal::Taken { by } => {

@@ -108,6 +108,7 @@ fn meaning(decoded: &Decoded) -> String {
                 AgentContent::Typing { on } => format!("typing {on}"),
                 AgentContent::Received { pos } => format!("received {}", pos.0),
                 AgentContent::Displayed { pos } => format!("displayed {}", pos.0),
+                AgentContent::Menu { .. } => "menu".to_owned(),
                 AgentContent::Refused { refusal, .. } => format!("refused {refusal:?}"),
             };
             let stanza = stanza.as_deref().unwrap_or("-");
@@ -126,6 +127,9 @@ fn meaning(decoded: &Decoded) -> String {
         Decoded::Privilege { host, roster } => format!("privilege {host}: roster {roster}"),
         Decoded::Reply(reply) => {
             let attr = |name| reply.attr(name).unwrap_or("-");
+            if attr("type") == "result" {
+                return format!("reply result iq {} to {}", attr("id"), attr("to"));
+            }
             let error = reply.children().find(|child| child.name() == "error").expect("an error");
             let condition = error.children().next().expect("a condition").name();
             let (id, from, to) = (attr("id"), attr("from"), attr("to"));

@@ -759,6 +759,8 @@ impl History {
             Op::AgentTypes(a, c) => {
                 let typing = AgentContent::Typing { on: true };
                 self.on.input(AGENTS[*a], CUSTOMERS[*c], "t", typing);
+                let menu = AgentContent::Menu { everywhere: false };
+                self.on.input(AGENTS[*a], CUSTOMERS[*c], "what is there", menu);
             }
             Op::Is(a, r, availability) => self.presence(*a, *r, *availability),
             Op::Bounces(a, which) => {
@@ -1407,7 +1409,13 @@ impl History {
                 };
                 assert!(self.on.store.rows.iter().any(said), "what is confirmed is stored");
             }
+            ToAgentContent::Menu { menu, .. } => {
+                assert!(
+                    !menu.desks.is_empty() && menu.agents.iter().all(|(name, _)| !name.is_empty())
+                );
+            }
             ToAgentContent::Notice(_)
+            | ToAgentContent::Result { .. }
             | ToAgentContent::Typing { .. }
             | ToAgentContent::Refused { .. } => {}
         }

@@ -434,6 +434,7 @@ impl Stage {
             stanza: Some(id.into()),
             wants_receipt,
             fresh,
+            by_form: false,
             content,
         })));
     }
@@ -710,6 +711,11 @@ fn stanza_line(stanza: &ToAgent) -> String {
         ToAgentContent::Row { row, .. } => row_line(row),
         ToAgentContent::Notice(Notice::Waiting { .. }) => "waits".to_owned(),
         ToAgentContent::Notice(line) => format!("{line:?}"),
+        ToAgentContent::Result { stanza, notice } => format!("result of {stanza:?}: {notice:?}"),
+        ToAgentContent::Menu { stanza, menu } => {
+            let words = menu.commands().map(|spec| spec.word).collect::<Vec<_>>().join(" ");
+            format!("menu of {stanza:?}: {words}")
+        }
         ToAgentContent::Typing { on } => format!("types: {on}"),
         ToAgentContent::Received { stanza } => format!("received {stanza:?}"),
         ToAgentContent::Displayed { stanza } => format!("shown {stanza:?}"),

@@ -212,6 +212,7 @@ fn from_agent(number: u64, time: u64, wants_receipt: bool, content: AgentContent
         stanza: Some(client_id(time).into()),
         wants_receipt,
         fresh: conversation(0),
+        by_form: false,
         content,
     }))
 }
