@@ -24,6 +24,7 @@ use crate::chat::ids::{
 use crate::chat::model::Customer;
 use crate::chat::row::Row;
 use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
+use crate::chat::silence::Patience;
 use crate::chat::snapshot::Snapshot;
 use crate::chat::tags::TenantTags;
 use crate::wire;
@@ -61,6 +62,7 @@ impl Bench {
             key: tenant.clone(),
             name: "Acme".into(),
             idle_close_ms: 1_800_000,
+            patience: Patience::default(),
             queues: vec![everyone],
             agents: vec![alice],
             canned: Vec::new(),

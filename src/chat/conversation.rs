@@ -13,6 +13,7 @@ use super::missing::Missing;
 use super::model::{Conversation, Place, State};
 use super::notes::Notes;
 use super::row::{Row, Target};
+use super::silence::Silence;
 
 /// At most this many of the agent's messages wait to be marked as shown; older ones count as shown.
 const SPOKEN_KEPT: usize = 64;
@@ -76,6 +77,7 @@ pub(super) struct OpenConversation {
     pub(super) given_by: Option<AgentJid>,
     /// The pending transfer, as far as this desk began it.
     pub(super) handed: Option<Box<Handed>>,
+    pub(super) silence: Silence,
     /// Agents who let an offer pass and have been online ever since, while nobody else wrote in it.
     acquainted: BTreeMap<AgentJid, Acquainted>,
 }
@@ -139,6 +141,7 @@ impl OpenConversation {
             handed: None,
             acquainted: BTreeMap::new(),
             left_at: None,
+            silence: Silence::default(),
         }
     }
 

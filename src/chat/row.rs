@@ -16,6 +16,8 @@ mod fetch;
 
 pub use fetch::FetchError;
 
+pub use super::reasons::{FetchError, RequeueReason};
+
 /// One row of a link's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -106,6 +108,8 @@ kinds! {
     Handing = "handing",
     HandedBack = "handed-back",
     Transferred = "transferred",
+    Reminded = "reminded",
+    Prompted = "prompted",
     Canned = "canned",
     NoteEdit = "note-edit",
     Tagged = "tagged",
@@ -145,7 +149,10 @@ impl Kind {
     /// Whether the customer sees it, as an entry with a `seq`.
     pub fn is_entry(self) -> bool {
         self.is_said()
-            || matches!(self, Self::Joined | Self::Left | Self::Closed | Self::Transferred)
+            || matches!(
+                self,
+                Self::Joined | Self::Left | Self::Closed | Self::Transferred | Self::Reminded
+            )
     }
 
     /// Whether its text may be edited or retracted: a message, or an edit of one.
@@ -200,6 +207,7 @@ impl Kind {
                     | Self::HandedBack
                     | Self::Transferred
                     | Self::Whisper
+                    | Self::Prompted
             )
     }
 }
@@ -319,6 +327,13 @@ pub enum RowKind {
     },
     /// The author took it over from this agent, who is its recipient, as are others who were asked.
     Transferred { from: AgentJid },
+    /// The customer, who has not answered for some time, was asked whether they are still there.
+    Reminded,
+    /// The agent who has it is its recipient: the customer has been waiting for an answer.
+    Prompted {
+        /// In milliseconds.
+        waited_ms: i64,
+    },
     /// An agent (the author) said canned replies: the message of the same stanza, which follows.
     Canned {
         /// Their keys, with ` + ` in between.
@@ -434,27 +449,6 @@ pub enum Reference {
     Customer(CommandKey),
     /// An agent, by the id of the stanza.
     Agent { jid: AgentJid, stanza: Arc<str> },
-}
-
-/// Why a conversation returned to its queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequeueReason {
-    /// The offer expired.
-    Silent,
-    /// The agent went offline.
-    Gone,
-    /// The server bounced a message as undeliverable.
-    Bounced,
-    /// The agent no longer serves the tenant.
-    Removed,
-    /// The agent declined it.
-    Declined,
-    /// The agent who has it asked somebody else, or closed it.
-    Withdrawn,
-    /// The agent gave it to the queue.
-    Given,
-    /// A supervisor moved it.
-    Moved,
 }
 
 /// One durable change: a row, and the view of the conversation if more than its head changed.

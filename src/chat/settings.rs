@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::hours::Hours;
 use super::ids::{AgentJid, MacroKey, QueueKey, ReplyKey, TenantKey, Timestamp};
 use super::routes::Routes;
+use super::silence::Patience;
 use super::tags::TenantTags;
 
 /// The settings of a tenant that the desk uses.
@@ -14,8 +15,10 @@ pub struct TenantSettings {
     pub key: TenantKey,
     /// As people read it.
     pub name: Arc<str>,
-    /// A conversation without a message for this long is closed, in milliseconds.
+    /// A conversation without a message for this long is closed, in milliseconds; 0 for never.
     pub idle_close_ms: i64,
+    /// What is done before that.
+    pub patience: Patience,
     /// Always including `default`.
     pub queues: Vec<QueueSettings>,
     pub agents: Vec<AgentSettings>,

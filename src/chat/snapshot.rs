@@ -6,6 +6,7 @@ use super::ids::{AgentJid, ConversationId, Pos, Seq, Timestamp};
 use super::model::{Conversation, Customer};
 use super::row::{Answers, Row};
 use super::settings::TenantSettings;
+use super::silence::Turn;
 
 /// A closed conversation whose end its agents' clients have not confirmed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +69,9 @@ pub struct Recall {
     /// The latest rows by which any conversation changed hands (offered, joined, requeued, closed),
     /// in `pos` order.
     pub moves: Vec<Arc<Row>>,
+    /// What was said last in the conversations that an agent has, as far as their tenants set times
+    /// for silences, in order.
+    pub turns: Vec<(ConversationId, Timestamp, Turn)>,
     /// Customers who may still be in agents' rosters although their conversation is closed.
     pub departing: Vec<Departing>,
 }

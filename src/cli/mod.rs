@@ -24,6 +24,7 @@ mod tag;
 mod tenant;
 #[cfg(test)]
 mod tests;
+mod times;
 mod transcript;
 
 use std::io::Write;

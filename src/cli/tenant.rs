@@ -16,7 +16,7 @@ use crate::wire;
 
 use super::error::CliError;
 use super::output::{Output, columns};
-use super::{agent, args, hours, known, queue};
+use super::{agent, args, known, queue, times};
 
 /// The shortest key for HS256 (RFC 7518, section 3.2).
 const IDENTITY_BYTES: usize = 32;
@@ -26,15 +26,16 @@ const MEGABYTE: u64 = 1024 * 1024;
 pub enum Command {
     /// Add a tenant, with its queue "default"
     Add(Box<Add>),
-    /// Change when it is open
+    /// Change when it is open, and after which silences something is done
     Set {
         /// The tenant's key
         #[arg(value_parser = args::tenant)]
         key: TenantKey,
-        /// hours, hours_mode (strict or advisory), zone or country; NAME= removes it:
-        /// hours="Mo-Fr 09:00-17:00; PH off"
-        #[arg(value_name = "NAME=VALUE", required = true, value_parser = hours::change)]
-        changes: Vec<hours::Change>,
+        /// hours, hours_mode (strict or advisory), zone or country, where NAME= removes it:
+        /// hours="Mo-Fr 09:00-17:00; PH off"; idle_close_minutes, idle_remind_minutes,
+        /// agent_remind_seconds or agent_requeue_seconds, where 0 is never
+        #[arg(value_name = "NAME=VALUE", required = true, value_parser = times::setting)]
+        changes: Vec<times::Setting>,
     },
     /// List the tenants
     List,
@@ -109,7 +110,8 @@ struct View {
     welcome: Option<String>,
     /// Whether a key for identity tokens is set; the key itself is never printed.
     identity: bool,
-    idle_close_minutes: i64,
+    #[serde(flatten)]
+    times: times::View,
     hours: Option<String>,
     hours_mode: Option<HoursMode>,
     zone: Option<String>,
@@ -155,7 +157,7 @@ impl View {
             locale: settings.locale.clone(),
             welcome: settings.welcome.clone(),
             identity: tenant.identity_secret.is_some(),
-            idle_close_minutes: settings.idle_close_ms / 60_000,
+            times: times::View::of(settings),
             hours: settings.opening.hours.clone(),
             hours_mode: settings.opening.hours_mode,
             zone: settings.opening.zone.clone(),
@@ -193,7 +195,7 @@ pub(super) async fn run(
             let views: Vec<View> = tenants.iter().map(View::of).collect();
             Ok(out.list(&views, ["KEY", "NAME", "LINK", "ORIGINS"], View::cells)?)
         }
-        Command::Set { key, changes } => hours::set(&key, None, &changes, store, out).await,
+        Command::Set { key, changes } => times::set(&key, changes, store, out).await,
         Command::Show { key } => show(&key, store, out).await,
         Command::Remove { key } => {
             let tenant = known::tenant(&key, store).await?;
@@ -326,13 +328,13 @@ async fn show(key: &TenantKey, store: &dyn Store, out: &mut Output<'_>) -> Resul
         ["locale", tenant.locale.as_deref().unwrap_or_default()],
         ["welcome", tenant.welcome.as_deref().unwrap_or_default()],
         ["identity tokens", &yes(tenant.identity)],
-        ["idle close", &format!("{} min", tenant.idle_close_minutes)],
         ["hours", tenant.hours.as_deref().unwrap_or("always open")],
         ["files", &files(&tenant)],
         ["form", &tenant.form.iter().map(Field::written).collect::<Vec<_>>().join(", ")],
     ]
     .map(|fact| fact.map(str::to_owned));
-    let facts: Vec<&[String]> = facts.iter().map(<[_; 2]>::as_slice).collect();
+    let times = tenant.times.facts();
+    let facts: Vec<&[String]> = facts.iter().chain(&times).map(<[_; 2]>::as_slice).collect();
     writeln!(out.to, "{}", columns(&facts))?;
     out.list(&queues, queue::View::HEADS, queue::View::cells)?;
     writeln!(out.to)?;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::routing::Routing;
-use super::settings::{OpeningHours, Settings, Tags};
+use super::settings::{NewTimes, OpeningHours, Settings, Tags};
 use super::store_error::StoreError;
 use crate::chat::hours::ByHand;
 use crate::chat::ids::{
@@ -111,6 +111,8 @@ pub trait Directory: Send + Sync + 'static {
         queue: Option<&QueueKey>,
         hours: &OpeningHours,
     ) -> Result<(), StoreError>;
+    /// Changes a tenant's times of silence.
+    async fn put_times(&self, tenant: &TenantKey, times: NewTimes) -> Result<(), StoreError>;
     /// Closes or opens a queue, whatever its hours are; `None` takes that back.
     async fn put_by_hand(
         &self,

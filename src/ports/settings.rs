@@ -27,8 +27,14 @@ pub struct Settings {
     pub locale: Option<String>,
     /// The line in the widget's empty log, in place of its own; at most 200 characters.
     pub welcome: Option<String>,
-    /// A conversation without a message for this many milliseconds is closed.
+    /// A conversation without a message for this many milliseconds is closed; 0 for never.
     pub idle_close_ms: i64,
+    /// A customer is reminded this long after the agent's last word; 0 for never.
+    pub idle_remind_ms: i64,
+    /// An agent is reminded this long after the customer's unanswered word; 0 for never.
+    pub agent_remind_ms: i64,
+    /// An agent loses the conversation this long after the customer's unanswered word; 0 for never.
+    pub agent_requeue_ms: i64,
     /// What customers are asked before the chat, in this order.
     pub form: Vec<FormField>,
     /// What files are accepted.
@@ -52,6 +58,9 @@ impl Default for Settings {
             locale: None,
             welcome: None,
             idle_close_ms: 30 * 60_000,
+            idle_remind_ms: 0,
+            agent_remind_ms: 0,
+            agent_requeue_ms: 0,
             form: Vec::new(),
             files: FileWishes::default(),
             tags: Tags::default(),
@@ -59,6 +68,15 @@ impl Default for Settings {
             routing: Routing::default(),
         }
     }
+}
+
+/// New times of silence of a tenant, in milliseconds; what is none stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NewTimes {
+    pub idle_close_ms: Option<i64>,
+    pub idle_remind_ms: Option<i64>,
+    pub agent_remind_ms: Option<i64>,
+    pub agent_requeue_ms: Option<i64>,
 }
 
 /// When a tenant is open; or a queue, for which its tenant's counts where it has none of its own.

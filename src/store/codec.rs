@@ -77,6 +77,7 @@ words!(requeue_word, parse_requeue, RequeueReason, "the reason", {
     Silent = "silent", Gone = "gone", Bounced = "bounced", Removed = "removed",
     Declined = "declined", Withdrawn = "withdrawn", Given = "given",
     Moved = "moved",
+    Unanswered = "unanswered",
 });
 words!(strategy_word, parse_strategy, Strategy, "the strategy", {
     LeastLoaded = "least-loaded", RoundRobin = "round-robin", RingAll = "ring-all",

@@ -19,10 +19,11 @@ use super::{canned, links, macros, tenants};
 use crate::chat::hours::ByHand;
 use crate::chat::ids::{AgentJid, LinkDomain, MacroKey, QueueKey, ReplyKey, TenantKey};
 use crate::chat::settings::{AgentSettings, CannedReply, Macro, QueueSettings, TenantSettings};
+use crate::chat::silence::Patience;
 use crate::chat::tags::TenantTags;
 use crate::ports::directory::{Directory, Tenant, TenantHours};
 use crate::ports::routing::Routing;
-use crate::ports::settings::{OpeningHours, Tags};
+use crate::ports::settings::{NewTimes, OpeningHours, Tags};
 use crate::ports::store_error::StoreError;
 
 #[async_trait]
@@ -241,6 +242,10 @@ impl Directory for SqlStore {
         self.within(self.write_hours(tenant, queue, hours)).await
     }
 
+    async fn put_times(&self, tenant: &TenantKey, times: NewTimes) -> Result<(), StoreError> {
+        self.within(self.write_times(tenant, times)).await
+    }
+
     async fn put_by_hand(
         &self,
         tenant: &TenantKey,
@@ -329,6 +334,11 @@ pub(super) async fn settings(
                 key: tenant_key(&tenant.slug)?,
                 name: settings.name,
                 idle_close_ms: settings.idle_close_ms,
+                patience: Patience {
+                    remind_customer_ms: settings.idle_remind_ms,
+                    remind_agent_ms: settings.agent_remind_ms,
+                    requeue_ms: settings.agent_requeue_ms,
+                },
                 queues: queues.remove(&tenant.slug).unwrap_or_default(),
                 agents: agents.remove(&tenant.slug).unwrap_or_default(),
                 canned: canned.remove(&tenant.slug).unwrap_or_default(),

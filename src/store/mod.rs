@@ -45,6 +45,7 @@ mod server;
 mod session_insert;
 mod session_lookup;
 mod sessions;
+mod silence;
 mod snapshot;
 mod sql;
 mod sql_store;

@@ -57,6 +57,7 @@ pub(super) async fn recall(
         overrides: overrides(connection, link, tenants).await?,
         links: links(connection, open).await?,
         moves: between(connection, link, (after, head), &moves).await?,
+        turns: Vec::new(),
         departing: departing(connection, tenants, now).await?,
     })
 }

@@ -72,6 +72,12 @@ struct Transferred {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Prompted {
+    waited_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
 struct StoredFile {
     id: uuid::Uuid,
     key: uuid::Uuid,
@@ -285,7 +291,8 @@ fn content(kind: &RowKind) -> Result<(Option<&str>, Option<String>), StoreError>
         RowKind::Rated { score, comment } => {
             (comment.as_deref(), Some(json(&Rated { score: *score })?))
         }
-        RowKind::Joined | RowKind::Left | RowKind::Offered => (None, None),
+        RowKind::Joined | RowKind::Left | RowKind::Offered | RowKind::Reminded => (None, None),
+        RowKind::Prompted { waited_ms } => (None, Some(json(&Prompted { waited_ms: *waited_ms })?)),
         RowKind::Requeued { agent, reason } => {
             let reason = requeue_word(*reason).to_owned();
             (None, Some(json(&Requeued { reason, agent: agent.to_string() })?))
@@ -353,6 +360,8 @@ fn kind_from(model: &log::Model) -> Result<RowKind, StoreError> {
         Kind::Reaction => RowKind::Reaction { target: target()?, emoji: text()? },
         Kind::Joined => RowKind::Joined,
         Kind::Left => RowKind::Left,
+        Kind::Reminded => RowKind::Reminded,
+        Kind::Prompted => RowKind::Prompted { waited_ms: parse::<Prompted>(details)?.waited_ms },
         Kind::Closed => RowKind::Closed { reason: parse_close(&parse::<Closed>(details)?.reason)? },
         Kind::Rated => RowKind::Rated {
             score: parse::<Rated>(details)?.score,

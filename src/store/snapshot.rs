@@ -19,7 +19,7 @@ use super::entity::log;
 use super::error::unavailable;
 use super::row_codec::AGENT;
 use super::sql_store::SqlStore;
-use super::{conversation_lookup, directory, links, ranges, restore, sql, undelivered};
+use super::{conversation_lookup, directory, links, ranges, restore, silence, sql, undelivered};
 use crate::chat::ids::{ConversationId, LinkDomain, Pos, Timestamp};
 use crate::chat::model::{Conversation, Customer, State};
 use crate::chat::row::Kind;
@@ -56,17 +56,14 @@ impl SqlStore {
             .add(log::Column::Author.eq(AGENT))
             .add(log::Column::Kind.is_in(Kind::words(Kind::may_be_resent)))
             .add(log::Column::Stanza.is_not_null());
+        let mut recall =
+            restore::recall(desk, link.id, head, (open.as_slice(), tenants.as_slice()), now)
+                .await?;
+        recall.turns = silence::turns(desk, views(), &tenants).await?;
         Ok(Snapshot {
             head,
             cursor,
-            recall: restore::recall(
-                desk,
-                link.id,
-                head,
-                (open.as_slice(), tenants.as_slice()),
-                now,
-            )
-            .await?,
+            recall,
             tenants,
             messages: ranges::messages(desk, said_by_customers).await?,
             rows: counts(desk, &open).await?,

@@ -202,6 +202,8 @@ pub enum EntryKind {
     Left,
     /// An agent took the conversation over from another, who left.
     Transferred,
+    /// The customer has not answered for some time, and is asked whether they are still there.
+    Reminder,
     /// The conversation ended.
     Closed,
 }

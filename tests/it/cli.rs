@@ -155,7 +155,8 @@ async fn tenants_are_added_and_removed() {
     let expected = json!({
         "key": "full", "name": "Full", "link": "chat.localhost",
         "origins": ["http://a.example:81", "https://b.example"], "origin_required": true,
-        "color": "#2f6fed", "locale": "pt-BR", "welcome": "Oi!", "identity": true, "idle_close_minutes": 5,
+        "color": "#2f6fed", "locale": "pt-BR", "welcome": "Oi!", "identity": true, "idle_close_minutes": 5, "idle_remind_minutes": 0,
+        "agent_remind_seconds": 0, "agent_requeue_seconds": 0,
         "file_megabytes": null, "file_types": null,
         "hours": null, "hours_mode": null, "zone": null, "country": null,
         "form": [
@@ -253,6 +254,20 @@ Tue 2026-12-29 09:00  Tue 2026-12-29 17:00
 Wed 2026-12-30 09:00  Wed 2026-12-30 17:00
 "
     );
+    // The times of silence.
+    let told =
+        shell.done("tenant set acme idle__remind__minutes=10 agent__requeue__seconds=90").await;
+    assert!(told.contains("idle remind 10 min, agent remind never, agent requeue 90 s"), "{told}");
+    let shown = shell.json("tenant show acme").await;
+    assert_eq!(
+        (&shown["hours"], &shown["agent_requeue_seconds"]),
+        (&json!("Mo-Fr 09:00-17:00; PH off"), &json!(90))
+    );
+    for wrong in
+        ["idle__close__minutes=", "agent__remind__seconds=-1", "idle__remind__minutes=10081"]
+    {
+        assert_eq!(shell.run(&format!("tenant set acme {wrong}")).await.code, Some(2), "{wrong}");
+    }
     // A queue has its own hours, in its tenant's zone.
     shell.done("queue set --tenant acme sales hours=24/7 hours__mode=advisory").await;
     shell.done("queue add --tenant acme sales --name Sales_Team").await;

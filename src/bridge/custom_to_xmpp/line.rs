@@ -8,6 +8,7 @@
 mod about;
 mod help;
 mod hours;
+mod silence;
 mod supervision;
 mod why;
 mod words;
@@ -178,6 +179,7 @@ pub fn row<'r>(row: &'r Row, reader: &AgentJid) -> Option<Cow<'r, str>> {
              The customer won't see what you write here.",
         ),
         (RowKind::Requeued { reason, .. }, _) => marked(passed_on(*reason)),
+        (RowKind::Prompted { waited_ms }, _) => marked(&silence::waits(&span(*waited_ms))),
         (RowKind::Closed { reason: CloseReason::Agent }, author) => {
             marked(&closed_by(author, reader))
         }
@@ -266,6 +268,7 @@ fn passed_on(reason: RequeueReason) -> &'static str {
         RequeueReason::Moved => {
             "A supervisor moved this customer – what you write here no longer reaches them"
         }
+        RequeueReason::Unanswered => silence::LOST,
     }
 }
 

@@ -52,6 +52,7 @@ pub fn entry(row: &Row) -> Option<Entry> {
         RowKind::Reaction { .. } => EntryKind::Reaction,
         RowKind::Joined => EntryKind::Joined,
         RowKind::Left => EntryKind::Left,
+        RowKind::Reminded => EntryKind::Reminder,
         RowKind::Transferred { .. } => EntryKind::Transferred,
         RowKind::Closed { .. } => EntryKind::Closed,
         RowKind::Opened { .. }
@@ -67,6 +68,7 @@ pub fn entry(row: &Row) -> Option<Entry> {
         | RowKind::Ranked { .. }
         | RowKind::Handing { .. }
         | RowKind::HandedBack { .. }
+        | RowKind::Prompted { .. }
         | RowKind::Canned { .. }
         | RowKind::Macro { .. }
         | RowKind::Watched { .. }

@@ -259,9 +259,9 @@ impl Desk {
         self.notify(&tenant, customer, CustomerNotice::State(state));
     }
 
-    /// When it has been idle for too long; none if the tenant is not served here.
+    /// When it has been idle for too long; none if that is never, or the tenant is not served here.
     fn idle_at(&self, view: &Conversation) -> Option<Timestamp> {
-        let settings = self.settings(&view.tenant)?;
+        let settings = self.settings(&view.tenant).filter(|settings| settings.idle_close_ms > 0)?;
         Some(self.silent_since(view).plus(settings.idle_close_ms.max(LEAST_IDLE_MS)))
     }
 
@@ -302,6 +302,7 @@ impl Desk {
                 Timer::Unsure(by) => self.decide(now, &by),
                 Timer::AskAgain(id) => self.ask_again(now, id),
                 Timer::Idle(id) => self.close_if_idle(now, id),
+                Timer::Silence(id) => self.break_silence(now, id),
                 Timer::Gone(agent) => self.take_back_if_gone(now, &agent),
                 Timer::SendAgain(agent) => self.send_again(now, &agent),
                 Timer::Marks(id) => self.write_marks(now, id),
@@ -326,6 +327,7 @@ impl Desk {
             };
             self.fall_back_to_default_queue(&mut view);
             self.arm_idle(now.plus(LEAST_IDLE_MS), &view);
+            self.await_word(now.plus(LEAST_IDLE_MS), id);
             if view.agent().is_none()
                 && let Some(line) = self.line(&view.tenant, &view.queue)
             {

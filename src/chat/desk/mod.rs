@@ -42,6 +42,7 @@ mod restore;
 mod roster;
 mod row;
 mod shared;
+mod silence;
 mod staying;
 mod storage;
 mod supervise;

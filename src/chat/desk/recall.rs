@@ -41,6 +41,14 @@ impl Desk {
             self.fetch(link);
         }
         self.replay(now, &recall.moves);
+        for (id, at, turn) in recall.turns {
+            if let Some(case) = self.cases.get_mut(&id) {
+                case.silence.note(at.min(now), turn);
+            }
+        }
+        // Agents, and who is online, are to be heard from first.
+        let held: Vec<ConversationId> = self.cases.keys().copied().collect();
+        held.into_iter().for_each(|id| self.await_word(now.plus(SETTLES_MS), id));
         for departing in recall.departing {
             self.departing(now, departing);
         }

@@ -44,8 +44,10 @@ impl Desk {
         }
         let view = case.view.clone();
         if let Some(agent) = &held_by {
-            // The agent who gave it up knows; the agent of a moved one is told by another row.
-            let is_news = !is_moved && reason != RequeueReason::Given;
+            // The agent who gave it up knows, the agent of a moved one is told by another row, and a
+            // silent one reads why.
+            let is_news = !is_moved
+                && !matches!(reason, RequeueReason::Given | RequeueReason::Unanswered);
             let left = NewRow {
                 recipients: if is_news { audience.clone() } else { Vec::new() },
                 ..NewRow::new(self.author(&tenant, agent), RowKind::Left).with_view()
@@ -60,7 +62,9 @@ impl Desk {
             }
         }
         for agent in &audience {
-            self.let_go(now, id, &tenant, agent, reason, held_by.is_none() || is_moved);
+            let is_told =
+                held_by.is_none() || is_moved || reason == RequeueReason::Unanswered;
+            self.let_go(now, id, &tenant, agent, reason, is_told);
         }
         if let Some(line) = self.line(&tenant, &queue) {
             line.enter(&view);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Desk;
 use crate::chat::ids::{AgentJid, ConversationId, CustomerId, TenantKey, Timestamp};
 use crate::chat::row::{Author, CommandKey, Row, RowKind};
+use crate::chat::silence::Turn;
 
 impl Desk {
     /// Appends a row to a conversation and returns it.
@@ -44,11 +45,18 @@ impl Desk {
         case.missing.came(&row);
         case.notes.came(&row);
         case.rows += 1;
+        let turn = Turn::of(row.kind.kind(), &row.author);
+        if let Some(turn) = turn {
+            case.silence.note(now, turn);
+        }
         if let RowKind::Files { files, .. } = &row.kind {
             self.shared.insert(now, files);
         }
         self.gate.append(row.clone(), changed);
         self.overheard(&row);
+        if turn.is_some() {
+            self.await_word(now.plus(1), row.conversation);
+        }
         Some(row)
     }
 

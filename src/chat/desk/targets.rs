@@ -223,6 +223,7 @@ mod tests {
             tags: TenantTags::default(),
             hours: Default::default(),
             macros: Vec::new(),
+            patience: Default::default(),
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) enum Timer {
     AskAgain(ConversationId),
     /// Whether nobody has written for too long.
     Idle(ConversationId),
+    /// Whether somebody is to be reminded, or has not answered for too long.
+    Silence(ConversationId),
     /// Whether an agent's grace period is over.
     Gone(AgentJid),
     /// Resend what an agent who came online has not confirmed.

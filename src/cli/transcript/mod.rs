@@ -227,6 +227,7 @@ fn said<'a>(row: &'a Row, case: &'a Case) -> Option<Said<'a>> {
         }
         RowKind::Joined => Some(Said::Event(format!("{who} joined"))),
         RowKind::Left => Some(Said::Event(format!("{who} left"))),
+        RowKind::Reminded => Some(Said::Event("the customer was reminded".to_owned())),
         RowKind::Closed { reason } => Some(Said::Event(format!("closed {}", why(*reason)))),
         _ => None,
     }

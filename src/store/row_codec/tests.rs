@@ -131,6 +131,13 @@ fn stored() -> Vec<(RowKind, &'static str, Option<&'static str>, Option<&'static
             None,
             Some(r#"{"from":"ann@example.org"}"#),
         ),
+        (RowKind::Reminded, "reminded", None, None),
+        (
+            RowKind::Prompted { waited_ms: 120_000 },
+            "prompted",
+            None,
+            Some(r#"{"waited_ms":120000}"#),
+        ),
         (RowKind::Canned { keys: text() }, "canned", t, None),
         (RowKind::NoteEdit { of: Pos(7), text: text() }, "note-edit", t, Some(r#"{"of":7}"#)),
         (

@@ -87,6 +87,7 @@ fn kind() -> impl Strategy<Value = RowKind> {
             .prop_map(|(text, reply_to)| RowKind::Message { text, reply_to }),
         Just(RowKind::Joined),
         Just(RowKind::Left),
+        Just(RowKind::Reminded),
         close.prop_map(|reason| RowKind::Closed { reason }),
         Just(RowKind::Offered),
         (agent(), requeue).prop_map(|(agent, reason)| RowKind::Requeued { agent, reason }),

@@ -56,6 +56,7 @@ export default {
   agree: 'موافقة وبدء المحادثة',
   joined: 'انضم {0}',
   left: 'غادر {0}',
+  stillThere: 'هل ما زلت هنا؟',
   you: 'أنت',
   agent: 'خدمة العملاء',
   typing: '{0} يكتب',

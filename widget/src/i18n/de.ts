@@ -34,6 +34,7 @@ export default {
   agree: 'Einverstanden, Chat beginnen',
   joined: '{0} ist jetzt dabei',
   left: '{0} ist gegangen',
+  stillThere: 'Sind Sie noch da?',
   you: 'Sie',
   agent: 'Service',
   typing: '{0} schreibt',

@@ -42,6 +42,8 @@ export interface Words {
   agree: string;
   joined: string;
   left: string;
+  /** To a customer who has not answered for some time. */
+  stillThere: string;
   you: string;
   agent: string;
   typing: string;
@@ -129,6 +131,7 @@ export default {
   agree: 'Agree and chat',
   joined: '{0} joined',
   left: '{0} left',
+  stillThere: 'Are you still there?',
   you: 'You',
   agent: 'Agent',
   typing: '{0} is typing',

@@ -38,6 +38,7 @@ export default {
   agree: 'Aceptar y chatear',
   joined: '{0} se ha unido',
   left: '{0} ha salido',
+  stillThere: '¿Sigue ahí?',
   you: 'Usted',
   agent: 'Atención al cliente',
   typing: '{0} está escribiendo',

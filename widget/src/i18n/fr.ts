@@ -38,6 +38,7 @@ export default {
   agree: 'Accepter et discuter',
   joined: '{0} vous a rejoint',
   left: '{0} est parti',
+  stillThere: 'Êtes-vous toujours là ?',
   you: 'Vous',
   agent: 'Service client',
   typing: '{0} écrit',

@@ -35,6 +35,7 @@ export default {
   agree: 'אישור ותחילת צ׳אט',
   joined: '{0} בשיחה',
   left: '{0} כבר לא בשיחה',
+  stillThere: 'עדיין כאן?',
   you: 'אני',
   agent: 'שירות',
   typing: 'ההודעה של {0} נכתבת',

@@ -34,6 +34,7 @@ export default {
   agree: '同意してチャットを始める',
   joined: '{0}が参加しました',
   left: '{0}が退出しました',
+  stillThere: 'まだいらっしゃいますか？',
   you: 'あなた',
   agent: '担当者',
   typing: '{0}が入力しています',

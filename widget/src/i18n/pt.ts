@@ -34,6 +34,7 @@ export default {
   agree: 'Aceitar e conversar',
   joined: '{0} entrou',
   left: '{0} saiu',
+  stillThere: 'Ainda está aí?',
   you: 'Você',
   agent: 'Atendimento',
   typing: '{0} está escrevendo',

@@ -39,7 +39,16 @@ export type Phase = 'waiting' | 'active' | 'closed';
 export type FromKind = 'customer' | 'agent' | 'bot' | 'system';
 /** The kind of an entry. */
 export type EntryKind =
-  'message' | 'edit' | 'retract' | 'reaction' | 'choice' | 'joined' | 'left' | 'transferred' | 'closed';
+  | 'message'
+  | 'edit'
+  | 'retract'
+  | 'reaction'
+  | 'choice'
+  | 'joined'
+  | 'left'
+  | 'transferred'
+  | 'reminder'
+  | 'closed';
 /** Why a frame or command was refused. */
 export type ErrorCode =
   | 'bad_frame'

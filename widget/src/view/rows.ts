@@ -282,6 +282,8 @@ function noteText({ kind, from }: LogEntry, words: Words): string | undefined {
       return fill(words.joined, name);
     case 'left':
       return fill(words.left, name);
+    case 'reminder':
+      return words.stillThere;
     case 'closed':
       return words.closed;
     default:

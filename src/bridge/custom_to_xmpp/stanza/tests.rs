@@ -290,6 +290,7 @@ fn effects() -> Vec<(&'static str, ToAgent)> {
         ),
         ("joined", row_of(bob(), NOW, RowKind::Joined, None)),
         ("left", row_of(bob(), NOW, RowKind::Left, None)),
+        ("prompted", row_of(Author::System, NOW, RowKind::Prompted { waited_ms: 125_000 }, None)),
         (
             "handed over",
             row_of(

@@ -88,6 +88,7 @@ fn named(name: &str) -> ServerFrame {
         "a retracted message" => shown(row(Some(1), Author::Customer, said(""))),
         "joined" => shown(row(Some(4), agent(), RowKind::Joined)),
         "left" => shown(row(Some(5), agent(), RowKind::Left)),
+        "reminded" => shown(row(Some(5), Author::System, RowKind::Reminded)),
         "transferred" => {
             let from = AgentJid::normalised("bob@example.org");
             shown(row(Some(5), agent(), RowKind::Transferred { from }))

@@ -24,6 +24,7 @@ mod reactions;
 mod receipts;
 mod rounds;
 mod routes;
+mod silence;
 mod stage;
 mod store;
 mod supervision;

@@ -35,14 +35,15 @@ use crate::chat::row::{Author, CommandKey, QuestionKind, Row, RowKind, Target};
 use crate::chat::settings::{
     AgentSettings, CannedReply, Macro as Steps, Role, Strategy as Way, TenantSettings,
 };
+use crate::chat::silence::{Patience, Turn};
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
 const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];
 const RESOURCES: [&str; 2] = ["desk", "phone"];
 
 /// Mia and Noa are customers of `acme`, where Ann and the supervisor Bob serve; Oli and Pia of
-/// `zenith`, served by Ann and Zoe. Each bit of `less` removes something; the last two add hours and
-/// limits of queues.
+/// `zenith`, served by Ann and Zoe. Each bit of `less` removes something; the last three add hours,
+/// limits of queues, and times of silence.
 fn settings(less: u8) -> Vec<TenantSettings> {
     let room = if less & 4 == 0 { 2 } else { 1 };
     let mut queues = vec![queue("default", Way::LeastLoaded), queue("sales", Way::RingAll)];
@@ -56,6 +57,13 @@ fn settings(less: u8) -> Vec<TenantSettings> {
     }
     let zenith = vec![agent("ann", 1, &["default"]), agent("zoe", 1, &["default"])];
     let mut acme = tenant("acme", queues, acme);
+    if less & 32 != 0 {
+        acme.patience = Patience {
+            remind_customer_ms: 5 * MINUTE,
+            remind_agent_ms: MINUTE,
+            requeue_ms: 3 * MINUTE,
+        };
+    }
     if less & 8 != 0 {
         let keys = acme.queues.iter().map(|queue| (queue.key.clone(), hours()));
         acme.hours = keys.collect();
@@ -211,7 +219,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::LinkDown),
         2 => Just(Op::LinkUp),
         1 => (0..MINUTE).prop_map(Op::Interrupted),
-        2 => (0..32u8).prop_map(Op::Settings),
+        2 => (0..64u8).prop_map(Op::Settings),
         10 => (span, any::<bool>()).prop_map(|(span, woken)| Op::Waits(span, woken)),
         2 => Just(Op::Crashes),
         1 => Just(Op::Stops),
@@ -258,6 +266,10 @@ struct Told {
     served: BTreeSet<AgentJid>,
     tags: Vec<Arc<str>>,
     priority: i32,
+    /// Who said something last, or was reminded.
+    turn: Option<Turn>,
+    /// Somebody was reminded since.
+    reminded: bool,
 }
 
 impl Told {
@@ -321,6 +333,8 @@ impl Model {
                     served: BTreeSet::new(),
                     tags: kept.1,
                     priority: kept.0,
+                    turn: None,
+                    reminded: false,
                 },
             );
             return;
@@ -368,6 +382,16 @@ impl Model {
                 assert_eq!(recipients, std::mem::take(&mut told.handed), "others are told");
                 told.served.insert(agent.clone());
                 told.stand = Stand::Held(agent);
+            }
+            (RowKind::Reminded, None) => {
+                assert!(matches!(told.stand, Stand::Held(_)), "only who is served is reminded");
+                assert_eq!(told.turn, Some(Turn::Agent), "it is the customer's turn");
+                assert!(!told.reminded, "once");
+            }
+            (RowKind::Prompted { .. }, None) => {
+                assert_eq!(told.audience(), recipients, "the agent who has it is reminded");
+                assert_eq!(told.turn, Some(Turn::Customer), "it is the agent's turn");
+                assert!(!told.reminded, "once");
             }
             (RowKind::Left, Some(agent)) => {
                 assert_eq!(told.stand, Stand::Held(agent.clone()));
@@ -483,6 +507,13 @@ impl Model {
                 told.moved = true;
             }
             (kind, by) => panic!("{kind:?} by {by:?}"),
+        }
+        match Turn::of(row.kind.kind(), &row.author) {
+            Some(Turn::Reminder) => told.reminded = true,
+            // More words of a customer who waits for an answer are no reason to remind again.
+            Some(Turn::Customer) if told.turn == Some(Turn::Customer) => {}
+            Some(turn) => (told.turn, told.reminded) = (Some(turn), false),
+            None => {}
         }
         if let (RowKind::Message { .. }, Some(seq)) = (&row.kind, row.seq) {
             let by = author(&Arc::new(row.clone()));

@@ -30,8 +30,9 @@ use crate::chat::model::{Customer, File};
 use crate::chat::notice::Notice;
 use crate::chat::refusal::AgentRefusal;
 use crate::chat::routes::Routes;
-use crate::chat::row::{Append, Author, FetchError, Row, RowKind};
+use crate::chat::row::{Append, Author, FetchError, RequeueReason, Row, RowKind};
 use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
+use crate::chat::silence::Patience;
 use crate::chat::tags::TenantTags;
 
 pub(super) const SECOND: i64 = 1_000;
@@ -77,6 +78,7 @@ pub(super) fn tenant(
         name: key.as_str().into(),
         key,
         idle_close_ms: 30 * MINUTE,
+        patience: Patience::default(),
         queues,
         agents,
         canned: Vec::new(),
@@ -656,9 +658,12 @@ fn row_line(row: &Row) -> String {
         RowKind::Choice { of, text } => format!("{who} answers {}: {text:?}", of.0),
         RowKind::Rated { score, .. } => format!("{who} rates {score}"),
         RowKind::Closed { reason } => format!("closed: {reason:?}"),
+        RowKind::Requeued { reason: RequeueReason::Unanswered, .. } => "lost, unanswered".into(),
         RowKind::Requeued { .. } => "passed on".to_owned(),
         RowKind::Note { text } => format!("note by {who}: {text:?}"),
         RowKind::NoteEdit { text, .. } => format!("note by {who} is now: {text:?}"),
+        RowKind::Reminded => "still there?".to_owned(),
+        RowKind::Prompted { waited_ms } => format!("waits for an answer, {}", waited_ms / SECOND),
         RowKind::Joined => format!("{who} joined"),
         RowKind::Left => format!("{who} left"),
         RowKind::Handing { note, .. } => format!("{who} asks to take over {note:?}"),

@@ -12,6 +12,7 @@ use crate::chat::ids::{
 use crate::chat::model::{Acked, Conversation, Customer, State};
 use crate::chat::row::{Append, Author, CommandKey, Reference, Row, RowKind, Target};
 use crate::chat::settings::TenantSettings;
+use crate::chat::silence::Turn;
 use crate::chat::snapshot::{Departing, OWED_MS, Owed, REPEATS_MS, Recall, Snapshot};
 
 /// How many commands of a session are read at once: so few that in many histories the commands of a
@@ -334,6 +335,7 @@ impl Store {
             answers: self.rows.iter().filter_map(answers).filter(of_open).collect(),
             served: open().filter_map(|view| Some((view.id, held(view.id)?))).collect(),
             moves: self.rows.iter().filter(moves).cloned().collect(),
+            turns: self.rows.iter().filter_map(|row| self.turn(row)).collect(),
             departing: self
                 .rows
                 .iter()
@@ -349,6 +351,12 @@ impl Store {
 }
 
 impl Store {
+    /// What a row means for the silence in a conversation that an agent has.
+    fn turn(&self, row: &Arc<Row>) -> Option<(ConversationId, Timestamp, Turn)> {
+        self.views.get(&row.conversation)?.agent()?;
+        Some((row.conversation, row.at, Turn::of(row.kind.kind(), &row.author)?))
+    }
+
     /// A row that closed a conversation whose end is not confirmed.
     fn owed(&self, now: Timestamp, close: &Arc<Row>) -> Option<Owed> {
         let view = self.views.get(&close.conversation)?;

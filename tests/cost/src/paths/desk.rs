@@ -67,6 +67,7 @@ impl Play {
             key: tenant()?,
             name: "Acme".into(),
             idle_close_ms: i64::from(u32::MAX),
+            patience: Default::default(),
             queues: vec![queue],
             agents: vec![agent],
             canned: Vec::new(),
