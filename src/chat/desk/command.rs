@@ -48,9 +48,6 @@ impl Desk {
             // What has been carried out cannot be changed.
             self.refuse_agent(input, AgentRefusal::Carried);
             false
-        } else if let Some(refusal) = self.forbids_in_chat(customer, input, &standing, &command) {
-            self.refuse_agent(input, refusal);
-            false
         } else {
             match self.carry_out(now, customer, input, standing, command) {
                 Ok(()) => true,
@@ -75,6 +72,9 @@ impl Desk {
         standing: Standing,
         command: AgentCommand,
     ) -> Result<(), AgentRefusal> {
+        if let Some(refusal) = self.forbids_in_chat(customer, input, &standing, &command) {
+            return Err(refusal);
+        }
         match (command, standing) {
             (_, Standing::Stranger) => Err(AgentRefusal::NotFound),
             (AgentCommand::Invalid(refusal), _) => Err(refusal),
@@ -366,30 +366,6 @@ impl Desk {
         if let Some(stanza) = &input.stanza {
             self.orders.insert(now, &input.agent, customer, stanza, order);
         }
-    }
-
-    fn forbids_in_chat(
-        &self,
-        customer: CustomerId,
-        input: &AgentInput,
-        standing: &Standing,
-        command: &AgentCommand,
-    ) -> Option<AgentRefusal> {
-        let tenant = &self.visitors.get(&customer)?.customer.tenant;
-        let is_stranger = matches!(standing, Standing::Stranger);
-        self.forbids(tenant, &input.agent, command).filter(|_| !is_stranger)
-    }
-
-    /// The refusal of a command that only supervisors may give.
-    pub(super) fn forbids(
-        &self,
-        tenant: &TenantKey,
-        agent: &AgentJid,
-        command: &AgentCommand,
-    ) -> Option<AgentRefusal> {
-        let spec = command.spec().filter(|spec| spec.for_supervisors)?;
-        let may = self.is_supervisor(tenant, agent);
-        (!may).then_some(AgentRefusal::NotAllowed { word: spec.word })
     }
 
     pub(super) fn supervises(&self, customer: CustomerId, agent: &AgentJid) -> bool {

@@ -68,6 +68,31 @@ impl Desk {
         }
     }
 
+    /// The refusal of a command in a customer's chat that only supervisors may give.
+    pub(super) fn forbids_in_chat(
+        &self,
+        customer: CustomerId,
+        input: &AgentInput,
+        standing: &Standing,
+        command: &AgentCommand,
+    ) -> Option<AgentRefusal> {
+        let tenant = &self.visitors.get(&customer)?.customer.tenant;
+        let is_stranger = matches!(standing, Standing::Stranger);
+        self.forbids(tenant, &input.agent, command).filter(|_| !is_stranger)
+    }
+
+    /// The refusal of a command that only supervisors may give.
+    pub(super) fn forbids(
+        &self,
+        tenant: &TenantKey,
+        agent: &AgentJid,
+        command: &AgentCommand,
+    ) -> Option<AgentRefusal> {
+        let spec = command.spec().filter(|spec| spec.for_supervisors)?;
+        let may = self.is_supervisor(tenant, agent);
+        (!may).then_some(AgentRefusal::NotAllowed { word: spec.word })
+    }
+
     /// `close NAME`
     pub(super) fn close_named(
         &mut self,

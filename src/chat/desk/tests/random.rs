@@ -1185,8 +1185,8 @@ impl History {
         for (other, ahead) in &model.told {
             let waits = ahead.stand == Stand::Waits && ahead.tenant == told.tenant;
             let place = |told: &Told, id| (std::cmp::Reverse(told.priority), told.since, id);
-            let first = place(ahead, *other) < place(told, id) && !told.moved;
-            let Some(queue) = queue(other).filter(|_| waits && first) else { continue };
+            let first = place(ahead, *other) < place(told, id);
+            let Some(queue) = queue(other).filter(|_| waits && first && !told.moved) else { continue };
             // In whatever queue: nobody passes one whom the same agent serves.
             if known.queues.contains(queue) && self.has_room_in(model, &told.tenant, agent, queue) {
                 assert!(ahead.failed_by.contains(agent), "{id} went before {other}");
