@@ -3,6 +3,7 @@
 //! Invariants: nothing here waits, reads a clock, draws random numbers, or knows XML, JSON or SQL.
 //! What happens comes in as an [`event`], what is to be done goes out as an [`effect`].
 
+pub mod agent_command;
 pub mod answers;
 pub mod canned;
 pub mod clock;
@@ -28,6 +29,7 @@ mod notes;
 pub mod notice;
 mod past_assignments;
 mod presence;
+pub mod question;
 mod queue;
 mod reasons;
 pub mod refusal;
@@ -41,3 +43,4 @@ pub mod snapshot;
 pub mod steps;
 pub mod supervision;
 pub mod tags;
+pub mod target;

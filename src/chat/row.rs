@@ -12,11 +12,9 @@ use super::ids::{
 use super::model::{CloseReason, Conversation, File};
 use super::settings::AgentOverride;
 
-mod fetch;
-
-pub use fetch::FetchError;
-
+pub use super::question::QuestionKind;
 pub use super::reasons::{FetchError, RequeueReason};
+pub use super::target::Target;
 
 /// One row of a link's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -421,24 +419,6 @@ impl RowKind {
             kind => kind.changes().map(|(target, text)| (target.pos, text)),
         }
     }
-}
-
-/// The answers that a question accepts: at most 10 labels, of at most 100 scalars each. They are
-/// named by their number, from 1.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum QuestionKind {
-    Choices(Vec<Arc<str>>),
-    /// A text for each of these fields.
-    Fields(Vec<Arc<str>>),
-}
-
-/// A message in a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Target {
-    /// Its place in the conversation.
-    pub seq: Seq,
-    /// Its place in the log.
-    pub pos: Pos,
 }
 
 /// How an author refers to a message of theirs.

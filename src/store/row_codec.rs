@@ -4,10 +4,13 @@
 //! an error, never guessed. The details of a kind are stored as JSON of the structs here: a new
 //! field of theirs has a default, and is left out where it has no value.
 
+mod fetch;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::fetch::{fetch_word, parse_fetch};
 use super::codec::{
     close_word, int, jids, json, nat, parse, parse_close, parse_jids, parse_requeue, queue_key,
     requeue_word, tenant_key,
@@ -21,9 +24,7 @@ use crate::chat::ids::{
     Timestamp,
 };
 use crate::chat::model::File;
-use crate::chat::row::{
-    Answers, Author, CommandKey, FetchError, Kind, QuestionKind, Row, RowKind, Target,
-};
+use crate::chat::row::{Answers, Author, CommandKey, Kind, QuestionKind, Row, RowKind, Target};
 use crate::ports::store_error::StoreError;
 
 /// The author of a customer's row.
@@ -185,33 +186,6 @@ struct Moved {
 #[serde(deny_unknown_fields)]
 struct Marked {
     marks: (Seq, Seq),
-}
-
-fn fetch_word(why: FetchError) -> (&'static str, Option<u64>) {
-    match why {
-        FetchError::Off => ("off", None),
-        FetchError::Forbidden => ("forbidden", None),
-        FetchError::TooLarge(most) => ("large", Some(most)),
-        FetchError::WrongType => ("type", None),
-        FetchError::Slow => ("slow", None),
-        FetchError::Broken => ("broken", None),
-        FetchError::NotKept => ("unkept", None),
-        FetchError::Ended => ("ended", None),
-    }
-}
-
-fn parse_fetch(word: &str, most: Option<u64>) -> Result<FetchError, StoreError> {
-    Ok(match word {
-        "off" => FetchError::Off,
-        "forbidden" => FetchError::Forbidden,
-        "large" => FetchError::TooLarge(most.unwrap_or_default()),
-        "type" => FetchError::WrongType,
-        "slow" => FetchError::Slow,
-        "broken" => FetchError::Broken,
-        "unkept" => FetchError::NotKept,
-        "ended" => FetchError::Ended,
-        _ => return Err(corrupt("the reason", word)),
-    })
 }
 
 /// The complete details of an edit or retraction of this message. They never vary, so rows can be

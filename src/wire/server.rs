@@ -191,8 +191,7 @@ pub enum EntryKind {
     Edit,
     /// The message at `target` was retracted.
     Retract,
-    /// A reaction to the message at `target`: its `text` is an emoji, which replaces the author's
-    /// earlier one; without `text` there is none any more.
+    /// A reaction to the message at `target`: `text` is an emoji; without it, there is none any more.
     Reaction,
     /// The customer's answer to the question at `reply_to`; its `text` is what people read.
     Choice,

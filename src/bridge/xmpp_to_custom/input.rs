@@ -14,7 +14,6 @@ use super::decoded::{Context, Decoded, Outcome, Subscription};
 use super::foreign;
 use super::words::{is_encrypted_file, is_kept, refused, state};
 use crate::bridge::address::{self, Address, Target};
-use crate::bridge::clean;
 use crate::bridge::custom_to_xmpp::{iq as queries, stanza};
 use crate::bridge::xmlns::OOB;
 use crate::bridge::{clean, emoji};

@@ -119,7 +119,7 @@ impl Desk {
             Standing::Holds(_) => "yours",
             Standing::MayTake(_) => "waiting",
             Standing::Late { .. } => "with a colleague",
-            Standing::PassedOn => "passed on",
+            Standing::PassedOn(_) => "passed on",
             Standing::Closed => "closed",
             Standing::Stranger => return None,
         };

@@ -46,8 +46,8 @@ impl Desk {
         if let Some(agent) = &held_by {
             // The agent who gave it up knows, the agent of a moved one is told by another row, and a
             // silent one reads why.
-            let is_news = !is_moved
-                && !matches!(reason, RequeueReason::Given | RequeueReason::Unanswered);
+            let is_news =
+                !is_moved && !matches!(reason, RequeueReason::Given | RequeueReason::Unanswered);
             let left = NewRow {
                 recipients: if is_news { audience.clone() } else { Vec::new() },
                 ..NewRow::new(self.author(&tenant, agent), RowKind::Left).with_view()
@@ -62,8 +62,7 @@ impl Desk {
             }
         }
         for agent in &audience {
-            let is_told =
-                held_by.is_none() || is_moved || reason == RequeueReason::Unanswered;
+            let is_told = held_by.is_none() || is_moved || reason == RequeueReason::Unanswered;
             self.let_go(now, id, &tenant, agent, reason, is_told);
         }
         if let Some(line) = self.line(&tenant, &queue) {

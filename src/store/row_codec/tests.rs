@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::chat::ids::QueueKey;
 use crate::chat::model::CloseReason;
+use crate::chat::row::FetchError;
 use crate::chat::row::RequeueReason;
 use crate::chat::settings::AgentOverride;
 

@@ -877,6 +877,7 @@ impl History {
             to: Peer::Desk(TenantKey::new("acme").unwrap()),
             stanza: Some(id.into()),
             wants_receipt: false,
+            by_form: false,
             fresh: ConversationId(uuid::Uuid::max()),
             content: super::stage::ordered(Order { what, text: text.into() }),
         })));
@@ -1062,7 +1063,8 @@ impl History {
         let Some((customer, pos)) = shown.map(|shown| *which.get(shown)) else { return };
         let name = self.on.store.customers[&customer].localpart.to_string();
         let Some(c) = CUSTOMERS.iter().position(|known| *known == name) else { return };
-        let id = self.next("a");
+        // A refusal of an offer is an order, whose rows do not name its stanza.
+        let id = self.next(if declines { "o" } else { "a" });
         self.has_read(a, c);
         let emoji = if declines { "👎" } else { "👍" }.into();
         self.on.input(AGENTS[a], &name, &id, AgentContent::React { row: Some(pos), emoji });
@@ -1181,12 +1183,16 @@ impl History {
         let has_been_open = |hours: &Hours| {
             hours.times().iter().any(|time| time.until > told.since && time.from <= self.on.now)
         };
-        assert!(hours.is_none_or(has_been_open), "{id} is offered before its queue opens");
+        // A supervisor may move a customer to an agent at any time.
+        let may_be_offered = told.moved || hours.is_none_or(has_been_open);
+        assert!(may_be_offered, "{id} is offered before its queue opens");
         for (other, ahead) in &model.told {
             let waits = ahead.stand == Stand::Waits && ahead.tenant == told.tenant;
             let place = |told: &Told, id| (std::cmp::Reverse(told.priority), told.since, id);
             let first = place(ahead, *other) < place(told, id);
-            let Some(queue) = queue(other).filter(|_| waits && first && !told.moved) else { continue };
+            let Some(queue) = queue(other).filter(|_| waits && first && !told.moved) else {
+                continue;
+            };
             // In whatever queue: nobody passes one whom the same agent serves.
             if known.queues.contains(queue) && self.has_room_in(model, &told.tenant, agent, queue) {
                 assert!(ahead.failed_by.contains(agent), "{id} went before {other}");
@@ -1438,7 +1444,8 @@ impl History {
                 let said = |row: &Arc<Row>| {
                     row.stanza.as_ref() == Some(stanza) && author(row).as_ref() == Some(agent)
                 };
-                assert!(self.on.store.rows.iter().any(said), "what is confirmed is stored");
+                let stored = stanza.starts_with('o') || self.on.store.rows.iter().any(said);
+                assert!(stored, "what is confirmed is stored");
             }
             ToAgentContent::Menu { menu, .. } => {
                 assert!(

@@ -49,6 +49,7 @@ fn give(on: &mut Stage, who: &str, id: &str, command: AgentCommand) {
         to: Peer::Desk(TenantKey::new("acme").unwrap()),
         stanza: Some(id.into()),
         wants_receipt: true,
+        by_form: false,
         fresh: ConversationId(Uuid::from_u128(u128::from(id.len() as u64) << 64)),
         content,
     })));

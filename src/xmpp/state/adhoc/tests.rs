@@ -5,6 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::*;
+use crate::bridge::agent_command;
 use crate::bridge::xmlns::COMMANDS;
 use crate::chat::desk::{Desk, DeskLimits};
 use crate::chat::effect::Effect;
@@ -62,6 +63,7 @@ fn settings(key: &str, staff: &[(&str, &str, Role)]) -> TenantSettings {
         hours: Default::default(),
         routes: Default::default(),
         macros: Vec::new(),
+        patience: Default::default(),
     }
 }
 
@@ -83,7 +85,7 @@ impl Bench {
         });
         let pairs = pairs.collect();
         let snapshot = Snapshot { tenants, ..Snapshot::default() };
-        let limits = DeskLimits { waiting: 10, rows: 1_000 };
+        let limits = DeskLimits { waiting: 10, rows: 1_000, reads: agent_command::step };
         let link = LinkSettings {
             domain: LinkDomain::new(DOMAIN).unwrap(),
             server: "127.0.0.1:5347".to_owned(),
