@@ -22,9 +22,9 @@ use crate::chat::ids::{
     SessionId, TenantKey, Timestamp,
 };
 use crate::chat::model::Customer;
+use crate::chat::patience::Patience;
 use crate::chat::row::Row;
 use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
-use crate::chat::silence::Patience;
 use crate::chat::snapshot::Snapshot;
 use crate::chat::tags::TenantTags;
 use crate::wire;

@@ -28,6 +28,7 @@ pub mod namesake;
 mod notes;
 pub mod notice;
 mod past_assignments;
+pub mod patience;
 mod presence;
 pub mod question;
 mod queue;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::hours::Hours;
 use super::ids::{AgentJid, MacroKey, QueueKey, ReplyKey, TenantKey, Timestamp};
+use super::patience::Patience;
 use super::routes::Routes;
-use super::silence::Patience;
 use super::tags::TenantTags;
 
 /// The settings of a tenant that the desk uses.

@@ -4,6 +4,7 @@
 //! twice of the same word.
 
 use super::ids::Timestamp;
+use super::patience::Patience;
 use super::row::{Author, Kind};
 
 /// What a row means for the silence after it.
@@ -30,17 +31,6 @@ impl Turn {
             _ => None,
         }
     }
-}
-
-/// How long a silence lasts before something is done, in milliseconds; 0 for never.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Patience {
-    /// Before the customer is reminded, from the agent's last word on.
-    pub remind_customer_ms: i64,
-    /// Before the agent is reminded, from the customer's first unanswered word on.
-    pub remind_agent_ms: i64,
-    /// Before the agent loses the conversation, from there on.
-    pub requeue_ms: i64,
 }
 
 /// What is to be done about a silence.
@@ -130,7 +120,8 @@ mod tests {
     #[test]
     fn what_is_due_follows_from_the_last_words() {
         use Turn::{Agent, Customer, Reminder, Service};
-        let table: [(&[(i64, Turn)], Option<i64>, Option<Due>); 8] = [
+        type Row = (&'static [(i64, Turn)], Option<i64>, Option<Due>);
+        let table: [Row; 8] = [
             (&[], None, None),
             (&[(0, Customer), (5, Service)], None, None),
             (&[(0, Service), (10, Customer), (15, Customer)], Some(30), Some(Due::RemindAgent)),

@@ -16,9 +16,10 @@ use super::sql_store::{SqlStore, begin, commit};
 use super::{ranges, sql, tenants};
 use crate::chat::ids::{AgentJid, ConversationId, Pos, TenantKey, Timestamp};
 use crate::chat::model::Conversation;
+use crate::chat::patience::Patience;
 use crate::chat::row::{Author, Kind};
 use crate::chat::settings::TenantSettings;
-use crate::chat::silence::{Patience, Turn};
+use crate::chat::silence::Turn;
 use crate::ports::settings::NewTimes;
 use crate::ports::store_error::StoreError;
 

@@ -10,8 +10,9 @@ use super::row::NewRow;
 use super::timer::Timer;
 use crate::chat::effect::{CustomerNotice, ToAgentContent};
 use crate::chat::ids::{ConversationId, Timestamp};
+use crate::chat::patience::Patience;
 use crate::chat::row::{Author, RequeueReason, RowKind};
-use crate::chat::silence::{Due, Patience};
+use crate::chat::silence::Due;
 
 impl Desk {
     /// Sets the timer for what is due next if nobody says anything.

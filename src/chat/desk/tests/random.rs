@@ -30,12 +30,13 @@ use crate::chat::ids::{
 use crate::chat::macros::MacroCommand;
 use crate::chat::model::{Conversation, State};
 use crate::chat::notice::Notice;
+use crate::chat::patience::Patience;
 use crate::chat::routes::QueueRoutes;
 use crate::chat::row::{Author, CommandKey, QuestionKind, Row, RowKind, Target};
 use crate::chat::settings::{
     AgentSettings, CannedReply, Macro as Steps, Role, Strategy as Way, TenantSettings,
 };
-use crate::chat::silence::{Patience, Turn};
+use crate::chat::silence::Turn;
 
 const CUSTOMERS: [&str; 4] = ["mia", "noa", "oli", "pia"];
 const AGENTS: [&str; 3] = ["ann", "bob", "zoe"];

@@ -3,9 +3,9 @@
 use super::stage::{HOUR, MINUTE, SECOND, Stage, agent, queue, tenant};
 use crate::chat::event::Availability::{Free, Gone};
 use crate::chat::event::Event;
+use crate::chat::patience::Patience;
 use crate::chat::settings::Strategy::LeastLoaded;
 use crate::chat::settings::TenantSettings;
-use crate::chat::silence::Patience;
 
 const NOTHING: [&str; 0] = [];
 

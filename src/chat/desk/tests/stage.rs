@@ -28,11 +28,11 @@ use crate::chat::ids::{
 use crate::chat::macros::MacroCommand;
 use crate::chat::model::{Customer, File};
 use crate::chat::notice::Notice;
+use crate::chat::patience::Patience;
 use crate::chat::refusal::AgentRefusal;
 use crate::chat::routes::Routes;
 use crate::chat::row::{Append, Author, FetchError, RequeueReason, Row, RowKind};
 use crate::chat::settings::{AgentSettings, QueueSettings, Role, Strategy, TenantSettings};
-use crate::chat::silence::Patience;
 use crate::chat::tags::TenantTags;
 
 pub(super) const SECOND: i64 = 1_000;
