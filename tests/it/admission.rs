@@ -102,7 +102,8 @@ async fn the_config(gateway: &Gateway) {
     assert_eq!(config.headers()["vary"], "origin");
     let config: Value = config.json().await.unwrap();
     assert_eq!((&config["name"], &config["online"]), (&json!("Acme"), &json!(false)));
-    assert_eq!(config["queues"], json!([{"key": "default", "name": "Everyone"}]));
+    let everyone = json!([{"key": "default", "name": "Everyone", "open": true}]);
+    assert_eq!(config["queues"], everyone);
     assert_eq!(
         config["limits"],
         json!({"text_chars": 8_000, "frame_bytes": 65_536, "file_bytes": 10_485_760})
