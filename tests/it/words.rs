@@ -42,8 +42,9 @@ async fn words_about_a_customer(server: Server) {
 
     // The customer got what was said, and nothing else.
     alice.say(&chat, "!close Bye").await;
-    ann.find(|frame| frame["kind"] == "closed").await;
-    let mut device = ann.return_as(gateway.address, None).await;
+    let closed = ann.find(|frame| frame["kind"] == "closed").await;
+    let seen = closed["conversation"].as_str().map(|conversation| (conversation, 0));
+    let mut device = ann.return_as(gateway.address, seen).await;
     let entries = device.caught_up().await;
     let texts: Vec<&str> = entries.iter().filter_map(|entry| entry["text"].as_str()).collect();
     assert_eq!(texts, ["Where is my order?", "Good morning.", "Bye"]);

@@ -228,7 +228,7 @@ async fn rows_of_the_previous_version_mysql() {
 #[tokio::test]
 async fn a_schema_lost_while_in_use() {
     let db = Db::new(Backend::Mysql).await;
-    db.tamper("DROP TABLE agent_queues, agents, queues, tenants").await;
+    db.tamper("DROP TABLE canned_replies, macros, agent_queues, agents, queues, tenants").await;
     match db.store.tenants().await {
         Err(StoreError::Unavailable(text) | StoreError::Declined(text)) => {
             holds(&text, "couplet migrate")
